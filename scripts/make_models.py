@@ -1,0 +1,696 @@
+#!/usr/bin/env python3
+"""Makes the demo repository, the test models and their golden answers.
+
+    pip install -r scripts/make_models.requirements.txt
+    python scripts/make_models.py
+
+Every run writes the same values, so a diff after a run shows what really changed. Each model is loaded again the two
+ways TensorFlow knows, tf.saved_model.load and the TF1 loader (which is also the C API's), and both must give the
+golden answer before it is written.
+
+test/models/README.md says what each model is for; test/golden/README.md what a golden file holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "test" / "python"))
+
+import cbor2
+import ml_dtypes
+import numpy as np
+import tensorflow as tf
+
+from client import BFLOAT16, encode_tensor, strings
+
+v1 = tf.compat.v1
+
+DTYPES = [
+    tf.bool, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint16, tf.uint32, tf.uint64,
+    tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128, tf.string,
+]  # fmt: skip
+SERVE = ("serve",)
+DEFAULT = "serving_default"
+
+# Both loaders and any machine must agree to this in float32; the tests use the same figures.
+RTOL, ATOL = 1e-5, 1e-6
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A large input told by how to compute it: element i of the flat array is (i * multiply + add) % modulo."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    multiply: int
+    add: int
+    modulo: int
+
+    def array(self) -> np.ndarray:
+        flat = np.arange(np.prod(self.shape), dtype=np.int64)
+        return ((flat * self.multiply + self.add) % self.modulo).astype(self.dtype).reshape(self.shape)
+
+    def item(self) -> dict[str, Any]:
+        formula = {"multiply": self.multiply, "add": self.add, "modulo": self.modulo}
+        return {"formula": formula, "dtype": self.dtype, "shape": list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One golden question. `fails`: TensorFlow itself is to refuse it, and its error code is the answer."""
+
+    name: str
+    inputs: dict[str, Any]
+    signature: str = DEFAULT
+    tags: tuple[str, ...] = SERVE
+    fails: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """`build` writes a SavedModel to the folder it is given. A version of None is a bare SavedModel."""
+
+    build: Callable[[Path], None]
+    cases: list[Case] = field(default_factory=list)
+    version: int | None = 1
+
+
+def vector(dtype: tf.DType = tf.float32, name: str | None = None) -> tf.TensorSpec:
+    return tf.TensorSpec([None], dtype, name)
+
+
+def f32(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def save(module: tf.Module, path: Path, signatures: dict[str, Any]) -> None:
+    tf.saved_model.save(module, str(path), signatures=signatures)
+
+
+def save_v1(
+    path: Path,
+    session: v1.Session | None,
+    meta_graphs: list[tuple[tuple[str, ...], dict[str, tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]]]],
+    **options: Any,
+) -> None:
+    """Write (tags, {signature: (inputs, outputs)}) pairs with the TF1 builder, which takes any name for an input."""
+    builder = v1.saved_model.builder.SavedModelBuilder(str(path))
+    for index, (tags, signatures) in enumerate(meta_graphs):
+        signature_defs = {
+            name: v1.saved_model.signature_def_utils.predict_signature_def(inputs, outputs)
+            for name, (inputs, outputs) in signatures.items()
+        }
+        if index == 0:
+            builder.add_meta_graph_and_variables(session, tags, signature_defs, strip_default_attrs=True, **options)
+        else:
+            builder.add_meta_graph(tags, signature_defs, strip_default_attrs=True, **options)
+    # Shape inference rebuilds these; in big_graph they are half the file.
+    for meta_graph in builder._saved_model.meta_graphs:
+        for node in meta_graph.graph_def.node:
+            node.attr.pop("_output_shapes", None)
+    builder.save()
+
+
+# Demo models
+
+
+def policy(path: Path) -> None:
+    """A robot policy: joint state and camera image in, action out."""
+    # RandomState's stream is frozen by NumPy; default_rng's may change between releases.
+    random = np.random.RandomState(0)
+
+    def weights(*shape: int, gain: float) -> tf.Variable:
+        fan_in = np.prod(shape[:-1])
+        return tf.Variable((random.randn(*shape) * gain / np.sqrt(fan_in)).astype(np.float32))
+
+    class Policy(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = weights(8, 8, 3, 16, gain=1.4)
+            self.conv2 = weights(4, 4, 16, 32, gain=1.4)
+            self.dense = weights(32 + 6, 64, gain=2.0)
+            self.head = weights(64, 7, gain=1.0)
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, 6], tf.float32, "state"),
+                tf.TensorSpec([None, 480, 640, 3], tf.uint8, "image"),
+            ]
+        )
+        def act(self, state, image):
+            x = tf.cast(image, tf.float32) / 127.5 - 1.0
+            x = tf.nn.relu(tf.nn.conv2d(x, self.conv1, 8, "SAME"))
+            x = tf.nn.relu(tf.nn.conv2d(x, self.conv2, 4, "SAME"))
+            x = tf.concat([tf.reduce_mean(x, [1, 2]), state], 1)
+            x = tf.nn.relu(tf.matmul(x, self.dense))
+            return {"action": tf.tanh(tf.matmul(x, self.head))}
+
+    model = Policy()
+    save(model, path, {DEFAULT: model.act})
+
+
+# 251 is prime to the size of an image, so the images of a batch differ; 256 divides it, and they would not.
+POLICY_STATE = f32(
+    0.0, 0.5, -0.5, 1.0, -1.0, 0.25,
+    1.5, -1.25, 0.75, 0.0, 0.125, -2.0,
+    -0.75, 0.0, 1.0, 2.0, -1.5, 0.5,
+).reshape(3, 6)  # fmt: skip
+POLICY_CASES = [
+    Case("one", {"state": POLICY_STATE[:1], "image": Formula("uint8", (1, 480, 640, 3), 31, 7, 251)}),
+    Case("three", {"state": POLICY_STATE, "image": Formula("uint8", (3, 480, 640, 3), 31, 7, 251)}),
+]
+
+
+def half_plus_two(path: Path) -> None:
+    class HalfPlusTwo(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = tf.Variable(0.5)
+            self.b = tf.Variable(2.0)
+
+        @tf.function(input_signature=[vector(name="x")])
+        def predict(self, x):
+            return {"y": self.a * x + self.b}
+
+    model = HalfPlusTwo()
+    save(model, path, {DEFAULT: model.predict, "tensorflow/serving/predict": model.predict})
+
+
+HALF_PLUS_TWO_CASES = [
+    Case("quickstart", {"x": f32(1, 2, 5)}),
+    Case("one", {"x": f32(-4)}),
+    Case("empty", {"x": f32()}),
+    Case("not_finite", {"x": f32(np.nan, np.inf, -np.inf, -0.0, 3.4e38)}),
+    Case("predict", {"x": f32(1, 2, 5)}, "tensorflow/serving/predict"),
+]
+
+
+# Test models
+
+
+def identity(path: Path) -> None:
+    def one(dtype: tf.DType):
+        return tf.function(
+            lambda x: {"y": tf.identity(x)}, input_signature=[tf.TensorSpec(None, dtype, "x")], autograph=False
+        )
+
+    @tf.function(input_signature=[tf.TensorSpec(None, dtype, dtype.name) for dtype in DTYPES], autograph=False)
+    def every(*tensors):
+        return {dtype.name: tf.identity(x) for dtype, x in zip(DTYPES, tensors)}
+
+    functions = {dtype.name: one(dtype) for dtype in DTYPES}
+    save(tf.Module(), path, {DEFAULT: one(tf.float32), "all": every, **functions})
+
+
+def identity_samples() -> dict[str, np.ndarray]:
+    """For every dtype, the values that get lost on the way: extremes, and what a double cannot hold."""
+    samples: dict[str, np.ndarray] = {"bool": np.array([True, False, True, True])}
+    for dtype in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"):
+        limits = np.iinfo(dtype)
+        samples[dtype] = np.array([limits.min, limits.max, 1, 100], dtype)
+    samples["int64"] = np.array([-(2**63), 2**63 - 1, 2**53 + 1, -(2**53) - 1], np.int64)
+    samples["uint64"] = np.array([0, 2**64 - 1, 2**63, 2**53 + 1], np.uint64)
+    for dtype in ("float16", "float32", "float64"):
+        tiny = np.finfo(dtype).smallest_subnormal
+        samples[dtype] = np.array([np.nan, np.inf, -np.inf, -0.0, tiny, np.finfo(dtype).max, 0.1, -1.5], dtype)
+    # one, -0, NaN, infinity, the smallest denormal, 0.1 rounded
+    samples["bfloat16"] = np.array([0x3F80, 0x8000, 0x7FC0, 0x7F80, 0x0001, 0x3DCD], "<u2").view(BFLOAT16)
+    samples["complex64"] = np.array([1 + 2j, complex(-0.0, np.inf), complex(np.nan, -1.5), 0], np.complex64)
+    samples["complex128"] = np.array([0.1 + 0.2j, complex(-0.0, -np.inf), complex(np.nan, 1e300), 0], np.complex128)
+    samples["string"] = strings(b"", b"ascii", "größe 模型 🤖".encode(), b"\xff\xfe\x00not utf-8\x00")
+    return samples
+
+
+def identity_cases() -> list[Case]:
+    samples = identity_samples()
+    cases = [Case("default", {"x": f32(1.5, -0.0, np.nan)}), Case("default_scalar", {"x": np.float32(2.5)})]
+    for dtype, sample in samples.items():
+        cases += [
+            Case("vector", {"x": sample}, dtype),
+            Case("scalar", {"x": sample[1].reshape(()) if dtype != "string" else scalar_string(sample[2])}, dtype),
+            Case("empty", {"x": sample[:0].reshape(2, 0, 3)}, dtype),
+            Case("rank5", {"x": np.resize(sample, 12).reshape(1, 2, 3, 1, 2)}, dtype),
+        ]
+    cases.append(Case("long", {"x": strings(b"", b"x" * 1000, "é".encode() * 300)}, "string"))
+    ranks = [(), (4,), (2, 2), (1, 4), (0,), (2, 0, 3), (1, 1, 2, 1, 2)]
+    mixed = {
+        dtype: np.resize(sample, int(np.prod(shape, dtype=int))).reshape(shape)
+        for (dtype, sample), shape in zip(samples.items(), ranks * 3)
+    }
+    cases.append(Case("mixed_shapes", mixed, "all"))
+    cases.append(Case("vectors", {dtype: sample[:2] for dtype, sample in samples.items()}, "all"))
+    return cases
+
+
+def scalar_string(value: bytes) -> np.ndarray:
+    return strings(value).reshape(())
+
+
+AWKWARD = ["inputs", "outputs", "signature", "data", "shape", "dtype"]
+
+
+def awkward_names(path: Path) -> None:
+    # tf.function allows no argument called __proto__; the names in a SignatureDef are free.
+    with tf.Graph().as_default(), v1.Session() as session:
+
+        def adds(names: list[str]):
+            inputs = {name: v1.placeholder(tf.float32, [None], "in") for name in names}
+            return inputs, {name: tf.identity(x + float(k + 1)) for k, (name, x) in enumerate(inputs.items())}
+
+        signatures = {DEFAULT: adds(AWKWARD), "proto": adds(["__proto__", "constructor"])}
+        save_v1(path, session, [(SERVE, signatures)])
+
+
+AWKWARD_CASES = [
+    Case("two_rows", {name: f32(10 * k, 0.5) for k, name in enumerate(AWKWARD)}),
+    Case("two_rows", {"__proto__": f32(1, 2), "constructor": f32(3, 4)}, "proto"),
+]
+
+
+def mixed(path: Path) -> None:
+    class Mixed(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, 3], tf.float32, "x"),
+                tf.TensorSpec([], tf.float32, "temperature"),
+                tf.TensorSpec([], tf.bool, "training"),
+                tf.TensorSpec([2, 2], tf.float32, "table"),
+            ]
+        )
+        def predict(self, x, temperature, training, table):
+            one_if_training = tf.cast(training, tf.float32)
+            total = tf.reduce_sum(x) + temperature + one_if_training + tf.reduce_sum(table)
+            return {"y": x * temperature + one_if_training, "total": total, "side": tf.identity(table)}
+
+    model = Mixed()
+    save(model, path, {DEFAULT: model.predict})
+
+
+TABLE = f32(1, 2, 3, 4).reshape(2, 2)
+MIXED_CASES = [
+    Case(
+        "two_rows",
+        {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "temperature": np.float32(0.5), "training": np.False_,
+         "table": TABLE},
+    ),
+    Case(
+        "training",
+        {"x": f32(1, -2, 3).reshape(1, 3), "temperature": np.float32(2), "training": np.True_, "table": -TABLE},
+    ),
+]  # fmt: skip
+
+
+def fixed_batch(path: Path) -> None:
+    class FixedBatch(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32, "x")])
+        def predict(self, x):
+            return {"y": x * 3.0 - 1.0}
+
+    model = FixedBatch()
+    save(model, path, {DEFAULT: model.predict})
+
+
+def unknown_rank(path: Path) -> None:
+    class UnknownRank(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, "x")])
+        def describe(self, x):
+            return {"rank": tf.rank(x), "shape": tf.shape(x), "doubled": x * 2.0}
+
+    model = UnknownRank()
+    save(model, path, {DEFAULT: model.describe})
+
+
+def several_signatures(path: Path) -> None:
+    class Signatures(tf.Module):
+        @tf.function(input_signature=[vector(name="a"), vector(name="b")])
+        def add(self, a, b):
+            return {"y": a + b}
+
+        @tf.function(input_signature=[vector(name="a"), vector(name="b")])
+        def mul(self, a, b):
+            return {"y": a * b}
+
+        @tf.function(input_signature=[vector(name="a")])
+        def twice(self, a):
+            return {"y": a * 2.0}
+
+    model = Signatures()
+    save(model, path, {DEFAULT: model.add, "mul": model.mul, "twice": model.twice})
+
+
+AB = {"a": f32(1, 2, 3), "b": f32(10, 20, -30)}
+
+
+def custom_tags(path: Path) -> None:
+    """Two meta graphs over one graph, neither with the tags {serve}."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], "x")
+        plus_one = {DEFAULT: ({"x": x}, {"y": tf.add(x, 1.0, "plus_one")})}
+        times_two = {DEFAULT: ({"x": x}, {"y": tf.multiply(x, 2.0, "times_two")})}
+        save_v1(path, session, [(("custom",), plus_one), (("serve", "gpu"), times_two)])
+
+
+def slow(path: Path) -> None:
+    class Slow(tf.Module):
+        def __init__(self):
+            super().__init__()
+            # A variable, and each product needs the last: nothing here can be folded or done at once.
+            self.shift = tf.Variable(np.roll(np.eye(128, dtype=np.float32), 1, axis=1))
+            self.positions = tf.Variable(np.arange(128, dtype=np.float32))
+
+        @tf.function(input_signature=[vector(name="x"), tf.TensorSpec([], tf.int32, "steps")])
+        def predict(self, x, steps):
+            _, power = tf.while_loop(
+                lambda i, _: i < steps,
+                lambda i, matrix: (i + 1, tf.matmul(matrix, self.shift)),
+                (tf.constant(0), tf.eye(128)),
+                parallel_iterations=1,
+            )
+            # shift to the power of steps has the one of its first row in column steps mod 128: exact in float32.
+            return {"y": x + tf.reduce_sum(power[0] * self.positions)}
+
+    model = Slow()
+    save(model, path, {DEFAULT: model.predict})
+
+
+def failing(path: Path) -> None:
+    class Failing(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.kernel = tf.Variable(np.arange(54, dtype=np.float32).reshape(3, 3, 3, 2) / 54)
+
+        @tf.function(
+            input_signature=[tf.TensorSpec([None, None], tf.float32, "x"), tf.TensorSpec([None, None], tf.float32, "w")]
+        )
+        def matmul(self, x, w):
+            return {"y": tf.matmul(x, w)}
+
+        @tf.function(input_signature=[vector(name="x")])
+        def assert_not_negative(self, x):
+            tf.debugging.Assert(tf.reduce_all(x >= 0.0), ["x must not be negative", x])
+            return {"y": tf.identity(x)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8, "image")])
+        def convolve(self, image):
+            return {"y": tf.nn.conv2d(tf.cast(image, tf.float32), self.kernel, 1, "VALID")}
+
+    model = Failing()
+    save(
+        model,
+        path,
+        {DEFAULT: model.matmul, "assert": model.assert_not_negative, "wrong_channels": model.convolve},
+    )
+
+
+FAILING_CASES = [
+    Case("inner_dims_agree", {"x": np.ones((2, 3), np.float32), "w": np.full((3, 4), 0.5, np.float32)}),
+    Case("inner_dims_differ", {"x": np.ones((2, 3), np.float32), "w": np.ones((2, 3), np.float32)}, fails=True),
+    Case("not_negative", {"x": f32(0, 1)}, "assert"),
+    Case("negative", {"x": f32(0, -1)}, "assert", fails=True),
+    Case("three_channels", {"image": Formula("uint8", (1, 4, 5, 3), 5, 1, 251)}, "wrong_channels"),
+    Case("four_channels", {"image": Formula("uint8", (1, 4, 5, 4), 5, 1, 251)}, "wrong_channels", fails=True),
+]
+
+
+def big_graph(path: Path) -> None:
+    """y = x + 1, where the 1 goes through 10,000 nodes while the model loads."""
+    with tf.Graph().as_default() as graph, v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], "x")
+        one = v1.get_variable("one", [], initializer=v1.ones_initializer(), use_resource=True)
+        session.run(v1.global_variables_initializer())
+        value = one.read_value()
+        for i in range(10_000):
+            value = graph.create_op("Relu", [value], [tf.float32], name=f"n{i}").outputs[0]
+        # In the init op, so that loading pays for pruning, placing, optimising and running the chain: the nodes alone
+        # cost 10 µs each to import, and 0.3 s of that would not fit in 1 MB.
+        # A local variable is not saved: only the init op gives it its value.
+        arrived = v1.get_variable("arrived", [], use_resource=True, collections=[v1.GraphKeys.LOCAL_VARIABLES])
+        init = arrived.assign(value).op
+        y = tf.add(x, arrived.read_value(), "y")
+        save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})], main_op=init)
+
+
+def versioned(input_name: str, offset: str) -> Callable[[Path], None]:
+    """y = input + offset, the offset read from assets/offset.txt once, when the table is initialised at load."""
+
+    def build(path: Path) -> None:
+        # The table's shared name is made from the file's, so the file is named without the folder it happens to be in.
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            Path("offset.txt").write_text(offset + "\n")
+
+            class Versioned(tf.Module):
+                def __init__(self):
+                    super().__init__()
+                    # So that there is a variables folder to be incomplete.
+                    self.scale = tf.Variable(1.0)
+                    self.table = tf.lookup.StaticHashTable(
+                        tf.lookup.TextFileInitializer(
+                            "offset.txt",
+                            tf.int64,
+                            tf.lookup.TextFileIndex.LINE_NUMBER,
+                            tf.string,
+                            tf.lookup.TextFileIndex.WHOLE_LINE,
+                        ),
+                        default_value="nan",
+                    )
+
+                @tf.function(input_signature=[vector(name=input_name)])
+                def predict(self, x):
+                    line = self.table.lookup(tf.constant(0, tf.int64))
+                    version_offset = tf.strings.to_number(line, tf.float32)
+                    return {"y": x * self.scale + version_offset, "version_offset": version_offset}
+
+            model = Versioned()
+            save(model, path, {DEFAULT: model.predict})
+
+    return build
+
+
+def string_functions(path: Path) -> None:
+    class Strings(tf.Module):
+        @tf.function(input_signature=[vector(tf.string, "text")])
+        def predict(self, text):
+            # The default encoding is bytes: ASCII letters change, all else passes.
+            return {"upper": tf.strings.upper(text), "length": tf.strings.length(text)}
+
+    model = Strings()
+    save(model, path, {DEFAULT: model.predict})
+
+
+def stateful(path: Path) -> None:
+    class Stateful(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = tf.Variable(0, dtype=tf.int64)
+            self.weights = tf.Variable(np.arange(1024, dtype=np.float32) / 1024)
+
+        @tf.function(input_signature=[])
+        def count(self):
+            return {"count": self.calls.assign_add(1, read_value=True)}
+
+        @tf.function(input_signature=[])
+        def read(self):
+            return {"weights": self.weights.read_value()}
+
+    model = Stateful()
+    save(model, path, {DEFAULT: model.count, "read": model.read})
+
+
+def sharded(path: Path) -> None:
+    """y = x @ even @ odd, the two weights saved from two devices and so in two shards."""
+    with tf.Graph().as_default(), v1.Session(config=v1.ConfigProto(device_count={"CPU": 2})) as session:
+
+        def matrix(name: str, device: str) -> tf.Variable:
+            with tf.device(device):
+                values = np.random.RandomState(len(name)).randn(48, 48).astype(np.float32) / 7
+                return v1.get_variable(name, initializer=values, use_resource=True)
+
+        even, odd = matrix("even", "/cpu:0"), matrix("odd", "/cpu:1")
+        x = v1.placeholder(tf.float32, [None, 48], "x")
+        y = tf.matmul(tf.matmul(x, even.read_value()), odd.read_value(), name="y")
+        session.run(v1.global_variables_initializer())
+        # A server has one CPU device.
+        save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})], clear_devices=True)
+
+
+def v1_bare(path: Path) -> None:
+    """No variables and no version folder."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 2], "x")
+        y = tf.matmul(x, tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), name="y")
+        save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})])
+
+
+DEMO = {"policy": Model(policy, POLICY_CASES), "half_plus_two": Model(half_plus_two, HALF_PLUS_TWO_CASES)}
+TEST = {
+    "identity": Model(identity, identity_cases()),
+    "awkward_names": Model(awkward_names, AWKWARD_CASES),
+    "mixed": Model(mixed, MIXED_CASES),
+    "fixed_batch": Model(fixed_batch, [Case("one", {"x": f32(0, 1, -2, 0.5).reshape(1, 4)})]),
+    "unknown_rank": Model(
+        unknown_rank,
+        [
+            Case("scalar", {"x": np.float32(1.25)}),
+            Case("empty", {"x": np.zeros((0, 3), np.float32)}),
+            Case("rank3", {"x": np.arange(6, dtype=np.float32).reshape(1, 2, 3)}),
+        ],
+    ),
+    "signatures": Model(
+        several_signatures, [Case("add", AB), Case("mul", AB, "mul"), Case("twice", {"a": f32(1, -2.5)}, "twice")]
+    ),
+    "tags": Model(
+        custom_tags,
+        [
+            Case("custom", {"x": f32(1, 2)}, tags=("custom",)),
+            Case("serve_gpu", {"x": f32(1, 2)}, tags=("serve", "gpu")),
+        ],
+    ),
+    "slow": Model(
+        slow,
+        [
+            Case("no_steps", {"x": f32(0.5, 1), "steps": np.int32(0)}),
+            Case("hundred", {"x": f32(0.5, 1), "steps": np.int32(100)}),
+        ],
+    ),
+    "failing": Model(failing, FAILING_CASES),
+    "big_graph": Model(big_graph, [Case("two_rows", {"x": f32(1, -2)})]),
+    "versioned": Model(versioned("x", "1"), [Case("two_rows", {"x": f32(1, -2)})]),
+    "versioned_v2signature": Model(versioned("z", "2"), [Case("two_rows", {"z": f32(1, -2)})]),
+    "strings": Model(
+        string_functions,
+        [
+            Case("text", {"text": strings(b"Hello", b"", "größe 模型 🤖".encode())}),
+            Case("not_utf8", {"text": strings(b"\xff\xfeab\x00c\x00", b"\x00", b"\xc3")}),
+        ],
+    ),
+    "stateful": Model(stateful, [Case("weights", {}, "read")]),
+    "sharded": Model(sharded, [Case("two_rows", {"x": np.linspace(-1, 1, 96, dtype=np.float32).reshape(2, 48)})]),
+    "v1_bare": Model(v1_bare, [Case("two_rows", {"x": f32(1, 2, -3, 0.5).reshape(2, 2)})], version=None),
+}
+
+
+# Writing models and asking them
+
+
+def write_model(model: Model, folder: Path) -> Path:
+    """Build into a fresh folder and leave out what no loader reads. Returns the SavedModel's path."""
+    shutil.rmtree(folder, ignore_errors=True)
+    path = folder if model.version is None else folder / str(model.version)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.build(path)
+    # It holds a random id, so it would differ after every run.
+    (path / "fingerprint.pb").unlink(missing_ok=True)
+    for empty in ("assets", "variables"):
+        if (path / empty).is_dir() and not any((path / empty).iterdir()):
+            (path / empty).rmdir()
+    return path
+
+
+def to_tensorflow(value: Any) -> np.ndarray:
+    array = value.array() if isinstance(value, Formula) else np.asarray(value)
+    return array.view("<u2").view(ml_dtypes.bfloat16) if array.dtype == BFLOAT16 else array
+
+
+def from_tensorflow(value: Any) -> np.ndarray:
+    array = np.asarray(value, dtype=object) if isinstance(value, bytes) else np.asarray(value)
+    return array.view("<u2").view(BFLOAT16) if array.dtype == ml_dtypes.bfloat16 else array
+
+
+Outputs = dict[str, np.ndarray]
+
+
+def ask_v2(loaded: Any, case: Case) -> Outputs:
+    function = loaded.signatures[case.signature]
+    inputs = {name: tf.constant(to_tensorflow(value)) for name, value in case.inputs.items()}
+    return {name: from_tensorflow(tensor.numpy()) for name, tensor in function(**inputs).items()}
+
+
+def ask_v1(path: Path, case: Case) -> Outputs:
+    with tf.Graph().as_default(), v1.Session() as session:
+        meta_graph = v1.saved_model.loader.load(session, list(case.tags), str(path))
+        signature = meta_graph.signature_def[case.signature]
+        feeds = {signature.inputs[name].name: to_tensorflow(value) for name, value in case.inputs.items()}
+        fetches = {name: info.name for name, info in signature.outputs.items()}
+        return {name: from_tensorflow(value) for name, value in session.run(fetches, feeds).items()}
+
+
+def ask(question: Callable[[], Outputs]) -> Outputs | str:
+    """The outputs, or the name of TensorFlow's error code, as INVALID_ARGUMENT."""
+    try:
+        return question()
+    except tf.errors.OpError as error:
+        return next(name for name, code in vars(tf.errors).items() if name.isupper() and code == error.error_code)
+
+
+def require_same(one: Outputs | str, other: Outputs | str, what: str) -> None:
+    if isinstance(one, str) or isinstance(other, str):
+        if one != other:
+            raise SystemExit(f"{what}: tf.saved_model.load gave {one}, the TF1 loader {other}")
+        return
+    for name in one.keys() | other.keys():
+        a, b = one[name], other[name]
+        same = a.shape == b.shape and a.dtype == b.dtype
+        if same and a.dtype.kind == "f":
+            same = np.allclose(a, b, RTOL, ATOL, equal_nan=True)
+        elif same:
+            same = a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes()
+        if not same:
+            raise SystemExit(f"{what}: the two loaders differ in {name}: {a} and {b}")
+
+
+def write_golden(name: str, model: Model, path: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob(f"{name}.*.cbor"):
+        stale.unlink()
+    loaded = {tags: tf.saved_model.load(str(path), list(tags)) for tags in {case.tags for case in model.cases}}
+    for case in model.cases:
+        what = f"{name}.{case.signature.replace('/', '_')}.{case.name}"
+        answer = ask(lambda: ask_v2(loaded[case.tags], case))
+        require_same(answer, ask(lambda: ask_v1(path, case)), what)
+        if isinstance(answer, str) != case.fails:
+            raise SystemExit(f"{what}: {'did not fail' if case.fails else answer}")
+        golden: dict[str, Any] = {"model": name, "signature": case.signature, "tags": list(case.tags)}
+        golden["inputs"] = {
+            key: value.item() if isinstance(value, Formula) else encode_tensor(value)
+            for key, value in case.inputs.items()
+        }
+        if isinstance(answer, str):
+            golden["error"] = answer
+        else:
+            golden["outputs"] = {key: encode_tensor(answer[key]) for key in sorted(answer)}
+        (folder / f"{what}.cbor").write_bytes(cbor2.dumps(golden))
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the demo and test models and their golden answers.")
+    parser.add_argument("--out-demo", type=Path, default=ROOT / "saved_models")
+    parser.add_argument("--out-test", type=Path, default=ROOT / "test" / "models")
+    parser.add_argument("--out-golden", type=Path, default=ROOT / "test" / "golden")
+    arguments = parser.parse_args()
+
+    tf.get_logger().setLevel("ERROR")
+    for models, folder in ((DEMO, arguments.out_demo), (TEST, arguments.out_test)):
+        for name, model in models.items():
+            path = write_model(model, folder.resolve() / name)
+            write_golden(name, model, path, arguments.out_golden)
+            print(f"{size_of(folder / name):8}  {name}  {len(model.cases)} golden", flush=True)
+    (arguments.out_demo / "serving.json").write_text('{"default_model": "policy"}\n')
+
+
+if __name__ == "__main__":
+    main()
