@@ -1,0 +1,67 @@
+/**
+ * The errors a client can be told about: one table, one class.
+ *
+ * Everything that is thrown with a {@link ServingError} has a code and a message that are meant for the caller.
+ * Anything else that reaches the HTTP layer is a fault of ours and is answered as INTERNAL, with its text kept in
+ * the log only.
+ */
+
+/** Code → HTTP status. The names are gRPC's, which TensorFlow uses too; three more are HTTP's own. */
+export const httpStatusOf = {
+  INVALID_ARGUMENT: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMEOUT: 408,
+  FAILED_PRECONDITION: 409,
+  ALREADY_EXISTS: 409,
+  ABORTED: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  RESOURCE_EXHAUSTED: 429,
+  CANCELLED: 499,
+  UNKNOWN: 500,
+  INTERNAL: 500,
+  DATA_LOSS: 500,
+  UNIMPLEMENTED: 501,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
+  OUT_OF_RANGE: 400,
+} as const;
+
+/** What went wrong, in one word that programs can branch on. */
+export type ErrorCode = keyof typeof httpStatusOf;
+
+/** An error whose code and message are meant for the caller. */
+export class ServingError extends Error {
+  override readonly name = 'ServingError';
+
+  /**
+   * @param code what went wrong, in one word
+   * @param message what was expected, what came, and what to do
+   * @param retryAfter seconds after which the same request may succeed; only for UNAVAILABLE
+   */
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** True for a name that {@link httpStatusOf} lists. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(httpStatusOf, code);
+}
+
+/** Shorthand for the commonest refusal: the caller sent something that cannot be right. */
+export function invalidArgument(message: string): ServingError {
+  return new ServingError('INVALID_ARGUMENT', message);
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

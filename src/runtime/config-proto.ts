@@ -1,0 +1,64 @@
+/**
+ * The parts of `tensorflow.ConfigProto` and `tensorflow.RunOptions` (config.proto) that we set.
+ */
+import protobuf from 'protobufjs';
+
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  package tensorflow;
+  message GPUOptions {
+    double per_process_gpu_memory_fraction = 1;
+    bool allow_growth = 4;
+    string visible_device_list = 5;
+  }
+  message ConfigProto {
+    map<string, int32> device_count = 1;
+    int32 intra_op_parallelism_threads = 2;
+    int32 inter_op_parallelism_threads = 5;
+    GPUOptions gpu_options = 6;
+    bool allow_soft_placement = 7;
+  }
+  message RunOptions {
+    int64 timeout_in_ms = 2;
+  }
+`);
+const ConfigProto = root.lookupType('tensorflow.ConfigProto');
+const RunOptions = root.lookupType('tensorflow.RunOptions');
+
+/** TensorFlow's options that hold for the process (threads within an op, GPUs) or for each session (threads between ops). */
+export interface SessionOptions {
+  /** Use no GPU even if there is one. */
+  readonly hideGpus?: boolean | undefined;
+  /** Threads within one operation, for the whole process; TensorFlow's choice by default. */
+  readonly intraThreads?: number | undefined;
+  /** Threads between operations, per session; TensorFlow's choice by default. */
+  readonly interThreads?: number | undefined;
+  /** Take GPU memory as it is needed instead of all at once. */
+  readonly gpuMemoryGrowth?: boolean | undefined;
+  /** Share of each GPU's memory to take, 0 to 1. */
+  readonly gpuMemoryFraction?: number | undefined;
+  /** Which GPUs, as CUDA numbers them: `0,2`. */
+  readonly visibleDevices?: string | undefined;
+}
+
+/** A serialized ConfigProto. Soft placement is on, so that a model exported with GPU device names runs on a CPU. */
+export function encodeSessionOptions(options: SessionOptions): Uint8Array {
+  return ConfigProto.encode(
+    ConfigProto.create({
+      allowSoftPlacement: true,
+      ...(options.hideGpus ? { deviceCount: { GPU: 0 } } : {}),
+      ...(options.intraThreads === undefined ? {} : { intraOpParallelismThreads: options.intraThreads }),
+      ...(options.interThreads === undefined ? {} : { interOpParallelismThreads: options.interThreads }),
+      gpuOptions: {
+        ...(options.gpuMemoryGrowth === undefined ? {} : { allowGrowth: options.gpuMemoryGrowth }),
+        ...(options.gpuMemoryFraction === undefined ? {} : { perProcessGpuMemoryFraction: options.gpuMemoryFraction }),
+        ...(options.visibleDevices === undefined ? {} : { visibleDeviceList: options.visibleDevices }),
+      },
+    }),
+  ).finish();
+}
+
+/** A serialized RunOptions that asks TensorFlow to give up after so many seconds. */
+export function encodeRunTimeout(seconds: number): Uint8Array {
+  return RunOptions.encode(RunOptions.create({ timeoutInMs: Math.max(1, Math.ceil(seconds * 1000)) })).finish();
+}

@@ -1,0 +1,102 @@
+/**
+ * The runtime that never blocks the event loop: loads and runs go to threads of our addon (`native/`).
+ */
+import { isErrorCode, messageOf, ServingError } from '../errors.js';
+import { encodeRunTimeout } from './config-proto.js';
+import { dtypeOf, dtypes } from './dtypes.js';
+import type { CallHandle, Feed, NativeBinding, SessionHandle } from './native.js';
+import type { Device, InferenceModel, PredictOptions, Prediction, Runtime } from './runtime.js';
+import type { MetaGraph, Signature, TensorSpec } from './signature.js';
+import { createTensor, type NamedTensors, type Tensor, viewTensor } from './tensors.js';
+
+/** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
+const preparedSelections = 64;
+
+/**
+ * @param binding the addon, initialized
+ * @param sessionConfig the serialized ConfigProto under which sessions are opened
+ */
+export function nativeRuntime(binding: NativeBinding, devices: readonly Device[], sessionConfig: Uint8Array): Runtime {
+  return {
+    kind: 'native',
+    tensorflowVersion: binding.tensorflowVersion,
+    devices,
+    device: devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu',
+    async load(directory, metaGraph) {
+      const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
+      return new NativeModel(binding, session, metaGraph);
+    },
+    counters: () => ({ ...binding.counters() }),
+    exitNow: (code) => binding.exitNow(code),
+  };
+}
+
+class NativeModel implements InferenceModel {
+  readonly signatures: ReadonlyMap<string, Signature>;
+  private readonly calls = new Map<string, CallHandle>();
+  private disposal?: Promise<void>;
+
+  constructor(
+    private readonly binding: NativeBinding,
+    private readonly session: SessionHandle,
+    metaGraph: MetaGraph,
+  ) {
+    this.signatures = metaGraph.signatures;
+  }
+
+  async predict(signature: Signature, inputs: NamedTensors, options: PredictOptions = {}): Promise<Prediction> {
+    const { call, outputs } = this.prepare(signature, options.outputs);
+    const feeds = Array.from(signature.inputs.keys(), (name) => toFeed(name, inputs.get(name)));
+    const runOptions = options.timeoutSeconds === undefined ? null : encodeRunTimeout(options.timeoutSeconds);
+    const result = await this.binding.run(this.session, call, feeds, runOptions).catch(rethrow);
+    const named = new Map<string, Tensor>();
+    result.outputs.forEach((output, i) => {
+      const name = outputs[i]?.name;
+      const dtype = dtypeOf(output.dtype);
+      if (name === undefined || dtype === undefined) throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
+      const { data } = output;
+      const release = data instanceof Uint8Array ? () => this.binding.free(data.buffer as ArrayBuffer) : undefined;
+      named.set(name, createTensor(dtype, output.shape, data, release));
+    });
+    return { outputs: named, queueMicros: result.queueMicros, runMicros: result.runMicros };
+  }
+
+  /** Resolves names to the graph's operations, once per signature and selection of outputs. */
+  private prepare(signature: Signature, selection?: readonly string[]): { call: CallHandle; outputs: TensorSpec[] } {
+    let outputs = [...signature.outputs.values()];
+    if (selection) outputs = outputs.filter(({ name }) => selection.includes(name));
+    const key = JSON.stringify([signature.name, outputs.map(({ name }) => name)]);
+    let call = this.calls.get(key);
+    if (call === undefined && selection && this.calls.size >= preparedSelections + this.signatures.size) {
+      return this.prepare(signature);
+    }
+    if (call === undefined) {
+      const feeds = Array.from(signature.inputs.values(), ({ graphName }) => graphName);
+      try {
+        call = this.binding.prepare(this.session, feeds, outputs.map(({ graphName }) => graphName));
+      } catch (error) {
+        rethrow(error);
+      }
+      this.calls.set(key, call);
+    }
+    return { call, outputs };
+  }
+
+  dispose(): Promise<void> {
+    this.disposal ??= this.binding.releaseSession(this.session);
+    return this.disposal;
+  }
+}
+
+function toFeed(name: string, tensor: Tensor | undefined): Feed {
+  if (!tensor) throw new ServingError('INVALID_ARGUMENT', `input \`${name}\` is missing`);
+  const { dtype, shape, data } = viewTensor(tensor);
+  return { dtype: dtypes[dtype].tf, shape, data };
+}
+
+/** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */
+function rethrow(error: unknown): never {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (isErrorCode(code)) throw new ServingError(code, messageOf(error));
+  throw error;
+}

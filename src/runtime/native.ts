@@ -1,0 +1,177 @@
+/**
+ * The native boundary: the one file that loads our addon (`native/`), and the description of what it exports.
+ *
+ * Rules on both sides of it:
+ * - null, never undefined, where something may be absent.
+ * - What takes time returns a promise and never throws; what fails in there rejects it. The rest throws.
+ * - A failure is an Error with a {@link NativeError.code | code}, TensorFlow's name for it. An argument of the wrong type
+ *   is a TypeError and a fault of the caller's code.
+ * - Bytes are little-endian, tensors row-major. A feed's bytes must stay as they are, and its buffer attached, until the
+ *   run has settled.
+ * - A pending promise keeps the process alive; an open session does not.
+ * - When a Node thread ends, its open runs are dropped and its references to sessions given back. `process.exit` cancels
+ *   and waits for runs under way; {@link NativeBinding.exitNow} waits for nothing.
+ */
+import { createRequire } from 'node:module';
+
+declare const sessionBrand: unique symbol;
+declare const callBrand: unique symbol;
+
+/** A session of the process. A plain positive number: give it to another thread by `postMessage`. Never used twice. */
+export type SessionHandle = number & { readonly [sessionBrand]: never };
+
+/** Feeds and fetches found in a graph. Belongs to the thread that prepared it; collected like any object. */
+export interface CallHandle {
+  readonly [callBrand]: never;
+}
+
+/** A failure that TensorFlow, or the addon in its words, reports. */
+export interface NativeError extends Error {
+  /** `INVALID_ARGUMENT`, `NOT_FOUND`, `DEADLINE_EXCEEDED`, … */
+  readonly code: string;
+}
+
+export interface NativeDevice {
+  /** For example `/job:localhost/replica:0/task:0/device:CPU:0`. */
+  readonly name: string;
+  /** `CPU`, `GPU`, … */
+  readonly type: string;
+  /** What TensorFlow may allocate on it. For a CPU this is a constant that means nothing. */
+  readonly memoryBytes: number;
+}
+
+/** A tensor to feed. */
+export interface Feed {
+  /** The number of a `tensorflow.DataType`: bool, u/int8–64, float16, bfloat16, float32/64, complex64/128 or string. */
+  readonly dtype: number;
+  /** At most 254 dimensions; `[]` is a scalar. */
+  readonly shape: readonly number[];
+  /**
+   * Fixed width: the elements' bytes, in one piece or in several to be joined, at any alignment; a bool is 0 or not 0.
+   * String: one Uint8Array per element.
+   */
+  readonly data: Uint8Array | readonly Uint8Array[];
+}
+
+/** A tensor that was fetched. */
+export interface Output {
+  /** The number of a `tensorflow.DataType`. */
+  readonly dtype: number;
+  readonly shape: number[];
+  /**
+   * Fixed width: the elements' bytes, from the start of an ArrayBuffer of their own. String: one Uint8Array per
+   * element, all on one ArrayBuffer. Nobody else's memory: it may be written to.
+   */
+  readonly data: Uint8Array<ArrayBuffer> | Uint8Array<ArrayBuffer>[];
+}
+
+export interface RunResult {
+  /** In the order of the fetches. */
+  readonly outputs: Output[];
+  /** Microseconds from the call until a thread took the run. */
+  readonly queueMicros: number;
+  /** Microseconds from then until the outputs were there: copying large feeds, TensorFlow, copying shared outputs. */
+  readonly runMicros: number;
+}
+
+/** What the addon holds in the whole process. All zero but `environments` when it is idle and every output is freed. */
+export interface NativeCounters {
+  /** Node threads that loaded the addon and have not ended. */
+  readonly environments: number;
+  /** Open, or being closed. */
+  readonly sessions: number;
+  readonly runsQueued: number;
+  readonly runsInFlight: number;
+  readonly loadsInFlight: number;
+  readonly closesInFlight: number;
+  /** Tensors made for feeds, or fetched and not yet freed. */
+  readonly tensors: number;
+  /** Their memory. */
+  readonly tensorBytes: number;
+}
+
+export interface NativeBinding {
+  /** For example `2.21.0`. */
+  readonly tensorflowVersion: string;
+
+  /**
+   * Opens TensorFlow's devices, and threads that run models. The first call in the process decides: a session is opened
+   * under `config`, so that the options which concern the whole process (threads within an op, GPU memory, visible
+   * devices) take effect before anything else opens TensorFlow. Later calls, from any thread, ignore both arguments.
+   * Blocks while devices are opened.
+   *
+   * @param config a serialized `tensorflow.ConfigProto`; empty for the defaults
+   * @param runThreads how many runs may be under way at once, 1 to 1024; each is a thread
+   * @returns the devices, the same for every call
+   * @throws NativeError INVALID_ARGUMENT if `config` is no ConfigProto or `runThreads` is out of range
+   */
+  initialize(config: Uint8Array, runThreads: number): NativeDevice[];
+
+  /**
+   * Loads a SavedModel on a thread of its own. The calling thread then holds one reference to the session.
+   * TensorFlow reports success even when the variables are missing; runs fail then.
+   *
+   * @param directory the folder that holds `saved_model.pb`
+   * @param tags exactly those of the meta graph to load
+   * @param config a serialized `tensorflow.ConfigProto`, for this session
+   * @throws NativeError (rejects) FAILED_PRECONDITION before {@link initialize}, or what TensorFlow reports
+   */
+  loadSession(directory: string, tags: readonly string[], config: Uint8Array): Promise<SessionHandle>;
+
+  /**
+   * Takes a further reference, for the calling thread, to a session that some thread holds.
+   *
+   * @throws NativeError NOT_FOUND if no thread holds it any more
+   */
+  retainSession(session: SessionHandle): void;
+
+  /**
+   * Gives back one reference of the calling thread. The last one in the process closes the session, on a thread of its
+   * own, when its last run has ended. Resolves when that is done: at once, unless this was the last.
+   *
+   * @throws NativeError (rejects) FAILED_PRECONDITION if this thread holds no reference
+   */
+  releaseSession(session: SessionHandle): Promise<void>;
+
+  /**
+   * Finds tensors in the graph, once for many runs. TensorFlow keeps what it compiles for each set of feeds and fetches
+   * until the session is closed, so their number must not be left to strangers.
+   *
+   * @param feeds names of tensors, `operation:index` or `operation` for index 0
+   * @param fetches likewise
+   * @throws NativeError NOT_FOUND if the graph lacks one, UNIMPLEMENTED for a dtype without plain bytes (resource,
+   * variant, quantised), FAILED_PRECONDITION if this thread holds no reference to the session
+   */
+  prepare(session: SessionHandle, feeds: readonly string[], fetches: readonly string[]): CallHandle;
+
+  /**
+   * Runs on a thread of the pool, first come first served.
+   *
+   * @param feeds one for each that was prepared, in that order
+   * @param runOptions a serialized `tensorflow.RunOptions`
+   * @throws NativeError (rejects) INVALID_ARGUMENT for a feed of the wrong dtype, shape or size, FAILED_PRECONDITION if
+   * this thread has given the session back, or what TensorFlow reports
+   */
+  run(session: SessionHandle, call: CallHandle, feeds: readonly Feed[], runOptions: Uint8Array | null): Promise<RunResult>;
+
+  /**
+   * Detaches the ArrayBuffer of an output and frees its memory now rather than when the collector comes by. Only for
+   * buffers of {@link Output.data}; again does nothing.
+   */
+  free(data: ArrayBuffer): void;
+
+  counters(): NativeCounters;
+
+  /** Ends the process here and now, whatever hangs: no exit handlers, no waiting for runs. */
+  exitNow(code: number): never;
+}
+
+/**
+ * Loads the addon. Once per Node thread is enough; more do no harm.
+ *
+ * @param path of the `.node` file, absolute
+ * @throws Error if it is missing, or libtensorflow is
+ */
+export function loadBinding(path: string): NativeBinding {
+  return createRequire(import.meta.url)(path) as NativeBinding;
+}

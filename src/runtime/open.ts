@@ -1,0 +1,81 @@
+/**
+ * Opens the process's one runtime.
+ */
+import { fileURLToPath } from 'node:url';
+import { messageOf, ServingError } from '../errors.js';
+import { encodeSessionOptions, type SessionOptions } from './config-proto.js';
+import { loadBinding, type NativeBinding } from './native.js';
+import { nativeRuntime } from './native-runtime.js';
+import type { Runtime, RuntimeKind } from './runtime.js';
+import { openTensorFlowJs } from './tensorflow.js';
+import { tfjsRuntime } from './tfjs-runtime.js';
+
+export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus'> {
+  readonly kind: RuntimeKind;
+  /** `auto` takes a GPU if TensorFlow finds one. */
+  readonly device: 'cpu' | 'gpu' | 'auto';
+  /** Threads that run models; at least 1. */
+  readonly runThreads: number;
+  /** What TensorFlow itself logs to stderr: 0 everything, 1 warnings, 2 errors, 3 fatal ones. */
+  readonly tensorflowLogLevel: 0 | 1 | 2 | 3;
+}
+
+const addon = fileURLToPath(new URL('../../build/tfjs_serving.node', import.meta.url));
+
+/**
+ * Opens TensorFlow under these options. Once per process: what TensorFlow fixes at its first session (threads within an
+ * op, GPU memory, visible devices) cannot be changed later. On the main thread: environment set in a worker does not
+ * reach TensorFlow.
+ *
+ * @throws ServingError FAILED_PRECONDITION if the device or the addon cannot be had
+ */
+export function openRuntime(options: RuntimeOptions): Runtime {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= String(options.tensorflowLogLevel);
+  const hideGpus = options.device === 'cpu';
+  // tfjs-node's own context has no options; the environment is all it listens to.
+  if (hideGpus) process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+  const runtime = options.kind === 'native' ? openNative({ ...options, hideGpus }) : openTfjs(options);
+  if (options.device === 'gpu' && runtime.device !== 'gpu') {
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      '--device gpu: TensorFlow finds no usable GPU here; install with DEVICE=gpu and an NVIDIA driver, or use --device cpu',
+    );
+  }
+  return runtime;
+}
+
+function openNative(options: RuntimeOptions & SessionOptions): Runtime {
+  const config = encodeSessionOptions(options);
+  const binding = loadAddon();
+  const devices = binding.initialize(config, options.runThreads);
+  openTensorFlowJs();
+  return nativeRuntime(binding, devices, config);
+}
+
+function loadAddon(): NativeBinding {
+  try {
+    return loadBinding(addon);
+  } catch (error) {
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      `the native addon cannot be loaded (${messageOf(error)}): run \`make install\`, or serve with --runtime tfjs`,
+    );
+  }
+}
+
+/** Upstream opens TensorFlow by itself and listens to the environment only. */
+function openTfjs(options: RuntimeOptions): Runtime {
+  const environment = {
+    TF_NUM_INTRAOP_THREADS: options.intraThreads,
+    TF_NUM_INTEROP_THREADS: options.interThreads,
+    TF_FORCE_GPU_ALLOW_GROWTH: options.gpuMemoryGrowth,
+    CUDA_VISIBLE_DEVICES: options.visibleDevices,
+  };
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined) process.env[name] = String(value);
+  }
+  if (options.gpuMemoryFraction !== undefined) {
+    throw new ServingError('FAILED_PRECONDITION', '--gpu-memory-fraction has no effect under --runtime tfjs');
+  }
+  return tfjsRuntime(openTensorFlowJs());
+}

@@ -1,0 +1,73 @@
+/**
+ * How a SavedModel is loaded and run. Two implementations: `native`, our asynchronous addon, and `tfjs`, upstream's
+ * synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
+ */
+import type { MetaGraph, Signature } from './signature.js';
+import type { NamedTensors } from './tensors.js';
+
+export type RuntimeKind = 'native' | 'tfjs';
+
+/** A device that TensorFlow found in this process. */
+export interface Device {
+  /** For example `/job:localhost/replica:0/task:0/device:CPU:0`. */
+  readonly name: string;
+  readonly type: string;
+  readonly memoryBytes: number;
+}
+
+/** What a run gave, and where its time went. */
+export interface Prediction {
+  /** Disposed by the caller. */
+  readonly outputs: NamedTensors;
+  /** Microseconds between the call and the start of the run. */
+  readonly queueMicros: number;
+  /** Microseconds inside TensorFlow. */
+  readonly runMicros: number;
+}
+
+export interface PredictOptions {
+  /** Outputs to compute; all of the signature's by default. */
+  readonly outputs?: readonly string[] | undefined;
+  /** Seconds after which TensorFlow is asked to give up the run. Only kernels that look at it do. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** A loaded SavedModel, shaped like `tf.InferenceModel`, with named tensors and every signature. */
+export interface InferenceModel {
+  readonly signatures: ReadonlyMap<string, Signature>;
+
+  /**
+   * Runs one signature.
+   *
+   * @param signature one of {@link signatures}
+   * @param inputs a tensor for every input of it; dtypes and shapes as its specs have them. They stay the caller's.
+   * @throws ServingError with TensorFlow's code and message when the run fails
+   */
+  predict(signature: Signature, inputs: NamedTensors, options?: PredictOptions): Promise<Prediction>;
+
+  /** Gives the model back once its runs have ended. Resolves when its memory is free. */
+  dispose(): Promise<void>;
+}
+
+export interface Runtime {
+  readonly kind: RuntimeKind;
+  /** TensorFlow's version, for example `2.21.0`. */
+  readonly tensorflowVersion: string;
+  readonly devices: readonly Device[];
+  /** What models run on: `gpu` when TensorFlow has one, else `cpu`. */
+  readonly device: 'cpu' | 'gpu';
+
+  /**
+   * Loads the graph with these tags from a SavedModel.
+   *
+   * @param directory the folder that holds `saved_model.pb`
+   * @throws ServingError with TensorFlow's code and message
+   */
+  load(directory: string, metaGraph: MetaGraph): Promise<InferenceModel>;
+
+  /** What it holds now: sessions, runs, tensors; all zero when idle. */
+  counters(): Readonly<Record<string, number>>;
+
+  /** Ends the process at once, also while a run hangs, which a normal exit would wait for. */
+  exitNow(code: number): never;
+}

@@ -1,0 +1,43 @@
+/**
+ * Opens TensorFlow in this process, once, in the one order that works: environment, our addon with the process-wide
+ * options, and only then tfjs-node, whose import opens an eager context and with it whatever was not decided yet.
+ *
+ * Nothing happens at import. Everything above `runtime/` sees `tf.Tensor`s and never this file.
+ */
+import { createRequire } from 'node:module';
+import util from 'node:util';
+import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import { extendBackend, type HostBackend } from './backend.js';
+
+export type TensorFlowJs = typeof tfjs;
+
+interface Opened {
+  readonly tf: TensorFlowJs;
+  readonly backend: HostBackend;
+}
+
+let opened: Opened | undefined;
+
+/** Imports tfjs-node and extends its backend. Later calls return the same. */
+export function openTensorFlowJs(): TensorFlowJs {
+  if (!opened) {
+    restoreIsNullOrUndefined();
+    const tf = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as TensorFlowJs;
+    tf.enableProdMode();
+    opened = { tf, backend: extendBackend(tf.backend()) };
+  }
+  return opened.tf;
+}
+
+/** tf.js and its extended backend. @throws Error before {@link openTensorFlowJs} */
+export function tensorFlowJs(): Opened {
+  if (!opened) throw new Error('TensorFlow is not open yet: call openRuntime first');
+  return opened;
+}
+
+/** tfjs-node 4.22.0 calls `util.isNullOrUndefined` (in TopK and others), which Node removed in 23. */
+function restoreIsNullOrUndefined(): void {
+  if (!('isNullOrUndefined' in util)) {
+    Object.defineProperty(util, 'isNullOrUndefined', { value: (x: unknown) => x === null || x === undefined });
+  }
+}

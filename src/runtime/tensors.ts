@@ -1,0 +1,93 @@
+/**
+ * Making and reading `tf.Tensor`s of every dtype without copying their values.
+ */
+import type { Tensor } from '@tensorflow/tfjs-node-gpu';
+import type { HostTensor } from './backend.js';
+import { type Dtype, dtypes, elementCount, type FixedDtype } from './dtypes.js';
+import { tensorFlowJs } from './tensorflow.js';
+
+export type { Tensor };
+
+/** Values of a fixed-width dtype are row-major little-endian bytes; strings are one byte string per element. */
+export type TensorData = Uint8Array | readonly Uint8Array[];
+
+/** What a tensor is, apart from `tf.Tensor`: its true dtype, its shape and its raw values. */
+export interface TensorView {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+/** Named tensors, as signatures have them. A Map, so that every name is only a name. */
+export type NamedTensors = ReadonlyMap<string, Tensor>;
+
+/**
+ * A `tf.Tensor` over `data`, which is not copied and must not change while the tensor lives.
+ *
+ * @param dtype its true dtype; `tensor.dtype` says how tf.js ops see it (uint8 as int32, float16 as float32 …)
+ * @param shape any rank, zero-length dims allowed
+ * @param data exactly as many bytes (or strings) as the shape asks for
+ * @param release called once, when the last tensor over this data is disposed
+ * @throws RangeError if data and shape disagree
+ */
+export function createTensor(dtype: Dtype, shape: readonly number[], data: TensorData, release?: () => void): Tensor {
+  const expected = dtype === 'string' ? elementCount(shape) : elementCount(shape) * dtypes[dtype].size;
+  if (data.length !== expected) {
+    const unit = dtype === 'string' ? 'strings' : 'bytes';
+    throw new RangeError(`a ${dtype} tensor of shape [${shape.join(', ')}] takes ${expected} ${unit}, not ${data.length}`);
+  }
+  return tensorOver({ dtype, data, references: 0, release }, shape);
+}
+
+/**
+ * A second tensor over the same values under another shape with as many elements. Both must be disposed; the memory
+ * goes with the last.
+ */
+export function reshapeTensor(tensor: Tensor, shape: readonly number[]): Tensor {
+  const host = tensorFlowJs().backend.hostOf(tensor.dataId);
+  if (host) return tensorOver(host, shape);
+  const { dtype, data } = viewTensor(tensor);
+  return createTensor(dtype, shape, data);
+}
+
+function tensorOver(host: HostTensor, shape: readonly number[]): Tensor {
+  const { tf, backend } = tensorFlowJs();
+  const dataId = backend.register(host, shape);
+  // complex128 has no counterpart in tf.js; ops refuse it by name.
+  const seenAs = dtypes[host.dtype].seenAs ?? 'complex64';
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype: seenAs });
+}
+
+/**
+ * The true dtype, shape and raw values of a tensor, of ours or made by tf.js. Views where possible: they are valid
+ * until the tensor is disposed.
+ */
+export function viewTensor(tensor: Tensor): TensorView {
+  const host = tensorFlowJs().backend.hostOf(tensor.dataId);
+  if (host) return { dtype: host.dtype, shape: tensor.shape, data: host.data };
+  const values: unknown = tensorFlowJs().tf.engine().readSync(tensor.dataId);
+  const dtype = tensor.dtype as FixedDtype | 'string';
+  if (Array.isArray(values)) return { dtype: 'string', shape: tensor.shape, data: values.map(toBytes) };
+  if (!ArrayBuffer.isView(values)) throw new TypeError(`a tensor of dtype ${tensor.dtype} has no readable values`);
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  // Upstream's decodeImage and friends make uint8 tensors that call themselves int32, and int64 ones likewise.
+  if (values instanceof Uint8Array && dtype === 'int32') return { dtype: 'uint8', shape: tensor.shape, data: bytes };
+  if (values instanceof BigInt64Array) return { dtype: 'int64', shape: tensor.shape, data: bytes };
+  return { dtype, shape: tensor.shape, data: bytes };
+}
+
+const utf8 = new TextEncoder();
+
+function toBytes(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : utf8.encode(String(value));
+}
+
+/** Disposes each tensor of a map; the map itself may be kept for its names. */
+export function disposeTensors(tensors: NamedTensors): void {
+  for (const tensor of tensors.values()) tensor.dispose();
+}
+
+/** Tensors of tf.js that are not disposed. */
+export function tensorCount(): number {
+  return tensorFlowJs().tf.memory().numTensors;
+}

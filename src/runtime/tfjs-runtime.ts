@@ -1,0 +1,84 @@
+/**
+ * The runtime over upstream's `tf.node.loadSavedModel`: the oracle in tests, and the fallback where our addon cannot be
+ * built. Both its load and its run block the event loop. It gives float32, int32, int64, bool, string and complex64
+ * outputs only, takes int64 as int32, and each failing run leaks its inputs.
+ */
+import { messageOf, ServingError } from '../errors.js';
+import type { InferenceModel, PredictOptions, Prediction, Runtime } from './runtime.js';
+import type { MetaGraph, Signature } from './signature.js';
+import type { TensorFlowJs } from './tensorflow.js';
+import { type NamedTensors, type Tensor } from './tensors.js';
+
+type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
+
+export function tfjsRuntime(tf: TensorFlowJs): Runtime {
+  const { isUsingGpuDevice, tensorflowVersion } = factsOf(tf.backend());
+  const device = isUsingGpuDevice ? 'gpu' : 'cpu';
+  return {
+    kind: 'tfjs',
+    tensorflowVersion,
+    devices: [{ name: device, type: device.toUpperCase(), memoryBytes: 0 }],
+    device,
+    async load(directory, metaGraph) {
+      const models = new Map<string, SavedModel>();
+      try {
+        // Upstream shares one session between the signatures of a folder.
+        for (const name of metaGraph.signatures.keys()) {
+          models.set(name, await tf.node.loadSavedModel(directory, [...metaGraph.tags], name));
+        }
+      } catch (error) {
+        for (const model of models.values()) model.dispose();
+        throw new ServingError('INTERNAL', messageOf(error));
+      }
+      return new TfjsModel(metaGraph, models);
+    },
+    counters: () => ({ sessions: tf.node.getNumOfSavedModels() }),
+    exitNow: (code) => process.exit(code),
+  };
+}
+
+function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersion: string } {
+  const binding: unknown = Reflect.get(backend, 'binding');
+  const version: unknown = typeof binding === 'object' && binding !== null ? Reflect.get(binding, 'TF_Version') : undefined;
+  return { isUsingGpuDevice: Reflect.get(backend, 'isUsingGpuDevice') === true, tensorflowVersion: String(version) };
+}
+
+class TfjsModel implements InferenceModel {
+  readonly signatures: ReadonlyMap<string, Signature>;
+  private disposed = false;
+
+  constructor(
+    metaGraph: MetaGraph,
+    private readonly models: ReadonlyMap<string, SavedModel>,
+  ) {
+    this.signatures = metaGraph.signatures;
+  }
+
+  async predict(signature: Signature, inputs: NamedTensors, options: PredictOptions = {}): Promise<Prediction> {
+    const started = performance.now();
+    const model = this.models.get(signature.name);
+    if (!model) throw new ServingError('NOT_FOUND', `no signature \`${signature.name}\``);
+    // Upstream takes a plain object; without a prototype every name is only a name.
+    const feed: Record<string, Tensor> = Object.assign(Object.create(null), Object.fromEntries(inputs));
+    let result: ReturnType<SavedModel['predict']>;
+    try {
+      result = model.predict(feed);
+    } catch (error) {
+      throw new ServingError('INVALID_ARGUMENT', messageOf(error));
+    }
+    const outputs = new Map<string, Tensor>(Object.entries(result));
+    for (const [name, tensor] of outputs) {
+      if (options.outputs && !options.outputs.includes(name)) {
+        tensor.dispose();
+        outputs.delete(name);
+      }
+    }
+    return { outputs, queueMicros: 0, runMicros: Math.round((performance.now() - started) * 1000) };
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    for (const model of this.models.values()) model.dispose();
+  }
+}
