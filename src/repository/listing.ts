@@ -1,0 +1,180 @@
+/**
+ * Reads the folder of models: which versions there are, where, and a fingerprint of each one's files.
+ *
+ * Only names and file facts are read, no contents. What is to be done about them is `scan.ts`'s business.
+ */
+import { createHash } from 'node:crypto';
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf } from '../errors.js';
+import { savedModelFile } from './saved-model.js';
+
+/** What `--model-path` points at. */
+export type Layout = 'repository' | 'model' | 'saved-model';
+
+/** One version's folder as it was found. */
+export interface VersionListing {
+  readonly version: number;
+  readonly directory: string;
+  /** A digest of path, size, ctime and inode of every file; changes when anything in the folder does. */
+  readonly fingerprint: string;
+}
+
+/** One model's folder; `versions` is undefined where it could not be read, which is not the same as empty. */
+export interface ModelListing {
+  readonly name: string;
+  readonly versions: readonly VersionListing[] | undefined;
+}
+
+/** The whole of `--model-path`; `models` is undefined where it could not be read. */
+export interface Listing {
+  readonly layout: Layout | undefined;
+  readonly models: readonly ModelListing[] | undefined;
+  /** Why something could not be read, for the log. */
+  readonly problems: readonly string[];
+}
+
+/** Deeper or fuller than any SavedModel; a link that leads back up ends here. */
+const maxDepth = 12;
+const maxFiles = 20_000;
+
+/**
+ * @param root `--model-path`
+ * @param layout what the root was at an earlier listing; by default it is told from what is in it
+ */
+export async function readListing(root: string, layout?: Layout): Promise<Listing> {
+  const problems: string[] = [];
+  const children = await readFolder(root, problems);
+  if (!Array.isArray(children)) return { layout, models: undefined, problems };
+  const kind = layout ?? layoutOf(root, children, await holdsVersions(root, children));
+  if (kind === 'repository') {
+    const models: ModelListing[] = [];
+    for (const child of children.filter(isFolderName)) {
+      const model = await readModel(child, path.join(root, child), problems);
+      if (model) models.push(model);
+    }
+    return { layout: kind, models, problems };
+  }
+  if (kind === 'model') {
+    const model = await readModel(path.basename(path.resolve(root)), root, problems);
+    return { layout: kind, models: model ? [model] : [], problems };
+  }
+  const { name, version } = nameSavedModel(root);
+  const found = children.includes(savedModelFile) ? await readVersion(version, root, problems) : undefined;
+  return { layout: kind, models: kind ? [{ name, versions: found ? [found] : [] }] : [], problems };
+}
+
+/** The version that a folder name stands for, or undefined: positive integers without leading zeros. */
+export function versionOf(name: string): number | undefined {
+  const version = Number(name);
+  return /^[1-9][0-9]*$/.test(name) && Number.isSafeInteger(version) ? version : undefined;
+}
+
+/** The name and version of a SavedModel given by its own path: `policy/3` is version 3 of policy, `policy` version 1. */
+export function nameSavedModel(directory: string): { name: string; version: number } {
+  const absolute = path.resolve(directory);
+  const version = versionOf(path.basename(absolute));
+  return version === undefined
+    ? { name: path.basename(absolute), version: 1 }
+    : { name: path.basename(path.dirname(absolute)), version };
+}
+
+function layoutOf(root: string, children: readonly string[], versions: boolean): Layout | undefined {
+  if (children.includes(savedModelFile)) return 'saved-model';
+  if (versions) return 'model';
+  // An empty folder may still become any of the three, unless its own name says which.
+  if (children.some(isFolderName)) return 'repository';
+  return versionOf(path.basename(path.resolve(root))) === undefined ? undefined : 'saved-model';
+}
+
+async function holdsVersions(root: string, children: readonly string[]): Promise<boolean> {
+  for (const child of children) {
+    if (versionOf(child) === undefined) continue;
+    const inside: string[] = await readdir(path.join(root, child)).catch(() => []);
+    if (inside.includes(savedModelFile)) return true;
+  }
+  return false;
+}
+
+/** Hidden folders are nobody's models: Kubernetes keeps its volumes' contents in `..data`, editors their own things. */
+function isFolderName(name: string): boolean {
+  return !name.startsWith('.');
+}
+
+/** undefined if this is no model's folder: neither a version in it nor a SavedModel. */
+async function readModel(name: string, directory: string, problems: string[]): Promise<ModelListing | undefined> {
+  const children = await readFolder(directory, problems);
+  if (children === 'no folder') return undefined;
+  if (children === 'unreadable') return { name, versions: undefined };
+  const numbered = children.filter((child) => versionOf(child) !== undefined);
+  if (numbered.length === 0 && children.includes(savedModelFile)) {
+    const bare = await readVersion(1, directory, problems);
+    return { name, versions: bare ? [bare] : undefined };
+  }
+  const versions: VersionListing[] = [];
+  for (const child of numbered) {
+    const version = await readVersion(Number(child), path.join(directory, child), problems);
+    if (version) versions.push(version);
+  }
+  return { name, versions };
+}
+
+/** The names in a folder, sorted. A file, or nothing, where a folder was expected is no problem; a folder that cannot be read is one. */
+async function readFolder(directory: string, problems: string[]): Promise<string[] | 'no folder' | 'unreadable'> {
+  try {
+    return (await readdir(directory)).sort();
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return 'no folder';
+    problems.push(`${directory}: ${messageOf(error)}`);
+    return 'unreadable';
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** undefined if it is no folder, or cannot be read now. */
+async function readVersion(
+  version: number,
+  directory: string,
+  problems: string[],
+): Promise<VersionListing | undefined> {
+  try {
+    return { version, directory, fingerprint: await fingerprintOf(directory) };
+  } catch (error) {
+    if (codeOf(error) !== 'ENOTDIR') problems.push(`${directory}: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/**
+ * A digest of what is in a folder: path, size, ctime and inode of every file, links followed. Modification times are
+ * left out, since `tar`, `rsync` and `cp -p` keep old ones.
+ *
+ * @throws the file system's error if something in it cannot be read
+ */
+export async function fingerprintOf(directory: string): Promise<string> {
+  const facts: string[] = [];
+  await collect(directory, '', 0, facts);
+  return createHash('sha256').update(facts.sort().join('\n')).digest('hex').slice(0, 32);
+}
+
+async function collect(directory: string, prefix: string, depth: number, facts: string[]): Promise<void> {
+  if (depth > maxDepth || facts.length > maxFiles) throw new Error('too deep or too many files for a SavedModel');
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const name = path.join(directory, entry.name);
+    const relative = prefix + entry.name;
+    if (await isFolder(entry, name)) {
+      await collect(name, `${relative}/`, depth + 1, facts);
+    } else {
+      const { size, ctimeNs, ino } = await stat(name, { bigint: true });
+      facts.push(`${relative}\0${size}\0${ctimeNs}\0${ino}`);
+    }
+  }
+}
+
+async function isFolder(entry: Dirent, name: string): Promise<boolean> {
+  return entry.isDirectory() || (entry.isSymbolicLink() && (await stat(name)).isDirectory());
+}

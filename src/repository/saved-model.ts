@@ -1,0 +1,179 @@
+/**
+ * Reads what a SavedModel says of itself and whether all of it has arrived, without TensorFlow.
+ *
+ * TensorFlow loads a SavedModel whose variables are missing and calls that a success; every run fails afterwards. So
+ * the folder is checked here, by content, before TensorFlow sees it.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import protobuf from 'protobufjs';
+import { ServingError } from '../errors.js';
+import { dtypeOf } from '../runtime/dtypes.js';
+import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
+import { readVariablesIndex } from './variables-index.js';
+
+// saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
+// written out as the repeated entries they are on the wire, so that a tensor called `__proto__` is only a name.
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  package tensorflow;
+  message TensorShapeProto {
+    message Dim { int64 size = 1; }
+    repeated Dim dim = 2;
+    bool unknown_rank = 3;
+  }
+  message TensorInfo {
+    string name = 1;
+    int32 dtype = 2;
+    TensorShapeProto tensor_shape = 3;
+  }
+  message NamedTensorInfo {
+    string key = 1;
+    TensorInfo value = 2;
+  }
+  message SignatureDef {
+    repeated NamedTensorInfo inputs = 1;
+    repeated NamedTensorInfo outputs = 2;
+  }
+  message NamedSignatureDef {
+    string key = 1;
+    SignatureDef value = 2;
+  }
+  message NodeDef { string op = 2; }
+  message GraphDef { repeated NodeDef node = 1; }
+  message MetaInfoDef { repeated string tags = 4; }
+  message MetaGraphDef {
+    MetaInfoDef meta_info_def = 1;
+    GraphDef graph_def = 2;
+    repeated NamedSignatureDef signature_def = 5;
+  }
+  message SavedModel { repeated MetaGraphDef meta_graphs = 2; }
+`);
+const SavedModelProto = root.lookupType('tensorflow.SavedModel');
+
+interface TensorInfo {
+  readonly name: string;
+  readonly dtype: number;
+  readonly tensorShape?: { readonly dim: readonly { readonly size: number }[]; readonly unknownRank: boolean };
+}
+
+interface MetaGraphDef {
+  readonly metaInfoDef?: { readonly tags: readonly string[] };
+  readonly graphDef?: { readonly node: readonly { readonly op: string }[] };
+  readonly signatureDef: readonly Entry<SignatureDef>[];
+}
+
+interface SignatureDef {
+  readonly inputs: readonly Entry<TensorInfo>[];
+  readonly outputs: readonly Entry<TensorInfo>[];
+}
+
+/** An entry of a protobuf map; both fields may be left out on the wire. */
+interface Entry<Value> {
+  readonly key: string;
+  readonly value?: Value;
+}
+
+/** The file that makes a folder a SavedModel. */
+export const savedModelFile = 'saved_model.pb';
+
+/** How TensorFlow's loader names its own signature for the initialisation op. */
+const initSignature = '__saved_model_init_op';
+
+/** The operations that hold a variable; a graph with one needs its `variables` folder. */
+const variableOps = new Set(['VarHandleOp', 'VariableV2', 'Variable']);
+
+/** A SavedModel that is all there. */
+export interface SavedModel {
+  readonly metaGraph: MetaGraph;
+  /** Numbers in all variables together. */
+  readonly parameterCount: number;
+}
+
+/**
+ * Reads a SavedModel and checks that all of it is there.
+ *
+ * @param directory the folder that holds `saved_model.pb`
+ * @param tags those of the graph to serve, in any order
+ * @throws ServingError naming the file that is missing, short or damaged, or the tags that exist
+ */
+export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
+  const file = await readFile(path.join(directory, savedModelFile)).catch((error: NodeJS.ErrnoException) => {
+    throw new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${error.code})`);
+  });
+  const graph = chooseMetaGraph(parse(file), tags);
+  const hasVariables = graph.graphDef?.node.some(({ op }) => variableOps.has(op)) ?? false;
+  const parameterCount = await checkVariables(path.join(directory, 'variables'), hasVariables);
+  return { metaGraph: toMetaGraph(graph), parameterCount };
+}
+
+function parse(file: Uint8Array): MetaGraphDef[] {
+  try {
+    const message = SavedModelProto.toObject(SavedModelProto.decode(file), { defaults: true, longs: Number });
+    const graphs: MetaGraphDef[] = message['metaGraphs'];
+    if (graphs.length > 0) return graphs;
+  } catch {
+    // Said below: what a half-written protobuf fails with is no help to anybody.
+  }
+  throw new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
+}
+
+function chooseMetaGraph(graphs: readonly MetaGraphDef[], tags: readonly string[]): MetaGraphDef {
+  const wanted = [...tags].sort().join();
+  const chosen = graphs.find((graph) => [...(graph.metaInfoDef?.tags ?? [])].sort().join() === wanted);
+  if (chosen) return chosen;
+  const present = graphs.map((graph) => `"${(graph.metaInfoDef?.tags ?? []).join(',')}"`);
+  throw new ServingError('NOT_FOUND', `no graph with the tags "${tags.join(',')}"; this SavedModel has ${present.join(' and ')}`);
+}
+
+/** @returns the number of parameters */
+async function checkVariables(folder: string, required: boolean): Promise<number> {
+  const indexFile = path.join(folder, 'variables.index');
+  const index = await readFile(indexFile).catch((error: NodeJS.ErrnoException) => {
+    if (!required && error.code === 'ENOENT') return undefined;
+    throw new ServingError('DATA_LOSS', `the graph has variables, but variables/variables.index cannot be read (${error.code})`);
+  });
+  if (!index) return 0;
+  const { shardBytes, parameterCount } = readVariablesIndex(index);
+  for (const [shard, needed] of shardBytes.entries()) {
+    const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
+    const size = await stat(path.join(folder, name)).then((facts) => facts.size, () => undefined);
+    if (size === undefined) throw new ServingError('DATA_LOSS', `variables/${name} is missing`);
+    if (size < needed) throw new ServingError('DATA_LOSS', `variables/${name} is short: ${size} of ${needed} bytes`);
+  }
+  return parameterCount;
+}
+
+function pad(shard: number): string {
+  return String(shard).padStart(5, '0');
+}
+
+function toMetaGraph(graph: MetaGraphDef): MetaGraph {
+  const signatures = new Map<string, Signature>();
+  for (const { key: name, value } of graph.signatureDef) {
+    if (name === initSignature || !value) continue;
+    const signature = { name, inputs: toSpecs(value.inputs), outputs: toSpecs(value.outputs) };
+    // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
+    // cannot be served, but the others can.
+    if (signature.inputs && signature.outputs && signature.outputs.size > 0) {
+      signatures.set(name, { name, inputs: signature.inputs, outputs: signature.outputs });
+    }
+  }
+  return { tags: graph.metaInfoDef?.tags ?? [], signatures };
+}
+
+/** undefined if one of the tensors is of a dtype or an encoding (sparse, composite) that cannot travel. */
+function toSpecs(infos: readonly Entry<TensorInfo>[]): Map<string, TensorSpec> | undefined {
+  const specs = new Map<string, TensorSpec>();
+  for (const { key: name, value: info } of infos) {
+    const dtype = info && dtypeOf(info.dtype);
+    if (!dtype || info.name === '') return undefined;
+    specs.set(name, { name, dtype, shape: toShape(info), graphName: info.name });
+  }
+  return specs;
+}
+
+function toShape({ tensorShape }: TensorInfo): readonly Dim[] | null {
+  if (!tensorShape || tensorShape.unknownRank) return null;
+  return tensorShape.dim.map(({ size }) => (size < 0 ? null : size));
+}

@@ -1,0 +1,128 @@
+/**
+ * What `/metrics` shows, in Prometheus' text format.
+ *
+ * Requests are counted in plain numbers, one call of {@link Telemetry.observe} each, and turned into metrics when they
+ * are scraped: prom-client hashes its labels on every call, which would be the dearest part of a small request.
+ */
+import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
+
+/** One finished request to a model, however it ended. */
+export interface RequestRecord {
+  /** Empty where the request named no model that exists. */
+  readonly model: string;
+  /** Empty where no version answered. */
+  readonly version: number | '';
+  /** `ok`, or the error's code. */
+  readonly status: string;
+  /** From the first byte of the head to the last of the answer. */
+  readonly seconds: number;
+}
+
+export interface Telemetry {
+  /** Called once at the end of each inference request. */
+  observe(record: RequestRecord): void;
+  /** Adds numbers that are read when they are asked for. */
+  gauges(name: string, help: string, read: () => Iterable<GaugeValue>): void;
+  /** The whole of `/metrics`. */
+  render(): Promise<string>;
+  readonly contentType: string;
+}
+
+export interface GaugeValue {
+  readonly value: number;
+  readonly labels?: Readonly<Record<string, string | number>>;
+}
+
+/** Upper bounds in seconds, from a tiny model's run to a hung one. */
+const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** The requests that share model, version and status. */
+class Series {
+  count = 0;
+  sum = 0;
+  /** Requests per bucket, not yet added up; the last is for those beyond every bound. */
+  readonly buckets = new Array<number>(bounds.length + 1).fill(0);
+
+  add(seconds: number): void {
+    this.count += 1;
+    this.sum += seconds;
+    let bucket = 0;
+    while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket += 1;
+    this.buckets[bucket] = (this.buckets[bucket] as number) + 1;
+  }
+}
+
+/** What prom-client asks of a metric when it is scraped. */
+interface Sample {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly metricName?: string;
+}
+
+export function createTelemetry(): Telemetry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  // Nested maps, so that finding a series builds no key.
+  const series = new Map<string, Map<number | '', Map<string, Series>>>();
+  const newVersions = () => new Map<number | '', Map<string, Series>>();
+  const newStatuses = () => new Map<string, Series>();
+  const newSeries = () => new Series();
+
+  register('inference_requests_total', 'Inference requests that have been answered', 'counter', () =>
+    samples((labels, { count }) => [{ value: count, labels }]),
+  );
+  register('inference_latency_seconds', 'Seconds from the start of an inference request to the end of its answer', 'histogram', () =>
+    samples(histogram),
+  );
+
+  function register(name: string, help: string, type: string, read: () => Sample[]): void {
+    const metric = { name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: read() }) };
+    // The registry calls nothing but `get`; its typings ask for one of the library's own classes.
+    registry.registerMetric(metric as unknown as Metric);
+  }
+
+  function samples(each: (labels: Record<string, string | number>, series: Series) => Sample[]): Sample[] {
+    const found: Sample[] = [];
+    for (const [model, versions] of series) {
+      for (const [version, statuses] of versions) {
+        for (const [status, one] of statuses) found.push(...each({ model, version, status }, one));
+      }
+    }
+    return found;
+  }
+
+  return {
+    observe({ model, version, status, seconds }) {
+      const versions = getOrMake(series, model, newVersions);
+      getOrMake(getOrMake(versions, version, newStatuses), status, newSeries).add(seconds);
+    },
+    gauges(name, help, read) {
+      register(name, help, 'gauge', () => Array.from(read(), ({ value, labels = {} }) => ({ value, labels })));
+    },
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+function histogram(labels: Record<string, string | number>, { buckets, count, sum }: Series): Sample[] {
+  let below = 0;
+  const cumulative = bounds.map((le, i) => {
+    below += buckets[i] as number;
+    return { value: below, labels: { ...labels, le }, metricName: 'inference_latency_seconds_bucket' };
+  });
+  return [
+    ...cumulative,
+    { value: count, labels: { ...labels, le: '+Inf' }, metricName: 'inference_latency_seconds_bucket' },
+    { value: sum, labels, metricName: 'inference_latency_seconds_sum' },
+    { value: count, labels, metricName: 'inference_latency_seconds_count' },
+  ];
+}
+
+function getOrMake<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
