@@ -1,0 +1,127 @@
+/**
+ * Holds the tensors of a request against a signature, and tells one sample from a batch.
+ */
+import { invalidArgument, type ServingError } from '../errors.js';
+import { type Dtype, dtypes } from '../runtime/dtypes.js';
+import { formatShape, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { type NamedTensors, reshapeTensor, type Tensor, type TensorView, viewTensor } from '../runtime/tensors.js';
+
+/** Inputs as the graph takes them. */
+export interface MatchedInputs {
+  /** The caller's tensors, or others over the same values with the batch dim added. */
+  readonly inputs: NamedTensors;
+  /** The inputs were one sample: the batch dim was added, and comes off the outputs. */
+  readonly single: boolean;
+  /** Disposes what was made here. */
+  dispose(): void;
+}
+
+/**
+ * Matches inputs with a signature and adds the batch dim where one sample came without it.
+ *
+ * Only inputs whose first dim is unknown vote, and they must agree: each one rank below its spec is one sample. Scalars
+ * and inputs of fixed shape pass as they are; a fixed first dim of 1 may be left out.
+ *
+ * @throws ServingError INVALID_ARGUMENT naming the input, what was expected and what came
+ */
+export function matchInputs(model: string, signature: Signature, inputs: NamedTensors, given: Iterable<string>): MatchedInputs {
+  checkNames(model, signature, given);
+  let sample: string | undefined;
+  let batch: string | undefined;
+  const added: string[] = [];
+  for (const spec of signature.inputs.values()) {
+    const view = viewTensor(inputs.get(spec.name) as Tensor);
+    if (view.dtype !== spec.dtype) throw wrongDtype(spec, view);
+    const leavesOutFirst = isOneRankBelow(spec, view);
+    if (leavesOutFirst) added.push(spec.name);
+    if (spec.shape?.[0] === null) {
+      if (leavesOutFirst) sample ??= spec.name;
+      else batch ??= spec.name;
+    }
+  }
+  if (sample !== undefined && batch !== undefined) throw mixed(signature, inputs, sample, batch);
+  return addBatchDim(inputs, added, sample !== undefined);
+}
+
+function checkNames(model: string, signature: Signature, given: Iterable<string>): void {
+  const names = new Set(given);
+  const unknown = [...names].find((name) => !signature.inputs.has(name));
+  const missing = [...signature.inputs.keys()].find((name) => !names.has(name));
+  if (unknown === undefined && missing === undefined) return;
+  const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(' and ');
+  const what = unknown === undefined ? `input \`${missing}\` is missing` : `no input \`${unknown}\``;
+  throw invalidArgument(`${what}: \`${signature.name}\` of \`${model}\` takes ${takes || 'no inputs'}`);
+}
+
+/** @throws ServingError if the shape fits neither as it is nor with a dim in front */
+function isOneRankBelow(spec: TensorSpec, { dtype, shape }: TensorView): boolean {
+  if (spec.shape === null || fits(spec.shape, shape)) return false;
+  const [first, ...rest] = spec.shape;
+  const mayLeaveOut = first === null || first === 1;
+  if (mayLeaveOut && fits(rest, shape)) return true;
+  const alternative = mayLeaveOut ? `, or ${formatShape(rest)} for one sample` : '';
+  throw invalidArgument(`input \`${spec.name}\` takes ${formatSpec(spec)}${alternative}; ${dtype} ${formatShape(shape)} came`);
+}
+
+function fits(spec: readonly (number | null)[], shape: readonly number[]): boolean {
+  return spec.length === shape.length && spec.every((dim, i) => dim === null || dim === shape[i]);
+}
+
+function addBatchDim(inputs: NamedTensors, names: readonly string[], single: boolean): MatchedInputs {
+  if (names.length === 0) return { inputs, single, dispose: () => {} };
+  const matched = new Map(inputs);
+  const made = names.map((name) => {
+    const tensor = inputs.get(name) as Tensor;
+    const batched = reshapeTensor(tensor, [1, ...tensor.shape]);
+    matched.set(name, batched);
+    return batched;
+  });
+  return { inputs: matched, single, dispose: () => made.forEach((tensor) => tensor.dispose()) };
+}
+
+/**
+ * Takes the batch dim off the outputs of one sample: those whose spec has an unknown first dim.
+ *
+ * @param outputs disposed where another tensor takes their place
+ */
+export function removeBatchDim(signature: Signature, outputs: NamedTensors): NamedTensors {
+  const removed = new Map<string, Tensor>();
+  for (const [name, tensor] of outputs) {
+    const isBatched = signature.outputs.get(name)?.shape?.[0] === null && tensor.shape[0] === 1;
+    removed.set(name, isBatched ? reshapeTensor(tensor, tensor.shape.slice(1)) : tensor);
+    if (isBatched) tensor.dispose();
+  }
+  return removed;
+}
+
+function mixed(signature: Signature, inputs: NamedTensors, sample: string, batch: string): ServingError {
+  const describe = (name: string) =>
+    `\`${name}\` ${formatShape(inputs.get(name)?.shape ?? null)} where a batch is ${formatShape(signature.inputs.get(name)?.shape ?? null)}`;
+  return invalidArgument(
+    `one sample and a batch are mixed: ${describe(sample)} is one sample, ${describe(batch)} is a batch; give all inputs the batch dim, or none`,
+  );
+}
+
+function wrongDtype(spec: TensorSpec, view: TensorView): ServingError {
+  return invalidArgument(`${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}: ${advice(spec.dtype)}`);
+}
+
+/** The line of Python that would mend it. */
+function advice(dtype: Dtype): string {
+  switch (dtype) {
+    case 'string':
+      return 'send text or byte strings';
+    case 'bool':
+    case 'complex64':
+    case 'complex128':
+      return describedForm(dtype, `x.astype(np.${dtype === 'bool' ? 'bool_' : dtype}).tobytes()`);
+    case 'bfloat16':
+      return describedForm(dtype, 'x.astype(ml_dtypes.bfloat16).tobytes()');
+    default:
+      return `send x.astype(np.${dtype})`;
+  }
+}
+
+function describedForm(dtype: keyof typeof dtypes, bytes: string): string {
+  return `send {"dtype": "${dtype}", "shape": x.shape, "data": ${bytes}}`;
+}

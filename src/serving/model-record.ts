@@ -1,0 +1,121 @@
+/**
+ * What the manager knows of one model: the versions that were tried, the one that serves, and what `/models` says of
+ * them.
+ */
+import type { ScannedModel } from '../repository/scan.js';
+import { type Candidate, chooseVersion, isSame, type Pin, wantedVersion } from './policy.js';
+import type { Servable } from './servable.js';
+import type { ModelStatus, VersionState, VersionStatus } from './table.js';
+import type { ServingError } from '../errors.js';
+
+/** One version's folder with just these contents, from the first try to load it on. */
+export interface VersionRecord extends Candidate {
+  state: VersionState;
+  error?: ServingError | undefined;
+  warmup?: string | undefined;
+  generation: number;
+  servable?: Servable | undefined;
+}
+
+export class ModelRecord {
+  readonly tried: VersionRecord[] = [];
+  serving: VersionRecord | undefined;
+  pin: Pin | undefined;
+  scanned: ScannedModel;
+  private readonly generations = new Map<number, number>();
+
+  constructor(readonly name: string) {
+    this.scanned = { name, versions: [], gone: false };
+  }
+
+  /** The version to load and serve next, if anything is to be changed. */
+  next(): Candidate | undefined {
+    return chooseVersion({
+      versions: this.scanned.versions,
+      pin: this.pin,
+      serving: this.serving,
+      failed: (candidate) => this.record(candidate)?.error !== undefined,
+    });
+  }
+
+  get wanted(): number | undefined {
+    return wantedVersion({ versions: this.scanned.versions, pin: this.pin });
+  }
+
+  record(candidate: Candidate): VersionRecord | undefined {
+    return this.tried.find((record) => isSame(record, candidate));
+  }
+
+  /** Starts a try. */
+  begin({ version, directory, fingerprint }: Candidate): VersionRecord {
+    const record: VersionRecord = { version, directory, fingerprint, state: 'LOADING', generation: 0 };
+    this.tried.push(record);
+    return record;
+  }
+
+  /** The number of the load that just succeeded. */
+  nextGeneration(version: number): number {
+    const generation = (this.generations.get(version) ?? 0) + 1;
+    this.generations.set(version, generation);
+    return generation;
+  }
+
+  /** Forgets tries that are over and whose folder is no longer as it was, so that the folder's history does not pile up. */
+  forget(): void {
+    const current = [...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])];
+    const kept = this.tried.filter(
+      (record) => record.state !== 'END' || current.some((candidate) => isSame(record, candidate)),
+    );
+    this.tried.splice(0, this.tried.length, ...kept);
+  }
+
+  /** Lets what failed be tried again, although its folder is the same. */
+  forgive(): void {
+    const kept = this.tried.filter(({ error }) => !error);
+    this.tried.splice(0, this.tried.length, ...kept);
+  }
+
+  /** The last try of a version with the contents its folder has now. */
+  lastTry(version: number | undefined): VersionRecord | undefined {
+    return this.tried.findLast((record) => record.version === version);
+  }
+
+  status(): ModelStatus {
+    const available = new Map<number, Servable>();
+    for (const { state, version, servable } of this.tried) {
+      if (state === 'AVAILABLE' && servable) available.set(version, servable);
+    }
+    return {
+      name: this.name,
+      versions: this.versionStatuses(),
+      serving: this.serving?.servable,
+      available,
+      wanted: this.wanted,
+      pinned: this.pin?.version,
+      sourceMissing: this.serving !== undefined && !this.hasSource(this.serving),
+    };
+  }
+
+  private hasSource(serving: VersionRecord): boolean {
+    if (this.pin?.kind === 'path') return true;
+    return this.scanned.missingSince === undefined && this.scanned.versions.some(({ directory }) => directory === serving.directory);
+  }
+
+  private versionStatuses(): VersionStatus[] {
+    const statuses: VersionStatus[] = this.tried.map(({ version, generation, state, error, warmup, fingerprint }) => ({
+      version,
+      generation,
+      state,
+      error: error && { code: error.code, message: error.message },
+      warmup,
+      fingerprint,
+    }));
+    for (const found of this.scanned.versions) {
+      if (this.record(found)) continue;
+      // Not tried: either it is about to be, or nobody wants it.
+      const isWanted = found.version === this.wanted || this.serving === undefined;
+      statuses.push({ version: found.version, generation: 0, state: isWanted ? 'START' : 'END', fingerprint: found.fingerprint });
+    }
+    return statuses.sort((a, b) => a.version - b.version || a.generation - b.generation);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The table of what is served: all that the data plane knows of the control plane. Immutable; a reload publishes a
+ * new one.
+ */
+import { type ErrorCode, ServingError } from '../errors.js';
+import type { Servable } from './servable.js';
+
+/** TensorFlow Serving's states of a version. */
+export type VersionState = 'START' | 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END';
+
+/** What `/models` says of one version. */
+export interface VersionStatus {
+  readonly version: number;
+  readonly generation: number;
+  readonly state: VersionState;
+  /** Why it is not served, where it failed. */
+  readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
+  /** Why its warm-up says nothing, where no valid inputs could be made up. */
+  readonly warmup?: string | undefined;
+  readonly fingerprint: string;
+}
+
+/** One model as it stands. */
+export interface ModelStatus {
+  readonly name: string;
+  /** Ascending by version; versions in the folder and those loaded. */
+  readonly versions: readonly VersionStatus[];
+  /** The one that answers when a request names no version. */
+  readonly serving: Servable | undefined;
+  /** Loaded versions that can be asked for by number. */
+  readonly available: ReadonlyMap<number, Servable>;
+  /** The version that should be served now. */
+  readonly wanted: number | undefined;
+  /** The version it is held at, until it is unpinned. */
+  readonly pinned: number | undefined;
+  /** Serving although its folder is gone. */
+  readonly sourceMissing: boolean;
+}
+
+/** Which servable a request means. Without a model: the default one. */
+export interface Target {
+  readonly model?: string | undefined;
+  readonly version?: number | undefined;
+}
+
+export class Table {
+  constructor(
+    readonly models: ReadonlyMap<string, ModelStatus>,
+    readonly defaultModel: string | undefined,
+  ) {}
+
+  /**
+   * The servable that a request means.
+   *
+   * @throws ServingError NOT_FOUND for a model or version that does not exist, UNAVAILABLE for one that does not serve yet
+   */
+  find({ model: name = this.defaultModel, version }: Target): Servable {
+    if (name === undefined) throw this.noDefault();
+    const model = this.models.get(name);
+    if (!model) throw new ServingError('NOT_FOUND', `no model \`${name}\`; ${this.listModels()}`);
+    const servable = version === undefined ? model.serving : model.available.get(version);
+    return servable ?? refuse(model, version);
+  }
+
+  private noDefault(): ServingError {
+    if (this.models.size === 0) return new ServingError('UNAVAILABLE', 'no model is loaded yet', 1);
+    return new ServingError(
+      'NOT_FOUND',
+      `no default model: name one in the path, /models/{name}/infer; ${this.listModels()}`,
+    );
+  }
+
+  private listModels(): string {
+    const names = [...this.models.keys()].map((name) => `\`${name}\``);
+    return names.length === 0 ? 'there are none' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+  }
+}
+
+function refuse(model: ModelStatus, version: number | undefined): never {
+  const states = model.versions.filter((status) => version === undefined || status.version === version);
+  if (version !== undefined && states.length === 0) {
+    const known = [...model.available.keys()].join(', ') || 'none';
+    throw new ServingError('NOT_FOUND', `model \`${model.name}\` has no version ${version}; loaded: ${known}`);
+  }
+  const failed = states.findLast(({ error }) => error);
+  const state = failed ? `failed with ${failed.error?.code}` : (states.at(-1)?.state ?? 'START');
+  if (version !== undefined && !failed && state === 'END') {
+    const known = [...model.available.keys()].join(', ') || 'none';
+    throw new ServingError('NOT_FOUND', `version ${version} of \`${model.name}\` is not loaded; loaded: ${known}`);
+  }
+  const subject = version === undefined ? `model \`${model.name}\` has no version that serves` : `version ${version} of \`${model.name}\` does not serve`;
+  throw new ServingError('UNAVAILABLE', `${subject} (${state}); see /models/${model.name}`, failed ? undefined : 1);
+}
