@@ -1,0 +1,293 @@
+/**
+ * CBOR inference requests (RFC 8949), with tensors as RFC 8746 has them.
+ *
+ * Heads are read by {@link CborReader}; typed arrays become views on the body. Plain values, which need objects anyway,
+ * are left to cbor-x, once the reader has found nothing in them that it should not see.
+ */
+import { Decoder } from 'cbor-x';
+import { invalidArgument } from '../errors.js';
+import { dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
+import { swapBytes } from '../runtime/values.js';
+import { CborReader, major, type Range, tags } from './cbor-reader.js';
+import type { InferRequest } from './infer-request.js';
+import { refusePickle } from './pickle.js';
+import { checkByteCount, checkShape, type WireLimits, type WireTensor } from './wire.js';
+
+const plainDecoder = new Decoder({ useRecords: false, mapsAsObjects: false });
+
+type Item = Range & { readonly hasArrayTags: boolean };
+
+/** The typed arrays of RFC 8746, section 2.1, by tag: dtype, and whether the bytes are big-endian. */
+const typedArrays = new Map<number, readonly [dtype: FixedDtype, bigEndian: boolean]>([
+  [64, ['uint8', false]],
+  [65, ['uint16', true]],
+  [66, ['uint32', true]],
+  [67, ['uint64', true]],
+  [68, ['uint8', false]],
+  [69, ['uint16', false]],
+  [70, ['uint32', false]],
+  [71, ['uint64', false]],
+  [72, ['int8', false]],
+  [73, ['int16', true]],
+  [74, ['int32', true]],
+  [75, ['int64', true]],
+  [77, ['int16', false]],
+  [78, ['int32', false]],
+  [79, ['int64', false]],
+  [80, ['float16', true]],
+  [81, ['float32', true]],
+  [82, ['float64', true]],
+  [84, ['float16', false]],
+  [85, ['float32', false]],
+  [86, ['float64', false]],
+]);
+
+/**
+ * Reads the body of an inference request: the flat form `{name: tensor}`, or the envelope
+ * `{"inputs": {name: tensor}, "signature"?, "outputs"?}`. It is the envelope only if its `inputs` is a map that is not
+ * itself a tensor; so no input's name is reserved.
+ *
+ * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
+ */
+export function decodeInferRequest(body: Uint8Array, limits: WireLimits): InferRequest {
+  refusePickle(body);
+  return new RequestDecoder(body, limits).request();
+}
+
+class RequestDecoder {
+  constructor(
+    private readonly body: Uint8Array,
+    private readonly limits: WireLimits,
+  ) {}
+
+  request(): InferRequest {
+    const reader = new CborReader(this.body);
+    this.skipSelfDescription(reader);
+    if (reader.peekMajor() !== major.map) {
+      throw invalidArgument('the body must be a CBOR map from input names to tensors: {"x": ...}');
+    }
+    const entries = reader.map('the body', this.limits.maxDepth);
+    if (reader.position < this.body.length) {
+      throw invalidArgument(`${this.body.length - reader.position} bytes follow the end of the CBOR body`);
+    }
+    const inputs = entries.get('inputs');
+    const envelope = inputs && this.readMap(inputs);
+    if (!envelope || isTensorMap(envelope)) return { inputs: this.tensors(entries), signature: undefined, outputs: undefined };
+    for (const key of entries.keys()) {
+      if (key !== 'inputs' && key !== 'signature' && key !== 'outputs') {
+        throw invalidArgument(`the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not \`${key}\``);
+      }
+    }
+    return {
+      inputs: this.tensors(envelope),
+      signature: this.optional(entries.get('signature'), (reader) => reader.text('`signature`')),
+      outputs: this.optional(entries.get('outputs'), (reader) => this.names(reader)),
+    };
+  }
+
+  private skipSelfDescription(reader: CborReader): void {
+    if (this.body.length === 0) throw invalidArgument('the body is empty: send a CBOR map from input names to tensors');
+    if (reader.peekMajor() !== major.tag) return;
+    const { argument } = reader.head();
+    if (argument !== tags.selfDescribed) throw invalidArgument(`the body has tag ${argument} where a CBOR map must be`);
+  }
+
+  private readerAt(item: Range): CborReader {
+    return new CborReader(this.body.subarray(0, item.end), item.start);
+  }
+
+  private optional<Value>(item: Range | undefined, read: (reader: CborReader) => Value): Value | undefined {
+    // null and undefined stand for "not said".
+    if (!item || this.body[item.start] === 0xf6 || this.body[item.start] === 0xf7) return undefined;
+    return read(this.readerAt(item));
+  }
+
+  private names(reader: CborReader): string[] {
+    if (reader.peekMajor() !== major.array) throw invalidArgument('`outputs` must be a list of output names');
+    const { argument: length } = reader.head();
+    const names: string[] = [];
+    while (!reader.atEnd(length, names.length)) names.push(reader.text('an element of `outputs`'));
+    return names;
+  }
+
+  private readMap(item: Item, what = '`inputs`'): Map<string, Item> | undefined {
+    const reader = this.readerAt(item);
+    return reader.peekMajor() === major.map ? reader.map(what, this.limits.maxDepth) : undefined;
+  }
+
+  private tensors(entries: ReadonlyMap<string, Item>): Map<string, WireTensor> {
+    const tensors = new Map<string, WireTensor>();
+    for (const [name, item] of entries) tensors.set(name, this.tensor(`input \`${name}\``, item));
+    return tensors;
+  }
+
+  private tensor(what: string, item: Item): WireTensor {
+    const reader = this.readerAt(item);
+    switch (reader.peekMajor()) {
+      case major.tag:
+        return this.tagged(what, item, reader);
+      case major.map:
+        return this.described(what, item);
+      case major.array:
+        return item.hasArrayTags ? this.stack(what, reader) : this.plain(item);
+      default:
+        return this.plain(item);
+    }
+  }
+
+  private plain(item: Range): WireTensor {
+    return { kind: 'plain', value: plainDecoder.decode(this.body.subarray(item.start, item.end)) };
+  }
+
+  private tagged(what: string, item: Item, reader: CborReader): WireTensor {
+    const tag = reader.head().argument ?? 0;
+    const content: Item = { ...reader.skip(this.limits.maxDepth) };
+    if (tag === tags.multiDimensional || tag === tags.columnMajor) {
+      return this.multiDimensional(what, content, tag === tags.columnMajor);
+    }
+    if (tag === tags.homogeneous || tag === tags.selfDescribed) return this.tensor(what, content);
+    if (tag === tags.positiveBignum || tag === tags.negativeBignum) return this.plain(item);
+    return this.typedArray(what, tag, content);
+  }
+
+  /** RFC 8746, section 2. */
+  private typedArray(what: string, tag: number, content: Range): WireTensor {
+    const type = typedArrays.get(tag);
+    if (!type) throw invalidArgument(`${what} is a typed array of a type that no dtype here has (tag ${tag})`);
+    const [dtype, bigEndian] = type;
+    const bytes = this.byteString(what, content);
+    const { size } = dtypes[dtype];
+    if (bytes.length % size !== 0) throw invalidArgument(`${what}: ${bytes.length} bytes are no whole number of ${dtype} elements`);
+    const data = bigEndian ? swapBytes(bytes, size) : bytes;
+    return { kind: 'typed', dtype, shape: [bytes.length / size], data };
+  }
+
+  private byteString(what: string, item: Range): Uint8Array {
+    const reader = this.readerAt(item);
+    if (reader.peekMajor() !== major.bytes) throw invalidArgument(`${what}: its data must be a byte string`);
+    return reader.take(reader.head().argument ?? 0);
+  }
+
+  /** RFC 8746, section 3.1: `[dimensions, elements]`. */
+  private multiDimensional(what: string, item: Item, columnMajor: boolean): WireTensor {
+    const reader = this.readerAt(item);
+    const isPair = reader.peekMajor() === major.array && reader.head().argument === 2;
+    if (!isPair) throw invalidArgument(`${what}: tags 40 and 1040 take [shape, elements]`);
+    const dims = this.tensor(`the shape of ${what}`, reader.skip(this.limits.maxDepth));
+    const shape = checkShape(what, toDims(dims), this.limits);
+    const elements = this.tensor(what, reader.skip(this.limits.maxDepth));
+    if (elements.kind === 'plain') {
+      if (elements.shape || !Array.isArray(elements.value)) throw invalidArgument(`${what}: its elements must be an array`);
+      const value = columnMajor ? toRowMajor(shape, elements.value) : elements.value;
+      return { kind: 'plain', value, shape };
+    }
+    if (elements.shape.length !== 1) throw invalidArgument(`${what} has an array within an array`);
+    if (elements.dtype === 'string') throw invalidArgument(`${what}: strings must be a plain array`);
+    const bytes = elements.data as Uint8Array;
+    checkByteCount(what, elements.dtype, shape, bytes.length);
+    const data = columnMajor ? bytesToRowMajor(shape, bytes, dtypes[elements.dtype].size) : bytes;
+    return { ...elements, shape, data };
+  }
+
+  /** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for; data is little-endian bytes or a flat list. */
+  private described(what: string, item: Item): WireTensor {
+    const entries = this.readMap(item, what);
+    if (!entries || !isTensorMap(entries)) {
+      throw invalidArgument(`${what} is a map, and no tensor: send an array, a typed array or {dtype, shape, data}`);
+    }
+    const dtype = this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`);
+    if (!isDtype(dtype)) throw invalidArgument(`${what}: no dtype \`${dtype}\`; there are ${Object.keys(dtypes).join(', ')}`);
+    const shape = checkShape(what, toDims(this.tensor(`the shape of ${what}`, entries.get('shape') as Item)), this.limits);
+    const data = entries.get('data') as Item;
+    if (dtype === 'string') return { kind: 'typed', dtype, shape, data: this.strings(what, shape, data) };
+    const content = this.tensor(what, data);
+    if (content.kind === 'plain' && content.value instanceof Uint8Array) {
+      checkByteCount(what, dtype, shape, content.value.length);
+      return { kind: 'typed', dtype, shape, data: this.byteString(what, data) };
+    }
+    if (content.kind === 'typed' && content.dtype !== 'string') {
+      if (content.dtype !== dtype) throw invalidArgument(`${what} says ${dtype}, and its data is a typed array of ${content.dtype}`);
+      checkByteCount(what, dtype, shape, content.data.length);
+      return { ...content, shape };
+    }
+    throw invalidArgument(`${what}: data must be the little-endian bytes of its elements`);
+  }
+
+  private strings(what: string, shape: readonly number[], item: Item): Uint8Array[] {
+    const reader = this.readerAt(item);
+    if (reader.peekMajor() !== major.array) throw invalidArgument(`${what}: strings must be an array of texts or byte strings`);
+    const { argument: length } = reader.head();
+    const strings: Uint8Array[] = [];
+    while (!reader.atEnd(length, strings.length)) {
+      const type = reader.peekMajor();
+      if (type !== major.text && type !== major.bytes) throw invalidArgument(`${what} takes texts or byte strings`);
+      strings.push(reader.take(reader.head().argument ?? 0));
+    }
+    const expected = elementCount(shape);
+    if (strings.length !== expected) {
+      throw invalidArgument(`${what}: shape [${shape.join(', ')}] takes ${expected} strings, and ${strings.length} came`);
+    }
+    return strings;
+  }
+
+  /** A list whose elements are arrays with tags, as a list of numpy arrays is: one more dim in front. */
+  private stack(what: string, reader: CborReader): WireTensor {
+    const { argument: length } = reader.head();
+    const rows: (WireTensor & { kind: 'typed' })[] = [];
+    while (!reader.atEnd(length, rows.length)) {
+      const row = this.tensor(`${what} at [${rows.length}]`, reader.skip(this.limits.maxDepth));
+      if (row.kind !== 'typed') throw invalidArgument(`${what} mixes typed arrays with plain values`);
+      const first = rows[0] ?? row;
+      if (row.dtype !== first.dtype || row.shape.join() !== first.shape.join()) {
+        throw invalidArgument(
+          `${what} is ragged: [${rows.length}] is ${row.dtype} [${row.shape.join(', ')}] where the ones before it are ${first.dtype} [${first.shape.join(', ')}]`,
+        );
+      }
+      rows.push(row);
+    }
+    const [first] = rows as [WireTensor & { kind: 'typed' }];
+    const data = first.dtype === 'string' ? rows.flatMap((row) => row.data) : Buffer.concat(rows.map((row) => row.data as Uint8Array));
+    return { ...first, shape: checkShape(what, [rows.length, ...first.shape], this.limits), data: data as Uint8Array };
+  }
+}
+
+/** The keys, and no others, that make a map a tensor. */
+function isTensorMap(entries: ReadonlyMap<string, Item>): boolean {
+  return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
+}
+
+function toDims(wire: WireTensor): readonly unknown[] {
+  if (wire.kind === 'plain') return Array.isArray(wire.value) ? wire.value : [wire.value];
+  return wire.data instanceof Uint8Array && wire.dtype === 'uint8' ? [...wire.data] : ['a typed array'];
+}
+
+/** For each element in row-major order, its place in column-major order. */
+function* columnMajorPlaces(shape: readonly number[]): Generator<number> {
+  const count = elementCount(shape);
+  const index = new Array<number>(shape.length).fill(0);
+  for (let i = 0; i < count; i++) {
+    let place = 0;
+    for (let d = shape.length - 1; d >= 0; d--) place = place * (shape[d] as number) + (index[d] as number);
+    yield place;
+    for (let d = shape.length - 1; d >= 0; d--) {
+      index[d] = (index[d] as number) + 1;
+      if ((index[d] as number) < (shape[d] as number)) break;
+      index[d] = 0;
+    }
+  }
+}
+
+function toRowMajor(shape: readonly number[], elements: readonly unknown[]): unknown[] {
+  if (elements.length !== elementCount(shape)) return [...elements];
+  return Array.from(columnMajorPlaces(shape), (place) => elements[place]);
+}
+
+function bytesToRowMajor(shape: readonly number[], bytes: Uint8Array, size: number): Uint8Array {
+  const ordered = new Uint8Array(bytes.length);
+  let at = 0;
+  for (const place of columnMajorPlaces(shape)) {
+    ordered.set(bytes.subarray(place * size, (place + 1) * size), at);
+    at += size;
+  }
+  return ordered;
+}

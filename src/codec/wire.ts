@@ -1,0 +1,92 @@
+/**
+ * A tensor as a body carries it, and how it becomes a `tf.Tensor` once the signature says what it should be.
+ */
+import { invalidArgument } from '../errors.js';
+import { type Dtype, dtypes, elementCount, type FixedDtype } from '../runtime/dtypes.js';
+import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
+import { formatShape, type TensorSpec } from '../runtime/signature.js';
+import { describePath, fillPlain, shapeOfPlain } from './plain.js';
+
+/** An input before it is known what the signature asks for. */
+export type WireTensor =
+  | {
+      readonly kind: 'typed';
+      readonly dtype: Dtype;
+      readonly shape: readonly number[];
+      /** Row-major little-endian bytes, or one byte string per element. */
+      readonly data: TensorData;
+    }
+  | {
+      readonly kind: 'plain';
+      /** A number, text, byte string, true or false, or nested lists of them: it takes the signature's dtype. */
+      readonly value: unknown;
+      /** The shape, where it is said; then `value` is a flat list. */
+      readonly shape?: readonly number[];
+    };
+
+export interface WireLimits {
+  /** Levels of nesting in a body. */
+  readonly maxDepth: number;
+  /** Elements of one tensor. */
+  readonly maxElements: number;
+}
+
+/** TensorFlow's own limit; beyond it the process would abort. */
+const maxRank = 254;
+
+/**
+ * Checks a shape that came from outside.
+ *
+ * @param what names the tensor in errors
+ * @throws ServingError INVALID_ARGUMENT
+ */
+export function checkShape(what: string, shape: readonly unknown[], limits: WireLimits): readonly number[] {
+  if (shape.length > maxRank) throw invalidArgument(`${what} has rank ${shape.length}, more than ${maxRank}`);
+  // Zero-length dims do not excuse the others: TensorFlow multiplies them all.
+  let elements = 1;
+  for (const dim of shape) {
+    if (typeof dim !== 'number' || !Number.isSafeInteger(dim) || dim < 0) {
+      throw invalidArgument(`the shape of ${what} must be a list of sizes, 0 or more; it has ${String(dim)}`);
+    }
+    elements *= Math.max(dim, 1);
+  }
+  if (elements > limits.maxElements) {
+    throw invalidArgument(`${what} has more elements than ${limits.maxElements} (--max-elements)`);
+  }
+  return shape as readonly number[];
+}
+
+/** Checks that bytes and shape agree. */
+export function checkByteCount(what: string, dtype: FixedDtype, shape: readonly number[], bytes: number): void {
+  const expected = elementCount(shape) * dtypes[dtype].size;
+  if (bytes === expected) return;
+  throw invalidArgument(`${what}: ${dtype} ${formatShape(shape)} takes ${expected} bytes, and ${bytes} came`);
+}
+
+/**
+ * The `tf.Tensor` for one input. A typed tensor keeps its own dtype, even if the signature asks for another: that is
+ * told where inputs are matched with the signature, for every way they come in.
+ *
+ * @throws ServingError INVALID_ARGUMENT naming the input
+ */
+export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits): Tensor {
+  if (wire.kind === 'typed') return createTensor(wire.dtype, wire.shape, wire.data);
+  const what = `input \`${spec.name}\``;
+  // A byte string is a string tensor's element, or the elements of a uint8 one.
+  if (wire.value instanceof Uint8Array && spec.dtype === 'uint8' && wire.shape === undefined) {
+    return createTensor('uint8', [wire.value.length], wire.value);
+  }
+  const found = shapeOfPlain(what, wire.value, limits.maxElements);
+  if (spec.dtype === 'complex64' || spec.dtype === 'complex128') {
+    if (wire.shape || found.at(-1) !== 2) throw invalidArgument(`${what} takes ${spec.dtype}: send [re, im] pairs`);
+    const part = spec.dtype === 'complex64' ? 'float32' : 'float64';
+    return createTensor(spec.dtype, found.slice(0, -1), fillPlain(what, wire.value, found, part));
+  }
+  const shape = wire.shape ?? found;
+  if (wire.shape && (found.length !== 1 || found[0] !== elementCount(wire.shape))) {
+    const count = found.length === 1 ? `${found[0]}` : `${describePath(what, [])} as nested lists`;
+    throw invalidArgument(`${what}: shape ${formatShape(wire.shape)} takes ${elementCount(wire.shape)} elements, and ${count} came`);
+  }
+  checkShape(what, shape, limits);
+  return createTensor(spec.dtype, shape, fillPlain(what, wire.value, found, spec.dtype));
+}
