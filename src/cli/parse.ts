@@ -1,0 +1,78 @@
+/**
+ * From the command line, the environment and the config file to settings, in that order of precedence.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { invalidArgument, messageOf } from '../errors.js';
+import { flagOf, keyOf, type SettingName, type Settings, settingNames, settings, variableOf } from './settings.js';
+
+/** A value and where it came from, for errors. */
+interface Given {
+  readonly value: unknown;
+  readonly source: string;
+}
+
+/**
+ * @param args what follows `serve` on the command line
+ * @param environment usually process.env
+ * @returns undefined if help is asked for
+ * @throws ServingError INVALID_ARGUMENT naming what is wrong and what is allowed
+ */
+export function parseSettings(args: readonly string[], environment: NodeJS.ProcessEnv): Settings | undefined {
+  const flags = parseFlags(args);
+  if (flags['help']) return undefined;
+  const file = readConfig(flags['config'] ?? environment['TFJS_SERVING_CONFIG']);
+  const values: Partial<Record<SettingName, unknown>> = {};
+  for (const name of settingNames) {
+    const given = find(name, flags, environment, file);
+    values[name] = check(name, given);
+  }
+  return values as Settings;
+}
+
+type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
+function parseFlags(args: readonly string[]): Flags {
+  const names = settingNames.map((name) => [flagOf(name).slice(2), { type: settings[name].value === '' ? 'boolean' : 'string' }] as const);
+  const options = { ...Object.fromEntries(names), config: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Flags;
+  } catch (error) {
+    throw invalidArgument(`${messageOf(error)}\nrun \`tfjs-serving serve --help\` for the flags there are`);
+  }
+}
+
+function readConfig(file: string | boolean | undefined): ReadonlyMap<string, unknown> {
+  if (typeof file !== 'string') return new Map();
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw invalidArgument(`--config ${file} cannot be read: ${messageOf(error)}`);
+  }
+  const entries = z.record(z.string(), z.unknown()).safeParse(parsed);
+  if (!entries.success) throw invalidArgument(`--config ${file} must be a JSON object of settings`);
+  const known = settingNames.map(keyOf);
+  const unknown = Object.keys(entries.data).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw invalidArgument(`--config ${file} has no setting \`${unknown}\`; there are ${known.join(', ')}`);
+  return new Map(Object.entries(entries.data));
+}
+
+function find(name: SettingName, flags: Flags, environment: NodeJS.ProcessEnv, file: ReadonlyMap<string, unknown>): Given | undefined {
+  const flag = flags[flagOf(name).slice(2)];
+  if (flag !== undefined) return { value: flag, source: flagOf(name) };
+  const variable = environment[variableOf(name)];
+  if (variable !== undefined && variable !== '') return { value: variable, source: variableOf(name) };
+  const key = keyOf(name);
+  return file.has(key) ? { value: file.get(key), source: `${key} in the config file` } : undefined;
+}
+
+function check(name: SettingName, given: Given | undefined): unknown {
+  const setting = settings[name];
+  const parsed = setting.schema.safeParse(given?.value);
+  if (parsed.success) return parsed.data;
+  const allowed = setting.value === '' ? 'true or false' : setting.value;
+  const reason = parsed.error.issues[0]?.message ?? '';
+  throw invalidArgument(`${given?.source} ${String(given?.value)}: allowed is ${allowed} (${setting.help}). ${reason}`);
+}

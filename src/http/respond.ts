@@ -1,0 +1,94 @@
+/**
+ * Answers in the caller's encoding.
+ */
+import { Readable } from 'node:stream';
+import type { Context } from 'koa';
+import { type AnswerCodec, answerCodecs, jsonAnswers } from '../codec/codecs.js';
+import type { EncodedBody } from '../codec/infer-answer.js';
+import { httpStatusOf, messageOf, ServingError } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import { expectsContinue } from './body.js';
+
+/** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
+const drainBytes = 1024 * 1024;
+const drainMilliseconds = 2000;
+
+/**
+ * The encoding for an answer: what `Accept` asks for, else that of the request, else JSON.
+ *
+ * An `Accept` that nothing satisfies is answered as if it were not there: an answer in another encoding says more than a refusal.
+ */
+export function answerCodec(ctx: Context): AnswerCodec {
+  const own = answerCodecs.find(({ mediaType }) => mediaType === ctx.request.type) ?? jsonAnswers;
+  const preferred = [own, ...answerCodecs.filter((codec) => codec !== own)];
+  const accepted = ctx.accepts(preferred.map(({ mediaType }) => mediaType));
+  return preferred.find(({ mediaType }) => mediaType === accepted) ?? own;
+}
+
+/** Sends an encoded body; several parts leave one after another, without being copied together. */
+export function send(ctx: Context, codec: AnswerCodec, body: EncodedBody): void {
+  const [only] = body.parts;
+  ctx.body = body.parts.length === 1 && only ? toBuffer(only) : Readable.from(body.parts.map(toBuffer), { objectMode: false });
+  // After the body, which sets both to guesses.
+  ctx.type = codec.mediaType;
+  ctx.length = body.byteLength;
+}
+
+function toBuffer(part: Uint8Array): Buffer {
+  return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+}
+
+/** Answers with anything that holds no tensors. */
+export function sendValue(ctx: Context, value: unknown): void {
+  const codec = answerCodec(ctx);
+  send(ctx, codec, codec.encodeValue(value));
+}
+
+/** Whatever was thrown, as an error that a caller may see. The text of our own faults stays in the log. */
+export function toServingError(error: unknown, logger: Logger): ServingError {
+  if (error instanceof ServingError) return error;
+  const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
+  if (status === 413) return new ServingError('PAYLOAD_TOO_LARGE', 'the body is too large');
+  if (typeof status === 'number' && status >= 400 && status < 500) return new ServingError('INVALID_ARGUMENT', messageOf(error));
+  logger.error({ err: error }, 'a request failed unexpectedly');
+  return new ServingError('INTERNAL', 'an internal error; the log has the details');
+}
+
+/** Answers `{"status": "error", "error": {"code", "message"}}`. */
+export async function sendError(ctx: Context, { code, message, retryAfter }: ServingError): Promise<void> {
+  ctx.status = httpStatusOf[code];
+  if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter));
+  sendValue(ctx, { status: 'error', error: { code, message } });
+  if (!ctx.req.complete && hasBody(ctx)) await refuseRestOfBody(ctx);
+}
+
+function hasBody(ctx: Context): boolean {
+  return ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
+}
+
+/**
+ * Sends the answer while the client may still be sending. To close at once would reset the connection under a client that
+ * has not read the answer; to read on for ever would let it send what was just refused.
+ */
+async function refuseRestOfBody(ctx: Context): Promise<void> {
+  ctx.set('connection', 'close');
+  // A client that waits for "100 Continue" sends nothing more.
+  if (expectsContinue(ctx.req)) return;
+  const { req, res } = ctx;
+  const body: unknown = ctx.body;
+  ctx.respond = false;
+  res.writeHead(res.statusCode);
+  res.write(body);
+  await new Promise<void>((resolve) => {
+    let drained = 0;
+    const timer = setTimeout(resolve, drainMilliseconds);
+    req.on('data', (chunk: Buffer) => {
+      drained += chunk.length;
+      if (drained > drainBytes) resolve();
+    });
+    for (const event of ['end', 'close', 'error']) req.on(event, () => resolve());
+    req.resume();
+    res.on('close', () => clearTimeout(timer));
+  });
+  res.end();
+}

@@ -1,0 +1,116 @@
+/**
+ * `POST /infer` and its siblings per model and version.
+ */
+import { once } from 'node:events';
+import type { RouterContext } from '@koa/router';
+import { type RequestCodec, requestCodecs } from '../../codec/codecs.js';
+import { type InferRequest, toTensors } from '../../codec/infer-request.js';
+import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
+import { invalidArgument, ServingError } from '../../errors.js';
+import { disposeTensors } from '../../runtime/tensors.js';
+import { predict, type PredictResult } from '../../serving/predict.js';
+import type { Target } from '../../serving/table.js';
+import { expectsContinue, readBody } from '../body.js';
+import { answerCodec, send, toServingError } from '../respond.js';
+import type { Route } from '../route.js';
+import type { Services } from '../services.js';
+
+export function inferRoutes(services: Services): Route[] {
+  const paths = ['/infer', '/models/:model/infer', '/models/:model/versions/:version/infer'];
+  const handle = (ctx: RouterContext) => infer(ctx, services);
+  return paths.map((path) => ({ method: 'POST', path, scope: 'infer', handle }));
+}
+
+async function infer(ctx: RouterContext, services: Services): Promise<void> {
+  const started = performance.now();
+  const record = { model: '', version: '' as number | '', status: 'ok' };
+  ctx.res.once('close', () => services.telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 }));
+  try {
+    if (services.draining()) throw new ServingError('UNAVAILABLE', 'the server is shutting down', 1);
+    const target = readTarget(ctx);
+    const { id } = services.manager.table.find(target);
+    record.model = id.model;
+    record.version = id.version;
+    const codec = await requestCodec(ctx);
+    const result = await run(ctx, services, target, codec, started + readTimeout(ctx, services.requestTimeout) * 1000);
+    record.version = result.version;
+    answer(ctx, result);
+  } catch (error) {
+    const failure = toServingError(error, services.logger);
+    record.status = failure.code;
+    throw failure;
+  }
+}
+
+async function run(
+  ctx: RouterContext,
+  services: Services,
+  target: Target,
+  codec: RequestCodec,
+  deadline: number,
+): Promise<PredictResult> {
+  const { manager, bodyLimits, wireLimits } = services;
+  const body = await readBody(ctx.req, ctx.res, bodyLimits);
+  try {
+    const request: InferRequest = codec.decode(body.bytes, wireLimits);
+    return await predict(manager.table, {
+      target,
+      signature: request.signature,
+      inputs: (signature) => toTensors(request, signature, wireLimits),
+      inputNames: request.inputs.keys(),
+      outputs: request.outputs,
+      deadline,
+    });
+  } finally {
+    body.release();
+  }
+}
+
+function answer(ctx: RouterContext, result: PredictResult): void {
+  // Parts of the answer are views on the outputs: they are given back when it has left, or the client has.
+  ctx.res.once('close', () => disposeTensors(result.outputs));
+  const codec = answerCodec(ctx);
+  send(ctx, codec, codec.encodeAnswer(result));
+}
+
+function readTarget(ctx: RouterContext): Target {
+  const { model, version } = ctx.params;
+  if (version === undefined) return { model };
+  if (!/^[1-9][0-9]*$/.test(version)) throw invalidArgument(`a version is a positive integer, not \`${version}\``);
+  return { model, version: Number(version) };
+}
+
+/** Seconds that this request may take: `X-Request-Timeout` may only lower the server's own limit. */
+function readTimeout(ctx: RouterContext, limit: number): number {
+  const header = ctx.get('x-request-timeout');
+  if (header === '') return limit;
+  const seconds = /^\d+(\.\d+)?$/.test(header) ? Number(header) : 0;
+  if (seconds <= 0) throw invalidArgument(`X-Request-Timeout must be seconds, as 1.5, not \`${header}\``);
+  return Math.min(seconds, limit);
+}
+
+/** The decoder for the body's type. @throws ServingError UNSUPPORTED_MEDIA_TYPE with the line that would work */
+async function requestCodec(ctx: RouterContext): Promise<RequestCodec> {
+  const codec = requestCodecs.find(({ mediaType }) => mediaType === ctx.request.type);
+  if (codec) return codec;
+  if (await startsWithPickle(ctx)) throw new ServingError('UNSUPPORTED_MEDIA_TYPE', pickleAdvice);
+  const types = requestCodecs.map(({ mediaType }) => mediaType);
+  const came = ctx.request.type === '' ? 'a body without a content type' : `\`${ctx.request.type}\``;
+  const { localAddress = '127.0.0.1', localPort } = ctx.socket;
+  const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
+  throw new ServingError(
+    'UNSUPPORTED_MEDIA_TYPE',
+    `${came} is not supported, send ${types.join(' or ')}: ` +
+      `curl -H 'content-type: ${types[0]}' --data-binary @body.cbor http://${host}:${localPort}${ctx.path}`,
+  );
+}
+
+/** Looks at the first bytes of a body that will be refused. */
+async function startsWithPickle(ctx: RouterContext): Promise<boolean> {
+  if (expectsContinue(ctx.req) || ctx.req.readableEnded) return false;
+  if (ctx.req.readableLength === 0 && !ctx.req.complete) {
+    await once(ctx.req, 'readable', { signal: AbortSignal.timeout(500) }).catch(() => undefined);
+  }
+  const chunk: unknown = ctx.req.read();
+  return chunk instanceof Uint8Array && isPickleStart(chunk);
+}

@@ -1,0 +1,90 @@
+/**
+ * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
+ */
+import { ServingError } from '../../errors.js';
+import { formatShape, type Signature, type TensorSpec } from '../../runtime/signature.js';
+import type { Servable } from '../../serving/servable.js';
+import type { ModelStatus } from '../../serving/table.js';
+import { sendValue } from '../respond.js';
+import type { Route } from '../route.js';
+import type { Services } from '../services.js';
+
+export function modelRoutes({ manager, runtime }: Services): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/models',
+      scope: 'infer',
+      handle: (ctx) => {
+        const { models, defaultModel } = manager.table;
+        sendValue(ctx, { default_model: defaultModel ?? null, models: Array.from(models.values(), describeModel) });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/models/:model',
+      scope: 'infer',
+      handle: (ctx) => {
+        const name = ctx.params['model'] ?? '';
+        const model = manager.table.models.get(name);
+        if (!model) throw new ServingError('NOT_FOUND', `no model \`${name}\``);
+        sendValue(ctx, describeModel(model));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/model_info',
+      scope: 'infer',
+      handle: (ctx) => {
+        const servable = manager.table.find({});
+        sendValue(ctx, {
+          ...servable.id,
+          model_type: 'TensorFlow SavedModel',
+          device: runtime.device,
+          parameters: servable.parameterCount,
+          signatures: describeSignatures(servable),
+        });
+      },
+    },
+  ];
+}
+
+/** A model with every version, its state and what stands between it and service. */
+export function describeModel({ name, serving, wanted, pinned, sourceMissing, versions }: ModelStatus): object {
+  return {
+    name,
+    version: serving?.id.version ?? null,
+    generation: serving?.id.generation ?? null,
+    wanted: wanted ?? null,
+    pinned: pinned ?? null,
+    source_missing: sourceMissing,
+    versions: versions.map(({ version, generation, state, error, warmup, fingerprint }) => ({
+      version,
+      generation,
+      state,
+      ...(error ? { error } : {}),
+      ...(warmup ? { warmup } : {}),
+      fingerprint,
+    })),
+    signatures: serving ? describeSignatures(serving) : {},
+  };
+}
+
+function describeSignatures({ loaded, defaultSignature }: Servable): object {
+  return mapToObject(loaded.signatures, (signature: Signature) => ({
+    default: signature === defaultSignature,
+    inputs: mapToObject(signature.inputs, describeSpec),
+    outputs: mapToObject(signature.outputs, describeSpec),
+  }));
+}
+
+function describeSpec({ dtype, shape }: TensorSpec): object {
+  return { dtype, shape: shape === null ? formatShape(shape) : shape.map((dim) => dim ?? -1) };
+}
+
+/** Without a prototype, so that a tensor called `__proto__` is a key like any other. */
+function mapToObject<Value>(map: ReadonlyMap<string, Value>, describe: (value: Value) => unknown): object {
+  const object: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of map) object[name] = describe(value);
+  return object;
+}

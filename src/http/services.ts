@@ -1,0 +1,22 @@
+/**
+ * What the routes work with; made once, when the server is composed.
+ */
+import type { WireLimits } from '../codec/wire.js';
+import type { Runtime } from '../runtime/runtime.js';
+import type { Manager } from '../serving/manager.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Telemetry } from '../telemetry/metrics.js';
+import type { BodyLimits } from './body.js';
+
+export interface Services {
+  readonly manager: Manager;
+  readonly runtime: Runtime;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
+  readonly bodyLimits: BodyLimits;
+  readonly wireLimits: WireLimits;
+  /** Seconds that a request may take; a client can ask for less. */
+  readonly requestTimeout: number;
+  /** True once the server has been told to stop. */
+  readonly draining: () => boolean;
+}

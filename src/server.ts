@@ -1,0 +1,158 @@
+/**
+ * Composes the server: runtime, control plane, HTTP. What is opened here is closed here.
+ */
+import { stat } from 'node:fs/promises';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from './cli/settings.js';
+import { messageOf, ServingError } from './errors.js';
+import { readApiKeys } from './http/api-keys.js';
+import { createApp } from './http/app.js';
+import { createByteBudget } from './http/byte-budget.js';
+import { remoteFileSystem, watchFolder } from './repository/watch.js';
+import { openRuntime } from './runtime/open.js';
+import type { Runtime } from './runtime/runtime.js';
+import { tensorCount } from './runtime/tensors.js';
+import { Manager } from './serving/manager.js';
+import type { Logger } from './telemetry/logger.js';
+import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
+
+export interface Server {
+  readonly runtime: Runtime;
+  /** `http://127.0.0.1:50000` */
+  readonly address: string;
+  /**
+   * Takes no more inference requests, lets those under way finish, and gives everything back.
+   *
+   * @returns false if some had not finished after `--shutdown-timeout`
+   */
+  close(): Promise<boolean>;
+}
+
+/**
+ * Opens TensorFlow, loads what is in the folder and serves it. Resolves once each model found was loaded or has failed.
+ *
+ * @throws ServingError if the settings cannot be met: no such folder, no such device, no such port
+ */
+export async function startServer(settings: Settings, logger: Logger): Promise<Server> {
+  const facts = await stat(settings.modelPath).catch(() => undefined);
+  if (!facts?.isDirectory()) throw new ServingError('NOT_FOUND', `--model-path ${settings.modelPath} is no folder`);
+  const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
+  const runtime = openRuntime({
+    kind: settings.runtime,
+    device: settings.device,
+    runThreads: settings.runThreads ?? availableParallelism(),
+    tensorflowLogLevel: settings.logLevel === 'debug' ? 0 : 3,
+    intraThreads: settings.intraThreads,
+    interThreads: settings.interThreads,
+    gpuMemoryGrowth: settings.gpuMemoryGrowth,
+    gpuMemoryFraction: settings.gpuMemoryFraction,
+    visibleDevices: settings.visibleDevices,
+  });
+  logger.info(`TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`);
+  const manager = createManager(settings, runtime, logger);
+  const telemetry = createTelemetry();
+  const budget = createByteBudget(settings.maxInflightBytes);
+  let draining = false;
+  const services = {
+    manager,
+    runtime,
+    telemetry,
+    logger,
+    bodyLimits: { maxBytes: settings.maxBodyBytes, timeout: settings.bodyTimeout, budget },
+    wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
+    requestTimeout: settings.requestTimeout,
+    draining: () => draining,
+  };
+  addGauges(telemetry, runtime, manager, () => budget.reserved);
+
+  const app = createApp(services, keys);
+  const http = createHttpServer({ keepAliveTimeout: settings.idleTimeout * 1000 }, app.callback());
+  // Without a listener Node asks every client for its body at once, also those that are about to be refused.
+  http.on('checkContinue', (req, res) => http.emit('request', req, res));
+  const underWay = countRequests(http);
+  await listen(http, settings);
+  const closeWatch = await watch(settings, manager, logger);
+  await manager.start();
+
+  return {
+    runtime,
+    address: addressOf(http),
+    async close() {
+      draining = true;
+      const finished = await drain(http, underWay, settings.shutdownTimeout);
+      await closeWatch();
+      if (!finished) return false;
+      const closed = manager.close().then(() => true);
+      return Promise.race([closed, delay(settings.shutdownTimeout * 1000, false, { ref: false })]);
+    },
+  };
+}
+
+function createManager(settings: Settings, runtime: Runtime, logger: Logger): Manager {
+  const { modelPath: root, allowPath, tags, signature, defaultModel } = settings;
+  const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
+  const allowedRoots = allowPath ?? [root];
+  return new Manager({ runtime, root, tags, signature, defaultModel, allowedRoots, settle, scanInterval, loadTimeout, warmupTimeout, logger });
+}
+
+/** @returns a function that ends the watch */
+async function watch(settings: Settings, manager: Manager, logger: Logger): Promise<() => Promise<void>> {
+  if (settings.watch === 'off') return async () => {};
+  const remote = settings.watch === 'auto' ? await remoteFileSystem(settings.modelPath) : undefined;
+  if (remote) logger.info(`${settings.modelPath} is on ${remote}, where changes raise no events: polling`);
+  const mode = settings.watch === 'poll' || remote ? 'poll' : 'events';
+  return watchFolder(settings.modelPath, {
+    mode,
+    pollInterval: Math.max(100, settings.settle * 1000),
+    onHint: () => void manager.rescan(),
+    logger,
+  });
+}
+
+function addGauges(telemetry: Telemetry, runtime: Runtime, manager: Manager, reservedBytes: () => number): void {
+  telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [{ value: tensorCount() }]);
+  telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [{ value: reservedBytes() }]);
+  telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
+    Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),
+  );
+  telemetry.gauges('tfjs_serving_version', 'The version that serves, per model', () =>
+    [...manager.table.models.values()].flatMap(({ name, serving }) => (serving ? [{ value: serving.id.version, labels: { model: name } }] : [])),
+  );
+}
+
+/** Counts requests from their head to the end of their answer. */
+function countRequests(http: HttpServer): () => number {
+  let count = 0;
+  http.on('request', (_req, res) => {
+    count += 1;
+    res.once('close', () => (count -= 1));
+  });
+  return () => count;
+}
+
+async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', (error) => {
+      reject(new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${messageOf(error)}`));
+    });
+    http.listen(port, host, resolve);
+  });
+}
+
+function addressOf(http: HttpServer): string {
+  const { address, port, family } = http.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+/** Goes on answering (health says "draining", inference 503) until the last request has ended, then closes the port. */
+async function drain(http: HttpServer, underWay: () => number, timeout: number): Promise<boolean> {
+  const deadline = performance.now() + timeout * 1000;
+  while (underWay() > 0 && performance.now() < deadline) await delay(20);
+  const finished = underWay() === 0;
+  http.close();
+  http.closeAllConnections();
+  return finished;
+}
