@@ -31,7 +31,8 @@ try {
   }
 } catch (error) {
   // A sentence for what the user can mend, a stack for what only we can.
-  const text = error instanceof ServingError ? error.message : error instanceof Error ? error.stack : messageOf(error);
+  const text =
+    error instanceof ServingError ? error.message : error instanceof Error ? error.stack : messageOf(error);
   process.stderr.write(`tfjs-serving: ${text}\n`);
   process.exit(error instanceof ServingError && error.code === 'INVALID_ARGUMENT' ? 2 : 1);
 }

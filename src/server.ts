@@ -38,7 +38,8 @@ export interface Server {
  */
 export async function startServer(settings: Settings, logger: Logger): Promise<Server> {
   const facts = await stat(settings.modelPath).catch(() => undefined);
-  if (!facts?.isDirectory()) throw new ServingError('NOT_FOUND', `--model-path ${settings.modelPath} is no folder`);
+  if (!facts?.isDirectory())
+    throw new ServingError('NOT_FOUND', `--model-path ${settings.modelPath} is no folder`);
   const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
   const runtime = openRuntime({
     kind: settings.runtime,
@@ -51,7 +52,9 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
     gpuMemoryFraction: settings.gpuMemoryFraction,
     visibleDevices: settings.visibleDevices,
   });
-  logger.info(`TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`);
+  logger.info(
+    `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`,
+  );
   const manager = createManager(settings, runtime, logger);
   const telemetry = createTelemetry();
   const budget = createByteBudget(settings.maxInflightBytes);
@@ -95,7 +98,19 @@ function createManager(settings: Settings, runtime: Runtime, logger: Logger): Ma
   const { modelPath: root, allowPath, tags, signature, defaultModel } = settings;
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const allowedRoots = allowPath ?? [root];
-  return new Manager({ runtime, root, tags, signature, defaultModel, allowedRoots, settle, scanInterval, loadTimeout, warmupTimeout, logger });
+  return new Manager({
+    runtime,
+    root,
+    tags,
+    signature,
+    defaultModel,
+    allowedRoots,
+    settle,
+    scanInterval,
+    loadTimeout,
+    warmupTimeout,
+    logger,
+  });
 }
 
 /** @returns a function that ends the watch */
@@ -112,14 +127,25 @@ async function watch(settings: Settings, manager: Manager, logger: Logger): Prom
   });
 }
 
-function addGauges(telemetry: Telemetry, runtime: Runtime, manager: Manager, reservedBytes: () => number): void {
-  telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [{ value: tensorCount() }]);
-  telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [{ value: reservedBytes() }]);
+function addGauges(
+  telemetry: Telemetry,
+  runtime: Runtime,
+  manager: Manager,
+  reservedBytes: () => number,
+): void {
+  telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [
+    { value: tensorCount() },
+  ]);
+  telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [
+    { value: reservedBytes() },
+  ]);
   telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
     Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),
   );
   telemetry.gauges('tfjs_serving_version', 'The version that serves, per model', () =>
-    [...manager.table.models.values()].flatMap(({ name, serving }) => (serving ? [{ value: serving.id.version, labels: { model: name } }] : [])),
+    [...manager.table.models.values()].flatMap(({ name, serving }) =>
+      serving ? [{ value: serving.id.version, labels: { model: name } }] : [],
+    ),
   );
 }
 
@@ -136,7 +162,9 @@ function countRequests(http: HttpServer): () => number {
 async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     http.once('error', (error) => {
-      reject(new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${messageOf(error)}`));
+      reject(
+        new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${messageOf(error)}`),
+      );
     });
     http.listen(port, host, resolve);
   });

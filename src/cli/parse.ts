@@ -5,7 +5,15 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument, messageOf } from '../errors.js';
-import { flagOf, keyOf, type SettingName, type Settings, settingNames, settings, variableOf } from './settings.js';
+import {
+  flagOf,
+  keyOf,
+  type SettingName,
+  type Settings,
+  settingNames,
+  settings,
+  variableOf,
+} from './settings.js';
 
 /** A value and where it came from, for errors. */
 interface Given {
@@ -34,8 +42,14 @@ export function parseSettings(args: readonly string[], environment: NodeJS.Proce
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
 function parseFlags(args: readonly string[]): Flags {
-  const names = settingNames.map((name) => [flagOf(name).slice(2), { type: settings[name].value === '' ? 'boolean' : 'string' }] as const);
-  const options = { ...Object.fromEntries(names), config: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
+  const names = settingNames.map(
+    (name) => [flagOf(name).slice(2), { type: settings[name].value === '' ? 'boolean' : 'string' }] as const,
+  );
+  const options = {
+    ...Object.fromEntries(names),
+    config: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  } as const;
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Flags;
   } catch (error) {
@@ -55,11 +69,17 @@ function readConfig(file: string | boolean | undefined): ReadonlyMap<string, unk
   if (!entries.success) throw invalidArgument(`--config ${file} must be a JSON object of settings`);
   const known = settingNames.map(keyOf);
   const unknown = Object.keys(entries.data).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalidArgument(`--config ${file} has no setting \`${unknown}\`; there are ${known.join(', ')}`);
+  if (unknown !== undefined)
+    throw invalidArgument(`--config ${file} has no setting \`${unknown}\`; there are ${known.join(', ')}`);
   return new Map(Object.entries(entries.data));
 }
 
-function find(name: SettingName, flags: Flags, environment: NodeJS.ProcessEnv, file: ReadonlyMap<string, unknown>): Given | undefined {
+function find(
+  name: SettingName,
+  flags: Flags,
+  environment: NodeJS.ProcessEnv,
+  file: ReadonlyMap<string, unknown>,
+): Given | undefined {
   const flag = flags[flagOf(name).slice(2)];
   if (flag !== undefined) return { value: flag, source: flagOf(name) };
   const variable = environment[variableOf(name)];
@@ -74,5 +94,7 @@ function check(name: SettingName, given: Given | undefined): unknown {
   if (parsed.success) return parsed.data;
   const allowed = setting.value === '' ? 'true or false' : setting.value;
   const reason = parsed.error.issues[0]?.message ?? '';
-  throw invalidArgument(`${given?.source} ${String(given?.value)}: allowed is ${allowed} (${setting.help}). ${reason}`);
+  throw invalidArgument(
+    `${given?.source} ${String(given?.value)}: allowed is ${allowed} (${setting.help}). ${reason}`,
+  );
 }

@@ -72,7 +72,8 @@ class RequestDecoder {
     }
     const inputs = entries.get('inputs');
     const envelope = inputs && this.readMap(inputs);
-    if (!envelope || isTensorMap(envelope)) return { inputs: this.tensors(entries), signature: undefined, outputs: undefined };
+    if (!envelope || isTensorMap(envelope))
+      return { inputs: this.tensors(entries), signature: undefined, outputs: undefined };
     for (const key of entries.keys()) {
       if (key !== 'inputs' && key !== 'signature' && key !== 'outputs') {
         throw invalidArgument(`the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not \`${key}\``);
@@ -86,10 +87,12 @@ class RequestDecoder {
   }
 
   private skipSelfDescription(reader: CborReader): void {
-    if (this.body.length === 0) throw invalidArgument('the body is empty: send a CBOR map from input names to tensors');
+    if (this.body.length === 0)
+      throw invalidArgument('the body is empty: send a CBOR map from input names to tensors');
     if (reader.peekMajor() !== major.tag) return;
     const { argument } = reader.head();
-    if (argument !== tags.selfDescribed) throw invalidArgument(`the body has tag ${argument} where a CBOR map must be`);
+    if (argument !== tags.selfDescribed)
+      throw invalidArgument(`the body has tag ${argument} where a CBOR map must be`);
   }
 
   private readerAt(item: Range): CborReader {
@@ -153,11 +156,13 @@ class RequestDecoder {
   /** RFC 8746, section 2. */
   private typedArray(what: string, tag: number, content: Range): WireTensor {
     const type = typedArrays.get(tag);
-    if (!type) throw invalidArgument(`${what} is a typed array of a type that no dtype here has (tag ${tag})`);
+    if (!type)
+      throw invalidArgument(`${what} is a typed array of a type that no dtype here has (tag ${tag})`);
     const [dtype, bigEndian] = type;
     const bytes = this.byteString(what, content);
     const { size } = dtypes[dtype];
-    if (bytes.length % size !== 0) throw invalidArgument(`${what}: ${bytes.length} bytes are no whole number of ${dtype} elements`);
+    if (bytes.length % size !== 0)
+      throw invalidArgument(`${what}: ${bytes.length} bytes are no whole number of ${dtype} elements`);
     const data = bigEndian ? swapBytes(bytes, size) : bytes;
     return { kind: 'typed', dtype, shape: [bytes.length / size], data };
   }
@@ -177,7 +182,8 @@ class RequestDecoder {
     const shape = checkShape(what, toDims(dims), this.limits);
     const elements = this.tensor(what, reader.skip(this.limits.maxDepth));
     if (elements.kind === 'plain') {
-      if (elements.shape || !Array.isArray(elements.value)) throw invalidArgument(`${what}: its elements must be an array`);
+      if (elements.shape || !Array.isArray(elements.value))
+        throw invalidArgument(`${what}: its elements must be an array`);
       const value = columnMajor ? toRowMajor(shape, elements.value) : elements.value;
       return { kind: 'plain', value, shape };
     }
@@ -193,11 +199,18 @@ class RequestDecoder {
   private described(what: string, item: Item): WireTensor {
     const entries = this.readMap(item, what);
     if (!entries || !isTensorMap(entries)) {
-      throw invalidArgument(`${what} is a map, and no tensor: send an array, a typed array or {dtype, shape, data}`);
+      throw invalidArgument(
+        `${what} is a map, and no tensor: send an array, a typed array or {dtype, shape, data}`,
+      );
     }
     const dtype = this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`);
-    if (!isDtype(dtype)) throw invalidArgument(`${what}: no dtype \`${dtype}\`; there are ${Object.keys(dtypes).join(', ')}`);
-    const shape = checkShape(what, toDims(this.tensor(`the shape of ${what}`, entries.get('shape') as Item)), this.limits);
+    if (!isDtype(dtype))
+      throw invalidArgument(`${what}: no dtype \`${dtype}\`; there are ${Object.keys(dtypes).join(', ')}`);
+    const shape = checkShape(
+      what,
+      toDims(this.tensor(`the shape of ${what}`, entries.get('shape') as Item)),
+      this.limits,
+    );
     const data = entries.get('data') as Item;
     if (dtype === 'string') return { kind: 'typed', dtype, shape, data: this.strings(what, shape, data) };
     const content = this.tensor(what, data);
@@ -206,7 +219,8 @@ class RequestDecoder {
       return { kind: 'typed', dtype, shape, data: this.byteString(what, data) };
     }
     if (content.kind === 'typed' && content.dtype !== 'string') {
-      if (content.dtype !== dtype) throw invalidArgument(`${what} says ${dtype}, and its data is a typed array of ${content.dtype}`);
+      if (content.dtype !== dtype)
+        throw invalidArgument(`${what} says ${dtype}, and its data is a typed array of ${content.dtype}`);
       checkByteCount(what, dtype, shape, content.data.length);
       return { ...content, shape };
     }
@@ -215,17 +229,21 @@ class RequestDecoder {
 
   private strings(what: string, shape: readonly number[], item: Item): Uint8Array[] {
     const reader = this.readerAt(item);
-    if (reader.peekMajor() !== major.array) throw invalidArgument(`${what}: strings must be an array of texts or byte strings`);
+    if (reader.peekMajor() !== major.array)
+      throw invalidArgument(`${what}: strings must be an array of texts or byte strings`);
     const { argument: length } = reader.head();
     const strings: Uint8Array[] = [];
     while (!reader.atEnd(length, strings.length)) {
       const type = reader.peekMajor();
-      if (type !== major.text && type !== major.bytes) throw invalidArgument(`${what} takes texts or byte strings`);
+      if (type !== major.text && type !== major.bytes)
+        throw invalidArgument(`${what} takes texts or byte strings`);
       strings.push(reader.take(reader.head().argument ?? 0));
     }
     const expected = elementCount(shape);
     if (strings.length !== expected) {
-      throw invalidArgument(`${what}: shape [${shape.join(', ')}] takes ${expected} strings, and ${strings.length} came`);
+      throw invalidArgument(
+        `${what}: shape [${shape.join(', ')}] takes ${expected} strings, and ${strings.length} came`,
+      );
     }
     return strings;
   }
@@ -246,8 +264,15 @@ class RequestDecoder {
       rows.push(row);
     }
     const [first] = rows as [WireTensor & { kind: 'typed' }];
-    const data = first.dtype === 'string' ? rows.flatMap((row) => row.data) : Buffer.concat(rows.map((row) => row.data as Uint8Array));
-    return { ...first, shape: checkShape(what, [rows.length, ...first.shape], this.limits), data: data as Uint8Array };
+    const data =
+      first.dtype === 'string'
+        ? rows.flatMap((row) => row.data)
+        : Buffer.concat(rows.map((row) => row.data as Uint8Array));
+    return {
+      ...first,
+      shape: checkShape(what, [rows.length, ...first.shape], this.limits),
+      data: data as Uint8Array,
+    };
   }
 }
 

@@ -9,7 +9,16 @@ import { isUtf8 } from 'node:buffer';
 import { invalidArgument, type ServingError } from '../errors.js';
 
 /** RFC 8949, section 3.1. */
-export const major = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, tag: 6, simple: 7 } as const;
+export const major = {
+  unsigned: 0,
+  negative: 1,
+  bytes: 2,
+  text: 3,
+  array: 4,
+  map: 5,
+  tag: 6,
+  simple: 7,
+} as const;
 
 /** The only tags a body may hold; all others are refused, whatever a decoder would make of them. */
 export const tags = {
@@ -66,7 +75,8 @@ export class CborReader {
     const argument = this.argument(initial & 31, type);
     const left = this.bytes.length - this.position;
     const needed = type === major.map ? 2 : 1;
-    if (argument !== null && type >= major.bytes && type <= major.map && argument * needed > left) throw this.cutShort();
+    if (argument !== null && type >= major.bytes && type <= major.map && argument * needed > left)
+      throw this.cutShort();
     return { major: type, argument };
   }
 
@@ -150,7 +160,8 @@ export class CborReader {
   private checkTag(tag: number): boolean {
     if (tag >= tags.firstTypedArray && tag <= tags.lastTypedArray) return true;
     if (tag === tags.multiDimensional || tag === tags.homogeneous || tag === tags.columnMajor) return true;
-    if (tag === tags.positiveBignum || tag === tags.negativeBignum || tag === tags.selfDescribed) return false;
+    if (tag === tags.positiveBignum || tag === tags.negativeBignum || tag === tags.selfDescribed)
+      return false;
     throw invalidArgument(`the CBOR body has a tag that is not allowed here: ${tag}`);
   }
 
@@ -182,6 +193,8 @@ export class CborReader {
   }
 
   cutShort(): ServingError {
-    return invalidArgument(`the CBOR body is cut short: ${this.bytes.length} bytes came, and it announces more`);
+    return invalidArgument(
+      `the CBOR body is cut short: ${this.bytes.length} bytes came, and it announces more`,
+    );
   }
 }

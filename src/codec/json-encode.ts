@@ -6,7 +6,7 @@
  * [re, im].
  */
 import { isUtf8 } from 'node:buffer';
-import { type FixedDtype, elementCount } from '../runtime/dtypes.js';
+import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { type Tensor, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
 import { type EncodedBody, encodedBody, type InferAnswer } from './infer-answer.js';
@@ -25,7 +25,10 @@ export function encodeJsonAnswer({ model, version, generation, outputs }: InferA
 
 function tensorText(tensor: Tensor): string {
   const { dtype, shape, data } = viewTensor(tensor);
-  const elements = dtype === 'string' ? Array.from(data as readonly Uint8Array[], stringText) : elementTexts(dtype, data as Uint8Array);
+  const elements =
+    dtype === 'string'
+      ? Array.from(data as readonly Uint8Array[], stringText)
+      : elementTexts(dtype, data as Uint8Array);
   return nest(elements, shape);
 }
 
@@ -53,9 +56,13 @@ function elementTexts(dtype: FixedDtype, bytes: Uint8Array): string[] {
     case 'bool':
       return Array.from(values as Uint8Array, (value) => (value ? 'true' : 'false'));
     case 'float16':
-      return Array.from(values as Uint16Array, (bits) => shortest(fromFloat16(bits), 5, (x) => toFloat16(x) === bits));
+      return Array.from(values as Uint16Array, (bits) =>
+        shortest(fromFloat16(bits), 5, (x) => toFloat16(x) === bits),
+      );
     case 'bfloat16':
-      return Array.from(values as Uint16Array, (bits) => shortest(fromBfloat16(bits), 4, (x) => toBfloat16(x) === bits));
+      return Array.from(values as Uint16Array, (bits) =>
+        shortest(fromBfloat16(bits), 4, (x) => toBfloat16(x) === bits),
+      );
     case 'float32':
       return Array.from(values as Float32Array, float32Text);
     case 'float64':
@@ -70,7 +77,10 @@ function elementTexts(dtype: FixedDtype, bytes: Uint8Array): string[] {
 }
 
 function pairs(values: Float32Array | Float64Array, text: (value: number) => string): string[] {
-  return Array.from({ length: values.length / 2 }, (_, i) => `[${text(values[2 * i] as number)},${text(values[2 * i + 1] as number)}]`);
+  return Array.from(
+    { length: values.length / 2 },
+    (_, i) => `[${text(values[2 * i] as number)},${text(values[2 * i + 1] as number)}]`,
+  );
 }
 
 function float32Text(value: number): string {

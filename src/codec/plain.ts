@@ -8,7 +8,14 @@
 import { invalidArgument } from '../errors.js';
 import type { Dtype, FixedDtype } from '../runtime/dtypes.js';
 import type { TensorData } from '../runtime/tensors.js';
-import { allocate, fromBfloat16, fromFloat16, type NumericArray, toBfloat16, toFloat16 } from '../runtime/values.js';
+import {
+  allocate,
+  fromBfloat16,
+  fromFloat16,
+  type NumericArray,
+  toBfloat16,
+  toFloat16,
+} from '../runtime/values.js';
 
 /** `x[1][2]`, as people write it. */
 export function describePath(what: string, path: readonly number[]): string {
@@ -27,7 +34,8 @@ export function shapeOfPlain(what: string, value: unknown, maxElements: number):
   while (Array.isArray(level)) {
     shape.push(level.length);
     elements *= Math.max(level.length, 1);
-    if (elements > maxElements) throw invalidArgument(`${what} has more elements than ${maxElements} (--max-elements)`);
+    if (elements > maxElements)
+      throw invalidArgument(`${what} has more elements than ${maxElements} (--max-elements)`);
     level = level[0];
   }
   return shape;
@@ -38,7 +46,12 @@ export function shapeOfPlain(what: string, value: unknown, maxElements: number):
  *
  * @throws ServingError INVALID_ARGUMENT naming the place, what was expected and what came
  */
-export function fillPlain(what: string, value: unknown, shape: readonly number[], dtype: RealDtype | 'string'): TensorData {
+export function fillPlain(
+  what: string,
+  value: unknown,
+  shape: readonly number[],
+  dtype: RealDtype | 'string',
+): TensorData {
   if (dtype === 'string') {
     const strings: Uint8Array[] = [];
     walk(what, value, shape, [], (leaf, path) => strings.push(toBytes(what, leaf, path)));
@@ -70,7 +83,8 @@ function walk(
   }
   const expected = shape[depth] as number;
   if (!Array.isArray(value)) throw ragged(what, path, 'a value', `a list of ${expected}`);
-  if (value.length !== expected) throw ragged(what, path, `a list of ${value.length}`, `a list of ${expected}`);
+  if (value.length !== expected)
+    throw ragged(what, path, `a list of ${value.length}`, `a list of ${expected}`);
   for (let i = 0; i < expected; i++) {
     path.push(i);
     walk(what, value[i], shape, path, visit);
@@ -79,7 +93,9 @@ function walk(
 }
 
 function ragged(what: string, path: readonly number[], came: string, expected: string) {
-  return invalidArgument(`${describePath(what, path)} is ragged: ${came} where the ones before it have ${expected}`);
+  return invalidArgument(
+    `${describePath(what, path)} is ragged: ${came} where the ones before it have ${expected}`,
+  );
 }
 
 function pathOf(index: number, shape: readonly number[]): number[] {
@@ -95,7 +111,9 @@ function pathOf(index: number, shape: readonly number[]): number[] {
 function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dtype) {
   const place = describePath(what, path);
   if (typeof leaf === 'number' || typeof leaf === 'bigint') {
-    return invalidArgument(`${place} takes ${dtype}, and ${leaf} does not fit: send a typed array to convert it yourself`);
+    return invalidArgument(
+      `${place} takes ${dtype}, and ${leaf} does not fit: send a typed array to convert it yourself`,
+    );
   }
   return invalidArgument(`${place} takes ${dtype}, and ${describeLeaf(leaf)} came`);
 }
@@ -113,7 +131,9 @@ const utf8 = new TextEncoder();
 function toBytes(what: string, leaf: unknown, path: readonly number[]): Uint8Array {
   if (typeof leaf === 'string') return utf8.encode(leaf);
   if (leaf instanceof Uint8Array) return leaf;
-  throw invalidArgument(`${describePath(what, path)} takes text or byte strings, and ${describeLeaf(leaf)} came`);
+  throw invalidArgument(
+    `${describePath(what, path)} takes text or byte strings, and ${describeLeaf(leaf)} came`,
+  );
 }
 
 /** Stores one leaf at an index; false if it does not fit. */
@@ -142,7 +162,10 @@ function bigInteger(min: bigint, max: bigint): Writer {
  * @param round the nearest value of the float type
  * @param encode what the typed array holds for it
  */
-function float(round: (value: number) => number, encode: (value: number) => number = (value) => value): Writer {
+function float(
+  round: (value: number) => number,
+  encode: (value: number) => number = (value) => value,
+): Writer {
   return (values, i, leaf) => {
     if (typeof leaf !== 'number' && typeof leaf !== 'bigint') return false;
     const value = Number(leaf);

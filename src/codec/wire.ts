@@ -3,8 +3,8 @@
  */
 import { invalidArgument } from '../errors.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype } from '../runtime/dtypes.js';
-import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
 import { formatShape, type TensorSpec } from '../runtime/signature.js';
+import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
 import { describePath, fillPlain, shapeOfPlain } from './plain.js';
 
 /** An input before it is known what the signature asks for. */
@@ -57,7 +57,12 @@ export function checkShape(what: string, shape: readonly unknown[], limits: Wire
 }
 
 /** Checks that bytes and shape agree. */
-export function checkByteCount(what: string, dtype: FixedDtype, shape: readonly number[], bytes: number): void {
+export function checkByteCount(
+  what: string,
+  dtype: FixedDtype,
+  shape: readonly number[],
+  bytes: number,
+): void {
   const expected = elementCount(shape) * dtypes[dtype].size;
   if (bytes === expected) return;
   throw invalidArgument(`${what}: ${dtype} ${formatShape(shape)} takes ${expected} bytes, and ${bytes} came`);
@@ -78,14 +83,17 @@ export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits)
   }
   const found = shapeOfPlain(what, wire.value, limits.maxElements);
   if (spec.dtype === 'complex64' || spec.dtype === 'complex128') {
-    if (wire.shape || found.at(-1) !== 2) throw invalidArgument(`${what} takes ${spec.dtype}: send [re, im] pairs`);
+    if (wire.shape || found.at(-1) !== 2)
+      throw invalidArgument(`${what} takes ${spec.dtype}: send [re, im] pairs`);
     const part = spec.dtype === 'complex64' ? 'float32' : 'float64';
     return createTensor(spec.dtype, found.slice(0, -1), fillPlain(what, wire.value, found, part));
   }
   const shape = wire.shape ?? found;
   if (wire.shape && (found.length !== 1 || found[0] !== elementCount(wire.shape))) {
     const count = found.length === 1 ? `${found[0]}` : `${describePath(what, [])} as nested lists`;
-    throw invalidArgument(`${what}: shape ${formatShape(wire.shape)} takes ${elementCount(wire.shape)} elements, and ${count} came`);
+    throw invalidArgument(
+      `${what}: shape ${formatShape(wire.shape)} takes ${elementCount(wire.shape)} elements, and ${count} came`,
+    );
   }
   checkShape(what, shape, limits);
   return createTensor(spec.dtype, shape, fillPlain(what, wire.value, found, spec.dtype));

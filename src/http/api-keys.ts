@@ -55,7 +55,8 @@ function parseKey(line: string): Key {
   // A key may have a colon of its own: what stands before it counts as scopes only if all of it is.
   const isScoped = named.length > 0 && named.length === names.length;
   const key = isScoped ? line.slice(separator + 1) : line;
-  if (key === '') throw new ServingError('INVALID_ARGUMENT', `an API key is empty after its scopes ${names.join('+')}`);
+  if (key === '')
+    throw new ServingError('INVALID_ARGUMENT', `an API key is empty after its scopes ${names.join('+')}`);
   return { digest: digestOf(key), scopes: new Set(isScoped ? named : keyScopes) };
 }
 

@@ -17,7 +17,9 @@ import { updateModelRoutes } from './routes/update-model.js';
 import type { Services } from './services.js';
 
 export function createApp(services: Services, keys: ApiKeys): Koa {
-  const routes = [inferRoutes, updateModelRoutes, healthRoutes, modelRoutes, metricsRoutes].flatMap((make) => make(services));
+  const routes = [inferRoutes, updateModelRoutes, healthRoutes, modelRoutes, metricsRoutes].flatMap((make) =>
+    make(services),
+  );
   const { router, scopeOf } = createRouter(routes);
   const app = new Koa();
   app.use(requestId);
@@ -43,7 +45,8 @@ function createRouter(routes: readonly Route[]) {
     const { pathAndMethod, path: samePath } = router.match(path, method);
     const scope = scopes.get(pathAndMethod[0]?.name ?? '');
     if (scope) return scope;
-    if (samePath.length === 0) throw new ServingError('NOT_FOUND', `no route ${path}; see the README for those there are`);
+    if (samePath.length === 0)
+      throw new ServingError('NOT_FOUND', `no route ${path}; see the README for those there are`);
     const methods = [...new Set(samePath.flatMap((layer) => layer.methods))].join(', ');
     ctx.set('allow', methods);
     throw new ServingError('METHOD_NOT_ALLOWED', `${path} takes ${methods}, not ${method}`);

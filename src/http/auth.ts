@@ -29,14 +29,21 @@ export function authenticate({ keys, scopeOf }: AuthOptions): Middleware {
 function checkKey(keys: ApiKeys, scope: Scope, key: string): void {
   const allowed = keys.scopesOf(key);
   if (!allowed) {
-    throw new ServingError('UNAUTHENTICATED', key === '' ? 'this route needs a key: send it as X-API-Key' : 'the key in X-API-Key is not known');
+    throw new ServingError(
+      'UNAUTHENTICATED',
+      key === '' ? 'this route needs a key: send it as X-API-Key' : 'the key in X-API-Key is not known',
+    );
   }
-  if (!allowed.has(scope)) throw new ServingError('PERMISSION_DENIED', `the key in X-API-Key does not have the scope \`${scope}\``);
+  if (!allowed.has(scope))
+    throw new ServingError('PERMISSION_DENIED', `the key in X-API-Key does not have the scope \`${scope}\``);
 }
 
 function checkLoopback(address: string | undefined): void {
   if (address === undefined || !/^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)) {
-    throw new ServingError('PERMISSION_DENIED', 'without API keys this route answers on loopback only: configure keys with --api-key-file');
+    throw new ServingError(
+      'PERMISSION_DENIED',
+      'without API keys this route answers on loopback only: configure keys with --api-key-file',
+    );
   }
 }
 
@@ -46,5 +53,6 @@ const ownHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'
 function refuseForeignOrigin(origin: string): void {
   if (origin === '') return;
   const host = URL.canParse(origin) ? new URL(origin).hostname : '';
-  if (!ownHosts.has(host)) throw new ServingError('PERMISSION_DENIED', 'requests from other origins are refused here');
+  if (!ownHosts.has(host))
+    throw new ServingError('PERMISSION_DENIED', 'requests from other origins are refused here');
 }

@@ -31,7 +31,10 @@ const firstReservation = 64 * 1024;
 export async function readBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): Promise<Body> {
   const encoding = req.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    throw new ServingError('UNSUPPORTED_MEDIA_TYPE', `content-encoding ${encoding} is not supported: send the body as it is`);
+    throw new ServingError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `content-encoding ${encoding} is not supported: send the body as it is`,
+    );
   }
   const announced = req.headers['content-length'];
   const length = announced === undefined ? undefined : Number(announced);
@@ -58,7 +61,10 @@ export function expectsContinue(req: IncomingMessage): boolean {
 }
 
 function tooLarge({ maxBytes }: BodyLimits): ServingError {
-  return new ServingError('PAYLOAD_TOO_LARGE', `the body is larger than ${maxBytes} bytes (--max-body-bytes)`);
+  return new ServingError(
+    'PAYLOAD_TOO_LARGE',
+    `the body is larger than ${maxBytes} bytes (--max-body-bytes)`,
+  );
 }
 
 /** Takes chunks into one buffer: of exactly the announced size, or growing within the limit. */
@@ -121,7 +127,9 @@ class Sink {
 function collect(req: IncomingMessage, sink: Sink, timeout: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      fail(new ServingError('REQUEST_TIMEOUT', `the body did not arrive within ${timeout} s (--body-timeout)`));
+      fail(
+        new ServingError('REQUEST_TIMEOUT', `the body did not arrive within ${timeout} s (--body-timeout)`),
+      );
     }, timeout * 1000);
     const onData = (chunk: Buffer) => {
       try {

@@ -22,7 +22,11 @@ export function createByteBudget(total: number): ByteBudget {
   return {
     reserve(bytes) {
       if (reserved + bytes > total) {
-        throw new ServingError('UNAVAILABLE', 'too many request bytes are under way (--max-inflight-bytes)', 1);
+        throw new ServingError(
+          'UNAVAILABLE',
+          'too many request bytes are under way (--max-inflight-bytes)',
+          1,
+        );
       }
       reserved += bytes;
     },

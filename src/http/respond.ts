@@ -28,7 +28,10 @@ export function answerCodec(ctx: Context): AnswerCodec {
 /** Sends an encoded body; several parts leave one after another, without being copied together. */
 export function send(ctx: Context, codec: AnswerCodec, body: EncodedBody): void {
   const [only] = body.parts;
-  ctx.body = body.parts.length === 1 && only ? toBuffer(only) : Readable.from(body.parts.map(toBuffer), { objectMode: false });
+  ctx.body =
+    body.parts.length === 1 && only
+      ? toBuffer(only)
+      : Readable.from(body.parts.map(toBuffer), { objectMode: false });
   // After the body, which sets both to guesses.
   ctx.type = codec.mediaType;
   ctx.length = body.byteLength;
@@ -49,7 +52,8 @@ export function toServingError(error: unknown, logger: Logger): ServingError {
   if (error instanceof ServingError) return error;
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
   if (status === 413) return new ServingError('PAYLOAD_TOO_LARGE', 'the body is too large');
-  if (typeof status === 'number' && status >= 400 && status < 500) return new ServingError('INVALID_ARGUMENT', messageOf(error));
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new ServingError('INVALID_ARGUMENT', messageOf(error));
   logger.error({ err: error }, 'a request failed unexpectedly');
   return new ServingError('INTERNAL', 'an internal error; the log has the details');
 }

@@ -5,7 +5,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { invalidArgument, ServingError } from '../errors.js';
-import { fingerprintOf, nameSavedModel, versionOf, type VersionListing } from './listing.js';
+import { fingerprintOf, nameSavedModel, type VersionListing, versionOf } from './listing.js';
 import { savedModelFile } from './saved-model.js';
 
 /**
@@ -16,26 +16,41 @@ import { savedModelFile } from './saved-model.js';
  * @throws ServingError PERMISSION_DENIED for anything outside the roots, whether it exists or not; NOT_FOUND for what is no SavedModel
  */
 export async function resolveModelPath(requested: string, roots: readonly string[]): Promise<VersionListing> {
-  if (requested === '' || requested.includes('\0')) throw invalidArgument('`model_path` must be the path of a folder');
+  if (requested === '' || requested.includes('\0'))
+    throw invalidArgument('`model_path` must be the path of a folder');
   const [first = '.'] = roots;
   const real = await realpath(path.resolve(first, requested)).catch(() => undefined);
   const allowed = await Promise.all(roots.map((root) => realpath(root).catch(() => undefined)));
   // What does not exist is answered as what is not allowed: nobody can map the machine's folders by asking.
   if (real === undefined || !allowed.some((root) => root !== undefined && isWithin(real, root))) {
-    throw new ServingError('PERMISSION_DENIED', '`model_path` names no folder within the allowed ones (--allow-path)');
+    throw new ServingError(
+      'PERMISSION_DENIED',
+      '`model_path` names no folder within the allowed ones (--allow-path)',
+    );
   }
   const inside = await readdir(real).catch(() => [] as string[]);
   if (inside.includes(savedModelFile)) return found(real);
-  const newest = inside.map(versionOf).filter((version) => version !== undefined).sort((a, b) => b - a)[0];
-  if (newest === undefined) throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${savedModelFile} and no versions`);
+  const newest = inside
+    .map(versionOf)
+    .filter((version) => version !== undefined)
+    .sort((a, b) => b - a)[0];
+  if (newest === undefined)
+    throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${savedModelFile} and no versions`);
   return found(path.join(real, String(newest)));
 }
 
 async function found(directory: string): Promise<VersionListing> {
-  return { directory, version: nameSavedModel(directory).version, fingerprint: await fingerprintOf(directory) };
+  return {
+    directory,
+    version: nameSavedModel(directory).version,
+    fingerprint: await fingerprintOf(directory),
+  };
 }
 
 function isWithin(child: string, parent: string): boolean {
   const relative = path.relative(parent, child);
-  return relative === '' || (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative));
+  return (
+    relative === '' ||
+    (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative))
+  );
 }

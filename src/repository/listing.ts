@@ -103,7 +103,11 @@ function isFolderName(name: string): boolean {
 }
 
 /** undefined if this is no model's folder: neither a version in it nor a SavedModel. */
-async function readModel(name: string, directory: string, problems: string[]): Promise<ModelListing | undefined> {
+async function readModel(
+  name: string,
+  directory: string,
+  problems: string[],
+): Promise<ModelListing | undefined> {
   const children = await readFolder(directory, problems);
   if (children === 'no folder') return undefined;
   if (children === 'unreadable') return { name, versions: undefined };
@@ -121,7 +125,10 @@ async function readModel(name: string, directory: string, problems: string[]): P
 }
 
 /** The names in a folder, sorted. A file, or nothing, where a folder was expected is no problem; a folder that cannot be read is one. */
-async function readFolder(directory: string, problems: string[]): Promise<string[] | 'no folder' | 'unreadable'> {
+async function readFolder(
+  directory: string,
+  problems: string[],
+): Promise<string[] | 'no folder' | 'unreadable'> {
   try {
     return (await readdir(directory)).sort();
   } catch (error) {
@@ -162,7 +169,8 @@ export async function fingerprintOf(directory: string): Promise<string> {
 }
 
 async function collect(directory: string, prefix: string, depth: number, facts: string[]): Promise<void> {
-  if (depth > maxDepth || facts.length > maxFiles) throw new Error('too deep or too many files for a SavedModel');
+  if (depth > maxDepth || facts.length > maxFiles)
+    throw new Error('too deep or too many files for a SavedModel');
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const name = path.join(directory, entry.name);
     const relative = prefix + entry.name;

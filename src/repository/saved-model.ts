@@ -54,7 +54,10 @@ const SavedModelProto = root.lookupType('tensorflow.SavedModel');
 interface TensorInfo {
   readonly name: string;
   readonly dtype: number;
-  readonly tensorShape?: { readonly dim: readonly { readonly size: number }[]; readonly unknownRank: boolean };
+  readonly tensorShape?: {
+    readonly dim: readonly { readonly size: number }[];
+    readonly unknownRank: boolean;
+  };
 }
 
 interface MetaGraphDef {
@@ -123,7 +126,10 @@ function chooseMetaGraph(graphs: readonly MetaGraphDef[], tags: readonly string[
   const chosen = graphs.find((graph) => [...(graph.metaInfoDef?.tags ?? [])].sort().join() === wanted);
   if (chosen) return chosen;
   const present = graphs.map((graph) => `"${(graph.metaInfoDef?.tags ?? []).join(',')}"`);
-  throw new ServingError('NOT_FOUND', `no graph with the tags "${tags.join(',')}"; this SavedModel has ${present.join(' and ')}`);
+  throw new ServingError(
+    'NOT_FOUND',
+    `no graph with the tags "${tags.join(',')}"; this SavedModel has ${present.join(' and ')}`,
+  );
 }
 
 /** @returns the number of parameters */
@@ -131,15 +137,22 @@ async function checkVariables(folder: string, required: boolean): Promise<number
   const indexFile = path.join(folder, 'variables.index');
   const index = await readFile(indexFile).catch((error: NodeJS.ErrnoException) => {
     if (!required && error.code === 'ENOENT') return undefined;
-    throw new ServingError('DATA_LOSS', `the graph has variables, but variables/variables.index cannot be read (${error.code})`);
+    throw new ServingError(
+      'DATA_LOSS',
+      `the graph has variables, but variables/variables.index cannot be read (${error.code})`,
+    );
   });
   if (!index) return 0;
   const { shardBytes, parameterCount } = readVariablesIndex(index);
   for (const [shard, needed] of shardBytes.entries()) {
     const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
-    const size = await stat(path.join(folder, name)).then((facts) => facts.size, () => undefined);
+    const size = await stat(path.join(folder, name)).then(
+      (facts) => facts.size,
+      () => undefined,
+    );
     if (size === undefined) throw new ServingError('DATA_LOSS', `variables/${name} is missing`);
-    if (size < needed) throw new ServingError('DATA_LOSS', `variables/${name} is short: ${size} of ${needed} bytes`);
+    if (size < needed)
+      throw new ServingError('DATA_LOSS', `variables/${name} is short: ${size} of ${needed} bytes`);
   }
   return parameterCount;
 }

@@ -42,7 +42,13 @@ export interface ScanOptions {
   readonly emptyFor: number;
 }
 
-export const nothingScanned: Scan = { layout: undefined, models: new Map(), readable: true, problems: [], unsettled: false };
+export const nothingScanned: Scan = {
+  layout: undefined,
+  models: new Map(),
+  readable: true,
+  problems: [],
+  unsettled: false,
+};
 
 /**
  * @param before the scan before this one
@@ -60,10 +66,15 @@ export function scan(before: Scan, listing: Listing, options: ScanOptions): Scan
   }
   for (const { name, versions } of listed) {
     const known = before.models.get(name)?.versions ?? [];
-    models.set(name, { name, versions: versions ? settleVersions(known, versions, options) : known, gone: false });
+    models.set(name, {
+      name,
+      versions: versions ? settleVersions(known, versions, options) : known,
+      gone: false,
+    });
   }
   const unsettled = [...models.values()].some(
-    ({ missingSince, gone, versions }) => (missingSince !== undefined && !gone) || versions.some(({ quiet }) => !quiet),
+    ({ missingSince, gone, versions }) =>
+      (missingSince !== undefined && !gone) || versions.some(({ quiet }) => !quiet),
   );
   return { layout: layout ?? before.layout, models, readable: true, problems, unsettled };
 }

@@ -59,7 +59,11 @@ function summarize(table: Iterable<readonly [key: string, value: Uint8Array]>): 
       for (let shard = 0; shard < header['numShards']; shard++) shardBytes.push(shardBytes[shard] ?? 0);
       continue;
     }
-    const entry = BundleEntry.toObject(BundleEntry.decode(value), { defaults: true, arrays: true, longs: Number });
+    const entry = BundleEntry.toObject(BundleEntry.decode(value), {
+      defaults: true,
+      arrays: true,
+      longs: Number,
+    });
     const shard: number = entry['shardId'];
     shardBytes[shard] = Math.max(shardBytes[shard] ?? 0, entry['offset'] + entry['size']);
     // A partitioned variable has an entry for the whole, without data, beside those of its slices.
@@ -85,7 +89,8 @@ function* entries(file: Uint8Array): Generator<readonly [string, Uint8Array]> {
   const reader = protobuf.Reader.create(footer);
   readHandle(reader); // the meta index, which TensorFlow leaves empty
   for (const [, handle] of blockEntries(file, readHandle(reader))) {
-    for (const [key, value] of blockEntries(file, readHandle(protobuf.Reader.create(handle)))) yield [key, value];
+    for (const [key, value] of blockEntries(file, readHandle(protobuf.Reader.create(handle))))
+      yield [key, value];
   }
 }
 
@@ -99,7 +104,10 @@ function readHandle(reader: protobuf.Reader): BlockHandle {
 }
 
 /** The entries of one block: keys share prefixes with the key before; the restart points at the end are not needed to read on. */
-function* blockEntries(file: Uint8Array, { offset, size }: BlockHandle): Generator<readonly [string, Uint8Array]> {
+function* blockEntries(
+  file: Uint8Array,
+  { offset, size }: BlockHandle,
+): Generator<readonly [string, Uint8Array]> {
   if (offset + size + trailerBytes > file.length) throw new RangeError('block out of range');
   if (file[offset + size] !== 0) throw new ServingError('UNIMPLEMENTED', 'variables.index is compressed');
   const block = file.subarray(offset, offset + size);

@@ -50,7 +50,12 @@ interface KernelBackend {
 interface Binding {
   createTensor(shape: readonly number[], dtype: number, values: NumericArray | readonly Uint8Array[]): number;
   deleteTensor(id: number): void;
-  executeOp(name: string, attributes: readonly object[], inputs: readonly number[], outputs: number): { id: number }[];
+  executeOp(
+    name: string,
+    attributes: readonly object[],
+    inputs: readonly number[],
+    outputs: number,
+  ): { id: number }[];
   readonly TF_ATTR_TYPE: number;
 }
 
@@ -114,7 +119,14 @@ export function extendBackend(backend: unknown): HostBackend {
     register(host, shape) {
       const dataId = {};
       host.references += 1;
-      tensorMap.set(dataId, { shape: [...shape], dtype: dtypes[host.dtype].tf, values: null, id: -1, refCount: 1, host });
+      tensorMap.set(dataId, {
+        shape: [...shape],
+        dtype: dtypes[host.dtype].tf,
+        values: null,
+        id: -1,
+        refCount: 1,
+        host,
+      });
       return dataId;
     },
     hostOf: (dataId) => (tensorMap.has(dataId) ? tensorMap.get(dataId).host : undefined),
@@ -155,21 +167,28 @@ function toInt32(dtype: FixedDtype, values: NumericArray): Int32Array {
   return Int32Array.from(values as Uint32Array, (value: number | bigint) => {
     const narrow = Number(value);
     if (narrow !== (narrow | 0)) {
-      throw new ServingError('INVALID_ARGUMENT', `tf.js ops see ${dtype} as int32, and ${value} is out of its range`);
+      throw new ServingError(
+        'INVALID_ARGUMENT',
+        `tf.js ops see ${dtype} as int32, and ${value} is out of its range`,
+      );
     }
     return narrow;
   });
 }
 
 function noOps(dtype: Dtype): ServingError {
-  return new ServingError('UNIMPLEMENTED', `tf.js ops cannot take a ${dtype} tensor; read its raw bytes instead`);
+  return new ServingError(
+    'UNIMPLEMENTED',
+    `tf.js ops cannot take a ${dtype} tensor; read its raw bytes instead`,
+  );
 }
 
 /** Makes the eager tensor that tf.js ops work on. It owns a copy: ours may be given back while an op's output still shares the eager one's memory. */
 function createEagerTensor(binding: Binding, host: HostTensor, shape: readonly number[]): number {
   const seen: SeenDtype | null = dtypes[host.dtype].seenAs;
   if (seen === null) throw noOps(host.dtype);
-  if (host.dtype === 'string') return binding.createTensor(shape, dtypes.string.tf, [...host.data] as Uint8Array[]);
+  if (host.dtype === 'string')
+    return binding.createTensor(shape, dtypes.string.tf, [...host.data] as Uint8Array[]);
   const values = seenValues(host) as NumericArray;
   if (seen === 'complex64') return createComplex(binding, values as Float32Array, shape);
   const typed = seen === 'int32' ? Int32Array.from(values as Int32Array) : values.slice();

@@ -51,7 +51,9 @@ export function encodeSessionOptions(options: SessionOptions): Uint8Array {
       ...(options.interThreads === undefined ? {} : { interOpParallelismThreads: options.interThreads }),
       gpuOptions: {
         ...(options.gpuMemoryGrowth === undefined ? {} : { allowGrowth: options.gpuMemoryGrowth }),
-        ...(options.gpuMemoryFraction === undefined ? {} : { perProcessGpuMemoryFraction: options.gpuMemoryFraction }),
+        ...(options.gpuMemoryFraction === undefined
+          ? {}
+          : { perProcessGpuMemoryFraction: options.gpuMemoryFraction }),
         ...(options.visibleDevices === undefined ? {} : { visibleDeviceList: options.visibleDevices }),
       },
     }),
@@ -60,5 +62,7 @@ export function encodeSessionOptions(options: SessionOptions): Uint8Array {
 
 /** A serialized RunOptions that asks TensorFlow to give up after so many seconds. */
 export function encodeRunTimeout(seconds: number): Uint8Array {
-  return RunOptions.encode(RunOptions.create({ timeoutInMs: Math.max(1, Math.ceil(seconds * 1000)) })).finish();
+  return RunOptions.encode(
+    RunOptions.create({ timeoutInMs: Math.max(1, Math.ceil(seconds * 1000)) }),
+  ).finish();
 }

@@ -5,7 +5,7 @@ import { isErrorCode, messageOf, ServingError } from '../errors.js';
 import { encodeRunTimeout } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { CallHandle, Feed, NativeBinding, SessionHandle } from './native.js';
-import type { Device, InferenceModel, PredictOptions, Prediction, Runtime } from './runtime.js';
+import type { Device, InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from './signature.js';
 import { createTensor, type NamedTensors, type Tensor, viewTensor } from './tensors.js';
 
@@ -16,7 +16,11 @@ const preparedSelections = 64;
  * @param binding the addon, initialized
  * @param sessionConfig the serialized ConfigProto under which sessions are opened
  */
-export function nativeRuntime(binding: NativeBinding, devices: readonly Device[], sessionConfig: Uint8Array): Runtime {
+export function nativeRuntime(
+  binding: NativeBinding,
+  devices: readonly Device[],
+  sessionConfig: Uint8Array,
+): Runtime {
   return {
     kind: 'native',
     tensorflowVersion: binding.tensorflowVersion,
@@ -44,7 +48,11 @@ class NativeModel implements InferenceModel {
     this.signatures = metaGraph.signatures;
   }
 
-  async predict(signature: Signature, inputs: NamedTensors, options: PredictOptions = {}): Promise<Prediction> {
+  async predict(
+    signature: Signature,
+    inputs: NamedTensors,
+    options: PredictOptions = {},
+  ): Promise<Prediction> {
     const { call, outputs } = this.prepare(signature, options.outputs);
     const feeds = Array.from(signature.inputs.keys(), (name) => toFeed(name, inputs.get(name)));
     const runOptions = options.timeoutSeconds === undefined ? null : encodeRunTimeout(options.timeoutSeconds);
@@ -53,16 +61,21 @@ class NativeModel implements InferenceModel {
     result.outputs.forEach((output, i) => {
       const name = outputs[i]?.name;
       const dtype = dtypeOf(output.dtype);
-      if (name === undefined || dtype === undefined) throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
+      if (name === undefined || dtype === undefined)
+        throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
       const { data } = output;
-      const release = data instanceof Uint8Array ? () => this.binding.free(data.buffer as ArrayBuffer) : undefined;
+      const release =
+        data instanceof Uint8Array ? () => this.binding.free(data.buffer as ArrayBuffer) : undefined;
       named.set(name, createTensor(dtype, output.shape, data, release));
     });
     return { outputs: named, queueMicros: result.queueMicros, runMicros: result.runMicros };
   }
 
   /** Resolves names to the graph's operations, once per signature and selection of outputs. */
-  private prepare(signature: Signature, selection?: readonly string[]): { call: CallHandle; outputs: TensorSpec[] } {
+  private prepare(
+    signature: Signature,
+    selection?: readonly string[],
+  ): { call: CallHandle; outputs: TensorSpec[] } {
     let outputs = [...signature.outputs.values()];
     if (selection) outputs = outputs.filter(({ name }) => selection.includes(name));
     const key = JSON.stringify([signature.name, outputs.map(({ name }) => name)]);
@@ -73,7 +86,11 @@ class NativeModel implements InferenceModel {
     if (call === undefined) {
       const feeds = Array.from(signature.inputs.values(), ({ graphName }) => graphName);
       try {
-        call = this.binding.prepare(this.session, feeds, outputs.map(({ graphName }) => graphName));
+        call = this.binding.prepare(
+          this.session,
+          feeds,
+          outputs.map(({ graphName }) => graphName),
+        );
       } catch (error) {
         rethrow(error);
       }

@@ -152,7 +152,12 @@ export interface NativeBinding {
    * @throws NativeError (rejects) INVALID_ARGUMENT for a feed of the wrong dtype, shape or size, FAILED_PRECONDITION if
    * this thread has given the session back, or what TensorFlow reports
    */
-  run(session: SessionHandle, call: CallHandle, feeds: readonly Feed[], runOptions: Uint8Array | null): Promise<RunResult>;
+  run(
+    session: SessionHandle,
+    call: CallHandle,
+    feeds: readonly Feed[],
+    runOptions: Uint8Array | null,
+  ): Promise<RunResult>;
 
   /**
    * Detaches the ArrayBuffer of an output and frees its memory now rather than when the collector comes by. Only for

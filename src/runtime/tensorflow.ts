@@ -38,6 +38,8 @@ export function tensorFlowJs(): Opened {
 /** tfjs-node 4.22.0 calls `util.isNullOrUndefined` (in TopK and others), which Node removed in 23. */
 function restoreIsNullOrUndefined(): void {
   if (!('isNullOrUndefined' in util)) {
-    Object.defineProperty(util, 'isNullOrUndefined', { value: (x: unknown) => x === null || x === undefined });
+    Object.defineProperty(util, 'isNullOrUndefined', {
+      value: (x: unknown) => x === null || x === undefined,
+    });
   }
 }

@@ -30,11 +30,18 @@ export type NamedTensors = ReadonlyMap<string, Tensor>;
  * @param release called once, when the last tensor over this data is disposed
  * @throws RangeError if data and shape disagree
  */
-export function createTensor(dtype: Dtype, shape: readonly number[], data: TensorData, release?: () => void): Tensor {
+export function createTensor(
+  dtype: Dtype,
+  shape: readonly number[],
+  data: TensorData,
+  release?: () => void,
+): Tensor {
   const expected = dtype === 'string' ? elementCount(shape) : elementCount(shape) * dtypes[dtype].size;
   if (data.length !== expected) {
     const unit = dtype === 'string' ? 'strings' : 'bytes';
-    throw new RangeError(`a ${dtype} tensor of shape [${shape.join(', ')}] takes ${expected} ${unit}, not ${data.length}`);
+    throw new RangeError(
+      `a ${dtype} tensor of shape [${shape.join(', ')}] takes ${expected} ${unit}, not ${data.length}`,
+    );
   }
   return tensorOver({ dtype, data, references: 0, release }, shape);
 }
@@ -68,10 +75,12 @@ export function viewTensor(tensor: Tensor): TensorView {
   const values: unknown = tensorFlowJs().tf.engine().readSync(tensor.dataId);
   const dtype = tensor.dtype as FixedDtype | 'string';
   if (Array.isArray(values)) return { dtype: 'string', shape: tensor.shape, data: values.map(toBytes) };
-  if (!ArrayBuffer.isView(values)) throw new TypeError(`a tensor of dtype ${tensor.dtype} has no readable values`);
+  if (!ArrayBuffer.isView(values))
+    throw new TypeError(`a tensor of dtype ${tensor.dtype} has no readable values`);
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   // Upstream's decodeImage and friends make uint8 tensors that call themselves int32, and int64 ones likewise.
-  if (values instanceof Uint8Array && dtype === 'int32') return { dtype: 'uint8', shape: tensor.shape, data: bytes };
+  if (values instanceof Uint8Array && dtype === 'int32')
+    return { dtype: 'uint8', shape: tensor.shape, data: bytes };
   if (values instanceof BigInt64Array) return { dtype: 'int64', shape: tensor.shape, data: bytes };
   return { dtype, shape: tensor.shape, data: bytes };
 }

@@ -4,10 +4,10 @@
  * outputs only, takes int64 as int32, and each failing run leaks its inputs.
  */
 import { messageOf, ServingError } from '../errors.js';
-import type { InferenceModel, PredictOptions, Prediction, Runtime } from './runtime.js';
+import type { InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { TensorFlowJs } from './tensorflow.js';
-import { type NamedTensors, type Tensor } from './tensors.js';
+import type { NamedTensors, Tensor } from './tensors.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
 
@@ -39,8 +39,12 @@ export function tfjsRuntime(tf: TensorFlowJs): Runtime {
 
 function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersion: string } {
   const binding: unknown = Reflect.get(backend, 'binding');
-  const version: unknown = typeof binding === 'object' && binding !== null ? Reflect.get(binding, 'TF_Version') : undefined;
-  return { isUsingGpuDevice: Reflect.get(backend, 'isUsingGpuDevice') === true, tensorflowVersion: String(version) };
+  const version: unknown =
+    typeof binding === 'object' && binding !== null ? Reflect.get(binding, 'TF_Version') : undefined;
+  return {
+    isUsingGpuDevice: Reflect.get(backend, 'isUsingGpuDevice') === true,
+    tensorflowVersion: String(version),
+  };
 }
 
 class TfjsModel implements InferenceModel {
@@ -54,7 +58,11 @@ class TfjsModel implements InferenceModel {
     this.signatures = metaGraph.signatures;
   }
 
-  async predict(signature: Signature, inputs: NamedTensors, options: PredictOptions = {}): Promise<Prediction> {
+  async predict(
+    signature: Signature,
+    inputs: NamedTensors,
+    options: PredictOptions = {},
+  ): Promise<Prediction> {
     const started = performance.now();
     const model = this.models.get(signature.name);
     if (!model) throw new ServingError('NOT_FOUND', `no signature \`${signature.name}\``);

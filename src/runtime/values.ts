@@ -1,7 +1,7 @@
 /**
  * Raw little-endian bytes ⇄ JavaScript numbers, for every dtype of fixed width.
  */
-import { type FixedDtype, dtypes } from './dtypes.js';
+import { dtypes, type FixedDtype } from './dtypes.js';
 
 /** A typed array whose elements are the tensor's values; complex values are [re, im] pairs. */
 export type NumericArray =

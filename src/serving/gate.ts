@@ -13,7 +13,12 @@ import { allocate } from '../runtime/values.js';
 import { within } from './within.js';
 
 /** Uninitialised variables, missing tables, missing or unfinished operations: no input can mend these. */
-const modelsOwnFaults: ReadonlySet<ErrorCode> = new Set(['FAILED_PRECONDITION', 'NOT_FOUND', 'UNIMPLEMENTED', 'INTERNAL']);
+const modelsOwnFaults: ReadonlySet<ErrorCode> = new Set([
+  'FAILED_PRECONDITION',
+  'NOT_FOUND',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+]);
 
 /** Made-up inputs larger than this are not tried. */
 const maxElements = 2 ** 26;
@@ -25,22 +30,34 @@ const maxElements = 2 ** 26;
  * @returns why nothing can be said of the model, or undefined if it ran
  * @throws ServingError if the model cannot serve
  */
-export async function warmUp(model: InferenceModel, signature: Signature | undefined, seconds: number): Promise<string | undefined> {
+export async function warmUp(
+  model: InferenceModel,
+  signature: Signature | undefined,
+  seconds: number,
+): Promise<string | undefined> {
   if (!signature) return 'could not be warmed up: no default signature';
   const specs = [...signature.inputs.values()];
-  if (specs.some((spec) => elementCount(shapeFor(spec)) > maxElements)) return 'could not be warmed up: its inputs are too large to make up';
+  if (specs.some((spec) => elementCount(shapeFor(spec)) > maxElements))
+    return 'could not be warmed up: its inputs are too large to make up';
   const inputs = new Map(specs.map((spec) => [spec.name, makeUp(spec)]));
   const run = model.predict(signature, inputs, { timeoutSeconds: seconds });
   // A run that goes on past its time keeps its inputs.
-  run.then(
-    ({ outputs }) => disposeTensors(outputs),
-    () => {},
-  ).finally(() => disposeTensors(inputs));
+  run
+    .then(
+      ({ outputs }) => disposeTensors(outputs),
+      () => {},
+    )
+    .finally(() => disposeTensors(inputs));
   try {
-    await within(seconds, run, () => new ServingError('DEADLINE_EXCEEDED', `the run took more than ${seconds} s`));
+    await within(
+      seconds,
+      run,
+      () => new ServingError('DEADLINE_EXCEEDED', `the run took more than ${seconds} s`),
+    );
     return undefined;
   } catch (error) {
-    if (error instanceof ServingError && !modelsOwnFaults.has(error.code)) return `could not be warmed up: ${messageOf(error)}`;
+    if (error instanceof ServingError && !modelsOwnFaults.has(error.code))
+      return `could not be warmed up: ${messageOf(error)}`;
     throw error;
   }
 }
@@ -53,7 +70,8 @@ function shapeFor({ shape }: TensorSpec): number[] {
 function makeUp(spec: TensorSpec): Tensor {
   const shape = shapeFor(spec);
   const count = elementCount(shape);
-  if (spec.dtype === 'string') return createTensor('string', shape, new Array<Uint8Array>(count).fill(new Uint8Array()));
+  if (spec.dtype === 'string')
+    return createTensor('string', shape, new Array<Uint8Array>(count).fill(new Uint8Array()));
   const { values, bytes } = allocate(spec.dtype, count);
   if (spec.dtype === 'float32' || spec.dtype === 'float64') {
     for (let i = 0; i < count; i++) values[i] = Math.random();

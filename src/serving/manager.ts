@@ -84,7 +84,10 @@ export class Manager {
   /** True once each model found at start has had an available version. */
   get ready(): boolean {
     const { models } = this.published;
-    return models.size > 0 && [...this.atStart].every((name) => !models.has(name) || models.get(name)?.serving !== undefined);
+    return (
+      models.size > 0 &&
+      [...this.atStart].every((name) => !models.has(name) || models.get(name)?.serving !== undefined)
+    );
   }
 
   /** Why the folder cannot be read now, if it cannot. */
@@ -118,7 +121,8 @@ export class Manager {
     const emptyFor = scanInterval * 1000;
     this.scanned = scan(this.scanned, listing, { now: performance.now(), settle, emptyFor });
     const problems = listing.problems.join('; ');
-    if (problems !== this.reportedProblems && problems !== '') logger.warn(`cannot read all of ${root}: ${problems}`);
+    if (problems !== this.reportedProblems && problems !== '')
+      logger.warn(`cannot read all of ${root}: ${problems}`);
     this.reportedProblems = problems;
     try {
       this.configuredDefault = (await readRepositoryConfig(root)).defaultModel;
@@ -206,7 +210,9 @@ export class Manager {
       return;
     }
     const note = record.warmup ? ` (${record.warmup})` : '';
-    logger.info(`${model.name} version ${record.version} generation ${record.generation} serves, loaded in ${seconds} s${note}`);
+    logger.info(
+      `${model.name} version ${record.version} generation ${record.generation} serves, loaded in ${seconds} s${note}`,
+    );
     this.swap(model, record);
   }
 
@@ -256,12 +262,16 @@ export class Manager {
     this.publish();
     const unload = servable
       .retire()
-      .catch((error: unknown) => this.options.logger.error(`unloading ${model.name} version ${record.version}: ${messageOf(error)}`))
+      .catch((error: unknown) =>
+        this.options.logger.error(`unloading ${model.name} version ${record.version}: ${messageOf(error)}`),
+      )
       .then(() => {
         record.state = 'END';
         model.forget();
         this.unloads.delete(unload);
-        this.options.logger.info(`${model.name} version ${record.version} generation ${record.generation} is unloaded`);
+        this.options.logger.info(
+          `${model.name} version ${record.version} generation ${record.generation} is unloaded`,
+        );
         this.publish();
       });
     this.unloads.add(unload);
@@ -317,12 +327,20 @@ export class Manager {
     return [model.name];
   }
 
-  private async toPin(model: ModelRecord, version: UpdateRequest['version'], modelPath: string | undefined): Promise<Pin | undefined> {
-    if (modelPath !== undefined) return { kind: 'path', ...(await resolveModelPath(modelPath, this.options.allowedRoots)) };
+  private async toPin(
+    model: ModelRecord,
+    version: UpdateRequest['version'],
+    modelPath: string | undefined,
+  ): Promise<Pin | undefined> {
+    if (modelPath !== undefined)
+      return { kind: 'path', ...(await resolveModelPath(modelPath, this.options.allowedRoots)) };
     if (version === undefined || version === 'latest') return undefined;
     const versions = model.scanned.versions.map((each) => each.version);
     if (versions.includes(version)) return { kind: 'version', version };
-    throw new ServingError('NOT_FOUND', `model \`${model.name}\` has no version ${version}; there are ${versions.join(', ') || 'none'}`);
+    throw new ServingError(
+      'NOT_FOUND',
+      `model \`${model.name}\` has no version ${version}; there are ${versions.join(', ') || 'none'}`,
+    );
   }
 
   private modelNamed(name: string | undefined): ModelRecord {
@@ -330,14 +348,19 @@ export class Manager {
     const model = meant === undefined ? undefined : this.models.get(meant);
     if (model) return model;
     const known = [...this.models.keys()].map((each) => `\`${each}\``).join(', ') || 'none';
-    throw new ServingError('NOT_FOUND', `${meant === undefined ? 'no default model' : `no model \`${meant}\``}; there are ${known}`);
+    throw new ServingError(
+      'NOT_FOUND',
+      `${meant === undefined ? 'no default model' : `no model \`${meant}\``}; there are ${known}`,
+    );
   }
 
   private isUnderWay(name: string): boolean {
     const model = this.models.get(name);
     if (!model) return false;
     if (model.tried.some(({ state }) => state === 'LOADING') || model.next() !== undefined) return true;
-    return model.scanned.versions.some(({ quiet, version }) => !quiet && (model.pin === undefined || model.pin.version === version));
+    return model.scanned.versions.some(
+      ({ quiet, version }) => !quiet && (model.pin === undefined || model.pin.version === version),
+    );
   }
 
   private throwIfNotServed(name: string): void {
@@ -347,7 +370,10 @@ export class Manager {
     const last = model.lastTry(wanted);
     if (last?.error) {
       const stays = serving ? `; version ${serving.version} goes on serving` : '';
-      throw new ServingError(last.error.code, `version ${wanted} of \`${name}\` is not served: ${last.error.message}${stays}`);
+      throw new ServingError(
+        last.error.code,
+        `version ${wanted} of \`${name}\` is not served: ${last.error.message}${stays}`,
+      );
     }
   }
 

@@ -2,9 +2,15 @@
  * Holds the tensors of a request against a signature, and tells one sample from a batch.
  */
 import { invalidArgument, type ServingError } from '../errors.js';
-import { type Dtype, dtypes } from '../runtime/dtypes.js';
+import type { Dtype, dtypes } from '../runtime/dtypes.js';
 import { formatShape, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
-import { type NamedTensors, reshapeTensor, type Tensor, type TensorView, viewTensor } from '../runtime/tensors.js';
+import {
+  type NamedTensors,
+  reshapeTensor,
+  type Tensor,
+  type TensorView,
+  viewTensor,
+} from '../runtime/tensors.js';
 
 /** Inputs as the graph takes them. */
 export interface MatchedInputs {
@@ -24,7 +30,12 @@ export interface MatchedInputs {
  *
  * @throws ServingError INVALID_ARGUMENT naming the input, what was expected and what came
  */
-export function matchInputs(model: string, signature: Signature, inputs: NamedTensors, given: Iterable<string>): MatchedInputs {
+export function matchInputs(
+  model: string,
+  signature: Signature,
+  inputs: NamedTensors,
+  given: Iterable<string>,
+): MatchedInputs {
   checkNames(model, signature, given);
   let sample: string | undefined;
   let batch: string | undefined;
@@ -48,7 +59,9 @@ function checkNames(model: string, signature: Signature, given: Iterable<string>
   const unknown = [...names].find((name) => !signature.inputs.has(name));
   const missing = [...signature.inputs.keys()].find((name) => !names.has(name));
   if (unknown === undefined && missing === undefined) return;
-  const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(' and ');
+  const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(
+    ' and ',
+  );
   const what = unknown === undefined ? `input \`${missing}\` is missing` : `no input \`${unknown}\``;
   throw invalidArgument(`${what}: \`${signature.name}\` of \`${model}\` takes ${takes || 'no inputs'}`);
 }
@@ -60,7 +73,9 @@ function isOneRankBelow(spec: TensorSpec, { dtype, shape }: TensorView): boolean
   const mayLeaveOut = first === null || first === 1;
   if (mayLeaveOut && fits(rest, shape)) return true;
   const alternative = mayLeaveOut ? `, or ${formatShape(rest)} for one sample` : '';
-  throw invalidArgument(`input \`${spec.name}\` takes ${formatSpec(spec)}${alternative}; ${dtype} ${formatShape(shape)} came`);
+  throw invalidArgument(
+    `input \`${spec.name}\` takes ${formatSpec(spec)}${alternative}; ${dtype} ${formatShape(shape)} came`,
+  );
 }
 
 function fits(spec: readonly (number | null)[], shape: readonly number[]): boolean {
@@ -76,7 +91,10 @@ function addBatchDim(inputs: NamedTensors, names: readonly string[], single: boo
     matched.set(name, batched);
     return batched;
   });
-  return { inputs: matched, single, dispose: () => made.forEach((tensor) => tensor.dispose()) };
+  const dispose = () => {
+    for (const tensor of made) tensor.dispose();
+  };
+  return { inputs: matched, single, dispose };
 }
 
 /**
@@ -103,7 +121,9 @@ function mixed(signature: Signature, inputs: NamedTensors, sample: string, batch
 }
 
 function wrongDtype(spec: TensorSpec, view: TensorView): ServingError {
-  return invalidArgument(`${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}: ${advice(spec.dtype)}`);
+  return invalidArgument(
+    `${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}: ${advice(spec.dtype)}`,
+  );
 }
 
 /** The line of Python that would mend it. */

@@ -2,11 +2,12 @@
  * What the manager knows of one model: the versions that were tried, the one that serves, and what `/models` says of
  * them.
  */
+
+import type { ServingError } from '../errors.js';
 import type { ScannedModel } from '../repository/scan.js';
 import { type Candidate, chooseVersion, isSame, type Pin, wantedVersion } from './policy.js';
 import type { Servable } from './servable.js';
 import type { ModelStatus, VersionState, VersionStatus } from './table.js';
-import type { ServingError } from '../errors.js';
 
 /** One version's folder with just these contents, from the first try to load it on. */
 export interface VersionRecord extends Candidate {
@@ -98,23 +99,33 @@ export class ModelRecord {
 
   private hasSource(serving: VersionRecord): boolean {
     if (this.pin?.kind === 'path') return true;
-    return this.scanned.missingSince === undefined && this.scanned.versions.some(({ directory }) => directory === serving.directory);
+    return (
+      this.scanned.missingSince === undefined &&
+      this.scanned.versions.some(({ directory }) => directory === serving.directory)
+    );
   }
 
   private versionStatuses(): VersionStatus[] {
-    const statuses: VersionStatus[] = this.tried.map(({ version, generation, state, error, warmup, fingerprint }) => ({
-      version,
-      generation,
-      state,
-      error: error && { code: error.code, message: error.message },
-      warmup,
-      fingerprint,
-    }));
+    const statuses: VersionStatus[] = this.tried.map(
+      ({ version, generation, state, error, warmup, fingerprint }) => ({
+        version,
+        generation,
+        state,
+        error: error && { code: error.code, message: error.message },
+        warmup,
+        fingerprint,
+      }),
+    );
     for (const found of this.scanned.versions) {
       if (this.record(found)) continue;
       // Not tried: either it is about to be, or nobody wants it.
       const isWanted = found.version === this.wanted || this.serving === undefined;
-      statuses.push({ version: found.version, generation: 0, state: isWanted ? 'START' : 'END', fingerprint: found.fingerprint });
+      statuses.push({
+        version: found.version,
+        generation: 0,
+        state: isWanted ? 'START' : 'END',
+        fingerprint: found.fingerprint,
+      });
     }
     return statuses.sort((a, b) => a.version - b.version || a.generation - b.generation);
   }

@@ -7,7 +7,9 @@ import type { ScannedVersion } from '../repository/scan.js';
 export type Candidate = Pick<ScannedVersion, 'version' | 'directory' | 'fingerprint'>;
 
 /** What a version is held at by `/update_model`, until it is unpinned: a version of the folder, or a folder elsewhere. */
-export type Pin = { readonly kind: 'version'; readonly version: number } | ({ readonly kind: 'path' } & Candidate);
+export type Pin =
+  | { readonly kind: 'version'; readonly version: number }
+  | ({ readonly kind: 'path' } & Candidate);
 
 export interface PolicyInput {
   /** The versions in the model's folder. */

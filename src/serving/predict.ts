@@ -73,7 +73,10 @@ function chooseSignature(servable: Servable, name: string | undefined): Signatur
   if (signature) return signature;
   const known = [...signatures.keys()].map((each) => `\`${each}\``).join(', ');
   const what = name === undefined ? 'has no default signature: name one' : `has no signature \`${name}\``;
-  throw new ServingError('NOT_FOUND', `model \`${servable.id.model}\` ${what}; it has ${known || 'none that can be served'}`);
+  throw new ServingError(
+    'NOT_FOUND',
+    `model \`${servable.id.model}\` ${what}; it has ${known || 'none that can be served'}`,
+  );
 }
 
 function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {

@@ -72,7 +72,9 @@ export class Table {
 
   private listModels(): string {
     const names = [...this.models.keys()].map((name) => `\`${name}\``);
-    return names.length === 0 ? 'there are none' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+    return names.length === 0
+      ? 'there are none'
+      : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
   }
 }
 
@@ -80,14 +82,27 @@ function refuse(model: ModelStatus, version: number | undefined): never {
   const states = model.versions.filter((status) => version === undefined || status.version === version);
   if (version !== undefined && states.length === 0) {
     const known = [...model.available.keys()].join(', ') || 'none';
-    throw new ServingError('NOT_FOUND', `model \`${model.name}\` has no version ${version}; loaded: ${known}`);
+    throw new ServingError(
+      'NOT_FOUND',
+      `model \`${model.name}\` has no version ${version}; loaded: ${known}`,
+    );
   }
   const failed = states.findLast(({ error }) => error);
   const state = failed ? `failed with ${failed.error?.code}` : (states.at(-1)?.state ?? 'START');
   if (version !== undefined && !failed && state === 'END') {
     const known = [...model.available.keys()].join(', ') || 'none';
-    throw new ServingError('NOT_FOUND', `version ${version} of \`${model.name}\` is not loaded; loaded: ${known}`);
+    throw new ServingError(
+      'NOT_FOUND',
+      `version ${version} of \`${model.name}\` is not loaded; loaded: ${known}`,
+    );
   }
-  const subject = version === undefined ? `model \`${model.name}\` has no version that serves` : `version ${version} of \`${model.name}\` does not serve`;
-  throw new ServingError('UNAVAILABLE', `${subject} (${state}); see /models/${model.name}`, failed ? undefined : 1);
+  const subject =
+    version === undefined
+      ? `model \`${model.name}\` has no version that serves`
+      : `version ${version} of \`${model.name}\` does not serve`;
+  throw new ServingError(
+    'UNAVAILABLE',
+    `${subject} (${state}); see /models/${model.name}`,
+    failed ? undefined : 1,
+  );
 }

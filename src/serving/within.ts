@@ -4,7 +4,11 @@
  * @param seconds how long to wait
  * @param expired makes the error after that
  */
-export async function within<Value>(seconds: number, promise: Promise<Value>, expired: () => Error): Promise<Value> {
+export async function within<Value>(
+  seconds: number,
+  promise: Promise<Value>,
+  expired: () => Error,
+): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(expired()), Math.max(0, seconds * 1000));

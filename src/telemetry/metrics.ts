@@ -71,12 +71,21 @@ export function createTelemetry(): Telemetry {
   register('inference_requests_total', 'Inference requests that have been answered', 'counter', () =>
     samples((labels, { count }) => [{ value: count, labels }]),
   );
-  register('inference_latency_seconds', 'Seconds from the start of an inference request to the end of its answer', 'histogram', () =>
-    samples(histogram),
+  register(
+    'inference_latency_seconds',
+    'Seconds from the start of an inference request to the end of its answer',
+    'histogram',
+    () => samples(histogram),
   );
 
   function register(name: string, help: string, type: string, read: () => Sample[]): void {
-    const metric = { name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: read() }) };
+    const metric = {
+      name,
+      help,
+      type,
+      aggregator: 'sum',
+      get: async () => ({ name, help, type, aggregator: 'sum', values: read() }),
+    };
     // The registry calls nothing but `get`; its typings ask for one of the library's own classes.
     registry.registerMetric(metric as unknown as Metric);
   }
@@ -97,7 +106,9 @@ export function createTelemetry(): Telemetry {
       getOrMake(getOrMake(versions, version, newStatuses), status, newSeries).add(seconds);
     },
     gauges(name, help, read) {
-      register(name, help, 'gauge', () => Array.from(read(), ({ value, labels = {} }) => ({ value, labels })));
+      register(name, help, 'gauge', () =>
+        Array.from(read(), ({ value, labels = {} }) => ({ value, labels })),
+      );
     },
     render: () => registry.metrics(),
     contentType: registry.contentType,

@@ -8,7 +8,7 @@ import { type InferRequest, toTensors } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, ServingError } from '../../errors.js';
 import { disposeTensors } from '../../runtime/tensors.js';
-import { predict, type PredictResult } from '../../serving/predict.js';
+import { type PredictResult, predict } from '../../serving/predict.js';
 import type { Target } from '../../serving/table.js';
 import { expectsContinue, readBody } from '../body.js';
 import { answerCodec, send, toServingError } from '../respond.js';
@@ -24,7 +24,9 @@ export function inferRoutes(services: Services): Route[] {
 async function infer(ctx: RouterContext, services: Services): Promise<void> {
   const started = performance.now();
   const record = { model: '', version: '' as number | '', status: 'ok' };
-  ctx.res.once('close', () => services.telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 }));
+  ctx.res.once('close', () =>
+    services.telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 }),
+  );
   try {
     if (services.draining()) throw new ServingError('UNAVAILABLE', 'the server is shutting down', 1);
     const target = readTarget(ctx);
@@ -32,7 +34,13 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     record.model = id.model;
     record.version = id.version;
     const codec = await requestCodec(ctx);
-    const result = await run(ctx, services, target, codec, started + readTimeout(ctx, services.requestTimeout) * 1000);
+    const result = await run(
+      ctx,
+      services,
+      target,
+      codec,
+      started + readTimeout(ctx, services.requestTimeout) * 1000,
+    );
     record.version = result.version;
     answer(ctx, result);
   } catch (error) {
@@ -76,7 +84,8 @@ function answer(ctx: RouterContext, result: PredictResult): void {
 function readTarget(ctx: RouterContext): Target {
   const { model, version } = ctx.params;
   if (version === undefined) return { model };
-  if (!/^[1-9][0-9]*$/.test(version)) throw invalidArgument(`a version is a positive integer, not \`${version}\``);
+  if (!/^[1-9][0-9]*$/.test(version))
+    throw invalidArgument(`a version is a positive integer, not \`${version}\``);
   return { model, version: Number(version) };
 }
 

@@ -17,7 +17,10 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
       scope: 'infer',
       handle: (ctx) => {
         const { models, defaultModel } = manager.table;
-        sendValue(ctx, { default_model: defaultModel ?? null, models: Array.from(models.values(), describeModel) });
+        sendValue(ctx, {
+          default_model: defaultModel ?? null,
+          models: Array.from(models.values(), describeModel),
+        });
       },
     },
     {
@@ -50,7 +53,14 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
 }
 
 /** A model with every version, its state and what stands between it and service. */
-export function describeModel({ name, serving, wanted, pinned, sourceMissing, versions }: ModelStatus): object {
+export function describeModel({
+  name,
+  serving,
+  wanted,
+  pinned,
+  sourceMissing,
+  versions,
+}: ModelStatus): object {
   return {
     name,
     version: serving?.id.version ?? null,

@@ -32,10 +32,18 @@ const schema = z
   });
 
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
-const parseJson = koaBody({ json: true, jsonLimit: maxBytes, urlencoded: false, text: false, multipart: false });
+const parseJson = koaBody({
+  json: true,
+  jsonLimit: maxBytes,
+  urlencoded: false,
+  text: false,
+  multipart: false,
+});
 
 export function updateModelRoutes(services: Services): Route[] {
-  return [{ method: 'POST', path: '/update_model', scope: 'admin', handle: (ctx) => updateModel(ctx, services) }];
+  return [
+    { method: 'POST', path: '/update_model', scope: 'admin', handle: (ctx) => updateModel(ctx, services) },
+  ];
 }
 
 async function updateModel(ctx: RouterContext, services: Services): Promise<void> {
@@ -57,7 +65,12 @@ async function readRequest(ctx: RouterContext, services: Services): Promise<unkn
     case 'application/cbor':
       return readCbor(ctx, services);
     default:
-      if (ctx.request.type === '' && !ctx.req.headers['transfer-encoding'] && !Number(ctx.get('content-length'))) return {};
+      if (
+        ctx.request.type === '' &&
+        !ctx.req.headers['transfer-encoding'] &&
+        !Number(ctx.get('content-length'))
+      )
+        return {};
       throw new ServingError(
         'UNSUPPORTED_MEDIA_TYPE',
         `/update_model takes JSON or CBOR: curl -H 'content-type: application/json' -d '{"model": "policy", "version": 2}'`,
