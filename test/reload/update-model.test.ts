@@ -1,0 +1,181 @@
+/**
+ * `POST /update_model` answers with the truth.
+ */
+import { cp, mkdtemp, rename, rm, symlink, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TestRepository, testModels } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+import { Traffic } from '../fixtures/traffic.ts';
+import { until } from '../fixtures/until.ts';
+
+let repository: TestRepository;
+let server: TestServer;
+
+/** Without a watcher, and with a scan by the clock too rare to matter: only /update_model makes the server look. */
+const args = ['--watch', 'off', '--scan-interval', '3600', '--settle', '0.2'];
+
+beforeEach(async () => {
+  repository = await TestRepository.create('versioned', 'identity');
+  server = await TestServer.start({ args: ['--model-path', repository.root, ...args] });
+});
+
+afterEach(async () => {
+  await server.stop();
+  await repository.remove();
+});
+
+async function serving(): Promise<number> {
+  return (await server.get('/models/versioned')).body.version;
+}
+
+it('{} looks at the folder and answers 200 once what is new serves', async () => {
+  await repository.publish(2);
+  const { status, body } = await server.update({});
+  expect(status).toBe(200);
+  expect(body.models.find(({ name }: { name: string }) => name === 'versioned')).toMatchObject({
+    version: 2,
+  });
+  expect(await serving()).toBe(2);
+});
+
+it('an empty body means {}', async () => {
+  await repository.publish(2);
+  expect((await server.fetch('/update_model', { method: 'POST' })).status).toBe(200);
+  expect(await serving()).toBe(2);
+});
+
+it('a version is pinned through new drops and scans, and `latest` unpins it', async () => {
+  await repository.publish(2);
+  expect((await server.update({ model: 'versioned' })).status).toBe(200);
+  const pinned = await server.update({ model: 'versioned', version: 1 });
+  expect(pinned.status).toBe(200);
+  expect(pinned.body.models[0]).toMatchObject({ version: 1, pinned: 1, wanted: 1 });
+  await repository.publish(3);
+  expect((await server.update({})).status).toBe(200);
+  expect(await serving()).toBe(1);
+  expect((await server.update({ model: 'versioned', version: 'latest' })).body.models[0]).toMatchObject({
+    version: 3,
+    pinned: null,
+  });
+  expect(await serving()).toBe(3);
+});
+
+it('a version that is not there is refused by name, and nothing is pinned', async () => {
+  const { status, body } = await server.update({ model: 'versioned', version: 9 });
+  expect(status).toBe(404);
+  expect(body.error).toEqual({
+    code: 'NOT_FOUND',
+    message: 'model `versioned` has no version 9; there are 1',
+  });
+  expect((await server.get('/models/versioned')).body.pinned).toBe(null);
+});
+
+it('a version that cannot be loaded is answered with its reason, and tried again by the next call', async () => {
+  const staged = await repository.stage(2);
+  await cp(staged, repository.path('.whole'), { recursive: true });
+  await truncate(path.join(staged, 'saved_model.pb'), 50);
+  await rename(staged, repository.path('versioned', 2));
+  const refused = await server.update({ model: 'versioned', version: 2 });
+  expect(refused.status).toBe(500);
+  expect(refused.body.error.message).toBe(
+    'version 2 of `versioned` is not served: saved_model.pb is damaged or not complete; version 1 goes on serving',
+  );
+  await rm(repository.path('versioned', 2), { recursive: true });
+  await rename(repository.path('.whole'), repository.path('versioned', 2));
+  expect((await server.update({ model: 'versioned', version: 2 })).status).toBe(200);
+});
+
+it('what is not there yet when the time is up is answered 202 with its state, and serves later', async () => {
+  await server.stop();
+  server = await TestServer.start({
+    args: ['--model-path', repository.root, '--watch', 'off', '--settle', '1', '--scan-interval', '3600'],
+  });
+  await repository.publish(2);
+  const { status, body } = await server.update({ model: 'versioned', timeout: 0.05 });
+  expect(status).toBe(202);
+  expect(body.status).toBe('pending');
+  expect(body.models[0]).toMatchObject({ version: 1, wanted: 2 });
+  await until(async () => (await serving()) === 2, 'version 2 to serve');
+});
+
+it('many calls for one target load it once', async () => {
+  await repository.publish(2);
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () => server.update({ model: 'versioned', version: 2 })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+  expect(new Set(answers.map(({ body }) => body.models[0].generation))).toEqual(new Set([1]));
+});
+
+it('going to and fro under traffic loses and mixes nothing', async () => {
+  await repository.publish(2);
+  await server.update({});
+  const traffic = new Traffic(server);
+  for (let i = 0; i < 10; i++) {
+    for (const version of [1, 2])
+      expect((await server.update({ model: 'versioned', version })).status).toBe(200);
+  }
+  await traffic.stop();
+  expect(traffic.failures).toEqual([]);
+  expect(traffic.mixed(({ version }) => version)).toEqual([]);
+});
+
+it('a folder within the allowed ones is served by its path until it is unpinned', async () => {
+  const staged = await repository.stage(5, { offset: 50 });
+  await rename(staged, repository.path('versioned', 'candidate'));
+  const { status, body } = await server.update({ model: 'versioned', model_path: 'versioned/candidate' });
+  expect(status).toBe(200);
+  expect(body.models[0]).toMatchObject({ pinned: 1, source_missing: false });
+  const answer = await server.infer('/models/versioned/infer', Uint8Array.of(0xa1, 0x61, 0x78, 0x81, 0x01));
+  expect(answer.body.outputs).toEqual({ y: [51], version_offset: 50 });
+  await server.update({ model: 'versioned', version: 'latest' });
+  const back = await server.infer('/models/versioned/infer', Uint8Array.of(0xa1, 0x61, 0x78, 0x81, 0x01));
+  expect(back.body.outputs).toEqual({ y: [2], version_offset: 1 });
+});
+
+it('no spelling of a path leads out of the allowed folders, nor tells what is there', async () => {
+  const outside = await mkdtemp(path.join(tmpdir(), 'tfjs-serving-outside-'));
+  await cp(path.join(testModels, 'versioned', '1'), path.join(outside, '1'), { recursive: true });
+  await symlink(outside, repository.path('.link'));
+  const there = [
+    outside,
+    `${outside}/1`,
+    `${repository.root}/../${path.basename(outside)}`,
+    '.link',
+    `./.link/1`,
+  ];
+  const nowhere = [
+    '/nonexistent',
+    '../nonexistent',
+    `${outside}/9`,
+    `file://${outside}`,
+    '..%2f..',
+    '..\\..',
+  ];
+  const messages = new Set<string>();
+  for (const model_path of [...there, ...nowhere]) {
+    const { status, body } = await server.update({ model: 'versioned', model_path });
+    expect([status, body.error.code], model_path).toEqual([403, 'PERMISSION_DENIED']);
+    messages.add(body.error.message);
+  }
+  expect(messages.size).toBe(1);
+  expect(await serving()).toBe(1);
+  await rm(outside, { recursive: true });
+});
+
+it.each([
+  [{ version: 0 }, /version/],
+  [{ version: 1.5 }, /version/],
+  [{ version: '1' }, /version/],
+  [{ model: '' }, /model/],
+  [{ model: 'versioned', version: 1, model_path: 'x' }, /either version or model_path/],
+  [{ timeout: -1 }, /timeout/],
+  [{ modle: 'versioned' }, /modle/],
+  [{ model: 'nothing', version: 1 }, /no model `nothing`; there are `identity`, `versioned`/],
+])('%j is refused, saying why', async (request, message) => {
+  const { status, body } = await server.update(request);
+  expect(status === 400 || status === 404).toBe(true);
+  expect(body.error.message).toMatch(message);
+});
