@@ -95,7 +95,7 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
 }
 
 function createManager(settings: Settings, runtime: Runtime, logger: Logger): Manager {
-  const { modelPath: root, allowPath, tags, signature, defaultModel } = settings;
+  const { modelPath: root, allowPath, tags, signature, defaultModel, strictReady = false } = settings;
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const allowedRoots = allowPath ?? [root];
   return new Manager({
@@ -104,6 +104,7 @@ function createManager(settings: Settings, runtime: Runtime, logger: Logger): Ma
     tags,
     signature,
     defaultModel,
+    strictReady,
     allowedRoots,
     settle,
     scanInterval,

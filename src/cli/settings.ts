@@ -60,6 +60,12 @@ export const settings = {
     shownDefault: "the only one, or serving.json's",
     help: 'the model that /infer means',
   },
+  strictReady: {
+    schema: flag.optional(),
+    value: '',
+    shownDefault: 'off',
+    help: 'not ready while a model found at start has never served',
+  },
   signature: {
     schema: z.string().min(1).default('serving_default'),
     value: 'NAME',

@@ -55,8 +55,10 @@ export const nothingScanned: Scan = {
  * @param listing what was read now
  */
 export function scan(before: Scan, listing: Listing, options: ScanOptions): Scan {
-  const { layout, models: listed, problems } = listing;
-  if (!listed) return { ...before, readable: false, problems, unsettled: false };
+  const { layout, models: folders, problems } = listing;
+  if (!folders) return { ...before, readable: false, problems, unsettled: false };
+  // A folder that never held a version is nobody's model; one that did is a model whose versions are gone.
+  const listed = folders.filter(({ name, versions }) => versions?.length || before.models.has(name));
   const models = new Map<string, ScannedModel>();
   const patience = listed.length === 0 ? Math.max(options.emptyFor, options.settle) : options.settle;
   for (const model of before.models.values()) {

@@ -30,6 +30,8 @@ export interface ManagerOptions {
   /** The signature that is meant when a request names none. */
   readonly signature: string;
   readonly defaultModel: string | undefined;
+  /** Not ready while a model found at start has never served. */
+  readonly strictReady: boolean;
   /** Where paths in requests may lead. */
   readonly allowedRoots: readonly string[];
   /** Seconds. */
@@ -81,16 +83,20 @@ export class Manager {
     return this.published;
   }
 
-  /** True once each model found at start has had an available version. */
+  /**
+   * True while something serves and each model found at start does; one that could not be loaded at all is not waited
+   * for, unless `--strict-ready` asks for it. What else is being loaded does not matter.
+   */
   get ready(): boolean {
     const { models } = this.published;
-    return (
-      models.size > 0 &&
-      [...this.atStart].every((name) => !models.has(name) || models.get(name)?.serving !== undefined)
-    );
+    const atStart = [...this.atStart].flatMap((name) => models.get(name) ?? []);
+    const isGivenUp = ({ versions }: ModelStatus) =>
+      !this.options.strictReady && versions.some(({ error }) => error);
+    const serves = (model: ModelStatus) => model.serving !== undefined;
+    return [...models.values()].some(serves) && atStart.every((model) => serves(model) || isGivenUp(model));
   }
 
-  /** Why the folder cannot be read now, if it cannot. */
+  /** False while the folder cannot be read. */
   get sourceReadable(): boolean {
     return this.scanned.readable;
   }
