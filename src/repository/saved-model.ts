@@ -39,12 +39,10 @@ const { root } = protobuf.parse(`
     string key = 1;
     SignatureDef value = 2;
   }
-  message NodeDef { string op = 2; }
-  message GraphDef { repeated NodeDef node = 1; }
   message MetaInfoDef { repeated string tags = 4; }
   message MetaGraphDef {
     MetaInfoDef meta_info_def = 1;
-    GraphDef graph_def = 2;
+    bytes graph_def = 2;
     repeated NamedSignatureDef signature_def = 5;
   }
   message SavedModel { repeated MetaGraphDef meta_graphs = 2; }
@@ -62,8 +60,12 @@ interface TensorInfo {
 
 interface MetaGraphDef {
   readonly metaInfoDef?: { readonly tags: readonly string[] };
-  readonly graphDef?: { readonly node: readonly { readonly op: string }[] };
+  readonly graphDef: Uint8Array;
   readonly signatureDef: readonly Entry<SignatureDef>[];
+}
+
+interface CheckedMetaGraph extends MetaGraphDef {
+  readonly hasVariables: boolean;
 }
 
 interface SignatureDef {
@@ -105,23 +107,26 @@ export async function readSavedModel(directory: string, tags: readonly string[])
     throw new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${error.code})`);
   });
   const graph = chooseMetaGraph(parse(file), tags);
-  const hasVariables = graph.graphDef?.node.some(({ op }) => variableOps.has(op)) ?? false;
-  const parameterCount = await checkVariables(path.join(directory, 'variables'), hasVariables);
+  const parameterCount = await checkVariables(
+    path.join(directory, 'variables'),
+    hasVariables(graph.graphDef),
+  );
   return { metaGraph: toMetaGraph(graph), parameterCount };
 }
 
-function parse(file: Uint8Array): MetaGraphDef[] {
+function parse(file: Uint8Array): CheckedMetaGraph[] {
   try {
     const message = SavedModelProto.toObject(SavedModelProto.decode(file), { defaults: true, longs: Number });
     const graphs: MetaGraphDef[] = message['metaGraphs'];
-    if (graphs.length > 0) return graphs;
+    if (graphs.length > 0)
+      return graphs.map((graph) => ({ ...graph, hasVariables: hasVariables(graph.graphDef) }));
   } catch {
     // Said below: what a half-written protobuf fails with is no help to anybody.
   }
   throw new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
 }
 
-function chooseMetaGraph(graphs: readonly MetaGraphDef[], tags: readonly string[]): MetaGraphDef {
+function chooseMetaGraph(graphs: readonly CheckedMetaGraph[], tags: readonly string[]): CheckedMetaGraph {
   const wanted = [...tags].sort().join();
   const chosen = graphs.find((graph) => [...(graph.metaInfoDef?.tags ?? [])].sort().join() === wanted);
   if (chosen) return chosen;
@@ -130,6 +135,28 @@ function chooseMetaGraph(graphs: readonly MetaGraphDef[], tags: readonly string[
     'NOT_FOUND',
     `no graph with the tags "${tags.join(',')}"; this SavedModel has ${present.join(' and ')}`,
   );
+}
+
+/**
+ * Looks for a variable among the nodes of a GraphDef (graph.proto: `repeated NodeDef node = 1`, with `string op = 2`).
+ * By hand: a large graph has a hundred thousand nodes, and making objects of them would hold up the event loop.
+ */
+function hasVariables(graphDef: Uint8Array): boolean {
+  const reader = protobuf.Reader.create(graphDef);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 !== 1) {
+      reader.skipType(tag & 7);
+      continue;
+    }
+    const end = reader.uint32() + reader.pos;
+    while (reader.pos < end) {
+      const field = reader.uint32();
+      if (field >>> 3 !== 2) reader.skipType(field & 7);
+      else if (variableOps.has(reader.string())) return true;
+    }
+  }
+  return false;
 }
 
 /** @returns the number of parameters */
