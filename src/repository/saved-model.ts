@@ -107,10 +107,7 @@ export async function readSavedModel(directory: string, tags: readonly string[])
     throw new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${error.code})`);
   });
   const graph = chooseMetaGraph(parse(file), tags);
-  const parameterCount = await checkVariables(
-    path.join(directory, 'variables'),
-    hasVariables(graph.graphDef),
-  );
+  const parameterCount = await checkVariables(path.join(directory, 'variables'), graph.hasVariables);
   return { metaGraph: toMetaGraph(graph), parameterCount };
 }
 
