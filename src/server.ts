@@ -67,6 +67,7 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
     bodyLimits: { maxBytes: settings.maxBodyBytes, timeout: settings.bodyTimeout, budget },
     wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
     requestTimeout: settings.requestTimeout,
+    allowedRoots: settings.allowPath ?? [settings.modelPath],
     draining: () => draining,
   };
   addGauges(telemetry, runtime, manager, () => budget.reserved);
@@ -95,23 +96,10 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
 }
 
 function createManager(settings: Settings, runtime: Runtime, logger: Logger): Manager {
-  const { modelPath: root, allowPath, tags, signature, defaultModel, strictReady = false } = settings;
+  const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
-  const allowedRoots = allowPath ?? [root];
-  return new Manager({
-    runtime,
-    root,
-    tags,
-    signature,
-    defaultModel,
-    strictReady,
-    allowedRoots,
-    settle,
-    scanInterval,
-    loadTimeout,
-    warmupTimeout,
-    logger,
-  });
+  const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
+  return new Manager({ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger });
 }
 
 /** @returns a function that ends the watch */

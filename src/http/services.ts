@@ -17,6 +17,8 @@ export interface Services {
   readonly wireLimits: WireLimits;
   /** Seconds that a request may take; a client can ask for less. */
   readonly requestTimeout: number;
+  /** Folders that a path in a request may lie in. */
+  readonly allowedRoots: readonly string[];
   /** True once the server has been told to stop. */
   readonly draining: () => boolean;
 }

@@ -9,6 +9,14 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.js';
 import { savedModelFile } from './saved-model.js';
+import {
+  type ConfigFile,
+  type ModelConfig,
+  type RepositoryConfig,
+  readModelConfig,
+  readRepositoryConfig,
+  servingJson,
+} from './serving-json.js';
 
 /** What `--model-path` points at. */
 export type Layout = 'repository' | 'model' | 'saved-model';
@@ -21,16 +29,23 @@ export interface VersionListing {
   readonly fingerprint: string;
 }
 
+/** A version's folder that is there but cannot be read now. */
+export type UnreadableVersion = Omit<VersionListing, 'fingerprint'>;
+
 /** One model's folder; `versions` is undefined where it could not be read, which is not the same as empty. */
 export interface ModelListing {
   readonly name: string;
-  readonly versions: readonly VersionListing[] | undefined;
+  readonly versions: readonly (VersionListing | UnreadableVersion)[] | undefined;
+  /** From its `serving.json`; undefined where that cannot be used. */
+  readonly config: ModelConfig | undefined;
 }
 
 /** The whole of `--model-path`; `models` is undefined where it could not be read. */
 export interface Listing {
   readonly layout: Layout | undefined;
   readonly models: readonly ModelListing[] | undefined;
+  /** From the repository's own `serving.json`; undefined where that cannot be used. */
+  readonly config: RepositoryConfig | undefined;
   /** Why something could not be read, for the log. */
   readonly problems: readonly string[];
 }
@@ -46,23 +61,34 @@ const maxFiles = 20_000;
 export async function readListing(root: string, layout?: Layout): Promise<Listing> {
   const problems: string[] = [];
   const children = await readFolder(root, problems);
-  if (!Array.isArray(children)) return { layout, models: undefined, problems };
+  if (!Array.isArray(children)) return { layout, models: undefined, config: undefined, problems };
   const kind = layout ?? layoutOf(root, children, await holdsVersions(root, children));
+  const config = kind === 'repository' ? usable(await readRepositoryConfig(root), problems) : {};
+  const models: ModelListing[] = [];
   if (kind === 'repository') {
-    const models: ModelListing[] = [];
     for (const child of children.filter(isFolderName)) {
       const model = await readModel(child, path.join(root, child), problems);
       if (model) models.push(model);
     }
-    return { layout: kind, models, problems };
-  }
-  if (kind === 'model') {
+  } else if (kind === 'model') {
     const model = await readModel(path.basename(path.resolve(root)), root, problems);
-    return { layout: kind, models: model ? [model] : [], problems };
+    if (model) models.push(model);
+  } else if (kind === 'saved-model') {
+    const { name, version } = nameSavedModel(root);
+    const found = children.includes(savedModelFile) ? await readVersion(version, root, problems) : undefined;
+    models.push({
+      name,
+      versions: found ? [found] : [],
+      config: usable(await readModelConfig(root), problems),
+    });
   }
-  const { name, version } = nameSavedModel(root);
-  const found = children.includes(savedModelFile) ? await readVersion(version, root, problems) : undefined;
-  return { layout: kind, models: kind ? [{ name, versions: found ? [found] : [] }] : [], problems };
+  return { layout: kind, models, config, problems };
+}
+
+function usable<Config>(file: ConfigFile<Config>, problems: string[]): Config | undefined {
+  if ('config' in file) return file.config;
+  problems.push(file.problem);
+  return undefined;
 }
 
 /** The version that a folder name stands for, or undefined: positive integers without leading zeros. */
@@ -84,7 +110,7 @@ function layoutOf(root: string, children: readonly string[], versions: boolean):
   if (children.includes(savedModelFile)) return 'saved-model';
   if (versions) return 'model';
   // An empty folder may still become any of the three, unless its own name says which.
-  if (children.some(isFolderName)) return 'repository';
+  if (children.some((child) => isFolderName(child) && child !== servingJson)) return 'repository';
   return versionOf(path.basename(path.resolve(root))) === undefined ? undefined : 'saved-model';
 }
 
@@ -110,18 +136,19 @@ async function readModel(
 ): Promise<ModelListing | undefined> {
   const children = await readFolder(directory, problems);
   if (children === 'no folder') return undefined;
-  if (children === 'unreadable') return { name, versions: undefined };
+  const config = usable(await readModelConfig(directory), problems);
+  if (children === 'unreadable') return { name, versions: undefined, config };
   const numbered = children.filter((child) => versionOf(child) !== undefined);
-  if (numbered.length === 0 && children.includes(savedModelFile)) {
-    const bare = await readVersion(1, directory, problems);
-    return { name, versions: bare ? [bare] : undefined };
+  const isBare = numbered.length === 0 && children.includes(savedModelFile);
+  const folders = isBare
+    ? [{ version: 1, folder: directory }]
+    : numbered.map((child) => ({ version: Number(child), folder: path.join(directory, child) }));
+  const versions: (VersionListing | UnreadableVersion)[] = [];
+  for (const { version, folder } of folders) {
+    const found = await readVersion(version, folder, problems);
+    if (found) versions.push(found);
   }
-  const versions: VersionListing[] = [];
-  for (const child of numbered) {
-    const version = await readVersion(Number(child), path.join(directory, child), problems);
-    if (version) versions.push(version);
-  }
-  return { name, versions };
+  return { name, versions, config };
 }
 
 /** The names in a folder, sorted. A file, or nothing, where a folder was expected is no problem; a folder that cannot be read is one. */
@@ -142,17 +169,22 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
-/** undefined if it is no folder, or cannot be read now. */
+/** undefined if there is no such folder; what is there but cannot be read has no fingerprint. */
 async function readVersion(
   version: number,
   directory: string,
   problems: string[],
-): Promise<VersionListing | undefined> {
+): Promise<VersionListing | UnreadableVersion | undefined> {
   try {
     return { version, directory, fingerprint: await fingerprintOf(directory) };
   } catch (error) {
-    if (codeOf(error) !== 'ENOTDIR') problems.push(`${directory}: ${messageOf(error)}`);
-    return undefined;
+    const isFolder = await stat(directory).then(
+      (facts) => facts.isDirectory(),
+      (failure) => codeOf(failure) !== 'ENOENT',
+    );
+    if (!isFolder) return undefined;
+    problems.push(`${directory}: ${messageOf(error)}`);
+    return { version, directory };
   }
 }
 
@@ -174,6 +206,8 @@ async function collect(directory: string, prefix: string, depth: number, facts: 
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const name = path.join(directory, entry.name);
     const relative = prefix + entry.name;
+    // Beside a bare SavedModel: it says how the model is served, and changes nothing about it.
+    if (relative === servingJson) continue;
     if (await isFolder(entry, name)) {
       await collect(name, `${relative}/`, depth + 1, facts);
     } else {

@@ -5,7 +5,8 @@
 
 import type { ServingError } from '../errors.js';
 import type { ScannedModel } from '../repository/scan.js';
-import { type Candidate, chooseVersion, isSame, type Pin, wantedVersion } from './policy.js';
+import { noModelConfig } from '../repository/serving-json.js';
+import { type Candidate, isSame, type Pin, type Plan, plan, wantedVersion } from './policy.js';
 import type { Servable } from './servable.js';
 import type { ModelStatus, VersionState, VersionStatus } from './table.js';
 
@@ -21,26 +22,37 @@ export interface VersionRecord extends Candidate {
 export class ModelRecord {
   readonly tried: VersionRecord[] = [];
   serving: VersionRecord | undefined;
-  pin: Pin | undefined;
+  /** From `/update_model`; comes before the one in `serving.json`. */
+  requestedPin: Pin | undefined;
   scanned: ScannedModel;
   private readonly generations = new Map<number, number>();
 
   constructor(readonly name: string) {
-    this.scanned = { name, versions: [], gone: false };
+    this.scanned = { name, versions: [], config: noModelConfig, gone: false };
   }
 
-  /** The version to load and serve next, if anything is to be changed. */
-  next(): Candidate | undefined {
-    return chooseVersion({
-      versions: this.scanned.versions,
+  get pin(): Pin | undefined {
+    const { pin } = this.scanned.config;
+    return this.requestedPin ?? (pin === undefined ? undefined : { kind: 'version', version: pin });
+  }
+
+  /** What to load, serve and unload next. */
+  plan(): Plan<VersionRecord> {
+    const { versions, config } = this.scanned;
+    return plan({
+      versions,
+      policy: config.model_version_policy,
+      labelled: Object.values(config.version_labels),
       pin: this.pin,
+      loaded: this.tried.filter(({ state }) => state === 'AVAILABLE'),
       serving: this.serving,
       failed: (candidate) => this.record(candidate)?.error !== undefined,
     });
   }
 
   get wanted(): number | undefined {
-    return wantedVersion({ versions: this.scanned.versions, pin: this.pin });
+    const { versions, config } = this.scanned;
+    return wantedVersion({ versions, policy: config.model_version_policy, pin: this.pin });
   }
 
   record(candidate: Candidate): VersionRecord | undefined {
@@ -91,6 +103,7 @@ export class ModelRecord {
       versions: this.versionStatuses(),
       serving: this.serving?.servable,
       available,
+      labels: new Map(Object.entries(this.scanned.config.version_labels)),
       wanted: this.wanted,
       pinned: this.pin?.version,
       sourceMissing: this.serving !== undefined && !this.hasSource(this.serving),

@@ -1,47 +1,115 @@
 /**
- * Which version of a model should be served: pure functions of what the folder says and what was tried.
+ * Which versions of a model should be loaded, and which of them serves: pure functions of what the folder says and what
+ * was tried.
  */
 import type { ScannedVersion } from '../repository/scan.js';
+import type { VersionPolicy } from '../repository/serving-json.js';
 
 /** A version's folder at one moment of its contents. */
 export type Candidate = Pick<ScannedVersion, 'version' | 'directory' | 'fingerprint'>;
 
-/** What a version is held at by `/update_model`, until it is unpinned: a version of the folder, or a folder elsewhere. */
+/** What a version is held at, until it is unpinned: a version of the folder, or a folder elsewhere. */
 export type Pin =
   | { readonly kind: 'version'; readonly version: number }
   | ({ readonly kind: 'path' } & Candidate);
 
-export interface PolicyInput {
-  /** The versions in the model's folder. */
+export interface PlanInput<Loaded extends Candidate> {
+  /** The versions in the model's folder, ascending. */
   readonly versions: readonly ScannedVersion[];
+  readonly policy: VersionPolicy;
+  /** Versions that a label names: they are held ready whatever the policy says. */
+  readonly labelled: readonly number[];
   readonly pin: Pin | undefined;
-  /** What is served now. */
-  readonly serving: Candidate | undefined;
+  /** Loaded and ready, oldest load first. */
+  readonly loaded: readonly Loaded[];
+  readonly serving: Loaded | undefined;
   /** True for a candidate that was tried with just these contents, and failed. */
   readonly failed: (candidate: Candidate) => boolean;
 }
 
-/** The version that is meant, whether or not it can be had: the pinned one, else the newest. */
-export function wantedVersion({ versions, pin }: Pick<PolicyInput, 'versions' | 'pin'>): number | undefined {
-  return pin?.version ?? versions.at(-1)?.version;
+export interface Plan<Loaded extends Candidate> {
+  /** To be loaded next. */
+  readonly load: Candidate | undefined;
+  /** To be served from now on. */
+  readonly serve: Loaded | undefined;
+  /** No longer wanted by anybody. */
+  readonly unload: readonly Loaded[];
+}
+
+/** The version that is meant, whether or not it can be had: the pinned one, else the newest that the policy admits. */
+export function wantedVersion({
+  versions,
+  policy,
+  pin,
+}: Pick<PlanInput<Candidate>, 'versions' | 'policy' | 'pin'>): number | undefined {
+  return (
+    pin?.version ??
+    admit(
+      policy,
+      versions.map(({ version }) => version),
+    ).at(-1)
+  );
 }
 
 /**
- * The version to serve next: the newest that is quiet and has not failed. Whatever is served stays while its folder is
- * there and nothing newer can be had, and also when nothing else is there at all.
- *
- * @returns undefined if nothing is to be changed
+ * What to do next. Availability comes first: a version is unloaded only once what replaces it is ready, and whatever
+ * serves goes on while nothing better can be had.
  */
-export function chooseVersion({ versions, pin, serving, failed }: PolicyInput): Candidate | undefined {
-  if (pin?.kind === 'path') return isSame(pin, serving) || failed(pin) ? undefined : pin;
-  const servingIsThere = versions.some(({ directory }) => directory === serving?.directory);
-  for (const candidate of [...versions].reverse()) {
-    if (pin && candidate.version !== pin.version) continue;
-    if (!pin && serving && servingIsThere && candidate.version < serving.version) return undefined;
-    if (isSame(candidate, serving)) return undefined;
-    if (candidate.quiet && !failed(candidate)) return candidate;
-  }
-  return undefined;
+export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<Loaded> {
+  const { versions, policy, labelled, pin, loaded, serving, failed } = input;
+  // A version that failed does not take the place of one that would do; one that was damaged in place after it was
+  // loaded still counts.
+  const isHopeful = (each: ScannedVersion) =>
+    !failed(each) || loaded.some(({ directory }) => directory === each.directory);
+  const hopeful = versions.filter(isHopeful).map(({ version }) => version);
+  const admitted = admit(policy, hopeful);
+  const isHeld = (version: number) =>
+    labelled.includes(version) || (pin?.kind === 'version' && pin.version === version);
+  const aspired = new Set([...admitted, ...hopeful.filter(isHeld)]);
+
+  const load = findLoad(input, aspired);
+  const isPinned = (each: Loaded) =>
+    pin?.kind === 'path' ? each.directory === pin.directory : each.version === pin?.version;
+  const inFolder = (each: Loaded) => versions.some(({ directory }) => directory === each.directory);
+  const choices = pin
+    ? loaded.filter(isPinned)
+    : loaded.filter((each) => admitted.includes(each.version) && inFolder(each));
+  const serve = newest(choices) ?? serving;
+  const settled = [...aspired].every((version) => loaded.some((each) => each.version === version));
+  const unload = loaded.filter((each) => {
+    if (each === serve) return false;
+    const isReplaced = newest(loaded.filter(({ directory }) => directory === each.directory)) !== each;
+    const isAspired = isPinned(each) || (aspired.has(each.version) && inFolder(each));
+    return isReplaced || (settled && aspired.size > 0 && !isAspired);
+  });
+  return { load, serve, unload };
+}
+
+/** The one that should serve comes first, then the newest. */
+function findLoad<Loaded extends Candidate>(
+  { versions, pin, loaded, failed }: PlanInput<Loaded>,
+  aspired: ReadonlySet<number>,
+): Candidate | undefined {
+  const isDue = (candidate: Candidate) =>
+    !failed(candidate) && !loaded.some((each) => isSame(each, candidate));
+  if (pin?.kind === 'path' && isDue(pin)) return pin;
+  const due = versions.filter((each) => each.quiet && aspired.has(each.version) && isDue(each));
+  return due.find(({ version }) => pin?.kind === 'version' && version === pin.version) ?? due.at(-1);
+}
+
+/** The highest version, and of that the latest load. */
+function newest<Loaded extends Candidate>(loaded: readonly Loaded[]): Loaded | undefined {
+  return loaded.reduce<Loaded | undefined>(
+    (best, each) => (best && best.version > each.version ? best : each),
+    undefined,
+  );
+}
+
+/** @param versions ascending */
+function admit(policy: VersionPolicy, versions: readonly number[]): readonly number[] {
+  if ('all' in policy) return versions;
+  if ('specific' in policy) return versions.filter((version) => policy.specific.versions.includes(version));
+  return versions.slice(-policy.latest.num_versions);
 }
 
 /** The same folder with the same contents. */

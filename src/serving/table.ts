@@ -29,6 +29,8 @@ export interface ModelStatus {
   readonly serving: Servable | undefined;
   /** Loaded versions that can be asked for by number. */
   readonly available: ReadonlyMap<number, Servable>;
+  /** Movable names for versions. */
+  readonly labels: ReadonlyMap<string, number>;
   /** The version that should be served now. */
   readonly wanted: number | undefined;
   /** The version it is held at, until it is unpinned. */
@@ -41,6 +43,7 @@ export interface ModelStatus {
 export interface Target {
   readonly model?: string | undefined;
   readonly version?: number | undefined;
+  readonly label?: string | undefined;
 }
 
 export class Table {
@@ -54,10 +57,11 @@ export class Table {
    *
    * @throws ServingError NOT_FOUND for a model or version that does not exist, UNAVAILABLE for one that does not serve yet
    */
-  find({ model: name = this.defaultModel, version }: Target): Servable {
+  find({ model: name = this.defaultModel, version: number, label }: Target): Servable {
     if (name === undefined) throw this.noDefault();
     const model = this.models.get(name);
     if (!model) throw new ServingError('NOT_FOUND', `no model \`${name}\`; ${this.listModels()}`);
+    const version = label === undefined ? number : resolveLabel(model, label);
     const servable = version === undefined ? model.serving : model.available.get(version);
     return servable ?? refuse(model, version);
   }
@@ -76,6 +80,14 @@ export class Table {
       ? 'there are none'
       : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
   }
+}
+
+/** @throws ServingError NOT_FOUND */
+export function resolveLabel({ name, labels }: Pick<ModelStatus, 'name' | 'labels'>, label: string): number {
+  const version = labels.get(label);
+  if (version !== undefined) return version;
+  const known = [...labels.keys()].join(', ') || 'none';
+  throw new ServingError('NOT_FOUND', `model \`${name}\` has no label \`${label}\`; there are ${known}`);
 }
 
 function refuse(model: ModelStatus, version: number | undefined): never {

@@ -170,7 +170,7 @@ it.each([
   [{ version: 1.5 }, /version/],
   [{ version: '1' }, /version/],
   [{ model: '' }, /model/],
-  [{ model: 'versioned', version: 1, model_path: 'x' }, /either version or model_path/],
+  [{ model: 'versioned', version: 1, model_path: 'x' }, /give one of version, label, model_path and unload/],
   [{ timeout: -1 }, /timeout/],
   [{ modle: 'versioned' }, /modle/],
   [{ model: 'nothing', version: 1 }, /no model `nothing`; there are `identity`, `versioned`/],

@@ -16,7 +16,13 @@ import type { Route } from '../route.js';
 import type { Services } from '../services.js';
 
 export function inferRoutes(services: Services): Route[] {
-  const paths = ['/infer', '/models/:model/infer', '/models/:model/versions/:version/infer'];
+  const model = '/models/:model';
+  const paths = [
+    '/infer',
+    `${model}/infer`,
+    `${model}/versions/:version/infer`,
+    `${model}/labels/:label/infer`,
+  ];
   const handle = (ctx: RouterContext) => infer(ctx, services);
   return paths.map((path) => ({ method: 'POST', path, scope: 'infer', handle }));
 }
@@ -82,8 +88,8 @@ function answer(ctx: RouterContext, result: PredictResult): void {
 }
 
 function readTarget(ctx: RouterContext): Target {
-  const { model, version } = ctx.params;
-  if (version === undefined) return { model };
+  const { model, version, label } = ctx.params;
+  if (version === undefined) return { model, label };
   if (!/^[1-9][0-9]*$/.test(version))
     throw invalidArgument(`a version is a positive integer, not \`${version}\``);
   return { model, version: Number(version) };

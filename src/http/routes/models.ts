@@ -53,20 +53,15 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
 }
 
 /** A model with every version, its state and what stands between it and service. */
-export function describeModel({
-  name,
-  serving,
-  wanted,
-  pinned,
-  sourceMissing,
-  versions,
-}: ModelStatus): object {
+export function describeModel(status: ModelStatus): object {
+  const { name, serving, wanted, pinned, labels, sourceMissing, versions } = status;
   return {
     name,
     version: serving?.id.version ?? null,
     generation: serving?.id.generation ?? null,
     wanted: wanted ?? null,
     pinned: pinned ?? null,
+    labels: mapToObject(labels, (version) => version),
     source_missing: sourceMissing,
     versions: versions.map(({ version, generation, state, error, warmup, fingerprint }) => ({
       version,

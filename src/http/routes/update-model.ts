@@ -8,6 +8,7 @@ import { koaBody } from 'koa-body';
 import { z } from 'zod';
 import { CborReader } from '../../codec/cbor-reader.js';
 import { invalidArgument, ServingError } from '../../errors.js';
+import { update } from '../../serving/update.js';
 import { continueIfExpected, readBody } from '../body.js';
 import { sendValue } from '../respond.js';
 import type { Route } from '../route.js';
@@ -22,14 +23,20 @@ const schema = z
     model: z.string().min(1).optional(),
     /** Pins it; `latest` unpins. */
     version: z.union([z.int().positive(), z.literal('latest')]).optional(),
+    /** Pins the version that has this label now. */
+    label: z.string().min(1).optional(),
     /** A folder within the allowed ones, to serve instead. */
     model_path: z.string().min(1).optional(),
+    /** Lets go of a model that serves although its folder is gone. */
+    unload: z.literal(true).optional(),
     /** Seconds to wait until it serves. */
     timeout: z.number().positive().max(3600).default(60),
   })
-  .refine(({ version, model_path }) => version === undefined || model_path === undefined, {
-    message: 'give either version or model_path',
-  });
+  .refine(
+    ({ version, label, model_path, unload }) =>
+      [version, label, model_path, unload].filter((each) => each !== undefined).length <= 1,
+    { message: 'give one of version, label, model_path and unload' },
+  );
 
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
 const parseJson = koaBody({
@@ -49,8 +56,8 @@ export function updateModelRoutes(services: Services): Route[] {
 async function updateModel(ctx: RouterContext, services: Services): Promise<void> {
   const parsed = schema.safeParse(await readRequest(ctx, services));
   if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
-  const { model, version, model_path: modelPath, timeout } = parsed.data;
-  const { done, models } = await services.manager.update({ model, version, modelPath, timeout });
+  const { model_path: modelPath, ...request } = parsed.data;
+  const { done, models } = await update(services.manager, { ...request, modelPath }, services.allowedRoots);
   ctx.status = done ? 200 : 202;
   sendValue(ctx, { status: done ? 'ok' : 'pending', models: models.map(describeModel) });
 }

@@ -1,0 +1,72 @@
+/**
+ * From a version's folder to a servable that has passed the gate.
+ */
+import { ServingError } from '../errors.js';
+import { fingerprintOf } from '../repository/listing.js';
+import { readSavedModel } from '../repository/saved-model.js';
+import type { InferenceModel, Runtime } from '../runtime/runtime.js';
+import type { MetaGraph, Signature } from '../runtime/signature.js';
+import { warmUp } from './gate.js';
+import type { Candidate } from './policy.js';
+import { within } from './within.js';
+
+export interface LoadOptions {
+  readonly runtime: Runtime;
+  /** Which graph of each SavedModel to load. */
+  readonly tags: readonly string[];
+  /** The signature that is meant when a request names none. */
+  readonly signature: string;
+  /** Seconds. */
+  readonly loadTimeout: number;
+  readonly warmupTimeout: number;
+}
+
+export interface LoadedVersion {
+  readonly model: InferenceModel;
+  readonly parameterCount: number;
+  readonly defaultSignature: Signature | undefined;
+  /** Why its warm-up says nothing, if so. */
+  readonly warmup: string | undefined;
+}
+
+/**
+ * Checks that all of the SavedModel is there, loads it, runs it once, and checks that its folder stayed as it was.
+ *
+ * @throws ServingError saying why it cannot serve; ABORTED if its folder changed. Nothing of it is left then.
+ */
+export async function loadVersion(candidate: Candidate, options: LoadOptions): Promise<LoadedVersion> {
+  const { metaGraph, parameterCount } = await readSavedModel(candidate.directory, options.tags);
+  const model = await open(candidate.directory, metaGraph, options);
+  try {
+    const defaultSignature = chooseDefault(metaGraph, options.signature);
+    const warmup = await warmUp(model, defaultSignature, options.warmupTimeout);
+    if ((await fingerprintOf(candidate.directory)) !== candidate.fingerprint) {
+      throw new ServingError('ABORTED', 'its folder changed while it was loaded');
+    }
+    return { model, parameterCount, defaultSignature, warmup };
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
+}
+
+async function open(directory: string, metaGraph: MetaGraph, options: LoadOptions): Promise<InferenceModel> {
+  const { runtime, loadTimeout } = options;
+  let givenUp = false;
+  const load = runtime.load(directory, metaGraph);
+  // A load cannot be stopped; what it gives after it was given up is given back.
+  load.then(
+    (model) => (givenUp ? model.dispose() : undefined),
+    () => {},
+  );
+  return within(loadTimeout, load, () => {
+    givenUp = true;
+    return new ServingError('DEADLINE_EXCEEDED', `loading took more than ${loadTimeout} s (--load-timeout)`);
+  });
+}
+
+/** The signature of that name, or the only one there is. */
+function chooseDefault({ signatures }: MetaGraph, name: string): Signature | undefined {
+  const only = signatures.size === 1 ? [...signatures.values()][0] : undefined;
+  return signatures.get(name) ?? only;
+}
