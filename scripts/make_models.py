@@ -532,6 +532,70 @@ def v1_bare(path: Path) -> None:
         save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})])
 
 
+def field(number: int, payload: bytes) -> bytes:
+    """A length-delimited protobuf field; lengths here stay below 2**14."""
+    size = len(payload)
+    length = bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80, size >> 7])
+    return bytes([number << 3 | 2]) + length + payload
+
+
+def prediction_log(signature: str, inputs: dict[str, Any]) -> bytes:
+    """tensorflow.serving.PredictionLog with a PredictLog, by hand: TensorFlow itself does not have the message."""
+    entries = [
+        field(2, field(1, name.encode()) + field(2, tensor.SerializeToString())) for name, tensor in inputs.items()
+    ]
+    request = field(1, field(1, b"any") + field(3, signature.encode())) + b"".join(entries)
+    return field(6, field(1, request))
+
+
+def with_warmup(lowest: float) -> Callable[[Path], None]:
+    """A model that counts its runs, with three warm-up requests, the last of which asks it for `lowest`."""
+
+    def build(path: Path) -> None:
+        class Counting(tf.Module):
+            def __init__(self):
+                super().__init__()
+                self.runs = tf.Variable(0, dtype=tf.int64)
+
+            @tf.function(input_signature=[vector(name="x"), vector(tf.int64, "id"), vector(tf.string, "text")])
+            def predict(self, x, id, text):  # noqa: A002
+                with tf.control_dependencies([tf.debugging.assert_non_negative(x)]):
+                    runs = self.runs.assign_add(1, read_value=True)
+                return {"y": x + tf.cast(id, tf.float32), "text": tf.identity(text), "runs": runs}
+
+        model = Counting()
+        save(model, path, {DEFAULT: model.predict, "again": model.predict})
+        (path / "assets.extra").mkdir()
+        # Values in tensor_content, in the field of their dtype, and one value that stands for all.
+        content = {"x": f32(1, 2, 3), "id": np.arange(3), "text": strings(b"a", b"", b"c")}
+        listed = {"x": [0.5], "id": [7], "text": [b"\xff"]}
+        repeated = tf.make_tensor_proto(lowest, tf.float32, [4])
+        logs = [
+            prediction_log("", {name: tf.make_tensor_proto(value) for name, value in content.items()}),
+            prediction_log(
+                "again",
+                {
+                    "x": tf.make_tensor_proto(listed["x"], tf.float32),
+                    "id": tf.make_tensor_proto(listed["id"], tf.int64),
+                    "text": tf.make_tensor_proto(listed["text"], tf.string),
+                },
+            ),
+            prediction_log(
+                DEFAULT,
+                {
+                    "x": repeated,
+                    "id": tf.make_tensor_proto(1, tf.int64, [4]),
+                    "text": tf.make_tensor_proto(b"same", tf.string, [4]),
+                },
+            ),
+        ]
+        with tf.io.TFRecordWriter(str(path / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+            for log in logs:
+                writer.write(log)
+
+    return build
+
+
 DEMO = {"policy": Model(policy, POLICY_CASES), "half_plus_two": Model(half_plus_two, HALF_PLUS_TWO_CASES)}
 TEST = {
     "identity": Model(identity, identity_cases()),
@@ -576,6 +640,8 @@ TEST = {
     ),
     "stateful": Model(stateful, [Case("weights", {}, "read")]),
     "sharded": Model(sharded, [Case("two_rows", {"x": np.linspace(-1, 1, 96, dtype=np.float32).reshape(2, 48)})]),
+    "warmed_up": Model(with_warmup(lowest=0.25), []),
+    "warmup_refused": Model(with_warmup(lowest=-1), []),
     "v1_bare": Model(v1_bare, [Case("two_rows", {"x": f32(1, 2, -3, 0.5).reshape(2, 2)})], version=None),
 }
 

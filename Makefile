@@ -1,0 +1,42 @@
+# Everything is done by the scripts; this file names the ways in. GNU make 3.81 (macOS) reads it.
+#   DEVICE=cpu|gpu|auto       the TensorFlow to install: for the processor, for CUDA, by what the machine has (default)
+#   TENSORFLOW_DIR=FOLDER     a libtensorflow of your own instead
+#   TFJS_SERVING_CACHE=FOLDER where downloads and compiled code are kept (default: ~/.cache/tfjs-serving)
+# These may be set in the environment or on the command line of make, which hands them on.
+
+NODE = node
+ARGS =
+
+.PHONY: help install serve build test check lint format models clean distclean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+install: ## fetch and compile what is missing; nothing the second time
+	@$(NODE) scripts/install.js
+
+serve: ## install, then serve: make serve ARGS="--model-path DIR --port 0"
+	@$(NODE) scripts/install.js --quiet && exec $(NODE) dist/main.js serve $(ARGS)
+
+build: install ## the same as install: compile src/ and native/ if they changed
+
+test: install ## all tests; NODES="20 26" says under which versions of Node.js
+	@$(NODE) scripts/test.js
+
+check: install ## the fast part of the tests: style, types, layers, documents, warnings
+	@$(NODE) scripts/test.js --fast
+
+lint: install ## style alone
+	@$(NODE) node_modules/@biomejs/biome/bin/biome check .
+
+format: install ## put every file into the style
+	@$(NODE) node_modules/@biomejs/biome/bin/biome check --write .
+
+models: install ## make the demo and test models again (fetches Python TensorFlow)
+	@$(NODE) scripts/models.js
+
+clean: ## delete what was compiled
+	@$(NODE) scripts/clean.js
+
+distclean: ## delete node_modules and the cache as well
+	@$(NODE) scripts/clean.js --all

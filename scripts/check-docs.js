@@ -1,0 +1,185 @@
+/**
+ * `node scripts/check-docs.js` checks that what the documents say can be found: links and their anchors, paths of the
+ * repository, make targets, the server's flags. It also refuses files that name a folder of one machine or the host of
+ * a package registry. One line for each thing not found; exit code 1 if there is any.
+ */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+const DOCUMENTS = /^(README|CHANGELOG|CONTRIBUTING|DEVELOPMENT\w*)\.md$|^(docs|native|test\/models)\/.*\.md$/;
+const REPOSITORY_PATH = /^(src|scripts|docs|native|test|saved_models|bench|clients|deploy|web)\/[\w./-]*$/;
+
+/** Flags of other programs that the documents mention (curl, git, docker, pip, npm). */
+const FOREIGN_COMMAND =
+  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|install\.js|test\.js)\b/;
+
+/** Written in pieces, as this file is checked, too. */
+const FORBIDDEN = [
+  {
+    what: 'a folder of one machine',
+    pattern: new RegExp(['/ro', 'ot/|/ho', 'me/[a-z]|/Us', 'ers/[A-Za-z]'].join('')),
+  },
+  {
+    what: 'the host of a package registry',
+    pattern: new RegExp(
+      ['registry\\.npm', 'js|files\\.python', 'hosted|\\bpypi\\.', 'org\\b|registry\\.yarn', 'pkg'].join(''),
+    ),
+  },
+];
+
+/**
+ * @param {string} root
+ * @param {{ files: readonly string[], targets: ReadonlySet<string>, flags: ReadonlySet<string> | null }} known
+ *   `flags`: null where the server cannot be asked
+ * @returns {string[]}
+ */
+export function checkDocuments(root, { files, targets, flags }) {
+  const documents = files.filter((file) => DOCUMENTS.test(file));
+  return documents.flatMap((file) => {
+    const text = fs.readFileSync(path.join(root, file), 'utf8');
+    return [
+      ...checkLinks(root, file, text),
+      ...checkPaths(root, text),
+      ...checkTargets(text, targets),
+      ...(flags === null ? [] : checkFlags(text, flags)),
+    ].map((problem) => `${file}: ${problem}`);
+  });
+}
+
+/**
+ * @param {string} root
+ * @param {string} file
+ * @param {string} text
+ */
+function checkLinks(root, file, text) {
+  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+    if (/^[a-z]+:/.test(link)) return [];
+    const [target = '', anchor] = link.split('#');
+    const linked = target === '' ? file : path.posix.join(path.posix.dirname(file), target);
+    if (!fs.existsSync(path.join(root, linked))) return [`the link ${link} leads nowhere`];
+    if (anchor === undefined || !linked.endsWith('.md')) return [];
+    return anchorsOf(fs.readFileSync(path.join(root, linked), 'utf8')).has(anchor)
+      ? []
+      : [`the link ${link} names a heading that ${linked} does not have`];
+  });
+}
+
+/**
+ * Headings as GitHub makes anchors of them.
+ * @param {string} text
+ */
+function anchorsOf(text) {
+  const headings = [...withoutCode(text, 'blocks').matchAll(/^#+\s+(.+)$/gm)].map(
+    ([, heading = '']) => heading,
+  );
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .replace(/[`*_]|\[|\]\([^)]*\)/g, '')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s-]/gu, '')
+        .trim()
+        .replaceAll(/\s/g, '-'),
+    ),
+  );
+}
+
+/**
+ * @param {string} root
+ * @param {string} text
+ */
+function checkPaths(root, text) {
+  return [...text.matchAll(/`([^`\n]+)`/g)]
+    .map(([, code = '']) => code)
+    .filter((code) => REPOSITORY_PATH.test(code) && !fs.existsSync(path.join(root, code)))
+    .map((code) => `there is no ${code}`);
+}
+
+/**
+ * @param {string} text
+ * @param {ReadonlySet<string>} targets
+ */
+function checkTargets(text, targets) {
+  const code = [...text.matchAll(/`[^`\n]*`|^```[\s\S]*?^```/gm)].map(([match]) => match).join('\n');
+  return [...code.matchAll(/\bmake ([a-z][a-z-]*)/g)]
+    .filter(([, target = '']) => !targets.has(target))
+    .map(([call]) => `the Makefile has no target for \`${call}\``);
+}
+
+/**
+ * @param {string} text
+ * @param {ReadonlySet<string>} flags
+ */
+function checkFlags(text, flags) {
+  const lines = text.split('\n').filter((line) => !FOREIGN_COMMAND.test(line));
+  return [...lines.join('\n').matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)]
+    .filter(([flag]) => !flags.has(flag))
+    .map(([flag]) => `the server has no flag ${flag}`);
+}
+
+/**
+ * @param {string} text
+ * @param {'all' | 'blocks'} [extent]
+ */
+function withoutCode(text, extent = 'all') {
+  const withoutBlocks = text.replace(/^```[\s\S]*?^```/gm, '');
+  return extent === 'all' ? withoutBlocks.replace(/`[^`\n]*`/g, '') : withoutBlocks;
+}
+
+/**
+ * @param {string} root
+ * @param {readonly string[]} files
+ * @returns {string[]}
+ */
+export function checkForbidden(root, files) {
+  return files.flatMap((file) => {
+    const content = fs.readFileSync(path.join(root, file));
+    if (content.includes(0)) return []; // not a text
+    const lines = content.toString('utf8').split('\n');
+    return lines.flatMap((line, i) =>
+      FORBIDDEN.filter(({ pattern }) => pattern.test(line)).map(
+        ({ what }) => `${file}:${i + 1}: names ${what}`,
+      ),
+    );
+  });
+}
+
+/**
+ * Everything that is or would be committed.
+ * @param {string} root
+ */
+function repositoryFiles(root) {
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  return listed
+    .split('\0')
+    .filter((file) => file !== '' && fs.statSync(path.join(root, file), { throwIfNoEntry: false })?.isFile());
+}
+
+/** @param {string} root */
+function makeTargets(root) {
+  const makefile = fs.readFileSync(path.join(root, 'Makefile'), 'utf8');
+  return new Set([...makefile.matchAll(/^([a-z][a-z-]*):/gm)].map(([, target = '']) => target));
+}
+
+/** @param {string} root */
+function serverFlags(root) {
+  const main = path.join(root, 'dist', 'main.js');
+  if (!fs.existsSync(main)) return null;
+  const help = execFileSync(process.execPath, [main, 'serve', '--help'], { encoding: 'utf8' });
+  return new Set([...help.matchAll(/--[a-z][a-z-]+/g)].map(([flag]) => flag));
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const root = path.join(import.meta.dirname, '..');
+  const files = repositoryFiles(root);
+  const problems = [
+    ...checkDocuments(root, { files, targets: makeTargets(root), flags: serverFlags(root) }),
+    ...checkForbidden(root, files),
+  ];
+  for (const problem of problems) console.error(problem);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}

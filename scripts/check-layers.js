@@ -1,0 +1,156 @@
+/**
+ * `node scripts/check-layers.js [FOLDER]` checks the imports of src/ against the shape of the code: dependencies point
+ * downwards only, no two files need each other, and each outside package is known to one place. One line for each
+ * violation; exit code 1 if there is any.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { filesBelow } from './install/digest.js';
+
+/** Top to bottom. A name is a folder of src/ or a file in it; a file may import its own layer and those below. */
+const LAYERS = [
+  ['main', 'index', 'server'],
+  ['cli'],
+  ['http'],
+  ['codec'],
+  ['serving'],
+  ['repository'],
+  ['runtime'],
+  ['telemetry'],
+  ['errors'],
+];
+
+/** Which files may import which packages. Types are free: they are gone when the code runs. */
+const PACKAGES = [
+  { name: /^@tensorflow\//, home: /^runtime\//, where: 'in runtime/' },
+  { name: /^chokidar$/, home: /^repository\/watch\.ts$/, where: 'in repository/watch.ts' },
+  { name: /^(koa|koa-.*|@koa\/.*)$/, home: /^(http\/|server\.ts$)/, where: 'in http/ and server.ts' },
+  { name: /^cbor-x$/, home: /^(codec|http)\//, where: 'in codec/ and http/' },
+];
+
+/**
+ * @typedef {object} Import
+ * @property {string} specifier
+ * @property {boolean} typeOnly
+ */
+
+/**
+ * The imports of a TypeScript file in the project's format, where statements begin at the start of their line.
+ *
+ * @param {string} source
+ * @returns {Import[]}
+ */
+export function importsOf(source) {
+  const statement = /^(?:import|export)\s+(type\s+)?(?:[\w$*{},\s]+?\sfrom\s+)?['"]([^'"]+)['"]/gm;
+  const call = /(typeof\s+)?\b(?:import|require)\(\s*['"]([^'"]+)['"]/g;
+  const withoutComments = source.replace(/^\s*(\*|\/\/|\/\*).*$/gm, '');
+  return [...source.matchAll(statement), ...withoutComments.matchAll(call)].map(
+    ([, type, specifier = '']) => ({
+      specifier,
+      typeOnly: type !== undefined,
+    }),
+  );
+}
+
+/**
+ * @param {string} folder src/ or another tree of its shape
+ * @returns {string[]} violations
+ */
+export function checkLayers(folder) {
+  const files = filesBelow(folder, ['.ts']);
+  /** @type {Map<string, string[]>} */
+  const graph = new Map();
+  const violations = [];
+  for (const file of files) {
+    const imports = importsOf(fs.readFileSync(path.join(folder, file), 'utf8'));
+    const targets = imports.filter(isRelative).map(({ specifier }) => resolve(file, specifier));
+    graph.set(
+      file,
+      targets.filter((target) => files.includes(target)),
+    );
+    violations.push(...targets.flatMap((target) => checkArrow(file, target)));
+    violations.push(...imports.flatMap((imported) => checkPackage(file, imported)));
+  }
+  return [...violations, ...findCycles(graph)];
+}
+
+/** @param {Import} imported */
+function isRelative({ specifier }) {
+  return specifier.startsWith('.');
+}
+
+/**
+ * @param {string} file
+ * @param {string} specifier with the .js of the compiled file
+ */
+function resolve(file, specifier) {
+  return path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+}
+
+/** @param {string} file */
+function layerOf(file) {
+  const name = (file.split('/')[0] ?? '').replace(/\.ts$/, '');
+  return LAYERS.findIndex((names) => names.includes(name));
+}
+
+/**
+ * @param {string} file
+ * @param {string} target
+ */
+function checkArrow(file, target) {
+  if (target.startsWith('../')) return []; // package.json and the addon, which have no layer
+  for (const end of [file, target]) {
+    if (layerOf(end) < 0) return [`src/${end}: belongs to no layer (see LAYERS in scripts/check-layers.js)`];
+  }
+  if (layerOf(target) >= layerOf(file)) return [];
+  return [`src/${file}: imports src/${target}, which is in a layer above`];
+}
+
+/**
+ * @param {string} file
+ * @param {Import} imported
+ */
+function checkPackage(file, { specifier, typeOnly }) {
+  if (typeOnly) return [];
+  return PACKAGES.filter(({ name, home }) => name.test(specifier) && !home.test(file)).map(
+    ({ where }) => `src/${file}: imports ${specifier}, which is used only ${where}`,
+  );
+}
+
+/**
+ * One line for each group of files that need each other, naming one way round.
+ *
+ * @param {Map<string, string[]>} graph
+ * @returns {string[]}
+ */
+function findCycles(graph) {
+  /** @type {string[]} */
+  const cycles = [];
+  const finished = new Set();
+  /** @type {string[]} */
+  const trail = [];
+
+  /** @param {string} file */
+  const visit = (file) => {
+    const start = trail.indexOf(file);
+    if (start >= 0) {
+      cycles.push(`cycle: ${[...trail.slice(start), file].map((name) => `src/${name}`).join(' → ')}`);
+      return;
+    }
+    if (finished.has(file)) return;
+    trail.push(file);
+    for (const target of graph.get(file) ?? []) visit(target);
+    trail.pop();
+    finished.add(file);
+  };
+
+  for (const file of graph.keys()) visit(file);
+  return cycles;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const violations = checkLayers(process.argv[2] ?? path.join(import.meta.dirname, '..', 'src'));
+  for (const violation of violations) console.error(violation);
+  process.exitCode = violations.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,130 @@
+/**
+ * `node scripts/test.js [--fast]`: everything that must hold, stage by stage; with --fast the part under a minute.
+ * Every stage runs, whatever failed before it. A test runner counts its tests, any other stage counts as one; the last
+ * line is "N passed, N failed". `NODES="22 26"` says under which other versions of Node.js, `NODES=` under none.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { layoutOf } from './install/layout.js';
+import { fetchNode, isNewest, otherNodes } from './test/node-versions.js';
+import { pythonEnvironment } from './test/python-environment.js';
+import { run } from './test/run.js';
+import { withServer } from './test/server-process.js';
+
+/** @typedef {{ passed: number, failed: number }} Tally */
+
+const { root, cache, build, addon } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
+const results = path.join(build, 'test');
+process.chdir(root);
+fs.mkdirSync(results, { recursive: true });
+
+/** @type {[name: string, stage: () => Promise<boolean | Tally>][]} */
+const fast = [
+  ['style', () => run(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'])],
+  ['types', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'])],
+  ['layers', () => run(process.execPath, ['scripts/check-layers.js'])],
+  ['lock file', () => run(process.execPath, ['scripts/check-lock.js'])],
+  ['documents', () => run(process.execPath, ['scripts/check-docs.js'])],
+  ['warnings of native/', () => run(process.execPath, ['scripts/check-warnings.js'])],
+  // The install step only warns if the addon does not compile, as the server can do without.
+  ['native addon is there', async () => fs.existsSync(addon)],
+];
+
+/** @type {typeof fast} */
+const slow = [
+  ['suite', () => suite(process.execPath)],
+  ['Python client', pythonTests],
+  ['native/ under AddressSanitizer', sanitize],
+  ...otherNodes(process.env['NODES']).map(
+    (major) => /** @type {typeof fast[number]} */ ([`Node.js ${major}`, () => underNode(major)]),
+  ),
+];
+
+/**
+ * The vitest suite under a Node.js; the servers that the tests start run under the same one.
+ * @param {string} node
+ * @returns {Promise<Tally>}
+ */
+async function suite(node) {
+  const report = path.join(results, 'vitest.json');
+  fs.rmSync(report, { force: true });
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
+  const succeeded = await run(node, [...args, `--outputFile.json=${report}`]);
+  if (!fs.existsSync(report)) return { passed: 0, failed: 1 };
+  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(fs.readFileSync(report, 'utf8'));
+  if (numPendingTests > 0) console.log(`${numPendingTests} skipped`);
+  // A file that cannot even be loaded fails without a failed test.
+  return { passed: numPassedTests, failed: Math.max(numFailedTests, succeeded ? 0 : 1) };
+}
+
+/** @returns {Promise<Tally>} */
+async function pythonTests() {
+  const environment = await pythonEnvironment('test/python/requirements.txt', cache);
+  if (environment === null) return { passed: 0, failed: 1 };
+  const report = path.join(results, 'pytest.xml');
+  fs.rmSync(report, { force: true });
+  const succeeded = await withServer('test/models', (url) =>
+    withServer('saved_models', (demoUrl) =>
+      run(environment.python, ['-m', 'pytest', 'test/python', '-q', `--junitxml=${report}`], {
+        env: { ...environment.env, TFJS_SERVING_URL: url, TFJS_SERVING_DEMO_URL: demoUrl },
+      }),
+    ),
+  );
+  if (!fs.existsSync(report)) return { passed: 0, failed: 1 };
+  const head = fs.readFileSync(report, 'utf8').slice(0, 1000);
+  const [tests = 0, failures = 0, errors = 0, skipped = 0] = ['tests', 'failures', 'errors', 'skipped'].map(
+    (name) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0),
+  );
+  if (skipped > 0) console.log(`${skipped} skipped`);
+  const failed = failures + errors;
+  return { passed: tests - failed - skipped, failed: Math.max(failed, succeeded ? 0 : 1) };
+}
+
+/** The script builds the addon once more with the sanitizer, which takes GCC's on Linux. */
+async function sanitize() {
+  const script = 'test/native/sanitize.mjs';
+  if (!fs.existsSync(script) || process.platform !== 'linux') return { passed: 0, failed: 0 };
+  return run(process.execPath, [script]);
+}
+
+/** @param {string} major */
+async function underNode(major) {
+  const node = await fetchNode(major, cache);
+  if (node === null) return false;
+  return isNewest(major) ? suite(node) : run(node, ['scripts/test/smoke.js']);
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<boolean | Tally>} stage
+ * @returns {Promise<Tally>}
+ */
+async function runStage(name, stage) {
+  console.log(`\n=== ${name}`);
+  const start = performance.now();
+  const outcome = await stage().catch((error) => {
+    console.error(error);
+    return false;
+  });
+  const tally =
+    typeof outcome === 'boolean' ? { passed: Number(outcome), failed: Number(!outcome) } : outcome;
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(
+    `--- ${name}: ${tally.failed > 0 ? 'FAILED' : 'ok'} (${tally.passed} passed, ${tally.failed} failed, ${seconds} s)`,
+  );
+  return tally;
+}
+
+const total = { passed: 0, failed: 0 };
+/** @type {string[]} */
+const failedStages = [];
+for (const [name, stage] of process.argv.includes('--fast') ? fast : [...fast, ...slow]) {
+  const { passed, failed } = await runStage(name, stage);
+  total.passed += passed;
+  total.failed += failed;
+  if (failed > 0) failedStages.push(name);
+}
+if (failedStages.length > 0) console.log(`\nfailed: ${failedStages.join(', ')}`);
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);

@@ -1,0 +1,147 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkDocuments, checkForbidden } from '../../scripts/check-docs.js';
+import { checkLayers, importsOf } from '../../scripts/check-layers.js';
+import { missingEntries } from '../../scripts/check-lock.js';
+import { write } from './fixture.js';
+
+let root: string;
+
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), 'tfjs-serving-checks-'));
+});
+afterEach(() => fs.rmSync(root, { recursive: true }));
+
+function tree(files: Record<string, string>): string {
+  for (const [file, content] of Object.entries(files)) write(path.join(root, file), content);
+  return root;
+}
+
+describe('the layer check', () => {
+  test('lets imports go down and stay in their layer', () => {
+    const violations = checkLayers(
+      tree({
+        'server.ts': `import { app } from './http/app.js';\n`,
+        'http/app.ts': `import Koa from 'koa';\nimport { fail } from '../errors.js';\nimport { route } from './routes/infer.js';\n`,
+        'http/routes/infer.ts': `import { predict } from '../../serving/predict.js';\n`,
+        'serving/predict.ts': `import type { Tensor } from '@tensorflow/tfjs-core';\n`,
+        'runtime/native.ts': `export * from '@tensorflow/tfjs-core';\nimport pack from '../../package.json' with { type: 'json' };\n`,
+        'errors.ts': '',
+      }),
+    );
+    expect(violations).toEqual([]);
+  });
+
+  test.each([
+    ['static', `import { app } from '../http/app.js';\n`],
+    ['type-only', `import type { App } from '../http/app.js';\n`],
+    ['over several lines', `import {\n  type App,\n  app,\n} from '../http/app.js';\n`],
+    ['for its effects', `import '../http/app.js';\n`],
+    ['re-export', `export { app } from '../http/app.js';\n`],
+    ['dynamic', `const { app } = await import('../http/app.js');\n`],
+  ])('refuses an import upwards: %s', (_name, source) => {
+    expect(checkLayers(tree({ 'serving/predict.ts': source, 'http/app.ts': '' }))).toEqual([
+      'src/serving/predict.ts: imports src/http/app.ts, which is in a layer above',
+    ]);
+  });
+
+  test('refuses a file that belongs to no layer', () => {
+    const violations = checkLayers(tree({ 'utils/misc.ts': `import '../errors.js';\n`, 'errors.ts': '' }));
+    expect(violations).toEqual([expect.stringContaining('src/utils/misc.ts: belongs to no layer')]);
+  });
+
+  test('refuses a cycle, also one of types', () => {
+    const violations = checkLayers(
+      tree({
+        'serving/a.ts': `import type { B } from './b.js';\n`,
+        'serving/b.ts': `import { c } from './c.js';\n`,
+        'serving/c.ts': `import { a } from './a.js';\n`,
+      }),
+    );
+    expect(violations).toEqual([
+      'cycle: src/serving/a.ts → src/serving/b.ts → src/serving/c.ts → src/serving/a.ts',
+    ]);
+  });
+
+  test.each([
+    ['@tensorflow/tfjs-node-gpu', 'serving/predict.ts'],
+    ['chokidar', 'repository/scan.ts'],
+    ['@koa/router', 'serving/predict.ts'],
+    ['koa-body', 'cli/serve.ts'],
+    ['cbor-x', 'serving/predict.ts'],
+  ])('keeps %s out of %s', (name, file) => {
+    expect(checkLayers(tree({ [file]: `import x from '${name}';\n` }))).toEqual([
+      expect.stringContaining(`src/${file}: imports ${name}, which is used only in`),
+    ]);
+    expect(checkLayers(tree({ [file]: `import type X from '${name}';\n` }))).toEqual([]);
+  });
+
+  test('does not take comments and strings for imports', () => {
+    const source = `/**\n * const x = await import('./x.js');\n */\n// import './y.js'\nexport const z = 'from "./z.js"';\n`;
+    expect(importsOf(source)).toEqual([]);
+  });
+});
+
+describe('the document check', () => {
+  const known = { targets: new Set(['serve']), flags: new Set(['--port']) };
+  const check = (readme: string, others: Record<string, string> = {}) =>
+    checkDocuments(tree({ 'README.md': readme, ...others }), {
+      files: ['README.md', ...Object.keys(others)],
+      ...known,
+    });
+
+  test('finds nothing wrong where everything exists', () => {
+    const text = [
+      '# A title, `with` code',
+      'See [below](#a-title-with-code), [the guide](docs/guide.md#second-step) and `src/main.ts`.',
+      '```sh\nmake serve ARGS="--port 0"\ncurl --data x https://example.com\n```',
+    ].join('\n');
+    expect(check(text, { 'docs/guide.md': '## Second step', 'src/main.ts': '' })).toEqual([]);
+  });
+
+  test.each([
+    ['[gone](docs/gone.md)', 'the link docs/gone.md leads nowhere'],
+    ['[gone](#nowhere)', 'the link #nowhere names a heading that README.md does not have'],
+    ['`src/gone.ts`', 'there is no src/gone.ts'],
+    ['`make nothing`', 'the Makefile has no target for `make nothing`'],
+    ['`--no-such-flag`', 'the server has no flag --no-such-flag'],
+  ])('refuses %s', (text, problem) => {
+    expect(check(text)).toEqual([`README.md: ${problem}`]);
+  });
+
+  test('refuses folders of one machine and hosts of registries', () => {
+    // In pieces, as this file is checked, too.
+    tree({ a: `fine\n/ro${'ot/x'}\n`, b: `https://pypi${'.org'}/simple\n`, c: '/path/to/models\n' });
+    expect(checkForbidden(root, ['a', 'b', 'c'])).toEqual([
+      'a:2: names a folder of one machine',
+      'b:1: names the host of a package registry',
+    ]);
+  });
+});
+
+test('the lock file check finds optional dependencies without an entry, and tells their platform by their name', () => {
+  const packages = {
+    '': {},
+    'node_modules/tool': {
+      dev: true,
+      optionalDependencies: {
+        '@tool/cli-linux-x64': '1.0.0',
+        '@tool/cli-darwin-arm64': '1.0.0',
+        nested: '2.0.0',
+      },
+    },
+    'node_modules/@tool/cli-linux-x64': { version: '1.0.0' },
+    'node_modules/tool/node_modules/nested': { version: '2.0.0' },
+  };
+  expect(missingEntries(packages)).toEqual({
+    'node_modules/@tool/cli-darwin-arm64': {
+      version: '1.0.0',
+      cpu: ['arm64'],
+      os: ['darwin'],
+      dev: true,
+      optional: true,
+    },
+  });
+});
