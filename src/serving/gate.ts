@@ -1,15 +1,18 @@
 /**
  * The gate before a swap: a version must run, not only load.
  *
- * Only the default signature is run, since another may train. Inputs are made up from its specs, and may be invalid for a good model:
- * so only errors that are the model's own refuse it.
+ * With the requests that its publisher put beside it, each of which must succeed; without them, once with made-up
+ * inputs. Those may be invalid for a good model, so only errors that are the model's own refuse it; and only the default
+ * signature is run with them, since another may train.
  */
 import { type ErrorCode, messageOf, ServingError } from '../errors.js';
+import type { WarmupRequest } from '../repository/warmup-requests.js';
 import { elementCount } from '../runtime/dtypes.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature, TensorSpec } from '../runtime/signature.js';
-import { createTensor, disposeTensors, type Tensor } from '../runtime/tensors.js';
+import { createTensor, disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
 import { allocate } from '../runtime/values.js';
+import { matchInputs } from './match.js';
 import { within } from './within.js';
 
 /** Uninitialised variables, missing tables, missing or unfinished operations: no input can mend these. */
@@ -23,43 +26,93 @@ const modelsOwnFaults: ReadonlySet<ErrorCode> = new Set([
 /** Made-up inputs larger than this are not tried. */
 const maxElements = 2 ** 26;
 
+export interface GateOptions {
+  /** For all runs together. */
+  readonly seconds: number;
+  readonly defaultSignature: Signature | undefined;
+  /** The publisher's own, if there are any. */
+  readonly requests: readonly WarmupRequest[] | undefined;
+}
+
 /**
- * Runs the signature once with made-up inputs.
+ * Runs the model before anybody else does.
  *
- * @param seconds how long the run may take
  * @returns why nothing can be said of the model, or undefined if it ran
  * @throws ServingError if the model cannot serve
  */
-export async function warmUp(
-  model: InferenceModel,
-  signature: Signature | undefined,
-  seconds: number,
-): Promise<string | undefined> {
-  if (!signature) return 'could not be warmed up: no default signature';
-  const specs = [...signature.inputs.values()];
-  if (specs.some((spec) => elementCount(shapeFor(spec)) > maxElements))
+export async function warmUp(model: InferenceModel, options: GateOptions): Promise<string | undefined> {
+  const { requests, seconds, defaultSignature } = options;
+  const deadline = performance.now() + seconds * 1000;
+  if (requests) {
+    for (const [index, request] of requests.entries()) {
+      await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
+        const code = error instanceof ServingError ? error.code : 'INTERNAL';
+        throw new ServingError(
+          code,
+          `record ${index} of tf_serving_warmup_requests failed: ${messageOf(error)}`,
+        );
+      });
+    }
+    return undefined;
+  }
+  if (!defaultSignature) return 'could not be warmed up: no default signature';
+  const specs = [...defaultSignature.inputs.values()];
+  if (specs.some((spec) => elementCount(shapeFor(spec)) > maxElements)) {
     return 'could not be warmed up: its inputs are too large to make up';
-  const inputs = new Map(specs.map((spec) => [spec.name, makeUp(spec)]));
-  const run = model.predict(signature, inputs, { timeoutSeconds: seconds });
-  // A run that goes on past its time keeps its inputs.
+  }
+  try {
+    const inputs = new Map(specs.map((spec) => [spec.name, makeUp(spec)]));
+    await runOnce(model, defaultSignature, inputs, undefined, deadline);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ServingError && !modelsOwnFaults.has(error.code)) {
+      return `could not be warmed up: ${messageOf(error)}`;
+    }
+    throw error;
+  }
+}
+
+async function runRequest(
+  model: InferenceModel,
+  request: WarmupRequest,
+  defaultSignature: Signature | undefined,
+  deadline: number,
+): Promise<void> {
+  const signature = request.signature === '' ? defaultSignature : model.signatures.get(request.signature);
+  if (!signature) throw new ServingError('NOT_FOUND', `no signature \`${request.signature}\``);
+  const inputs = new Map<string, Tensor>();
+  for (const [name, { dtype, shape, data }] of request.inputs)
+    inputs.set(name, createTensor(dtype, shape, data));
+  try {
+    matchInputs('this version', signature, inputs, inputs.keys()).dispose();
+  } catch (error) {
+    disposeTensors(inputs);
+    throw error;
+  }
+  await runOnce(model, signature, inputs, request.outputs.length > 0 ? request.outputs : undefined, deadline);
+}
+
+/** @param inputs disposed when the run has ended, also if that is after the deadline */
+async function runOnce(
+  model: InferenceModel,
+  signature: Signature,
+  inputs: NamedTensors,
+  outputs: readonly string[] | undefined,
+  deadline: number,
+): Promise<void> {
+  const seconds = Math.max(0.001, (deadline - performance.now()) / 1000);
+  const run = model.predict(signature, inputs, { outputs, timeoutSeconds: seconds });
   run
     .then(
-      ({ outputs }) => disposeTensors(outputs),
+      (prediction) => disposeTensors(prediction.outputs),
       () => {},
     )
     .finally(() => disposeTensors(inputs));
-  try {
-    await within(
-      seconds,
-      run,
-      () => new ServingError('DEADLINE_EXCEEDED', `the run took more than ${seconds} s`),
-    );
-    return undefined;
-  } catch (error) {
-    if (error instanceof ServingError && !modelsOwnFaults.has(error.code))
-      return `could not be warmed up: ${messageOf(error)}`;
-    throw error;
-  }
+  await within(
+    seconds,
+    run,
+    () => new ServingError('DEADLINE_EXCEEDED', 'it took longer than --warmup-timeout'),
+  );
 }
 
 function shapeFor({ shape }: TensorSpec): number[] {
@@ -70,8 +123,9 @@ function shapeFor({ shape }: TensorSpec): number[] {
 function makeUp(spec: TensorSpec): Tensor {
   const shape = shapeFor(spec);
   const count = elementCount(shape);
-  if (spec.dtype === 'string')
+  if (spec.dtype === 'string') {
     return createTensor('string', shape, new Array<Uint8Array>(count).fill(new Uint8Array()));
+  }
   const { values, bytes } = allocate(spec.dtype, count);
   if (spec.dtype === 'float32' || spec.dtype === 'float64') {
     for (let i = 0; i < count; i++) values[i] = Math.random();

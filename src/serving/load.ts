@@ -4,6 +4,7 @@
 import { ServingError } from '../errors.js';
 import { fingerprintOf } from '../repository/listing.js';
 import { readSavedModel } from '../repository/saved-model.js';
+import { readWarmupRequests } from '../repository/warmup-requests.js';
 import type { InferenceModel, Runtime } from '../runtime/runtime.js';
 import type { MetaGraph, Signature } from '../runtime/signature.js';
 import { warmUp } from './gate.js';
@@ -39,7 +40,8 @@ export async function loadVersion(candidate: Candidate, options: LoadOptions): P
   const model = await open(candidate.directory, metaGraph, options);
   try {
     const defaultSignature = chooseDefault(metaGraph, options.signature);
-    const warmup = await warmUp(model, defaultSignature, options.warmupTimeout);
+    const requests = await readWarmupRequests(candidate.directory);
+    const warmup = await warmUp(model, { seconds: options.warmupTimeout, defaultSignature, requests });
     if ((await fingerprintOf(candidate.directory)) !== candidate.fingerprint) {
       throw new ServingError('ABORTED', 'its folder changed while it was loaded');
     }
