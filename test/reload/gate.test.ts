@@ -1,0 +1,89 @@
+/**
+ * A version must run before it serves.
+ */
+import { cp, rename, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TestRepository, testModels } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+
+let repository: TestRepository;
+let server: TestServer | undefined;
+
+beforeEach(async () => {
+  repository = await TestRepository.create();
+});
+
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+  await repository.remove();
+});
+
+async function serve(...args: string[]): Promise<TestServer> {
+  server = await TestServer.start({ args: ['--model-path', repository.root, '--settle', '0.1', ...args] });
+  return server;
+}
+
+/** CBOR `{"x": [1], "id": [0], "text": ["a"]}` */
+const body = Buffer.from('a3617881016269648100647465787481' + '6161', 'hex');
+
+it("the publisher's warm-up requests are run, each once, before the first answer", async () => {
+  await cp(path.join(testModels, 'warmed_up'), repository.path('warmed_up'), { recursive: true });
+  const { body: answer } = await (await serve()).infer('/infer', body);
+  // The model counts its runs: three records, and this one.
+  expect(answer.outputs).toEqual({ y: [1], text: ['a'], runs: 4 });
+});
+
+it('a version whose warm-up request fails is refused, naming the request, and the one before goes on', async () => {
+  await cp(path.join(testModels, 'warmed_up'), repository.path('m'), { recursive: true });
+  const started = await serve();
+  await cp(path.join(testModels, 'warmup_refused', '1'), repository.path('.new'), { recursive: true });
+  await rename(repository.path('.new'), repository.path('m', '2'));
+  const { status, body: answer } = await started.update({ model: 'm' });
+  expect(status).toBe(400);
+  expect(answer.error.message).toMatch(
+    /^version 2 of `m` is not served: record 2 of tf_serving_warmup_requests failed: /,
+  );
+  expect((await started.infer('/infer', body)).body.version).toBe(1);
+});
+
+it.each([
+  ['cut short', (file: string) => truncate(file, 40), /tf_serving_warmup_requests is cut short/],
+  [
+    'of another kind',
+    (file: string) => writeFile(file, record(Uint8Array.of(0x12, 0))),
+    /record 0 .* is no predict request/,
+  ],
+  [
+    'no PredictionLog',
+    (file: string) => writeFile(file, record(Uint8Array.of(0xff))),
+    /record 0 .* is no PredictionLog/,
+  ],
+])('warm-up requests that are %s refuse the version', async (_, damage, message) => {
+  await cp(path.join(testModels, 'warmed_up'), repository.path('m'), { recursive: true });
+  await damage(repository.path('m', 1, 'assets.extra', 'tf_serving_warmup_requests'));
+  const { versions } = (await (await serve()).get('/models/m')).body;
+  expect(versions[0].state).toBe('END');
+  expect(versions[0].error.message).toMatch(message);
+});
+
+it('without them, inputs are made up; where these are invalid for a good model it serves, and says so', async () => {
+  for (const name of ['failing', 'slow']) {
+    await cp(path.join(testModels, name), repository.path(name), { recursive: true });
+  }
+  // A 1 × 1 × 1 × 1 image is made up, and three channels are wanted.
+  const started = await serve('--signature', 'wrong_channels');
+  const { versions } = (await started.get('/models/failing')).body;
+  expect(versions[0].state).toBe('AVAILABLE');
+  expect(versions[0].warmup).toMatch(/^could not be warmed up: /);
+  expect(started.log).toMatch(/failing version 1 generation 1 is loaded in .* \(could not be warmed up: /);
+  expect((await started.get('/models/slow')).body.versions[0].warmup).toBe(undefined);
+});
+
+/** One TFRecord; the checksums are not looked at. */
+function record(data: Uint8Array): Buffer {
+  const head = Buffer.alloc(12);
+  head.writeBigUInt64LE(BigInt(data.length));
+  return Buffer.concat([head, data, Buffer.alloc(4)]);
+}
