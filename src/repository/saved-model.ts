@@ -10,7 +10,7 @@ import protobuf from 'protobufjs';
 import { ServingError } from '../errors.js';
 import { dtypeOf } from '../runtime/dtypes.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
-import { readVariablesIndex } from './variables-index.js';
+import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
 // saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
 // written out as the repeated entries they are on the wire, so that a tensor called `__proto__` is only a name.
@@ -93,6 +93,8 @@ export interface SavedModel {
   readonly metaGraph: MetaGraph;
   /** Numbers in all variables together. */
   readonly parameterCount: number;
+  /** What it takes in memory at least: its variables and its graph, with the constants in that. */
+  readonly byteLength: number;
 }
 
 /**
@@ -107,16 +109,21 @@ export async function readSavedModel(directory: string, tags: readonly string[])
     throw new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${error.code})`);
   });
   const graph = chooseMetaGraph(parse(file), tags);
-  const parameterCount = await checkVariables(path.join(directory, 'variables'), graph.hasVariables);
-  return { metaGraph: toMetaGraph(graph), parameterCount };
+  const index = await checkVariables(path.join(directory, 'variables'), graph.hasVariables);
+  const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
+  return {
+    metaGraph: toMetaGraph(graph),
+    parameterCount: index?.parameterCount ?? 0,
+    byteLength: file.length + variableBytes,
+  };
 }
 
 function parse(file: Uint8Array): CheckedMetaGraph[] {
   try {
     const message = SavedModelProto.toObject(SavedModelProto.decode(file), { defaults: true, longs: Number });
     const graphs: MetaGraphDef[] = message['metaGraphs'];
-    if (graphs.length > 0)
-      return graphs.map((graph) => ({ ...graph, hasVariables: hasVariables(graph.graphDef) }));
+    const checked = graphs.map((graph) => ({ ...graph, hasVariables: hasVariables(graph.graphDef) }));
+    if (checked.length > 0) return checked;
   } catch {
     // Said below: what a half-written protobuf fails with is no help to anybody.
   }
@@ -156,18 +163,19 @@ function hasVariables(graphDef: Uint8Array): boolean {
   return false;
 }
 
-/** @returns the number of parameters */
-async function checkVariables(folder: string, required: boolean): Promise<number> {
+/** @returns what `variables.index` says, or undefined if there are no variables */
+async function checkVariables(folder: string, required: boolean): Promise<VariablesIndex | undefined> {
   const indexFile = path.join(folder, 'variables.index');
-  const index = await readFile(indexFile).catch((error: NodeJS.ErrnoException) => {
+  const file = await readFile(indexFile).catch((error: NodeJS.ErrnoException) => {
     if (!required && error.code === 'ENOENT') return undefined;
     throw new ServingError(
       'DATA_LOSS',
       `the graph has variables, but variables/variables.index cannot be read (${error.code})`,
     );
   });
-  if (!index) return 0;
-  const { shardBytes, parameterCount } = readVariablesIndex(index);
+  if (!file) return undefined;
+  const index = readVariablesIndex(file);
+  const { shardBytes } = index;
   for (const [shard, needed] of shardBytes.entries()) {
     const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
     const size = await stat(path.join(folder, name)).then(
@@ -178,7 +186,7 @@ async function checkVariables(folder: string, required: boolean): Promise<number
     if (size < needed)
       throw new ServingError('DATA_LOSS', `variables/${name} is short: ${size} of ${needed} bytes`);
   }
-  return parameterCount;
+  return index;
 }
 
 function pad(shard: number): string {

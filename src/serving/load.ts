@@ -36,7 +36,8 @@ export interface LoadedVersion {
  * @throws ServingError saying why it cannot serve; ABORTED if its folder changed. Nothing of it is left then.
  */
 export async function loadVersion(candidate: Candidate, options: LoadOptions): Promise<LoadedVersion> {
-  const { metaGraph, parameterCount } = await readSavedModel(candidate.directory, options.tags);
+  const { metaGraph, parameterCount, byteLength } = await readSavedModel(candidate.directory, options.tags);
+  checkMemory(byteLength, process.availableMemory());
   const model = await open(candidate.directory, metaGraph, options);
   try {
     const defaultSignature = chooseDefault(metaGraph, options.signature);
@@ -50,6 +51,22 @@ export async function loadVersion(candidate: Candidate, options: LoadOptions): P
     await model.dispose();
     throw error;
   }
+}
+
+/**
+ * Refuses what cannot fit, while the version that serves can still be kept.
+ *
+ * @param needed bytes of variables and graph
+ * @param available bytes that the system, or the container's limit, has left
+ * @throws ServingError FAILED_PRECONDITION with the numbers
+ */
+export function checkMemory(needed: number, available: number): void {
+  if (needed <= available) return;
+  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  throw new ServingError(
+    'FAILED_PRECONDITION',
+    `it takes at least ${mebibytes(needed)} of memory, and ${mebibytes(available)} are left`,
+  );
 }
 
 async function open(directory: string, metaGraph: MetaGraph, options: LoadOptions): Promise<InferenceModel> {

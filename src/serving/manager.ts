@@ -6,6 +6,7 @@
  * publishing a new table, and the one before it is unloaded after its last request. Whatever fails before the swap
  * changes nothing for those who ask for answers.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ServingError } from '../errors.js';
 import { readListing } from '../repository/listing.js';
 import { nothingScanned, type Scan, scan } from '../repository/scan.js';
@@ -28,6 +29,9 @@ export interface ManagerOptions extends LoadOptions {
   readonly scanInterval: number;
   readonly logger: Logger;
 }
+
+/** How long the next load waits for the one before it. */
+const patienceMilliseconds = 10_000;
 
 export class Manager {
   readonly models = new Map<string, ModelRecord>();
@@ -74,6 +78,8 @@ export class Manager {
     await this.scanOnce(0);
     for (const name of this.models.keys()) this.atStart.add(name);
     await this.loading;
+    const isLoading = () => [...this.models.values()].some((model) => model.isLoading);
+    while (isLoading()) await this.change(1000);
   }
 
   /** Scans now, or once more after the scan under way; resolves when what was there at the call has been seen. */
@@ -162,17 +168,23 @@ export class Manager {
     for (const record of unload) this.unload(model, record);
   }
 
-  /** Loads are serial: two at once would take twice the memory, and each longer. */
+  /**
+   * Loads are serial: two at once would take twice the memory, and each longer. But one that takes very long, or hangs,
+   * does not hold up the others.
+   */
   private async loadAll(): Promise<void> {
     for (let next = this.nextLoad(); next && !this.closed; next = this.nextLoad()) {
-      await this.load(next.model, next.candidate);
+      const load = this.load(next.model, next.candidate);
+      const wait = new AbortController();
+      await Promise.race([load, delay(patienceMilliseconds, undefined, wait).catch(() => {})]);
+      wait.abort();
     }
   }
 
   private nextLoad(): { model: ModelRecord; candidate: Candidate } | undefined {
     for (const model of this.models.values()) {
       const { load } = model.plan();
-      if (load) return { model, candidate: load };
+      if (load && !model.isLoading) return { model, candidate: load };
     }
     return undefined;
   }
@@ -207,8 +219,7 @@ export class Manager {
       return;
     }
     record.state = 'AVAILABLE';
-    this.apply(model);
-    this.publish();
+    this.reconcile();
   }
 
   private fail(model: ModelRecord, record: VersionRecord, error: unknown): void {
@@ -219,8 +230,9 @@ export class Manager {
       `${model.name} version ${record.version} is not served: ${record.error.message}${stays}`,
     );
     this.publish();
-    // Its folder is another by now; the scan under the clock may be far.
+    // Its folder is another by now; the next scan by the clock may be far.
     if (record.error.code === 'ABORTED') void this.rescan();
+    else this.reconcile();
   }
 
   private unload(model: ModelRecord, record: VersionRecord): void {

@@ -59,6 +59,10 @@ export class ModelRecord {
     return this.tried.find((record) => isSame(record, candidate));
   }
 
+  get isLoading(): boolean {
+    return this.tried.some(({ state }) => state === 'LOADING');
+  }
+
   /** Starts a try. */
   begin({ version, directory, fingerprint }: Candidate): VersionRecord {
     const record: VersionRecord = { version, directory, fingerprint, state: 'LOADING', generation: 0 };

@@ -111,7 +111,7 @@ function letGo(manager: Manager, model: ModelRecord): void {
 
 /** Loading, about to, or waiting for its folder to become quiet. */
 function isUnderWay(model: ModelRecord): boolean {
-  if (model.tried.some(({ state }) => state === 'LOADING') || model.plan().load !== undefined) return true;
+  if (model.isLoading || model.plan().load !== undefined) return true;
   const { pin, scanned } = model;
   return scanned.versions.some(
     ({ quiet, version }) => !quiet && (pin === undefined || pin.version === version),

@@ -1,0 +1,64 @@
+/**
+ * A load that hangs is given up and told, and holds up nobody: not what serves, not another model, not the end.
+ */
+import { execFileSync } from 'node:child_process';
+import { rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TestRepository } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+import { until } from '../fixtures/until.ts';
+
+let repository: TestRepository;
+let server: TestServer;
+
+beforeEach(async () => {
+  repository = await TestRepository.create('versioned');
+});
+
+afterEach(async () => {
+  await server.stop('SIGKILL');
+  await repository.remove();
+});
+
+/** Its asset is a pipe that nobody writes to: TensorFlow waits for it while it loads. */
+async function publishHanging(version: number): Promise<void> {
+  const staged = await repository.stage(version);
+  await rm(path.join(staged, 'assets', 'offset.txt'));
+  execFileSync('mkfifo', [path.join(staged, 'assets', 'offset.txt')]);
+  await rename(staged, repository.path('versioned', version));
+}
+
+async function statusOf(version: number) {
+  const { versions } = (await server.get('/models/versioned')).body;
+  return versions.find((each: { version: number }) => each.version === version);
+}
+
+it('it is given up after --load-timeout; the version that serves goes on, and a next one is loaded', async () => {
+  const args = ['--model-path', repository.root, '--settle', '0.1', '--load-timeout', '0.5'];
+  server = await TestServer.start({ args });
+  await publishHanging(2);
+  const error = await until(async () => (await statusOf(2))?.error, 'the load to be given up');
+  expect(error).toEqual({
+    code: 'DEADLINE_EXCEEDED',
+    message: 'loading took more than 0.5 s (--load-timeout)',
+  });
+  expect((await server.get('/models/versioned')).body.version).toBe(1);
+  await repository.publish(3);
+  await until(async () => (await server.get('/models/versioned')).body.version === 3, 'version 3 to serve');
+  expect(await server.stop()).toBe(0);
+});
+
+it('while it hangs another model is loaded, after a while, and the server can be stopped', async () => {
+  server = await TestServer.start({
+    args: ['--model-path', repository.root, '--settle', '0.1', '--shutdown-timeout', '1'],
+  });
+  await publishHanging(2);
+  await until(async () => (await statusOf(2))?.state === 'LOADING', 'the load to begin');
+  await repository.publish(1, { model: 'other' });
+  await until(async () => (await server.get('/models/other')).body.version === 1, 'the other model to serve');
+  expect((await statusOf(2)).state).toBe('LOADING');
+  expect((await server.get('/health/ready')).status).toBe(200);
+  // Every request was answered: what hangs is nobody's request.
+  expect(await server.stop()).toBe(0);
+});
