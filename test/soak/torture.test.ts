@@ -1,0 +1,22 @@
+/**
+ * The short form of `make soak`; SOAK_SECONDS makes it longer, SOAK_SEED repeats one.
+ */
+import { expect, it } from 'vitest';
+import { torture } from './torture.ts';
+
+const seconds = Number(process.env['SOAK_SECONDS'] ?? 20);
+const seed = Number(process.env['SOAK_SEED'] ?? Date.now() % 1_000_000);
+
+it(
+  'whatever is done to the folder, every request is answered once, by one version, rightly',
+  async () => {
+    const result = await torture({ seconds, seed, clients: 6 });
+    console.log(
+      `seed ${seed}: ${result.changes} changes, ${result.exchanges.length} requests, ${result.violations.length} violations`,
+    );
+    expect(result.violations).toEqual([]);
+    expect(new Set(result.exchanges.map(({ version }) => version)).size).toBeGreaterThan(3);
+    expect([result.sessionsLeft, result.tensorsLeft]).toEqual([1, 0]);
+  },
+  (seconds + 120) * 1000,
+);

@@ -1,0 +1,266 @@
+/**
+ * Reloads of every kind under traffic, with every request and answer written down, and a checker that goes through
+ * the record afterwards.
+ */
+import { rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TestRepository } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+
+/** One request of a client, as it was sent and answered. Times are of one monotonic clock. */
+interface Exchange {
+  readonly client: number;
+  readonly sent: number;
+  readonly status: number | 'lost';
+  readonly version: number;
+  readonly generation: number;
+  /** What was added to each element, and what the model says it adds. */
+  readonly offsets: readonly number[];
+  readonly text: string;
+}
+
+/** A call of /update_model that pinned a version and was answered 200. */
+interface Pinned {
+  readonly version: number;
+  readonly answered: number;
+  /** When the pin was next touched. */
+  until: number;
+}
+
+export interface TortureOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly clients: number;
+}
+
+export interface TortureResult {
+  readonly exchanges: readonly Exchange[];
+  readonly changes: number;
+  /** What must not have happened; empty if all is well. */
+  readonly violations: readonly string[];
+  readonly sessionsLeft: number | undefined;
+  readonly tensorsLeft: number | undefined;
+}
+
+/** mulberry32: the same seed makes the same changes. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+class Torture {
+  private readonly exchanges: Exchange[] = [];
+  private readonly pins: Pinned[] = [];
+  /** The offsets that were ever published under a version's number. */
+  private readonly published = new Map([[1, new Set([1])]]);
+  private readonly violations: string[] = [];
+  private readonly random: () => number;
+  private nextVersion = 2;
+  private nextOffset = 2;
+  private changes = 0;
+  private stopped = false;
+
+  constructor(
+    private readonly repository: TestRepository,
+    private readonly server: TestServer,
+    private readonly options: TortureOptions,
+  ) {
+    this.random = randomFrom(options.seed);
+  }
+
+  async run(): Promise<TortureResult> {
+    const clients = Array.from({ length: this.options.clients }, (_, client) => this.ask(client));
+    const end = performance.now() + this.options.seconds * 1000;
+    while (performance.now() < end) {
+      await this.change();
+      await delay(this.random() * 200);
+    }
+    await this.server.update({ model: 'versioned', version: 'latest' });
+    this.stopped = true;
+    await Promise.all(clients);
+    this.check();
+    return {
+      exchanges: this.exchanges,
+      changes: this.changes,
+      violations: this.violations,
+      sessionsLeft: await this.settled('tfjs_serving_native{kind="sessions"}', 1),
+      tensorsLeft: await this.settled('tfjs_serving_tensors', 0),
+    };
+  }
+
+  /** Reads a metric until it is as expected, for a while. */
+  private async settled(name: string, expected: number): Promise<number | undefined> {
+    let value = await this.server.metric(name);
+    for (let i = 0; i < 100 && value !== expected; i++) {
+      await delay(50);
+      value = await this.server.metric(name);
+    }
+    return value;
+  }
+
+  private note(version: number, offset: number): void {
+    const offsets = this.published.get(version) ?? new Set();
+    this.published.set(version, offsets.add(offset));
+  }
+
+  private async publishNew(): Promise<void> {
+    const version = this.nextVersion++;
+    const offset = this.nextOffset++;
+    this.note(version, offset);
+    await this.repository.publish(version, { offset });
+  }
+
+  private async change(): Promise<void> {
+    this.changes += 1;
+    const kinds = [
+      () => this.publishNew(),
+      () => this.publishNew(),
+      () => this.publishDamaged(),
+      () => this.overwrite(),
+      () => this.remove(),
+      () => this.pin(),
+      () => this.unpin(),
+      () => this.server.update({ timeout: 5 }).then(() => {}),
+    ];
+    await kinds[Math.floor(this.random() * kinds.length)]?.();
+  }
+
+  private async publishDamaged(): Promise<void> {
+    const version = this.nextVersion++;
+    const staged = await this.repository.stage(version, { offset: -1 });
+    const file = ['saved_model.pb', 'variables/variables.index', 'variables/variables.data-00000-of-00001'];
+    await truncate(path.join(staged, file[Math.floor(this.random() * file.length)] as string), 3);
+    await rename(staged, this.repository.path('versioned', version));
+  }
+
+  /** In place, under a server that serves it: the file is swapped by rename, as rsync does. */
+  private async overwrite(): Promise<void> {
+    const version = this.someVersion();
+    const offset = this.nextOffset++;
+    this.note(version, offset);
+    const asset = this.repository.path('versioned', version, 'assets', 'offset.txt');
+    await writeFile(`${asset}.tmp`, String(offset)).catch(() => {});
+    await rename(`${asset}.tmp`, asset).catch(() => {});
+  }
+
+  private async remove(): Promise<void> {
+    const trash = this.repository.path(`.trash-${this.changes}`);
+    await rename(this.repository.path('versioned', this.someVersion()), trash).catch(() => {});
+    await rm(trash, { recursive: true, force: true });
+  }
+
+  private someVersion(): number {
+    const published = [...this.published.keys()].slice(-4);
+    return published[Math.floor(this.random() * published.length)] as number;
+  }
+
+  private async pin(): Promise<void> {
+    const version = this.someVersion();
+    this.touchPin();
+    const { status } = await this.server.update({ model: 'versioned', version, timeout: 10 });
+    if (status === 200)
+      this.pins.push({ version, answered: performance.now(), until: Number.POSITIVE_INFINITY });
+  }
+
+  private async unpin(): Promise<void> {
+    this.touchPin();
+    await this.server.update({ model: 'versioned', version: 'latest', timeout: 10 });
+  }
+
+  private touchPin(): void {
+    const last = this.pins.at(-1);
+    if (last) last.until = Math.min(last.until, performance.now());
+  }
+
+  /** A client with a connection of its own, so that what is said of a connection can be checked. */
+  private async ask(client: number): Promise<void> {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const x = client + 1;
+    const body = Uint8Array.of(0xa1, 0x61, 0x78, 0x82, x, x + 1);
+    while (!this.stopped) this.exchanges.push(await this.exchange(client, agent, body, x));
+    agent.destroy();
+  }
+
+  private exchange(client: number, agent: Agent, body: Uint8Array, x: number): Promise<Exchange> {
+    const sent = performance.now();
+    return new Promise((resolve) => {
+      const lost = (text: string) =>
+        resolve({ client, sent, status: 'lost', version: 0, generation: 0, offsets: [], text });
+      const headers = { 'content-type': 'application/cbor', accept: 'application/json' };
+      const call = request(
+        `${this.server.url}/models/versioned/infer`,
+        { method: 'POST', agent, headers },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => {
+            text += chunk;
+          });
+          response.on('error', (error) => lost(String(error)));
+          response.on('end', () => {
+            const answer = JSON.parse(text);
+            const { version = 0, generation = 0, outputs } = answer;
+            const offsets = outputs ? [outputs.y[0] - x, outputs.y[1] - x - 1, outputs.version_offset] : [];
+            resolve({ client, sent, status: response.statusCode ?? 0, version, generation, offsets, text });
+          });
+        },
+      );
+      call.on('error', (error) => lost(String(error)));
+      call.end(body);
+    });
+  }
+
+  private check(): void {
+    const offsetOf = new Map<string, number>();
+    for (const exchange of this.exchanges) {
+      const { status, version, generation, offsets, text } = exchange;
+      if (status !== 200) {
+        this.violations.push(`failed: ${status} ${text}`);
+        continue;
+      }
+      const [offset = Number.NaN] = offsets;
+      const loaded = `${version} generation ${generation}`;
+      if (offsets.some((each) => each !== offset)) this.violations.push(`mixed: ${text}`);
+      if (!this.published.get(version)?.has(offset)) this.violations.push(`never published: ${text}`);
+      if ((offsetOf.get(loaded) ?? offset) !== offset)
+        this.violations.push(`two answers of version ${loaded}: ${text}`);
+      offsetOf.set(loaded, offset);
+    }
+    for (const exchanges of this.byClient()) {
+      for (const [i, { sent, version }] of exchanges.entries()) {
+        // Sent and answered while a pin held: the client's next request was sent before the pin was touched.
+        const answered = exchanges[i + 1]?.sent ?? Number.POSITIVE_INFINITY;
+        const pin = this.pins.find((each) => sent > each.answered && answered < each.until);
+        if (pin && pin.version !== version)
+          this.violations.push(`pinned to ${pin.version}, and answered by ${version}`);
+      }
+    }
+  }
+
+  private byClient(): Exchange[][] {
+    const clients = Array.from({ length: this.options.clients }, (): Exchange[] => []);
+    for (const exchange of this.exchanges) clients[exchange.client]?.push(exchange);
+    return clients;
+  }
+}
+
+export async function torture(options: TortureOptions): Promise<TortureResult> {
+  const repository = await TestRepository.create();
+  let server: TestServer | undefined;
+  try {
+    await repository.publish(1, { offset: 1 });
+    server = await TestServer.start({
+      args: ['--model-path', repository.root, '--settle', '0.1', '--scan-interval', '1'],
+    });
+    return await new Torture(repository, server, options).run();
+  } finally {
+    await server?.stop();
+    await repository.remove();
+  }
+}
