@@ -65,3 +65,12 @@ export function invalidArgument(message: string): ServingError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Characters of a client's own text that errors repeat; more would send its megabytes back to it, and into the log. */
+const longestQuote = 100;
+
+/** A name between backquotes, cut short if it is long. */
+export function quoted(text: string): string {
+  if (text.length <= longestQuote) return `\`${text}\``;
+  return `\`${text.slice(0, longestQuote)}…\` (${text.length} characters)`;
+}

@@ -1,21 +1,17 @@
 /**
  * CBOR inference requests (RFC 8949), with tensors as RFC 8746 has them.
  *
- * Heads are read by {@link CborReader}; typed arrays become views on the body. Plain values, which need objects anyway,
- * are left to cbor-x, once the reader has found nothing in them that it should not see.
+ * Heads are read by {@link CborReader}; typed arrays become views on the body, and only plain values become objects.
  */
-import { Decoder } from 'cbor-x';
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, quoted } from '../errors.js';
 import { dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
-import { swapBytes } from '../runtime/values.js';
-import { CborReader, major, type Range, tags } from './cbor-reader.js';
+import { swapBytes, viewOf } from '../runtime/values.js';
+import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
+import { plainValue } from './cbor-values.js';
+import { bytesToRowMajor, toRowMajor } from './column-major.js';
 import type { InferRequest } from './infer-request.js';
 import { refusePickle } from './pickle.js';
 import { checkByteCount, checkShape, type WireLimits, type WireTensor } from './wire.js';
-
-const plainDecoder = new Decoder({ useRecords: false, mapsAsObjects: false });
-
-type Item = Range & { readonly hasArrayTags: boolean };
 
 /** The typed arrays of RFC 8746, section 2.1, by tag: dtype, and whether the bytes are big-endian. */
 const typedArrays = new Map<number, readonly [dtype: FixedDtype, bigEndian: boolean]>([
@@ -76,7 +72,9 @@ class RequestDecoder {
       return { inputs: this.tensors(entries), signature: undefined, outputs: undefined };
     for (const key of entries.keys()) {
       if (key !== 'inputs' && key !== 'signature' && key !== 'outputs') {
-        throw invalidArgument(`the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not \`${key}\``);
+        throw invalidArgument(
+          `the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not ${quoted(key)}`,
+        );
       }
     }
     return {
@@ -132,19 +130,19 @@ class RequestDecoder {
       case major.map:
         return this.described(what, item);
       case major.array:
-        return item.hasArrayTags ? this.stack(what, reader) : this.plain(item);
+        return item.holdsArrays ? this.stack(what, reader) : this.plain(item);
       default:
         return this.plain(item);
     }
   }
 
   private plain(item: Range): WireTensor {
-    return { kind: 'plain', value: plainDecoder.decode(this.body.subarray(item.start, item.end)) };
+    return { kind: 'plain', value: plainValue(this.readerAt(item)) };
   }
 
   private tagged(what: string, item: Item, reader: CborReader): WireTensor {
     const tag = reader.head().argument ?? 0;
-    const content: Item = { ...reader.skip(this.limits.maxDepth) };
+    const content = reader.skip(this.limits.maxDepth);
     if (tag === tags.multiDimensional || tag === tags.columnMajor) {
       return this.multiDimensional(what, content, tag === tags.columnMajor);
     }
@@ -176,16 +174,20 @@ class RequestDecoder {
   /** RFC 8746, section 3.1: `[dimensions, elements]`. */
   private multiDimensional(what: string, item: Item, columnMajor: boolean): WireTensor {
     const reader = this.readerAt(item);
-    const isPair = reader.peekMajor() === major.array && reader.head().argument === 2;
-    if (!isPair) throw invalidArgument(`${what}: tags 40 and 1040 take [shape, elements]`);
-    const dims = this.tensor(`the shape of ${what}`, reader.skip(this.limits.maxDepth));
-    const shape = checkShape(what, toDims(dims), this.limits);
-    const elements = this.tensor(what, reader.skip(this.limits.maxDepth));
+    const [dims, content, ...more] = reader.peekMajor() === major.array ? this.items(reader) : [];
+    if (!dims || !content || more.length > 0)
+      throw invalidArgument(`${what}: tags 40 and 1040 take [shape, elements]`);
+    const shape = this.shape(what, dims);
+    const elements = this.tensor(what, content);
     if (elements.kind === 'plain') {
       if (elements.shape || !Array.isArray(elements.value))
         throw invalidArgument(`${what}: its elements must be an array`);
-      const value = columnMajor ? toRowMajor(shape, elements.value) : elements.value;
-      return { kind: 'plain', value, shape };
+      const mayReorder = columnMajor && elements.value.length === elementCount(shape);
+      return {
+        kind: 'plain',
+        value: mayReorder ? toRowMajor(shape, elements.value) : elements.value,
+        shape,
+      };
     }
     if (elements.shape.length !== 1) throw invalidArgument(`${what} has an array within an array`);
     if (elements.dtype === 'string') throw invalidArgument(`${what}: strings must be a plain array`);
@@ -195,7 +197,20 @@ class RequestDecoder {
     return { ...elements, shape, data };
   }
 
-  /** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for; data is little-endian bytes or a flat list. */
+  private items(reader: CborReader): Item[] {
+    const { argument: length } = reader.head();
+    const items: Item[] = [];
+    while (!reader.atEnd(length, items.length)) items.push(reader.skip(this.limits.maxDepth));
+    return items;
+  }
+
+  private shape(what: string, item: Item): readonly number[] {
+    const dims = toDims(this.tensor(`the shape of ${what}`, item));
+    if (!dims) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
+    return checkShape(what, dims, this.limits);
+  }
+
+  /** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for; data is little-endian bytes, a typed array or strings. */
   private described(what: string, item: Item): WireTensor {
     const entries = this.readMap(item, what);
     if (!entries || !isTensorMap(entries)) {
@@ -205,12 +220,10 @@ class RequestDecoder {
     }
     const dtype = this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`);
     if (!isDtype(dtype))
-      throw invalidArgument(`${what}: no dtype \`${dtype}\`; there are ${Object.keys(dtypes).join(', ')}`);
-    const shape = checkShape(
-      what,
-      toDims(this.tensor(`the shape of ${what}`, entries.get('shape') as Item)),
-      this.limits,
-    );
+      throw invalidArgument(
+        `${what}: no dtype ${quoted(dtype)}; there are ${Object.keys(dtypes).join(', ')}`,
+      );
+    const shape = this.shape(what, entries.get('shape') as Item);
     const data = entries.get('data') as Item;
     if (dtype === 'string') return { kind: 'typed', dtype, shape, data: this.strings(what, shape, data) };
     const content = this.tensor(what, data);
@@ -248,13 +261,14 @@ class RequestDecoder {
     return strings;
   }
 
-  /** A list whose elements are arrays with tags, as a list of numpy arrays is: one more dim in front. */
+  /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front. */
   private stack(what: string, reader: CborReader): WireTensor {
     const { argument: length } = reader.head();
     const rows: (WireTensor & { kind: 'typed' })[] = [];
     while (!reader.atEnd(length, rows.length)) {
       const row = this.tensor(`${what} at [${rows.length}]`, reader.skip(this.limits.maxDepth));
-      if (row.kind !== 'typed') throw invalidArgument(`${what} mixes typed arrays with plain values`);
+      if (row.kind !== 'typed')
+        throw invalidArgument(`${what} mixes typed arrays with plain values: [${rows.length}] is plain`);
       const first = rows[0] ?? row;
       if (row.dtype !== first.dtype || row.shape.join() !== first.shape.join()) {
         throw invalidArgument(
@@ -281,38 +295,9 @@ function isTensorMap(entries: ReadonlyMap<string, Item>): boolean {
   return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
 }
 
-function toDims(wire: WireTensor): readonly unknown[] {
-  if (wire.kind === 'plain') return Array.isArray(wire.value) ? wire.value : [wire.value];
-  return wire.data instanceof Uint8Array && wire.dtype === 'uint8' ? [...wire.data] : ['a typed array'];
-}
-
-/** For each element in row-major order, its place in column-major order. */
-function* columnMajorPlaces(shape: readonly number[]): Generator<number> {
-  const count = elementCount(shape);
-  const index = new Array<number>(shape.length).fill(0);
-  for (let i = 0; i < count; i++) {
-    let place = 0;
-    for (let d = shape.length - 1; d >= 0; d--) place = place * (shape[d] as number) + (index[d] as number);
-    yield place;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      index[d] = (index[d] as number) + 1;
-      if ((index[d] as number) < (shape[d] as number)) break;
-      index[d] = 0;
-    }
-  }
-}
-
-function toRowMajor(shape: readonly number[], elements: readonly unknown[]): unknown[] {
-  if (elements.length !== elementCount(shape)) return [...elements];
-  return Array.from(columnMajorPlaces(shape), (place) => elements[place]);
-}
-
-function bytesToRowMajor(shape: readonly number[], bytes: Uint8Array, size: number): Uint8Array {
-  const ordered = new Uint8Array(bytes.length);
-  let at = 0;
-  for (const place of columnMajorPlaces(shape)) {
-    ordered.set(bytes.subarray(place * size, (place + 1) * size), at);
-    at += size;
-  }
-  return ordered;
+/** Sizes as a list or as a typed array; undefined for anything else. */
+function toDims(wire: WireTensor): readonly unknown[] | undefined {
+  if (wire.kind === 'plain') return Array.isArray(wire.value) && !wire.shape ? wire.value : undefined;
+  if (wire.dtype === 'string' || wire.shape.length !== 1) return undefined;
+  return Array.from(viewOf(wire.dtype, wire.data as Uint8Array) as Int32Array);
 }

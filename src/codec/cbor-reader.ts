@@ -6,7 +6,8 @@
  * ranges of typed arrays, so that tensors become views on the body and never pass through an object.
  */
 import { isUtf8 } from 'node:buffer';
-import { invalidArgument, type ServingError } from '../errors.js';
+import { invalidArgument, quoted, type ServingError } from '../errors.js';
+import { fromFloat16 } from '../runtime/values.js';
 
 /** RFC 8949, section 3.1. */
 export const major = {
@@ -39,6 +40,21 @@ export interface Range {
   readonly end: number;
 }
 
+/** An item that was checked. */
+export interface Item extends Range {
+  /** It is or holds an array that is more than a list: one with a tag (40, 64–87, 1040), or a map. */
+  readonly holdsArrays: boolean;
+}
+
+/**
+ * Items of one body. Each may become an object of some hundred bytes, so that a body of 64 MiB could take gigabytes;
+ * an image of 480 × 640 × 3 as nested lists has 1.2 million. What is in typed arrays is not counted.
+ */
+const maxItems = 2 ** 21;
+
+/** Bytes of a bignum: as many as the largest float64 has. */
+const maxBignumBytes = 128;
+
 /** A head: major type and argument. An argument of `null` is an indefinite length. */
 export interface Head {
   readonly major: number;
@@ -49,6 +65,7 @@ const breakByte = 0xff;
 
 export class CborReader {
   private readonly view: DataView;
+  private items = 0;
 
   /**
    * @param bytes the body
@@ -73,6 +90,13 @@ export class CborReader {
     const initial = this.bytes[this.position++] as number;
     const type = initial >> 5;
     const argument = this.argument(initial & 31, type);
+    if (type === major.simple && !isSimpleOrFloat(initial & 31)) {
+      throw invalidArgument(`the CBOR body has an invalid byte at ${this.position - 1}`);
+    }
+    this.items += 1;
+    if (this.items > maxItems) {
+      throw invalidArgument(`the CBOR body holds more than ${maxItems} values: send them as typed arrays`);
+    }
     const left = this.bytes.length - this.position;
     const needed = type === major.map ? 2 : 1;
     if (argument !== null && type >= major.bytes && type <= major.map && argument * needed > left)
@@ -89,7 +113,7 @@ export class CborReader {
     if (info === 24) return this.view.getUint8(at);
     if (info === 25) return this.view.getUint16(at);
     if (info === 26) return this.view.getUint32(at);
-    // Integers beyond 2^53 lose digits here, and are then read by cbor-x; lengths that large are cut short anyway.
+    // Integers beyond 2^53 lose digits here, see wideArgument; lengths that large are cut short anyway.
     if (info === 27) return Number(this.view.getBigUint64(at));
     const isContainer = type === major.array || type === major.map;
     if (info === 31 && isContainer) return null;
@@ -97,6 +121,31 @@ export class CborReader {
       throw invalidArgument('the CBOR body has a string of indefinite length: send strings in one piece');
     }
     throw invalidArgument(`the CBOR body has an invalid byte at ${at - 1}`);
+  }
+
+  /** The argument of eight bytes of the head at `start`, exactly. */
+  wideArgument(start: number): bigint {
+    return this.view.getBigUint64(start + 1);
+  }
+
+  /** The value of the head at `start`, whose major type is 7. */
+  simpleOrFloat(start: number): boolean | number | null | undefined {
+    switch ((this.bytes[start] as number) & 31) {
+      case 20:
+        return false;
+      case 21:
+        return true;
+      case 22:
+        return null;
+      case 25:
+        return fromFloat16(this.view.getUint16(start + 1));
+      case 26:
+        return this.view.getFloat32(start + 1);
+      case 27:
+        return this.view.getFloat64(start + 1);
+      default:
+        return undefined;
+    }
   }
 
   /** Moves past `count` bytes of a string and returns them as a view. */
@@ -118,12 +167,11 @@ export class CborReader {
    * Checks one whole item and moves past it.
    *
    * @param depth how many levels of nesting are left
-   * @returns its range, and whether it holds tags that make arrays (40, 41, 64–87, 1040)
    */
-  skip(depth: number): Range & { readonly hasArrayTags: boolean } {
+  skip(depth: number): Item {
     const start = this.position;
-    const hasArrayTags = this.check(depth);
-    return { start, end: this.position, hasArrayTags };
+    const holdsArrays = this.check(depth);
+    return { start, end: this.position, holdsArrays };
   }
 
   private check(depth: number): boolean {
@@ -141,14 +189,16 @@ export class CborReader {
       case major.array:
       case major.map: {
         const each = type === major.map ? 2 : 1;
-        let found = false;
+        let found = type === major.map;
         for (let seen = 0; !this.atEnd(argument, seen); seen++) {
           for (let i = 0; i < each; i++) found = this.check(depth - 1) || found;
         }
         return found;
       }
       case major.tag: {
-        const isArray = this.checkTag(argument ?? 0);
+        const tag = argument ?? 0;
+        const isArray = this.checkTag(tag);
+        if (tag === tags.positiveBignum || tag === tags.negativeBignum) this.checkBignum();
         return this.check(depth - 1) || isArray;
       }
       default:
@@ -159,10 +209,22 @@ export class CborReader {
   /** @returns true for a tag that makes an array */
   private checkTag(tag: number): boolean {
     if (tag >= tags.firstTypedArray && tag <= tags.lastTypedArray) return true;
-    if (tag === tags.multiDimensional || tag === tags.homogeneous || tag === tags.columnMajor) return true;
-    if (tag === tags.positiveBignum || tag === tags.negativeBignum || tag === tags.selfDescribed)
-      return false;
+    if (tag === tags.multiDimensional || tag === tags.columnMajor) return true;
+    if (tag === tags.homogeneous || tag === tags.selfDescribed) return false;
+    if (tag === tags.positiveBignum || tag === tags.negativeBignum) return false;
     throw invalidArgument(`the CBOR body has a tag that is not allowed here: ${tag}`);
+  }
+
+  /** Looks ahead: a bignum is a byte string, and no longer than a number can be. */
+  private checkBignum(): void {
+    const { position } = this;
+    const { major: type, argument } = this.head();
+    if (type !== major.bytes || (argument ?? 0) > maxBignumBytes) {
+      throw invalidArgument(
+        `the CBOR body has a bignum (tag 2 or 3) that is no byte string of up to ${maxBignumBytes} bytes`,
+      );
+    }
+    this.position = position;
   }
 
   /**
@@ -171,12 +233,12 @@ export class CborReader {
    * @param what names the map in errors
    * @throws ServingError INVALID_ARGUMENT for another kind of key, or the same one twice
    */
-  map(what: string, depth: number): Map<string, Range & { readonly hasArrayTags: boolean }> {
+  map(what: string, depth: number): Map<string, Item> {
     const { argument: length } = this.head();
-    const entries = new Map<string, Range & { readonly hasArrayTags: boolean }>();
+    const entries = new Map<string, Item>();
     for (let seen = 0; !this.atEnd(length, seen); seen++) {
       const key = this.text(`a key of ${what}`);
-      if (entries.has(key)) throw invalidArgument(`${what} has the key \`${key}\` twice`);
+      if (entries.has(key)) throw invalidArgument(`${what} has the key ${quoted(key)} twice`);
       entries.set(key, this.skip(depth - 1));
     }
     return entries;
@@ -189,7 +251,7 @@ export class CborReader {
     const { argument } = this.head();
     const bytes = this.take(argument ?? 0);
     if (!isUtf8(bytes)) throw invalidArgument(`${what} is not UTF-8`);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+    return textOf(bytes);
   }
 
   cutShort(): ServingError {
@@ -197,4 +259,14 @@ export class CborReader {
       `the CBOR body is cut short: ${this.bytes.length} bytes came, and it announces more`,
     );
   }
+}
+
+/** False, true, null, undefined, and floats of two, four and eight bytes. A break where none may be is neither. */
+function isSimpleOrFloat(info: number): boolean {
+  return (info >= 20 && info <= 23) || (info >= 25 && info <= 27);
+}
+
+/** Text of bytes that are UTF-8. A byte order mark is kept. */
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }

@@ -6,6 +6,7 @@
  * [re, im].
  */
 import { isUtf8 } from 'node:buffer';
+import { invalidArgument } from '../errors.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { type Tensor, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
@@ -18,69 +19,113 @@ export function encodeJson(value: unknown): EncodedBody {
 
 /** `{"status": "ok", "model", "version", "generation", "outputs": {name: nested lists}}` */
 export function encodeJsonAnswer({ model, version, generation, outputs }: InferAnswer): EncodedBody {
-  const tensors = Array.from(outputs, ([name, tensor]) => `${JSON.stringify(name)}:${tensorText(tensor)}`);
-  const text = `{"status":"ok","model":${JSON.stringify(model)},"version":${version},"generation":${generation},"outputs":{${tensors.join(',')}}}\n`;
-  return encodedBody([Buffer.from(text)]);
-}
-
-function tensorText(tensor: Tensor): string {
-  const { dtype, shape, data } = viewTensor(tensor);
-  const elements =
-    dtype === 'string'
-      ? Array.from(data as readonly Uint8Array[], stringText)
-      : elementTexts(dtype, data as Uint8Array);
-  return nest(elements, shape);
-}
-
-/** Lists within lists, from the innermost dim outwards. */
-function nest(elements: string[], shape: readonly number[]): string {
-  if (shape.length === 0) return elements[0] ?? 'null';
-  if (elementCount(shape) === 0) return emptyList(shape);
-  let level = elements;
-  for (const dim of [...shape].reverse()) {
-    const lists: string[] = [];
-    for (let i = 0; i < level.length; i += dim) lists.push(`[${level.slice(i, i + dim).join(',')}]`);
-    level = lists;
+  const writer = new TextWriter();
+  writer.write(
+    `{"status":"ok","model":${JSON.stringify(model)},"version":${version},"generation":${generation},"outputs":{`,
+  );
+  let separator = '';
+  for (const [name, tensor] of outputs) {
+    writer.write(`${separator}${JSON.stringify(name)}:`);
+    writeTensor(writer, name, tensor);
+    separator = ',';
   }
-  return level[0] ?? '[]';
+  writer.write('}}\n');
+  return encodedBody(writer.finish());
 }
 
-function emptyList([dim = 0, ...rest]: readonly number[]): string {
-  if (dim === 0 || rest.length === 0) return '[]';
-  return `[${new Array<string>(dim).fill(emptyList(rest)).join(',')}]`;
+function writeTensor(writer: TextWriter, name: string, tensor: Tensor): void {
+  const { dtype, shape, data } = viewTensor(tensor);
+  if (elementCount(shape) === 0) {
+    checkEmptyLists(name, shape);
+    nest(writer, shape.slice(0, shape.indexOf(0) + 1), () => '');
+    return;
+  }
+  const textAt =
+    dtype === 'string' ? stringTexts(data as readonly Uint8Array[]) : texts(dtype, data as Uint8Array);
+  nest(writer, shape, textAt);
 }
 
-function elementTexts(dtype: FixedDtype, bytes: Uint8Array): string[] {
+/** Lists of nothing that one output may have: their number is in the shape alone, which a few bytes can ask for. */
+const maxEmptyLists = 2 ** 16;
+
+function checkEmptyLists(name: string, shape: readonly number[]): void {
+  const lists = elementCount(shape.slice(0, shape.indexOf(0)));
+  if (lists <= maxEmptyLists) return;
+  throw invalidArgument(
+    `output \`${name}\` of shape [${shape.join(', ')}] would be ${lists} empty lists in JSON: ask for CBOR by accept: application/cbor`,
+  );
+}
+
+/** Lists within lists, row-major. */
+function nest(writer: TextWriter, shape: readonly number[], textAt: Texts): void {
+  let index = 0;
+  const write = (depth: number): void => {
+    if (depth === shape.length) {
+      writer.write(textAt(index++));
+      return;
+    }
+    writer.write('[');
+    for (let i = 0; i < (shape[depth] as number); i++) {
+      if (i > 0) writer.write(',');
+      write(depth + 1);
+    }
+    writer.write(']');
+  };
+  write(0);
+}
+
+/** Characters of text that are gathered before they become bytes: texts of millions of elements would not fit the heap. */
+const partLength = 2 ** 16;
+
+/** Gathers text into parts of UTF-8. */
+class TextWriter {
+  private readonly parts: Uint8Array[] = [];
+  private text = '';
+
+  write(text: string): void {
+    this.text += text;
+    if (this.text.length >= partLength) this.endPart();
+  }
+
+  finish(): readonly Uint8Array[] {
+    this.endPart();
+    return this.parts;
+  }
+
+  private endPart(): void {
+    if (this.text !== '') this.parts.push(Buffer.from(this.text));
+    this.text = '';
+  }
+}
+
+/** The text of the element at an index. */
+type Texts = (index: number) => string;
+
+function stringTexts(strings: readonly Uint8Array[]): Texts {
+  return (i) => stringText(strings[i] as Uint8Array);
+}
+
+function texts(dtype: FixedDtype, bytes: Uint8Array): Texts {
   const values = viewOf(dtype, bytes);
+  const at = (i: number) => Number(values[i]);
   switch (dtype) {
     case 'bool':
-      return Array.from(values as Uint8Array, (value) => (value ? 'true' : 'false'));
+      return (i) => (values[i] ? 'true' : 'false');
     case 'float16':
-      return Array.from(values as Uint16Array, (bits) =>
-        shortest(fromFloat16(bits), 5, (x) => toFloat16(x) === bits),
-      );
+      return (i) => shortest(fromFloat16(at(i)), 5, (x) => toFloat16(x) === at(i));
     case 'bfloat16':
-      return Array.from(values as Uint16Array, (bits) =>
-        shortest(fromBfloat16(bits), 4, (x) => toBfloat16(x) === bits),
-      );
+      return (i) => shortest(fromBfloat16(at(i)), 4, (x) => toBfloat16(x) === at(i));
     case 'float32':
-      return Array.from(values as Float32Array, float32Text);
+      return (i) => float32Text(at(i));
     case 'float64':
-      return Array.from(values as Float64Array, floatText);
+      return (i) => floatText(at(i));
     case 'complex64':
-      return pairs(values as Float32Array, float32Text);
+      return (i) => `[${float32Text(at(2 * i))},${float32Text(at(2 * i + 1))}]`;
     case 'complex128':
-      return pairs(values as Float64Array, floatText);
+      return (i) => `[${floatText(at(2 * i))},${floatText(at(2 * i + 1))}]`;
     default:
-      return Array.from(values as Int32Array, String);
+      return (i) => String(values[i]);
   }
-}
-
-function pairs(values: Float32Array | Float64Array, text: (value: number) => string): string[] {
-  return Array.from(
-    { length: values.length / 2 },
-    (_, i) => `[${text(values[2 * i] as number)},${text(values[2 * i + 1] as number)}]`,
-  );
 }
 
 function float32Text(value: number): string {
@@ -89,7 +134,8 @@ function float32Text(value: number): string {
 
 /** The shortest decimal that reads back as the same value of its type. */
 function shortest(value: number, digits: number, readsBack: (decimal: number) => boolean): string {
-  if (!Number.isFinite(value) || Number.isInteger(value)) return floatText(value);
+  // Integers are exact as far as doubles count.
+  if (!Number.isFinite(value) || Number.isSafeInteger(value)) return floatText(value);
   for (let precision = 1; precision < digits; precision++) {
     const decimal = Number(value.toPrecision(precision));
     if (readsBack(decimal)) return floatText(decimal);

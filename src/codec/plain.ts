@@ -3,7 +3,7 @@
  *
  * Strict where silence would corrupt: lists must be rectangular, integers must fit, a fraction is no integer and a
  * number no bool. Fractions are rounded to the float type as any decimal literal is; whole numbers below 2^53 must be
- * exact in it.
+ * exact in it, and so must larger ones that do not come as floats.
  */
 import { invalidArgument } from '../errors.js';
 import type { Dtype, FixedDtype } from '../runtime/dtypes.js';
@@ -118,10 +118,11 @@ function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dty
   return invalidArgument(`${place} takes ${dtype}, and ${describeLeaf(leaf)} came`);
 }
 
-function describeLeaf(leaf: unknown): string {
+/** What came, in few words. */
+export function describeLeaf(leaf: unknown): string {
   if (leaf === null || leaf === undefined) return String(leaf);
   if (leaf instanceof Uint8Array) return 'a byte string';
-  if (leaf instanceof Map) return 'a map';
+  if (Array.isArray(leaf)) return 'a list';
   if (typeof leaf === 'object') return 'something that is no number';
   return typeof leaf === 'string' ? 'a text' : String(leaf);
 }
@@ -172,6 +173,8 @@ function float(
     const rounded = round(value);
     const overflows = Number.isFinite(value) && !Number.isFinite(rounded);
     if (overflows || (Number.isSafeInteger(value) && rounded !== value)) return false;
+    // An integer beyond 2^53 that came as one.
+    if (typeof leaf === 'bigint' && !(Number.isFinite(rounded) && BigInt(rounded) === leaf)) return false;
     values[i] = encode(value);
     return true;
   };

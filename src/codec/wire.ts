@@ -5,7 +5,7 @@ import { invalidArgument } from '../errors.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { formatShape, type TensorSpec } from '../runtime/signature.js';
 import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
-import { describePath, fillPlain, shapeOfPlain } from './plain.js';
+import { describeLeaf, fillPlain, shapeOfPlain } from './plain.js';
 
 /** An input before it is known what the signature asks for. */
 export type WireTensor =
@@ -44,16 +44,19 @@ export function checkShape(what: string, shape: readonly unknown[], limits: Wire
   if (shape.length > maxRank) throw invalidArgument(`${what} has rank ${shape.length}, more than ${maxRank}`);
   // Zero-length dims do not excuse the others: TensorFlow multiplies them all.
   let elements = 1;
-  for (const dim of shape) {
+  const sizes = shape.map((dim) => (typeof dim === 'bigint' ? Number(dim) : dim));
+  for (const dim of sizes) {
     if (typeof dim !== 'number' || !Number.isSafeInteger(dim) || dim < 0) {
-      throw invalidArgument(`the shape of ${what} must be a list of sizes, 0 or more; it has ${String(dim)}`);
+      throw invalidArgument(
+        `the shape of ${what} must be a list of sizes, 0 or more; it has ${describeLeaf(dim)}`,
+      );
     }
     elements *= Math.max(dim, 1);
   }
   if (elements > limits.maxElements) {
     throw invalidArgument(`${what} has more elements than ${limits.maxElements} (--max-elements)`);
   }
-  return shape as readonly number[];
+  return sizes as number[];
 }
 
 /** Checks that bytes and shape agree. */
@@ -90,7 +93,7 @@ export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits)
   }
   const shape = wire.shape ?? found;
   if (wire.shape && (found.length !== 1 || found[0] !== elementCount(wire.shape))) {
-    const count = found.length === 1 ? `${found[0]}` : `${describePath(what, [])} as nested lists`;
+    const count = found.length === 1 ? `${found[0]}` : 'nested lists';
     throw invalidArgument(
       `${what}: shape ${formatShape(wire.shape)} takes ${elementCount(wire.shape)} elements, and ${count} came`,
     );

@@ -95,8 +95,14 @@ export function fromBfloat16(half: number): number {
 /** The nearest bfloat16 bits, ties to even. */
 export function toBfloat16(value: number): number {
   if (Number.isNaN(value)) return 0x7fc0;
-  float32[0] = value;
-  const word = bits[0] as number;
+  const single = Math.fround(value);
+  float32[0] = single;
+  let word = bits[0] as number;
+  // Rounding twice would take a value beside a tie for the tie: what float32 had to round is made odd instead.
+  if (single !== value && Number.isFinite(single)) {
+    if (Math.abs(single) > Math.abs(value)) word -= 1;
+    word |= 1;
+  }
   const rounded = word + 0x7fff + ((word >>> 16) & 1);
   return (rounded >>> 16) & 0xffff;
 }

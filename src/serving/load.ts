@@ -7,6 +7,7 @@ import { readSavedModel } from '../repository/saved-model.js';
 import { readWarmupRequests } from '../repository/warmup-requests.js';
 import type { InferenceModel, Runtime } from '../runtime/runtime.js';
 import type { MetaGraph, Signature } from '../runtime/signature.js';
+import type { Logger } from '../telemetry/logger.js';
 import { warmUp } from './gate.js';
 import type { Candidate } from './policy.js';
 import { within } from './within.js';
@@ -20,6 +21,7 @@ export interface LoadOptions {
   /** Seconds. */
   readonly loadTimeout: number;
   readonly warmupTimeout: number;
+  readonly logger: Logger;
 }
 
 export interface LoadedVersion {
@@ -33,15 +35,21 @@ export interface LoadedVersion {
 /**
  * Checks that all of the SavedModel is there, loads it, runs it once, and checks that its folder stayed as it was.
  *
+ * @param name the model and version, for the log
  * @throws ServingError saying why it cannot serve; ABORTED if its folder changed. Nothing of it is left then.
  */
-export async function loadVersion(candidate: Candidate, options: LoadOptions): Promise<LoadedVersion> {
+export async function loadVersion(
+  name: string,
+  candidate: Candidate,
+  options: LoadOptions,
+): Promise<LoadedVersion> {
   const { metaGraph, parameterCount, byteLength } = await readSavedModel(candidate.directory, options.tags);
   checkMemory(byteLength, process.availableMemory());
   const model = await open(candidate.directory, metaGraph, options);
   try {
     const defaultSignature = chooseDefault(metaGraph, options.signature);
     const requests = await readWarmupRequests(candidate.directory);
+    options.logger.debug(`warming up ${name}`);
     const warmup = await warmUp(model, { seconds: options.warmupTimeout, defaultSignature, requests });
     if ((await fingerprintOf(candidate.directory)) !== candidate.fingerprint) {
       throw new ServingError('ABORTED', 'its folder changed while it was loaded');

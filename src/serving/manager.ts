@@ -10,7 +10,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ServingError } from '../errors.js';
 import { readListing } from '../repository/listing.js';
 import { nothingScanned, type Scan, scan } from '../repository/scan.js';
-import type { Logger } from '../telemetry/logger.js';
 import { type LoadOptions, loadVersion } from './load.js';
 import { ModelRecord, type VersionRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
@@ -27,7 +26,6 @@ export interface ManagerOptions extends LoadOptions {
   readonly settle: number;
   /** Seconds between two scans by the clock. */
   readonly scanInterval: number;
-  readonly logger: Logger;
 }
 
 /** How long the next load waits for the one before it. */
@@ -192,28 +190,24 @@ export class Manager {
   private async load(model: ModelRecord, candidate: Candidate): Promise<void> {
     const { logger } = this.options;
     const record = model.begin(candidate);
+    const name = `${model.name} version ${record.version}`;
+    logger.info(`loading ${name}`);
     this.publish();
     const started = performance.now();
     try {
-      const {
-        model: loaded,
-        parameterCount,
-        defaultSignature,
-        warmup,
-      } = await loadVersion(candidate, this.options);
+      const loaded = await loadVersion(name, candidate, this.options);
+      const { parameterCount, defaultSignature, warmup } = loaded;
       record.warmup = warmup;
       record.generation = model.nextGeneration(record.version);
       const id = { model: model.name, version: record.version, generation: record.generation };
-      record.servable = new Servable(id, loaded, parameterCount, defaultSignature);
+      record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature);
     } catch (error) {
       this.fail(model, record, error);
       return;
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(2);
     const note = record.warmup ? ` (${record.warmup})` : '';
-    logger.info(
-      `${model.name} version ${record.version} generation ${record.generation} is loaded in ${seconds} s${note}`,
-    );
+    logger.info(`${name} generation ${record.generation} is loaded in ${seconds} s${note}`);
     if (this.models.get(model.name) !== model || this.closed) {
       this.unload(model, record);
       return;

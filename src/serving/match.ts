@@ -1,7 +1,7 @@
 /**
  * Holds the tensors of a request against a signature, and tells one sample from a batch.
  */
-import { invalidArgument, type ServingError } from '../errors.js';
+import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import type { Dtype, dtypes } from '../runtime/dtypes.js';
 import { formatShape, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
 import {
@@ -62,7 +62,7 @@ function checkNames(model: string, signature: Signature, given: Iterable<string>
   const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(
     ' and ',
   );
-  const what = unknown === undefined ? `input \`${missing}\` is missing` : `no input \`${unknown}\``;
+  const what = unknown === undefined ? `input \`${missing}\` is missing` : `no input ${quoted(unknown)}`;
   throw invalidArgument(`${what}: \`${signature.name}\` of \`${model}\` takes ${takes || 'no inputs'}`);
 }
 

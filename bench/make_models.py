@@ -1,0 +1,68 @@
+"""Makes the models that the benchmarks run, into a folder outside the repository: they are too large to keep.
+
+Weights are random with a fixed seed; what is measured is the work, not the answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+
+class Mlp(tf.Module):
+    """float32[-1, 6] → float32[-1, 7] through two layers of 64: as small as a policy gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = tf.random.Generator.from_seed(1)
+        self.weights = [tf.Variable(generator.normal(shape) * 0.1) for shape in ([6, 64], [64, 64], [64, 7])]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32, name="state")])
+    def predict(self, state):
+        hidden = state
+        for weights in self.weights[:-1]:
+            hidden = tf.nn.relu(tf.matmul(hidden, weights))
+        return {"action": tf.matmul(hidden, self.weights[-1])}
+
+
+def mlp(path: Path) -> None:
+    model = Mlp()
+    tf.saved_model.save(model, str(path), signatures=model.predict)
+
+
+def resnet50(path: Path) -> None:
+    """float32[-1, 224, 224, 3] → float32[-1, 1000]; 25.6 million parameters, 102 MB."""
+    keras.utils.set_random_seed(1)
+    keras.applications.ResNet50(weights=None).export(str(path), verbose=False)
+
+
+def mobilenet_v2(path: Path) -> None:
+    """float32[-1, 224, 224, 3] → float32[-1, 1000]; 3.5 million parameters."""
+    keras.utils.set_random_seed(1)
+    keras.applications.MobileNetV2(weights=None, input_shape=(224, 224, 3)).export(str(path), verbose=False)
+
+
+MODELS = {"mlp": mlp, "resnet50": resnet50, "mobilenet_v2": mobilenet_v2}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    for name, build in MODELS.items():
+        path = arguments.out / name / "1"
+        if (path / "saved_model.pb").exists():
+            continue
+        build(path.with_name(".1"))
+        path.with_name(".1").rename(path)
+        print(f"made {name}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
