@@ -7,10 +7,10 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check lint format models clean distclean
+.PHONY: help install serve build test check soak bench-reload lint format models clean distclean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 install: ## fetch and compile what is missing; nothing the second time
 	@$(NODE) scripts/install.js
@@ -25,6 +25,12 @@ test: install ## all tests; NODES="20 26" says under which versions of Node.js
 
 check: install ## the fast part of the tests: style, types, layers, documents, warnings
 	@$(NODE) scripts/test.js --fast
+
+soak: install ## five minutes of reloads under traffic, every answer checked; SOAK_SECONDS, SOAK_SEED
+	@SOAK_SECONDS=$${SOAK_SECONDS:-300} $(NODE) node_modules/vitest/vitest.mjs run test/soak
+
+bench-reload: install ## what a small model's requests notice while a large one is reloaded
+	@$(NODE) scripts/bench.js reload
 
 lint: install ## style alone
 	@$(NODE) node_modules/@biomejs/biome/bin/biome check .

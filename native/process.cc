@@ -1,0 +1,134 @@
+#include "process.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#if defined(__APPLE__)
+#include <pthread.h>
+#elif defined(__linux__)
+#include <sys/syscall.h>
+#endif
+
+#include <cstdlib>
+#include <mutex>
+#include <unordered_set>
+
+#include "environment.h"
+#include "run_pool.h"
+#include "threads.h"
+
+namespace tfjs_serving {
+
+namespace {
+
+struct Process {
+  std::mutex mutex;
+  // Guarded by mutex.
+  std::unordered_set<Environment*> environments;
+  std::vector<Device> devices;
+  bool devices_open = false;
+  bool running = false;
+  bool exiting = false;
+};
+
+// Never destroyed: used while the process exits.
+Process& TheProcess() {
+  static Process& process = *new Process;
+  return process;
+}
+
+// Nobody adds work any more: every environment is closed. Called under the
+// mutex.
+void StopThreads(Process* process) {
+  process->running = false;
+  Session::CancelAll();
+  RunPool::Get().Stop();
+  JoinThreads();
+}
+
+// Worker threads of Node may still be running JavaScript: what they ask for from
+// now on is refused or never done.
+void StopForExit() {
+  Process& process = TheProcess();
+  const std::lock_guard<std::mutex> lock(process.mutex);
+  process.exiting = true;
+  for (Environment* const environment : process.environments) {
+    environment->Close();
+  }
+  StopThreads(&process);
+}
+
+bool OnMainThread() {
+#if defined(__APPLE__)
+  return pthread_main_np() != 0;
+#elif defined(__linux__)
+  return syscall(SYS_gettid) == getpid();
+#else
+  return false;
+#endif
+}
+
+void OnExitEvent(const Napi::CallbackInfo&) { StopForExit(); }
+
+}  // namespace
+
+void PinLibrary() {
+  static const bool pinned = [] {
+    Dl_info info;
+    return dladdr(reinterpret_cast<void*>(&PinLibrary), &info) != 0 &&
+           dlopen(info.dli_fname, RTLD_NOW | RTLD_NODELETE) != nullptr;
+  }();
+  static_cast<void>(pinned);
+}
+
+std::vector<Device> InitializeProcess(const std::string& config,
+                                      int run_threads) {
+  Process& process = TheProcess();
+  const std::lock_guard<std::mutex> lock(process.mutex);
+  if (process.exiting) {
+    throw StatusError(TF_FAILED_PRECONDITION, "the process is exiting");
+  }
+  if (!process.devices_open) {
+    process.devices = OpenDevices(config);
+    process.devices_open = true;
+    // Registered now, so that it runs before what TensorFlow has registered so
+    // far.
+    std::atexit(StopForExit);
+  }
+  RunPool::Get().Start(run_threads);
+  process.running = true;
+  return process.devices;
+}
+
+void CheckInitialized() {
+  Process& process = TheProcess();
+  const std::lock_guard<std::mutex> lock(process.mutex);
+  if (!process.running) {
+    throw StatusError(TF_FAILED_PRECONDITION, "call initialize() first");
+  }
+}
+
+void WatchExit(Napi::Env env) {
+  if (!OnMainThread()) return;
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  process.Get("on").As<Napi::Function>().Call(
+      process, {Napi::String::New(env, "exit"),
+                Napi::Function::New<OnExitEvent>(env)});
+}
+
+void AddEnvironment(Environment* environment) {
+  Process& process = TheProcess();
+  const std::lock_guard<std::mutex> lock(process.mutex);
+  process.environments.insert(environment);
+  ++GlobalCounters().environments;
+}
+
+void RemoveEnvironment(Environment* environment) {
+  Process& process = TheProcess();
+  const std::lock_guard<std::mutex> lock(process.mutex);
+  process.environments.erase(environment);
+  --GlobalCounters().environments;
+  if (process.environments.empty()) StopThreads(&process);
+}
+
+}  // namespace tfjs_serving

@@ -1,0 +1,159 @@
+#include "run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "values.h"
+
+namespace tfjs_serving {
+
+namespace {
+
+// The dtype of a tensor of the graph; that of a reference variable is the dtype
+// of what it refers to.
+TF_DataType DataTypeOf(TF_Output tensor) {
+  constexpr int kReference = 100;
+  const int dtype = static_cast<int>(TF_OperationOutputType(tensor));
+  return static_cast<TF_DataType>(dtype > kReference ? dtype - kReference
+                                                     : dtype);
+}
+
+TF_Output FindSupported(const Session& session, const std::string& name) {
+  const TF_Output tensor = session.FindTensor(name);
+  if (!IsSupported(DataTypeOf(tensor))) {
+    throw StatusError(TF_UNIMPLEMENTED,
+                      "tensor " + name + ": " +
+                          DataTypeName(DataTypeOf(tensor)) +
+                          " can be neither fed nor fetched");
+  }
+  return tensor;
+}
+
+double Micros(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double, std::micro>(duration).count();
+}
+
+}  // namespace
+
+PreparedCall PreparedCall::Find(std::shared_ptr<HeldSession> held,
+                                std::vector<std::string> feed_names,
+                                const std::vector<std::string>& fetch_names) {
+  PreparedCall call;
+  call.held = std::move(held);
+  call.feed_names = std::move(feed_names);
+  const Session& session = *call.held->session;
+  for (const std::string& name : call.feed_names) {
+    call.feeds.push_back(FindSupported(session, name));
+    call.feed_dtypes.push_back(DataTypeOf(call.feeds.back()));
+  }
+  for (const std::string& name : fetch_names) {
+    call.fetches.push_back(FindSupported(session, name));
+  }
+  return call;
+}
+
+Run::Run(Environment& environment, RequestId request,
+         std::shared_ptr<const PreparedCall> call,
+         std::vector<TensorSource> sources, std::string options)
+    : Completion(request),
+      environment_(environment.shared_from_this()),
+      call_(std::move(call)),
+      options_(std::move(options)),
+      permit_(call_->held->session),
+      sources_(std::move(sources)) {
+  if (sources_.size() != call_->feeds.size()) {
+    throw StatusError(TF_INVALID_ARGUMENT,
+                      std::to_string(call_->feeds.size()) +
+                          " feeds were prepared, but " +
+                          std::to_string(sources_.size()) + " came");
+  }
+  size_t bytes = 0;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    const TensorSource& source = sources_[i];
+    CheckSource(source, call_->feed_names[i]);
+    if (source.dtype != call_->feed_dtypes[i]) {
+      throw StatusError(TF_INVALID_ARGUMENT,
+                        "input " + call_->feed_names[i] + ": expected " +
+                            DataTypeName(call_->feed_dtypes[i]) + ", got " +
+                            DataTypeName(source.dtype));
+    }
+    bytes += source.TotalBytes();
+  }
+  if (bytes <= kCopyNowBytes) CopySources();
+}
+
+bool Run::CopySources() {
+  if (sources_.empty()) return true;
+  if (!environment_->BeginRead()) return false;
+  const struct Reading {
+    Environment& environment;
+    ~Reading() { environment.EndRead(); }
+  } reading{*environment_};
+  feeds_.reserve(sources_.size());
+  for (const TensorSource& source : sources_) feeds_.push_back(CopyIn(source));
+  sources_.clear();
+  return true;
+}
+
+void Run::RunSession() {
+  outputs_ = permit_.session().Run(call_->feeds, feeds_, call_->fetches,
+                                   options_);
+  // Before the outputs are looked at: one that is a feed passed through is then
+  // nobody else's.
+  feeds_.clear();
+  for (Tensor& output : outputs_) {
+    if (output.dtype() != TF_STRING && output.byte_size() >= kExposeBytes) {
+      output = Unshared(std::move(output));
+    }
+  }
+}
+
+void Run::Execute(std::unique_ptr<Run> run) noexcept {
+  {
+    const Counted in_flight(GlobalCounters().runs_in_flight);
+    run->started_ = Clock::now();
+    try {
+      if (!run->CopySources()) return;  // the thread that wanted it has ended
+      run->RunSession();
+    } catch (...) {
+      run->failure_ = CurrentError();
+    }
+    run->feeds_.clear();
+    run->permit_.Return();
+    run->ended_ = Clock::now();
+  }
+  const std::shared_ptr<Environment> environment = run->environment_;
+  environment->Post(std::move(run));
+}
+
+void Run::Deliver(Environment& environment) {
+  if (failure_) {
+    environment.Reject(request(), *failure_);
+    return;
+  }
+  const Napi::Env env = environment.napi();
+  const Napi::Array outputs = Napi::Array::New(env, outputs_.size());
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    Tensor output = std::move(outputs_[i]);
+    const Napi::Object object = Napi::Object::New(env);
+    object.Set("dtype", static_cast<double>(output.dtype()));
+    object.Set("shape", ShapeValue(env, ShapeOf(output)));
+    if (output.dtype() == TF_STRING) {
+      object.Set("data", StringsValue(env, output));
+    } else if (output.byte_size() >= kExposeBytes) {
+      const size_t size = output.byte_size();
+      object.Set("data", BytesValue(env, environment.Expose(std::move(output)),
+                                    0, size));
+    } else {
+      object.Set("data", CopiedValue(env, output));
+    }
+    outputs.Set(static_cast<uint32_t>(i), object);
+  }
+  const Napi::Object result = Napi::Object::New(env);
+  result.Set("outputs", outputs);
+  result.Set("queueMicros", Micros(started_ - queued_));
+  result.Set("runMicros", Micros(ended_ - started_));
+  environment.Resolve(request(), result);
+}
+
+}  // namespace tfjs_serving

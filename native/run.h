@@ -1,0 +1,85 @@
+// Run: one run of a session, from the Node thread that wants it to a thread of
+// the pool and back.
+
+#ifndef TFJS_SERVING_NATIVE_RUN_H_
+#define TFJS_SERVING_NATIVE_RUN_H_
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "environment.h"
+#include "session.h"
+#include "tensor.h"
+#include "tensor_bytes.h"
+
+namespace tfjs_serving {
+
+// Feeds and fetches found in the graph once, for many runs. Immutable.
+struct PreparedCall {
+  std::shared_ptr<HeldSession> held;
+  std::vector<std::string> feed_names;
+  std::vector<TF_DataType> feed_dtypes;
+  std::vector<TF_Output> feeds;
+  std::vector<TF_Output> fetches;
+
+  // Throws NOT_FOUND for a name the graph does not have, UNIMPLEMENTED for a
+  // dtype that has no plain bytes.
+  static PreparedCall Find(std::shared_ptr<HeldSession> held,
+                           std::vector<std::string> feed_names,
+                           const std::vector<std::string>& fetch_names);
+};
+
+class Run : public Completion {
+ public:
+  // Up to this many bytes are copied on the Node thread, at once: cheaper than
+  // keeping the buffers alive. More would hold up the event loop.
+  static constexpr size_t kCopyNowBytes = 64 << 10;
+
+  // Outputs from this size on are given to JavaScript as they are; smaller ones
+  // are copied, which is cheaper than an external buffer.
+  static constexpr size_t kExposeBytes = 2 << 10;
+
+  // On the Node thread. Checks `sources` against `call` and copies them if they
+  // are small; else their memory must stay as it is until the request is settled
+  // or the environment has ended. Throws INVALID_ARGUMENT for bad sources,
+  // FAILED_PRECONDITION if the session is closing.
+  Run(Environment& environment, RequestId request,
+      std::shared_ptr<const PreparedCall> call,
+      std::vector<TensorSource> sources, std::string options);
+
+  const Environment& environment() const { return *environment_; }
+
+  // True if the sources were not copied yet.
+  bool needs_sources() const { return !sources_.empty(); }
+
+  // On a pool thread: runs, then posts the run to its environment.
+  static void Execute(std::unique_ptr<Run> run) noexcept;
+
+  // Resolves with the RunResult that runtime/native.ts describes, or rejects.
+  void Deliver(Environment& environment) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool CopySources();
+  void RunSession();
+
+  const std::shared_ptr<Environment> environment_;
+  const std::shared_ptr<const PreparedCall> call_;
+  const std::string options_;
+  RunPermit permit_;
+  std::vector<TensorSource> sources_;  // until copied
+  std::vector<Tensor> feeds_;
+  std::vector<Tensor> outputs_;
+  std::optional<StatusError> failure_;
+  const Clock::time_point queued_ = Clock::now();
+  Clock::time_point started_;
+  Clock::time_point ended_;
+};
+
+}  // namespace tfjs_serving
+
+#endif  // TFJS_SERVING_NATIVE_RUN_H_

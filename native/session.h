@@ -1,0 +1,84 @@
+// Session: one loaded SavedModel, run by any number of threads at once.
+//
+// Its life: LoadSession() makes it; threads run it between
+// BeginRun() and EndRun(); Close() lets the last run end, gives the memory back
+// and refuses further runs. The destructor closes it if nobody has.
+
+#ifndef TFJS_SERVING_NATIVE_SESSION_H_
+#define TFJS_SERVING_NATIVE_SESSION_H_
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "status.h"
+#include "tensor.h"
+#include "tensorflow/c/c_api.h"
+
+namespace tfjs_serving {
+
+class Session {
+ public:
+  // Takes ownership of both, which belong together.
+  Session(TF_Graph* graph, TF_Session* session);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // "name:index", or "name" for index 0. Throws NOT_FOUND if the graph has no
+  // such tensor. The result is good until Close().
+  TF_Output FindTensor(const std::string& name) const;
+
+  // True: the session stays open until EndRun(). False: it is closing.
+  bool BeginRun();
+  void EndRun();
+
+  // One run, on the calling thread, between BeginRun() and EndRun(). `options`
+  // is a serialized tensorflow.RunOptions; empty means the defaults. Throws
+  // what TensorFlow reports.
+  std::vector<Tensor> Run(const std::vector<TF_Output>& feeds,
+                          const std::vector<Tensor>& values,
+                          const std::vector<TF_Output>& fetches,
+                          const std::string& options);
+
+  // Waits for the runs under way, then frees graph, weights and all. May take
+  // as long as the longest run. Safe to call twice.
+  void Close();
+
+  // Makes the runs under way in every session end early with CANCELLED, and
+  // later ones fail. For the end of the process.
+  static void CancelAll();
+
+ private:
+  TF_Graph* const graph_;
+  TF_Session* const session_;
+
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  int runs_ = 0;          // guarded by mutex_
+  bool closing_ = false;  // guarded by mutex_
+};
+
+// The right to run a session, for as long as this lives.
+class RunPermit {
+ public:
+  // Throws FAILED_PRECONDITION if the session is closing.
+  explicit RunPermit(std::shared_ptr<Session> session);
+  ~RunPermit() { Return(); }
+  RunPermit(const RunPermit&) = delete;
+  RunPermit& operator=(const RunPermit&) = delete;
+
+  Session& session() const { return *session_; }
+
+  // Ends the permit early. session() is not to be used afterwards.
+  void Return();
+
+ private:
+  std::shared_ptr<Session> session_;
+};
+
+}  // namespace tfjs_serving
+
+#endif  // TFJS_SERVING_NATIVE_SESSION_H_

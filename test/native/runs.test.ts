@@ -1,0 +1,248 @@
+/**
+ * Runs: off the loop, first come first served, owning what they use and leaving nothing behind.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { NativeBinding, SessionHandle } from '../../src/runtime/native.ts';
+import {
+  bytesOf,
+  codeOf,
+  collect,
+  float32,
+  floatsOf,
+  identityNames,
+  load,
+  modelPath,
+  nothingHeld,
+  openAddon,
+  pattern,
+  runThreads,
+  slowCall,
+  slowFeeds,
+  stringDtype,
+  until,
+} from './addon.ts';
+
+let addon: NativeBinding;
+const sessions = new Map<string, SessionHandle>();
+
+beforeAll(async () => {
+  addon = openAddon();
+  for (const model of ['identity', 'slow', 'failing', 'stateful', 'signatures', 'strings']) {
+    sessions.set(model, await load(addon, model));
+  }
+});
+
+afterAll(async () => {
+  for (const session of sessions.values()) await addon.releaseSession(session);
+  await collect();
+  expect(addon.counters()).toMatchObject(nothingHeld);
+});
+
+function sessionOf(model: string): SessionHandle {
+  const session = sessions.get(model);
+  if (session === undefined) throw new Error(`${model} is not loaded`);
+  return session;
+}
+
+/** RunOptions { timeout_in_ms } with a value below 128. */
+const timeoutOf = (milliseconds: number) => Uint8Array.of(0x10, milliseconds);
+
+describe('the loop is free', () => {
+  test('while a run is under way', async () => {
+    const session = sessionOf('slow');
+    let done = false;
+    const run = addon.run(session, slowCall(addon, session), slowFeeds(5_000), null).finally(() => {
+      done = true;
+    });
+    let turns = 0;
+    while (!done) {
+      await turn();
+      turns += 1;
+    }
+    expect(turns).toBeGreaterThan(100);
+    expect(floatsOf((await run).outputs[0])).toEqual([1 + (5_000 % 128)]);
+  });
+
+  test('while more runs are under way than there are threads, and they start in order', async () => {
+    const session = sessionOf('slow');
+    const call = slowCall(addon, session);
+    const runs = Array.from({ length: 3 * runThreads }, () => addon.run(session, call, slowFeeds(300), null));
+    await until(() => addon.counters().runsInFlight === runThreads);
+    expect(addon.counters().runsQueued).toBeGreaterThan(0);
+    const waits = (await Promise.all(runs)).map(({ queueMicros }) => queueMicros);
+    // Of the runs that had to wait, a whole run lies between the starts of the first and the last.
+    expect(waits[runThreads]).toBeLessThan(waits[3 * runThreads - 1] ?? 0);
+    expect(addon.counters()).toMatchObject({ runsQueued: 0, runsInFlight: 0 });
+  });
+});
+
+test('large feeds survive the collection of their buffers while the run waits', async () => {
+  const slow = sessionOf('slow');
+  const identity = sessionOf('identity');
+  const { feed, fetch } = identityNames('uint8');
+  const call = addon.prepare(identity, [feed], [fetch]);
+  const size = 500_000;
+  const busy = Array.from({ length: runThreads }, () =>
+    addon.run(slow, slowCall(addon, slow), slowFeeds(5_000), null),
+  );
+  const runs = Array.from({ length: 20 }, (_, i) =>
+    addon.run(identity, call, [{ dtype: 4, shape: [size], data: new Uint8Array(size).fill(i) }], null),
+  );
+  await collect();
+  expect(addon.counters().runsQueued).toBe(20);
+  // Whoever took freed memory would now read these.
+  const others = Array.from({ length: 40 }, () => new Uint8Array(size).fill(255));
+  for (const [i, { outputs }] of (await Promise.all(runs)).entries()) {
+    const bytes = bytesOf(outputs[0]);
+    expect(bytes.every((byte) => byte === i)).toBe(true);
+    addon.free(bytes.buffer);
+  }
+  expect(others.every((other) => other[0] === 255)).toBe(true);
+  await Promise.all(busy);
+});
+
+describe('a run that fails', () => {
+  test('rejects with the code and the words of TensorFlow', async () => {
+    const session = sessionOf('failing');
+    const call = addon.prepare(session, ['serving_default_x', 'serving_default_w'], ['PartitionedCall']);
+    const feeds = [float32([1, 2], [1, 2]), float32([3, 1], [1, 2, 3])];
+    await expect(addon.run(session, call, feeds, null)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/Matrix size-incompatible/),
+    });
+  });
+
+  test('as does one with the wrong number of feeds, none to fetch, or run options that are none', async () => {
+    const session = sessionOf('signatures');
+    const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
+    const feed = float32([1], [1]);
+    expect(await codeOf(() => addon.run(session, call, [], null))).toBe('INVALID_ARGUMENT');
+    expect(await codeOf(() => addon.run(session, call, [feed, feed], null))).toBe('INVALID_ARGUMENT');
+    expect(await codeOf(() => addon.run(session, call, [feed], Uint8Array.of(255)))).toBe('INVALID_ARGUMENT');
+    const nothing = addon.prepare(session, ['twice_a'], []);
+    expect(await codeOf(() => addon.run(session, nothing, [feed], null))).toBe('INVALID_ARGUMENT');
+  });
+
+  test('as does one that outlives the timeout in its run options', async () => {
+    const session = sessionOf('slow');
+    const run = () => addon.run(session, slowCall(addon, session), slowFeeds(1_000_000), timeoutOf(20));
+    expect(await codeOf(run)).toBe('DEADLINE_EXCEEDED');
+    await until(() => addon.counters().runsInFlight === 0);
+  });
+
+  test('leaves nothing behind, 10,000 times', async () => {
+    const session = sessionOf('failing');
+    const call = addon.prepare(session, ['wrong_channels_image'], ['StatefulPartitionedCall_1']);
+    // 256 KiB: leaked inputs would come to 2.4 GiB.
+    const feed = { dtype: 4, shape: [1, 256, 256, 4], data: pattern(256 * 256 * 4) };
+    const fail = async () => {
+      const codes = await Promise.all(
+        Array.from({ length: 10 }, () => codeOf(() => addon.run(session, call, [feed], null))),
+      );
+      expect(new Set(codes)).toEqual(new Set(['INVALID_ARGUMENT']));
+    };
+    for (let i = 0; i < 50; i += 1) await fail();
+    const before = process.memoryUsage.rss();
+    for (let i = 0; i < 950; i += 1) await fail();
+    const after = process.memoryUsage.rss();
+    console.log(`rss after 500 failed runs ${before >> 20} MiB, after 10,000 ${after >> 20} MiB`);
+    expect(addon.counters()).toMatchObject({ runsQueued: 0, runsInFlight: 0, tensors: 0, tensorBytes: 0 });
+    expect(after - before).toBeLessThan(64 << 20);
+  });
+});
+
+test('strings of a megabyte leave nothing behind, 1,000 times', async () => {
+  const session = sessionOf('strings');
+  const call = addon.prepare(session, ['serving_default_text'], ['PartitionedCall:0']);
+  const text = Buffer.alloc(1 << 20, 'a');
+  const run = async () => {
+    const { outputs } = await addon.run(
+      session,
+      call,
+      [{ dtype: stringDtype, shape: [1], data: [text] }],
+      null,
+    );
+    expect(new Int32Array(bytesOf(outputs[0]).buffer)[0]).toBe(1 << 20);
+  };
+  for (let i = 0; i < 50; i += 1) await run();
+  const before = process.memoryUsage.rss();
+  for (let i = 0; i < 1_000; i += 1) await run();
+  const after = process.memoryUsage.rss();
+  console.log(`rss after 50 runs of 1 MiB strings ${before >> 20} MiB, after 1,050 ${after >> 20} MiB`);
+  expect(addon.counters()).toMatchObject({ tensors: 0, tensorBytes: 0 });
+  expect(after - before).toBeLessThan(64 << 20);
+});
+
+describe('an output', () => {
+  test('that is large is given back at once by free(), which detaches its buffer', async () => {
+    const session = sessionOf('identity');
+    const { feed, fetch } = identityNames('uint8');
+    const call = addon.prepare(session, [feed], [fetch]);
+    const data = pattern(1 << 20);
+    const { outputs } = await addon.run(session, call, [{ dtype: 4, shape: [1 << 20], data }], null);
+    const bytes = bytesOf(outputs[0]);
+    expect(Buffer.compare(bytes, data)).toBe(0);
+    expect(addon.counters()).toMatchObject({ tensors: 1, tensorBytes: 1 << 20 });
+    const { buffer } = bytes;
+    addon.free(buffer);
+    expect(addon.counters()).toMatchObject({ tensors: 0, tensorBytes: 0 });
+    expect([buffer.byteLength, bytes.length]).toEqual([0, 0]);
+    addon.free(buffer);
+  });
+
+  test('that nobody frees is freed by the collector', async () => {
+    const session = sessionOf('identity');
+    const { feed, fetch } = identityNames('uint8');
+    const call = addon.prepare(session, [feed], [fetch]);
+    await addon.run(session, call, [{ dtype: 4, shape: [1 << 20], data: pattern(1 << 20) }], null);
+    expect(addon.counters().tensors).toBe(1);
+    while (addon.counters().tensors > 0) await collect();
+    expect(addon.counters().tensorBytes).toBe(0);
+  });
+
+  test('that is small holds no tensor and has a buffer of its own', async () => {
+    const session = sessionOf('signatures');
+    const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
+    const { tensors } = addon.counters();
+    const { outputs } = await addon.run(session, call, [float32([2], [1, 2])], null);
+    expect(addon.counters().tensors).toBe(tensors);
+    expect(bytesOf(outputs[0]).buffer.byteLength).toBe(8);
+  });
+
+  test("that is a variable's memory is a copy: writing to it does not change the model", async () => {
+    const session = sessionOf('stateful');
+    const call = addon.prepare(session, [], ['StatefulPartitionedCall']);
+    const read = async () => bytesOf((await addon.run(session, call, [], null)).outputs[0]);
+    const first = await read();
+    const weights = first.slice();
+    first.fill(255);
+    const second = await read();
+    expect(second).toEqual(weights);
+    addon.free(first.buffer);
+    addon.free(second.buffer);
+  });
+
+  test('that is the feed passed through, fetched twice, is two memories', async () => {
+    const session = sessionOf('identity');
+    const { feed, fetch } = identityNames('uint8');
+    const call = addon.prepare(session, [feed], [fetch, fetch]);
+    const data = pattern(1 << 16);
+    const { outputs } = await addon.run(session, call, [{ dtype: 4, shape: [1 << 16], data }], null);
+    const [one, other] = outputs.map(bytesOf);
+    one?.fill(0);
+    expect(other).toEqual(data);
+    expect(data).toEqual(pattern(1 << 16));
+    for (const output of outputs) addon.free(bytesOf(output).buffer);
+  });
+});
+
+test('denormals are flushed on the run threads as on those of TensorFlow', async () => {
+  // ConfigProto { inter_op_parallelism_threads: -1 }: kernels run on our own thread.
+  const callerThread = Uint8Array.of(0x28, ...Array(9).fill(0xff), 0x01);
+  const session = await addon.loadSession(modelPath('signatures'), ['serve'], callerThread);
+  const call = addon.prepare(session, ['mul_a', 'mul_b'], ['PartitionedCall']);
+  const { outputs } = await addon.run(session, call, [float32([1], [1e-20]), float32([1], [1e-20])], null);
+  expect(floatsOf(outputs[0])).toEqual([0]);
+  await addon.releaseSession(session);
+});

@@ -1,0 +1,260 @@
+/**
+ * Every dtype numpy shares with TensorFlow, any rank, arrives and comes back bit for bit; what cannot be a tensor is
+ * refused in words.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Feed, NativeBinding, Output, SessionHandle } from '../../src/runtime/native.ts';
+import {
+  bytesOf,
+  codeOf,
+  type FixedWidth,
+  fixedWidth,
+  identityNames,
+  load,
+  nothingHeld,
+  openAddon,
+  pattern,
+  stringDtype,
+} from './addon.ts';
+
+let addon: NativeBinding;
+let session: SessionHandle;
+
+beforeAll(async () => {
+  addon = openAddon();
+  session = await load(addon, 'identity');
+});
+
+afterAll(async () => {
+  await addon.releaseSession(session);
+  expect(addon.counters()).toMatchObject(nothingHeld);
+});
+
+const shapes: readonly (readonly number[])[] = [
+  [],
+  [1],
+  [7],
+  [0],
+  [3, 0, 2],
+  [2, 3, 5],
+  [1, 2, 1, 3, 1, 2, 1],
+  [40, 50, 33],
+];
+
+/** Bytes that are legal for the dtype: a bool is 0 or 1. */
+function legal(dtype: FixedWidth, size: number): Uint8Array<ArrayBuffer> {
+  const bytes = pattern(size);
+  return dtype === 'bool' ? bytes.map((byte) => byte & 1) : bytes;
+}
+
+async function identity(dtype: FixedWidth | 'string', feed: Feed): Promise<Output> {
+  const { feed: input, fetch } = identityNames(dtype);
+  const { outputs } = await addon.run(session, addon.prepare(session, [input], [fetch]), [feed], null);
+  const [output] = outputs;
+  if (!output) throw new Error('no output came');
+  return output;
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((count, dim) => count * dim, 1);
+}
+
+/** Compares, then frees what only the collector would. */
+function expectBytes(output: Output, wanted: Uint8Array): void {
+  const bytes = bytesOf(output);
+  expect(Buffer.compare(bytes, wanted)).toBe(0);
+  addon.free(bytes.buffer);
+}
+
+describe.each(Object.keys(fixedWidth) as FixedWidth[])('%s', (dtype) => {
+  const [number, size] = fixedWidth[dtype];
+
+  test.each(shapes)('a tensor of shape [%s] comes back bit for bit', async (...shape) => {
+    const dims = shape.filter((dim) => dim !== undefined);
+    const data = legal(dtype, elements(dims) * size);
+    const output = await identity(dtype, { dtype: number, shape: dims, data });
+    expect(output).toMatchObject({ dtype: number, shape: dims });
+    expectBytes(output, data);
+  });
+
+  test('bytes at an odd address and in several pieces are joined', async () => {
+    const wanted = legal(dtype, 24 * size);
+    const memory = new Uint8Array(wanted.length + 5);
+    const cut = 7;
+    memory.set(wanted.subarray(0, cut), 1);
+    memory.set(wanted.subarray(cut), cut + 3);
+    const data = [memory.subarray(1, cut + 1), new Uint8Array(), memory.subarray(cut + 3, wanted.length + 3)];
+    expectBytes(await identity(dtype, { dtype: number, shape: [4, 6], data }), wanted);
+  });
+});
+
+describe('large feeds', () => {
+  test('of several megabytes in pieces are copied off the loop and come back bit for bit', async () => {
+    const wanted = pattern(3_000_000);
+    const memory = new Uint8Array(wanted.length + 1);
+    memory.set(wanted, 1);
+    const data = [memory.subarray(1, 1_000_001), memory.subarray(1_000_001)];
+    expectBytes(await identity('uint8', { dtype: 4, shape: [1000, 3000], data }), wanted);
+  });
+});
+
+test('any bool byte that is not 0 is true', async () => {
+  const output = await identity('bool', { dtype: 10, shape: [4], data: Uint8Array.of(0, 1, 2, 255) });
+  expect([...bytesOf(output)]).toEqual([0, 1, 1, 1]);
+});
+
+describe('string', () => {
+  const long = Buffer.from(pattern(100_000));
+  test.each<{ shape: number[]; strings: Uint8Array[] }>([
+    { shape: [], strings: [Buffer.from('scalar')] },
+    { shape: [0], strings: [] },
+    { shape: [2, 0], strings: [] },
+    { shape: [3], strings: [Buffer.from(''), Buffer.from('ünï'), Buffer.of(0, 255, 0)] },
+    { shape: [2, 1, 2], strings: [long, Buffer.from('x'.repeat(22)), Buffer.from('x'.repeat(23)), long] },
+  ])('a tensor of shape $shape comes back byte for byte', async ({ shape, strings }) => {
+    const output = await identity('string', { dtype: stringDtype, shape, data: strings });
+    expect(output).toMatchObject({ dtype: stringDtype, shape });
+    expect((output.data as Uint8Array[]).map((bytes) => Buffer.from(bytes))).toEqual(
+      strings.map((bytes) => Buffer.from(bytes)),
+    );
+  });
+});
+
+test('sixteen inputs and outputs of sixteen dtypes go through one run', async () => {
+  const names = [...Object.keys(fixedWidth), 'string'].sort() as (FixedWidth | 'string')[];
+  const feeds = names.map((name, i): Feed => {
+    if (name === 'string') return { dtype: stringDtype, shape: [], data: [Buffer.from('s')] };
+    const [dtype, size] = fixedWidth[name];
+    return { dtype, shape: [i], data: legal(name, i * size) };
+  });
+  const call = addon.prepare(
+    session,
+    names.map((name) => `all_${name}`),
+    names.map((_, i) => `PartitionedCall:${i}`),
+  );
+  const { outputs } = await addon.run(session, call, feeds, null);
+  expect(outputs.map(({ dtype, shape }) => ({ dtype, shape }))).toEqual(
+    feeds.map(({ dtype, shape }) => ({ dtype, shape })),
+  );
+  outputs.forEach((output, i) => {
+    if (output.data instanceof Uint8Array) expect(output.data).toEqual(feeds[i]?.data);
+  });
+});
+
+describe('what cannot be a tensor is INVALID_ARGUMENT, and the process goes on', () => {
+  const bytes = new Uint8Array(4);
+  test.each<[what: string, feed: Feed, message: RegExp]>([
+    ['too few bytes', { dtype: 1, shape: [2], data: bytes }, /float32 \[2\] takes 8 bytes, but 4 came/],
+    ['too many bytes', { dtype: 1, shape: [], data: [bytes, bytes] }, /takes 4 bytes, but 8 came/],
+    ['a size beyond 2^63', { dtype: 1, shape: Array(8).fill(2 ** 20), data: bytes }, /too large/],
+    [
+      'one that overflows before its zero',
+      { dtype: 1, shape: [2 ** 40, 2 ** 40, 0], data: bytes },
+      /too large/,
+    ],
+    ['one too large by its element alone', { dtype: 1, shape: [2 ** 50, 2 ** 12], data: bytes }, /too large/],
+    ['255 dimensions', { dtype: 1, shape: Array(255).fill(1), data: bytes }, /rank 255/],
+    [
+      'another dtype than the input has',
+      { dtype: 3, shape: [1], data: bytes },
+      /expected float32, got int32/,
+    ],
+    ['a resource', { dtype: 20, shape: [1], data: bytes }, /dtype 20 cannot be fed/],
+    ['a dtype that does not exist', { dtype: 0, shape: [1], data: bytes }, /dtype 0 cannot be fed/],
+  ])('%s', async (_, feed, message) => {
+    await expect(identity('float32', feed)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      // A bare RegExp in toMatchObject matches anything.
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('254 dimensions are taken', async () => {
+    const output = await identity('float32', { dtype: 1, shape: Array(254).fill(1), data: bytes });
+    expect(output.shape).toHaveLength(254);
+  });
+
+  test('as many strings as the shape does not have', async () => {
+    const feed: Feed = { dtype: stringDtype, shape: [2], data: [bytes] };
+    await expect(identity('string', feed)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/2 elements, but 1 strings came/),
+    });
+  });
+});
+
+describe('arguments of the wrong type are TypeErrors that name the argument', () => {
+  // What TypeScript forbids but JavaScript can do.
+  const feed = (partial: object): Feed =>
+    ({ dtype: 1, shape: [1], data: new Uint8Array(4), ...partial }) as Feed;
+  test.each<[name: string, feed: Feed]>([
+    ['feeds[0].dtype', feed({ dtype: 'float32' })],
+    ['feeds[0].dtype', feed({ dtype: 1.5 })],
+    ['feeds[0].dtype', feed({ dtype: 2 ** 32 + 1 })],
+    ['feeds[0].shape', feed({ shape: 3 })],
+    ['feeds[0].shape', feed({ shape: [-1] })],
+    ['feeds[0].shape', feed({ shape: [Number.NaN] })],
+    ['feeds[0].shape', feed({ shape: [2 ** 53] })],
+    ['feeds[0].data', feed({ data: null })],
+    ['feeds[0].data', feed({ data: new Float32Array(1) })],
+    ['feeds[0].data', feed({ data: new ArrayBuffer(4) })],
+    ['feeds[0].data', feed({ data: [new Uint8Array(2), 'ab'] })],
+    ['feeds[0].data', feed({ dtype: stringDtype, data: new Uint8Array(4) })],
+    ['feeds[0]', null as unknown as Feed],
+  ])('%s in %o', async (name, wrong) => {
+    const error = await identity('float32', wrong).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as Error).message).toContain(`${name}: expected`);
+  });
+
+  test.each<[method: keyof NativeBinding, args: unknown[]]>([
+    ['initialize', []],
+    ['initialize', [new Uint8Array(), '4']],
+    ['loadSession', []],
+    ['loadSession', ['a\0b', ['serve'], new Uint8Array()]],
+    ['loadSession', ['a', 'serve', new Uint8Array()]],
+    ['loadSession', ['a', [1], new Uint8Array()]],
+    ['retainSession', ['1']],
+    ['releaseSession', [{}]],
+    ['prepare', [1.5, [], []]],
+    ['run', []],
+    ['run', [1, {}, [], null]],
+    ['free', [new Uint8Array(1)]],
+    ['free', []],
+  ])('%s %j', async (method, args) => {
+    const call = async () => (addon[method] as (...args: unknown[]) => unknown)(...args);
+    await expect(call()).rejects.toBeInstanceOf(TypeError);
+  });
+
+  test('another object in the place of a call', async () => {
+    const call = addon.prepare(session, ['float32_x'], ['PartitionedCall_6']);
+    const run = addon.run(session, { ...call }, [], null);
+    await expect(run).rejects.toThrow('call: expected what prepare() returned');
+  });
+
+  test('undefined for run options', async () => {
+    const call = addon.prepare(session, ['float32_x'], ['PartitionedCall_6']);
+    const run = addon.run(session, call, [feed({})], undefined as unknown as null);
+    await expect(run).rejects.toThrow('runOptions: expected a Uint8Array');
+  });
+});
+
+test('a property that runs code cannot pull a buffer away under the copy', async () => {
+  const victim = new Uint8Array(32).fill(1);
+  const call = addon.prepare(
+    session,
+    ['all_float32', 'all_float64'],
+    ['PartitionedCall:5', 'PartitionedCall:6'],
+  );
+  const evil = {
+    dtype: 2,
+    shape: [1],
+    get data() {
+      structuredClone(victim.buffer, { transfer: [victim.buffer] });
+      return new Uint8Array(8);
+    },
+  };
+  expect(
+    await codeOf(() => addon.run(session, call, [{ dtype: 1, shape: [8], data: victim }, evil], null)),
+  ).toBe('INVALID_ARGUMENT');
+});
