@@ -17,6 +17,7 @@
 #include "run.h"
 #include "run_pool.h"
 #include "tensorflow/c/c_api.h"
+#include "threads.h"
 #include "values.h"
 
 namespace tfjs_serving {
@@ -138,8 +139,8 @@ CallHolder ReadCall(const Napi::Value& session, const Napi::Value& value) {
   return call;
 }
 
-void RunSession(const Napi::CallbackInfo& info, Environment& environment,
-                RequestId request) {
+std::unique_ptr<Run> ReadRun(const Napi::CallbackInfo& info,
+                             Environment& environment, RequestId request) {
   CallHolder call = ReadCall(info[0], info[1]);
   Feeds feeds = ReadFeeds(info[2]);
   std::string options =
@@ -155,7 +156,20 @@ void RunSession(const Napi::CallbackInfo& info, Environment& environment,
     }
     environment.KeepAlive(request, buffers);
   }
-  RunPool::Get().Add(std::move(run));
+  return run;
+}
+
+void RunSession(const Napi::CallbackInfo& info, Environment& environment,
+                RequestId request) {
+  RunPool::Get().Add(ReadRun(info, environment, request));
+}
+
+void RunInBackground(const Napi::CallbackInfo& info, Environment& environment,
+                     RequestId request) {
+  // A std::function can be copied, and what it holds as well.
+  const auto run = std::make_shared<std::unique_ptr<Run>>(
+      ReadRun(info, environment, request));
+  StartThread([run] { Run::Execute(std::move(*run)); });
 }
 
 Napi::Value Free(const Napi::CallbackInfo& info, Environment& environment) {
@@ -203,6 +217,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Promising<ReleaseSession>>(exports, "releaseSession");
   Export<Throwing<Prepare>>(exports, "prepare");
   Export<Promising<RunSession>>(exports, "run");
+  Export<Promising<RunInBackground>>(exports, "runInBackground");
   Export<Throwing<Free>>(exports, "free");
   Export<Throwing<CountersValue>>(exports, "counters");
   Export<Throwing<ExitNow>>(exports, "exitNow");

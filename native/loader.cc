@@ -23,6 +23,20 @@ struct DeviceListDeleter {
 };
 using DeviceList = std::unique_ptr<TF_DeviceList, DeviceListDeleter>;
 
+struct BufferDeleter {
+  void operator()(TF_Buffer* buffer) const { TF_DeleteBuffer(buffer); }
+};
+using Buffer = std::unique_ptr<TF_Buffer, BufferDeleter>;
+
+// tensorflow.RunOptions{inter_op_thread_pool: -1}: the calling thread does the
+// work. Restoring variables in the threads that serve other sessions would make
+// every request wait.
+Buffer OnThisThread() {
+  constexpr unsigned char kOptions[] = {0x18, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                        0xff, 0xff, 0xff, 0xff, 0x01};
+  return Buffer(TF_NewBufferFromString(kOptions, sizeof(kOptions)));
+}
+
 SessionOptions OptionsFor(const std::string& config) {
   SessionOptions options(TF_NewSessionOptions());
   const Status status;
@@ -77,9 +91,10 @@ std::unique_ptr<Session> LoadSession(const std::string& directory,
   std::transform(tags.begin(), tags.end(), tag_pointers.begin(),
                  [](const std::string& tag) { return tag.c_str(); });
   Graph graph(TF_NewGraph());
+  const Buffer run_options = OnThisThread();
   const Status load_status;
   TF_Session* const tf_session = TF_LoadSessionFromSavedModel(
-      options.get(), /*run_options=*/nullptr, directory.c_str(),
+      options.get(), run_options.get(), directory.c_str(),
       tag_pointers.data(), static_cast<int>(tag_pointers.size()), graph.get(),
       /*meta_graph_def=*/nullptr, load_status.get());
   load_status.Check();

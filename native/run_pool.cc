@@ -1,38 +1,15 @@
 #include "run_pool.h"
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
-
 #include <algorithm>
-#include <cstdint>
 #include <iterator>
 #include <system_error>
 #include <utility>
 
 #include "run.h"
 #include "status.h"
+#include "threads.h"
 
 namespace tfjs_serving {
-
-namespace {
-
-// TensorFlow's own threads treat denormal floats as zero; kernels it runs on
-// the calling thread would be many times slower without.
-void FlushDenormals() {
-#if defined(__SSE2__)
-  constexpr unsigned kFlushToZero = 0x8000;
-  constexpr unsigned kDenormalsAreZero = 0x0040;
-  _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
-#elif defined(__aarch64__)
-  constexpr uint64_t kFlushToZero = uint64_t{1} << 24;
-  uint64_t fpcr = 0;
-  asm volatile("mrs %0, fpcr" : "=r"(fpcr));
-  asm volatile("msr fpcr, %0" : : "r"(fpcr | kFlushToZero));
-#endif
-}
-
-}  // namespace
 
 RunPool& RunPool::Get() {
   static RunPool& pool = *new RunPool;

@@ -1,5 +1,7 @@
-// Threads for the rare and slow: one per load, one per close, so that one that
-// hangs (a dead network mount) delays nobody else.
+// Threads for the rare and slow: one per load, one per close, one per warm-up, so
+// that one that hangs (a dead network mount) delays nobody else. They run at low
+// priority, and so do the threads that TensorFlow starts from them: requests that
+// are being answered come first.
 
 #ifndef TFJS_SERVING_NATIVE_THREADS_H_
 #define TFJS_SERVING_NATIVE_THREADS_H_
@@ -11,6 +13,10 @@ namespace tfjs_serving {
 // Runs `work` on a thread of its own. `work` must not throw. Throws
 // RESOURCE_EXHAUSTED, with `work` not run, if there is no thread to be had.
 void StartThread(std::function<void()> work);
+
+// Has the calling thread treat denormal floats as zero, as TensorFlow's own
+// threads do; kernels it runs there would be many times slower without.
+void FlushDenormals();
 
 // Waits until every thread ever started has ended, those they start meanwhile
 // included. Not from such a thread.

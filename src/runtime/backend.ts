@@ -143,6 +143,9 @@ function seenValues(host: HostTensor): tfjs.backend_util.BackendValues {
   const values = viewOf(host.dtype, host.data as Uint8Array);
   // tf.js's typings know three typed arrays; its runtime takes these as they are.
   switch (host.dtype) {
+    case 'bool':
+      // Kernels take any other byte for neither true nor false.
+      return Uint8Array.from(values as Uint8Array, (value) => (value ? 1 : 0));
     case 'int8':
     case 'int16':
     case 'uint16':

@@ -20,6 +20,7 @@ const { root } = protobuf.parse(`
   }
   message RunOptions {
     int64 timeout_in_ms = 2;
+    int32 inter_op_thread_pool = 3;
   }
 `);
 const ConfigProto = root.lookupType('tensorflow.ConfigProto');
@@ -60,9 +61,20 @@ export function encodeSessionOptions(options: SessionOptions): Uint8Array {
   ).finish();
 }
 
-/** A serialized RunOptions that asks TensorFlow to give up after so many seconds. */
-export function encodeRunTimeout(seconds: number): Uint8Array {
-  return RunOptions.encode(
-    RunOptions.create({ timeoutInMs: Math.max(1, Math.ceil(seconds * 1000)) }),
-  ).finish();
+/** What one run may ask for. */
+export interface RunSettings {
+  /** TensorFlow is asked to give up after so many seconds. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Run on the calling thread instead of in the pool between operations. */
+  readonly onThisThread?: boolean | undefined;
+}
+
+/** A serialized RunOptions, or null where nothing is asked for. */
+export function encodeRunOptions({ timeoutSeconds, onThisThread }: RunSettings): Uint8Array | null {
+  if (timeoutSeconds === undefined && !onThisThread) return null;
+  const message = RunOptions.create({
+    ...(timeoutSeconds === undefined ? {} : { timeoutInMs: Math.max(1, Math.ceil(timeoutSeconds * 1000)) }),
+    ...(onThisThread ? { interOpThreadPool: -1 } : {}),
+  });
+  return RunOptions.encode(message).finish();
 }

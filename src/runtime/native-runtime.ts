@@ -2,7 +2,7 @@
  * The runtime that never blocks the event loop: loads and runs go to threads of our addon (`native/`).
  */
 import { isErrorCode, messageOf, ServingError } from '../errors.js';
-import { encodeRunTimeout } from './config-proto.js';
+import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { CallHandle, Feed, NativeBinding, SessionHandle } from './native.js';
 import type { Device, InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
@@ -55,8 +55,10 @@ class NativeModel implements InferenceModel {
   ): Promise<Prediction> {
     const { call, outputs } = this.prepare(signature, options.outputs);
     const feeds = Array.from(signature.inputs.keys(), (name) => toFeed(name, inputs.get(name)));
-    const runOptions = options.timeoutSeconds === undefined ? null : encodeRunTimeout(options.timeoutSeconds);
-    const result = await this.binding.run(this.session, call, feeds, runOptions).catch(rethrow);
+    const { timeoutSeconds, background = false } = options;
+    const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
+    const run = background ? this.binding.runInBackground : this.binding.run;
+    const result = await run(this.session, call, feeds, runOptions).catch(rethrow);
     const named = new Map<string, Tensor>();
     result.outputs.forEach((output, i) => {
       const name = outputs[i]?.name;

@@ -108,7 +108,7 @@ export interface NativeBinding {
   initialize(config: Uint8Array, runThreads: number): NativeDevice[];
 
   /**
-   * Loads a SavedModel on a thread of its own. The calling thread then holds one reference to the session.
+   * Loads a SavedModel on a thread of its own, at low priority. The calling thread then holds one reference to the session.
    * TensorFlow reports success even when the variables are missing; runs fail then.
    *
    * @param directory the folder that holds `saved_model.pb`
@@ -153,6 +153,16 @@ export interface NativeBinding {
    * this thread has given the session back, or what TensorFlow reports
    */
   run(
+    session: SessionHandle,
+    call: CallHandle,
+    feeds: readonly Feed[],
+    runOptions: Uint8Array | null,
+  ): Promise<RunResult>;
+
+  /**
+   * As {@link run}, on a thread of its own at low priority, beside the pool: for a warm-up, which nobody waits for.
+   */
+  runInBackground(
     session: SessionHandle,
     call: CallHandle,
     feeds: readonly Feed[],

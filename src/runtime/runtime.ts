@@ -30,6 +30,8 @@ export interface PredictOptions {
   readonly outputs?: readonly string[] | undefined;
   /** Seconds after which TensorFlow is asked to give up the run. Only kernels that look at it do. */
   readonly timeoutSeconds?: number | undefined;
+  /** Let everybody else's runs go first: a warm-up. */
+  readonly background?: boolean | undefined;
 }
 
 /** A loaded SavedModel, shaped like `tf.InferenceModel`, with named tensors and every signature. */

@@ -101,7 +101,7 @@ async function runOnce(
   deadline: number,
 ): Promise<void> {
   const seconds = Math.max(0.001, (deadline - performance.now()) / 1000);
-  const run = model.predict(signature, inputs, { outputs, timeoutSeconds: seconds });
+  const run = model.predict(signature, inputs, { outputs, timeoutSeconds: seconds, background: true });
   run
     .then(
       (prediction) => disposeTensors(prediction.outputs),
