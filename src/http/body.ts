@@ -55,6 +55,11 @@ export function continueIfExpected(req: IncomingMessage, res: ServerResponse): v
   if (expectsContinue(req) && !res.headersSent) res.writeContinue();
 }
 
+/** True if the head announces a body that is not empty. */
+export function hasBody(req: IncomingMessage): boolean {
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+}
+
 /** True if the client holds its body back until it is asked for. */
 export function expectsContinue(req: IncomingMessage): boolean {
   return req.headers.expect?.toLowerCase() === '100-continue';

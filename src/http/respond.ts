@@ -7,7 +7,7 @@ import { type AnswerCodec, answerCodecs, jsonAnswers } from '../codec/codecs.js'
 import type { EncodedBody } from '../codec/infer-answer.js';
 import { httpStatusOf, messageOf, ServingError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
-import { expectsContinue } from './body.js';
+import { expectsContinue, hasBody } from './body.js';
 
 /** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
 const drainBytes = 1024 * 1024;
@@ -63,11 +63,7 @@ export async function sendError(ctx: Context, { code, message, retryAfter }: Ser
   ctx.status = httpStatusOf[code];
   if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter));
   sendValue(ctx, { status: 'error', error: { code, message } });
-  if (!ctx.req.complete && hasBody(ctx)) await refuseRestOfBody(ctx);
-}
-
-function hasBody(ctx: Context): boolean {
-  return ctx.get('transfer-encoding') !== '' || Number(ctx.get('content-length')) > 0;
+  if (!ctx.req.complete && hasBody(ctx.req)) await refuseRestOfBody(ctx);
 }
 
 /**

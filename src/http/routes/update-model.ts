@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { CborReader } from '../../codec/cbor-reader.js';
 import { invalidArgument, ServingError } from '../../errors.js';
 import { update } from '../../serving/update.js';
-import { continueIfExpected, readBody } from '../body.js';
+import { continueIfExpected, hasBody, readBody } from '../body.js';
 import { sendValue } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
@@ -64,20 +64,16 @@ async function updateModel(ctx: RouterContext, services: Services): Promise<void
 
 /** A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused. */
 async function readRequest(ctx: RouterContext, services: Services): Promise<unknown> {
-  switch (ctx.request.type) {
+  const { type } = ctx.request;
+  if (!hasBody(ctx.req) && ['', 'application/json', 'application/cbor'].includes(type)) return {};
+  switch (type) {
     case 'application/json':
       continueIfExpected(ctx.req, ctx.res);
       await parseJson(ctx, async () => {});
-      return ctx.request.body ?? {};
+      return ctx.request.body;
     case 'application/cbor':
       return readCbor(ctx, services);
     default:
-      if (
-        ctx.request.type === '' &&
-        !ctx.req.headers['transfer-encoding'] &&
-        !Number(ctx.get('content-length'))
-      )
-        return {};
       throw new ServingError(
         'UNSUPPORTED_MEDIA_TYPE',
         `/update_model takes JSON or CBOR: curl -H 'content-type: application/json' -d '{"model": "policy", "version": 2}'`,
