@@ -11,6 +11,7 @@ import { messageOf, ServingError } from './errors.js';
 import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
 import { createByteBudget } from './http/byte-budget.js';
+import { whenFinished } from './http/finished.js';
 import { remoteFileSystem, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -141,9 +142,11 @@ function addGauges(
 /** Counts requests from their head to the end of their answer. */
 function countRequests(http: HttpServer): () => number {
   let count = 0;
-  http.on('request', (_req, res) => {
+  http.on('request', (req, res) => {
     count += 1;
-    res.once('close', () => (count -= 1));
+    whenFinished(req.socket, res, () => {
+      count -= 1;
+    });
   });
   return () => count;
 }

@@ -8,6 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import { invalidArgument } from '../errors.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
+import { formatShape } from '../runtime/signature.js';
 import { type Tensor, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
 import { type EncodedBody, encodedBody, type InferAnswer } from './infer-answer.js';
@@ -35,24 +36,28 @@ export function encodeJsonAnswer({ model, version, generation, outputs }: InferA
 
 function writeTensor(writer: TextWriter, name: string, tensor: Tensor): void {
   const { dtype, shape, data } = viewTensor(tensor);
-  if (elementCount(shape) === 0) {
-    checkEmptyLists(name, shape);
-    nest(writer, shape.slice(0, shape.indexOf(0) + 1), () => '');
-    return;
-  }
   const textAt =
     dtype === 'string' ? stringTexts(data as readonly Uint8Array[]) : texts(dtype, data as Uint8Array);
-  nest(writer, shape, textAt);
+  // What lies within an empty list cannot be said.
+  const firstZero = shape.indexOf(0);
+  const written = firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
+  checkListCount(name, shape, written);
+  nest(writer, written, textAt);
 }
 
-/** Lists of nothing that one output may have: their number is in the shape alone, which a few bytes can ask for. */
-const maxEmptyLists = 2 ** 16;
+/** Lists that one output may have beyond 16 for each element: a few bytes of shape can ask for billions of them. */
+const maxLists = 2 ** 16;
 
-function checkEmptyLists(name: string, shape: readonly number[]): void {
-  const lists = elementCount(shape.slice(0, shape.indexOf(0)));
-  if (lists <= maxEmptyLists) return;
+function checkListCount(name: string, shape: readonly number[], written: readonly number[]): void {
+  let lists = 0;
+  let inEach = 1;
+  for (const dim of written) {
+    lists += inEach;
+    inEach *= dim;
+  }
+  if (lists <= maxLists + 16 * elementCount(shape)) return;
   throw invalidArgument(
-    `output \`${name}\` of shape [${shape.join(', ')}] would be ${lists} empty lists in JSON: ask for CBOR by accept: application/cbor`,
+    `output \`${name}\` of shape ${formatShape(shape)} would be ${lists} lists in JSON: ask for CBOR by accept: application/cbor`,
   );
 }
 

@@ -63,7 +63,15 @@ export async function sendError(ctx: Context, { code, message, retryAfter }: Ser
   ctx.status = httpStatusOf[code];
   if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter));
   sendValue(ctx, { status: 'error', error: { code, message } });
-  if (!ctx.req.complete && hasBody(ctx.req)) await refuseRestOfBody(ctx);
+  const isSlow = code === 'REQUEST_TIMEOUT';
+  if (!ctx.req.complete && hasBody(ctx.req) && (isSlow || !isSoonOver(ctx))) await refuseRestOfBody(ctx);
+}
+
+/** A short body that is on its way anyway: Node reads it away, and the connection can be used on. */
+function isSoonOver({ req }: Context): boolean {
+  return (
+    Number(req.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= drainBytes && !expectsContinue(req)
+  );
 }
 
 /**

@@ -11,6 +11,7 @@ import { disposeTensors } from '../../runtime/tensors.js';
 import { type PredictResult, predict } from '../../serving/predict.js';
 import type { Target } from '../../serving/table.js';
 import { expectsContinue, readBody } from '../body.js';
+import { whenFinished } from '../finished.js';
 import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
@@ -29,10 +30,11 @@ export function inferRoutes(services: Services): Route[] {
 
 async function infer(ctx: RouterContext, services: Services): Promise<void> {
   const started = performance.now();
-  const record = { model: '', version: '' as number | '', status: 'ok' };
-  ctx.res.once('close', () =>
-    services.telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 }),
-  );
+  // Until there is an answer, the client may still go away.
+  const record = { model: '', version: '' as number | '', status: 'CANCELLED' };
+  whenFinished(ctx.req.socket, ctx.res, () => {
+    services.telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 });
+  });
   try {
     if (services.draining()) throw new ServingError('UNAVAILABLE', 'the server is shutting down', 1);
     const target = readTarget(ctx);
@@ -48,6 +50,7 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
       started + readTimeout(ctx, services.requestTimeout) * 1000,
     );
     record.version = result.version;
+    if (!ctx.req.socket.destroyed) record.status = 'ok';
     answer(ctx, result);
   } catch (error) {
     const failure = toServingError(error, services.logger);
@@ -82,7 +85,8 @@ async function run(
 
 function answer(ctx: RouterContext, result: PredictResult): void {
   // Parts of the answer are views on the outputs: they are given back when it has left, or the client has.
-  ctx.res.once('close', () => disposeTensors(result.outputs));
+  whenFinished(ctx.req.socket, ctx.res, () => disposeTensors(result.outputs));
+  if (ctx.req.socket.destroyed) return;
   const codec = answerCodec(ctx);
   send(ctx, codec, codec.encodeAnswer(result));
 }
