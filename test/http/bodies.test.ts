@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
-import { TestServer } from '../fixtures/server.ts';
+import { type Answer, TestServer } from '../fixtures/server.ts';
 import { RawConnection } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -155,7 +155,7 @@ describe('too large', () => {
       }),
       duplex: 'half',
     } as RequestInit);
-    expect([response.status, (await response.json()).error]).toEqual([413, tooLarge]);
+    expect([response.status, ((await response.json()) as Answer['body']).error]).toEqual([413, tooLarge]);
   });
 
   it.each([
@@ -294,7 +294,7 @@ describe('slow, broken off, too many', () => {
       body,
     });
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-    expect((await response.json()).error.code).toBe('UNAVAILABLE');
+    expect(((await response.json()) as Answer['body']).error.code).toBe('UNAVAILABLE');
     for (const holder of holders) holder.socket.destroy();
     await nothingIsLeft();
     expect(await server.infer('/infer', body)).toEqual(answered);

@@ -4,7 +4,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
-import { TestServer } from '../fixtures/server.ts';
+import { type Answer, TestServer } from '../fixtures/server.ts';
 
 /** CBOR `{"x": [1]}` */
 const body = Buffer.from('a1617881' + '01', 'hex');
@@ -188,7 +188,7 @@ describe('without keys', () => {
         body: text,
       });
       expect(response.status).toBe(400);
-      expect((await response.json()).error.code).toBe('INVALID_ARGUMENT');
+      expect(((await response.json()) as Answer['body']).error.code).toBe('INVALID_ARGUMENT');
     },
   );
 

@@ -1,14 +1,14 @@
 /**
  * A process that ends in one of several ways with work of the addon under way.
  *
- *     node end.mjs ADDON MODELS HOW
+ *     node end.mjs ADDON MODELS HOW [RUNS]
  */
 import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 
 process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
 
-const [addonPath, models, how] = process.argv.slice(2);
+const [addonPath, models, how, runs] = process.argv.slice(2);
 const addon = createRequire(import.meta.url)(addonPath);
 addon.initialize(new Uint8Array(), 4);
 const load = (model) => addon.loadSession(`${models}/${model}/1`, ['serve'], new Uint8Array());
@@ -44,7 +44,7 @@ switch (how) {
     break;
   case 'exit in the first runs':
     // What TensorFlow sets up in these is what exit() takes down first.
-    for (let i = 0; i < 2_000; i += 1) run(3).catch(() => {});
+    for (let i = 0; i < Number(runs); i += 1) run(3).catch(() => {});
     process.exit(0);
     break;
   case 'throw':

@@ -80,7 +80,7 @@ const results = [
   run(asan, 0, 'terminate.mjs', rounds, 'with-main'),
   run(asan, 0, 'terminate.mjs', rounds, 'without-main'),
   run(asan, 0, 'end.mjs', 'exit'),
-  run(asan, 0, 'end.mjs', 'exit in the first runs'),
+  run(asan, 0, 'end.mjs', 'exit in the first runs', '5000'),
   run(asan, 0, 'end.mjs', 'exit while loading'),
   run(asan, 0, 'end.mjs', 'exit while closing'),
   run(asan, 1, 'end.mjs', 'throw'),

@@ -48,7 +48,6 @@ describe('a worker terminated with 100 runs under way, 20 times, neither crashes
 describe('a process with runs under way', () => {
   test.each([
     ['exit', 0],
-    ...Array.from({ length: 5 }, () => ['exit in the first runs', 0] as const),
     ['exit while loading', 0],
     ['exit while closing', 0],
     ['throw', 1],
@@ -57,6 +56,17 @@ describe('a process with runs under way', () => {
   ])('ends well: %s', async (how, code) => {
     expect(await runScript('end.mjs', how)).toMatchObject({ code, signal: null });
   });
+
+  // How many it takes until the first of them are in the middle of it depends on the machine.
+  test.each(['1000', '3000', '5000', '7000', '9000', '11000', '13000', '15000', '20000'])(
+    'ends well: exit in the first of %s runs',
+    async (runs) => {
+      expect(await runScript('end.mjs', 'exit in the first runs', runs)).toMatchObject({
+        code: 0,
+        signal: null,
+      });
+    },
+  );
 
   test('stays alive until they are settled', async () => {
     const { code, stdout } = await runScript('end.mjs', 'pending');
