@@ -1,0 +1,227 @@
+/**
+ * Settings: one table for flags, environment, file and help.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseSettings } from '../../src/cli/parse.ts';
+import { flagOf, keyOf, settingNames, variableOf } from '../../src/cli/settings.ts';
+import { encodeSessionOptions } from '../../src/runtime/config-proto.ts';
+import { TestRepository } from '../fixtures/repository.ts';
+import { runProgram, TestServer } from '../fixtures/server.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let repository: TestRepository;
+
+beforeEach(async () => {
+  repository = await TestRepository.create('slow');
+});
+
+afterEach(() => repository.remove());
+
+function configFile(config: object | string): string {
+  const file = repository.path('config.json');
+  writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config));
+  return file;
+}
+
+describe('settings', () => {
+  it('have the defaults of the table', () => {
+    expect(parseSettings([], {})).toMatchObject({
+      modelPath: 'saved_models',
+      device: 'auto',
+      port: 50000,
+      host: '127.0.0.1',
+      signature: 'serving_default',
+      tags: ['serve'],
+      watch: 'auto',
+      scanInterval: 30,
+      settle: 1,
+      maxBodyBytes: 64 * 2 ** 20,
+      maxInflightBytes: 2 ** 30,
+      maxDepth: 16,
+      maxElements: 2 ** 31 - 1,
+      bodyTimeout: 30,
+      idleTimeout: 75,
+      requestTimeout: 120,
+      warmupTimeout: 30,
+      loadTimeout: 600,
+      shutdownTimeout: 30,
+    });
+  });
+
+  it('come from flags first, then the environment, then the file', () => {
+    const config = configFile({ port: 1, host: 'file', device: 'cpu' });
+    const settings = parseSettings(['--port', '3', '--config', config], {
+      TFJS_SERVING_PORT: '2',
+      TFJS_SERVING_HOST: 'env',
+    });
+    expect(settings).toMatchObject({ port: 3, host: 'env', device: 'cpu' });
+    expect(parseSettings([], { TFJS_SERVING_CONFIG: config })).toMatchObject({ port: 1, host: 'file' });
+  });
+
+  it('can each be given in all three ways', () => {
+    const example: Record<string, string> = {
+      tags: 'a,b',
+      allowPath: '/x',
+      device: 'cpu',
+      watch: 'off',
+      runtime: 'tfjs',
+      logLevel: 'warn',
+      logFormat: 'json',
+      host: 'h',
+      modelPath: 'm',
+      defaultModel: 'd',
+      signature: 's',
+      apiKeyFile: 'f',
+      visibleDevices: '0',
+      gpuMemoryFraction: '0.5',
+      gpuMemoryGrowth: 'true',
+      strictReady: 'true',
+    };
+    for (const name of settingNames) {
+      const value = example[name] ?? '7';
+      const isSwitch = value === 'true';
+      const byFlag = parseSettings(isSwitch ? [flagOf(name)] : [flagOf(name), value], {})?.[name];
+      expect(byFlag, name).not.toEqual(parseSettings([], {})?.[name]);
+      expect(parseSettings([], { [variableOf(name)]: value })?.[name], name).toEqual(byFlag);
+      expect(parseSettings(['--config', configFile({ [keyOf(name)]: value })], {})?.[name], name).toEqual(
+        byFlag,
+      );
+    }
+  });
+
+  it.each([
+    [['--port', '70000'], /^--port 70000: allowed is N \(0 picks a free one\)/],
+    [['--device', 'tpu'], /^--device tpu: allowed is cpu\|gpu\|auto/],
+    [['--settle=-1'], /^--settle -1/],
+    [['--max-body-bytes', '64MB'], /^--max-body-bytes 64MB: .* as 64MiB/],
+    [['--prot', '1'], /--prot/],
+    [['models'], /models/],
+  ])('%j is refused, with what is allowed', (args, message) => {
+    expect(() => parseSettings(args, {})).toThrow(message);
+  });
+
+  it('names the variable or the key that a wrong value came from', () => {
+    expect(() => parseSettings([], { TFJS_SERVING_PORT: 'x' })).toThrow(/^TFJS_SERVING_PORT x: /);
+    expect(() => parseSettings(['--config', configFile({ port: 'x' })], {})).toThrow(
+      /^port in the config file x: /,
+    );
+    expect(() => parseSettings(['--config', configFile({ prot: 1 })], {})).toThrow(
+      /has no setting `prot`; there are model_path, /,
+    );
+    expect(() => parseSettings(['--config', configFile('{')], {})).toThrow(/cannot be read/);
+    expect(() => parseSettings(['--config', configFile('[]')], {})).toThrow(/must be a JSON object/);
+  });
+
+  it('sizes take units', () => {
+    for (const [text, bytes] of [
+      ['65536', 65536],
+      ['64KiB', 65536],
+      ['1.5 MiB', 1572864],
+      ['1gib', 2 ** 30],
+    ] as const) {
+      expect(parseSettings(['--max-body-bytes', text], {})?.maxBodyBytes).toBe(bytes);
+    }
+  });
+});
+
+describe('the program', () => {
+  it('--help lists every setting', async () => {
+    const { code, output } = await runProgram(['serve', '--help']);
+    expect(code).toBe(0);
+    for (const name of settingNames) expect(output).toContain(`${flagOf(name)} `);
+  });
+
+  it('without a command, or with one that is none, says what there is', async () => {
+    expect((await runProgram([])).output).toContain('tfjs-serving serve [flags]');
+    expect(await runProgram(['sevre'])).toMatchObject({ code: 2 });
+  });
+
+  it('npx tfjs-serving works in the checkout', () => {
+    const output = execFileSync('npx', ['--no-install', 'tfjs-serving', '--version'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(output).toMatch(/^tfjs-serving \d+\.\d+\.\d+, TensorFlow\.js 4\.22\.0, Node /);
+  });
+
+  it('--device gpu without a GPU ends the start with one sentence; auto says what it took', async () => {
+    const { code, output } = await runProgram([
+      'serve',
+      '--port',
+      '0',
+      '--model-path',
+      repository.root,
+      '--device',
+      'gpu',
+    ]);
+    const ours = output.split('\n').filter((line) => line.startsWith('tfjs-serving: '));
+    expect([code, ours.length]).toEqual([1, 1]);
+    expect(ours[0]).toContain('TensorFlow finds no usable GPU here');
+    const server = await TestServer.start({ args: ['--model-path', repository.root] });
+    expect(server.log).toMatch(/TensorFlow 2\.\d+\.\d+ on cpu \(--device auto, --runtime native\)/);
+    await server.stop();
+  });
+
+  it('in JSON mode stdout is JSON, line for line', async () => {
+    const server = await TestServer.start({
+      args: ['--model-path', repository.root, '--log-format', 'json'],
+    });
+    await server.stop();
+    const lines = server.output.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.some(({ msg }) => /^serving on /.test(msg))).toBe(true);
+  });
+});
+
+describe("TensorFlow's options that hold for the process", () => {
+  async function threads(...args: string[]): Promise<number> {
+    const server = await TestServer.start({ args: ['--model-path', repository.root, ...args] });
+    try {
+      return readdirSync(path.join('/proc', String(server.child.pid), 'task')).length;
+    } finally {
+      await server.stop();
+    }
+  }
+
+  it.runIf(process.platform === 'linux')(
+    '--intra-threads sets the threads within an op, although tfjs opens its own context',
+    async () => {
+      const [one, nine] = [await threads('--intra-threads', '1'), await threads('--intra-threads', '9')];
+      expect(nine - one).toBeGreaterThanOrEqual(7);
+    },
+  );
+
+  it.runIf(process.platform === 'linux')('--run-threads sets how many models run at once', async () => {
+    const [one, nine] = [await threads('--run-threads', '1'), await threads('--run-threads', '9')];
+    expect(nine - one).toBeGreaterThanOrEqual(7);
+  });
+
+  it('go into the ConfigProto as TensorFlow numbers its fields', () => {
+    const options = {
+      hideGpus: true,
+      intraThreads: 3,
+      interThreads: -1,
+      gpuMemoryGrowth: true,
+      gpuMemoryFraction: 0.5,
+      visibleDevices: '0,1',
+    };
+    // Fields 1 (map GPU → 0), 2, 5, 6 (GPUOptions: 1, 4, 5) and 7 of config.proto, by hand.
+    const gpu = ['09000000000000e03f', '2001', '2a03302c31'].join('');
+    const expected = [
+      '0a070a03475055' + '1000',
+      '1003',
+      '28ffffffffffffffffff01',
+      `32${(gpu.length / 2).toString(16).padStart(2, '0')}${gpu}`,
+      '3801',
+    ];
+    const hex = Buffer.from(encodeSessionOptions(options)).toString('hex');
+    for (const field of expected) expect(hex).toContain(field);
+    expect(hex.length).toBe(expected.join('').length);
+  });
+});
