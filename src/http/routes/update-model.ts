@@ -15,8 +15,8 @@ import type { Route } from '../route.js';
 import type { Services } from '../services.js';
 import { describeModel } from './models.js';
 
-/** More than anybody needs to name a model. */
-const maxBytes = 64 * 1024;
+/** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
+const maxBytes = 16 * 1024;
 
 const schema = z
   .strictObject({
