@@ -10,6 +10,7 @@ import protobuf from 'protobufjs';
 import { ServingError } from '../errors.js';
 import { dtypeOf } from '../runtime/dtypes.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
+import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
 // saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
@@ -17,11 +18,7 @@ import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 const { root } = protobuf.parse(`
   syntax = "proto3";
   package tensorflow;
-  message TensorShapeProto {
-    message Dim { int64 size = 1; }
-    repeated Dim dim = 2;
-    bool unknown_rank = 3;
-  }
+  ${tensorShapeSchema}
   message TensorInfo {
     string name = 1;
     int32 dtype = 2;

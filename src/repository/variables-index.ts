@@ -5,14 +5,12 @@
 import protobuf from 'protobufjs';
 import { ServingError } from '../errors.js';
 import { dtypeOf } from '../runtime/dtypes.js';
+import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 
 const { root } = protobuf.parse(`
   syntax = "proto3";
   package tensorflow;
-  message TensorShapeProto {
-    message Dim { int64 size = 1; }
-    repeated Dim dim = 2;
-  }
+  ${tensorShapeSchema}
   message BundleHeaderProto { int32 num_shards = 1; }
   message BundleEntryProto {
     int32 dtype = 1;

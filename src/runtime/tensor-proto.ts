@@ -6,13 +6,18 @@ import { dtypeOf, elementCount, type FixedDtype } from './dtypes.js';
 import type { TensorView } from './tensors.js';
 import { allocate } from './values.js';
 
-/** The message's fields for a protobufjs schema; with TensorShapeProto, which it refers to. */
-export const tensorProtoSchema = `
+/** tensor_shape.proto, for a protobufjs schema. */
+export const tensorShapeSchema = `
   message TensorShapeProto {
     message Dim { int64 size = 1; }
     repeated Dim dim = 2;
     bool unknown_rank = 3;
   }
+`;
+
+/** tensor.proto, for a protobufjs schema. */
+export const tensorProtoSchema = `
+  ${tensorShapeSchema}
   message TensorProto {
     int32 dtype = 1;
     TensorShapeProto tensor_shape = 2;
