@@ -101,7 +101,7 @@ function refuse(model: ModelStatus, version: number | undefined): never {
   }
   const failed = states.findLast(({ error }) => error);
   const state = failed ? `failed with ${failed.error?.code}` : (states.at(-1)?.state ?? 'START');
-  if (version !== undefined && !failed && state === 'END') {
+  if (version !== undefined && !failed && (state === 'END' || state === 'UNLOADING')) {
     const known = [...model.available.keys()].join(', ') || 'none';
     throw new ServingError(
       'NOT_FOUND',
