@@ -41,7 +41,8 @@ const views: Record<FixedDtype, readonly [view: View, perElement: number]> = {
 export function viewOf(dtype: FixedDtype, bytes: Uint8Array): NumericArray {
   const [View, perElement] = views[dtype];
   const width = dtypes[dtype].size / perElement;
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // A Buffer's own slice() would not copy.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   return new View(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / width);
 }
 
