@@ -5,7 +5,7 @@
 import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { array, described, float64, int, ints, list, map, text } from '../fixtures/cbor.ts';
+import { array, bytes, described, float64, int, ints, list, map, text } from '../fixtures/cbor.ts';
 import { TestRepository, testModels } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
 
@@ -118,7 +118,7 @@ describe('both runtimes answer alike', () => {
 
 describe('what upstream cannot do, as the README says, and ours does', () => {
   it('a SavedModel with a dtype that tf.js lacks in any of its signatures is not even loaded', async () => {
-    const x = described('float16', [2], Uint8Array.of(0, 0x3c, 0, 0x40));
+    const x = described('float16', [2], bytes(Uint8Array.of(0, 0x3c, 0, 0x40)));
     const { body } = await native.infer('/models/identity/infer', envelope({ x }, 'float16'));
     expect(body.outputs).toEqual({ y: [1, 2] });
     const { versions } = (await tfjs.get('/models/identity')).body;
