@@ -11,7 +11,7 @@ import { plainValue } from './cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
 import type { InferRequest } from './infer-request.js';
 import { refusePickle } from './pickle.js';
-import { checkByteCount, checkShape, type WireLimits, type WireTensor } from './wire.js';
+import { checkByteCount, checkRank, checkShape, type WireLimits, type WireTensor } from './wire.js';
 
 /** The typed arrays of RFC 8746, section 2.1, by tag: dtype, and whether the bytes are big-endian. */
 const typedArrays = new Map<number, readonly [dtype: FixedDtype, bigEndian: boolean]>([
@@ -162,7 +162,7 @@ class RequestDecoder {
     if (bytes.length % size !== 0)
       throw invalidArgument(`${what}: ${bytes.length} bytes are no whole number of ${dtype} elements`);
     const data = bigEndian ? swapBytes(bytes, size) : bytes;
-    return { kind: 'typed', dtype, shape: [bytes.length / size], data };
+    return { kind: 'typed', dtype, shape: checkShape(what, [bytes.length / size], this.limits), data };
   }
 
   private byteString(what: string, item: Range): Uint8Array {
@@ -205,7 +205,9 @@ class RequestDecoder {
   }
 
   private shape(what: string, item: Item): readonly number[] {
-    const dims = toDims(this.tensor(`the shape of ${what}`, item));
+    const wire = this.tensor(`the shape of ${what}`, item);
+    if (wire.kind === 'typed') checkRank(what, elementCount(wire.shape));
+    const dims = toDims(wire);
     if (!dims) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
     return checkShape(what, dims, this.limits);
   }

@@ -137,15 +137,17 @@ function float32Text(value: number): string {
   return shortest(value, 9, (x) => Math.fround(x) === value);
 }
 
-/** The shortest decimal that reads back as the same value of its type. */
+/** The value in as few digits as read back as the same value of its type; `digits` always do. */
 function shortest(value: number, digits: number, readsBack: (decimal: number) => boolean): string {
   // Integers are exact as far as doubles count.
   if (!Number.isFinite(value) || Number.isSafeInteger(value)) return floatText(value);
-  for (let precision = 1; precision < digits; precision++) {
-    const decimal = Number(value.toPrecision(precision));
-    if (readsBack(decimal)) return floatText(decimal);
+  let [few, enough] = [1, digits];
+  while (few < enough) {
+    const between = (few + enough) >> 1;
+    if (readsBack(Number(value.toPrecision(between)))) enough = between;
+    else few = between + 1;
   }
-  return floatText(Number(value.toPrecision(digits)));
+  return floatText(Number(value.toPrecision(enough)));
 }
 
 /** Floats keep their point, so that they read back as floats; -0 keeps its sign. */

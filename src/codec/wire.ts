@@ -34,6 +34,11 @@ export interface WireLimits {
 /** TensorFlow's own limit; beyond it the process would abort. */
 const maxRank = 254;
 
+/** Checks the number of dims, before anything is made of them. */
+export function checkRank(what: string, rank: number): void {
+  if (rank > maxRank) throw invalidArgument(`${what} has rank ${rank}, more than ${maxRank}`);
+}
+
 /**
  * Checks a shape that came from outside.
  *
@@ -41,7 +46,7 @@ const maxRank = 254;
  * @throws ServingError INVALID_ARGUMENT
  */
 export function checkShape(what: string, shape: readonly unknown[], limits: WireLimits): readonly number[] {
-  if (shape.length > maxRank) throw invalidArgument(`${what} has rank ${shape.length}, more than ${maxRank}`);
+  checkRank(what, shape.length);
   // Zero-length dims do not excuse the others: TensorFlow multiplies them all.
   let elements = 1;
   const sizes = shape.map((dim) => (typeof dim === 'bigint' ? Number(dim) : dim));
@@ -82,7 +87,7 @@ export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits)
   const what = `input \`${spec.name}\``;
   // A byte string is a string tensor's element, or the elements of a uint8 one.
   if (wire.value instanceof Uint8Array && spec.dtype === 'uint8' && wire.shape === undefined) {
-    return createTensor('uint8', [wire.value.length], wire.value);
+    return createTensor('uint8', checkShape(what, [wire.value.length], limits), wire.value);
   }
   const found = shapeOfPlain(what, wire.value, limits.maxElements);
   if (spec.dtype === 'complex64' || spec.dtype === 'complex128') {

@@ -7,7 +7,7 @@ import { messageOf, ServingError } from '../errors.js';
 import type { InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { TensorFlowJs } from './tensorflow.js';
-import type { NamedTensors, Tensor } from './tensors.js';
+import { createTensor, type NamedTensors, type Tensor, viewTensor } from './tensors.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
 
@@ -66,6 +66,14 @@ class TfjsModel implements InferenceModel {
     const started = performance.now();
     const model = this.models.get(signature.name);
     if (!model) throw new ServingError('NOT_FOUND', `no signature \`${signature.name}\``);
+    for (const { name, dtype } of signature.outputs.values()) {
+      if (dtype === 'uint8' && (options.outputs?.includes(name) ?? true)) {
+        throw new ServingError(
+          'UNIMPLEMENTED',
+          `output \`${name}\` is ${dtype}, which --runtime tfjs cannot read: serve with --runtime native`,
+        );
+      }
+    }
     // Upstream takes a plain object; without a prototype every name is only a name.
     const feed: Record<string, Tensor> = Object.assign(Object.create(null), Object.fromEntries(inputs));
     let result: ReturnType<SavedModel['predict']>;
@@ -74,12 +82,16 @@ class TfjsModel implements InferenceModel {
     } catch (error) {
       throw new ServingError('INVALID_ARGUMENT', messageOf(error));
     }
-    const outputs = new Map<string, Tensor>(Object.entries(result));
-    for (const [name, tensor] of outputs) {
-      if (options.outputs && !options.outputs.includes(name)) {
-        tensor.dispose();
-        outputs.delete(name);
+    const outputs = new Map<string, Tensor>();
+    for (const [name, tensor] of Object.entries(result)) {
+      const isWanted = options.outputs?.includes(name) ?? true;
+      if (isWanted && tensor.dtype !== 'string') {
+        outputs.set(name, tensor);
+        continue;
       }
+      // Upstream empties the strings of an input when that is disposed, also where an output shares them.
+      if (isWanted) outputs.set(name, copyOfStrings(tensor));
+      tensor.dispose();
     }
     return { outputs, queueMicros: 0, runMicros: Math.round((performance.now() - started) * 1000) };
   }
@@ -89,4 +101,9 @@ class TfjsModel implements InferenceModel {
     this.disposed = true;
     for (const model of this.models.values()) model.dispose();
   }
+}
+
+function copyOfStrings(tensor: Tensor): Tensor {
+  const { shape, data } = viewTensor(tensor);
+  return createTensor('string', shape, data);
 }

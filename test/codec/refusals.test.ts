@@ -254,6 +254,7 @@ describe('a shape is a list of sizes', () => {
     ],
     ['a product beyond 2^64', ints(huge, huge), 'more elements than'],
     ['one element too many', ints(2 ** 31), 'more elements than'],
+    ['of rank 1000, as a typed array', tag(64, bytes(new Uint8Array(1000))), 'has rank 1000, more than 254'],
     ['of rank 255', ints(...new Array<number>(255).fill(1)), 'has rank 255, more than 254'],
   ];
   it.each(cases)('%s', (_, shape, message) => {

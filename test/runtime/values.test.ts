@@ -125,8 +125,11 @@ describe('a view on bytes', () => {
     for (let offset = 0; offset < 9; offset++) {
       const body = new Uint8Array(offset + bytes.length + 3).fill(0xaa);
       body.set(bytes, offset);
-      const view = viewOf(dtype as keyof typeof values, body.subarray(offset, offset + bytes.length));
-      expect([...(view as Float64Array)], `at offset ${offset}`).toEqual(wanted);
+      // A Buffer too, whose slice() is no copy.
+      for (const memory of [body, Buffer.from(body.buffer)]) {
+        const view = viewOf(dtype as keyof typeof values, memory.subarray(offset, offset + bytes.length));
+        expect([...(view as Float64Array)], `at offset ${offset}`).toEqual(wanted);
+      }
     }
   });
 
