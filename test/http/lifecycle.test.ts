@@ -39,7 +39,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
   '%s: not ready, no new work, what is under way is finished, exit 0',
   async (signal) => {
     await serve();
-    const answer = server.infer('/infer', steps(20_000));
+    const answer = server.infer('/infer', steps(100_000));
     await running(1);
     server.child.kill(signal);
     await until(async () => (await server.get('/health/ready')).status === 503, 'not to be ready');
@@ -47,7 +47,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     const refused = await server.infer('/infer', steps(1));
     expect([refused.status, refused.body.error.code]).toEqual([503, 'UNAVAILABLE']);
     server.child.kill(signal);
-    expect(await answer).toMatchObject({ status: 200, body: { outputs: { y: [20_000 % 128] } } });
+    expect(await answer).toMatchObject({ status: 200, body: { outputs: { y: [100_000 % 128] } } });
     await until(() => server.child.exitCode !== null, 'the end');
     expect(server.child.exitCode).toBe(0);
   },
@@ -88,7 +88,7 @@ it('X-Request-Timeout may only lower the limit', async () => {
 it('while a model runs and another loads, the event loop answers others', async () => {
   await serve('--settle', '0.1');
   const order: string[] = [];
-  const run = server.infer('/infer', steps(40_000)).then(() => order.push('run'));
+  const run = server.infer('/infer', steps(120_000)).then(() => order.push('run'));
   await running(1);
   await repository.publish(1);
   await until(async () => (await server.get('/models/versioned')).body.version === 1, 'versioned to serve');
@@ -102,7 +102,7 @@ it('while a model runs and another loads, the event loop answers others', async 
 it('under --runtime tfjs the same run holds everything up', async () => {
   await serve('--runtime', 'tfjs');
   const order: string[] = [];
-  const run = server.infer('/infer', steps(40_000)).then(() => order.push('run'));
+  const run = server.infer('/infer', steps(120_000)).then(() => order.push('run'));
   // One after another: a few may be answered before the run begins, and none while it lasts.
   for (let i = 0; i < 50; i++) await server.get('/health/live');
   order.push('fifty answers');

@@ -1,6 +1,6 @@
 /**
- * Builds the addon with AddressSanitizer into `build/asan/` and terminates worker threads in it, 200 times each with
- * and without a main thread that uses the addon, then ends processes in every way. Ends with 1 on any report.
+ * Builds the addon with AddressSanitizer into `build/asan/` and terminates worker threads in it, 200 times: 100 with
+ * and 100 without a main thread that uses the addon. Then processes are ended in every way. Ends with 1 on any report.
  *
  *     [TENSORFLOW_DIR=…] [CXX=g++] node test/native/sanitize.mjs [ROUNDS]
  *
@@ -17,7 +17,7 @@ import { libtensorflowOfUser } from '../../scripts/install/libtensorflow.js';
 import { addonTarget, includeFlags, linkFlags } from '../../scripts/install/native-flags.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const rounds = process.argv[2] ?? '200';
+const rounds = process.argv[2] ?? '100';
 const compiler = process.env['CXX'] ?? 'g++';
 
 const layout = layoutOf(root, process.env);
