@@ -1,7 +1,7 @@
 /**
  * The one core call: every surface decodes into it and encodes what it gives.
  */
-import { ServingError } from '../errors.js';
+import { quoted, ServingError } from '../errors.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import { matchInputs, removeBatchDim } from './match.js';
@@ -72,7 +72,7 @@ function chooseSignature(servable: Servable, name: string | undefined): Signatur
   const signature = name === undefined ? servable.defaultSignature : signatures.get(name);
   if (signature) return signature;
   const known = [...signatures.keys()].map((each) => `\`${each}\``).join(', ');
-  const what = name === undefined ? 'has no default signature: name one' : `has no signature \`${name}\``;
+  const what = name === undefined ? 'has no default signature: name one' : `has no signature ${quoted(name)}`;
   throw new ServingError(
     'NOT_FOUND',
     `model \`${servable.id.model}\` ${what}; it has ${known || 'none that can be served'}`,
@@ -83,7 +83,7 @@ function checkOutputs(signature: Signature, names: readonly string[] | undefined
   const unknown = names?.find((name) => !signature.outputs.has(name));
   if (unknown === undefined && names?.length !== 0) return;
   const known = [...signature.outputs.keys()].map((each) => `\`${each}\``).join(', ');
-  const what = unknown === undefined ? '`outputs` is empty' : `no output \`${unknown}\``;
+  const what = unknown === undefined ? '`outputs` is empty' : `no output ${quoted(unknown)}`;
   throw new ServingError('INVALID_ARGUMENT', `${what}; \`${signature.name}\` gives ${known}`);
 }
 

@@ -2,7 +2,7 @@
  * The table of what is served: all that the data plane knows of the control plane. Immutable; a reload publishes a
  * new one.
  */
-import { type ErrorCode, ServingError } from '../errors.js';
+import { type ErrorCode, quoted, ServingError } from '../errors.js';
 import type { Servable } from './servable.js';
 
 /** TensorFlow Serving's states of a version. */
@@ -60,7 +60,7 @@ export class Table {
   find({ model: name = this.defaultModel, version: number, label }: Target): Servable {
     if (name === undefined) throw this.noDefault();
     const model = this.models.get(name);
-    if (!model) throw new ServingError('NOT_FOUND', `no model \`${name}\`; ${this.listModels()}`);
+    if (!model) throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`);
     const version = label === undefined ? number : resolveLabel(model, label);
     const servable = version === undefined ? model.serving : model.available.get(version);
     return servable ?? refuse(model, version);
@@ -87,7 +87,7 @@ export function resolveLabel({ name, labels }: Pick<ModelStatus, 'name' | 'label
   const version = labels.get(label);
   if (version !== undefined) return version;
   const known = [...labels.keys()].join(', ') || 'none';
-  throw new ServingError('NOT_FOUND', `model \`${name}\` has no label \`${label}\`; there are ${known}`);
+  throw new ServingError('NOT_FOUND', `model \`${name}\` has no label ${quoted(label)}; there are ${known}`);
 }
 
 function refuse(model: ModelStatus, version: number | undefined): never {
