@@ -2,7 +2,7 @@
  * What a body announces costs nothing until it is there: counts, nesting and sizes are checked before anything is
  * allocated for them, so that a few bytes cannot ask for gigabytes or for minutes.
  */
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
 import {
   array,
@@ -22,19 +22,9 @@ import {
   text,
 } from '../fixtures/cbor.ts';
 import { decodeX, limits, refusal } from '../fixtures/codec.ts';
-import { held, openTestRuntime } from '../fixtures/runtime.ts';
+import { openRuntimeForTests } from '../fixtures/runtime.ts';
 
-beforeAll(() => {
-  openTestRuntime();
-});
-
-let heldBefore: object;
-beforeEach(() => {
-  heldBefore = held();
-});
-afterEach(() => {
-  expect(held()).toEqual(heldBefore);
-});
+openRuntimeForTests();
 
 const refuseBody = (body: Uint8Array) => refusal(() => decodeInferRequest(body, limits));
 

@@ -2,7 +2,7 @@
  * Every form in which a tensor may come in a CBOR body. The bytes are written by hand, from RFC 8949 and RFC 8746.
  */
 import { Encoder } from 'cbor-x';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
 import { type Dtype, dtypes, type FixedDtype } from '../../src/runtime/dtypes.ts';
 import { swapBytes } from '../../src/runtime/values.ts';
@@ -24,19 +24,9 @@ import {
   text,
 } from '../fixtures/cbor.ts';
 import { decodeX, limits } from '../fixtures/codec.ts';
-import { held, openTestRuntime } from '../fixtures/runtime.ts';
+import { openRuntimeForTests } from '../fixtures/runtime.ts';
 
-beforeAll(() => {
-  openTestRuntime();
-});
-
-let heldBefore: object;
-beforeEach(() => {
-  heldBefore = held();
-});
-afterEach(() => {
-  expect(held()).toEqual(heldBefore);
-});
+openRuntimeForTests();
 
 /** A tensor in few words: dtype, shape, and its bytes in hexadecimal digits. */
 function x(

@@ -1,7 +1,7 @@
 /**
  * Strict where silence would corrupt: what a body may not say, refused in words that name the place.
  */
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
 import type { Dtype } from '../../src/runtime/dtypes.ts';
 import {
@@ -21,19 +21,9 @@ import {
   text,
 } from '../fixtures/cbor.ts';
 import { decodeX, limits, refusal } from '../fixtures/codec.ts';
-import { held, openTestRuntime } from '../fixtures/runtime.ts';
+import { openRuntimeForTests } from '../fixtures/runtime.ts';
 
-beforeAll(() => {
-  openTestRuntime();
-});
-
-let heldBefore: object;
-beforeEach(() => {
-  heldBefore = held();
-});
-afterEach(() => {
-  expect(held()).toEqual(heldBefore);
-});
+openRuntimeForTests();
 
 function refuse(item: Uint8Array, dtype: Dtype = 'float32'): string {
   return refusal(() => decodeX(map({ x: item }), dtype));
