@@ -61,6 +61,11 @@ export function invalidArgument(message: string): ServingError {
   return new ServingError('INVALID_ARGUMENT', message);
 }
 
+/** What a request hears once the server has been told to stop. */
+export function shuttingDown(): ServingError {
+  return new ServingError('UNAVAILABLE', 'the server is shutting down', 1);
+}
+
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

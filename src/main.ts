@@ -46,8 +46,6 @@ async function serve(args: readonly string[]): Promise<void> {
   }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
   const server = await startServer(settings, logger);
-  logger.info(`serving on ${server.address}`);
-
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) return;
@@ -60,4 +58,6 @@ async function serve(args: readonly string[]): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  await server.started;
+  if (!stopping) logger.info(`serving on ${server.address}`);
 }

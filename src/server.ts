@@ -10,7 +10,8 @@ import type { Settings } from './cli/settings.js';
 import { messageOf, ServingError } from './errors.js';
 import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
-import { createByteBudget } from './http/byte-budget.js';
+import type { BodyLimits } from './http/body.js';
+import { type ByteBudget, createByteBudget } from './http/byte-budget.js';
 import { whenFinished } from './http/finished.js';
 import { remoteFileSystem, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
@@ -21,6 +22,8 @@ import type { Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 
 export interface Server {
+  /** Resolves once each model found was loaded or has failed. */
+  readonly started: Promise<void>;
   readonly runtime: Runtime;
   /** `http://127.0.0.1:50000` */
   readonly address: string;
@@ -33,7 +36,7 @@ export interface Server {
 }
 
 /**
- * Opens TensorFlow, loads what is in the folder and serves it. Resolves once each model found was loaded or has failed.
+ * Opens TensorFlow and the port, and begins to load what is in the folder and to serve it.
  *
  * @throws ServingError if the settings cannot be met: no such folder, no such device, no such port
  */
@@ -59,34 +62,40 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
   const manager = createManager(settings, runtime, logger);
   const telemetry = createTelemetry();
   const budget = createByteBudget(settings.maxInflightBytes);
-  let draining = false;
+  const draining = new AbortController();
+  const bodyLimits = limitBodies(settings, budget, logger);
   const services = {
     manager,
     runtime,
     telemetry,
     logger,
-    bodyLimits: { maxBytes: settings.maxBodyBytes, timeout: settings.bodyTimeout, budget },
+    bodyLimits,
     wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
     requestTimeout: settings.requestTimeout,
+    idleTimeout: settings.idleTimeout,
     allowedRoots: settings.allowPath ?? [settings.modelPath],
-    draining: () => draining,
+    draining: draining.signal,
   };
   addGauges(telemetry, runtime, manager, () => budget.reserved);
 
   const app = createApp(services, keys);
-  const http = createHttpServer({ keepAliveTimeout: settings.idleTimeout * 1000 }, app.callback());
+  const timeouts = {
+    keepAliveTimeout: settings.idleTimeout * 1000,
+    // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
+    requestTimeout: (60 + settings.bodyTimeout) * 1000,
+  };
+  const http = createHttpServer(timeouts, app.callback());
   // Without a listener Node asks every client for its body at once, also those that are about to be refused.
   http.on('checkContinue', (req, res) => http.emit('request', req, res));
   const underWay = countRequests(http);
   await listen(http, settings);
   const closeWatch = await watch(settings, manager, logger);
-  await manager.start();
-
   return {
+    started: manager.start(),
     runtime,
     address: addressOf(http),
     async close() {
-      draining = true;
+      draining.abort();
       const finished = await drain(http, underWay, settings.shutdownTimeout);
       await closeWatch();
       if (!finished) return false;
@@ -137,6 +146,15 @@ function addGauges(
       serving ? [{ value: serving.id.version, labels: { model: name } }] : [],
     ),
   );
+}
+
+/** A body that the budget never has room for is too large, not to be tried again. */
+function limitBodies(settings: Settings, budget: ByteBudget, logger: Logger): BodyLimits {
+  const { maxBodyBytes, maxInflightBytes, bodyTimeout: timeout } = settings;
+  const maxBytes = Math.min(maxBodyBytes, maxInflightBytes);
+  if (maxBytes < maxBodyBytes)
+    logger.warn(`--max-inflight-bytes limits bodies to ${maxBytes} bytes, less than --max-body-bytes`);
+  return { maxBytes, timeout, budget };
 }
 
 /** Counts requests from their head to the end of their answer. */

@@ -83,9 +83,15 @@ function find(
   const flag = flags[flagOf(name).slice(2)];
   if (flag !== undefined) return { value: flag, source: flagOf(name) };
   const variable = environment[variableOf(name)];
-  if (variable !== undefined && variable !== '') return { value: variable, source: variableOf(name) };
+  if (variable !== undefined && variable !== '' && !isServiceAddress(variable))
+    return { value: variable, source: variableOf(name) };
   const key = keyOf(name);
   return file.has(key) ? { value: file.get(key), source: `${key} in the config file` } : undefined;
+}
+
+/** In a pod beside a Service called tfjs-serving, Kubernetes sets TFJS_SERVING_PORT=tcp://10.0.0.1:50000. */
+function isServiceAddress(variable: string): boolean {
+  return /^(tcp|udp|sctp):\/\//.test(variable);
 }
 
 function check(name: SettingName, given: Given | undefined): unknown {
@@ -95,6 +101,10 @@ function check(name: SettingName, given: Given | undefined): unknown {
   const allowed = setting.value === '' ? 'true or false' : setting.value;
   const reason = parsed.error.issues[0]?.message ?? '';
   throw invalidArgument(
-    `${given?.source} ${String(given?.value)}: allowed is ${allowed} (${setting.help}). ${reason}`,
+    `${given?.source} ${shown(given?.value)}: allowed is ${allowed} (${setting.help}). ${reason}`,
   );
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value || "''" : JSON.stringify(value);
 }

@@ -2,6 +2,7 @@
  * Every setting of the server, once: from this table come the flags, the environment variables, the keys of the
  * config file, `--help` and the checks.
  */
+import { constants } from 'node:buffer';
 import { z } from 'zod';
 
 /** One setting, with its unit and meaning as `--help` prints them. */
@@ -14,24 +15,44 @@ interface Setting {
   readonly help: string;
 }
 
-/** Numbers come as text from the command line and the environment. */
-const number = z.coerce.number();
-const seconds = number.nonnegative();
-const count = z.coerce.number().int().positive();
+const decimal = /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i;
+
+/** Numbers come as text from the command line and the environment: as decimals, so that an empty text is not 0. */
+function number<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess(
+    (value) => (typeof value === 'string' && decimal.test(value) ? Number(value) : value),
+    schema,
+  );
+}
+
+/** Beyond 2^31 milliseconds a timer of Node fires at once. */
+const longest = 2_000_000;
+const seconds = number(z.number().nonnegative().max(longest));
+const someSeconds = number(z.number().positive().max(longest));
+
+function count(max: number) {
+  return number(z.number().int().positive().max(max));
+}
+
 const flag = z.union([z.boolean(), z.stringbool()]);
 
 const units: Record<string, number> = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
 
 /** `64 MiB`, `1GiB`, `65536` → bytes. */
-const bytes = z.union([z.number(), z.string()]).transform((value, ctx) => {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value)) ?? [];
-  const size = Number(digits) * (units[unit?.toLowerCase() ?? ''] ?? Number.NaN);
-  if (Number.isFinite(size) && size > 0) return Math.floor(size);
-  ctx.addIssue('a size in bytes, KiB, MiB or GiB, as 64MiB');
-  return z.NEVER;
-});
+function bytes(max: number) {
+  return z.union([z.number(), z.string()]).transform((value, ctx) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value)) ?? [];
+    const size = Math.floor(Number(digits) * (units[unit?.toLowerCase() ?? ''] ?? Number.NaN));
+    if (size >= 1 && size <= max) return size;
+    ctx.addIssue(`a size in bytes, KiB, MiB or GiB, as 64MiB, up to ${max} bytes`);
+    return z.NEVER;
+  });
+}
 
-const list = z.union([z.array(z.string()), z.string().transform((text) => text.split(','))]);
+/** An empty item is a slip, and as a path it would mean the working directory. */
+const list = z
+  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+  .pipe(z.array(z.string().trim().min(1)));
 
 export const settings = {
   modelPath: {
@@ -45,7 +66,7 @@ export const settings = {
     help: 'what models run on',
   },
   port: {
-    schema: z.coerce.number().int().min(0).max(65535).default(50000),
+    schema: number(z.number().int().min(0).max(65535)).default(50000),
     value: 'N',
     help: '0 picks a free one',
   },
@@ -94,45 +115,45 @@ export const settings = {
     help: 'where a model_path given to /update_model may lie',
   },
   maxBodyBytes: {
-    schema: bytes.default(64 * 2 ** 20),
+    schema: bytes(constants.MAX_LENGTH).default(64 * 2 ** 20),
     value: 'BYTES',
     shownDefault: '64MiB',
     help: "the size of one request's body",
   },
   maxInflightBytes: {
-    schema: bytes.default(2 ** 30),
+    schema: bytes(Number.MAX_SAFE_INTEGER).default(2 ** 30),
     value: 'BYTES',
     shownDefault: '1GiB',
     help: 'all bodies being read or waiting, for the process; beyond it 503',
   },
-  maxDepth: { schema: count.max(100).default(16), value: 'N', help: 'levels of nesting in a body' },
+  maxDepth: { schema: count(100).default(16), value: 'N', help: 'levels of nesting in a body' },
   maxElements: {
-    schema: count.max(2 ** 31 - 1).default(2 ** 31 - 1),
+    schema: count(2 ** 31 - 1).default(2 ** 31 - 1),
     value: 'N',
     help: 'elements of one tensor',
   },
   bodyTimeout: {
-    schema: seconds.positive().default(30),
+    schema: someSeconds.default(30),
     value: 'SECONDS',
     help: 'within which a body must have arrived',
   },
   idleTimeout: {
-    schema: seconds.positive().default(75),
+    schema: someSeconds.default(75),
     value: 'SECONDS',
-    help: 'after which an idle connection is closed',
+    help: 'after which an idle connection is closed, or one whose client does not read its answer',
   },
   requestTimeout: {
-    schema: seconds.positive().default(120),
+    schema: someSeconds.default(120),
     value: 'SECONDS',
     help: 'after which a request is answered 504; X-Request-Timeout may only lower it',
   },
   warmupTimeout: {
-    schema: seconds.positive().default(30),
+    schema: someSeconds.default(30),
     value: 'SECONDS',
     help: 'for the run before a version serves',
   },
   loadTimeout: {
-    schema: seconds.positive().default(600),
+    schema: someSeconds.default(600),
     value: 'SECONDS',
     help: 'after which a load is given up',
   },
@@ -142,19 +163,19 @@ export const settings = {
     help: 'for requests under way when the server is told to stop',
   },
   runThreads: {
-    schema: count.max(1024).optional(),
+    schema: count(1024).optional(),
     value: 'N',
     shownDefault: 'one per core',
     help: 'models run at once',
   },
   intraThreads: {
-    schema: z.coerce.number().int().nonnegative().optional(),
+    schema: number(z.number().int().min(0).max(1024)).optional(),
     value: 'N',
     shownDefault: "TensorFlow's",
     help: 'threads within one operation, for the process',
   },
   interThreads: {
-    schema: z.coerce.number().int().optional(),
+    schema: number(z.number().int().min(-1).max(1024)).optional(),
     value: 'N',
     shownDefault: "TensorFlow's",
     help: 'threads between operations, per session',
@@ -166,7 +187,7 @@ export const settings = {
     help: 'take GPU memory as it is needed',
   },
   gpuMemoryFraction: {
-    schema: number.positive().max(1).optional(),
+    schema: number(z.number().positive().max(1)).optional(),
     value: 'SHARE',
     shownDefault: 'all',
     help: "of each GPU's memory, 0 to 1",

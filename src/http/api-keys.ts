@@ -25,7 +25,7 @@ export class ApiKeys {
   /**
    * @param lines one key each, for everything, or `scope+scope:key` for these scopes; empty lines and those that begin
    * with `#` say nothing
-   * @throws ServingError INVALID_ARGUMENT for a scope without a key
+   * @throws ServingError INVALID_ARGUMENT for a scope without a key, or a key that no header can carry
    */
   static parse(lines: readonly string[]): ApiKeys {
     const meant = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
@@ -37,14 +37,14 @@ export class ApiKeys {
     return this.keys.length > 0;
   }
 
-  /** The scopes of a key, or undefined if there is no such key. Takes as long for a wrong key as for a right one. */
+  /**
+   * The scopes of a key, of all its lines together, or undefined if there is no such key. Takes as long for a wrong key
+   * as for a right one.
+   */
   scopesOf(key: string): ReadonlySet<Scope> | undefined {
     const digest = digestOf(key);
-    let found: Key | undefined;
-    for (const candidate of this.keys) {
-      if (timingSafeEqual(candidate.digest, digest)) found = candidate;
-    }
-    return found?.scopes;
+    const found = this.keys.filter((candidate) => timingSafeEqual(candidate.digest, digest));
+    return found.length === 0 ? undefined : new Set(found.flatMap((each) => [...each.scopes]));
   }
 }
 
@@ -57,6 +57,12 @@ function parseKey(line: string): Key {
   const key = isScoped ? line.slice(separator + 1) : line;
   if (key === '')
     throw new ServingError('INVALID_ARGUMENT', `an API key is empty after its scopes ${names.join('+')}`);
+  // The key itself stays out of the message, which may end up in a log.
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw new ServingError(
+      'INVALID_ARGUMENT',
+      'an API key holds a space or a letter beyond ASCII: no header carries it',
+    );
   return { digest: digestOf(key), scopes: new Set(isScoped ? named : keyScopes) };
 }
 
@@ -68,14 +74,24 @@ function digestOf(key: string): Buffer {
 /**
  * @param file `--api-key-file`: one key a line
  * @param list keys from the environment, separated by commas
+ * @throws ServingError if the file cannot be read, or either was given and holds no key: every route would then be open
+ * to everybody, which nobody means who configures keys
  */
 export function readApiKeys(file: string | undefined, list: string | undefined): ApiKeys {
-  const lines = list?.split(',') ?? [];
-  if (file === undefined) return ApiKeys.parse(lines);
+  const sources: [name: string, lines: string[]][] = [];
+  if (list) sources.push(['TFJS_SERVING_API_KEYS', list.split(',')]);
+  if (file !== undefined) sources.push([`--api-key-file ${file}`, readLines(file)]);
+  for (const [name, lines] of sources) {
+    if (!ApiKeys.parse(lines).configured)
+      throw new ServingError('FAILED_PRECONDITION', `${name} holds no key: every route would be open`);
+  }
+  return ApiKeys.parse(sources.flatMap(([, lines]) => lines));
+}
+
+function readLines(file: string): string[] {
   try {
-    return ApiKeys.parse([...lines, ...readFileSync(file, 'utf8').split('\n')]);
+    return readFileSync(file, 'utf8').split('\n');
   } catch (error) {
-    if (error instanceof ServingError) throw error;
     throw new ServingError('FAILED_PRECONDITION', `--api-key-file cannot be read: ${messageOf(error)}`);
   }
 }

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
-import { ServingError } from '../errors.js';
+import { quoted, ServingError } from '../errors.js';
 import type { ApiKeys, Scope } from './api-keys.js';
 import { authenticate } from './auth.js';
 import { sendError, toServingError } from './respond.js';
@@ -23,6 +23,7 @@ export function createApp(services: Services, keys: ApiKeys): Koa {
   const { router, scopeOf } = createRouter(routes);
   const app = new Koa();
   app.use(requestId);
+  app.use(cutOffStalled(services));
   app.use(answerErrors(services));
   app.use(authenticate({ keys, scopeOf }));
   app.use(router.routes());
@@ -46,10 +47,10 @@ function createRouter(routes: readonly Route[]) {
     const scope = scopes.get(pathAndMethod[0]?.name ?? '');
     if (scope) return scope;
     if (samePath.length === 0)
-      throw new ServingError('NOT_FOUND', `no route ${path}; see the README for those there are`);
+      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}; see the README for those there are`);
     const methods = [...new Set(samePath.flatMap((layer) => layer.methods))].join(', ');
     ctx.set('allow', methods);
-    throw new ServingError('METHOD_NOT_ALLOWED', `${path} takes ${methods}, not ${method}`);
+    throw new ServingError('METHOD_NOT_ALLOWED', `${quoted(path)} takes ${methods}, not ${method}`);
   }
 
   return { router, scopeOf };
@@ -61,6 +62,16 @@ const requestId: Middleware = async (ctx, next) => {
   ctx.set('x-request-id', /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID());
   await next();
 };
+
+/** Who takes nothing of an answer keeps its tensors: cut off after as long as who sends nothing. */
+function cutOffStalled({ idleTimeout }: Services): Middleware {
+  return async ({ res, req }, next) => {
+    // The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run.
+    res.on('timeout', () => res.headersSent && req.socket.destroy());
+    await next();
+    res.setTimeout(idleTimeout * 1000);
+  };
+}
 
 function answerErrors({ logger }: Services): Middleware {
   return async (ctx, next) => {

@@ -2,7 +2,7 @@
  * Reads request bodies: bounded before anything is allocated, once, into one buffer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ServingError } from '../errors.js';
+import { quoted, ServingError } from '../errors.js';
 import type { ByteBudget } from './byte-budget.js';
 
 export interface BodyLimits {
@@ -30,10 +30,10 @@ const firstReservation = 64 * 1024;
  */
 export async function readBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): Promise<Body> {
   const encoding = req.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new ServingError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `content-encoding ${encoding} is not supported: send the body as it is`,
+      `content-encoding ${quoted(encoding)} is not supported: send the body as it is`,
     );
   }
   const announced = req.headers['content-length'];
@@ -70,6 +70,11 @@ function tooLarge({ maxBytes }: BodyLimits): ServingError {
     'PAYLOAD_TOO_LARGE',
     `the body is larger than ${maxBytes} bytes (--max-body-bytes)`,
   );
+}
+
+/** @param timeout seconds */
+export function tooSlow(timeout: number): ServingError {
+  return new ServingError('REQUEST_TIMEOUT', `the body did not arrive within ${timeout} s (--body-timeout)`);
 }
 
 /** Takes chunks into one buffer: of exactly the announced size, or growing within the limit. */
@@ -131,11 +136,7 @@ class Sink {
 
 function collect(req: IncomingMessage, sink: Sink, timeout: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      fail(
-        new ServingError('REQUEST_TIMEOUT', `the body did not arrive within ${timeout} s (--body-timeout)`),
-      );
-    }, timeout * 1000);
+    const timer = setTimeout(() => fail(tooSlow(timeout)), timeout * 1000);
     const onData = (chunk: Buffer) => {
       try {
         sink.add(chunk);

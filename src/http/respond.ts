@@ -52,6 +52,7 @@ export function toServingError(error: unknown, logger: Logger): ServingError {
   if (error instanceof ServingError) return error;
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
   if (status === 413) return new ServingError('PAYLOAD_TOO_LARGE', 'the body is too large');
+  if (status === 415) return new ServingError('UNSUPPORTED_MEDIA_TYPE', messageOf(error));
   if (typeof status === 'number' && status >= 400 && status < 500)
     return new ServingError('INVALID_ARGUMENT', messageOf(error));
   logger.error({ err: error }, 'a request failed unexpectedly');

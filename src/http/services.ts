@@ -17,8 +17,10 @@ export interface Services {
   readonly wireLimits: WireLimits;
   /** Seconds that a request may take; a client can ask for less. */
   readonly requestTimeout: number;
+  /** Seconds after which a client that takes nothing of its answer is cut off. */
+  readonly idleTimeout: number;
   /** Folders that a path in a request may lie in. */
   readonly allowedRoots: readonly string[];
-  /** True once the server has been told to stop. */
-  readonly draining: () => boolean;
+  /** Aborted once the server has been told to stop. */
+  readonly draining: AbortSignal;
 }

@@ -6,6 +6,8 @@
  * publishing a new table, and the one before it is unloaded after its last request. Whatever fails before the swap
  * changes nothing for those who ask for answers.
  */
+
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ServingError } from '../errors.js';
 import { readListing } from '../repository/listing.js';
@@ -218,10 +220,12 @@ export class Manager {
 
   private fail(model: ModelRecord, record: VersionRecord, error: unknown): void {
     record.state = 'END';
-    record.error = error instanceof ServingError ? error : new ServingError('INTERNAL', messageOf(error));
+    const code = error instanceof ServingError ? error.code : 'INTERNAL';
+    // Clients get to read it, and have no business with where the folder is.
+    record.error = new ServingError(code, messageOf(error).replaceAll(`${record.directory}${path.sep}`, ''));
     const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';
     this.options.logger.error(
-      `${model.name} version ${record.version} is not served: ${record.error.message}${stays}`,
+      `${model.name} version ${record.version} is not served: ${messageOf(error)}${stays}`,
     );
     this.publish();
     // Its folder is another by now; the next scan by the clock may be far.

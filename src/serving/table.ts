@@ -59,11 +59,17 @@ export class Table {
    */
   find({ model: name = this.defaultModel, version: number, label }: Target): Servable {
     if (name === undefined) throw this.noDefault();
-    const model = this.models.get(name);
-    if (!model) throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`);
+    const model = this.get(name);
     const version = label === undefined ? number : resolveLabel(model, label);
     const servable = version === undefined ? model.serving : model.available.get(version);
     return servable ?? refuse(model, version);
+  }
+
+  /** @throws ServingError NOT_FOUND that lists the models there are */
+  get(name: string): ModelStatus {
+    const model = this.models.get(name);
+    if (model) return model;
+    throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`);
   }
 
   private noDefault(): ServingError {

@@ -7,7 +7,7 @@ import type { Route } from '../route.js';
 import type { Services } from '../services.js';
 
 export function healthRoutes({ manager, draining }: Services): Route[] {
-  const isReady = () => manager.ready && !draining();
+  const isReady = () => manager.ready && !draining.aborted;
   return [
     {
       method: 'GET',
@@ -15,7 +15,7 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
       scope: 'open',
       handle: (ctx) =>
         sendValue(ctx, {
-          status: draining() ? 'draining' : 'ok',
+          status: draining.aborted ? 'draining' : 'ok',
           ready: isReady(),
           source: manager.sourceReadable ? 'ok' : 'unreadable',
           models: Array.from(manager.table.models.values(), describeHealth),

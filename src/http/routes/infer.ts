@@ -6,7 +6,7 @@ import type { RouterContext } from '@koa/router';
 import { type RequestCodec, requestCodecs } from '../../codec/codecs.js';
 import { type InferRequest, toTensors } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
-import { invalidArgument, ServingError } from '../../errors.js';
+import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
 import { disposeTensors } from '../../runtime/tensors.js';
 import { type PredictResult, predict } from '../../serving/predict.js';
 import type { Target } from '../../serving/table.js';
@@ -36,7 +36,7 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     services.telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 });
   });
   try {
-    if (services.draining()) throw new ServingError('UNAVAILABLE', 'the server is shutting down', 1);
+    if (services.draining.aborted) throw shuttingDown();
     const target = readTarget(ctx);
     const { id } = services.manager.table.find(target);
     record.model = id.model;
@@ -95,7 +95,7 @@ function readTarget(ctx: RouterContext): Target {
   const { model, version, label } = ctx.params;
   if (version === undefined) return { model, label };
   if (!/^[1-9][0-9]*$/.test(version))
-    throw invalidArgument(`a version is a positive integer, not \`${version}\``);
+    throw invalidArgument(`a version is a positive integer, not ${quoted(version)}`);
   return { model, version: Number(version) };
 }
 
@@ -104,7 +104,7 @@ function readTimeout(ctx: RouterContext, limit: number): number {
   const header = ctx.get('x-request-timeout');
   if (header === '') return limit;
   const seconds = /^\d+(\.\d+)?$/.test(header) ? Number(header) : 0;
-  if (seconds <= 0) throw invalidArgument(`X-Request-Timeout must be seconds, as 1.5, not \`${header}\``);
+  if (seconds <= 0) throw invalidArgument(`X-Request-Timeout must be seconds, as 1.5, not ${quoted(header)}`);
   return Math.min(seconds, limit);
 }
 
@@ -114,13 +114,15 @@ async function requestCodec(ctx: RouterContext): Promise<RequestCodec> {
   if (codec) return codec;
   if (await startsWithPickle(ctx)) throw new ServingError('UNSUPPORTED_MEDIA_TYPE', pickleAdvice);
   const types = requestCodecs.map(({ mediaType }) => mediaType);
-  const came = ctx.request.type === '' ? 'a body without a content type' : `\`${ctx.request.type}\``;
+  const came = ctx.request.type === '' ? 'a body without a content type' : quoted(ctx.request.type);
   const { localAddress = '127.0.0.1', localPort } = ctx.socket;
   const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
+  // Between quotes, and itself without any: a model may have a name that means something to a shell.
+  const url = `http://${host}:${localPort}${ctx.path.replaceAll("'", '%27')}`;
   throw new ServingError(
     'UNSUPPORTED_MEDIA_TYPE',
     `${came} is not supported, send ${types.join(' or ')}: ` +
-      `curl -H 'content-type: ${types[0]}' --data-binary @body.cbor http://${host}:${localPort}${ctx.path}`,
+      `curl -H 'content-type: ${types[0]}' --data-binary @body.cbor '${url}'`,
   );
 }
 

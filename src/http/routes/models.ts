@@ -1,7 +1,6 @@
 /**
  * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
  */
-import { ServingError } from '../../errors.js';
 import { formatShape, type Signature, type TensorSpec } from '../../runtime/signature.js';
 import type { Servable } from '../../serving/servable.js';
 import type { ModelStatus } from '../../serving/table.js';
@@ -28,10 +27,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
       path: '/models/:model',
       scope: 'infer',
       handle: (ctx) => {
-        const name = ctx.params['model'] ?? '';
-        const model = manager.table.models.get(name);
-        if (!model) throw new ServingError('NOT_FOUND', `no model \`${name}\``);
-        sendValue(ctx, describeModel(model));
+        sendValue(ctx, describeModel(manager.table.get(ctx.params['model'] ?? '')));
       },
     },
     {

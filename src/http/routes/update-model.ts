@@ -7,9 +7,10 @@ import { Decoder } from 'cbor-x';
 import { koaBody } from 'koa-body';
 import { z } from 'zod';
 import { CborReader } from '../../codec/cbor-reader.js';
-import { invalidArgument, ServingError } from '../../errors.js';
+import { invalidArgument, ServingError, shuttingDown } from '../../errors.js';
 import { update } from '../../serving/update.js';
-import { continueIfExpected, hasBody, readBody } from '../body.js';
+import { within } from '../../serving/within.js';
+import { continueIfExpected, hasBody, readBody, tooSlow } from '../body.js';
 import { sendValue } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
@@ -57,19 +58,40 @@ async function updateModel(ctx: RouterContext, services: Services): Promise<void
   const parsed = schema.safeParse(await readRequest(ctx, services));
   if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
   const { model_path: modelPath, ...request } = parsed.data;
-  const { done, models } = await update(services.manager, { ...request, modelPath }, services.allowedRoots);
+  const updated = update(services.manager, { ...request, modelPath }, services.allowedRoots);
+  const { done, models } = await unlessAborted(services.draining, updated);
   ctx.status = done ? 200 : 202;
   sendValue(ctx, { status: done ? 'ok' : 'pending', models: models.map(describeModel) });
+}
+
+/** Who waits for a model to serve must not keep a server that has been told to stop. */
+async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(shuttingDown());
+    signal.addEventListener('abort', stop);
+  });
+  if (signal.aborted) stop();
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 /** A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused. */
 async function readRequest(ctx: RouterContext, services: Services): Promise<unknown> {
   const { type } = ctx.request;
+  const { bodyLimits } = services;
   if (!hasBody(ctx.req) && ['', 'application/json', 'application/cbor'].includes(type)) return {};
   switch (type) {
     case 'application/json':
       continueIfExpected(ctx.req, ctx.res);
-      await parseJson(ctx, async () => {});
+      await within(
+        bodyLimits.timeout,
+        parseJson(ctx, async () => {}),
+        () => tooSlow(bodyLimits.timeout),
+      );
       return ctx.request.body;
     case 'application/cbor':
       return readCbor(ctx, services);
