@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../src/cli/parse.ts';
-import { flagOf, keyOf, settingNames, variableOf } from '../../src/cli/settings.ts';
+import { flagOf, keyOf, settingNames, settings, variableOf } from '../../src/cli/settings.ts';
 import { encodeSessionOptions } from '../../src/runtime/config-proto.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { runProgram, TestServer } from '../fixtures/server.ts';
@@ -54,11 +54,11 @@ describe('settings', () => {
 
   it('come from flags first, then the environment, then the file', () => {
     const config = configFile({ port: 1, host: 'file', device: 'cpu' });
-    const settings = parseSettings(['--port', '3', '--config', config], {
+    const parsed = parseSettings(['--port', '3', '--config', config], {
       TFJS_SERVING_PORT: '2',
       TFJS_SERVING_HOST: 'env',
     });
-    expect(settings).toMatchObject({ port: 3, host: 'env', device: 'cpu' });
+    expect(parsed).toMatchObject({ port: 3, host: 'env', device: 'cpu' });
     expect(parseSettings([], { TFJS_SERVING_CONFIG: config })).toMatchObject({ port: 1, host: 'file' });
   });
 
@@ -98,10 +98,45 @@ describe('settings', () => {
     [['--device', 'tpu'], /^--device tpu: allowed is cpu\|gpu\|auto/],
     [['--settle=-1'], /^--settle -1/],
     [['--max-body-bytes', '64MB'], /^--max-body-bytes 64MB: .* as 64MiB/],
+    [['--port', ''], /^--port '': allowed is N/],
+    [['--port', '0x50'], /^--port 0x50: allowed is N/],
+    [['--port', '8080 '], /^--port 8080 : allowed is N/],
+    [['--settle', ''], /^--settle '': allowed is SECONDS/],
+    [['--tags', 'a,,b'], /^--tags a,,b: allowed is TAG,TAG/],
+    [['--allow-path', '/models,'], /^--allow-path \/models,: allowed is PATH,PATH/],
+    [['--max-body-bytes', '0.5'], /^--max-body-bytes 0.5: .* as 64MiB/],
+    [['--max-body-bytes', '99999999GiB'], /^--max-body-bytes .* up to \d+ bytes/],
+    [['--inter-threads=-2'], /^--inter-threads -2: allowed is N/],
     [['--prot', '1'], /--prot/],
     [['models'], /models/],
   ])('%j is refused, with what is allowed', (args, message) => {
     expect(() => parseSettings(args, {})).toThrow(message);
+  });
+
+  it.each(settingNames.filter((name) => settings[name].value === 'SECONDS'))(
+    '%s is not longer than a timer of Node can be',
+    (name) => {
+      // At 2^31 milliseconds it would fire at once: every request would be late.
+      expect(() => parseSettings([flagOf(name), String(2 ** 31 / 1000)], {})).toThrow(/Too big/);
+      expect(parseSettings([flagOf(name), '1000000'], {})?.[name]).toBe(1_000_000);
+    },
+  );
+
+  it.each([{ port: true }, { port: null }, { port: [] }, { settle: [5] }, { max_depth: '' }, { watch: {} }])(
+    'a config file with %j is refused, not read as some number',
+    (config) => {
+      const [key, value] = Object.entries(config)[0] as [string, unknown];
+      const shown = value === '' ? "''" : JSON.stringify(value);
+      expect(() => parseSettings(['--config', configFile(config)], {})).toThrow(
+        `${key} in the config file ${shown}: allowed is `,
+      );
+    },
+  );
+
+  it('a Service of Kubernetes called tfjs-serving is not taken for a port', () => {
+    const environment = { TFJS_SERVING_PORT: 'tcp://10.0.0.1:50000' };
+    expect(parseSettings([], environment)?.port).toBe(50000);
+    expect(parseSettings(['--config', configFile({ port: 1 })], environment)?.port).toBe(1);
   });
 
   it('names the variable or the key that a wrong value came from', () => {
@@ -132,7 +167,22 @@ describe('the program', () => {
   it('--help lists every setting', async () => {
     const { code, output } = await runProgram(['serve', '--help']);
     expect(code).toBe(0);
-    for (const name of settingNames) expect(output).toContain(`${flagOf(name)} `);
+    for (const name of settingNames) {
+      const line = output.split('\n').find((each) => each.startsWith(`  ${flagOf(name)} `)) ?? '';
+      const { help, value } = settings[name];
+      expect(line).toContain(`${flagOf(name)} ${value}`.trimEnd());
+      expect(line).toContain(help);
+      // A default that is written by hand still says what the schema does.
+      const written = /\(([^()]*)\)$/.exec(line)?.[1] ?? '';
+      const chosen = parseSettings([], {})?.[name];
+      if (value === 'BYTES') {
+        expect(parseSettings([flagOf(name), written], {})?.[name], line).toBe(chosen);
+      } else if (chosen !== undefined) {
+        expect(written, line).toBe(String(chosen));
+      } else {
+        expect(written, line).not.toBe('');
+      }
+    }
   });
 
   it('without a command, or with one that is none, says what there is', async () => {
@@ -166,17 +216,23 @@ describe('the program', () => {
     await server.stop();
   });
 
-  it('in JSON mode stdout is JSON, line for line', async () => {
-    const server = await TestServer.start({
-      args: ['--model-path', repository.root, '--log-format', 'json'],
-    });
-    await server.stop();
-    const lines = server.output.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(lines.some(({ msg }) => /^serving on /.test(msg))).toBe(true);
-  });
+  it.each(['info', 'debug'])(
+    "in JSON mode at level %s stdout is JSON, line for line; TensorFlow's lines go to stderr",
+    async (level) => {
+      const server = await TestServer.start({
+        args: ['--model-path', repository.root, '--log-format', 'json', '--log-level', level],
+      });
+      await server.stop();
+      const lines = server.output.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(lines.some(({ msg }) => /^serving on /.test(msg))).toBe(true);
+      // absl's and oneDNN's lines come at every level.
+      expect(server.log).toContain('oneDNN');
+      expect(server.output.stdout).not.toContain('oneDNN');
+    },
+  );
 });
 
 describe("TensorFlow's options that hold for the process", () => {

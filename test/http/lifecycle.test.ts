@@ -1,9 +1,12 @@
 /**
  * From the start to SIGTERM: what a client sees, and what the process leaves.
  */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
-import { runProgram, TestServer } from '../fixtures/server.ts';
+import { launch, runProgram, TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
 
 /** CBOR `{"x": [0], "steps": N}` for the slow model: y = N mod 128. */
@@ -124,10 +127,59 @@ it('requests are counted by model, version and outcome, and unknown names make n
   );
 });
 
-it('a port that is taken ends the start with one sentence', async () => {
+it('who waits in /update_model for a model is answered at SIGTERM, and does not keep the server', async () => {
+  await serve('--settle', '3600');
+  await cp(repository.path('slow', 1), repository.path('slow', 2), { recursive: true });
+  const waiting = server.update({ timeout: 3600 });
+  await until(
+    async () => (await server.get('/models/slow')).body.versions.length === 2,
+    'version 2 to be found, and waited for',
+  );
+  server.child.kill('SIGTERM');
+  const { status, body } = await waiting;
+  expect([status, body.error.code]).toEqual([503, 'UNAVAILABLE']);
+  await until(() => server.child.exitCode !== null, 'the end');
+  expect(server.child.exitCode).toBe(0);
+});
+
+it('SIGTERM while a model is still loading at the start ends it with 0 as well', async () => {
+  // Its asset is a pipe that nobody writes to: TensorFlow waits for it while it loads.
+  await repository.publish(1);
+  const asset = repository.path('versioned', 1, 'assets', 'offset.txt');
+  await rm(asset);
+  execFileSync('mkfifo', [asset]);
+  const { child, output } = launch(['serve', '--port', '0', '--model-path', repository.root]);
+  const ended = once(child, 'exit');
+  await until(() => output.text.includes('loading versioned version 1'), 'the load to begin');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+  expect(output.text).not.toContain('serving on');
+});
+
+it('a start that cannot succeed ends with one sentence that names what is wrong', async () => {
   await serve();
   const { port } = new URL(server.url);
-  const { code, output } = await runProgram(['serve', '--port', port, '--model-path', repository.root]);
-  expect(code).toBe(1);
-  expect(output).toContain(`tfjs-serving: cannot listen on 127.0.0.1:${port}: `);
+  const file = repository.path('a-file');
+  await writeFile(file, '');
+  const nowhere = repository.path('nowhere');
+  const failures: [args: string[], sentence: string][] = [
+    [['--port', port], `cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`],
+    [['--host', '192.0.2.250'], 'cannot listen on 192.0.2.250:0: '],
+    [['--model-path', nowhere], `--model-path ${nowhere} is no folder`],
+    [['--model-path', file], `--model-path ${file} is no folder`],
+    [['--api-key-file', nowhere], '--api-key-file cannot be read: ENOENT'],
+    [['--config', nowhere], `--config ${nowhere} cannot be read: ENOENT`],
+    [['--runtime', 'tfjs', '--gpu-memory-fraction', '0.5'], '--gpu-memory-fraction has no effect'],
+  ];
+  for (const [args, sentence] of failures) {
+    const { code, output } = await runProgram([
+      'serve',
+      ...['--port', '0', '--model-path', repository.root],
+      ...args,
+    ]);
+    expect(code, output).toBe(args[0] === '--config' ? 2 : 1);
+    const ours = output.split('\n').filter((line) => line.startsWith('tfjs-serving: '));
+    expect(ours, output).toEqual([expect.stringContaining(sentence)]);
+    expect(output).not.toContain('    at ');
+  }
 });

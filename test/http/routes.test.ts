@@ -114,6 +114,30 @@ describe('with keys', () => {
     expect(status).toBe(path.includes('labels') ? 404 : 200);
   });
 
+  it.each(routes)(
+    '%s %s is reached by no other method, and by no header that names another route',
+    async (method, path, scope) => {
+      for (const other of ['HEAD', 'GET', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND']) {
+        if (other === method) continue;
+        const { status, text } = await send(server, other, path, cbor);
+        // HEAD is GET without the body, and takes the same key.
+        const isHead = other === 'HEAD' && method === 'GET';
+        expect(status, other).toBe(isHead ? (scope === 'open' ? 200 : 401) : 405);
+        expect(text).not.toMatch(/"outputs"|"versions"|inference_requests_total/);
+      }
+      if (scope === 'open') return;
+      for (const name of ['x-original-url', 'x-rewrite-url', 'x-forwarded-prefix', 'x-forwarded-uri']) {
+        expect((await send(server, method, path, { ...cbor, [name]: '/health' })).status, name).toBe(401);
+        expect((await send(server, 'GET', '/health', { [name]: path })).text, name).toContain('"ready"');
+      }
+      const override = { ...cbor, 'x-http-method-override': method };
+      expect((await send(server, 'GET', '/health', override)).status).toBe(200);
+      expect(
+        (await send(server, method, path, { ...override, 'x-http-method-override': 'GET' })).status,
+      ).toBe(401);
+    },
+  );
+
   it('a key is not said to be right before it is', async () => {
     const { text } = await send(server, 'GET', '/models', { 'x-api-key': 'nope' });
     expect(JSON.parse(text).error).toEqual({

@@ -1,0 +1,129 @@
+/**
+ * What a request holds (tensors, reserved bytes, the server's end) is given back, whatever its client does.
+ */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { array, int, ints, map } from '../fixtures/cbor.ts';
+import { TestRepository } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+import { post, postHead, RawConnection } from '../fixtures/socket.ts';
+import { until } from '../fixtures/until.ts';
+
+const one = map({ x: ints(1) });
+
+let repository: TestRepository;
+let server: TestServer;
+
+beforeEach(async () => {
+  repository = await TestRepository.create('versioned', 'slow', 'identity');
+});
+
+afterEach(async () => {
+  await server.stop('SIGKILL');
+  await repository.remove();
+});
+
+async function serve(...args: string[]): Promise<void> {
+  const common = ['--model-path', repository.root, '--default-model', 'versioned'];
+  server = await TestServer.start({ args: [...common, ...args] });
+}
+
+async function metricIs(name: string, value: number): Promise<void> {
+  await until(async () => (await server.metric(name)) === value, `${name} to be ${value}`);
+}
+
+async function nothingIsLeft(): Promise<void> {
+  for (const kind of ['tensors', 'runsInFlight']) await metricIs(`tfjs_serving_native{kind="${kind}"}`, 0);
+  await metricIs('tfjs_serving_tensors', 0);
+  await metricIs('tfjs_serving_inflight_bytes', 0);
+}
+
+it('answers that wait behind another on a connection that breaks', async () => {
+  await serve();
+  const connection = await RawConnection.open(server.url);
+  const slow = post('/models/slow/infer', map({ x: ints(0), steps: int(20_000) }));
+  const quick = post('/infer', one);
+  connection.send(Buffer.concat([slow, quick, quick, quick]));
+  // The quick ones have run, and their answers wait for that of the slow one.
+  await metricIs('tfjs_serving_native{kind="runsInFlight"}', 1);
+  await until(async () => ((await server.metric('tfjs_serving_tensors')) ?? 0) >= 3, 'answers to wait');
+  connection.socket.destroy();
+  await nothingIsLeft();
+  const cancelled = 'inference_requests_total{model="slow",version="1",status="CANCELLED"}';
+  await metricIs(cancelled, 1);
+  expect(await server.stop()).toBe(0);
+});
+
+it('a large answer that its client does not read', async () => {
+  await serve('--idle-timeout', '0.5');
+  // More than the buffers of both ends of a connection take.
+  const floats = 8 * 2 ** 20;
+  const body = map({ x: array([floats], 85, new Uint8Array(4 * floats)) });
+  const connection = await RawConnection.open(server.url);
+  connection.socket.pause();
+  const head = postHead('/models/identity/infer', `Content-Length: ${body.length}`);
+  connection.send(head.replace('Accept: application/json\r\n', ''));
+  connection.send(body);
+  const ok = 'inference_requests_total{model="identity",version="1",status="ok"}';
+  await metricIs(ok, 1);
+  await nothingIsLeft();
+  connection.socket.destroy();
+});
+
+it('a run that is longer than --idle-timeout is not taken for a client that does not read', async () => {
+  await serve('--idle-timeout', '0.1');
+  const connection = await RawConnection.open(server.url);
+  const slow = post('/models/slow/infer', map({ x: ints(0), steps: int(20_000) }));
+  connection.send(Buffer.concat([post('/infer', one), slow]));
+  await until(() => connection.statuses.length === 2 || connection.ended, 'both answers');
+  expect(connection.statuses).toEqual([200, 200]);
+});
+
+it('a body of /update_model that does not come', async () => {
+  await serve('--body-timeout', '0.2');
+  for (const type of ['application/json', 'application/cbor']) {
+    const connection = await RawConnection.open(server.url);
+    const head = postHead('/update_model', 'Content-Length: 100').replace('application/cbor', type);
+    connection.send(`${head}{`);
+    await until(() => connection.ended, 'the connection to be closed');
+    expect(connection.statuses).toEqual([408]);
+    expect(connection.received).toContain('REQUEST_TIMEOUT');
+  }
+});
+
+it('a client that asks first (Expect) and is refused sends nothing and is not kept', async () => {
+  await serve('--max-body-bytes', '1KiB');
+  for (const [where, length, status] of [
+    ['/infer', 1025, 413],
+    ['/models/nothing/infer', 5, 404],
+    ['/nothing', 5, 404],
+    ['/models', 5, 405],
+  ] as const) {
+    const connection = await RawConnection.open(server.url);
+    connection.send(postHead(where, `Content-Length: ${length}`, 'Expect: 100-continue'));
+    await until(() => connection.ended, 'the connection to be closed');
+    expect(connection.statuses, where).toEqual([status]);
+  }
+});
+
+it('a body that the byte budget never has room for is too large, not to be tried again', async () => {
+  await serve('--max-inflight-bytes', '100KiB');
+  expect(server.log).toContain('--max-inflight-bytes limits bodies to 102400 bytes');
+  const { status, body } = await server.infer('/infer', new Uint8Array(102_401));
+  expect([status, body.error.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+  await nothingIsLeft();
+});
+
+it('a request within another request is a body, and never run', async () => {
+  await serve();
+  const inner = 'POST /update_model HTTP/1.1\r\nHost: x\r\n\r\n';
+  const connection = await RawConnection.open(server.url);
+  connection.send(`GET /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`);
+  connection.send('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+  await until(() => connection.statuses.length === 2, 'two answers');
+  expect(connection.received.match(/"status":"ok"\}/g)).toHaveLength(2);
+  connection.socket.destroy();
+  const ambiguous = await RawConnection.open(server.url);
+  ambiguous.send(postHead('/infer', 'Content-Length: 5', 'Transfer-Encoding: chunked'));
+  await until(() => ambiguous.ended, 'the connection to be closed');
+  expect(ambiguous.statuses).toEqual([400]);
+});
