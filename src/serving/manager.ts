@@ -35,6 +35,8 @@ const patienceMilliseconds = 10_000;
 
 export class Manager {
   readonly models = new Map<string, ModelRecord>();
+  /** Per model and version; outlives the models, so that no two loads of a version share a number. */
+  private readonly generations = new Map<string, Map<number, number>>();
   private published = new Table(new Map(), undefined);
   private scanned: Scan = nothingScanned;
   private scanning: Promise<void> | undefined;
@@ -129,7 +131,9 @@ export class Manager {
     for (const model of this.scanned.models.values()) {
       let record = this.models.get(model.name);
       if (!record) {
-        record = new ModelRecord(model.name);
+        const generations = this.generations.get(model.name) ?? new Map<number, number>();
+        this.generations.set(model.name, generations);
+        record = new ModelRecord(model.name, generations);
         this.models.set(model.name, record);
       }
       record.scanned = model;

@@ -25,9 +25,12 @@ export class ModelRecord {
   /** From `/update_model`; comes before the one in `serving.json`. */
   requestedPin: Pin | undefined;
   scanned: ScannedModel;
-  private readonly generations = new Map<number, number>();
 
-  constructor(readonly name: string) {
+  /** @param generations how often each version was loaded in this process, also before the model last went away */
+  constructor(
+    readonly name: string,
+    private readonly generations: Map<number, number>,
+  ) {
     this.scanned = { name, versions: [], config: noModelConfig, gone: false };
   }
 

@@ -24,6 +24,8 @@ export interface PredictRequest {
   readonly outputs?: readonly string[] | undefined;
   /** When the caller stops waiting, in milliseconds of the monotonic clock. */
   readonly deadline: number;
+  /** Called once nothing uses the inputs any more, which may be after the caller was answered. */
+  readonly settled?: (() => void) | undefined;
 }
 
 export interface PredictResult extends ServableId {
@@ -39,13 +41,22 @@ export interface PredictResult extends ServableId {
  * @throws ServingError
  */
 export async function predict(table: Table, request: PredictRequest): Promise<PredictResult> {
-  const servable = table.find(request.target);
-  servable.acquire();
-  const run = runOn(servable, request);
-  // The servable is held until the run ends, even if the caller is answered before.
-  const released = () => servable.release();
-  run.then(released, released);
-  return withDeadline(run, request.deadline);
+  return withDeadline(runOnce(table, request), request.deadline);
+}
+
+/** Holds the servable until the run ends, even if the caller is answered before. */
+async function runOnce(table: Table, request: PredictRequest): Promise<PredictResult> {
+  try {
+    const servable = table.find(request.target);
+    servable.acquire();
+    try {
+      return await runOn(servable, request);
+    } finally {
+      servable.release();
+    }
+  } finally {
+    request.settled?.();
+  }
 }
 
 async function runOn(servable: Servable, request: PredictRequest): Promise<PredictResult> {

@@ -70,6 +70,7 @@ it('at its deadline a request is answered 504; its run goes on, is counted, and 
   const { status, body } = await server.infer('/infer', steps(20_000), { 'x-request-timeout': '0.05' });
   expect([status, body.error.code]).toEqual([504, 'DEADLINE_EXCEEDED']);
   expect(await server.metric('tfjs_serving_native{kind="runsInFlight"}')).toBe(1);
+  expect(await server.metric('tfjs_serving_inflight_bytes')).toBe(steps(20_000).length);
   await running(0);
   await until(
     async () => (await server.metric('tfjs_serving_tensors')) === 0,

@@ -198,6 +198,7 @@ it('a model is taken away with its folder, and comes back with it; the others ne
     await until(async () => (await server.get('/models/identity')).status === 404, 'identity to be gone');
     await rename(repository.path('.identity'), repository.path('identity'));
     await until(async () => (await server.get('/models/identity')).body.version === 1, 'identity to be back');
+    expect((await server.get('/models/identity')).body.generation).toBe(2);
     await traffic.stop();
     expect(traffic.failures).toEqual([]);
   } finally {

@@ -68,19 +68,23 @@ async function run(
 ): Promise<PredictResult> {
   const { manager, bodyLimits, wireLimits } = services;
   const body = await readBody(ctx.req, ctx.res, bodyLimits);
+  let request: InferRequest;
   try {
-    const request: InferRequest = codec.decode(body.bytes, wireLimits);
-    return await predict(manager.table, {
-      target,
-      signature: request.signature,
-      inputs: (signature) => toTensors(request, signature, wireLimits),
-      inputNames: request.inputs.keys(),
-      outputs: request.outputs,
-      deadline,
-    });
-  } finally {
+    request = codec.decode(body.bytes, wireLimits);
+  } catch (error) {
     body.release();
+    throw error;
   }
+  return predict(manager.table, {
+    target,
+    signature: request.signature,
+    inputs: (signature) => toTensors(request, signature, wireLimits),
+    inputNames: request.inputs.keys(),
+    outputs: request.outputs,
+    deadline,
+    // Not when the client is answered: at its deadline the run still holds the bytes.
+    settled: body.release,
+  });
 }
 
 function answer(ctx: RouterContext, result: PredictResult): void {
