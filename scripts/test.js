@@ -16,6 +16,11 @@ import { withServer } from './test/server-process.js';
 
 const { root, cache, build, addon } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
 const results = path.join(build, 'test');
+/**
+ * What failed in the suites, told once more at the end, where one looks first.
+ * @type {string[]}
+ */
+const failures = [];
 process.chdir(root);
 fs.mkdirSync(results, { recursive: true });
 
@@ -52,8 +57,17 @@ async function suite(node) {
   const args = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
   const succeeded = await run(node, [...args, `--outputFile.json=${report}`]);
   if (!fs.existsSync(report)) return { passed: 0, failed: 1 };
-  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(fs.readFileSync(report, 'utf8'));
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+    fs.readFileSync(report, 'utf8'),
+  );
   if (numPendingTests > 0) console.log(`${numPendingTests} skipped`);
+  for (const file of testResults) {
+    const where = path.relative(root, file.name);
+    if (file.status === 'failed' && file.message) failures.push(`${where}: ${file.message}`);
+    for (const { status, fullName, failureMessages } of file.assertionResults) {
+      if (status === 'failed') failures.push(`${where}: ${fullName}\n${failureMessages.join('\n')}`);
+    }
+  }
   // A file that cannot even be loaded fails without a failed test.
   return { passed: numPassedTests, failed: Math.max(numFailedTests, succeeded ? 0 : 1) };
 }
@@ -125,6 +139,7 @@ for (const [name, stage] of process.argv.includes('--fast') ? fast : [...fast, .
   total.failed += failed;
   if (failed > 0) failedStages.push(name);
 }
+for (const failure of failures) console.log(`\n× ${failure.slice(0, 4000)}`);
 if (failedStages.length > 0) console.log(`\nfailed: ${failedStages.join(', ')}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);

@@ -18,6 +18,7 @@ import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
 import { tensorCount } from './runtime/tensors.js';
 import { Manager } from './serving/manager.js';
+import { addModelGauges } from './serving/model-gauges.js';
 import type { Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 
@@ -76,7 +77,8 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
     allowedRoots: settings.allowPath ?? [settings.modelPath],
     draining: draining.signal,
   };
-  addGauges(telemetry, runtime, manager, () => budget.reserved);
+  addResourceGauges(telemetry, runtime, () => budget.reserved);
+  addModelGauges(telemetry, () => manager.table);
 
   const app = createApp(services, keys);
   const timeouts = {
@@ -126,12 +128,7 @@ async function watch(settings: Settings, manager: Manager, logger: Logger): Prom
   });
 }
 
-function addGauges(
-  telemetry: Telemetry,
-  runtime: Runtime,
-  manager: Manager,
-  reservedBytes: () => number,
-): void {
+function addResourceGauges(telemetry: Telemetry, runtime: Runtime, reservedBytes: () => number): void {
   telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [
     { value: tensorCount() },
   ]);
@@ -140,11 +137,6 @@ function addGauges(
   ]);
   telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
     Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),
-  );
-  telemetry.gauges('tfjs_serving_version', 'The version that serves, per model', () =>
-    [...manager.table.models.values()].flatMap(({ name, serving }) =>
-      serving ? [{ value: serving.id.version, labels: { model: name } }] : [],
-    ),
   );
 }
 

@@ -59,6 +59,8 @@ export function watchFolder(root: string, options: WatchOptions): () => Promise<
     options.logger.warn(`cannot watch ${root} by events (${messageOf(error)}): polling instead`);
     void current.close();
     current = open('poll');
+    // What raised no event may have changed already.
+    options.onHint();
   }
 
   return () => current.close();

@@ -55,11 +55,22 @@ it('a version is pinned through new drops and scans, and `latest` unpins it', as
   await repository.publish(3);
   expect((await server.update({})).status).toBe(200);
   expect(await serving()).toBe(1);
+  expect((await server.get('/health')).body.models).toContainEqual(
+    expect.objectContaining({ name: 'versioned', serving: 1, wanted: 1, pinned: 1 }),
+  );
+  const label = '{model="versioned"}';
+  expect(await server.metric(`tfjs_serving_version${label}`)).toBe(1);
+  expect(await server.metric(`tfjs_serving_version_pinned${label}`)).toBe(1);
+  expect(await server.metric(`tfjs_serving_version_wanted${label}`)).toBe(1);
+  expect(
+    await server.metric('tfjs_serving_version_state{model="versioned",version="3",state="AVAILABLE",code=""}'),
+  ).toBe(1);
   expect((await server.update({ model: 'versioned', version: 'latest' })).body.models[0]).toMatchObject({
     version: 3,
     pinned: null,
   });
   expect(await serving()).toBe(3);
+  expect(await server.metric(`tfjs_serving_version_pinned${label}`)).toBe(undefined);
 });
 
 it('a version that is not there is refused by name, and nothing is pinned', async () => {

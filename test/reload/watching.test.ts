@@ -1,0 +1,63 @@
+/**
+ * How changes are noticed where the system raises no events for them.
+ */
+import { execFileSync } from 'node:child_process';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TestRepository } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+import { until } from '../fixtures/until.ts';
+
+let repository: TestRepository;
+let server: TestServer;
+
+beforeEach(async () => {
+  repository = await TestRepository.create('versioned');
+});
+
+afterEach(async () => {
+  await server.stop('SIGKILL');
+  await repository.remove();
+});
+
+/** Without scans by the clock, so that only the watch can notice. */
+async function serve(options: { args?: string[]; limits?: string }): Promise<void> {
+  const args = ['--model-path', repository.root, '--settle', '0.2', '--scan-interval', '3600'];
+  server = await TestServer.start({ ...options, args: [...args, ...(options.args ?? [])] });
+}
+
+async function noticesDrops(): Promise<void> {
+  for (const version of [2, 3]) {
+    await repository.publish(version);
+    const served = async () => (await server.get('/models/versioned')).body.version === version;
+    await until(served, `version ${version} to serve`);
+  }
+}
+
+it('--watch poll notices a drop', async () => {
+  await serve({ args: ['--watch', 'poll'] });
+  await noticesDrops();
+});
+
+describe.runIf(mayLowerLimits())('where the limit of inotify', () => {
+  it.each([
+    ['watches is reached', 'max_inotify_watches', 1],
+    ['instances is reached', 'max_inotify_instances', 0],
+  ])('%s, the folder is polled, which is said once', async (_, limit, value) => {
+    await serve({ limits: `echo ${value} > /proc/sys/user/${limit}` });
+    await noticesDrops();
+    expect(server.log.match(/polling instead/g)).toHaveLength(1);
+    expect(server.log).toMatch(/WARN.*cannot watch .* by events .*: polling instead/);
+  });
+});
+
+/** The limits are lowered in a user namespace, which not every system lets one make. */
+function mayLowerLimits(): boolean {
+  try {
+    execFileSync('unshare', ['--map-root-user', 'test', '-w', '/proc/sys/user/max_inotify_watches'], {
+      stdio: 'ignore',
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
