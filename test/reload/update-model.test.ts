@@ -62,9 +62,8 @@ it('a version is pinned through new drops and scans, and `latest` unpins it', as
   expect(await server.metric(`tfjs_serving_version${label}`)).toBe(1);
   expect(await server.metric(`tfjs_serving_version_pinned${label}`)).toBe(1);
   expect(await server.metric(`tfjs_serving_version_wanted${label}`)).toBe(1);
-  expect(
-    await server.metric('tfjs_serving_version_state{model="versioned",version="3",state="AVAILABLE",code=""}'),
-  ).toBe(1);
+  const heldReady = 'tfjs_serving_version_state{model="versioned",version="3",state="AVAILABLE",code=""}';
+  await until(() => server.metric(heldReady), 'version 3 to be held ready');
   expect((await server.update({ model: 'versioned', version: 'latest' })).body.models[0]).toMatchObject({
     version: 3,
     pinned: null,
