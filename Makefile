@@ -7,10 +7,10 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check soak bench-reload lint format models clean distclean
+.PHONY: help install serve build test check soak bench-reload bench-reload-memory lint format models clean distclean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
 
 install: ## fetch and compile what is missing; nothing the second time
 	@$(NODE) scripts/install.js
@@ -31,6 +31,9 @@ soak: install ## five minutes of reloads under traffic, every answer checked; SO
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload
+
+bench-reload-memory: install ## memory over 200 reloads of a 100 MB model, with a plot
+	@$(NODE) scripts/bench.js reload-memory
 
 lint: install ## style alone
 	@$(NODE) node_modules/@biomejs/biome/bin/biome check .

@@ -63,7 +63,7 @@ test.each([
 ] as const)('%s ends it cleanly, with what was running', async (signal, exitCode) => {
   const child = start({ PIP: 'hang' });
   const ended = outcome(child);
-  await expect.poll(() => machine.calls('python3').length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => machine.calls('python3').length, { timeout: 60_000 }).toBe(1);
   child.kill(signal);
 
   const { code, stderr } = await ended;

@@ -14,7 +14,7 @@ const models = fileURLToPath(new URL('../models', import.meta.url));
 async function runScript(script: string, ...args: string[]) {
   const file = fileURLToPath(new URL(script, import.meta.url));
   const command = promisify(execFile)(process.execPath, [file, addonPath, models, ...args], {
-    timeout: 50_000,
+    timeout: 150_000,
     killSignal: 'SIGKILL',
   });
   const { stdout, stderr } = await command.catch((error: { stdout: string; stderr: string }) => error);
