@@ -384,6 +384,76 @@ def slow(path: Path) -> None:
     save(model, path, {DEFAULT: model.predict})
 
 
+def rows(path: Path) -> None:
+    """Two inputs, row for row."""
+    model = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, "x"), tf.TensorSpec([None, 2, 2], tf.uint8, "mask")])
+    def predict(x, mask):
+        total = tf.reduce_sum(tf.cast(mask, tf.float32), axis=[1, 2])
+        return {"y": 2 * x + total[:, tf.newaxis], "total": total}
+
+    save(model, path, {DEFAULT: predict})
+
+
+def rows_mean(path: Path) -> None:
+    """The spec says row for row, and each row depends on all."""
+    model = tf.Module()
+
+    @tf.function(input_signature=[vector(name="x")])
+    def predict(x):
+        return {"y": x - tf.reduce_mean(x)}
+
+    save(model, path, {DEFAULT: predict})
+
+
+def rows_unique(path: Path) -> None:
+    """As many rows as go in, unless two are the same."""
+    model = tf.Module()
+
+    @tf.function(input_signature=[vector(name="x")])
+    def predict(x):
+        return {"y": tf.unique(x).y}
+
+    save(model, path, {DEFAULT: predict})
+
+
+def rows_guarded(path: Path) -> None:
+    """One bad row fails the whole run."""
+    model = tf.Module()
+
+    @tf.function(input_signature=[vector(name="x")])
+    def predict(x):
+        tf.debugging.assert_non_negative(x)
+        return {"y": x + 1}
+
+    save(model, path, {DEFAULT: predict})
+
+
+def rows_slow(path: Path) -> None:
+    """`slow`, row for row: it takes as long as the row with the most steps."""
+
+    class Slow(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.shift = tf.Variable(np.roll(np.eye(128, dtype=np.float32), 1, axis=1))
+
+        @tf.function(input_signature=[vector(name="x"), vector(tf.int32, "steps")])
+        def predict(self, x, steps):
+            most = tf.reduce_max(tf.concat([steps, [0]], axis=0))
+            _, power = tf.while_loop(
+                lambda i, _: i < most,
+                lambda i, matrix: (i + 1, tf.matmul(matrix, self.shift)),
+                (tf.constant(0), tf.eye(128)),
+                parallel_iterations=1,
+            )
+            # A row of a permutation adds up to one.
+            return {"y": x + tf.cast(steps, tf.float32) + tf.reduce_sum(power[0]) - 1}
+
+    model = Slow()
+    save(model, path, {DEFAULT: model.predict})
+
+
 def failing(path: Path) -> None:
     class Failing(tf.Module):
         def __init__(self):
@@ -643,6 +713,28 @@ TEST = {
     "warmed_up": Model(with_warmup(lowest=0.25), []),
     "warmup_refused": Model(with_warmup(lowest=-1), []),
     "v1_bare": Model(v1_bare, [Case("two_rows", {"x": f32(1, 2, -3, 0.5).reshape(2, 2)})], version=None),
+    "rows": Model(
+        rows,
+        [
+            Case(
+                "two_rows",
+                {
+                    "x": f32(1, 2, 3, -4, 0.5, 0).reshape(2, 3),
+                    "mask": np.arange(8, dtype=np.uint8).reshape(2, 2, 2),
+                },
+            )
+        ],
+    ),
+    "rows_mean": Model(rows_mean, [Case("two_rows", {"x": f32(1, 2)})]),
+    "rows_unique": Model(
+        rows_unique, [Case("two_rows", {"x": f32(1, 2)}), Case("twice_the_same", {"x": f32(1, 1)})]
+    ),
+    "rows_guarded": Model(
+        rows_guarded, [Case("good", {"x": f32(1, 2)}), Case("bad", {"x": f32(1, -2)}, fails=True)]
+    ),
+    "rows_slow": Model(
+        rows_slow, [Case("two_rows", {"x": f32(0.5, 1), "steps": np.array([3, 100], np.int32)})]
+    ),
 }
 
 

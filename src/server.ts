@@ -18,7 +18,8 @@ import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
 import { tensorCount } from './runtime/tensors.js';
 import { Manager } from './serving/manager.js';
-import { addModelGauges } from './serving/model-gauges.js';
+import { addModelMetrics } from './serving/model-metrics.js';
+import { Scheduler } from './serving/scheduler.js';
 import type { Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 
@@ -46,10 +47,12 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
   if (!facts?.isDirectory())
     throw new ServingError('NOT_FOUND', `--model-path ${settings.modelPath} is no folder`);
   const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
+  const slots = settings.runThreads ?? availableParallelism();
   const runtime = openRuntime({
     kind: settings.runtime,
     device: settings.device,
-    runThreads: settings.runThreads ?? availableParallelism(),
+    // The scheduler makes up for as many stuck runs.
+    runThreads: 2 * slots,
     tensorflowLogLevel: settings.logLevel === 'debug' ? 0 : 3,
     intraThreads: settings.intraThreads,
     interThreads: settings.interThreads,
@@ -60,7 +63,7 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
   logger.info(
     `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`,
   );
-  const manager = createManager(settings, runtime, logger);
+  const manager = createManager(settings, runtime, logger, slots);
   const telemetry = createTelemetry();
   const budget = createByteBudget(settings.maxInflightBytes);
   const draining = new AbortController();
@@ -78,7 +81,7 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
     draining: draining.signal,
   };
   addResourceGauges(telemetry, runtime, () => budget.reserved);
-  addModelGauges(telemetry, () => manager.table);
+  addModelMetrics(telemetry, () => manager.table);
 
   const app = createApp(services, keys);
   const timeouts = {
@@ -107,11 +110,16 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
   };
 }
 
-function createManager(settings: Settings, runtime: Runtime, logger: Logger): Manager {
+function createManager(settings: Settings, runtime: Runtime, logger: Logger, slots: number): Manager {
   const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
+  const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
+  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
-  return new Manager({ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger });
+  return new Manager({
+    ...{ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger },
+    ...{ scheduler: new Scheduler(slots), batching, batchingParameters },
+  });
 }
 
 /** @returns a function that ends the watch */

@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:buffer';
 import { z } from 'zod';
+import { batchingSchema } from '../repository/serving-json.js';
 
 /** One setting, with its unit and meaning as `--help` prints them. */
 interface Setting {
@@ -53,6 +54,15 @@ function bytes(max: number) {
 const list = z
   .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
   .pipe(z.array(z.string().trim().min(1)));
+
+function parseJson(text: string, ctx: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    ctx.addIssue('a JSON object, as {"max_batch_size": 16}');
+    return z.NEVER;
+  }
+}
 
 export const settings = {
   modelPath: {
@@ -146,6 +156,31 @@ export const settings = {
     schema: someSeconds.default(120),
     value: 'SECONDS',
     help: 'after which a request is answered 504; X-Request-Timeout may only lower it',
+  },
+  maxBatchSize: {
+    schema: count(2 ** 20).default(32),
+    value: 'N',
+    help: 'rows of a batch; fewer where a larger one was seen to save nothing',
+  },
+  batchTimeout: {
+    schema: number(z.number().nonnegative().max(60_000)).default(0),
+    value: 'MILLISECONDS',
+    help: 'how long the first of a batch waits for more',
+  },
+  batchingParameters: {
+    schema: z
+      .union([z.string().transform(parseJson), z.looseObject({})])
+      .pipe(batchingSchema)
+      .optional(),
+    value: 'JSON',
+    shownDefault: 'none',
+    help: "TensorFlow Serving's, for every model whose serving.json does not say otherwise",
+  },
+  queueSize: {
+    schema: count(2 ** 20).optional(),
+    value: 'N',
+    shownDefault: 'two full batches per run at once, at least 32',
+    help: 'requests waiting per model and signature beyond those in a run; beyond it 503',
   },
   warmupTimeout: {
     schema: someSeconds.default(30),

@@ -1,6 +1,7 @@
 /**
  * `serving.json`, what lasts in the folder itself and holds for every server that reads it: in the repository's folder
- * the default model, in a model's folder its version policy, labels and pin. Names are TensorFlow Serving's.
+ * the default model, in a model's folder its version policy, labels and pin, in both how requests are batched. Names are
+ * TensorFlow Serving's.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,9 +10,46 @@ import { messageOf } from '../errors.js';
 
 const version = z.int().positive();
 
+/** TensorFlow Serving's text format wraps each number: `{"value": 32}`. */
+function number(schema: z.ZodInt) {
+  return z.union([schema, z.strictObject({ value: schema }).transform(({ value }) => value)]).optional();
+}
+
+const size = z
+  .int()
+  .positive()
+  .max(2 ** 20);
+
+/** TensorFlow Serving's `BatchingParameters`, and what it lacks. */
+export const batchingSchema = z
+  .strictObject({
+    /** False: every request runs alone. */
+    enabled: z.boolean().optional(),
+    /** Rows of a batch. */
+    max_batch_size: number(size),
+    /** How long the first of a batch waits for more. */
+    batch_timeout_micros: number(z.int().nonnegative().max(60_000_000)),
+    /** Waiting requests, in batches of `max_batch_size`. */
+    max_enqueued_batches: number(size),
+    /** Runs under way at once. */
+    num_batch_threads: number(z.int().positive().max(1024)),
+    /** Batches are padded to the next of these; the last is `max_batch_size`. */
+    allowed_batch_sizes: z.array(size).min(1).optional(),
+    /** What padding rows hold; 0 if nothing is said. */
+    padding_value: z.number().optional(),
+  })
+  .superRefine(({ allowed_batch_sizes: sizes, max_batch_size: max }, ctx) => {
+    if (!sizes) return;
+    if (sizes.some((each, i) => each <= (sizes[i - 1] ?? 0))) ctx.addIssue('allowed_batch_sizes must ascend');
+    if (max !== undefined && sizes.at(-1) !== max)
+      ctx.addIssue(`the last of allowed_batch_sizes must be max_batch_size, ${max}`);
+  });
+
 const repositorySchema = z.strictObject({
   /** The model that `/infer` means. */
   default_model: z.string().min(1).optional(),
+  /** For every model whose own file does not say otherwise. */
+  batching_parameters: batchingSchema.optional(),
 });
 
 const modelSchema = z.strictObject({
@@ -27,10 +65,12 @@ const modelSchema = z.strictObject({
   version_labels: z.record(z.string().regex(/^[A-Za-z0-9_.-]+$/), version).default({}),
   /** The version that serves, whatever else is there. */
   pin: version.optional(),
+  batching_parameters: batchingSchema.optional(),
 });
 
 export type RepositoryConfig = z.output<typeof repositorySchema>;
 export type ModelConfig = z.output<typeof modelSchema>;
+export type BatchingParameters = z.output<typeof batchingSchema>;
 export type VersionPolicy = ModelConfig['model_version_policy'];
 
 /** What holds where there is no file. */

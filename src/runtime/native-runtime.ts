@@ -5,9 +5,10 @@ import { isErrorCode, messageOf, ServingError } from '../errors.js';
 import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { CallHandle, Feed, NativeBinding, SessionHandle } from './native.js';
+import { inputOf, joinRows, type Padding } from './rows.js';
 import type { Device, InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from './signature.js';
-import { createTensor, type NamedTensors, type Tensor, viewTensor } from './tensors.js';
+import { createTensor, type NamedTensors, type Tensor } from './tensors.js';
 
 /** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
 const preparedSelections = 64;
@@ -50,11 +51,11 @@ class NativeModel implements InferenceModel {
 
   async predict(
     signature: Signature,
-    inputs: NamedTensors,
+    members: readonly NamedTensors[],
     options: PredictOptions = {},
   ): Promise<Prediction> {
     const { call, outputs } = this.prepare(signature, options.outputs);
-    const feeds = Array.from(signature.inputs.keys(), (name) => toFeed(name, inputs.get(name)));
+    const feeds = Array.from(signature.inputs.keys(), (name) => toFeed(name, members, options.padding));
     const { timeoutSeconds, background = false } = options;
     const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
     const run = background ? this.binding.runInBackground : this.binding.run;
@@ -107,9 +108,8 @@ class NativeModel implements InferenceModel {
   }
 }
 
-function toFeed(name: string, tensor: Tensor | undefined): Feed {
-  if (!tensor) throw new ServingError('INVALID_ARGUMENT', `input \`${name}\` is missing`);
-  const { dtype, shape, data } = viewTensor(tensor);
+function toFeed(name: string, members: readonly NamedTensors[], padding: Padding | undefined): Feed {
+  const { dtype, shape, data } = joinRows(inputOf(name, members), padding);
   return { dtype: dtypes[dtype].tf, shape, data };
 }
 

@@ -2,6 +2,7 @@
  * How a SavedModel is loaded and run. Two implementations: `native`, our asynchronous addon, and `tfjs`, upstream's
  * synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
  */
+import type { Padding } from './rows.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { NamedTensors } from './tensors.js';
 
@@ -32,6 +33,8 @@ export interface PredictOptions {
   readonly timeoutSeconds?: number | undefined;
   /** Let everybody else's runs go first: a warm-up. */
   readonly background?: boolean | undefined;
+  /** Rows to add after those of the members. */
+  readonly padding?: Padding | undefined;
 }
 
 /** A loaded SavedModel, shaped like `tf.InferenceModel`, with named tensors and every signature. */
@@ -39,13 +42,19 @@ export interface InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
 
   /**
-   * Runs one signature.
+   * Runs one signature once, for one or several requests.
    *
    * @param signature one of {@link signatures}
-   * @param inputs a tensor for every input of it; dtypes and shapes as its specs have them. They stay the caller's.
+   * @param members for each request a tensor for every input; dtypes and shapes as the specs have them. Those of several
+   * are joined along the first dim, and must agree in the others. They stay the caller's.
+   * @returns the outputs of all members together
    * @throws ServingError with TensorFlow's code and message when the run fails
    */
-  predict(signature: Signature, inputs: NamedTensors, options?: PredictOptions): Promise<Prediction>;
+  predict(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options?: PredictOptions,
+  ): Promise<Prediction>;
 
   /** Gives the model back once its runs have ended. Resolves when its memory is free. */
   dispose(): Promise<void>;

@@ -57,6 +57,27 @@ export function reshapeTensor(tensor: Tensor, shape: readonly number[]): Tensor 
   return createTensor(dtype, shape, data);
 }
 
+/**
+ * Some rows of a tensor, as a view that does not outlive it.
+ *
+ * @param dropDim leaves out the first dim; `count` is 1 then
+ * @param release called once, when the view is disposed
+ */
+export function sliceTensor(
+  tensor: Tensor,
+  start: number,
+  count: number,
+  dropDim: boolean,
+  release: () => void,
+): Tensor {
+  const { dtype, shape, data } = viewTensor(tensor);
+  const row = shape.slice(1);
+  const width = elementCount(row) * (dtype === 'string' ? 1 : dtypes[dtype].size);
+  const [from, to] = [start * width, (start + count) * width];
+  const rows = data instanceof Uint8Array ? data.subarray(from, to) : data.slice(from, to);
+  return tensorOver({ dtype, data: rows, references: 0, release }, dropDim ? row : [count, ...row]);
+}
+
 function tensorOver(host: HostTensor, shape: readonly number[]): Tensor {
   const { tf, backend } = tensorFlowJs();
   const dataId = backend.register(host, shape);

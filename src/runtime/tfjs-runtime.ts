@@ -4,6 +4,7 @@
  * outputs only, takes int64 as int32, and each failing run leaks its inputs.
  */
 import { messageOf, ServingError } from '../errors.js';
+import { inputOf, joinRows } from './rows.js';
 import type { InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { TensorFlowJs } from './tensorflow.js';
@@ -60,7 +61,7 @@ class TfjsModel implements InferenceModel {
 
   async predict(
     signature: Signature,
-    inputs: NamedTensors,
+    members: readonly NamedTensors[],
     options: PredictOptions = {},
   ): Promise<Prediction> {
     const started = performance.now();
@@ -75,12 +76,27 @@ class TfjsModel implements InferenceModel {
       }
     }
     // Upstream takes a plain object; without a prototype every name is only a name.
-    const feed: Record<string, Tensor> = Object.assign(Object.create(null), Object.fromEntries(inputs));
+    const feed: Record<string, Tensor> = Object.create(null);
+    const made: Tensor[] = [];
+    for (const name of signature.inputs.keys()) {
+      const tensors = inputOf(name, members);
+      const [only] = tensors;
+      if (only && tensors.length === 1 && !options.padding) {
+        feed[name] = only;
+        continue;
+      }
+      const { dtype, shape, data } = joinRows(tensors, options.padding);
+      const isBytes = dtype !== 'string' && !(data instanceof Uint8Array);
+      feed[name] = createTensor(dtype, shape, isBytes ? Buffer.concat(data) : data);
+      made.push(feed[name]);
+    }
     let result: ReturnType<SavedModel['predict']>;
     try {
       result = model.predict(feed);
     } catch (error) {
       throw new ServingError('INVALID_ARGUMENT', messageOf(error));
+    } finally {
+      for (const tensor of made) tensor.dispose();
     }
     const outputs = new Map<string, Tensor>();
     for (const [name, tensor] of Object.entries(result)) {

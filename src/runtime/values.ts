@@ -52,6 +52,23 @@ export function allocate(dtype: FixedDtype, count: number): { values: NumericArr
   return { values: viewOf(dtype, bytes), bytes };
 }
 
+/** The bytes of `count` elements that all have one value, converted as a typed array converts it; complex: its real part. */
+export function fill(dtype: FixedDtype, count: number, value: number): Uint8Array {
+  const { values, bytes } = allocate(dtype, count);
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+    values.fill(BigInt(Math.trunc(value)));
+  } else if (dtype === 'float16' || dtype === 'bfloat16') {
+    values.fill(dtype === 'float16' ? toFloat16(value) : toBfloat16(value));
+  } else if (dtype === 'bool') {
+    values.fill(value === 0 ? 0 : 1);
+  } else if (dtype === 'complex64' || dtype === 'complex128') {
+    for (let i = 0; i < values.length; i += 2) values[i] = value;
+  } else {
+    values.fill(value);
+  }
+  return bytes;
+}
+
 const float32 = new Float32Array(1);
 const bits = new Uint32Array(float32.buffer);
 

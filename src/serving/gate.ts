@@ -9,11 +9,10 @@ import { type ErrorCode, messageOf, ServingError } from '../errors.js';
 import type { WarmupRequest } from '../repository/warmup-requests.js';
 import { elementCount } from '../runtime/dtypes.js';
 import type { InferenceModel } from '../runtime/runtime.js';
-import type { Signature, TensorSpec } from '../runtime/signature.js';
-import { createTensor, disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
-import { allocate } from '../runtime/values.js';
+import type { Signature } from '../runtime/signature.js';
+import { createTensor, disposeTensors, type Tensor } from '../runtime/tensors.js';
+import { makeRow, rowShape, runBeforehand } from './beforehand.js';
 import { matchInputs } from './match.js';
-import { within } from './within.js';
 
 /** Uninitialised variables, missing tables, missing or unfinished operations: no input can mend these. */
 const modelsOwnFaults: ReadonlySet<ErrorCode> = new Set([
@@ -27,8 +26,8 @@ const modelsOwnFaults: ReadonlySet<ErrorCode> = new Set([
 const maxElements = 2 ** 26;
 
 export interface GateOptions {
-  /** For all runs together. */
-  readonly seconds: number;
+  /** For all runs together, in milliseconds of the monotonic clock. */
+  readonly deadline: number;
   readonly defaultSignature: Signature | undefined;
   /** The publisher's own, if there are any. */
   readonly requests: readonly WarmupRequest[] | undefined;
@@ -41,8 +40,7 @@ export interface GateOptions {
  * @throws ServingError if the model cannot serve
  */
 export async function warmUp(model: InferenceModel, options: GateOptions): Promise<string | undefined> {
-  const { requests, seconds, defaultSignature } = options;
-  const deadline = performance.now() + seconds * 1000;
+  const { requests, deadline, defaultSignature } = options;
   if (requests) {
     for (const [index, request] of requests.entries()) {
       await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
@@ -57,12 +55,13 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
   }
   if (!defaultSignature) return 'could not be warmed up: no default signature';
   const specs = [...defaultSignature.inputs.values()];
-  if (specs.some((spec) => elementCount(shapeFor(spec)) > maxElements)) {
+  if (specs.some((spec) => elementCount(rowShape(spec)) > maxElements)) {
     return 'could not be warmed up: its inputs are too large to make up';
   }
   try {
-    const inputs = new Map(specs.map((spec) => [spec.name, makeUp(spec)]));
-    await runOnce(model, defaultSignature, inputs, undefined, deadline);
+    const inputs = new Map(specs.map((spec) => [spec.name, makeRow(spec)]));
+    const { outputs } = await runBeforehand(model, defaultSignature, [inputs], { deadline });
+    disposeTensors(outputs);
     return undefined;
   } catch (error) {
     if (error instanceof ServingError && !modelsOwnFaults.has(error.code)) {
@@ -89,48 +88,7 @@ async function runRequest(
     disposeTensors(inputs);
     throw error;
   }
-  await runOnce(model, signature, inputs, request.outputs.length > 0 ? request.outputs : undefined, deadline);
-}
-
-/** @param inputs disposed when the run has ended, also if that is after the deadline */
-async function runOnce(
-  model: InferenceModel,
-  signature: Signature,
-  inputs: NamedTensors,
-  outputs: readonly string[] | undefined,
-  deadline: number,
-): Promise<void> {
-  const seconds = Math.max(0.001, (deadline - performance.now()) / 1000);
-  const run = model.predict(signature, inputs, { outputs, timeoutSeconds: seconds, background: true });
-  run
-    .then(
-      (prediction) => disposeTensors(prediction.outputs),
-      () => {},
-    )
-    .finally(() => disposeTensors(inputs));
-  await within(
-    seconds,
-    run,
-    () => new ServingError('DEADLINE_EXCEEDED', 'it took longer than --warmup-timeout'),
-  );
-}
-
-function shapeFor({ shape }: TensorSpec): number[] {
-  return shape === null ? [1] : shape.map((dim) => dim ?? 1);
-}
-
-/** Floats and bytes get random values, everything else zeros or empty strings: a number may be an index. */
-function makeUp(spec: TensorSpec): Tensor {
-  const shape = shapeFor(spec);
-  const count = elementCount(shape);
-  if (spec.dtype === 'string') {
-    return createTensor('string', shape, new Array<Uint8Array>(count).fill(new Uint8Array()));
-  }
-  const { values, bytes } = allocate(spec.dtype, count);
-  if (spec.dtype === 'float32' || spec.dtype === 'float64') {
-    for (let i = 0; i < count; i++) values[i] = Math.random();
-  } else if (spec.dtype === 'uint8') {
-    for (let i = 0; i < count; i++) values[i] = Math.floor(Math.random() * 256);
-  }
-  return createTensor(spec.dtype, shape, bytes);
+  const selection = request.outputs.length > 0 ? request.outputs : undefined;
+  const { outputs } = await runBeforehand(model, signature, [inputs], { outputs: selection, deadline });
+  disposeTensors(outputs);
 }

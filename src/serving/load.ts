@@ -8,8 +8,10 @@ import { readWarmupRequests } from '../repository/warmup-requests.js';
 import type { InferenceModel, Runtime } from '../runtime/runtime.js';
 import type { MetaGraph, Signature } from '../runtime/signature.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { BatchLimits, BatchVerdict } from './batching.js';
 import { warmUp } from './gate.js';
 import type { Candidate } from './policy.js';
+import { judgeBatching } from './row-check.js';
 import { within } from './within.js';
 
 export interface LoadOptions {
@@ -30,17 +32,20 @@ export interface LoadedVersion {
   readonly defaultSignature: Signature | undefined;
   /** Why its warm-up says nothing, if so. */
   readonly warmup: string | undefined;
+  readonly batching: ReadonlyMap<Signature, BatchVerdict>;
 }
 
 /**
  * Checks that all of the SavedModel is there, loads it, runs it once, and checks that its folder stayed as it was.
  *
  * @param name the model and version, for the log
+ * @param limits under which it will be batched
  * @throws ServingError saying why it cannot serve; ABORTED if its folder changed. Nothing of it is left then.
  */
 export async function loadVersion(
   name: string,
   candidate: Candidate,
+  limits: BatchLimits,
   options: LoadOptions,
 ): Promise<LoadedVersion> {
   const { metaGraph, parameterCount, byteLength } = await readSavedModel(candidate.directory, options.tags);
@@ -50,11 +55,13 @@ export async function loadVersion(
     const defaultSignature = chooseDefault(metaGraph, options.signature);
     const requests = await readWarmupRequests(candidate.directory);
     options.logger.debug(`warming up ${name}`);
-    const warmup = await warmUp(model, { seconds: options.warmupTimeout, defaultSignature, requests });
+    const deadline = performance.now() + options.warmupTimeout * 1000;
+    const warmup = await warmUp(model, { deadline, defaultSignature, requests });
+    const batching = await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
     if ((await fingerprintOf(candidate.directory)) !== candidate.fingerprint) {
       throw new ServingError('ABORTED', 'its folder changed while it was loaded');
     }
-    return { model, parameterCount, defaultSignature, warmup };
+    return { model, parameterCount, defaultSignature, warmup, batching };
   } catch (error) {
     await model.dispose();
     throw error;

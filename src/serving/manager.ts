@@ -11,10 +11,15 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ServingError } from '../errors.js';
 import { readListing } from '../repository/listing.js';
-import { nothingScanned, type Scan, scan } from '../repository/scan.js';
+import { nothingScanned, type Scan, type ScannedModel, scan } from '../repository/scan.js';
+import type { BatchingParameters } from '../repository/serving-json.js';
+import type { Signature } from '../runtime/signature.js';
+import { Batcher } from './batcher.js';
+import { type BatchingDefaults, type BatchLimits, batchLimits } from './batching.js';
 import { type LoadOptions, loadVersion } from './load.js';
 import { ModelRecord, type VersionRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
+import type { Scheduler } from './scheduler.js';
 import { Servable } from './servable.js';
 import { type ModelStatus, Table } from './table.js';
 
@@ -28,6 +33,11 @@ export interface ManagerOptions extends LoadOptions {
   readonly settle: number;
   /** Seconds between two scans by the clock. */
   readonly scanInterval: number;
+  /** Shares the process's run slots. */
+  readonly scheduler: Scheduler;
+  readonly batching: BatchingDefaults;
+  /** From the command line; files in the folder come before them. */
+  readonly batchingParameters: BatchingParameters | undefined;
 }
 
 /** How long the next load waits for the one before it. */
@@ -133,10 +143,11 @@ export class Manager {
       if (!record) {
         const generations = this.generations.get(model.name) ?? new Map<number, number>();
         this.generations.set(model.name, generations);
-        record = new ModelRecord(model.name, generations);
+        record = new ModelRecord(model.name, generations, this.limitsOf(model));
         this.models.set(model.name, record);
       }
       record.scanned = model;
+      record.limits = this.limitsOf(model);
       record.forget();
       if (model.gone && record.pin?.kind !== 'path') this.remove(record);
     }
@@ -145,6 +156,12 @@ export class Manager {
     this.loading ??= this.loadAll().finally(() => {
       this.loading = undefined;
     });
+  }
+
+  private limitsOf({ config }: ScannedModel): BatchLimits {
+    const { batching, batchingParameters } = this.options;
+    const files = [config.batching_parameters, this.scanned.config.batching_parameters];
+    return batchLimits(batching, ...files, batchingParameters);
   }
 
   /** Takes a model out of service; it comes back when its folder does. */
@@ -201,12 +218,17 @@ export class Manager {
     this.publish();
     const started = performance.now();
     try {
-      const loaded = await loadVersion(name, candidate, this.options);
-      const { parameterCount, defaultSignature, warmup } = loaded;
+      const loaded = await loadVersion(name, candidate, model.limits, this.options);
+      const { parameterCount, defaultSignature, warmup, batching } = loaded;
       record.warmup = warmup;
       record.generation = model.nextGeneration(record.version);
       const id = { model: model.name, version: record.version, generation: record.generation };
-      record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature);
+      const { scheduler } = this.options;
+      const makeBatcher = (signature: Signature) => {
+        const verdict = batching.get(signature) ?? { evidence: 'unchecked' };
+        return new Batcher(loaded.model, signature, scheduler, verdict, () => model.limits);
+      };
+      record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature, makeBatcher);
     } catch (error) {
       this.fail(model, record, error);
       return;

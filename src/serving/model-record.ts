@@ -6,6 +6,7 @@
 import type { ServingError } from '../errors.js';
 import type { ScannedModel } from '../repository/scan.js';
 import { noModelConfig } from '../repository/serving-json.js';
+import type { BatchLimits } from './batching.js';
 import { type Candidate, isSame, type Pin, type Plan, plan, wantedVersion } from './policy.js';
 import type { Servable } from './servable.js';
 import type { ModelStatus, VersionState, VersionStatus } from './table.js';
@@ -30,6 +31,8 @@ export class ModelRecord {
   constructor(
     readonly name: string,
     private readonly generations: Map<number, number>,
+    /** As the files and flags have them now. */
+    public limits: BatchLimits,
   ) {
     this.scanned = { name, versions: [], config: noModelConfig, gone: false };
   }

@@ -4,7 +4,9 @@
 import { quoted, ServingError } from '../errors.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
-import { matchInputs, removeBatchDim } from './match.js';
+import type { BatchResult } from './batcher.js';
+import type { Cancellation } from './cancellation.js';
+import { matchInputs } from './match.js';
 import type { Servable, ServableId } from './servable.js';
 import type { Table, Target } from './table.js';
 import { within } from './within.js';
@@ -24,16 +26,13 @@ export interface PredictRequest {
   readonly outputs?: readonly string[] | undefined;
   /** When the caller stops waiting, in milliseconds of the monotonic clock. */
   readonly deadline: number;
+  /** Cancelled when the caller goes away: what no run has taken is not run. */
+  readonly cancellation: Cancellation;
   /** Called once nothing uses the inputs any more, which may be after the caller was answered. */
   readonly settled?: (() => void) | undefined;
 }
 
-export interface PredictResult extends ServableId {
-  /** Disposed by the caller. */
-  readonly outputs: NamedTensors;
-  readonly queueMicros: number;
-  readonly runMicros: number;
-}
+export interface PredictResult extends ServableId, BatchResult {}
 
 /**
  * Runs one request on the servable that the table gives now; a swap meanwhile does not touch it.
@@ -41,7 +40,7 @@ export interface PredictResult extends ServableId {
  * @throws ServingError
  */
 export async function predict(table: Table, request: PredictRequest): Promise<PredictResult> {
-  return withDeadline(runOnce(table, request), request.deadline);
+  return withDeadline(runOnce(table, request), request);
 }
 
 /** Holds the servable until the run ends, even if the caller is answered before. */
@@ -66,10 +65,11 @@ async function runOn(servable: Servable, request: PredictRequest): Promise<Predi
   try {
     const matched = matchInputs(servable.id.model, signature, inputs, request.inputNames);
     try {
-      const { outputs: selection } = request;
-      const prediction = await servable.loaded.predict(signature, matched.inputs, { outputs: selection });
-      const outputs = matched.single ? removeBatchDim(signature, prediction.outputs) : prediction.outputs;
-      return { ...servable.id, ...prediction, outputs };
+      const { outputs, deadline, cancellation } = request;
+      const { inputs: feeds, single } = matched;
+      const batcher = servable.batcher(signature);
+      const result = await batcher.run({ inputs: feeds, single, outputs, deadline, cancellation });
+      return { ...servable.id, ...result };
     } finally {
       matched.dispose();
     }
@@ -99,7 +99,8 @@ function checkOutputs(signature: Signature, names: readonly string[] | undefined
 }
 
 /** The result, or DEADLINE_EXCEEDED at the deadline; a result that comes later is disposed. */
-async function withDeadline(run: Promise<PredictResult>, deadline: number): Promise<PredictResult> {
+async function withDeadline(run: Promise<PredictResult>, request: PredictRequest): Promise<PredictResult> {
+  const { deadline, cancellation } = request;
   let expired = false;
   run.then(
     ({ outputs }) => expired && disposeTensors(outputs),
@@ -107,6 +108,11 @@ async function withDeadline(run: Promise<PredictResult>, deadline: number): Prom
   );
   return within((deadline - performance.now()) / 1000, run, () => {
     expired = true;
-    return new ServingError('DEADLINE_EXCEEDED', 'the request was not answered within its time');
+    cancellation.cancel(tooLate);
+    return tooLate();
   });
+}
+
+function tooLate(): ServingError {
+  return new ServingError('DEADLINE_EXCEEDED', 'the request was not answered within its time');
 }

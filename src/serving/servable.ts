@@ -3,6 +3,7 @@
  */
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
+import type { Batcher } from './batcher.js';
 
 export interface ServableId {
   readonly model: string;
@@ -19,6 +20,10 @@ export class Servable {
   private leases = 0;
   private onIdle: (() => void) | undefined;
 
+  /** One for each of {@link InferenceModel.signatures}. */
+  readonly batchers: ReadonlyMap<Signature, Batcher>;
+
+  /** @param makeBatcher the queue before a signature of the model */
   constructor(
     readonly id: ServableId,
     readonly loaded: InferenceModel,
@@ -26,7 +31,23 @@ export class Servable {
     readonly parameterCount: number,
     /** The signature that is meant when a request names none. */
     readonly defaultSignature: Signature | undefined,
-  ) {}
+    makeBatcher: (signature: Signature) => Batcher,
+  ) {
+    const signatures = [...loaded.signatures.values()];
+    this.batchers = new Map(signatures.map((signature) => [signature, makeBatcher(signature)]));
+  }
+
+  batcher(signature: Signature): Batcher {
+    const batcher = this.batchers.get(signature);
+    if (!batcher) throw new Error(`${signature.name} is no signature of ${this.id.model}`);
+    return batcher;
+  }
+
+  /** True if no request could be queued now, whatever its signature. */
+  get isFull(): boolean {
+    for (const batcher of this.batchers.values()) if (!batcher.isFull) return false;
+    return this.batchers.size > 0;
+  }
 
   /** Requests that hold it now. */
   get inFlight(): number {

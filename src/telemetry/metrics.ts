@@ -22,13 +22,15 @@ export interface Telemetry {
   /** Called once at the end of each inference request. */
   observe(record: RequestRecord): void;
   /** Adds numbers that are read when they are asked for. */
-  gauges(name: string, help: string, read: () => Iterable<GaugeValue>): void;
+  gauges(name: string, help: string, read: () => Iterable<MetricValue>): void;
+  /** As {@link gauges}, for numbers that only grow. */
+  counters(name: string, help: string, read: () => Iterable<MetricValue>): void;
   /** The whole of `/metrics`. */
   render(): Promise<string>;
   readonly contentType: string;
 }
 
-export interface GaugeValue {
+export interface MetricValue {
   readonly value: number;
   readonly labels?: Readonly<Record<string, string | number>>;
 }
@@ -90,6 +92,10 @@ export function createTelemetry(): Telemetry {
     registry.registerMetric(metric as unknown as Metric);
   }
 
+  function registerValues(name: string, help: string, type: string, read: () => Iterable<MetricValue>): void {
+    register(name, help, type, () => Array.from(read(), ({ value, labels = {} }) => ({ value, labels })));
+  }
+
   function samples(each: (labels: Record<string, string | number>, series: Series) => Sample[]): Sample[] {
     const found: Sample[] = [];
     for (const [model, versions] of series) {
@@ -105,11 +111,8 @@ export function createTelemetry(): Telemetry {
       const versions = getOrMake(series, model, newVersions);
       getOrMake(getOrMake(versions, version, newStatuses), status, newSeries).add(seconds);
     },
-    gauges(name, help, read) {
-      register(name, help, 'gauge', () =>
-        Array.from(read(), ({ value, labels = {} }) => ({ value, labels })),
-      );
-    },
+    gauges: (name, help, read) => registerValues(name, help, 'gauge', read),
+    counters: (name, help, read) => registerValues(name, help, 'counter', read),
     render: () => registry.metrics(),
     contentType: registry.contentType,
   };

@@ -73,6 +73,7 @@ describe('settings', () => {
       logFormat: 'json',
       host: 'h',
       modelPath: 'm',
+      batchingParameters: '{"max_batch_size": 7}',
       defaultModel: 'd',
       signature: 's',
       apiKeyFile: 'f',

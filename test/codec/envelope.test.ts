@@ -164,7 +164,7 @@ describe.each([
     const before = held();
     const signature = signatureOf(awkward, name);
     const tensors = toTensors(decode(body()), signature, limits);
-    const { outputs } = await awkward.predict(signature, tensors);
+    const { outputs } = await awkward.predict(signature, [tensors]);
     const sums = names.map((each) => {
       const output = outputs.get(each);
       return output && [...output.dataSync()];

@@ -119,6 +119,20 @@ describe.each(encodings)('in %s', (_, accept) => {
           outputs: { y: { dtype: 'float32', shape: [-1] } },
         },
       },
+      batching: {
+        serving_default: {
+          choice: 'not batched: input `steps` is a scalar',
+          max_batch_size: 1,
+          batch_timeout_micros: 0,
+          allowed_batch_sizes: [],
+          queue: { waiting: 0, size: expect.any(Number) },
+          runs: {
+            in_flight: expect.any(Number),
+            stuck: expect.any(Number),
+            at_once: expect.any(Number),
+          },
+        },
+      },
     });
   });
 

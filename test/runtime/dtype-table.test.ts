@@ -163,7 +163,7 @@ function only(tensors: NamedTensors): Tensor {
 
 /** Runs `identity` and gives the answer's item for `y`, read by another decoder. */
 async function answered(dtype: Dtype, inputs: NamedTensors): Promise<unknown> {
-  const { outputs } = await identity.predict(signatureOf(identity, dtype), inputs);
+  const { outputs } = await identity.predict(signatureOf(identity, dtype), [inputs]);
   try {
     const { parts } = encodeCborAnswer({ model: 'identity', version: 1, generation: 1, outputs });
     const answer: unknown = new Decoder({ useRecords: false, mapsAsObjects: true }).decode(

@@ -299,7 +299,7 @@ describe('the `mixed` model', () => {
       ['table', floats([2, 2], 1, 2, 3, 4)],
     ]);
     const match = matchInputs('mixed', signature, inputs, inputs.keys());
-    const { outputs } = await mixed.predict(signature, match.inputs);
+    const { outputs } = await mixed.predict(signature, [match.inputs]);
     match.dispose();
     disposeTensors(inputs);
     const given = match.single ? removeBatchDim(signature, outputs) : outputs;

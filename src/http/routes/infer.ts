@@ -8,7 +8,9 @@ import { type InferRequest, toTensors } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
 import { disposeTensors } from '../../runtime/tensors.js';
-import { type PredictResult, predict } from '../../serving/predict.js';
+import { queueFull } from '../../serving/batcher.js';
+import { Cancellation } from '../../serving/cancellation.js';
+import { type PredictRequest, type PredictResult, predict } from '../../serving/predict.js';
 import type { Target } from '../../serving/table.js';
 import { expectsContinue, readBody } from '../body.js';
 import { whenFinished } from '../finished.js';
@@ -32,23 +34,22 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
   const started = performance.now();
   // Until there is an answer, the client may still go away.
   const record = { model: '', version: '' as number | '', status: 'CANCELLED' };
+  const cancellation = new Cancellation();
   whenFinished(ctx.req.socket, ctx.res, () => {
+    cancellation.cancel(clientGone);
     services.telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 });
   });
   try {
     if (services.draining.aborted) throw shuttingDown();
     const target = readTarget(ctx);
-    const { id } = services.manager.table.find(target);
-    record.model = id.model;
-    record.version = id.version;
+    const servable = services.manager.table.find(target);
+    record.model = servable.id.model;
+    record.version = servable.id.version;
+    // Before a body is read that could not be queued.
+    if (servable.isFull) throw queueFull();
     const codec = await requestCodec(ctx);
-    const result = await run(
-      ctx,
-      services,
-      target,
-      codec,
-      started + readTimeout(ctx, services.requestTimeout) * 1000,
-    );
+    const deadline = started + readTimeout(ctx, services.requestTimeout) * 1000;
+    const result = await run(ctx, services, { target, codec, deadline, cancellation });
     record.version = result.version;
     if (!ctx.req.socket.destroyed) record.status = 'ok';
     answer(ctx, result);
@@ -62,11 +63,10 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
 async function run(
   ctx: RouterContext,
   services: Services,
-  target: Target,
-  codec: RequestCodec,
-  deadline: number,
+  asked: Pick<PredictRequest, 'target' | 'deadline' | 'cancellation'> & { readonly codec: RequestCodec },
 ): Promise<PredictResult> {
   const { manager, bodyLimits, wireLimits } = services;
+  const { target, codec, deadline, cancellation } = asked;
   const body = await readBody(ctx.req, ctx.res, bodyLimits);
   let request: InferRequest;
   try {
@@ -82,6 +82,7 @@ async function run(
     inputNames: request.inputs.keys(),
     outputs: request.outputs,
     deadline,
+    cancellation,
     // Not when the client is answered: at its deadline the run still holds the bytes.
     settled: body.release,
   });
@@ -93,6 +94,10 @@ function answer(ctx: RouterContext, result: PredictResult): void {
   if (ctx.req.socket.destroyed) return;
   const codec = answerCodec(ctx);
   send(ctx, codec, codec.encodeAnswer(result));
+}
+
+function clientGone(): ServingError {
+  return new ServingError('CANCELLED', 'the client closed the connection');
 }
 
 function readTarget(ctx: RouterContext): Target {

@@ -2,6 +2,7 @@
  * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
  */
 import { formatShape, type Signature, type TensorSpec } from '../../runtime/signature.js';
+import type { Batcher } from '../../serving/batcher.js';
 import type { Servable } from '../../serving/servable.js';
 import type { ModelStatus } from '../../serving/table.js';
 import { sendValue } from '../respond.js';
@@ -68,6 +69,7 @@ export function describeModel(status: ModelStatus): object {
       fingerprint,
     })),
     signatures: serving ? describeSignatures(serving) : {},
+    batching: serving ? describeBatching(serving) : {},
   };
 }
 
@@ -77,6 +79,23 @@ function describeSignatures({ loaded, defaultSignature }: Servable): object {
     inputs: mapToObject(signature.inputs, describeSpec),
     outputs: mapToObject(signature.outputs, describeSpec),
   }));
+}
+
+/** For each signature how its requests share runs, and what waits. */
+function describeBatching({ loaded, batchers }: Servable): object {
+  return mapToObject(loaded.signatures, (signature: Signature) => {
+    const { explanation, whyNot, maxBatchSize, limits, queued, inFlight, stuck } = batchers.get(
+      signature,
+    ) as Batcher;
+    return {
+      choice: explanation,
+      max_batch_size: whyNot === undefined ? maxBatchSize : 1,
+      batch_timeout_micros: limits.timeoutMilliseconds * 1000,
+      allowed_batch_sizes: limits.allowedSizes,
+      queue: { waiting: queued, size: limits.queueSize },
+      runs: { in_flight: inFlight, stuck, at_once: limits.runsInFlight },
+    };
+  });
 }
 
 function describeSpec({ dtype, shape }: TensorSpec): object {

@@ -2,10 +2,11 @@
  * What is served, as numbers for `/metrics`.
  */
 import type { Telemetry } from '../telemetry/metrics.js';
+import type { Batcher } from './batcher.js';
 import type { ModelStatus, Table } from './table.js';
 
 /** @param table what is served at the time of a scrape */
-export function addModelGauges(telemetry: Telemetry, table: () => Table): void {
+export function addModelMetrics(telemetry: Telemetry, table: () => Table): void {
   const perModel = (name: string, help: string, read: (model: ModelStatus) => number | undefined) =>
     telemetry.gauges(name, help, () =>
       [...table().models.values()].flatMap((model) => {
@@ -31,5 +32,34 @@ export function addModelGauges(telemetry: Telemetry, table: () => Table): void {
           labels: { model: name, version, state, code: error?.code ?? '' },
         })),
       ),
+  );
+  const perSignature = (read: (batcher: Batcher) => number) =>
+    [...table().models.values()].flatMap(({ name: model, available }) =>
+      [...available].flatMap(([version, { batchers }]) =>
+        Array.from(batchers, ([{ name: signature }, batcher]) => ({
+          value: read(batcher),
+          labels: { model, version, signature },
+        })),
+      ),
+    );
+  telemetry.gauges('tfjs_serving_queue_length', 'Requests that wait for a run', () =>
+    perSignature(({ queued }) => queued),
+  );
+  telemetry.gauges('tfjs_serving_runs_in_flight', 'Runs under way', () =>
+    perSignature(({ inFlight }) => inFlight),
+  );
+  telemetry.gauges(
+    'tfjs_serving_runs_stuck',
+    'Runs that go on although the time of all their requests is over',
+    () => perSignature(({ stuck }) => stuck),
+  );
+  telemetry.counters('tfjs_serving_runs_total', 'Runs that have begun', () =>
+    perSignature(({ totals }) => totals.runs),
+  );
+  telemetry.counters('tfjs_serving_rows_total', 'Rows of requests in these runs', () =>
+    perSignature(({ totals }) => totals.rows),
+  );
+  telemetry.counters('tfjs_serving_padding_rows_total', 'Rows added to them for the size of a batch', () =>
+    perSignature(({ totals }) => totals.paddingRows),
   );
 }

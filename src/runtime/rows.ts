@@ -1,0 +1,93 @@
+/**
+ * Several requests' tensors as one, along the first dim, and back.
+ */
+import { invalidArgument } from '../errors.js';
+import { type Dtype, elementCount } from './dtypes.js';
+import { type NamedTensors, sliceTensor, type Tensor, type TensorData, viewTensor } from './tensors.js';
+import { fill } from './values.js';
+
+/** Rows that are added so that a batch has a certain size. */
+export interface Padding {
+  readonly rows: number;
+  /** What they hold, in the tensor's own dtype; strings are empty. */
+  readonly value: number;
+}
+
+/** Values that still lie in pieces, one after another in row-major order. */
+export interface JoinedTensor {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Bytes in pieces; for strings one byte string per element. */
+  readonly data: TensorData;
+}
+
+/**
+ * The same input of every member, one after another. Copies nothing.
+ *
+ * @param tensors of one dtype, whose dims agree but for the first
+ */
+export function joinRows(tensors: readonly Tensor[], padding: Padding | undefined): JoinedTensor {
+  const [first, ...others] = tensors.map(viewTensor);
+  if (first === undefined) throw new RangeError('no tensors to join');
+  if (others.length === 0 && padding === undefined) return first;
+  const { dtype, shape } = first;
+  const rest = shape.slice(1);
+  let rows = shape[0] ?? 0;
+  const data: Uint8Array[] = [];
+  const add = (values: TensorData) => {
+    if (values instanceof Uint8Array) data.push(values);
+    else for (const string of values) data.push(string);
+  };
+  add(first.data);
+  for (const view of others) {
+    rows += view.shape[0] ?? 0;
+    add(view.data);
+  }
+  if (padding) {
+    rows += padding.rows;
+    const count = padding.rows * elementCount(rest);
+    add(
+      dtype === 'string'
+        ? new Array<Uint8Array>(count).fill(new Uint8Array())
+        : fill(dtype, count, padding.value),
+    );
+  }
+  return { dtype, shape: [rows, ...rest], data };
+}
+
+/** One input of every member. @throws ServingError INVALID_ARGUMENT if one lacks it */
+export function inputOf(name: string, members: readonly NamedTensors[]): Tensor[] {
+  return members.map((inputs) => {
+    const tensor = inputs.get(name);
+    if (!tensor) throw invalidArgument(`input \`${name}\` is missing`);
+    return tensor;
+  });
+}
+
+/** Which rows of a batch are one member's. */
+export interface RowRange {
+  readonly start: number;
+  readonly count: number;
+  /** The member is one sample: its tensors have no batch dim. Then `count` is 1. */
+  readonly single: boolean;
+}
+
+/**
+ * Each member's rows of the outputs, as views. The outputs are disposed when the last view is.
+ *
+ * @returns for each range, tensors that its receiver disposes
+ */
+export function splitRows(outputs: NamedTensors, ranges: readonly RowRange[]): NamedTensors[] {
+  const members = ranges.map(() => new Map<string, Tensor>());
+  for (const [name, tensor] of outputs) {
+    let left = ranges.length;
+    const release = () => {
+      left -= 1;
+      if (left === 0) tensor.dispose();
+    };
+    ranges.forEach(({ start, count, single }, i) => {
+      members[i]?.set(name, sliceTensor(tensor, start, count, single, release));
+    });
+  }
+  return members;
+}

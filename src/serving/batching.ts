@@ -1,0 +1,94 @@
+/**
+ * Which signatures can be batched, and under which limits. Names and meanings are TensorFlow Serving's.
+ */
+import type { BatchingParameters } from '../repository/serving-json.js';
+import type { Signature } from '../runtime/signature.js';
+
+/** How one signature of one servable is batched. */
+export interface BatchLimits {
+  /** Rows of a batch; a single request may have more. */
+  readonly maxBatchSize: number;
+  /** Somebody asked for just that size. */
+  readonly isExplicit: boolean;
+  /** Milliseconds that the first of a batch waits for more. */
+  readonly timeoutMilliseconds: number;
+  /** Batches are padded to the next of these, ascending; empty: none is padded. */
+  readonly allowedSizes: readonly number[];
+  /** What padding rows hold, in the input's own dtype; strings are padded with empty ones. */
+  readonly paddingValue: number;
+  /** Runs of this signature under way at once. */
+  readonly runsInFlight: number;
+  /** Requests that may wait, beyond those in a run. */
+  readonly queueSize: number;
+}
+
+/** What holds where no file says otherwise. */
+export interface BatchingDefaults {
+  readonly maxBatchSize: number;
+  readonly timeoutMilliseconds: number;
+  /** Undefined: as many as two full batches per run in flight, at least 32. */
+  readonly queueSize: number | undefined;
+  readonly slots: number;
+}
+
+/** What is known of a signature's rows when they are run together. */
+export interface BatchVerdict {
+  /** Why its requests cannot share a run, if so. */
+  readonly whyNot?: string | undefined;
+  /** What was seen of rows that were run together, in words. */
+  readonly evidence: string;
+  /** The size from which on a larger batch saves nothing, where that was seen. */
+  readonly worthwhile?: number | undefined;
+}
+
+/** Why requests for this signature cannot share a run, or undefined where its specs allow it. */
+export function whyNotBatched({ inputs, outputs }: Signature): string | undefined {
+  if (inputs.size === 0) return 'it has no inputs';
+  for (const [kind, specs] of [
+    ['input', inputs],
+    ['output', outputs],
+  ] as const) {
+    for (const { name, shape } of specs.values()) {
+      if (shape === null) return `${kind} \`${name}\` has an unknown rank`;
+      if (shape.length === 0) return `${kind} \`${name}\` is a scalar`;
+      if (shape[0] !== null) return `${kind} \`${name}\` has a fixed first dim`;
+    }
+  }
+  return undefined;
+}
+
+/** @param parameters what files say, the most particular first */
+export function batchLimits(
+  defaults: BatchingDefaults,
+  ...parameters: readonly (BatchingParameters | undefined)[]
+): BatchLimits {
+  const { slots } = defaults;
+  const given: BatchingParameters = Object.assign({}, ...[...parameters].reverse());
+  const isOff = given.enabled === false;
+  const allowedSizes = isOff ? [] : (given.allowed_batch_sizes ?? []);
+  const explicitSize = isOff ? 1 : (given.max_batch_size ?? allowedSizes.at(-1));
+  const maxBatchSize = explicitSize ?? defaults.maxBatchSize;
+  const runsInFlight = Math.min(given.num_batch_threads ?? slots, slots);
+  const timeoutMilliseconds =
+    given.batch_timeout_micros === undefined
+      ? defaults.timeoutMilliseconds
+      : given.batch_timeout_micros / 1000;
+  const queueSize =
+    given.max_enqueued_batches === undefined
+      ? (defaults.queueSize ?? Math.max(32, 2 * maxBatchSize * runsInFlight))
+      : given.max_enqueued_batches * maxBatchSize;
+  return {
+    maxBatchSize,
+    isExplicit: explicitSize !== undefined,
+    timeoutMilliseconds,
+    allowedSizes,
+    paddingValue: given.padding_value ?? 0,
+    runsInFlight,
+    queueSize,
+  };
+}
+
+/** The size that a batch of so many rows is run at. */
+export function paddedSize(rows: number, allowedSizes: readonly number[]): number {
+  return allowedSizes.find((size) => size >= rows) ?? rows;
+}

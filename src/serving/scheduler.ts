@@ -1,0 +1,111 @@
+/**
+ * Shares the run slots of the process between everything that has work: in turn, so that a model with a long queue does
+ * not keep the others waiting.
+ */
+
+/** Something with a queue of its own, that starts runs when it is given slots. */
+export interface Lane {
+  /**
+   * Starts one run if it may now.
+   *
+   * @returns the run, or `idle` if there is nothing to do, or the milliseconds after which there may be
+   */
+  start(now: number): StartedRun | 'idle' | number;
+}
+
+export interface StartedRun {
+  /** Settles, never rejects, when the run is over. */
+  readonly ended: Promise<void>;
+  /** When the last of those who wait for it stops waiting, in milliseconds of the monotonic clock. */
+  readonly lastDeadline: number;
+}
+
+export class Scheduler {
+  private readonly runs = new Set<StartedRun>();
+  /** Lanes that may have work, in the order of their turns. */
+  private readonly turns = new Set<Lane>();
+  private isScheduled = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param slots runs under way at once; the runtime has threads for twice as many */
+  constructor(readonly slots: number) {}
+
+  get inFlight(): number {
+    return this.runs.size;
+  }
+
+  /**
+   * Tells that a lane has work. It starts once this turn of the event loop is over: what arrives with it, in one read of
+   * the sockets, then shares a batch.
+   */
+  wake(lane: Lane): void {
+    this.turns.add(lane);
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(this.run);
+  }
+
+  private readonly run = (): void => {
+    this.isScheduled = false;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const now = performance.now();
+    let wait = Number.POSITIVE_INFINITY;
+    let resting: Lane[] | undefined;
+    for (const lane of this.turns) {
+      if (this.inFlight >= this.capacity(now)) {
+        wait = Math.min(wait, this.untilNextStuck(now));
+        break;
+      }
+      this.turns.delete(lane);
+      const started = lane.start(now);
+      if (started === 'idle') continue;
+      if (typeof started === 'number') {
+        wait = Math.min(wait, started);
+        resting ??= [];
+        resting.push(lane);
+        continue;
+      }
+      this.follow(started);
+      // To the end of the line; a Set goes on over what is added meanwhile.
+      this.turns.add(lane);
+    }
+    for (const lane of resting ?? []) this.turns.add(lane);
+    if (this.turns.size > 0 && wait < Number.POSITIVE_INFINITY) {
+      this.timer = setTimeout(this.run, Math.max(1, wait));
+      this.timer.unref();
+    }
+  };
+
+  private follow(run: StartedRun): void {
+    this.runs.add(run);
+    void run.ended.then(() => {
+      this.runs.delete(run);
+      // At once: a slot that is free while somebody waits is lost work.
+      if (this.turns.size > 0 && !this.isScheduled) this.run();
+    });
+  }
+
+  /**
+   * A stuck run holds its slot against its own model only: as many as there are slots are made up for, so that a model
+   * that hangs does not take the others with it.
+   */
+  private capacity(now: number): number {
+    return this.slots + Math.min(this.slots, countStuck(this.runs, now));
+  }
+
+  private untilNextStuck(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { lastDeadline } of this.runs) {
+      if (lastDeadline > now) next = Math.min(next, lastDeadline - now);
+    }
+    return next;
+  }
+}
+
+/** Runs that go on although the time of all their requests is over. */
+export function countStuck(runs: Iterable<StartedRun>, now: number): number {
+  let count = 0;
+  for (const { lastDeadline } of runs) if (lastDeadline <= now) count += 1;
+  return count;
+}

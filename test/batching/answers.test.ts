@@ -1,0 +1,144 @@
+/**
+ * Requests that share a run are answered as if each had run alone.
+ */
+import { expect, it } from 'vitest';
+import { array, ints, list, map, text } from '../fixtures/cbor.ts';
+import type { Answer, TestServer } from '../fixtures/server.ts';
+import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';
+
+stopServerAfterEach();
+
+/** A batch begins once so many have come, and no sooner. */
+const exactly = (size: number) => [
+  '--batching-parameters',
+  JSON.stringify({ max_batch_size: size, batch_timeout_micros: 60_000_000 }),
+];
+
+const one = (x: number) => map({ x: list(ints(x)) });
+
+/** A request to `rows`, and its answer: exact in float32. */
+function rowsBody(seed: number): { body: Uint8Array; y: number[][]; total: number[] } {
+  const x = Float32Array.from({ length: 3 }, (_, i) => seed / 8 + i);
+  const mask = Uint8Array.from({ length: 4 }, (_, i) => (seed * 7 + i * 13) % 256);
+  const total = mask.reduce((sum, value) => sum + value, 0);
+  return {
+    body: map({ x: array([1, 3], 85, new Uint8Array(x.buffer)), mask: array([1, 2, 2], 64, mask) }),
+    y: [Array.from(x, (value) => 2 * value + total)],
+    total: [total],
+  };
+}
+
+async function counted(server: TestServer, model: string, what: string): Promise<number> {
+  const name = `tfjs_serving_${what}_total{model="${model}",version="1",signature="serving_default"}`;
+  return (await server.metric(name)) ?? 0;
+}
+
+it('640 different inputs from 16 clients, in batches', async () => {
+  const { server } = await serveModels(['rows']);
+  const seeds = Array.from({ length: 640 }, (_, seed) => seed);
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let seed = seeds.pop(); seed !== undefined; seed = seeds.pop()) {
+        const { body, ...outputs } = rowsBody(seed);
+        expect(await server.infer('/infer', body)).toMatchObject({ status: 200, body: { outputs } });
+      }
+    }),
+  );
+  expect(await counted(server, 'rows', 'rows')).toBe(640);
+  expect(await counted(server, 'rows', 'runs')).toBeLessThan(640);
+});
+
+it('one sample, a batch and several rows share a run, each answered in its own form', async () => {
+  const { server } = await serveModels(['rows_guarded'], ...exactly(6));
+  const answers = await Promise.all([
+    server.infer('/infer', map({ x: ints(1) })),
+    server.infer('/infer', map({ x: ints(2, 3, 4) })),
+    server.infer('/infer', map({ x: array([], 85, new Uint8Array(Float32Array.of(5).buffer)) })),
+    server.infer('/infer', map({ x: ints(6) })),
+  ]);
+  expect(answers.map(({ body }) => body.outputs.y)).toEqual([[2], [3, 4, 5], 6, [7]]);
+  expect(await counted(server, 'rows_guarded', 'runs')).toBe(1);
+});
+
+it('strings share a run', async () => {
+  const { server } = await serveModels(['strings'], ...exactly(4));
+  const words = ['a', 'größe', '', 'zz'];
+  const answers = await Promise.all(
+    words.map((word) => server.infer('/infer', map({ text: list(text(word)) }))),
+  );
+  expect(answers.map(({ body }) => body.outputs.upper)).toEqual([['A'], ['GRößE'], [''], ['ZZ']]);
+  expect(await counted(server, 'strings', 'runs')).toBe(1);
+});
+
+it('a bad request in a batch fails alone', async () => {
+  const { server } = await serveModels(['rows_guarded'], ...exactly(8));
+  const values = [0, 1, 2, -3, 4, 5, 6, 7];
+  const answers = await Promise.all(values.map((x) => server.infer('/infer', map({ x: ints(x) }))));
+  expect(answers.map(({ status }) => status)).toEqual(values.map((x) => (x < 0 ? 400 : 200)));
+  const good = answers.filter(({ status }) => status === 200);
+  expect(good.map(({ body }) => body.outputs.y)).toEqual(values.filter((x) => x >= 0).map((x) => [x + 1]));
+  expect(answers[3]?.body.error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  // The batch, and each of its members alone.
+  expect(await counted(server, 'rows_guarded', 'runs')).toBe(9);
+});
+
+it('rows that go missing are noticed, their requests answered alone, and batching ended', async () => {
+  const { server } = await serveModels(['rows_unique'], ...exactly(4));
+  const ask = (...values: number[]) =>
+    Promise.all(values.map((x) => server.infer('/infer', map({ x: ints(x) }))));
+  const outputs = (answers: Answer[]) => answers.map(({ body }) => body.outputs.y);
+  expect(outputs(await ask(1, 2, 3, 4))).toEqual([[1], [2], [3], [4]]);
+  expect(await counted(server, 'rows_unique', 'runs')).toBe(1);
+  expect(outputs(await ask(7, 7, 8, 9))).toEqual([[7], [7], [8], [9]]);
+  const { choice } = (await server.get('/models/rows_unique')).body.batching.serving_default;
+  expect(choice).toBe('not batched: output `y` gave 3 rows for 4');
+  // Nobody waits for company any more.
+  expect(outputs(await ask(5))).toEqual([[5]]);
+});
+
+it('batches are padded to the allowed sizes with the value that was named', async () => {
+  const pad = (padding_value: number) =>
+    JSON.stringify({ allowed_batch_sizes: [4, 8], padding_value, batch_timeout_micros: 2_000_000 });
+  const { server } = await serveModels(['rows_guarded'], '--batching-parameters', pad(2));
+  const answers = await Promise.all([1, 2].map((x) => server.infer('/infer', map({ x: ints(x) }))));
+  expect(answers.map(({ body }) => body.outputs.y)).toEqual([[2], [3]]);
+  expect(await counted(server, 'rows_guarded', 'padding_rows')).toBe(2);
+  expect(await counted(server, 'rows_guarded', 'runs')).toBe(1);
+});
+
+it('padding that a model does not take is found before it serves', async () => {
+  const parameters = JSON.stringify({ allowed_batch_sizes: [4, 8], padding_value: -1 });
+  const { server } = await serveModels(['rows_guarded'], '--batching-parameters', parameters);
+  const { choice } = (await server.get('/models/rows_guarded')).body.batching.serving_default;
+  expect(choice).toMatch(/^not batched: rows cannot be joined: assertion failed/);
+});
+
+it('requests with other outputs do not share a run, and get theirs', async () => {
+  const { server } = await serveModels(
+    ['rows'],
+    '--batching-parameters',
+    '{"max_batch_size": 4, "batch_timeout_micros": 200000}',
+  );
+  const { body, y, total } = rowsBody(5);
+  const only = (name: string) => map({ inputs: body, outputs: list(text(name)) });
+  const answers = await Promise.all(
+    [only('y'), only('total'), body].map((each) => server.infer('/infer', each)),
+  );
+  expect(answers.map((answer) => answer.body.outputs)).toEqual([{ y }, { total }, { y, total }]);
+  expect(await counted(server, 'rows', 'runs')).toBe(3);
+});
+
+it('requests whose other dims differ do not share a run', async () => {
+  const { server } = await serveModels(['identity'], '--batching-parameters', '{"max_batch_size": 8}');
+  const bodies = [[1], [2], [3]].map((dims) => map({ x: ints(...dims) }));
+  const answers = await Promise.all(bodies.map((body) => server.infer('/infer', body)));
+  expect(answers.map(({ body }) => body.outputs.y)).toEqual([[1], [2], [3]]);
+});
+
+it('no rows at all run alone', async () => {
+  const { server } = await serveModels(['rows_guarded']);
+  const none = map({ x: array([0], 85, new Uint8Array()) });
+  const answers = await Promise.all([none, one(1), none].map((body) => server.infer('/infer', body)));
+  expect(answers.map(({ status }) => status)).toEqual([200, 400, 200]);
+  expect(answers[0]?.body.outputs.y).toEqual([]);
+});
