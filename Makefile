@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check soak bench-reload bench-reload-memory lint format models clean distclean
+.PHONY: help install serve build test check soak bench bench-quick bench-reload bench-reload-memory lint format models clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -28,6 +28,12 @@ check: install ## the fast part of the tests: style, types, layers, documents, w
 
 soak: install ## five minutes of reloads under traffic, every answer checked; SOAK_SECONDS, SOAK_SEED
 	@SOAK_SECONDS=$${SOAK_SECONDS:-300} $(NODE) node_modules/vitest/vitest.mjs run test/soak
+
+bench: install ## requests per second and latency beside their limits (wrk must be there)
+	@$(NODE) scripts/bench.js throughput
+
+bench-quick: install ## the same in a minute, for the smallest models
+	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,16,64 --rounds 2 --seconds 1
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload

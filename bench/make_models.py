@@ -36,6 +36,45 @@ def mlp(path: Path) -> None:
     tf.saved_model.save(model, str(path), signatures=model.predict)
 
 
+class Policy(tf.Module):
+    """float32[-1, 6] and uint8[-1, 480, 640, 3] → float32[-1, 7]: a robot's joints and camera, 922 kB a request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = tf.random.Generator.from_seed(2)
+        shapes = [[8, 8, 3, 16], [4, 4, 16, 32], [32 + 6, 64], [64, 7]]
+        self.weights = [tf.Variable(generator.normal(shape) * 0.05) for shape in shapes]
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 6], tf.float32, name="state"),
+            tf.TensorSpec([None, 480, 640, 3], tf.uint8, name="image"),
+        ]
+    )
+    def predict(self, state, image):
+        pixels = tf.cast(image, tf.float32) / 255
+        for kernel, stride in zip(self.weights[:2], (8, 4)):
+            pixels = tf.nn.relu(tf.nn.conv2d(pixels, kernel, stride, "SAME"))
+        features = tf.concat([tf.reduce_mean(pixels, [1, 2]), state], 1)
+        return {"action": tf.matmul(tf.nn.relu(tf.matmul(features, self.weights[2])), self.weights[3])}
+
+
+def policy(path: Path) -> None:
+    model = Policy()
+    tf.saved_model.save(model, str(path), signatures=model.predict)
+
+
+def null(path: Path) -> None:
+    """float32[-1, 6] → the same: nothing but what the server itself costs."""
+    model = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32, name="state")])
+    def predict(state):
+        return {"action": tf.identity(state)}
+
+    tf.saved_model.save(model, str(path), signatures=predict)
+
+
 def resnet50(path: Path) -> None:
     """float32[-1, 224, 224, 3] → float32[-1, 1000]; 25.6 million parameters, 102 MB."""
     keras.utils.set_random_seed(1)
@@ -48,7 +87,7 @@ def mobilenet_v2(path: Path) -> None:
     keras.applications.MobileNetV2(weights=None, input_shape=(224, 224, 3)).export(str(path), verbose=False)
 
 
-MODELS = {"mlp": mlp, "resnet50": resnet50, "mobilenet_v2": mobilenet_v2}
+MODELS = {"null": null, "mlp": mlp, "policy": policy, "resnet50": resnet50, "mobilenet_v2": mobilenet_v2}
 
 
 def main() -> None:

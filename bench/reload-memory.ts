@@ -4,10 +4,11 @@
  * Each reload is a new version of ResNet50, dropped by a link; what is read is what the system says after the version
  * before it was unloaded.
  */
-import { mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { writePlot } from './plot.ts';
+import { residentMebibytes } from './process.ts';
 import { MeasuredServer } from './server.ts';
 
 const [models = '', reloads = '200', plot = 'build/bench/reload-memory.svg', ...serverArgs] =
@@ -20,12 +21,12 @@ await publish(1);
 const server = await MeasuredServer.start(['--model-path', root, '--settle', '0.05', ...serverArgs]);
 await server.line(new RegExp(`^${model} version 1 generation 1 serves$`));
 
-const curve: [reload: number, mebibytes: number][] = [[0, await residentMebibytes(server.pid)]];
+const curve: [reload: number, mebibytes: number][] = [[0, residentMebibytes(server.pid)]];
 for (let reload = 1; reload <= Number(reloads); reload++) {
   await publish(reload + 1);
   await server.line(new RegExp(`^${model} version ${reload} generation 1 is unloaded$`));
   await rm(path.join(root, model, String(reload)));
-  curve.push([reload, await residentMebibytes(server.pid)]);
+  curve.push([reload, residentMebibytes(server.pid)]);
   if (reload % 10 === 0) console.log(`${reload} reloads: ${curve.at(-1)?.[1].toFixed(0)} MiB`);
 }
 await server.stop();
@@ -47,10 +48,4 @@ async function publish(version: number): Promise<void> {
   const staged = path.join(root, `.staged-${version}`);
   await symlink(path.resolve(models, model, '1'), staged);
   await rename(staged, path.join(root, model, String(version)));
-}
-
-/** Linux alone says this in a file. */
-async function residentMebibytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }

@@ -131,8 +131,8 @@ export class Batcher implements Lane {
         reject,
       };
       this.waiting.add(entry);
-      cancellation.onCancel((error) => {
-        if (this.waiting.delete(entry)) reject(error);
+      cancellation.onCancel((makeReason) => {
+        if (this.waiting.delete(entry)) reject(makeReason());
       });
       this.scheduler.wake(this);
     });

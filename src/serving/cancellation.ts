@@ -4,24 +4,24 @@
 import type { ServingError } from '../errors.js';
 
 export class Cancellation {
-  private given: ServingError | undefined;
-  private action: ((reason: ServingError) => void) | undefined;
+  private makeReason: (() => ServingError) | undefined;
+  private action: ((makeReason: () => ServingError) => void) | undefined;
 
   /** Why, once it has been cancelled. */
   get reason(): ServingError | undefined {
-    return this.given;
+    return this.makeReason?.();
   }
 
-  /** Only the first counts. */
-  cancel(reason: () => ServingError): void {
-    if (this.given) return;
-    this.given = reason();
-    this.action?.(this.given);
+  /** Only the first counts. @param makeReason called only if somebody waits to hear it: an error is dear */
+  cancel(makeReason: () => ServingError): void {
+    if (this.makeReason) return;
+    this.makeReason = makeReason;
+    this.action?.(makeReason);
   }
 
   /** Called once, at once if it has been cancelled already. */
-  onCancel(action: (reason: ServingError) => void): void {
-    if (this.given) action(this.given);
+  onCancel(action: (makeReason: () => ServingError) => void): void {
+    if (this.makeReason) action(this.makeReason);
     else this.action = action;
   }
 }

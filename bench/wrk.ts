@@ -1,0 +1,71 @@
+/**
+ * Load from a process of its own, by wrk (Debian's package of that name).
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { cpuSeconds } from './process.ts';
+
+export interface Load {
+  readonly url: string;
+  readonly bodyFile: string;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** Milliseconds, and requests. */
+export interface Measured {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly failures: number;
+  readonly requests: number;
+  /** Seconds of CPU that the client itself took. */
+  readonly clientCpu: number;
+}
+
+const script = `
+local file = io.open(os.getenv("BODY_FILE"), "rb")
+wrk.method = "POST"
+wrk.body = file:read("*a")
+wrk.headers["content-type"] = "application/cbor"
+file:close()
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format('JSON {"perSecond":%f,"p50":%f,"p99":%f,"p999":%f,"requests":%d,"failures":%d}\\n',
+    summary.requests / (summary.duration / 1e6), latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    latency:percentile(99.9) / 1e3, summary.requests,
+    errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+end
+`;
+
+const scriptFile = path.join(tmpdir(), `tfjs-serving-wrk-${process.pid}.lua`);
+await writeFile(scriptFile, script);
+
+/** @throws Error if wrk is not there */
+export async function wrk({ url, bodyFile, connections, seconds }: Load): Promise<Measured> {
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptFile, url];
+  const child = spawn('wrk', args, {
+    env: { ...process.env, BODY_FILE: bodyFile },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.on('error', () => {
+    throw new Error('the benchmark needs wrk: install the package of that name');
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+  });
+  let clientCpu = 0;
+  const watch = setInterval(() => {
+    clientCpu = cpuSeconds(child.pid ?? 0) ?? clientCpu;
+  }, 50);
+  await once(child, 'close');
+  clearInterval(watch);
+  const line = output.split('\n').find((each) => each.startsWith('JSON '));
+  if (!line) throw new Error(`wrk said: ${output}`);
+  return { ...JSON.parse(line.slice('JSON '.length)), clientCpu };
+}
