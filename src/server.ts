@@ -2,7 +2,13 @@
  * Composes the server: runtime, control plane, HTTP. What is opened here is closed here.
  */
 import { stat } from 'node:fs/promises';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +19,7 @@ import { createApp } from './http/app.js';
 import type { BodyLimits } from './http/body.js';
 import { type ByteBudget, createByteBudget } from './http/byte-budget.js';
 import { whenFinished } from './http/finished.js';
+import { createShortcut } from './http/shortcut.js';
 import { remoteFileSystem, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -84,15 +91,17 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
   addModelMetrics(telemetry, () => manager.table);
 
   const app = createApp(services, keys);
+  const general = countRequests(app.listener);
+  const shortcut = createShortcut(services, keys, general.listener, app.fail);
+  const underWay = () => general.underWay + shortcut.underWay;
   const timeouts = {
     keepAliveTimeout: settings.idleTimeout * 1000,
     // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
     requestTimeout: (60 + settings.bodyTimeout) * 1000,
   };
-  const http = createHttpServer(timeouts, app.callback());
+  const http = createHttpServer(timeouts, shortcut.listener);
   // Without a listener Node asks every client for its body at once, also those that are about to be refused.
   http.on('checkContinue', (req, res) => http.emit('request', req, res));
-  const underWay = countRequests(http);
   await listen(http, settings);
   const closeWatch = await watch(settings, manager, logger);
   return {
@@ -158,15 +167,18 @@ function limitBodies(settings: Settings, budget: ByteBudget, logger: Logger): Bo
 }
 
 /** Counts requests from their head to the end of their answer. */
-function countRequests(http: HttpServer): () => number {
-  let count = 0;
-  http.on('request', (req, res) => {
-    count += 1;
-    whenFinished(req.socket, res, () => {
-      count -= 1;
-    });
-  });
-  return () => count;
+function countRequests(listener: RequestListener): { listener: RequestListener; underWay: number } {
+  const counted = {
+    underWay: 0,
+    listener(req: IncomingMessage, res: ServerResponse) {
+      counted.underWay += 1;
+      whenFinished(req.socket, res, () => {
+        counted.underWay -= 1;
+      });
+      listener(req, res);
+    },
+  };
+  return counted;
 }
 
 async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {

@@ -210,10 +210,9 @@ export const settings = {
     help: 'threads within one operation, for the process',
   },
   interThreads: {
-    schema: number(z.number().int().min(-1).max(1024)).optional(),
+    schema: number(z.number().int().min(-1).max(1024)).default(-1),
     value: 'N',
-    shownDefault: "TensorFlow's",
-    help: 'threads between operations, per session',
+    help: "threads between operations, per session; -1: each run stays on its own thread; 0: TensorFlow's choice",
   },
   gpuMemoryGrowth: {
     schema: flag.optional(),

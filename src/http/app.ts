@@ -1,12 +1,14 @@
 /**
  * The Koa application: request ids, errors, authentication, routes.
  */
-import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import { quoted, ServingError } from '../errors.js';
 import type { ApiKeys, Scope } from './api-keys.js';
 import { authenticate } from './auth.js';
+import { cutOffIfStalled } from './finished.js';
+import { requestIdOf } from './request-id.js';
 import { sendError, toServingError } from './respond.js';
 import type { Route } from './route.js';
 import { healthRoutes } from './routes/health.js';
@@ -16,20 +18,42 @@ import { modelRoutes } from './routes/models.js';
 import { updateModelRoutes } from './routes/update-model.js';
 import type { Services } from './services.js';
 
-export function createApp(services: Services, keys: ApiKeys): Koa {
+export interface App {
+  readonly koa: Koa;
+  /** Takes every request. */
+  readonly listener: RequestListener;
+  /** Answers a request that has failed already. */
+  fail(req: IncomingMessage, res: ServerResponse, error: ServingError): void;
+}
+
+export function createApp(services: Services, keys: ApiKeys): App {
   const routes = [inferRoutes, updateModelRoutes, healthRoutes, modelRoutes, metricsRoutes].flatMap((make) =>
     make(services),
   );
   const { router, scopeOf } = createRouter(routes);
+  const failures = new WeakMap<IncomingMessage, ServingError>();
   const app = new Koa();
   app.use(requestId);
   app.use(cutOffStalled(services));
   app.use(answerErrors(services));
+  app.use(async ({ req }, next) => {
+    const failure = failures.get(req);
+    if (failure) throw failure;
+    await next();
+  });
   app.use(authenticate({ keys, scopeOf }));
   app.use(router.routes());
   // Koa reports here what happens after an answer has begun: clients that go away.
   app.on('error', (error) => services.logger.debug({ err: error }, 'a connection ended early'));
-  return app;
+  const listener = app.callback();
+  return {
+    koa: app,
+    listener,
+    fail(req, res, error) {
+      failures.set(req, error);
+      listener(req, res);
+    },
+  };
 }
 
 function createRouter(routes: readonly Route[]) {
@@ -58,18 +82,14 @@ function createRouter(routes: readonly Route[]) {
 
 /** Echoes the caller's request id, or gives the request one. */
 const requestId: Middleware = async (ctx, next) => {
-  const given = ctx.get('x-request-id');
-  ctx.set('x-request-id', /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID());
+  ctx.set('x-request-id', requestIdOf(ctx.req));
   await next();
 };
 
-/** Who takes nothing of an answer keeps its tensors: cut off after as long as who sends nothing. */
 function cutOffStalled({ idleTimeout }: Services): Middleware {
   return async ({ res, req }, next) => {
-    // The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run.
-    res.on('timeout', () => res.headersSent && req.socket.destroy());
     await next();
-    res.setTimeout(idleTimeout * 1000);
+    cutOffIfStalled(req, res, idleTimeout);
   };
 }
 

@@ -4,11 +4,12 @@
  * The response's own `close` is not enough. It has fired already when a client leaves while its run goes on, and it never
  * fires for a response that waits behind another on a connection that breaks (pipelining).
  */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { ServingError } from '../errors.js';
 
 /** One listener per connection, however many requests wait on it. */
-const waiting = new WeakMap<Socket, Set<() => void>>();
+const waiting = new WeakMap<Socket, (() => void)[]>();
 
 /** Calls `action` once: when the request is over, or now if it is. */
 export function whenFinished(socket: Socket, res: ServerResponse, action: () => void): void {
@@ -18,16 +19,39 @@ export function whenFinished(socket: Socket, res: ServerResponse, action: () => 
   }
   const actions = waiting.get(socket) ?? listen(socket);
   const done = () => {
-    actions.delete(done);
+    remove(actions, done);
     res.off('close', done);
     action();
   };
-  actions.add(done);
+  actions.push(done);
   res.on('close', done);
 }
 
-function listen(socket: Socket): Set<() => void> {
-  const actions = new Set<() => void>();
+/** Calls `action` if the connection closes before the function that this returns is called. */
+export function whenSocketCloses(socket: Socket, action: () => void): () => void {
+  const actions = waiting.get(socket) ?? listen(socket);
+  actions.push(action);
+  return () => remove(actions, action);
+}
+
+export function clientGone(): ServingError {
+  return new ServingError('CANCELLED', 'the client closed the connection');
+}
+
+/** Who takes nothing of an answer keeps its tensors: cut off after as long as who sends nothing. @param timeout seconds */
+export function cutOffIfStalled(req: IncomingMessage, res: ServerResponse, timeout: number): void {
+  // The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run.
+  res.on('timeout', () => res.headersSent && req.socket.destroy());
+  res.setTimeout(timeout * 1000);
+}
+
+function remove(actions: (() => void)[], action: () => void): void {
+  const place = actions.lastIndexOf(action);
+  if (place >= 0) actions.splice(place, 1);
+}
+
+function listen(socket: Socket): (() => void)[] {
+  const actions: (() => void)[] = [];
   waiting.set(socket, actions);
   socket.once('close', () => {
     for (const action of [...actions]) action();

@@ -37,7 +37,7 @@ export function send(ctx: Context, codec: AnswerCodec, body: EncodedBody): void 
   ctx.length = body.byteLength;
 }
 
-function toBuffer(part: Uint8Array): Buffer {
+export function toBuffer(part: Uint8Array): Buffer {
   return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
 }
 

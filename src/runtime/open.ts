@@ -67,7 +67,8 @@ function loadAddon(): NativeBinding {
 function openTfjs(options: RuntimeOptions): Runtime {
   const environment = {
     TF_NUM_INTRAOP_THREADS: options.intraThreads,
-    TF_NUM_INTEROP_THREADS: options.interThreads,
+    // It knows no run on the caller's thread.
+    TF_NUM_INTEROP_THREADS: options.interThreads === -1 ? undefined : options.interThreads,
     TF_FORCE_GPU_ALLOW_GROWTH: options.gpuMemoryGrowth,
     CUDA_VISIBLE_DEVICES: options.visibleDevices,
   };

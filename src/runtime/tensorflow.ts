@@ -7,13 +7,14 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
-import { extendBackend, type HostBackend } from './backend.js';
+import { extendBackend } from './backend.js';
+import { type HostTensors, hostTensors } from './host-tensor.js';
 
 export type TensorFlowJs = typeof tfjs;
 
 interface Opened {
   readonly tf: TensorFlowJs;
-  readonly backend: HostBackend;
+  readonly tensors: HostTensors;
 }
 
 let opened: Opened | undefined;
@@ -24,12 +25,12 @@ export function openTensorFlowJs(): TensorFlowJs {
     restoreIsNullOrUndefined();
     const tf = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as TensorFlowJs;
     tf.enableProdMode();
-    opened = { tf, backend: extendBackend(tf.backend()) };
+    opened = { tf, tensors: hostTensors(tf, extendBackend(tf.backend())) };
   }
   return opened.tf;
 }
 
-/** tf.js and its extended backend. @throws Error before {@link openTensorFlowJs} */
+/** tf.js, and tensors over host memory. @throws Error before {@link openTensorFlowJs} */
 export function tensorFlowJs(): Opened {
   if (!opened) throw new Error('TensorFlow is not open yet: call openRuntime first');
   return opened;

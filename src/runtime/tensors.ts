@@ -2,7 +2,6 @@
  * Making and reading `tf.Tensor`s of every dtype without copying their values.
  */
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';
-import type { HostTensor } from './backend.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype } from './dtypes.js';
 import { tensorFlowJs } from './tensorflow.js';
 
@@ -43,7 +42,7 @@ export function createTensor(
       `a ${dtype} tensor of shape [${shape.join(', ')}] takes ${expected} ${unit}, not ${data.length}`,
     );
   }
-  return tensorOver({ dtype, data, references: 0, release }, shape);
+  return tensorFlowJs().tensors.make({ dtype, data, references: 0, release }, shape);
 }
 
 /**
@@ -51,8 +50,9 @@ export function createTensor(
  * goes with the last.
  */
 export function reshapeTensor(tensor: Tensor, shape: readonly number[]): Tensor {
-  const host = tensorFlowJs().backend.hostOf(tensor.dataId);
-  if (host) return tensorOver(host, shape);
+  const { tensors } = tensorFlowJs();
+  const host = tensors.hostOf(tensor);
+  if (host) return tensors.make(host, shape);
   const { dtype, data } = viewTensor(tensor);
   return createTensor(dtype, shape, data);
 }
@@ -75,15 +75,10 @@ export function sliceTensor(
   const width = elementCount(row) * (dtype === 'string' ? 1 : dtypes[dtype].size);
   const [from, to] = [start * width, (start + count) * width];
   const rows = data instanceof Uint8Array ? data.subarray(from, to) : data.slice(from, to);
-  return tensorOver({ dtype, data: rows, references: 0, release }, dropDim ? row : [count, ...row]);
-}
-
-function tensorOver(host: HostTensor, shape: readonly number[]): Tensor {
-  const { tf, backend } = tensorFlowJs();
-  const dataId = backend.register(host, shape);
-  // complex128 has no counterpart in tf.js; ops refuse it by name.
-  const seenAs = dtypes[host.dtype].seenAs ?? 'complex64';
-  return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype: seenAs });
+  return tensorFlowJs().tensors.make(
+    { dtype, data: rows, references: 0, release },
+    dropDim ? row : [count, ...row],
+  );
 }
 
 /**
@@ -91,7 +86,7 @@ function tensorOver(host: HostTensor, shape: readonly number[]): Tensor {
  * until the tensor is disposed.
  */
 export function viewTensor(tensor: Tensor): TensorView {
-  const host = tensorFlowJs().backend.hostOf(tensor.dataId);
+  const host = tensorFlowJs().tensors.hostOf(tensor);
   if (host) return { dtype: host.dtype, shape: tensor.shape, data: host.data };
   const values: unknown = tensorFlowJs().tf.engine().readSync(tensor.dataId);
   const dtype = tensor.dtype as FixedDtype | 'string';
@@ -117,7 +112,8 @@ export function disposeTensors(tensors: NamedTensors): void {
   for (const tensor of tensors.values()) tensor.dispose();
 }
 
-/** Tensors of tf.js that are not disposed. */
+/** Tensors that are not disposed. */
 export function tensorCount(): number {
-  return tensorFlowJs().tf.memory().numTensors;
+  const { tf, tensors } = tensorFlowJs();
+  return tf.memory().numTensors + tensors.unregistered;
 }

@@ -11,7 +11,7 @@ import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import { type BatchLimits, type BatchVerdict, paddedSize } from './batching.js';
-import type { Cancellation } from './cancellation.js';
+import { Linked, List } from './list.js';
 import { removeBatchDim } from './match.js';
 import { countStuck, type Lane, type Scheduler, type StartedRun } from './scheduler.js';
 
@@ -24,8 +24,9 @@ export interface BatchRequest {
   readonly outputs: readonly string[] | undefined;
   /** In milliseconds of the monotonic clock. Once it has passed, the request is not run any more. */
   readonly deadline: number;
-  /** Ends the wait of a request that no run has taken. */
-  readonly cancellation: Cancellation;
+  /** One of these is called once, unless the request is withdrawn in time. */
+  succeeded(result: BatchResult): void;
+  failed(error: unknown): void;
 }
 
 export interface BatchResult {
@@ -38,20 +39,35 @@ export interface BatchResult {
   readonly batchSize: number;
 }
 
-interface Entry extends BatchRequest {
+/** A request in the queue, or in a run. */
+export class Entry extends Linked {
   readonly rows: number;
-  /** Requests with the same key may share a batch. */
+  /** Requests with the same key may share a batch: they ask for the same outputs, and their rows have one shape. */
   readonly key: string;
+  readonly enqueued = performance.now();
   /** Was in a batch that failed. */
-  alone: boolean;
-  readonly enqueued: number;
-  readonly resolve: (result: BatchResult) => void;
-  readonly reject: (error: unknown) => void;
+  alone = false;
+  /** Nobody waits for it any more. */
+  withdrawn = false;
+
+  constructor(readonly request: BatchRequest) {
+    super();
+    const { inputs, outputs } = request;
+    let key = outputs === undefined ? '' : outputs.join('\0');
+    let rows: number | undefined;
+    for (const { shape } of inputs.values()) {
+      rows ??= shape[0];
+      for (let i = 1; i < shape.length; i++) key += `,${shape[i]}`;
+      key += ';';
+    }
+    this.key = key;
+    this.rows = rows ?? 1;
+  }
 }
 
 export class Batcher implements Lane {
-  /** In the order they came; a Set, so that one can leave from the middle. */
-  private readonly waiting = new Set<Entry>();
+  /** In the order they came. */
+  private readonly waiting = new List<Entry>();
   private readonly runs = new Set<StartedRun>();
   /** Runs that have begun, and the rows in them, padding not counted. */
   readonly totals = { runs: 0, rows: 0, paddingRows: 0 };
@@ -108,34 +124,22 @@ export class Batcher implements Lane {
   }
 
   /**
-   * Runs a request, alone or with others.
+   * Queues a request, to be run alone or with others.
    *
-   * @throws ServingError UNAVAILABLE if the queue is full, DEADLINE_EXCEEDED if its time was over before it could run, or
-   * what the run ends in
+   * @throws ServingError UNAVAILABLE if the queue is full
    */
-  run(request: BatchRequest): Promise<BatchResult> {
-    if (this.isFull) return Promise.reject(queueFull());
-    const { cancellation } = request;
-    return new Promise((resolve, reject) => {
-      const entry: Entry = {
-        inputs: request.inputs,
-        single: request.single,
-        outputs: request.outputs,
-        deadline: request.deadline,
-        cancellation,
-        rows: this.rowsOf(request.inputs),
-        key: this.keyOf(request),
-        alone: false,
-        enqueued: performance.now(),
-        resolve,
-        reject,
-      };
-      this.waiting.add(entry);
-      cancellation.onCancel((makeReason) => {
-        if (this.waiting.delete(entry)) reject(makeReason());
-      });
-      this.scheduler.wake(this);
-    });
+  submit(request: BatchRequest): Entry {
+    if (this.isFull) throw queueFull();
+    const entry = new Entry(request);
+    this.waiting.add(entry);
+    this.scheduler.wake(this);
+    return entry;
+  }
+
+  /** Takes a request back. @returns true if no run has taken it: then its callbacks are not called */
+  withdraw(entry: Entry): boolean {
+    entry.withdrawn = true;
+    return this.waiting.delete(entry);
   }
 
   start(now: number): StartedRun | 'idle' | number {
@@ -153,7 +157,7 @@ export class Batcher implements Lane {
     const size = isShared ? paddedSize(rows, limits.allowedSizes) : rows;
     const padding = size > rows ? { rows: size - rows, value: limits.paddingValue } : undefined;
     const run: StartedRun = {
-      lastDeadline: Math.max(...members.map(({ deadline }) => deadline)),
+      lastDeadline: Math.max(...members.map(({ request }) => request.deadline)),
       ended: this.execute(members, rows, padding, now).then(() => {
         this.runs.delete(run);
         if (this.waiting.size > 0) this.scheduler.wake(this);
@@ -169,9 +173,9 @@ export class Batcher implements Lane {
   /** The oldest that is still worth running. */
   private first(now: number): Entry | undefined {
     for (const entry of this.waiting) {
-      if (entry.deadline > now) return entry;
+      if (entry.request.deadline > now) return entry;
       this.waiting.delete(entry);
-      entry.reject(new ServingError('DEADLINE_EXCEEDED', 'the request was not run within its time'));
+      entry.request.failed(new ServingError('DEADLINE_EXCEEDED', 'the request was not run within its time'));
     }
     return undefined;
   }
@@ -198,24 +202,26 @@ export class Batcher implements Lane {
     started: number,
   ): Promise<void> {
     const [first] = members as [Entry];
+    const isWhole = members.length === 1 && padding === undefined;
+    let split: readonly NamedTensors[];
+    let runMicros: number;
     try {
-      const inputs = members.map((member) => member.inputs);
-      const { outputs, runMicros } = await this.model.predict(this.signature, inputs, {
-        outputs: first.outputs,
-        padding,
-      });
-      const whole = members.length === 1 && padding === undefined;
-      const split = whole
-        ? [first.single ? removeBatchDim(this.signature, outputs) : outputs]
-        : this.split(members, outputs, rows + (padding?.rows ?? 0));
-      members.forEach(({ enqueued, resolve }, i) => {
-        const queueMicros = (started - enqueued) * 1000;
-        resolve({ outputs: split[i] as NamedTensors, queueMicros, runMicros, batchSize: rows });
-      });
+      const inputs = members.map(({ request }) => request.inputs);
+      const options = { outputs: first.request.outputs, padding };
+      const prediction = await this.model.predict(this.signature, inputs, options);
+      const { outputs } = prediction;
+      runMicros = prediction.runMicros;
+      if (!isWhole) split = this.split(members, outputs, rows + (padding?.rows ?? 0));
+      else split = [first.request.single ? removeBatchDim(this.signature, outputs) : outputs];
     } catch (error) {
-      if (first.alone || (members.length === 1 && padding === undefined)) first.reject(error);
-      else this.runAlone(members);
+      if (isWhole) first.request.failed(error);
+      else this.runAlone(members, error);
+      return;
     }
+    members.forEach(({ request, enqueued }, i) => {
+      const queueMicros = (started - enqueued) * 1000;
+      request.succeeded({ outputs: split[i] as NamedTensors, queueMicros, runMicros, batchSize: rows });
+    });
   }
 
   /** Each member's own rows. @throws ServingError if the outputs do not have a row for each of the inputs' */
@@ -227,8 +233,8 @@ export class Batcher implements Lane {
       throw new ServingError('INTERNAL', this.disagreement);
     }
     let start = 0;
-    const ranges = members.map(({ rows: count, single }): RowRange => {
-      const range = { start, count, single };
+    const ranges = members.map(({ rows: count, request }): RowRange => {
+      const range = { start, count, single: request.single };
       start += count;
       return range;
     });
@@ -236,29 +242,13 @@ export class Batcher implements Lane {
   }
 
   /** Puts the members of a failed batch back, to be run one by one, before anything else. */
-  private runAlone(members: readonly Entry[]): void {
-    const others = [...this.waiting];
-    this.waiting.clear();
-    for (const member of members) {
-      const { reason } = member.cancellation;
+  private runAlone(members: readonly Entry[], error: unknown): void {
+    for (const member of members.toReversed()) {
       member.alone = true;
-      if (reason) member.reject(reason);
-      else this.waiting.add(member);
+      if (member.withdrawn) member.request.failed(error);
+      else this.waiting.addFirst(member);
     }
-    for (const other of others) this.waiting.add(other);
     this.scheduler.wake(this);
-  }
-
-  private rowsOf(inputs: NamedTensors): number {
-    const [tensor] = inputs.values();
-    return tensor?.shape[0] ?? 1;
-  }
-
-  /** Batches have one set of outputs and one shape per row. */
-  private keyOf({ inputs, outputs }: BatchRequest): string {
-    let key = outputs === undefined ? '' : outputs.join('\0');
-    for (const tensor of inputs.values()) key += `\n${tensor.shape.slice(1)}`;
-    return key;
   }
 }
 

@@ -3,25 +3,31 @@
  */
 import type { ServingError } from '../errors.js';
 
+/** What can be called back. */
+export interface Cancellable {
+  /** Called once. @param makeReason called only if somebody waits to hear it: an error is dear */
+  cancel(makeReason: () => ServingError): void;
+}
+
 export class Cancellation {
   private makeReason: (() => ServingError) | undefined;
-  private action: ((makeReason: () => ServingError) => void) | undefined;
+  private target: Cancellable | undefined;
 
-  /** Why, once it has been cancelled. */
-  get reason(): ServingError | undefined {
-    return this.makeReason?.();
-  }
-
-  /** Only the first counts. @param makeReason called only if somebody waits to hear it: an error is dear */
+  /** Only the first counts. */
   cancel(makeReason: () => ServingError): void {
     if (this.makeReason) return;
     this.makeReason = makeReason;
-    this.action?.(makeReason);
+    this.target?.cancel(makeReason);
   }
 
-  /** Called once, at once if it has been cancelled already. */
-  onCancel(action: (makeReason: () => ServingError) => void): void {
-    if (this.makeReason) action(this.makeReason);
-    else this.action = action;
+  /** What is cancelled from now on; at once if it has been already. */
+  follow(target: Cancellable): void {
+    if (this.makeReason) target.cancel(this.makeReason);
+    else this.target = target;
+  }
+
+  /** It is over, and cannot be cancelled any more. */
+  end(): void {
+    this.target = undefined;
   }
 }

@@ -4,12 +4,12 @@
 import { quoted, ServingError } from '../errors.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
-import type { BatchResult } from './batcher.js';
-import type { Cancellation } from './cancellation.js';
-import { matchInputs } from './match.js';
+import type { Batcher, BatchRequest, BatchResult, Entry } from './batcher.js';
+import type { Cancellable, Cancellation } from './cancellation.js';
+import { Deadlines, Waiting } from './deadlines.js';
+import { type MatchedInputs, matchInputs } from './match.js';
 import type { Servable, ServableId } from './servable.js';
 import type { Table, Target } from './table.js';
-import { within } from './within.js';
 
 export interface PredictRequest {
   readonly target: Target;
@@ -34,48 +34,112 @@ export interface PredictRequest {
 
 export interface PredictResult extends ServableId, BatchResult {}
 
+const deadlines = new Deadlines();
+
 /**
  * Runs one request on the servable that the table gives now; a swap meanwhile does not touch it.
  *
- * @throws ServingError
+ * @throws ServingError (rejects) DEADLINE_EXCEEDED at the deadline, even if the run goes on; the reason of a cancellation
  */
-export async function predict(table: Table, request: PredictRequest): Promise<PredictResult> {
-  return withDeadline(runOnce(table, request), request);
+export function predict(table: Table, request: PredictRequest): Promise<PredictResult> {
+  return new Promise((resolve, reject) => {
+    new Call(request, resolve, reject).start(table);
+  });
 }
 
-/** Holds the servable until the run ends, even if the caller is answered before. */
-async function runOnce(table: Table, request: PredictRequest): Promise<PredictResult> {
-  try {
-    const servable = table.find(request.target);
-    servable.acquire();
+/** A request from its start to the end of its run, which may be after its answer. */
+class Call extends Waiting implements BatchRequest, Cancellable {
+  private servable: Servable | undefined;
+  private tensors: NamedTensors | undefined;
+  private matched: MatchedInputs | undefined;
+  private batcher: Batcher | undefined;
+  private entry: Entry | undefined;
+  private answered = false;
+
+  constructor(
+    private readonly request: PredictRequest,
+    private readonly resolve: (result: PredictResult) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {
+    super();
+  }
+
+  get inputs(): NamedTensors {
+    return (this.matched as MatchedInputs).inputs;
+  }
+
+  get single(): boolean {
+    return (this.matched as MatchedInputs).single;
+  }
+
+  get outputs(): readonly string[] | undefined {
+    return this.request.outputs;
+  }
+
+  get deadline(): number {
+    return this.request.deadline;
+  }
+
+  start(table: Table): void {
+    const { request } = this;
     try {
-      return await runOn(servable, request);
-    } finally {
-      servable.release();
+      const servable = table.find(request.target);
+      servable.acquire();
+      this.servable = servable;
+      const signature = chooseSignature(servable, request.signature);
+      checkOutputs(signature, request.outputs);
+      this.tensors = request.inputs(signature);
+      this.matched = matchInputs(servable.id.model, signature, this.tensors, request.inputNames);
+      this.batcher = servable.batcher(signature);
+      this.entry = this.batcher.submit(this);
+    } catch (error) {
+      this.failed(error);
+      return;
     }
-  } finally {
-    request.settled?.();
+    deadlines.add(this);
+    request.cancellation.follow(this);
+  }
+
+  expire(): void {
+    this.cancel(tooLate);
+  }
+
+  succeeded(result: BatchResult): void {
+    const { id } = this.servable as Servable;
+    this.end();
+    if (this.answered) disposeTensors(result.outputs);
+    else this.resolve({ model: id.model, version: id.version, generation: id.generation, ...result });
+    this.answered = true;
+  }
+
+  failed(error: unknown): void {
+    this.end();
+    if (!this.answered) this.reject(error);
+    this.answered = true;
+  }
+
+  /** Answers now. What no run has taken is not run; a run goes on, and what it gives is thrown away. */
+  cancel(makeReason: () => ServingError): void {
+    if (this.answered) return;
+    const { batcher, entry } = this;
+    if (batcher && entry && batcher.withdraw(entry)) this.end();
+    this.answered = true;
+    this.reject(makeReason());
+  }
+
+  /** Nothing uses the inputs any more. */
+  private end(): void {
+    deadlines.delete(this);
+    this.request.cancellation.end();
+    this.matched?.dispose();
+    if (this.tensors) disposeTensors(this.tensors);
+    this.servable?.release();
+    this.request.settled?.();
   }
 }
 
-async function runOn(servable: Servable, request: PredictRequest): Promise<PredictResult> {
-  const signature = chooseSignature(servable, request.signature);
-  checkOutputs(signature, request.outputs);
-  const inputs = request.inputs(signature);
-  try {
-    const matched = matchInputs(servable.id.model, signature, inputs, request.inputNames);
-    try {
-      const { outputs, deadline, cancellation } = request;
-      const { inputs: feeds, single } = matched;
-      const batcher = servable.batcher(signature);
-      const result = await batcher.run({ inputs: feeds, single, outputs, deadline, cancellation });
-      return { ...servable.id, ...result };
-    } finally {
-      matched.dispose();
-    }
-  } finally {
-    disposeTensors(inputs);
-  }
+function tooLate(): ServingError {
+  return new ServingError('DEADLINE_EXCEEDED', 'the request was not answered within its time');
 }
 
 function chooseSignature(servable: Servable, name: string | undefined): Signature {
@@ -96,23 +160,4 @@ function checkOutputs(signature: Signature, names: readonly string[] | undefined
   const known = [...signature.outputs.keys()].map((each) => `\`${each}\``).join(', ');
   const what = unknown === undefined ? '`outputs` is empty' : `no output ${quoted(unknown)}`;
   throw new ServingError('INVALID_ARGUMENT', `${what}; \`${signature.name}\` gives ${known}`);
-}
-
-/** The result, or DEADLINE_EXCEEDED at the deadline; a result that comes later is disposed. */
-async function withDeadline(run: Promise<PredictResult>, request: PredictRequest): Promise<PredictResult> {
-  const { deadline, cancellation } = request;
-  let expired = false;
-  run.then(
-    ({ outputs }) => expired && disposeTensors(outputs),
-    () => {},
-  );
-  return within((deadline - performance.now()) / 1000, run, () => {
-    expired = true;
-    cancellation.cancel(tooLate);
-    return tooLate();
-  });
-}
-
-function tooLate(): ServingError {
-  return new ServingError('DEADLINE_EXCEEDED', 'the request was not answered within its time');
 }

@@ -13,10 +13,11 @@ import { Cancellation } from '../../serving/cancellation.js';
 import { type PredictRequest, type PredictResult, predict } from '../../serving/predict.js';
 import type { Target } from '../../serving/table.js';
 import { expectsContinue, readBody } from '../body.js';
-import { whenFinished } from '../finished.js';
+import { clientGone, whenFinished } from '../finished.js';
 import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
+import { readTimeout } from '../timeout.js';
 
 export function inferRoutes(services: Services): Route[] {
   const model = '/models/:model';
@@ -48,7 +49,8 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     // Before a body is read that could not be queued.
     if (servable.isFull) throw queueFull();
     const codec = await requestCodec(ctx);
-    const deadline = started + readTimeout(ctx, services.requestTimeout) * 1000;
+    const deadline =
+      started + readTimeout(ctx.req.headers['x-request-timeout'], services.requestTimeout) * 1000;
     const result = await run(ctx, services, { target, codec, deadline, cancellation });
     record.version = result.version;
     if (!ctx.req.socket.destroyed) record.status = 'ok';
@@ -96,25 +98,12 @@ function answer(ctx: RouterContext, result: PredictResult): void {
   send(ctx, codec, codec.encodeAnswer(result));
 }
 
-function clientGone(): ServingError {
-  return new ServingError('CANCELLED', 'the client closed the connection');
-}
-
 function readTarget(ctx: RouterContext): Target {
   const { model, version, label } = ctx.params;
   if (version === undefined) return { model, label };
   if (!/^[1-9][0-9]*$/.test(version))
     throw invalidArgument(`a version is a positive integer, not ${quoted(version)}`);
   return { model, version: Number(version) };
-}
-
-/** Seconds that this request may take: `X-Request-Timeout` may only lower the server's own limit. */
-function readTimeout(ctx: RouterContext, limit: number): number {
-  const header = ctx.get('x-request-timeout');
-  if (header === '') return limit;
-  const seconds = /^\d+(\.\d+)?$/.test(header) ? Number(header) : 0;
-  if (seconds <= 0) throw invalidArgument(`X-Request-Timeout must be seconds, as 1.5, not ${quoted(header)}`);
-  return Math.min(seconds, limit);
 }
 
 /** The decoder for the body's type. @throws ServingError UNSUPPORTED_MEDIA_TYPE with the line that would work */

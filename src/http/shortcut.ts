@@ -1,0 +1,263 @@
+/**
+ * The common inference request, past Koa: CBOR in and out, with a body of known length.
+ *
+ * It takes a request only if it can answer it just as the general way does (`routes/infer.ts`), and hands everything else
+ * to that, failures too. What it saves is Koa's context, the router's match, and a dozen listeners and timers per request,
+ * which are most of the time that a small model's request takes: see docs/performance.md.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { cborAnswers, cborRequests } from '../codec/codecs.js';
+import { toTensors } from '../codec/infer-request.js';
+import type { ServingError } from '../errors.js';
+import { disposeTensors } from '../runtime/tensors.js';
+import { queueFull } from '../serving/batcher.js';
+import { Cancellation } from '../serving/cancellation.js';
+import { Deadlines, Waiting } from '../serving/deadlines.js';
+import { type PredictResult, predict } from '../serving/predict.js';
+import type { Table, Target } from '../serving/table.js';
+import type { ApiKeys } from './api-keys.js';
+import { tooSlow } from './body.js';
+import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
+import { requestIdOf } from './request-id.js';
+import { toBuffer, toServingError } from './respond.js';
+import type { Services } from './services.js';
+import { readTimeout } from './timeout.js';
+
+export interface Shortcut {
+  readonly listener: RequestListener;
+  /** Requests that it has taken and not answered. */
+  readonly underWay: number;
+}
+
+/**
+ * @param general takes every other request
+ * @param fail answers a failure as the general way would
+ */
+export function createShortcut(
+  services: Services,
+  keys: ApiKeys,
+  general: RequestListener,
+  fail: (req: IncomingMessage, res: ServerResponse, error: ServingError) => void,
+): Shortcut {
+  const bodies = new Deadlines();
+  const paths = new Paths();
+  const shared = { services, bodies, fail, underWay: 0 };
+  return {
+    listener(req, res) {
+      const { table } = services.manager;
+      const target = req.method === 'POST' ? paths.target(table, req.url ?? '') : undefined;
+      const length = target && lengthIfCommon(req, services, keys);
+      if (target && length !== undefined) new Exchange(req, res, length, shared).start(target);
+      else general(req, res);
+    },
+    get underWay() {
+      return shared.underWay;
+    },
+  };
+}
+
+/** The paths that requests are sent to as a rule, spelt the usual way. */
+class Paths {
+  private table: Table | undefined;
+  private targets = new Map<string, Target>();
+
+  target(table: Table, path: string): Target | undefined {
+    if (table !== this.table) {
+      this.table = table;
+      this.targets = new Map([['/infer', {}]]);
+      for (const model of table.models.keys())
+        this.targets.set(`/models/${encodeURIComponent(model)}/infer`, { model });
+    }
+    return this.targets.get(path);
+  }
+}
+
+/** The length of the body, if nothing in the head asks for more than the short cut can do. */
+function lengthIfCommon({ headers }: IncomingMessage, services: Services, keys: ApiKeys): number | undefined {
+  const { accept } = headers;
+  const length = Number(headers['content-length']);
+  const isCommon =
+    headers['content-type'] === cborRequests.mediaType &&
+    (accept === undefined || accept === '*/*' || accept === cborAnswers.mediaType) &&
+    length > 0 &&
+    length <= services.bodyLimits.maxBytes &&
+    headers['content-encoding'] === undefined &&
+    headers.expect === undefined &&
+    !services.draining.aborted &&
+    (!keys.configured || keys.scopesOf(String(headers['x-api-key'] ?? ''))?.has('infer'));
+  return isCommon ? length : undefined;
+}
+
+interface Shared {
+  readonly services: Services;
+  /** When bodies must have arrived. */
+  readonly bodies: Deadlines;
+  readonly fail: (req: IncomingMessage, res: ServerResponse, error: ServingError) => void;
+  underWay: number;
+}
+
+/** One request and its answer. */
+class Exchange extends Waiting {
+  private readonly started = performance.now();
+  private readonly cancellation = new Cancellation();
+  private body: Buffer | undefined;
+  private received = 0;
+  private reserved = 0;
+  /** The run holds the body's bytes, and says when it does not any more. */
+  private isHandedOver = false;
+  private isOver = false;
+  private model = '';
+  private version: number | '' = '';
+  private stopWatching: () => void = () => {};
+
+  constructor(
+    private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
+    private readonly length: number,
+    private readonly shared: Shared,
+  ) {
+    super();
+  }
+
+  get deadline(): number {
+    return this.started + this.shared.services.bodyLimits.timeout * 1000;
+  }
+
+  /** The body did not come. */
+  expire(): void {
+    this.failed(tooSlow(this.shared.services.bodyLimits.timeout));
+  }
+
+  start(target: Target): void {
+    const { req, shared } = this;
+    const { manager, bodyLimits } = shared.services;
+    shared.underWay += 1;
+    this.stopWatching = whenSocketCloses(req.socket, this.socketClosed);
+    try {
+      const { id, isFull } = manager.table.find(target);
+      this.model = id.model;
+      this.version = id.version;
+      // Before a body is read that could not be queued.
+      if (isFull) throw queueFull();
+      bodyLimits.budget.reserve(this.length);
+      this.reserved = this.length;
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    shared.bodies.add(this);
+    req.on('data', this.take);
+    req.on('end', () => this.run(target));
+  }
+
+  private readonly take = (chunk: Buffer): void => {
+    if (this.received === 0 && chunk.length === this.length) {
+      this.body = chunk;
+    } else {
+      // Not from Node's shared pool: tensors are views on this memory.
+      this.body ??= Buffer.allocUnsafeSlow(this.length);
+      this.body.set(chunk, this.received);
+    }
+    this.received += chunk.length;
+  };
+
+  private run(target: Target): void {
+    const { services, bodies } = this.shared;
+    bodies.delete(this);
+    if (this.isOver || this.body === undefined) return;
+    let result: Promise<PredictResult>;
+    try {
+      const seconds = readTimeout(this.req.headers['x-request-timeout'], services.requestTimeout);
+      const request = cborRequests.decode(this.body, services.wireLimits);
+      const { cancellation } = this;
+      const deadline = this.started + seconds * 1000;
+      this.isHandedOver = true;
+      result = predict(services.manager.table, {
+        target,
+        signature: request.signature,
+        inputs: (signature) => toTensors(request, signature, services.wireLimits),
+        inputNames: request.inputs.keys(),
+        outputs: request.outputs,
+        deadline,
+        cancellation,
+        settled: this.release,
+      });
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    result.then(this.answer, (error: unknown) => this.failed(error));
+  }
+
+  private readonly release = (): void => {
+    this.shared.services.bodyLimits.budget.release(this.reserved);
+    this.reserved = 0;
+  };
+
+  private readonly answer = (result: PredictResult): void => {
+    const { req, res } = this;
+    this.version = result.version;
+    if (this.isOver || req.socket.destroyed) {
+      disposeTensors(result.outputs);
+      return;
+    }
+    let parts: readonly Uint8Array[];
+    try {
+      const encoded = cborAnswers.encodeAnswer(result);
+      parts = encoded.parts;
+      res.writeHead(200, [
+        ...['x-request-id', requestIdOf(req)],
+        ...['Content-Type', cborAnswers.mediaType],
+        ...['Content-Length', String(encoded.byteLength)],
+      ]);
+    } catch (error) {
+      disposeTensors(result.outputs);
+      this.failed(error);
+      return;
+    }
+    for (let i = 0; i < parts.length - 1; i++) res.write(toBuffer(parts[i] as Uint8Array));
+    res.end(toBuffer(parts.at(-1) as Uint8Array));
+    // A single part has been copied together; of several, the long ones are views on the outputs.
+    if (parts.length === 1) disposeTensors(result.outputs);
+    else whenFinished(req.socket, res, () => disposeTensors(result.outputs));
+    const hasLeft = res.socket !== null && res.socket.writableLength === 0;
+    if (hasLeft) {
+      this.over('ok');
+      return;
+    }
+    cutOffIfStalled(req, res, this.shared.services.idleTimeout);
+    whenFinished(req.socket, res, () => this.over('ok'));
+  };
+
+  private failed(error: unknown): void {
+    if (this.isOver) return;
+    const { req, res, shared } = this;
+    const failure = toServingError(error, shared.services.logger);
+    req.off('data', this.take);
+    req.pause();
+    this.over(failure.code);
+    shared.fail(req, res, failure);
+  }
+
+  private readonly socketClosed = (): void => {
+    this.cancellation.cancel(clientGone);
+    this.over('CANCELLED');
+  };
+
+  /** Counts it, once, and gives back what it holds. */
+  private over(status: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.stopWatching();
+    const { model, version, started, shared } = this;
+    shared.bodies.delete(this);
+    shared.underWay -= 1;
+    if (!this.isHandedOver) this.release();
+    shared.services.telemetry.observe({
+      model,
+      version,
+      status,
+      seconds: (performance.now() - started) / 1000,
+    });
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * `tf.Tensor`s over host memory that tf.js hears of only when one of its ops asks for them.
+ *
+ * Most tensors of a request never meet an op: they go from the decoder to the run, and from the run to the encoder. To
+ * register each of them in the engine's and the backend's WeakMaps took a tenth of a small request's time, and four
+ * fifths of it again in the collector, which takes the keys of a WeakMap for alive in every minor collection.
+ */
+import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import type { HostBackend, HostTensor } from './backend.js';
+import { dtypes } from './dtypes.js';
+
+/** What tf.js's engine does when a tensor is made; not in its typings. */
+interface Engine {
+  readonly state: { activeScope: unknown };
+  trackTensor(tensor: tfjs.Tensor, backend: unknown): void;
+  nextTensorId(): number;
+}
+
+/** Makes tensors and knows those it made. */
+export interface HostTensors {
+  /** A tensor over `host`, which counts it. */
+  make(host: HostTensor, shape: readonly number[]): tfjs.Tensor;
+  /** What is under a tensor, if it was made here or shares the data of one that was. */
+  hostOf(tensor: tfjs.Tensor): HostTensor | undefined;
+  /** Tensors that are not disposed and that tf.js has not heard of. */
+  readonly unregistered: number;
+}
+
+export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors {
+  const engine = tf.engine() as unknown as Engine;
+  let unregistered = 0;
+
+  class HostBackedTensor extends tf.Tensor {
+    /** Set once, by {@link make}: tf.Tensor's constructor takes no more arguments. */
+    host!: HostTensor;
+    private registered: object | undefined;
+
+    /** What every op begins with. */
+    // @ts-expect-error: a property of tf.Tensor that its constructor assigns
+    override get dataId(): object {
+      this.registered ??= this.register();
+      return this.registered;
+    }
+
+    override set dataId(_: object) {}
+
+    private register(): object {
+      if (this.isDisposed) return {};
+      unregistered -= 1;
+      const dataId = backend.register(this.host, this.shape);
+      // The entry has taken over the tensor's own count.
+      this.host.references -= 1;
+      this.registered = dataId;
+      // It was not made by the op that asks for it: the end of that op's scope is not its own.
+      const { activeScope } = engine.state;
+      engine.state.activeScope = null;
+      try {
+        engine.trackTensor(this, tf.backend());
+      } finally {
+        engine.state.activeScope = activeScope;
+      }
+      return dataId;
+    }
+
+    override dispose(): void {
+      if (this.isDisposed) return;
+      if (this.registered) {
+        super.dispose();
+        return;
+      }
+      this.isDisposedInternal = true;
+      unregistered -= 1;
+      this.host.references -= 1;
+      if (this.host.references === 0) this.host.release?.();
+    }
+  }
+
+  return {
+    make(host, shape) {
+      // complex128 has no counterpart in tf.js; ops refuse it by name.
+      const seenAs = dtypes[host.dtype].seenAs ?? 'complex64';
+      const tensor = new HostBackedTensor([...shape], seenAs, {}, engine.nextTensorId());
+      tensor.host = host;
+      host.references += 1;
+      unregistered += 1;
+      return tensor as unknown as tfjs.Tensor;
+    },
+    // Not by instanceof: tf.Tensor takes all that looks like a tensor for an instance, of its subclasses too.
+    hostOf: (tensor) => (tensor as Partial<HostBackedTensor>).host ?? backend.hostOf(tensor.dataId),
+    get unregistered() {
+      return unregistered;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * One timer for many deadlines: a timer each would be the dearest part of a small request.
+ */
+import { Linked, List } from './list.js';
+
+export abstract class Waiting extends Linked {
+  /** In milliseconds of the monotonic clock. */
+  abstract readonly deadline: number;
+  /** Called once, at the deadline or a little later. */
+  abstract expire(): void;
+}
+
+export class Deadlines {
+  private readonly waiting = new List<Waiting>();
+  private timer: NodeJS.Timeout | undefined;
+  /** When the timer fires. What it was set for may be gone by then. */
+  private next = Number.POSITIVE_INFINITY;
+
+  add(entry: Waiting): void {
+    this.waiting.add(entry);
+    if (entry.deadline < this.next) this.arm(entry.deadline);
+  }
+
+  delete(entry: Waiting): void {
+    this.waiting.delete(entry);
+  }
+
+  private arm(deadline: number): void {
+    clearTimeout(this.timer);
+    this.next = deadline;
+    // A timer that fires early by a fraction would have to be set again.
+    this.timer = setTimeout(this.sweep, Math.ceil(deadline - performance.now()));
+    this.timer.unref();
+  }
+
+  private readonly sweep = (): void => {
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    this.next = next;
+    for (const entry of this.waiting) {
+      if (entry.deadline > now) {
+        next = Math.min(next, entry.deadline);
+      } else {
+        this.waiting.delete(entry);
+        entry.expire();
+      }
+    }
+    if (next < this.next) this.arm(next);
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * A list whose members leave from anywhere, and leave nothing behind.
+ *
+ * Not a Set: one that members come to and go from quickly is built anew again and again, and each table it leaves behind
+ * keeps what was in it alive until the next major collection. At 64 requests at once that took a fifth of the time.
+ */
+
+/** What can be in one list at a time. */
+export class Linked {
+  /** The list's own. */
+  before: this | undefined;
+  after: this | undefined;
+  isListed = false;
+}
+
+export class List<Member extends Linked> implements Iterable<Member> {
+  private first: Member | undefined;
+  private last: Member | undefined;
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** Puts a member that is in no list to the end. */
+  add(member: Member): void {
+    member.isListed = true;
+    member.before = this.last;
+    if (this.last) this.last.after = member;
+    else this.first = member;
+    this.last = member;
+    this.count += 1;
+  }
+
+  /** Puts a member that is in no list to the front. */
+  addFirst(member: Member): void {
+    member.isListed = true;
+    member.after = this.first;
+    if (this.first) this.first.before = member;
+    else this.last = member;
+    this.first = member;
+    this.count += 1;
+  }
+
+  /** @returns false if it had left already */
+  delete(member: Member): boolean {
+    if (!member.isListed) return false;
+    const { before, after } = member;
+    if (before) before.after = after;
+    else this.first = after;
+    if (after) after.before = before;
+    else this.last = before;
+    // A dead member that points on would keep those behind it alive.
+    member.before = undefined;
+    member.after = undefined;
+    member.isListed = false;
+    this.count -= 1;
+    return true;
+  }
+
+  /** From the first to the last. The member that was given last may leave meanwhile, and others may come. */
+  *[Symbol.iterator](): Iterator<Member> {
+    for (let member = this.first; member; ) {
+      const { after } = member;
+      yield member;
+      member = member.isListed ? member.after : after;
+    }
+  }
+}
