@@ -1,0 +1,128 @@
+/**
+ * The short cut and the general way answer alike: the same requests, with an `Accept` that the short cut takes and with one
+ * that means the same and that it leaves to Koa.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { array, int, ints, map, text } from '../fixtures/cbor.ts';
+import { goldenCases } from '../fixtures/golden.ts';
+import { testModels } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+import { postHead, RawConnection } from '../fixtures/socket.ts';
+import { until } from '../fixtures/until.ts';
+
+const ways = { shortcut: 'application/cbor', general: 'application/cbor, application/json;q=0.1' };
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await TestServer.start({
+    args: ['--model-path', testModels, '--default-model', 'rows_guarded', '--max-body-bytes', '2MiB'],
+  });
+});
+afterAll(() => server.stop());
+
+async function ask(path: string, body: Uint8Array, accept: string, headers: Record<string, string> = {}) {
+  const response = await server.fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/cbor', 'x-request-id': 'an-id', ...headers, accept },
+    body,
+  });
+  const { date: _, ...rest } = Object.fromEntries(response.headers);
+  return {
+    status: response.status,
+    headers: rest,
+    body: Buffer.from(await response.arrayBuffer()).toString('hex'),
+  };
+}
+
+async function alike(path: string, body: Uint8Array, headers?: Record<string, string>): Promise<number> {
+  const shortcut = await ask(path, body, ways.shortcut, headers);
+  expect(shortcut).toEqual(await ask(path, body, ways.general, headers));
+  return shortcut.status;
+}
+
+const served = goldenCases().filter(
+  ({ tags, model }) =>
+    tags.join() === 'serve' && model !== 'stateful' && model !== 'policy' && model !== 'half_plus_two',
+);
+
+it.each(served)('$name', async ({ model, body, error }) => {
+  const status = await alike(`/models/${model}/infer`, body);
+  expect(status === 200).toBe(error === undefined);
+});
+
+const one = map({ x: ints(1) });
+
+it.each<[what: string, status: number, path: string, body: Uint8Array, headers?: Record<string, string>]>([
+  ['a good request', 200, '/infer', one],
+  ['a short time that is long enough', 200, '/infer', one, { 'x-request-timeout': '60' }],
+  ['a time that is none', 400, '/infer', one, { 'x-request-timeout': 'soon' }],
+  ['no map', 400, '/infer', int(3)],
+  ['half a body', 400, '/infer', one.subarray(0, 3)],
+  ['an input that is not there', 400, '/infer', map({ y: ints(1) })],
+  ['a signature that is not there', 404, '/infer', map({ inputs: one, signature: text('s') })],
+  ['a model that is not there', 404, '/models/nothing/infer', one],
+  ['a model that failed', 503, '/models/warmup_refused/infer', one],
+  ['a version in the path', 200, '/models/rows_guarded/versions/1/infer', one],
+  ['a run that fails', 400, '/infer', map({ x: ints(-1) })],
+  ['a body that is too large', 413, '/infer', new Uint8Array(2 ** 21 + 1)],
+  [
+    'a run that takes too long',
+    504,
+    '/models/rows_slow/infer',
+    map({ x: ints(0), steps: ints(1_000_000) }),
+    { 'x-request-timeout': '0.05' },
+  ],
+])('%s: %i', async (_, status, path, body, headers) => {
+  expect(await alike(path, body, headers)).toBe(status);
+});
+
+it('outputs so large that they leave in parts', async () => {
+  const body = map({ x: array([300_000], 85, new Uint8Array(1_200_000).fill(1)) });
+  expect(await alike('/models/identity/infer', body)).toBe(200);
+});
+
+it('a body in many pieces', async () => {
+  const answers: string[] = [];
+  for (const accept of Object.values(ways)) {
+    const connection = await RawConnection.open(server.url);
+    const body = map({ x: array([1000], 85, new Uint8Array(4000).fill(2)) });
+    const start = postHead(
+      '/infer',
+      `Content-Length: ${body.length}`,
+      'x-request-id: an-id',
+      'Connection: close',
+    );
+    connection.send(start.replace('application/json', accept));
+    for (let i = 0; i < body.length; i += 500) {
+      connection.send(body.subarray(i, i + 500));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await until(() => connection.ended, 'the answer');
+    answers.push(connection.received.replace(/Date: .*\r\n/, ''));
+  }
+  expect(answers[0]).toBe(answers[1]);
+  expect(answers[0]).toMatch(/^HTTP\/1.1 200 OK/);
+});
+
+describe('what the short cut leaves behind', () => {
+  it('nothing: no tensor, no byte of the budget, and a count for each outcome', async () => {
+    await until(
+      async () =>
+        (await server.metric(
+          'tfjs_serving_runs_stuck{model="rows_slow",version="1",signature="serving_default"}',
+        )) === 0,
+      'the long runs to end',
+    );
+    for (const name of [
+      'tfjs_serving_tensors',
+      'tfjs_serving_inflight_bytes',
+      'tfjs_serving_native{kind="tensors"}',
+    ]) {
+      await until(async () => (await server.metric(name)) === 0, `${name} to be 0`);
+    }
+    const counted = (status: string) =>
+      server.metric(`inference_requests_total{model="rows_guarded",version="1",status="${status}"}`);
+    expect(await counted('ok')).toBeGreaterThan(0);
+    expect(await counted('INVALID_ARGUMENT')).toBeGreaterThan(0);
+  });
+});
