@@ -65,6 +65,9 @@ function cannotCheck(
   return unmade && `no rows can be made up for input \`${unmade.name}\`, which is ${unmade.dtype}`;
 }
 
+/** Microseconds. A batch that runs for longer keeps its requests waiting more than it saves, unless it was asked for. */
+const longRun = 100_000;
+
 /** Values of one row or of several, without a `tf.Tensor`: rows are fed again and again. */
 type Values = ReadonlyMap<string, TensorView>;
 
@@ -93,8 +96,10 @@ async function checkRows(
   for (const size of batchSizes(signature, limits)) {
     if (performance.now() >= deadline || (!limits.isExplicit && costs.haveSettled)) break;
     const batch = Array.from({ length: size }, (_, i) => rows[i % rows.length] as Values);
-    // Twice, since the first run of a size is slow; the second time padded, where batches will be.
-    for (const padded of limits.allowedSizes.length > 0 && size > 1 ? [0, 1] : [0, 0]) {
+    const isPadded = limits.allowedSizes.length > 0 && size > 1;
+    for (const padded of [0, isPadded ? 1 : 0]) {
+      // The first run of a size is slow: one that seems not worth it gets a second chance.
+      if (padded === 0 && !isPadded && costs.isGood(size)) break;
       const padding = padded > 0 ? { rows: padded, value: limits.paddingValue } : undefined;
       const members = batch.slice(0, size - padded);
       const outcome = await run(members, padding).catch(firstLine);
@@ -116,9 +121,18 @@ class Costs {
     this.bySize.set(size, Math.min(this.bySize.get(size) ?? microsPerRow, microsPerRow));
   }
 
-  /** True once two sizes in a row saved nothing: larger ones will not either, and would take their time. */
+  /** True if a row costs about as little in this size as in any. */
+  isGood(size: number): boolean {
+    return (
+      (this.bySize.get(size) ?? Number.POSITIVE_INFINITY) <= goodEnough * Math.min(...this.bySize.values())
+    );
+  }
+
+  /** True once two sizes in a row saved nothing, or runs are long: larger ones are not worth the wait. */
   get haveSettled(): boolean {
     const costs = [...this.bySize.values()];
+    const [size, cost] = [...this.bySize].at(-1) ?? [0, 0];
+    if (size * cost > longRun) return true;
     const before = costs.slice(0, -2);
     return before.length > 0 && Math.min(...costs) * goodEnough >= Math.min(...before);
   }
@@ -129,8 +143,11 @@ class Costs {
     const worthwhile = sizes.find(([, cost]) => cost <= goodEnough * least)?.[0];
     const [largest] = sizes.at(-1) ?? [1];
     const evidence = `in batches of up to ${largest} they agreed with rows run alone`;
-    if (worthwhile === largest) return { evidence };
-    return { evidence: `${evidence}, and beyond ${worthwhile} a row cost no less`, worthwhile };
+    if (worthwhile === largest && !this.haveSettled) return { evidence };
+    return {
+      evidence: `${evidence}, and larger ones than ${worthwhile} save nothing or take long`,
+      worthwhile,
+    };
   }
 }
 
