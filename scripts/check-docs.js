@@ -12,7 +12,7 @@ const REPOSITORY_PATH = /^(src|scripts|docs|native|test|saved_models|bench|clien
 
 /** Flags of other programs that the documents mention (curl, git, docker, pip, npm). */
 const FOREIGN_COMMAND =
-  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|install\.js|test\.js)\b/;
+  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|install\.js|test\.js|bench\.js)\b/;
 
 /** Written in pieces, as this file is checked, too. */
 const FORBIDDEN = [
