@@ -511,8 +511,11 @@ def big_graph(path: Path) -> None:
         save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})], main_op=init)
 
 
-def versioned(input_name: str, offset: str) -> Callable[[Path], None]:
-    """y = input + offset, the offset read from assets/offset.txt once, when the table is initialised at load."""
+def versioned(input_name: str, offset: str, per_row: bool = False) -> Callable[[Path], None]:
+    """y = input + offset, the offset read from assets/offset.txt once, when the table is initialised at load.
+
+    per_row: the offset is told for each row, so that requests can share a run.
+    """
 
     def build(path: Path) -> None:
         # The table's shared name is made from the file's, so the file is named without the folder it happens to be in.
@@ -539,7 +542,8 @@ def versioned(input_name: str, offset: str) -> Callable[[Path], None]:
                 def predict(self, x):
                     line = self.table.lookup(tf.constant(0, tf.int64))
                     version_offset = tf.strings.to_number(line, tf.float32)
-                    return {"y": x * self.scale + version_offset, "version_offset": version_offset}
+                    told = tf.fill(tf.shape(x), version_offset) if per_row else version_offset
+                    return {"y": x * self.scale + version_offset, "version_offset": told}
 
             model = Versioned()
             save(model, path, {DEFAULT: model.predict})
@@ -735,6 +739,7 @@ TEST = {
     "rows_slow": Model(
         rows_slow, [Case("two_rows", {"x": f32(0.5, 1), "steps": np.array([3, 100], np.int32)})]
     ),
+    "versioned_rows": Model(versioned("x", "1", per_row=True), [Case("two_rows", {"x": f32(1, -2)})]),
 }
 
 
