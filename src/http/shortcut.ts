@@ -7,17 +7,17 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { cborAnswers, cborRequests } from '../codec/codecs.js';
-import { toTensors } from '../codec/infer-request.js';
 import type { ServingError } from '../errors.js';
 import { disposeTensors } from '../runtime/tensors.js';
 import { queueFull } from '../serving/batcher.js';
 import { Cancellation } from '../serving/cancellation.js';
 import { Deadlines, Waiting } from '../serving/deadlines.js';
-import { type PredictResult, predict } from '../serving/predict.js';
+import type { PredictResult } from '../serving/predict.js';
 import type { Table, Target } from '../serving/table.js';
 import type { ApiKeys } from './api-keys.js';
 import { tooSlow } from './body.js';
 import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
+import { predictDecoded } from './predict-decoded.js';
 import { requestIdOf } from './request-id.js';
 import { toBuffer, toServingError } from './respond.js';
 import type { Services } from './services.js';
@@ -172,16 +172,7 @@ class Exchange extends Waiting {
       const { cancellation } = this;
       const deadline = this.started + seconds * 1000;
       this.isHandedOver = true;
-      result = predict(services.manager.table, {
-        target,
-        signature: request.signature,
-        inputs: (signature) => toTensors(request, signature, services.wireLimits),
-        inputNames: request.inputs.keys(),
-        outputs: request.outputs,
-        deadline,
-        cancellation,
-        settled: this.release,
-      });
+      result = predictDecoded(services, request, { target, deadline, cancellation, settled: this.release });
     } catch (error) {
       this.failed(error);
       return;

@@ -4,16 +4,17 @@
 import { once } from 'node:events';
 import type { RouterContext } from '@koa/router';
 import { type RequestCodec, requestCodecs } from '../../codec/codecs.js';
-import { type InferRequest, toTensors } from '../../codec/infer-request.js';
+import type { InferRequest } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
 import { disposeTensors } from '../../runtime/tensors.js';
 import { queueFull } from '../../serving/batcher.js';
 import { Cancellation } from '../../serving/cancellation.js';
-import { type PredictRequest, type PredictResult, predict } from '../../serving/predict.js';
+import type { PredictResult } from '../../serving/predict.js';
 import type { Target } from '../../serving/table.js';
 import { expectsContinue, readBody } from '../body.js';
 import { clientGone, whenFinished } from '../finished.js';
+import { type AskedFor, predictDecoded } from '../predict-decoded.js';
 import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
@@ -51,7 +52,7 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     const codec = await requestCodec(ctx);
     const deadline =
       started + readTimeout(ctx.req.headers['x-request-timeout'], services.requestTimeout) * 1000;
-    const result = await run(ctx, services, { target, codec, deadline, cancellation });
+    const result = await run(ctx, services, codec, { target, deadline, cancellation });
     record.version = result.version;
     if (!ctx.req.socket.destroyed) record.status = 'ok';
     answer(ctx, result);
@@ -65,10 +66,10 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
 async function run(
   ctx: RouterContext,
   services: Services,
-  asked: Pick<PredictRequest, 'target' | 'deadline' | 'cancellation'> & { readonly codec: RequestCodec },
+  codec: RequestCodec,
+  asked: Omit<AskedFor, 'settled'>,
 ): Promise<PredictResult> {
-  const { manager, bodyLimits, wireLimits } = services;
-  const { target, codec, deadline, cancellation } = asked;
+  const { bodyLimits, wireLimits } = services;
   const body = await readBody(ctx.req, ctx.res, bodyLimits);
   let request: InferRequest;
   try {
@@ -77,17 +78,8 @@ async function run(
     body.release();
     throw error;
   }
-  return predict(manager.table, {
-    target,
-    signature: request.signature,
-    inputs: (signature) => toTensors(request, signature, wireLimits),
-    inputNames: request.inputs.keys(),
-    outputs: request.outputs,
-    deadline,
-    cancellation,
-    // Not when the client is answered: at its deadline the run still holds the bytes.
-    settled: body.release,
-  });
+  // Settled not when the client is answered: at its deadline the run still holds the bytes.
+  return predictDecoded(services, request, { ...asked, settled: body.release });
 }
 
 function answer(ctx: RouterContext, result: PredictResult): void {
