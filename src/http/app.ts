@@ -87,9 +87,10 @@ const requestId: Middleware = async (ctx, next) => {
 };
 
 function cutOffStalled({ idleTimeout }: Services): Middleware {
-  return async ({ res, req }, next) => {
+  return async ({ res }, next) => {
+    const startTimer = cutOffIfStalled(res, idleTimeout);
     await next();
-    cutOffIfStalled(req, res, idleTimeout);
+    startTimer();
   };
 }
 

@@ -4,7 +4,7 @@
  * The response's own `close` is not enough. It has fired already when a client leaves while its run goes on, and it never
  * fires for a response that waits behind another on a connection that breaks (pipelining).
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ServingError } from '../errors.js';
 
@@ -38,11 +38,21 @@ export function clientGone(): ServingError {
   return new ServingError('CANCELLED', 'the client closed the connection');
 }
 
-/** Who takes nothing of an answer keeps its tensors: cut off after as long as who sends nothing. @param timeout seconds */
-export function cutOffIfStalled(req: IncomingMessage, res: ServerResponse, timeout: number): void {
-  // The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run.
-  res.on('timeout', () => res.headersSent && req.socket.destroy());
-  res.setTimeout(timeout * 1000);
+/**
+ * Who takes nothing of an answer keeps its tensors: cut off after as long as who sends nothing.
+ *
+ * The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run. So each
+ * answer listens from its beginning, or Node would cut the connection off by itself.
+ *
+ * @returns what starts the timer, once the answer is on its way. @param timeout seconds
+ */
+export function cutOffIfStalled(res: ServerResponse, timeout: number): () => void {
+  res.on('timeout', cutOffIfAnswered);
+  return () => res.setTimeout(timeout * 1000);
+}
+
+function cutOffIfAnswered(this: ServerResponse): void {
+  if (this.headersSent) this.req.socket.destroy();
 }
 
 function remove(actions: (() => void)[], action: () => void): void {

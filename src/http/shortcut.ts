@@ -109,6 +109,7 @@ class Exchange extends Waiting {
   private model = '';
   private version: number | '' = '';
   private stopWatching: () => void = () => {};
+  private readonly startStallTimer: () => void;
 
   constructor(
     private readonly req: IncomingMessage,
@@ -117,6 +118,7 @@ class Exchange extends Waiting {
     private readonly shared: Shared,
   ) {
     super();
+    this.startStallTimer = cutOffIfStalled(res, shared.services.idleTimeout);
   }
 
   get deadline(): number {
@@ -216,7 +218,7 @@ class Exchange extends Waiting {
       this.over('ok');
       return;
     }
-    cutOffIfStalled(req, res, this.shared.services.idleTimeout);
+    this.startStallTimer();
     whenFinished(req.socket, res, () => this.over('ok'));
   };
 

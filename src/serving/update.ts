@@ -119,12 +119,20 @@ function isUnderWay(model: ModelRecord): boolean {
 }
 
 function throwIfNotServed(model: ModelRecord): void {
-  const { name, wanted, serving } = model;
-  const error = model.lastTry(wanted)?.error;
-  if (!error) return;
+  const { name, wanted, serving, pin } = model;
   const stays = serving ? `; version ${serving.version} goes on serving` : '';
-  throw new ServingError(
-    error.code,
-    `version ${wanted} of \`${name}\` is not served: ${error.message}${stays}`,
-  );
+  const error = model.lastTry(wanted)?.error;
+  if (error) {
+    throw new ServingError(
+      error.code,
+      `version ${wanted} of \`${name}\` is not served: ${error.message}${stays}`,
+    );
+  }
+  const isServed = pin?.kind === 'path' ? serving?.directory === pin.directory : serving?.version === wanted;
+  // It was still there when it was asked for.
+  if (wanted !== undefined && !isServed)
+    throw new ServingError(
+      'NOT_FOUND',
+      `version ${wanted} of \`${name}\` is no longer in the folder${stays}`,
+    );
 }

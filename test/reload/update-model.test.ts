@@ -82,6 +82,29 @@ it('a version that is not there is refused by name, and nothing is pinned', asyn
   expect((await server.get('/models/versioned')).body.pinned).toBe(null);
 });
 
+it('a version that goes away while it is waited for is not answered with 200', async () => {
+  await repository.publish(2);
+  expect((await server.update({})).status).toBe(200);
+  await until(
+    async () => (await server.get('/models/versioned')).body.versions.length === 2,
+    'version 1 to be left',
+  );
+  await until(
+    async () => (await server.get('/models/versioned')).body.versions[0].state === 'END',
+    'version 1 to be unloaded',
+  );
+  await rm(repository.path('versioned', 1), { recursive: true });
+  const { status, body } = await server.update({ model: 'versioned', version: 1 });
+  expect([status, body.error]).toEqual([
+    404,
+    {
+      code: 'NOT_FOUND',
+      message: 'version 1 of `versioned` is no longer in the folder; version 2 goes on serving',
+    },
+  ]);
+  expect(await serving()).toBe(2);
+});
+
 it('a version that cannot be loaded is answered with its reason, and tried again by the next call', async () => {
   const staged = await repository.stage(2);
   await cp(staged, repository.path('.whole'), { recursive: true });
