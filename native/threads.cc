@@ -2,6 +2,7 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #elif defined(__APPLE__)
@@ -55,7 +56,7 @@ struct SchedulingAttributes {
 };
 #endif
 
-// A few hundredths of the share of a thread that answers requests, where the
+// A hundredth or two of the share of a thread that answers requests, where the
 // processors are short; all there is, where they are not. Not SCHED_IDLE: on a
 // machine that is busy all the time a load would never end.
 void LowerPriority() {
@@ -70,7 +71,10 @@ void LowerPriority() {
   attributes.policy = SCHED_OTHER;
   attributes.nice = kNice;
   attributes.runtime = kSliceNanoseconds;
-  static_cast<void>(syscall(SYS_sched_setattr, 0, &attributes, 0));
+  if (syscall(SYS_sched_setattr, 0, &attributes, 0) == 0) return;
+  // A sandbox may know the old call only.
+  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+  static_cast<void>(setpriority(PRIO_PROCESS, thread, kNice));
 #elif defined(__APPLE__)
   static_cast<void>(pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0));
 #endif
