@@ -101,9 +101,10 @@ export class Batcher implements Lane {
 
   /** How requests are batched and why, for people. */
   get explanation(): string {
-    const { whyNot, maxBatchSize, verdict } = this;
+    const { whyNot, maxBatchSize, verdict, limits } = this;
     if (whyNot !== undefined) return `not batched: ${whyNot}`;
-    return `batched, up to ${maxBatchSize} rows: ${verdict.evidence}`;
+    const cut = maxBatchSize < limits.maxBatchSize ? '; larger ones save nothing or take long' : '';
+    return `batched, up to ${maxBatchSize} rows: ${verdict.evidence}${cut}`;
   }
 
   get queued(): number {

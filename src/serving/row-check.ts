@@ -143,11 +143,7 @@ class Costs {
     const worthwhile = sizes.find(([, cost]) => cost <= goodEnough * least)?.[0];
     const [largest] = sizes.at(-1) ?? [1];
     const evidence = `in batches of up to ${largest} they agreed with rows run alone`;
-    if (worthwhile === largest && !this.haveSettled) return { evidence };
-    return {
-      evidence: `${evidence}, and larger ones than ${worthwhile} save nothing or take long`,
-      worthwhile,
-    };
+    return worthwhile === largest && !this.haveSettled ? { evidence } : { evidence, worthwhile };
   }
 }
 
@@ -165,7 +161,8 @@ function batchSizes({ inputs }: Signature, { maxBatchSize, allowedSizes }: Batch
 
 function makeValues({ inputs }: Signature): Values {
   const tensors = new Map(Array.from(inputs.values(), (spec) => [spec.name, makeRow(spec)]));
-  const values = toValues(tensors);
+  // The collector's own memory: it outlives the tensors without a copy.
+  const values = new Map(Array.from(tensors, ([name, tensor]) => [name, viewTensor(tensor)]));
   disposeTensors(tensors);
   return values;
 }

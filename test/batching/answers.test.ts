@@ -34,7 +34,7 @@ async function counted(server: TestServer, model: string, what: string): Promise
 }
 
 it('640 different inputs from 16 clients, in batches', async () => {
-  const { server } = await serveModels(['rows']);
+  const { server } = await serveModels(['rows'], '--batching-parameters', '{"max_batch_size": 32}');
   const seeds = Array.from({ length: 640 }, (_, seed) => seed);
   await Promise.all(
     Array.from({ length: 16 }, async () => {

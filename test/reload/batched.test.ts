@@ -12,7 +12,11 @@ const model = 'versioned_rows';
 const clients = 16;
 
 it('ten versions under batched traffic: none fails, and no batch mixes them', async () => {
-  const { server, repository } = await serveModels([model]);
+  const { server, repository } = await serveModels(
+    [model],
+    '--batching-parameters',
+    '{"max_batch_size": 32}',
+  );
   let stopped = false;
   let asked = 0;
   const wrong: unknown[] = [];
