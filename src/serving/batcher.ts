@@ -41,27 +41,36 @@ export interface BatchResult {
 
 /** A request in the queue, or in a run. */
 export class Entry extends Linked {
+  /** Of its first input. */
   readonly rows: number;
-  /** Requests with the same key may share a batch: they ask for the same outputs, and their rows have one shape. */
+  /** Requests with the same key may share a batch: they ask for the same outputs, and the rows of each input have one shape. */
   readonly key: string;
   readonly enqueued = performance.now();
-  /** Was in a batch that failed. */
-  alone = false;
+  /** Shares no run: its inputs do not have the same number of rows, or none, or it was in a batch that failed. */
+  alone: boolean;
   /** Nobody waits for it any more. */
   withdrawn = false;
 
-  constructor(readonly request: BatchRequest) {
+  constructor(
+    readonly request: BatchRequest,
+    { inputs: specs }: Signature,
+  ) {
     super();
     const { inputs, outputs } = request;
     let key = outputs === undefined ? '' : outputs.join('\0');
     let rows: number | undefined;
-    for (const { shape } of inputs.values()) {
+    let isEven = true;
+    // In the signature's order, not in the one that the client wrote them in.
+    for (const name of specs.keys()) {
+      const shape = inputs.get(name)?.shape ?? [];
       rows ??= shape[0];
+      if (shape[0] !== rows) isEven = false;
       for (let i = 1; i < shape.length; i++) key += `,${shape[i]}`;
       key += ';';
     }
     this.key = key;
     this.rows = rows ?? 1;
+    this.alone = !isEven || rows === 0;
   }
 }
 
@@ -131,7 +140,7 @@ export class Batcher implements Lane {
    */
   submit(request: BatchRequest): Entry {
     if (this.isFull) throw queueFull();
-    const entry = new Entry(request);
+    const entry = new Entry(request, this.signature);
     this.waiting.add(entry);
     this.scheduler.wake(this);
     return entry;
@@ -147,7 +156,7 @@ export class Batcher implements Lane {
     const { limits, maxBatchSize } = this;
     const first = this.first(now);
     if (first === undefined || this.runs.size >= limits.runsInFlight) return 'idle';
-    const isShared = !first.alone && first.rows > 0 && this.whyNot === undefined;
+    const isShared = !first.alone && this.whyNot === undefined;
     const members = isShared ? this.gather(first, maxBatchSize) : [first];
     const rows = totalRows(members);
     if (isShared && rows < maxBatchSize && limits.timeoutMilliseconds > 0) {
@@ -187,7 +196,7 @@ export class Batcher implements Lane {
     let { rows } = first;
     for (const entry of this.waiting) {
       if (rows >= maxBatchSize) break;
-      const fits = entry.key === first.key && entry.rows > 0 && rows + entry.rows <= maxBatchSize;
+      const fits = entry.key === first.key && rows + entry.rows <= maxBatchSize;
       if (entry === first || entry.alone || !fits) continue;
       members.push(entry);
       rows += entry.rows;

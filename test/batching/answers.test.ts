@@ -135,6 +135,20 @@ it('requests whose other dims differ do not share a run', async () => {
   expect(answers.map(({ body }) => body.outputs.y)).toEqual([[1], [2], [3]]);
 });
 
+it('a request whose inputs differ in their rows runs alone, and never lines up with a neighbour', async () => {
+  // a + b broadcasts. Joined, both inputs would have three rows, and each request some of the other's.
+  const parameters = '{"max_batch_size": 8, "batch_timeout_micros": 1000000}';
+  const { server } = await serveModels(['signatures'], '--batching-parameters', parameters);
+  const answers = await Promise.all([
+    server.infer('/infer', map({ a: ints(1, 2), b: ints(10) })),
+    server.infer('/infer', map({ a: ints(3), b: ints(20, 30) })),
+  ]);
+  expect(answers.map(({ body }) => body.outputs?.y)).toEqual([
+    [11, 12],
+    [23, 33],
+  ]);
+});
+
 it('no rows at all run alone', async () => {
   const { server } = await serveModels(['rows_guarded']);
   const none = map({ x: array([0], 85, new Uint8Array()) });
