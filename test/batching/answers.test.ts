@@ -60,6 +60,17 @@ it('one sample, a batch and several rows share a run, each answered in its own f
   expect(await counted(server, 'rows_guarded', 'runs')).toBe(1);
 });
 
+it('under --runtime tfjs they share runs too', async () => {
+  const { server } = await serveModels(['rows_guarded', 'strings'], '--runtime', 'tfjs', ...exactly(4));
+  const answers = await Promise.all([1, 2, 3, 4].map((x) => server.infer('/infer', map({ x: ints(x) }))));
+  expect(answers.map(({ body }) => body.outputs.y)).toEqual([[2], [3], [4], [5]]);
+  expect(await counted(server, 'rows_guarded', 'runs')).toBe(1);
+  const words = ['a', 'b', '', 'd'].map((word) => map({ text: list(text(word)) }));
+  const upper = await Promise.all(words.map((body) => server.infer('/models/strings/infer', body)));
+  expect(upper.map(({ body }) => body.outputs.upper)).toEqual([['A'], ['B'], [''], ['D']]);
+  expect(await server.metric('tfjs_serving_tensors')).toBe(0);
+});
+
 it('strings share a run', async () => {
   const { server } = await serveModels(['strings'], ...exactly(4));
   const words = ['a', 'größe', '', 'zz'];

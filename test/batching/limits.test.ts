@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { ints, map } from '../fixtures/cbor.ts';
 import type { Answer, TestServer } from '../fixtures/server.ts';
 import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';
-import { post, postHead, RawConnection } from '../fixtures/socket.ts';
+import { post, postHead, RawConnection, ways } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
 stopServerAfterEach();
@@ -78,30 +78,33 @@ it('what waits too long is answered 504 and never run', async () => {
   expect(await metric(server, 'runs_total')).toBe(1);
 });
 
-it('a client that hangs up takes its queued work with it: alone, pipelined, and before its body has come', async () => {
-  const { server } = await serveModels(['rows_slow'], ...oneAtATime);
-  void occupy(server);
-  await metricIs(server, 'runs_in_flight', 1);
-  const whole = post('/models/rows_slow/infer', steps(1));
-  for (const [sent, waiting] of [
-    [whole, 1],
-    [Buffer.concat([whole, whole, whole]), 3],
-    [whole.subarray(0, whole.length - 3), 0],
-  ] as const) {
-    const connection = await RawConnection.open(server.url);
-    connection.send(sent);
-    const reserved = 'tfjs_serving_inflight_bytes';
-    await until(async () => ((await server.metric(reserved)) ?? 0) > steps(forever).length, 'it to come');
-    await metricIs(server, 'queue_length', waiting);
-    connection.socket.destroy();
-    await metricIs(server, 'queue_length', 0);
-    await until(
-      async () => (await server.metric(reserved)) === steps(forever).length,
-      'its bytes to be given back',
-    );
-  }
-  expect(await metric(server, 'runs_total')).toBe(1);
-});
+it.each(Object.entries(ways))(
+  'by the %s, a client that hangs up takes its queued work with it: alone, pipelined, and before its body has come',
+  async (_, way) => {
+    const { server } = await serveModels(['rows_slow'], ...oneAtATime);
+    void occupy(server);
+    await metricIs(server, 'runs_in_flight', 1);
+    const whole = way(post('/models/rows_slow/infer', steps(1)));
+    for (const [sent, waiting] of [
+      [whole, 1],
+      [Buffer.concat([whole, whole, whole]), 3],
+      [whole.subarray(0, whole.length - 3), 0],
+    ] as const) {
+      const connection = await RawConnection.open(server.url);
+      connection.send(sent);
+      const reserved = 'tfjs_serving_inflight_bytes';
+      await until(async () => ((await server.metric(reserved)) ?? 0) > steps(forever).length, 'it to come');
+      await metricIs(server, 'queue_length', waiting);
+      connection.socket.destroy();
+      await metricIs(server, 'queue_length', 0);
+      await until(
+        async () => (await server.metric(reserved)) === steps(forever).length,
+        'its bytes to be given back',
+      );
+    }
+    expect(await metric(server, 'runs_total')).toBe(1);
+  },
+);
 
 it('a run that hangs is answered at its deadline, counted as stuck, and harms no other model', async () => {
   const { server, repository } = await serveModels(['rows_slow', 'rows_guarded', 'versioned'], ...oneAtATime);

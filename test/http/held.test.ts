@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { array, int, ints, map } from '../fixtures/cbor.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
-import { post, postHead, RawConnection } from '../fixtures/socket.ts';
+import { post, postHead, RawConnection, ways } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
 const one = map({ x: ints(1) });
@@ -73,13 +73,31 @@ it('a run that is longer than --idle-timeout is not taken for a client that does
   await serve('--idle-timeout', '0.1');
   const connection = await RawConnection.open(server.url);
   const slow = post('/models/slow/infer', map({ x: ints(0), steps: int(40_000) }));
-  // By both ways of answering.
-  const text = Buffer.from(slow).toString('latin1');
-  const shortcut = Buffer.from(text.replace('application/json', 'application/cbor'), 'latin1');
-  connection.send(Buffer.concat([post('/infer', one), slow, shortcut]));
+  connection.send(Buffer.concat([post('/infer', one), slow, ways['short cut'](slow)]));
   await until(() => connection.statuses.length === 3 || connection.ended, 'the answers');
   expect(connection.statuses).toEqual([200, 200, 200]);
 });
+
+it.each(Object.entries(ways))(
+  'by the %s, a body that stops half way, or whose client leaves',
+  async (_, way) => {
+    await serve('--body-timeout', '0.5');
+    const half = way(post('/infer', one)).subarray(0, -2);
+    const stalled = await RawConnection.open(server.url);
+    stalled.send(half);
+    const left = await RawConnection.open(server.url);
+    left.send(half);
+    await metricIs('tfjs_serving_inflight_bytes', 2 * one.length);
+    left.socket.destroy();
+    await metricIs('tfjs_serving_inflight_bytes', one.length);
+    await until(() => stalled.ended, 'the connection to be closed');
+    expect(stalled.statuses).toEqual([408]);
+    expect(stalled.received).toContain('REQUEST_TIMEOUT');
+    await nothingIsLeft();
+    for (const status of ['CANCELLED', 'REQUEST_TIMEOUT'])
+      await metricIs(`inference_requests_total{model="versioned",version="1",status="${status}"}`, 1);
+  },
+);
 
 it('a body of /update_model that does not come', async () => {
   await serve('--body-timeout', '0.2');
