@@ -19,7 +19,6 @@ import { updateModelRoutes } from './routes/update-model.js';
 import type { Services } from './services.js';
 
 export interface App {
-  readonly koa: Koa;
   /** Takes every request. */
   readonly listener: RequestListener;
   /** Answers a request that has failed already. */
@@ -47,7 +46,6 @@ export function createApp(services: Services, keys: ApiKeys): App {
   app.on('error', (error) => services.logger.debug({ err: error }, 'a connection ended early'));
   const listener = app.callback();
   return {
-    koa: app,
     listener,
     fail(req, res, error) {
       failures.set(req, error);

@@ -1,19 +1,23 @@
 /**
  * `tf.Tensor`s over host memory that tf.js hears of only when one of its ops asks for them.
  *
- * Most tensors of a request never meet an op: they go from the decoder to the run, and from the run to the encoder. To
- * register each of them in the engine's and the backend's WeakMaps took a tenth of a small request's time, and four
- * fifths of it again in the collector, which takes the keys of a WeakMap for alive in every minor collection.
+ * Most tensors of a request never meet an op: they go from the decoder to the run, and from the run to the encoder. Not to
+ * register them in the engine's and the backend's WeakMaps took a small request from 17.6 to 15.4 µs, decoder to encoder.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import type { HostBackend, HostTensor } from './backend.js';
 import { dtypes } from './dtypes.js';
 
-/** What tf.js's engine does when a tensor is made; not in its typings. */
+/** What tf.js's engine does when a tensor is made, private in its typings; checked when it is opened. */
 interface Engine {
   readonly state: { activeScope: unknown };
-  trackTensor(tensor: tfjs.Tensor, backend: unknown): void;
+  trackTensor(tensor: object, backend: unknown): void;
   nextTensorId(): number;
+}
+
+function isEngine(engine: object): engine is Engine {
+  const methods = ['trackTensor', 'nextTensorId'];
+  return 'state' in engine && methods.every((name) => typeof Reflect.get(engine, name) === 'function');
 }
 
 /** Makes tensors and knows those it made. */
@@ -27,7 +31,9 @@ export interface HostTensors {
 }
 
 export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors {
-  const engine = tf.engine() as unknown as Engine;
+  const found: object = tf.engine();
+  if (!isEngine(found)) throw new Error('tf.engine() is not the engine of tfjs-core 4.22.0');
+  const engine = found;
   let unregistered = 0;
 
   class HostBackedTensor extends tf.Tensor {
@@ -35,16 +41,9 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
     host!: HostTensor;
     private registered: object | undefined;
 
-    /** What every op begins with. */
-    // @ts-expect-error: a property of tf.Tensor that its constructor assigns
-    override get dataId(): object {
-      this.registered ??= this.register();
-      return this.registered;
-    }
-
-    override set dataId(_: object) {}
-
-    private register(): object {
+    /** Where tf.js keeps the values; made when it is first asked for. */
+    register(): object {
+      if (this.registered) return this.registered;
       if (this.isDisposed) return {};
       unregistered -= 1;
       const dataId = backend.register(this.host, this.shape);
@@ -75,6 +74,14 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
     }
   }
 
+  // What every op begins with. An accessor that tf.Tensor's constructor assigns to, and that its typings know as a property.
+  Object.defineProperty(HostBackedTensor.prototype, 'dataId', {
+    get(this: HostBackedTensor) {
+      return this.register();
+    },
+    set() {},
+  });
+
   return {
     make(host, shape) {
       // complex128 has no counterpart in tf.js; ops refuse it by name.
@@ -83,7 +90,7 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
       tensor.host = host;
       host.references += 1;
       unregistered += 1;
-      return tensor as unknown as tfjs.Tensor;
+      return tensor;
     },
     // Not by instanceof: tf.Tensor takes all that looks like a tensor for an instance, of its subclasses too.
     hostOf: (tensor) => (tensor as Partial<HostBackedTensor>).host ?? backend.hostOf(tensor.dataId),

@@ -57,13 +57,13 @@ export function whyNotBatched({ inputs, outputs }: Signature): string | undefine
   return undefined;
 }
 
-/** @param parameters what files say, the most particular first */
+/** @param parameters what files say, the most particular first; the first that says anything holds, whole */
 export function batchLimits(
   defaults: BatchingDefaults,
   ...parameters: readonly (BatchingParameters | undefined)[]
 ): BatchLimits {
   const { slots } = defaults;
-  const given: BatchingParameters = Object.assign({}, ...[...parameters].reverse());
+  const given = parameters.find((each) => each !== undefined) ?? {};
   const isOff = given.enabled === false;
   const allowedSizes = isOff ? [] : (given.allowed_batch_sizes ?? []);
   const explicitSize = isOff ? 1 : (given.max_batch_size ?? allowedSizes.at(-1));

@@ -1,8 +1,9 @@
 /**
  * A list whose members leave from anywhere, and leave nothing behind.
  *
- * Not a Set: one that members come to and go from quickly is built anew again and again, and each table it leaves behind
- * keeps what was in it alive until the next major collection. At 64 requests at once that took a fifth of the time.
+ * Not a Set: one that members come to and go from quickly is built anew again and again, and the tables it leaves behind
+ * seem to keep what was in them alive until the next major collection. With 64 requests at once, decoder to encoder, this
+ * list took a small request from 15.4 to 10.0 µs.
  */
 
 /** What can be in one list at a time. */

@@ -28,11 +28,7 @@ export class Scheduler {
   private timer: NodeJS.Timeout | undefined;
 
   /** @param slots runs under way at once; the runtime has threads for twice as many */
-  constructor(readonly slots: number) {}
-
-  get inFlight(): number {
-    return this.runs.size;
-  }
+  constructor(private readonly slots: number) {}
 
   /**
    * Tells that a lane has work. It starts once this turn of the event loop is over: what arrives with it, in one read of
@@ -40,6 +36,10 @@ export class Scheduler {
    */
   wake(lane: Lane): void {
     this.turns.add(lane);
+    this.schedule();
+  }
+
+  private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
     setImmediate(this.run);
@@ -53,7 +53,7 @@ export class Scheduler {
     let wait = Number.POSITIVE_INFINITY;
     let resting: Lane[] | undefined;
     for (const lane of this.turns) {
-      if (this.inFlight >= this.capacity(now)) {
+      if (this.runs.size >= this.capacity(now)) {
         wait = Math.min(wait, this.untilNextStuck(now));
         break;
       }
@@ -81,8 +81,7 @@ export class Scheduler {
     this.runs.add(run);
     void run.ended.then(() => {
       this.runs.delete(run);
-      // At once: a slot that is free while somebody waits is lost work.
-      if (this.turns.size > 0 && !this.isScheduled) this.run();
+      if (this.turns.size > 0) this.schedule();
     });
   }
 
