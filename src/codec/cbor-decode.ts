@@ -7,6 +7,7 @@ import { invalidArgument, quoted } from '../errors.js';
 import { dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
 import { swapBytes, viewOf } from '../runtime/values.js';
 import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
+import { CborTemplates } from './cbor-templates.js';
 import { plainValue } from './cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
 import type { InferRequest } from './infer-request.js';
@@ -46,8 +47,23 @@ const typedArrays = new Map<number, readonly [dtype: FixedDtype, bigEndian: bool
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
 export function decodeInferRequest(body: Uint8Array, limits: WireLimits): InferRequest {
+  const templates = templatesUnder(limits);
+  const known = templates.match(body);
+  if (known) return known;
   refusePickle(body);
-  return new RequestDecoder(body, limits).request();
+  const request = new RequestDecoder(body, limits).request();
+  templates.keep(body, request);
+  return request;
+}
+
+const templatesByLimits = new WeakMap<WireLimits, CborTemplates>();
+
+function templatesUnder(limits: WireLimits): CborTemplates {
+  const existing = templatesByLimits.get(limits);
+  if (existing) return existing;
+  const templates = new CborTemplates();
+  templatesByLimits.set(limits, templates);
+  return templates;
 }
 
 class RequestDecoder {
