@@ -13,6 +13,7 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "allocator.h"
 #include "environment.h"
 #include "run_pool.h"
 #include "threads.h"
@@ -89,6 +90,7 @@ std::vector<Device> InitializeProcess(const std::string& config,
     throw StatusError(TF_FAILED_PRECONDITION, "the process is exiting");
   }
   if (!process.devices_open) {
+    TuneAllocator();
     process.devices = OpenDevices(config);
     process.devices_open = true;
     // Registered now, so that it runs before what TensorFlow has registered so

@@ -1,14 +1,11 @@
 #include "session_table.h"
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 #include <mutex>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "allocator.h"
 #include "threads.h"
 
 namespace tfjs_serving {
@@ -34,11 +31,9 @@ Table& Sessions() {
 
 void CloseSession(Session& session) {
   session.Close();
-#if defined(__GLIBC__)
-  // glibc keeps what a model freed in the arenas of the threads that loaded it;
-  // without this, memory grows with every reload.
-  malloc_trim(0);
-#endif
+  // What a model freed would otherwise stay with the threads that loaded it, and
+  // memory grow with every reload.
+  TrimAllocator();
 }
 
 }  // namespace

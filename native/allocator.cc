@@ -1,0 +1,37 @@
+#include "allocator.h"
+
+#include <algorithm>
+#include <thread>
+
+#if defined(__GLIBC__)  // known once a header of the library has been read
+#include <malloc.h>
+#endif
+
+namespace tfjs_serving {
+
+#if defined(__GLIBC__)
+
+void TuneAllocator() {
+  // Bodies and batches come and go at some hundred kB to some MB each. By
+  // default each of them is a mapping of its own, or the end of a heap that is
+  // given back at once, and each of its pages is faulted in again.
+  constexpr int kKeepBytes = 32 << 20;
+  mallopt(M_MMAP_THRESHOLD, kKeepBytes);
+  mallopt(M_TRIM_THRESHOLD, kKeepBytes);
+  // Each arena keeps free memory at its end that TrimAllocator() cannot give
+  // back. With the usual eight per processor each reload adds to it, since each
+  // load has another thread.
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  mallopt(M_ARENA_MAX, std::max(1, processors) + 2);
+}
+
+void TrimAllocator() { malloc_trim(0); }
+
+#else
+
+void TuneAllocator() {}
+void TrimAllocator() {}
+
+#endif
+
+}  // namespace tfjs_serving
