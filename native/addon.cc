@@ -164,6 +164,14 @@ void RunSession(const Napi::CallbackInfo& info, Environment& environment,
   RunPool::Get().Add(ReadRun(info, environment, request));
 }
 
+Napi::Value RunHere(const Napi::CallbackInfo& info, Environment& environment) {
+  constexpr RequestId kNone = 0;
+  CallHolder call = ReadCall(info[0], info[1]);
+  Feeds feeds = ReadFeeds(info[2]);
+  Run run(environment, kNone, std::move(call), std::move(feeds.sources), "");
+  return run.ExecuteHere(environment);
+}
+
 void RunInBackground(const Napi::CallbackInfo& info, Environment& environment,
                      RequestId request) {
   // A std::function can be copied, and what it holds as well.
@@ -217,6 +225,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Promising<ReleaseSession>>(exports, "releaseSession");
   Export<Throwing<Prepare>>(exports, "prepare");
   Export<Promising<RunSession>>(exports, "run");
+  Export<Throwing<RunHere>>(exports, "runHere");
   Export<Promising<RunInBackground>>(exports, "runInBackground");
   Export<Throwing<Free>>(exports, "free");
   Export<Throwing<CountersValue>>(exports, "counters");

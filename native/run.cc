@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "threads.h"
 #include "values.h"
 
 namespace tfjs_serving {
@@ -108,29 +109,45 @@ void Run::RunSession() {
   }
 }
 
-void Run::Execute(std::unique_ptr<Run> run) noexcept {
-  {
-    const Counted in_flight(GlobalCounters().runs_in_flight);
-    run->started_ = Clock::now();
-    try {
-      if (!run->CopySources()) return;  // the thread that wanted it has ended
-      run->RunSession();
-    } catch (...) {
-      run->failure_ = CurrentError();
-    }
-    run->feeds_.clear();
-    run->permit_.Return();
-    run->ended_ = Clock::now();
+bool Run::Attempt() noexcept {
+  const Counted in_flight(GlobalCounters().runs_in_flight);
+  started_ = Clock::now();
+  try {
+    if (!CopySources()) return false;
+    RunSession();
+  } catch (...) {
+    failure_ = CurrentError();
   }
+  feeds_.clear();
+  permit_.Return();
+  ended_ = Clock::now();
+  return true;
+}
+
+void Run::Execute(std::unique_ptr<Run> run) noexcept {
+  if (!run->Attempt()) return;
   const std::shared_ptr<Environment> environment = run->environment_;
   environment->Post(std::move(run));
+}
+
+Napi::Value Run::ExecuteHere(Environment& environment) {
+  {
+    const ScopedFlushDenormals flush;
+    Attempt();
+  }
+  if (failure_) throw StatusError(*failure_);
+  return Result(environment);
 }
 
 void Run::Deliver(Environment& environment) {
   if (failure_) {
     environment.Reject(request(), *failure_);
-    return;
+  } else {
+    environment.Resolve(request(), Result(environment));
   }
+}
+
+Napi::Value Run::Result(Environment& environment) {
   const Napi::Env env = environment.napi();
   const Napi::Array outputs = Napi::Array::New(env, outputs_.size());
   for (size_t i = 0; i < outputs_.size(); ++i) {
@@ -153,7 +170,7 @@ void Run::Deliver(Environment& environment) {
   result.Set("outputs", outputs);
   result.Set("queueMicros", Micros(started_ - queued_));
   result.Set("runMicros", Micros(ended_ - started_));
-  environment.Resolve(request(), result);
+  return result;
 }
 
 }  // namespace tfjs_serving

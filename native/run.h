@@ -58,7 +58,11 @@ class Run : public Completion {
   // On a pool thread: runs, then posts the run to its environment.
   static void Execute(std::unique_ptr<Run> run) noexcept;
 
-  // Resolves with the RunResult that runtime/native.ts describes, or rejects.
+  // On the Node thread, which it keeps for as long as the run takes. Throws what
+  // the run fails with.
+  Napi::Value ExecuteHere(Environment& environment);
+
+  // Resolves with the result, or rejects.
   void Deliver(Environment& environment) override;
 
  private:
@@ -66,6 +70,13 @@ class Run : public Completion {
 
   bool CopySources();
   void RunSession();
+
+  // Runs, and keeps what comes of it. False if the thread that wanted it has
+  // ended.
+  bool Attempt() noexcept;
+
+  // The RunResult that runtime/native.ts describes.
+  Napi::Value Result(Environment& environment);
 
   const std::shared_ptr<Environment> environment_;
   const std::shared_ptr<const PreparedCall> call_;

@@ -56,6 +56,30 @@ struct SchedulingAttributes {
 };
 #endif
 
+// The register that says how the calling thread treats floats, and the bits of
+// it that make denormals zero.
+#if defined(__SSE2__)
+constexpr uint64_t kDenormalsAreZero = 0x8000 | 0x0040;
+uint64_t FloatControl() { return _mm_getcsr(); }
+void SetFloatControl(uint64_t value) {
+  _mm_setcsr(static_cast<unsigned>(value));
+}
+#elif defined(__aarch64__)
+constexpr uint64_t kDenormalsAreZero = uint64_t{1} << 24;
+uint64_t FloatControl() {
+  uint64_t value = 0;
+  asm volatile("mrs %0, fpcr" : "=r"(value));
+  return value;
+}
+void SetFloatControl(uint64_t value) {
+  asm volatile("msr fpcr, %0" : : "r"(value));
+}
+#else
+constexpr uint64_t kDenormalsAreZero = 0;
+uint64_t FloatControl() { return 0; }
+void SetFloatControl(uint64_t) {}
+#endif
+
 // A hundredth or two of the share of a thread that answers requests, where the
 // processors are short; all there is, where they are not. Not SCHED_IDLE: on a
 // machine that is busy all the time a load would never end.
@@ -83,17 +107,14 @@ void LowerPriority() {
 }  // namespace
 
 void FlushDenormals() {
-#if defined(__SSE2__)
-  constexpr unsigned kFlushToZero = 0x8000;
-  constexpr unsigned kDenormalsAreZero = 0x0040;
-  _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
-#elif defined(__aarch64__)
-  constexpr uint64_t kFlushToZero = uint64_t{1} << 24;
-  uint64_t fpcr = 0;
-  asm volatile("mrs %0, fpcr" : "=r"(fpcr));
-  asm volatile("msr fpcr, %0" : : "r"(fpcr | kFlushToZero));
-#endif
+  SetFloatControl(FloatControl() | kDenormalsAreZero);
 }
+
+ScopedFlushDenormals::ScopedFlushDenormals() : before_(FloatControl()) {
+  FlushDenormals();
+}
+
+ScopedFlushDenormals::~ScopedFlushDenormals() { SetFloatControl(before_); }
 
 void StartThread(std::function<void()> work) {
   Threads& all = All();

@@ -6,6 +6,7 @@
 #ifndef TFJS_SERVING_NATIVE_THREADS_H_
 #define TFJS_SERVING_NATIVE_THREADS_H_
 
+#include <cstdint>
 #include <functional>
 
 namespace tfjs_serving {
@@ -17,6 +18,19 @@ void StartThread(std::function<void()> work);
 // Has the calling thread treat denormal floats as zero, as TensorFlow's own
 // threads do; kernels it runs there would be many times slower without.
 void FlushDenormals();
+
+// The same for as long as it lives, on a thread whose own floats must stay as
+// they are: JavaScript's.
+class ScopedFlushDenormals {
+ public:
+  ScopedFlushDenormals();
+  ~ScopedFlushDenormals();
+  ScopedFlushDenormals(const ScopedFlushDenormals&) = delete;
+  ScopedFlushDenormals& operator=(const ScopedFlushDenormals&) = delete;
+
+ private:
+  const uint64_t before_;
+};
 
 // Waits until every thread ever started has ended, those they start meanwhile
 // included. Not from such a thread.

@@ -454,6 +454,18 @@ def rows_slow(path: Path) -> None:
     save(model, path, {DEFAULT: model.predict})
 
 
+def rows_table(path: Path) -> None:
+    """A row of a table per number: short runs, failing where there is no such row."""
+    model = tf.Module()
+    table = tf.constant(np.arange(20, dtype=np.float32).reshape(10, 2))
+
+    @tf.function(input_signature=[vector(tf.int32, "row")])
+    def predict(row):
+        return {"y": tf.gather(table, row)}
+
+    save(model, path, {DEFAULT: predict})
+
+
 def failing(path: Path) -> None:
     class Failing(tf.Module):
         def __init__(self):
@@ -740,6 +752,13 @@ TEST = {
         rows_slow, [Case("two_rows", {"x": f32(0.5, 1), "steps": np.array([3, 100], np.int32)})]
     ),
     "versioned_rows": Model(versioned("x", "1", per_row=True), [Case("two_rows", {"x": f32(1, -2)})]),
+    "rows_table": Model(
+        rows_table,
+        [
+            Case("two_rows", {"row": np.array([3, 0], np.int32)}),
+            Case("no_such_row", {"row": np.array([3, 10], np.int32)}, fails=True),
+        ],
+    ),
 }
 
 

@@ -128,6 +128,8 @@ function createManager(settings: Settings, runtime: Runtime, logger: Logger, slo
   return new Manager({
     ...{ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger },
     ...{ scheduler: new Scheduler(slots), batching, batchingParameters },
+    // A run that is spread over threads would have the event loop wait for them.
+    inlineRunMicros: settings.interThreads === -1 ? settings.inlineRunMicros : 0,
   });
 }
 

@@ -203,6 +203,11 @@ export const settings = {
     shownDefault: 'one per core',
     help: 'models run at once',
   },
+  inlineRunMicros: {
+    schema: number(z.number().nonnegative().max(1_000_000)).default(50),
+    value: 'MICROSECONDS',
+    help: 'runs that typically take up to this and cannot take long are made on the event loop; 0: none',
+  },
   intraThreads: {
     schema: number(z.number().int().min(0).max(1024)).optional(),
     value: 'N',

@@ -11,6 +11,7 @@ import { ServingError } from '../errors.js';
 import { dtypeOf } from '../runtime/dtypes.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
+import { Graph } from './graph.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
 // saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
@@ -190,15 +191,20 @@ function pad(shard: number): string {
   return String(shard).padStart(5, '0');
 }
 
+/** Bytes of a GraphDef up to which its nodes are made objects of, at a hundredth of a second each. */
+const smallGraph = 256 * 1024;
+
 function toMetaGraph(graph: MetaGraphDef): MetaGraph {
   const signatures = new Map<string, Signature>();
+  const nodes = graph.graphDef.length <= smallGraph ? new Graph(graph.graphDef) : undefined;
   for (const { key: name, value } of graph.signatureDef) {
     if (name === initSignature || !value) continue;
-    const signature = { name, inputs: toSpecs(value.inputs), outputs: toSpecs(value.outputs) };
+    const [inputs, outputs] = [toSpecs(value.inputs), toSpecs(value.outputs)];
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
-    if (signature.inputs && signature.outputs && signature.outputs.size > 0) {
-      signatures.set(name, { name, inputs: signature.inputs, outputs: signature.outputs });
+    if (inputs && outputs && outputs.size > 0) {
+      const fetched = Array.from(outputs.values(), ({ graphName }) => graphName);
+      signatures.set(name, { name, inputs, outputs, operations: nodes?.operationsBehind(fetched) });
     }
   }
   return { tags: graph.metaInfoDef?.tags ?? [], signatures };

@@ -4,7 +4,7 @@
 import { isErrorCode, messageOf, ServingError } from '../errors.js';
 import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
-import type { CallHandle, Feed, NativeBinding, SessionHandle } from './native.js';
+import type { CallHandle, Feed, NativeBinding, RunResult, SessionHandle } from './native.js';
 import { inputOf, joinRows, type Padding } from './rows.js';
 import type { Device, InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from './signature.js';
@@ -36,9 +36,16 @@ export function nativeRuntime(
   };
 }
 
+interface PreparedCall {
+  readonly call: CallHandle;
+  readonly outputs: readonly TensorSpec[];
+}
+
 class NativeModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
-  private readonly calls = new Map<string, CallHandle>();
+  /** With all outputs of a signature, and with some of them. */
+  private readonly wholeCalls = new Map<Signature, PreparedCall>();
+  private readonly calls = new Map<string, PreparedCall>();
   private disposal?: Promise<void>;
 
   constructor(
@@ -55,11 +62,31 @@ class NativeModel implements InferenceModel {
     options: PredictOptions = {},
   ): Promise<Prediction> {
     const { call, outputs } = this.prepare(signature, options.outputs);
-    const feeds = Array.from(signature.inputs.keys(), (name) => toFeed(name, members, options.padding));
+    const feeds = toFeeds(signature, members, options.padding);
     const { timeoutSeconds, background = false } = options;
     const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
     const run = background ? this.binding.runInBackground : this.binding.run;
     const result = await run(this.session, call, feeds, runOptions).catch(rethrow);
+    return this.toPrediction(signature, outputs, result);
+  }
+
+  predictHere(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
+  ): Prediction {
+    const { call, outputs } = this.prepare(signature, options.outputs);
+    const feeds = toFeeds(signature, members, options.padding);
+    let result: RunResult;
+    try {
+      result = this.binding.runHere(this.session, call, feeds);
+    } catch (error) {
+      rethrow(error);
+    }
+    return this.toPrediction(signature, outputs, result);
+  }
+
+  private toPrediction(signature: Signature, outputs: readonly TensorSpec[], result: RunResult): Prediction {
     const named = new Map<string, Tensor>();
     result.outputs.forEach((output, i) => {
       const name = outputs[i]?.name;
@@ -75,31 +102,36 @@ class NativeModel implements InferenceModel {
   }
 
   /** Resolves names to the graph's operations, once per signature and selection of outputs. */
-  private prepare(
-    signature: Signature,
-    selection?: readonly string[],
-  ): { call: CallHandle; outputs: TensorSpec[] } {
-    let outputs = [...signature.outputs.values()];
-    if (selection) outputs = outputs.filter(({ name }) => selection.includes(name));
+  private prepare(signature: Signature, selection?: readonly string[]): PreparedCall {
+    if (selection) return this.prepareSome(signature, selection);
+    let prepared = this.wholeCalls.get(signature);
+    if (!prepared) {
+      prepared = this.find(signature, [...signature.outputs.values()]);
+      this.wholeCalls.set(signature, prepared);
+    }
+    return prepared;
+  }
+
+  private prepareSome(signature: Signature, selection: readonly string[]): PreparedCall {
+    const outputs = [...signature.outputs.values()].filter(({ name }) => selection.includes(name));
     const key = JSON.stringify([signature.name, outputs.map(({ name }) => name)]);
-    let call = this.calls.get(key);
-    if (call === undefined && selection && this.calls.size >= preparedSelections + this.signatures.size) {
-      return this.prepare(signature);
+    let prepared = this.calls.get(key);
+    if (!prepared && this.calls.size >= preparedSelections) return this.prepare(signature);
+    if (!prepared) {
+      prepared = this.find(signature, outputs);
+      this.calls.set(key, prepared);
     }
-    if (call === undefined) {
-      const feeds = Array.from(signature.inputs.values(), ({ graphName }) => graphName);
-      try {
-        call = this.binding.prepare(
-          this.session,
-          feeds,
-          outputs.map(({ graphName }) => graphName),
-        );
-      } catch (error) {
-        rethrow(error);
-      }
-      this.calls.set(key, call);
+    return prepared;
+  }
+
+  private find(signature: Signature, outputs: readonly TensorSpec[]): PreparedCall {
+    const feeds = Array.from(signature.inputs.values(), ({ graphName }) => graphName);
+    const fetches = outputs.map(({ graphName }) => graphName);
+    try {
+      return { call: this.binding.prepare(this.session, feeds, fetches), outputs };
+    } catch (error) {
+      rethrow(error);
     }
-    return { call, outputs };
   }
 
   dispose(): Promise<void> {
@@ -108,9 +140,15 @@ class NativeModel implements InferenceModel {
   }
 }
 
-function toFeed(name: string, members: readonly NamedTensors[], padding: Padding | undefined): Feed {
-  const { dtype, shape, data } = joinRows(inputOf(name, members), padding);
-  return { dtype: dtypes[dtype].tf, shape, data };
+function toFeeds(
+  { inputs }: Signature,
+  members: readonly NamedTensors[],
+  padding: Padding | undefined,
+): Feed[] {
+  return Array.from(inputs.keys(), (name) => {
+    const { dtype, shape, data } = joinRows(inputOf(name, members), padding);
+    return { dtype: dtypes[dtype].tf, shape, data };
+  });
 }
 
 /** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */

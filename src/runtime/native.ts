@@ -160,6 +160,13 @@ export interface NativeBinding {
   ): Promise<RunResult>;
 
   /**
+   * As {@link run}, on this thread, which does nothing else meanwhile.
+   *
+   * @throws NativeError what {@link run} rejects with
+   */
+  runHere(session: SessionHandle, call: CallHandle, feeds: readonly Feed[]): RunResult;
+
+  /**
    * As {@link run}, on a thread of its own at low priority, beside the pool: for a warm-up, which nobody waits for.
    */
   runInBackground(

@@ -56,6 +56,17 @@ export interface InferenceModel {
     options?: PredictOptions,
   ): Promise<Prediction>;
 
+  /**
+   * As {@link predict}, on the calling thread, which does nothing else meanwhile.
+   *
+   * @throws ServingError with TensorFlow's code and message when the run fails
+   */
+  predictHere(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options?: Pick<PredictOptions, 'outputs' | 'padding'>,
+  ): Prediction;
+
   /** Gives the model back once its runs have ended. Resolves when its memory is free. */
   dispose(): Promise<void>;
 }

@@ -21,6 +21,8 @@ export interface Signature {
   readonly name: string;
   readonly inputs: ReadonlyMap<string, TensorSpec>;
   readonly outputs: ReadonlyMap<string, TensorSpec>;
+  /** TensorFlow's operations that a run may execute; undefined where the graph is too large to tell. */
+  readonly operations?: ReadonlySet<string> | undefined;
 }
 
 /** One of the graphs a SavedModel holds, told apart by its tags. */

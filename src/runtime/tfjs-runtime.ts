@@ -59,11 +59,20 @@ class TfjsModel implements InferenceModel {
     this.signatures = metaGraph.signatures;
   }
 
+  /** Upstream knows no other way than to hold up the thread. */
   async predict(
     signature: Signature,
     members: readonly NamedTensors[],
-    options: PredictOptions = {},
+    options?: PredictOptions,
   ): Promise<Prediction> {
+    return this.predictHere(signature, members, options);
+  }
+
+  predictHere(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
+  ): Prediction {
     const started = performance.now();
     const model = this.models.get(signature.name);
     if (!model) throw new ServingError('NOT_FOUND', `no signature \`${signature.name}\``);

@@ -7,13 +7,14 @@
  */
 import { ServingError } from '../errors.js';
 import { type Padding, type RowRange, splitRows } from '../runtime/rows.js';
-import type { InferenceModel } from '../runtime/runtime.js';
+import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import { type BatchLimits, type BatchVerdict, paddedSize } from './batching.js';
+import type { InlineRuns } from './inline.js';
 import { Linked, List } from './list.js';
 import { removeBatchDim } from './match.js';
-import { countStuck, type Lane, type Scheduler, type StartedRun } from './scheduler.js';
+import { countStuck, type Lane, type Scheduler, type Start, type StartedRun } from './scheduler.js';
 
 export interface BatchRequest {
   /** As the graph takes them, with the batch dim. They stay the caller's, and must live until the answer is there. */
@@ -46,6 +47,8 @@ export class Entry extends Linked {
   /** Requests with the same key may share a batch: they ask for the same outputs, and the rows of each input have one shape. */
   readonly key: string;
   readonly enqueued = performance.now();
+  /** All of its inputs have that many. */
+  readonly isEven: boolean;
   /** Shares no run: its inputs do not have the same number of rows, or none, or it was in a batch that failed. */
   alone: boolean;
   /** Nobody waits for it any more. */
@@ -70,8 +73,21 @@ export class Entry extends Linked {
     }
     this.key = key;
     this.rows = rows ?? 1;
+    this.isEven = isEven;
     this.alone = !isEven || rows === 0;
   }
+}
+
+/** Requests that share a run. */
+interface Batch {
+  readonly members: readonly Entry[];
+  /** Of all members. */
+  readonly rows: number;
+  readonly padding: Padding | undefined;
+  /** When it was put together, in milliseconds of the monotonic clock. */
+  readonly started: number;
+  /** It is run on the event loop. */
+  readonly isInline: boolean;
 }
 
 export class Batcher implements Lane {
@@ -79,7 +95,7 @@ export class Batcher implements Lane {
   private readonly waiting = new List<Entry>();
   private readonly runs = new Set<StartedRun>();
   /** Runs that have begun, and the rows in them, padding not counted. */
-  readonly totals = { runs: 0, rows: 0, paddingRows: 0 };
+  readonly totals = { runs: 0, inlineRuns: 0, rows: 0, paddingRows: 0 };
   /** Found out while serving: from then on every request runs alone. */
   private disagreement: string | undefined;
 
@@ -89,6 +105,7 @@ export class Batcher implements Lane {
     readonly signature: Signature,
     private readonly scheduler: Scheduler,
     private readonly verdict: BatchVerdict,
+    readonly inline: InlineRuns,
     private readonly currentLimits: () => BatchLimits,
   ) {}
 
@@ -152,10 +169,14 @@ export class Batcher implements Lane {
     return this.waiting.delete(entry);
   }
 
-  start(now: number): StartedRun | 'idle' | number {
+  start(now: number, hasSlot: boolean): Start {
     const { limits, maxBatchSize } = this;
     const first = this.first(now);
-    if (first === undefined || this.runs.size >= limits.runsInFlight) return 'idle';
+    if (first === undefined) return 'idle';
+    // What is over the limit of a batch may take any time.
+    const isInline = this.inline.areShort && first.rows <= maxBatchSize && first.isEven;
+    if (!isInline && this.runs.size >= limits.runsInFlight) return 'idle';
+    if (!isInline && !hasSlot) return 'no slot';
     const isShared = !first.alone && this.whyNot === undefined;
     const members = isShared ? this.gather(first, maxBatchSize) : [first];
     const rows = totalRows(members);
@@ -166,17 +187,23 @@ export class Batcher implements Lane {
     for (const member of members) this.waiting.delete(member);
     const size = isShared ? paddedSize(rows, limits.allowedSizes) : rows;
     const padding = size > rows ? { rows: size - rows, value: limits.paddingValue } : undefined;
+    const batch = { members, rows, padding, started: now, isInline };
+    this.totals.runs += 1;
+    this.totals.rows += rows;
+    this.totals.paddingRows += size - rows;
+    if (isInline) {
+      this.totals.inlineRuns += 1;
+      this.runHere(batch);
+      return 'ran';
+    }
     const run: StartedRun = {
       lastDeadline: Math.max(...members.map(({ request }) => request.deadline)),
-      ended: this.execute(members, rows, padding, now).then(() => {
+      ended: this.run(batch).then(() => {
         this.runs.delete(run);
         if (this.waiting.size > 0) this.scheduler.wake(this);
       }),
     };
     this.runs.add(run);
-    this.totals.runs += 1;
-    this.totals.rows += rows;
-    this.totals.paddingRows += size - rows;
     return run;
   }
 
@@ -204,28 +231,39 @@ export class Batcher implements Lane {
     return members;
   }
 
-  /** Runs a batch and answers its members. Never rejects. */
-  private async execute(
-    members: readonly Entry[],
-    rows: number,
-    padding: Padding | undefined,
-    started: number,
-  ): Promise<void> {
-    const [first] = members as [Entry];
-    const isWhole = members.length === 1 && padding === undefined;
-    let split: readonly NamedTensors[];
-    let runMicros: number;
+  /** Runs a batch on a thread and answers its members. Never rejects. */
+  private async run(batch: Batch): Promise<void> {
+    let prediction: Prediction;
     try {
-      const inputs = members.map(({ request }) => request.inputs);
-      const options = { outputs: first.request.outputs, padding };
-      const prediction = await this.model.predict(this.signature, inputs, options);
-      const { outputs } = prediction;
-      runMicros = prediction.runMicros;
-      if (!isWhole) split = this.split(members, outputs, rows + (padding?.rows ?? 0));
-      else split = [first.request.single ? removeBatchDim(this.signature, outputs) : outputs];
+      prediction = await this.model.predict(this.signature, inputsOf(batch), optionsOf(batch));
     } catch (error) {
-      if (isWhole) first.request.failed(error);
-      else this.runAlone(members, error);
+      this.giveUp(batch, error);
+      return;
+    }
+    this.answer(batch, prediction);
+  }
+
+  /** The same on the event loop. */
+  private runHere(batch: Batch): void {
+    let prediction: Prediction;
+    try {
+      prediction = this.model.predictHere(this.signature, inputsOf(batch), optionsOf(batch));
+    } catch (error) {
+      this.giveUp(batch, error);
+      return;
+    }
+    this.answer(batch, prediction);
+  }
+
+  private answer(batch: Batch, { outputs, runMicros }: Prediction): void {
+    const { members, rows, padding, started, isInline } = batch;
+    this.inline.observe(runMicros, isInline);
+    let split: readonly NamedTensors[];
+    try {
+      if (!isWhole(batch)) split = this.split(members, outputs, rows + (padding?.rows ?? 0));
+      else split = [members[0]?.request.single ? removeBatchDim(this.signature, outputs) : outputs];
+    } catch (error) {
+      this.giveUp(batch, error);
       return;
     }
     members.forEach(({ request, enqueued }, i) => {
@@ -251,8 +289,13 @@ export class Batcher implements Lane {
     return splitRows(outputs, ranges);
   }
 
-  /** Puts the members of a failed batch back, to be run one by one, before anything else. */
-  private runAlone(members: readonly Entry[], error: unknown): void {
+  /** Answers the only member of a batch that failed; of several, each is run once more, alone, before anything else. */
+  private giveUp(batch: Batch, error: unknown): void {
+    const { members } = batch;
+    if (isWhole(batch)) {
+      members[0]?.request.failed(error);
+      return;
+    }
     for (const member of members.toReversed()) {
       member.alone = true;
       if (member.withdrawn) member.request.failed(error);
@@ -260,6 +303,19 @@ export class Batcher implements Lane {
     }
     this.scheduler.wake(this);
   }
+}
+
+function inputsOf({ members }: Batch): NamedTensors[] {
+  return members.map(({ request }) => request.inputs);
+}
+
+function optionsOf({ members, padding }: Batch): PredictOptions {
+  return { outputs: members[0]?.request.outputs, padding };
+}
+
+/** True if all of the run is one request's. */
+function isWhole({ members, padding }: Batch): boolean {
+  return members.length === 1 && padding === undefined;
 }
 
 function totalRows(members: readonly Entry[]): number {

@@ -16,6 +16,7 @@ import type { BatchingParameters } from '../repository/serving-json.js';
 import type { Signature } from '../runtime/signature.js';
 import { Batcher } from './batcher.js';
 import { type BatchingDefaults, type BatchLimits, batchLimits } from './batching.js';
+import { InlineRuns, whyNotInline } from './inline.js';
 import { type LoadOptions, loadVersion } from './load.js';
 import { ModelRecord, type VersionRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
@@ -33,6 +34,8 @@ export interface ManagerOptions extends LoadOptions {
   readonly settle: number;
   /** Seconds between two scans by the clock. */
   readonly scanInterval: number;
+  /** Runs that typically take up to so many microseconds are made on the event loop. */
+  readonly inlineRunMicros: number;
   /** Shares the process's run slots. */
   readonly scheduler: Scheduler;
   readonly batching: BatchingDefaults;
@@ -223,10 +226,11 @@ export class Manager {
       record.warmup = warmup;
       record.generation = model.nextGeneration(record.version);
       const id = { model: model.name, version: record.version, generation: record.generation };
-      const { scheduler } = this.options;
+      const { scheduler, runtime, inlineRunMicros } = this.options;
       const makeBatcher = (signature: Signature) => {
         const verdict = batching.get(signature) ?? { evidence: 'unchecked' };
-        return new Batcher(loaded.model, signature, scheduler, verdict, () => model.limits);
+        const inline = new InlineRuns(whyNotInline(signature, runtime.device), inlineRunMicros);
+        return new Batcher(loaded.model, signature, scheduler, verdict, inline, () => model.limits);
       };
       record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature, makeBatcher);
     } catch (error) {

@@ -55,10 +55,10 @@ export function matchInputs(
 }
 
 function checkNames(model: string, signature: Signature, given: Iterable<string>): void {
-  const names = new Set(given);
-  const unknown = [...names].find((name) => !signature.inputs.has(name));
-  const missing = [...signature.inputs.keys()].find((name) => !names.has(name));
-  if (unknown === undefined && missing === undefined) return;
+  const names = [...given];
+  const unknown = names.find((name) => !signature.inputs.has(name));
+  if (unknown === undefined && names.length === signature.inputs.size) return;
+  const missing = [...signature.inputs.keys()].find((name) => !names.includes(name));
   const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(
     ' and ',
   );

@@ -56,6 +56,9 @@ export function addModelMetrics(telemetry: Telemetry, table: () => Table): void 
   telemetry.counters('tfjs_serving_runs_total', 'Runs that have begun', () =>
     perSignature(({ totals }) => totals.runs),
   );
+  telemetry.counters('tfjs_serving_inline_runs_total', 'Those of them that were made on the event loop', () =>
+    perSignature(({ totals }) => totals.inlineRuns),
+  );
   telemetry.counters('tfjs_serving_rows_total', 'Rows of requests in these runs', () =>
     perSignature(({ totals }) => totals.rows),
   );

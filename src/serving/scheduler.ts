@@ -5,13 +5,15 @@
 
 /** Something with a queue of its own, that starts runs when it is given slots. */
 export interface Lane {
-  /**
-   * Starts one run if it may now.
-   *
-   * @returns the run, or `idle` if there is nothing to do, or the milliseconds after which there may be
-   */
-  start(now: number): StartedRun | 'idle' | number;
+  /** Starts one run if it may now. @param hasSlot false: only one that takes none */
+  start(now: number, hasSlot: boolean): Start;
 }
+
+/**
+ * What became of a turn: a run that is under way; `ran`: one that took no slot and is over; `idle`: there is nothing to
+ * do; `no slot`: there is, once a slot is free; or the milliseconds after which there may be.
+ */
+export type Start = StartedRun | 'ran' | 'idle' | 'no slot' | number;
 
 export interface StartedRun {
   /** Settles, never rejects, when the run is over. */
@@ -53,20 +55,16 @@ export class Scheduler {
     let wait = Number.POSITIVE_INFINITY;
     let resting: Lane[] | undefined;
     for (const lane of this.turns) {
-      if (this.runs.size >= this.capacity(now)) {
-        wait = Math.min(wait, this.untilNextStuck(now));
-        break;
-      }
       this.turns.delete(lane);
-      const started = lane.start(now);
+      const started = lane.start(now, this.runs.size < this.capacity(now));
       if (started === 'idle') continue;
-      if (typeof started === 'number') {
-        wait = Math.min(wait, started);
+      if (typeof started === 'number' || started === 'no slot') {
+        wait = Math.min(wait, started === 'no slot' ? this.untilNextStuck(now) : started);
         resting ??= [];
         resting.push(lane);
         continue;
       }
-      this.follow(started);
+      if (started !== 'ran') this.follow(started);
       // To the end of the line; a Set goes on over what is added meanwhile.
       this.turns.add(lane);
     }

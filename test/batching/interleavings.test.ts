@@ -20,6 +20,7 @@ import {
 import { Batcher } from '../../src/serving/batcher.ts';
 import type { BatchLimits } from '../../src/serving/batching.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
+import { InlineRuns } from '../../src/serving/inline.ts';
 import { predict } from '../../src/serving/predict.ts';
 import { Scheduler } from '../../src/serving/scheduler.ts';
 import { Servable } from '../../src/serving/servable.ts';
@@ -33,6 +34,8 @@ const firstSeed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 beforeAll(() => {
   openTestRuntime();
 });
+
+const negative = () => new ServingError('INVALID_ARGUMENT', 'a negative value');
 
 /** mulberry32: small, and the same everywhere. */
 function generator(seed: number): () => number {
@@ -51,15 +54,31 @@ class Doubling implements InferenceModel {
   readonly pending: (() => void)[] = [];
   readonly batches: { rows: number; widths: Set<number>; ids: number[] }[] = [];
 
-  constructor(signature: Signature) {
+  /** @param micros what it says that a run took */
+  constructor(
+    signature: Signature,
+    private readonly micros: () => number,
+  ) {
     this.signatures = new Map([[signature.name, signature]]);
   }
 
-  predict(
-    _: Signature,
-    members: readonly NamedTensors[],
-    { padding }: PredictOptions = {},
-  ): Promise<Prediction> {
+  predict(_: Signature, members: readonly NamedTensors[], options?: PredictOptions): Promise<Prediction> {
+    const { x, give } = this.begin(members, options);
+    return new Promise((resolve, reject) => {
+      this.pending.push(() => {
+        if (x.some((value) => value < 0)) reject(negative());
+        else resolve(give());
+      });
+    });
+  }
+
+  predictHere(_signature: Signature, members: readonly NamedTensors[], options?: PredictOptions): Prediction {
+    const { x, give } = this.begin(members, options);
+    if (x.some((value) => value < 0)) throw negative();
+    return give();
+  }
+
+  private begin(members: readonly NamedTensors[], { padding }: PredictOptions = {}) {
     const tensors = members.map((inputs) => inputs.get('x') as never);
     const { shape, data } = joinRows(tensors, padding);
     const pieces = data instanceof Uint8Array ? [data] : data;
@@ -67,16 +86,11 @@ class Doubling implements InferenceModel {
     const widths = new Set(tensors.map((tensor) => viewTensor(tensor).shape[1] ?? 0));
     const rows = (shape[0] ?? 0) - (padding?.rows ?? 0);
     this.batches.push({ rows, widths, ids: [...x].map(Math.abs) });
-    return new Promise((resolve, reject) => {
-      this.pending.push(() => {
-        if (x.some((value) => value < 0)) {
-          reject(new ServingError('INVALID_ARGUMENT', 'a negative value'));
-          return;
-        }
-        const y = createTensor('float32', shape, new Uint8Array(x.map((value) => 2 * value).buffer));
-        resolve({ outputs: new Map([['y', y]]), queueMicros: 0, runMicros: 1 });
-      });
-    });
+    const give = (): Prediction => {
+      const y = createTensor('float32', shape, new Uint8Array(x.map((value) => 2 * value).buffer));
+      return { outputs: new Map([['y', y]]), queueMicros: 0, runMicros: this.micros() };
+    };
+    return { x, give };
   }
 
   async dispose(): Promise<void> {}
@@ -93,7 +107,7 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
   const random = generator(seed);
   const pick = (below: number) => Math.floor(random() * below);
   const signature = makeSignature({ x: ['float32', [null, null]] }, { y: ['float32', [null, null]] });
-  const model = new Doubling(signature);
+  const model = new Doubling(signature, () => pick(100));
   const scheduler = new Scheduler(slots);
   const limits: BatchLimits = {
     maxBatchSize: 1 + pick(8),
@@ -105,7 +119,9 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
     queueSize: 5 + pick(30),
   };
   const id = { model: 'm', version: 1, generation: 1 };
-  const batcher = new Batcher(model, signature, scheduler, { evidence: '' }, () => limits);
+  // Half of the models have runs that are now short enough for the event loop and now not.
+  const inline = new InlineRuns(pick(2) === 0 ? undefined : 'a test', 50);
+  const batcher = new Batcher(model, signature, scheduler, { evidence: '' }, inline, () => limits);
   const servable = new Servable(id, model, 0, signature, () => batcher);
   const table = new Table(new Map([['m', { name: 'm', serving: servable } as unknown as ModelStatus]]), 'm');
   const tensorsBefore = tensorCount();

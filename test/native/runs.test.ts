@@ -3,7 +3,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { NativeBinding, SessionHandle } from '../../src/runtime/native.ts';
+import type { Feed, NativeBinding, SessionHandle } from '../../src/runtime/native.ts';
 import {
   bytesOf,
   codeOf,
@@ -101,6 +101,42 @@ test('large feeds survive the collection of their buffers while the run waits', 
   }
   expect(others.every((other) => other[0] === 255)).toBe(true);
   await Promise.all(busy);
+});
+
+describe('a run on this thread', () => {
+  test('gives what one in the pool gives, at once', async () => {
+    const session = sessionOf('signatures');
+    const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
+    const feeds = [float32([3], [1, -2.5, 0])];
+    const { outputs, queueMicros, runMicros } = addon.runHere(session, call, feeds);
+    expect(floatsOf(outputs[0])).toEqual([2, -5, 0]);
+    const inPool = await addon.run(session, call, feeds, null);
+    expect(outputs).toEqual(inPool.outputs);
+    expect([queueMicros, runMicros].every((micros) => micros >= 0)).toBe(true);
+    expect(addon.counters()).toMatchObject({ runsQueued: 0, runsInFlight: 0, tensors: 0 });
+  });
+
+  test('takes denormals for zero, as those in the pool do, and leaves them to JavaScript', async () => {
+    const session = sessionOf('signatures');
+    const call = addon.prepare(session, ['mul_a', 'mul_b'], ['PartitionedCall']);
+    const feeds = [float32([1], [2 ** -140]), float32([1], [1])];
+    const { outputs } = addon.runHere(session, call, feeds);
+    expect(outputs).toEqual((await addon.run(session, call, feeds, null)).outputs);
+    expect(floatsOf(outputs[0])).toEqual([process.arch === 'x64' ? 0 : expect.any(Number)]);
+    expect(Number.MIN_VALUE * 1).toBeGreaterThan(0);
+  });
+
+  test('throws what one in the pool rejects with', async () => {
+    const session = sessionOf('failing');
+    const call = addon.prepare(session, ['serving_default_x', 'serving_default_w'], ['PartitionedCall']);
+    const feeds = [float32([1, 2], [1, 2]), float32([3, 1], [1, 2, 3])];
+    for (const wrong of [feeds, [], [feeds[0] as Feed]]) {
+      const rejected = await addon.run(session, call, wrong, null).catch((error: unknown) => error);
+      expect(() => addon.runHere(session, call, wrong)).toThrow(rejected as Error);
+      expect(await codeOf(() => addon.runHere(session, call, wrong))).toBe('INVALID_ARGUMENT');
+    }
+    expect(addon.counters()).toMatchObject({ runsInFlight: 0, tensors: 0 });
+  });
 });
 
 describe('a run that fails', () => {

@@ -84,7 +84,7 @@ function describeSignatures({ loaded, defaultSignature }: Servable): object {
 /** For each signature how its requests share runs, and what waits. */
 function describeBatching({ loaded, batchers }: Servable): object {
   return mapToObject(loaded.signatures, (signature: Signature) => {
-    const { explanation, whyNot, maxBatchSize, limits, queued, inFlight, stuck } = batchers.get(
+    const { explanation, whyNot, maxBatchSize, limits, inline, queued, inFlight, stuck } = batchers.get(
       signature,
     ) as Batcher;
     return {
@@ -93,6 +93,7 @@ function describeBatching({ loaded, batchers }: Servable): object {
       batch_timeout_micros: limits.timeoutMilliseconds * 1000,
       allowed_batch_sizes: limits.allowedSizes,
       queue: { waiting: queued, size: limits.queueSize },
+      run: inline.explanation,
       runs: { in_flight: inFlight, stuck, at_once: limits.runsInFlight },
     };
   });
