@@ -17,6 +17,7 @@ import { messageOf, ServingError } from './errors.js';
 import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
 import type { BodyLimits } from './http/body.js';
+import { BodyMemory } from './http/body-memory.js';
 import { type ByteBudget, createByteBudget } from './http/byte-budget.js';
 import { whenFinished } from './http/finished.js';
 import { createShortcut } from './http/shortcut.js';
@@ -159,13 +160,16 @@ function addResourceGauges(telemetry: Telemetry, runtime: Runtime, reservedBytes
   );
 }
 
+/** Memory of bodies that is kept for the next ones. */
+const unusedBodyBytes = 64 * 2 ** 20;
+
 /** A body that the budget never has room for is too large, not to be tried again. */
 function limitBodies(settings: Settings, budget: ByteBudget, logger: Logger): BodyLimits {
   const { maxBodyBytes, maxInflightBytes, bodyTimeout: timeout } = settings;
   const maxBytes = Math.min(maxBodyBytes, maxInflightBytes);
   if (maxBytes < maxBodyBytes)
     logger.warn(`--max-inflight-bytes limits bodies to ${maxBytes} bytes, less than --max-body-bytes`);
-  return { maxBytes, timeout, budget };
+  return { maxBytes, timeout, budget, memory: new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes)) };
 }
 
 /** Counts requests from their head to the end of their answer. */

@@ -3,6 +3,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { quoted, ServingError } from '../errors.js';
+import type { BodyMemory } from './body-memory.js';
 import type { ByteBudget } from './byte-budget.js';
 
 export interface BodyLimits {
@@ -11,6 +12,7 @@ export interface BodyLimits {
   /** Seconds from the head to the last byte. */
   readonly timeout: number;
   readonly budget: ByteBudget;
+  readonly memory: BodyMemory;
 }
 
 export interface Body {
@@ -89,8 +91,7 @@ class Sink {
   ) {
     const size = length ?? Math.min(firstReservation, limits.maxBytes);
     this.reserve(size);
-    // Not from Node's shared pool: tensors are views on this memory, and its start is aligned for every dtype.
-    this.buffer = Buffer.allocUnsafeSlow(size);
+    this.buffer = limits.memory.take(size);
   }
 
   private reserve(size: number): void {
@@ -109,8 +110,10 @@ class Sink {
     if (needed > this.limits.maxBytes) throw tooLarge(this.limits);
     const size = Math.min(Math.max(2 * this.buffer.length, needed), this.limits.maxBytes);
     this.reserve(size);
-    const larger = Buffer.allocUnsafeSlow(size);
+    const { memory } = this.limits;
+    const larger = memory.take(size);
     larger.set(this.buffer.subarray(0, this.position));
+    memory.giveBack(this.buffer);
     this.buffer = larger;
   }
 
@@ -128,9 +131,11 @@ class Sink {
     };
   }
 
+  /** Called once. */
   release(): void {
     this.limits.budget.release(this.reserved);
     this.reserved = 0;
+    this.limits.memory.giveBack(this.buffer);
   }
 }
 

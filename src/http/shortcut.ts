@@ -101,6 +101,8 @@ class Exchange extends Waiting {
   private readonly started = performance.now();
   private readonly cancellation = new Cancellation();
   private body: Buffer | undefined;
+  /** What the body was collected in, if it came in pieces. */
+  private memory: Buffer | undefined;
   private received = 0;
   private reserved = 0;
   /** The run holds the body's bytes, and says when it does not any more. */
@@ -153,12 +155,13 @@ class Exchange extends Waiting {
   }
 
   private readonly take = (chunk: Buffer): void => {
+    if (this.isOver) return;
     if (this.received === 0 && chunk.length === this.length) {
       this.body = chunk;
     } else {
-      // Not from Node's shared pool: tensors are views on this memory.
-      this.body ??= Buffer.allocUnsafeSlow(this.length);
-      this.body.set(chunk, this.received);
+      this.memory ??= this.shared.services.bodyLimits.memory.take(this.length);
+      this.memory.set(chunk, this.received);
+      this.body = this.memory;
     }
     this.received += chunk.length;
   };
@@ -183,8 +186,11 @@ class Exchange extends Waiting {
   }
 
   private readonly release = (): void => {
-    this.shared.services.bodyLimits.budget.release(this.reserved);
+    const { budget, memory } = this.shared.services.bodyLimits;
+    budget.release(this.reserved);
     this.reserved = 0;
+    if (this.memory) memory.giveBack(this.memory);
+    this.memory = undefined;
   };
 
   private readonly answer = (result: PredictResult): void => {

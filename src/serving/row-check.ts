@@ -65,6 +65,12 @@ function cannotCheck(
   return unmade && `no rows can be made up for input \`${unmade.name}\`, which is ${unmade.dtype}`;
 }
 
+/**
+ * Microseconds. A batch that runs for less is worth its wait whatever its rows cost: to begin a run and to tell of its end
+ * takes a tenth of that, and a machine that was busy just then could make any size look dear.
+ */
+const shortRun = 1000;
+
 /** Microseconds. A batch that runs for longer keeps its requests waiting more than it saves, unless it was asked for. */
 const longRun = 100_000;
 
@@ -97,9 +103,9 @@ async function checkRows(
     if (performance.now() >= deadline || (!limits.isExplicit && costs.haveSettled)) break;
     const batch = Array.from({ length: size }, (_, i) => rows[i % rows.length] as Values);
     const isPadded = limits.allowedSizes.length > 0 && size > 1;
-    for (const padded of [0, isPadded ? 1 : 0]) {
-      // The first run of a size is slow: one that seems not worth it gets a second chance.
-      if (padded === 0 && !isPadded && costs.isGood(size)) break;
+    for (const padded of isPadded ? [0, 1] : [0, 0, 0]) {
+      // The first run of a size is slow, and the machine may be busy: one that seems not worth it gets more chances.
+      if (!isPadded && costs.isGood(size)) break;
       const padding = padded > 0 ? { rows: padded, value: limits.paddingValue } : undefined;
       const members = batch.slice(0, size - padded);
       const outcome = await run(members, padding).catch(firstLine);
@@ -121,11 +127,10 @@ class Costs {
     this.bySize.set(size, Math.min(this.bySize.get(size) ?? microsPerRow, microsPerRow));
   }
 
-  /** True if a row costs about as little in this size as in any. */
+  /** True if a row costs about as little in this size as in any, or the run is short. */
   isGood(size: number): boolean {
-    return (
-      (this.bySize.get(size) ?? Number.POSITIVE_INFINITY) <= goodEnough * Math.min(...this.bySize.values())
-    );
+    const cost = this.bySize.get(size) ?? Number.POSITIVE_INFINITY;
+    return size * cost <= shortRun || cost <= goodEnough * Math.min(...this.bySize.values());
   }
 
   /** True once two sizes in a row saved nothing, or runs are long: larger ones are not worth the wait. */
@@ -133,6 +138,7 @@ class Costs {
     const costs = [...this.bySize.values()];
     const [size, cost] = [...this.bySize].at(-1) ?? [0, 0];
     if (size * cost > longRun) return true;
+    if (size * cost <= shortRun) return false;
     const before = costs.slice(0, -2);
     return before.length > 0 && Math.min(...costs) * goodEnough >= Math.min(...before);
   }
@@ -140,7 +146,9 @@ class Costs {
   verdict(): BatchVerdict {
     const sizes = [...this.bySize];
     const least = Math.min(...this.bySize.values());
-    const worthwhile = sizes.find(([, cost]) => cost <= goodEnough * least)?.[0];
+    const cheapest = sizes.find(([, cost]) => cost <= goodEnough * least)?.[0] ?? 1;
+    const largestShort = sizes.findLast(([size, cost]) => size * cost <= shortRun)?.[0] ?? 1;
+    const worthwhile = Math.max(cheapest, largestShort);
     const [largest] = sizes.at(-1) ?? [1];
     const evidence = `in batches of up to ${largest} they agreed with rows run alone`;
     return worthwhile === largest && !this.haveSettled ? { evidence } : { evidence, worthwhile };

@@ -6,6 +6,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { array, map, text } from '../fixtures/cbor.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { type Answer, TestServer } from '../fixtures/server.ts';
 import { postHead, RawConnection } from '../fixtures/socket.ts';
@@ -298,5 +299,49 @@ describe('slow, broken off, too many', () => {
     expect([...statuses].sort()).toEqual([200, 400]);
     await nothingIsLeft();
     expect(await server.infer('/infer', body)).toEqual(answered);
+  });
+});
+
+describe('the memory of bodies', () => {
+  /** What `identity` gives back as it came. */
+  const image = (seed: number) => Uint8Array.from({ length: 100_000 }, (_, i) => (i * seed + (i >> 8)) % 251);
+
+  const bodyOf = (values: Uint8Array) =>
+    map({ signature: text('uint8'), inputs: map({ x: array([values.length], 64, values) }) });
+
+  it.each([
+    ['the short cut', 'application/cbor'],
+    ['the general way', 'application/cbor, text/plain;q=0.1'],
+  ])('is used again, and nobody reads what is another’s, by %s', async (_, accept) => {
+    for (let round = 0; round < 10; round++) {
+      const sent = await Promise.all(
+        Array.from({ length: 8 }, async (_each, client) => {
+          const values = image(8 * round + client + 1);
+          const body = bodyOf(values);
+          const connection = await RawConnection.open(server.url);
+          const head = ['POST /models/identity/infer HTTP/1.1', 'Host: x', 'Content-Type: application/cbor'];
+          const more = [`Accept: ${accept}`, `Content-Length: ${body.length}`, 'Connection: close', '', ''];
+          connection.send([...head, ...more].join('\r\n'));
+          connection.send(body.subarray(0, 70_000));
+          return { values, body, connection, goesAway: (round + client) % 4 === 0 };
+        }),
+      );
+      // All of them are being read now.
+      await until(
+        async () => (await server.metric('tfjs_serving_inflight_bytes')) === 8 * (sent[0]?.body.length ?? 0),
+        'eight bodies under way',
+      );
+      for (const { connection, body, goesAway } of sent) {
+        if (goesAway) connection.socket.destroy();
+        else connection.send(body.subarray(70_000));
+      }
+      for (const { connection, values, goesAway } of sent) {
+        await until(() => connection.ended, 'the answer');
+        if (goesAway) continue;
+        expect(connection.statuses).toEqual([200]);
+        expect(connection.received.includes(Buffer.from(values).toString('latin1'))).toBe(true);
+      }
+    }
+    await nothingIsLeft();
   });
 });

@@ -1,0 +1,50 @@
+/**
+ * Memory of bodies: used again, never by two at once, and bounded.
+ */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { BodyMemory } from '../../src/http/body-memory.ts';
+
+const kibibyte = 1024;
+
+it('is used again by a body of about the same size', () => {
+  const memory = new BodyMemory(1000 * kibibyte);
+  const first = memory.take(100 * kibibyte);
+  memory.giveBack(first);
+  const second = memory.take(99 * kibibyte);
+  expect(second.buffer).toBe(first.buffer);
+  expect(second).toHaveLength(99 * kibibyte);
+  expect(memory.take(100 * kibibyte).buffer).not.toBe(first.buffer);
+});
+
+it('is never given to two bodies at once, whatever comes and goes', () => {
+  const step = fc.record({ size: fc.integer({ min: 1, max: 300 * kibibyte }), ends: fc.nat(5) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const memory = new BodyMemory(500 * kibibyte);
+      const taken: Buffer[] = [];
+      for (const { size, ends } of steps) {
+        const body = memory.take(size);
+        expect(body).toHaveLength(size);
+        expect(body.byteOffset).toBe(0);
+        expect(taken.some(({ buffer }) => buffer === body.buffer)).toBe(false);
+        taken.push(body);
+        for (const over of taken.splice(0, ends)) memory.giveBack(over);
+      }
+    }),
+  );
+});
+
+it('is kept up to a limit: what was used last stays', () => {
+  const memory = new BodyMemory(250 * kibibyte);
+  const small = memory.take(64 * kibibyte);
+  const others = [memory.take(128 * kibibyte), memory.take(120 * kibibyte)];
+  memory.giveBack(small);
+  for (const other of others) memory.giveBack(other);
+  const buffers = others.map(({ buffer }) => buffer);
+  expect(buffers).toContain(memory.take(128 * kibibyte).buffer);
+  expect(memory.take(64 * kibibyte).buffer).not.toBe(small.buffer);
+  const large = memory.take(300 * kibibyte);
+  memory.giveBack(large);
+  expect(memory.take(300 * kibibyte).buffer).not.toBe(large.buffer);
+});
