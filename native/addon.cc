@@ -164,6 +164,14 @@ void RunSession(const Napi::CallbackInfo& info, Environment& environment,
   RunPool::Get().Add(ReadRun(info, environment, request));
 }
 
+void RunTraced(const Napi::CallbackInfo& info, Environment& environment,
+               RequestId request) {
+  const int64_t max_bytes = ReadInteger(info[4], "maxMetadataBytes");
+  auto run = ReadRun(info, environment, request);
+  run->KeepMetadata(static_cast<size_t>(max_bytes));
+  RunPool::Get().Add(std::move(run));
+}
+
 void RunInBackground(const Napi::CallbackInfo& info, Environment& environment,
                      RequestId request) {
   // A std::function can be copied, and what it holds as well.
@@ -217,6 +225,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Promising<ReleaseSession>>(exports, "releaseSession");
   Export<Throwing<Prepare>>(exports, "prepare");
   Export<Promising<RunSession>>(exports, "run");
+  Export<Promising<RunTraced>>(exports, "runTraced");
   Export<Promising<RunInBackground>>(exports, "runInBackground");
   Export<Throwing<Free>>(exports, "free");
   Export<Throwing<CountersValue>>(exports, "counters");
