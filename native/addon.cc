@@ -172,6 +172,14 @@ Napi::Value RunHere(const Napi::CallbackInfo& info, Environment& environment) {
   return run.ExecuteHere(environment);
 }
 
+void RunTraced(const Napi::CallbackInfo& info, Environment& environment,
+               RequestId request) {
+  const int64_t max_bytes = ReadInteger(info[4], "maxMetadataBytes");
+  auto run = ReadRun(info, environment, request);
+  run->KeepMetadata(static_cast<size_t>(max_bytes));
+  RunPool::Get().Add(std::move(run));
+}
+
 void RunInBackground(const Napi::CallbackInfo& info, Environment& environment,
                      RequestId request) {
   // A std::function can be copied, and what it holds as well.
@@ -226,6 +234,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Throwing<Prepare>>(exports, "prepare");
   Export<Promising<RunSession>>(exports, "run");
   Export<Throwing<RunHere>>(exports, "runHere");
+  Export<Promising<RunTraced>>(exports, "runTraced");
   Export<Promising<RunInBackground>>(exports, "runInBackground");
   Export<Throwing<Free>>(exports, "free");
   Export<Throwing<CountersValue>>(exports, "counters");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "buffer.h"
+
 namespace tfjs_serving {
 
 namespace {
@@ -22,11 +24,6 @@ struct DeviceListDeleter {
   void operator()(TF_DeviceList* list) const { TF_DeleteDeviceList(list); }
 };
 using DeviceList = std::unique_ptr<TF_DeviceList, DeviceListDeleter>;
-
-struct BufferDeleter {
-  void operator()(TF_Buffer* buffer) const { TF_DeleteBuffer(buffer); }
-};
-using Buffer = std::unique_ptr<TF_Buffer, BufferDeleter>;
 
 // tensorflow.RunOptions{inter_op_thread_pool: -1}: the calling thread does the
 // work. Restoring variables in the threads that serve other sessions would make

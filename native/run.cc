@@ -98,7 +98,9 @@ bool Run::CopySources() {
 
 void Run::RunSession() {
   outputs_ = permit_.session().Run(call_->feeds, feeds_, call_->fetches,
-                                   options_);
+                                   options_,
+                                   max_metadata_bytes_ ? &metadata_ : nullptr);
+  if (metadata_ && metadata_->length > *max_metadata_bytes_) metadata_.reset();
   // Before the outputs are looked at: one that is a feed passed through is then
   // nobody else's.
   feeds_.clear();
@@ -170,6 +172,9 @@ Napi::Value Run::Result(Environment& environment) {
   result.Set("outputs", outputs);
   result.Set("queueMicros", Micros(started_ - queued_));
   result.Set("runMicros", Micros(ended_ - started_));
+  if (max_metadata_bytes_) {
+    result.Set("metadata", metadata_ ? CopiedValue(env, metadata_) : env.Null());
+  }
   return result;
 }
 

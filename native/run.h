@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "buffer.h"
 #include "environment.h"
 #include "session.h"
 #include "tensor.h"
@@ -50,6 +51,10 @@ class Run : public Completion {
       std::shared_ptr<const PreparedCall> call,
       std::vector<TensorSource> sources, std::string options);
 
+  // Before it is executed: asks for the serialized tensorflow.RunMetadata of the
+  // run, which is thrown away if it has more than `max_bytes`.
+  void KeepMetadata(size_t max_bytes) { max_metadata_bytes_ = max_bytes; }
+
   const Environment& environment() const { return *environment_; }
 
   // True if the sources were not copied yet.
@@ -85,6 +90,8 @@ class Run : public Completion {
   std::vector<TensorSource> sources_;  // until copied
   std::vector<Tensor> feeds_;
   std::vector<Tensor> outputs_;
+  std::optional<size_t> max_metadata_bytes_;  // empty: nobody wants it
+  Buffer metadata_;
   std::optional<StatusError> failure_;
   const Clock::time_point queued_ = Clock::now();
   Clock::time_point started_;

@@ -22,11 +22,6 @@ OpenSessions& AllOpen() {
   return open;
 }
 
-struct BufferDeleter {
-  void operator()(TF_Buffer* buffer) const { TF_DeleteBuffer(buffer); }
-};
-using Buffer = std::unique_ptr<TF_Buffer, BufferDeleter>;
-
 // Splits "name:index". The index is what follows the last colon, if digits do.
 std::pair<std::string, int> SplitTensorName(const std::string& name) {
   const size_t colon = name.rfind(':');
@@ -83,7 +78,8 @@ void Session::EndRun() {
 std::vector<Tensor> Session::Run(const std::vector<TF_Output>& feeds,
                                  const std::vector<Tensor>& values,
                                  const std::vector<TF_Output>& fetches,
-                                 const std::string& options) {
+                                 const std::string& options,
+                                 Buffer* metadata) {
   std::vector<TF_Tensor*> inputs(values.size());
   std::transform(values.begin(), values.end(), inputs.begin(),
                  [](const Tensor& value) { return value.get(); });
@@ -94,11 +90,12 @@ std::vector<Tensor> Session::Run(const std::vector<TF_Output>& feeds,
       options.empty()
           ? nullptr
           : TF_NewBufferFromString(options.data(), options.size()));
+  if (metadata != nullptr) metadata->reset(TF_NewBuffer());
   const Status status;
   TF_SessionRun(session_, run_options.get(), feeds.data(), inputs.data(),
                 static_cast<int>(feeds.size()), fetches.data(), outputs.data(),
-                static_cast<int>(fetches.size()), nullptr, 0, nullptr,
-                status.get());
+                static_cast<int>(fetches.size()), nullptr, 0,
+                metadata == nullptr ? nullptr : metadata->get(), status.get());
   // Owned before anything can throw; all null if the run failed.
   for (TF_Tensor* const output : outputs) results.emplace_back(output);
   status.Check();

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "buffer.h"
 #include "status.h"
 #include "tensor.h"
 #include "tensorflow/c/c_api.h"
@@ -36,12 +37,13 @@ class Session {
   void EndRun();
 
   // One run, on the calling thread, between BeginRun() and EndRun(). `options`
-  // is a serialized tensorflow.RunOptions; empty means the defaults. Throws
-  // what TensorFlow reports.
+  // is a serialized tensorflow.RunOptions; empty means the defaults. `metadata`,
+  // unless null, becomes the serialized tensorflow.RunMetadata. Throws what
+  // TensorFlow reports.
   std::vector<Tensor> Run(const std::vector<TF_Output>& feeds,
                           const std::vector<Tensor>& values,
                           const std::vector<TF_Output>& fetches,
-                          const std::string& options);
+                          const std::string& options, Buffer* metadata);
 
   // Waits for the runs under way, then frees graph, weights and all. May take
   // as long as the longest run. Safe to call twice.

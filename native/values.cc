@@ -46,6 +46,12 @@ TF_DataType ReadDataType(Napi::Value value, const std::string& name) {
   return static_cast<TF_DataType>(number);
 }
 
+Napi::Value CopiedValue(Napi::Env env, const void* data, size_t size) {
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, size);
+  if (size > 0) std::memcpy(buffer.Data(), data, size);
+  return BytesValue(env, buffer, 0, size);
+}
+
 }  // namespace
 
 std::string ReadString(Napi::Value value, const std::string& name) {
@@ -141,10 +147,11 @@ Napi::Value BytesValue(Napi::Env env, Napi::Value buffer, size_t offset,
 }
 
 Napi::Value CopiedValue(Napi::Env env, const Tensor& tensor) {
-  const size_t size = tensor.byte_size();
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, size);
-  if (size > 0) std::memcpy(buffer.Data(), tensor.data(), size);
-  return BytesValue(env, buffer, 0, size);
+  return CopiedValue(env, tensor.data(), tensor.byte_size());
+}
+
+Napi::Value CopiedValue(Napi::Env env, const Buffer& buffer) {
+  return CopiedValue(env, buffer->data, buffer->length);
 }
 
 Napi::Value StringsValue(Napi::Env env, const Tensor& tensor) {

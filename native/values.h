@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "buffer.h"
 #include "javascript.h"
 #include "tensor.h"
 #include "tensor_bytes.h"
@@ -42,6 +43,9 @@ Napi::Value BytesValue(Napi::Env env, Napi::Value buffer, size_t offset,
 
 // The bytes of a tensor of fixed width as a Uint8Array, copied.
 Napi::Value CopiedValue(Napi::Env env, const Tensor& tensor);
+
+// The bytes of a serialized message likewise.
+Napi::Value CopiedValue(Napi::Env env, const Buffer& buffer);
 
 // The elements of a TF_STRING tensor as an Array of Uint8Arrays, all on one
 // ArrayBuffer.

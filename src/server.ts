@@ -85,6 +85,7 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
     wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
     requestTimeout: settings.requestTimeout,
     idleTimeout: settings.idleTimeout,
+    serverTiming: settings.serverTiming ?? false,
     allowedRoots: settings.allowPath ?? [settings.modelPath],
     draining: draining.signal,
   };

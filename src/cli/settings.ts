@@ -248,6 +248,12 @@ export const settings = {
     shownDefault: 'none',
     help: 'one API key a line, or `infer+admin+metrics:key`; also TFJS_SERVING_API_KEYS, separated by commas',
   },
+  serverTiming: {
+    schema: flag.optional(),
+    value: '',
+    shownDefault: 'off',
+    help: 'inference answers tell in a Server-Timing header where their time went',
+  },
   logLevel: {
     schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
     value: 'LEVEL',

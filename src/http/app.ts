@@ -15,6 +15,7 @@ import { healthRoutes } from './routes/health.js';
 import { inferRoutes } from './routes/infer.js';
 import { metricsRoutes } from './routes/metrics.js';
 import { modelRoutes } from './routes/models.js';
+import { profileRoutes } from './routes/profile.js';
 import { updateModelRoutes } from './routes/update-model.js';
 import type { Services } from './services.js';
 
@@ -26,9 +27,14 @@ export interface App {
 }
 
 export function createApp(services: Services, keys: ApiKeys): App {
-  const routes = [inferRoutes, updateModelRoutes, healthRoutes, modelRoutes, metricsRoutes].flatMap((make) =>
-    make(services),
-  );
+  const routes = [
+    inferRoutes,
+    updateModelRoutes,
+    healthRoutes,
+    modelRoutes,
+    metricsRoutes,
+    profileRoutes,
+  ].flatMap((make) => make(services));
   const { router, scopeOf } = createRouter(routes);
   const failures = new WeakMap<IncomingMessage, ServingError>();
   const app = new Koa();

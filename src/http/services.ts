@@ -19,6 +19,8 @@ export interface Services {
   readonly requestTimeout: number;
   /** Seconds after which a client that takes nothing of its answer is cut off. */
   readonly idleTimeout: number;
+  /** Answers to inference requests tell where their time went. */
+  readonly serverTiming: boolean;
   /** Folders that a path in a request may lie in. */
   readonly allowedRoots: readonly string[];
   /** Aborted once the server has been told to stop. */

@@ -20,6 +20,7 @@ import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './f
 import { predictDecoded } from './predict-decoded.js';
 import { requestIdOf } from './request-id.js';
 import { toBuffer, toServingError } from './respond.js';
+import { ServerTiming } from './server-timing.js';
 import type { Services } from './services.js';
 import { readTimeout } from './timeout.js';
 
@@ -112,6 +113,7 @@ class Exchange extends Waiting {
   private version: number | '' = '';
   private stopWatching: () => void = () => {};
   private readonly startStallTimer: () => void;
+  private readonly timing: ServerTiming | undefined;
 
   constructor(
     private readonly req: IncomingMessage,
@@ -121,6 +123,7 @@ class Exchange extends Waiting {
   ) {
     super();
     this.startStallTimer = cutOffIfStalled(res, shared.services.idleTimeout);
+    this.timing = shared.services.serverTiming ? new ServerTiming() : undefined;
   }
 
   get deadline(): number {
@@ -170,6 +173,7 @@ class Exchange extends Waiting {
     const { services, bodies } = this.shared;
     bodies.delete(this);
     if (this.isOver || this.body === undefined) return;
+    this.timing?.decodeBegins();
     let result: Promise<PredictResult>;
     try {
       const seconds = readTimeout(this.req.headers['x-request-timeout'], services.requestTimeout);
@@ -178,6 +182,7 @@ class Exchange extends Waiting {
       const deadline = this.started + seconds * 1000;
       this.isHandedOver = true;
       result = predictDecoded(services, request, { target, deadline, cancellation, settled: this.release });
+      this.timing?.decodeEnds();
     } catch (error) {
       this.failed(error);
       return;
@@ -194,7 +199,7 @@ class Exchange extends Waiting {
   };
 
   private readonly answer = (result: PredictResult): void => {
-    const { req, res } = this;
+    const { req, res, timing } = this;
     this.version = result.version;
     if (this.isOver || req.socket.destroyed) {
       disposeTensors(result.outputs);
@@ -202,10 +207,12 @@ class Exchange extends Waiting {
     }
     let parts: readonly Uint8Array[];
     try {
+      timing?.encodeBegins();
       const encoded = cborAnswers.encodeAnswer(result);
       parts = encoded.parts;
       res.writeHead(200, [
         ...['x-request-id', requestIdOf(req)],
+        ...(timing ? ['Server-Timing', timing.value(result)] : []),
         ...['Content-Type', cborAnswers.mediaType],
         ...['Content-Length', String(encoded.byteLength)],
       ]);

@@ -19,6 +19,7 @@ const { root } = protobuf.parse(`
     bool allow_soft_placement = 7;
   }
   message RunOptions {
+    int32 trace_level = 1;
     int64 timeout_in_ms = 2;
     int32 inter_op_thread_pool = 3;
   }
@@ -67,14 +68,23 @@ export interface RunSettings {
   readonly timeoutSeconds?: number | undefined;
   /** Run on the calling thread instead of in the pool between operations. */
   readonly onThisThread?: boolean | undefined;
+  /**
+   * Record when each operation ran: as the processor sees it, or also what GPUs did. The latter fails while another run of
+   * the process is traced so.
+   */
+  readonly trace?: 'processor' | 'gpus' | undefined;
 }
 
+/** `RunOptions.SOFTWARE_TRACE` and `FULL_TRACE`. */
+const traceLevels = { processor: 1, gpus: 3 } as const;
+
 /** A serialized RunOptions, or null where nothing is asked for. */
-export function encodeRunOptions({ timeoutSeconds, onThisThread }: RunSettings): Uint8Array | null {
-  if (timeoutSeconds === undefined && !onThisThread) return null;
+export function encodeRunOptions({ timeoutSeconds, onThisThread, trace }: RunSettings): Uint8Array | null {
+  if (timeoutSeconds === undefined && !onThisThread && !trace) return null;
   const message = RunOptions.create({
     ...(timeoutSeconds === undefined ? {} : { timeoutInMs: Math.max(1, Math.ceil(timeoutSeconds * 1000)) }),
     ...(onThisThread ? { interOpThreadPool: -1 } : {}),
+    ...(trace ? { traceLevel: traceLevels[trace] } : {}),
   });
   return RunOptions.encode(message).finish();
 }

@@ -6,7 +6,15 @@ import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { CallHandle, Feed, NativeBinding, RunResult, SessionHandle } from './native.js';
 import { inputOf, joinRows, type Padding } from './rows.js';
-import type { Device, InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
+import type {
+  Device,
+  InferenceModel,
+  Prediction,
+  PredictOptions,
+  RunTracer,
+  Runtime,
+  TracedRun,
+} from './runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from './signature.js';
 import { createTensor, type NamedTensors, type Tensor } from './tensors.js';
 
@@ -22,14 +30,23 @@ export function nativeRuntime(
   devices: readonly Device[],
   sessionConfig: Uint8Array,
 ): Runtime {
+  const device = devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu';
+  const tracing: Tracing = {
+    runOptions: encodeRunOptions({ trace: device === 'gpu' ? 'gpus' : 'processor' }),
+    tracer: undefined,
+    isBusy: false,
+  };
   return {
     kind: 'native',
     tensorflowVersion: binding.tensorflowVersion,
     devices,
-    device: devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu',
+    device,
     async load(directory, metaGraph) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
-      return new NativeModel(binding, session, metaGraph);
+      return new NativeModel(binding, session, metaGraph, tracing);
+    },
+    trace(tracer) {
+      tracing.tracer = tracer;
     },
     counters: () => ({ ...binding.counters() }),
     exitNow: (code) => binding.exitNow(code),
@@ -39,6 +56,14 @@ export function nativeRuntime(
 interface PreparedCall {
   readonly call: CallHandle;
   readonly outputs: readonly TensorSpec[];
+}
+
+/** What all models of the runtime look at as a run begins. */
+interface Tracing {
+  readonly runOptions: Uint8Array | null;
+  tracer: RunTracer | undefined;
+  /** A traced run is under way. */
+  isBusy: boolean;
 }
 
 class NativeModel implements InferenceModel {
@@ -52,6 +77,7 @@ class NativeModel implements InferenceModel {
     private readonly binding: NativeBinding,
     private readonly session: SessionHandle,
     metaGraph: MetaGraph,
+    private readonly tracing: Tracing,
   ) {
     this.signatures = metaGraph.signatures;
   }
@@ -66,8 +92,15 @@ class NativeModel implements InferenceModel {
     const { timeoutSeconds, background = false } = options;
     const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
     const run = background ? this.binding.runInBackground : this.binding.run;
-    const result = await run(this.session, call, feeds, runOptions).catch(rethrow);
+    const trace = this.beginTrace(signature, feeds, options);
+    const result = trace
+      ? await this.runTraced(call, feeds, trace)
+      : await run(this.session, call, feeds, runOptions).catch(rethrow);
     return this.toPrediction(signature, outputs, result);
+  }
+
+  get isTraced(): boolean {
+    return this.tracing.tracer !== undefined;
   }
 
   predictHere(
@@ -99,6 +132,31 @@ class NativeModel implements InferenceModel {
       named.set(name, createTensor(dtype, output.shape, data, release));
     });
     return { outputs: named, queueMicros: result.queueMicros, runMicros: result.runMicros };
+  }
+
+  /** One run at a time: the record of a long loop takes gigabytes, and TensorFlow traces GPUs for one run only. */
+  private beginTrace(
+    signature: Signature,
+    [first]: readonly Feed[],
+    { background, padding }: PredictOptions,
+  ): TracedRun | undefined {
+    const { tracer, isBusy } = this.tracing;
+    if (tracer === undefined || isBusy || background) return undefined;
+    return tracer.begin(this, signature, (first?.shape[0] ?? 1) - (padding?.rows ?? 0));
+  }
+
+  private async runTraced(call: CallHandle, feeds: readonly Feed[], trace: TracedRun): Promise<RunResult> {
+    const { binding, session, tracing } = this;
+    tracing.isBusy = true;
+    try {
+      const result = await binding.runTraced(session, call, feeds, tracing.runOptions, trace.maxBytes);
+      trace.ended(result.metadata);
+      return result;
+    } catch (error) {
+      rethrow(error);
+    } finally {
+      tracing.isBusy = false;
+    }
   }
 
   /** Resolves names to the graph's operations, once per signature and selection of outputs. */

@@ -74,6 +74,11 @@ export interface RunResult {
   readonly runMicros: number;
 }
 
+export interface TracedResult extends RunResult {
+  /** The serialized `tensorflow.RunMetadata`, or null if it was larger than was allowed. */
+  readonly metadata: Uint8Array | null;
+}
+
 /** What the addon holds in the whole process. All zero but `environments` when it is idle and every output is freed. */
 export interface NativeCounters {
   /** Node threads that loaded the addon and have not ended. */
@@ -165,6 +170,19 @@ export interface NativeBinding {
    * @throws NativeError what {@link run} rejects with
    */
   runHere(session: SessionHandle, call: CallHandle, feeds: readonly Feed[]): RunResult;
+
+  /**
+   * As {@link run}, and gives back what TensorFlow has recorded under the trace level of `runOptions`.
+   *
+   * @param maxMetadataBytes a larger record is thrown away; TensorFlow makes it all the same
+   */
+  runTraced(
+    session: SessionHandle,
+    call: CallHandle,
+    feeds: readonly Feed[],
+    runOptions: Uint8Array | null,
+    maxMetadataBytes: number,
+  ): Promise<TracedResult>;
 
   /**
    * As {@link run}, on a thread of its own at low priority, beside the pool: for a warm-up, which nobody waits for.

@@ -56,6 +56,9 @@ export interface InferenceModel {
     options?: PredictOptions,
   ): Promise<Prediction>;
 
+  /** True while runs by {@link predict} are recorded; those by {@link predictHere} never are. */
+  readonly isTraced: boolean;
+
   /**
    * As {@link predict}, on the calling thread, which does nothing else meanwhile.
    *
@@ -69,6 +72,22 @@ export interface InferenceModel {
 
   /** Gives the model back once its runs have ended. Resolves when its memory is free. */
   dispose(): Promise<void>;
+}
+
+/** Is asked of the runs that begin whether to trace them; not of warm-ups, nor while a traced run is under way. */
+export interface RunTracer {
+  /**
+   * @param batchSize rows, without padding
+   * @returns undefined if the run is to go as usual
+   */
+  begin(model: InferenceModel, signature: Signature, batchSize: number): TracedRun | undefined;
+}
+
+export interface TracedRun {
+  /** What is recorded of the run is thrown away if it has more bytes. */
+  readonly maxBytes: number;
+  /** Called once if the run succeeds. @param metadata a serialized `tensorflow.RunMetadata`; null if it was too large */
+  ended(metadata: Uint8Array | null): void;
 }
 
 export interface Runtime {
@@ -86,6 +105,11 @@ export interface Runtime {
    * @throws ServingError with TensorFlow's code and message
    */
   load(directory: string, metaGraph: MetaGraph): Promise<InferenceModel>;
+
+  /**
+   * Has the runs that begin from now on traced as the tracer says; none without one. Absent where the runtime cannot.
+   */
+  trace?(tracer: RunTracer | undefined): void;
 
   /** What it holds now: sessions, runs, tensors; all zero when idle. */
   counters(): Readonly<Record<string, number>>;

@@ -50,6 +50,7 @@ function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersio
 
 class TfjsModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  readonly isTraced = false;
   private disposed = false;
 
   constructor(

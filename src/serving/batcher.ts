@@ -174,7 +174,8 @@ export class Batcher implements Lane {
     const first = this.first(now);
     if (first === undefined) return 'idle';
     // What is over the limit of a batch may take any time.
-    const isInline = this.inline.areShort && first.rows <= maxBatchSize && first.isEven;
+    const isInline =
+      this.inline.areShort && first.rows <= maxBatchSize && first.isEven && !this.model.isTraced;
     if (!isInline && this.runs.size >= limits.runsInFlight) return 'idle';
     if (!isInline && !hasSlot) return 'no slot';
     const isShared = !first.alone && this.whyNot === undefined;

@@ -51,6 +51,7 @@ function generator(seed: number): () => number {
 /** y = 2x; a run that has a negative x fails, whoever sent it. */
 class Doubling implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  readonly isTraced = false;
   readonly pending: (() => void)[] = [];
   readonly batches: { rows: number; widths: Set<number>; ids: number[] }[] = [];
 

@@ -20,8 +20,14 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function ask(path: string, body: Uint8Array, accept: string, headers: Record<string, string> = {}) {
-  const response = await server.fetch(path, {
+async function ask(
+  path: string,
+  body: Uint8Array,
+  accept: string,
+  headers: Record<string, string> = {},
+  asked = server,
+) {
+  const response = await asked.fetch(path, {
     method: 'POST',
     headers: { 'content-type': 'application/cbor', 'x-request-id': 'an-id', ...headers, accept },
     body,
@@ -37,6 +43,7 @@ async function ask(path: string, body: Uint8Array, accept: string, headers: Reco
 async function alike(path: string, body: Uint8Array, headers?: Record<string, string>): Promise<number> {
   const shortcut = await ask(path, body, ways.shortcut, headers);
   expect(shortcut).toEqual(await ask(path, body, ways.general, headers));
+  expect(shortcut.headers).not.toHaveProperty('server-timing');
   return shortcut.status;
 }
 
@@ -102,6 +109,56 @@ it('a body in many pieces', async () => {
   }
   expect(answers[0]).toBe(answers[1]);
   expect(answers[0]).toMatch(/^HTTP\/1.1 200 OK/);
+});
+
+describe('with --server-timing', () => {
+  let timed: TestServer;
+
+  beforeAll(async () => {
+    // A batch begins once two rows have come, and no sooner.
+    const batching = '{"max_batch_size": 2, "batch_timeout_micros": 60000000}';
+    timed = await TestServer.start({
+      args: [
+        ...['--model-path', testModels, '--default-model', 'rows_guarded', '--server-timing'],
+        ...['--batching-parameters', batching],
+      ],
+    });
+  });
+  afterAll(() => timed.stop());
+
+  it.each(Object.entries(ways))('by the %s an answer tells where its time went', async (_, accept) => {
+    const answers = await Promise.all(
+      [1, 2].map((x) => ask('/infer', map({ x: ints(x) }), accept, {}, timed)),
+    );
+    for (const { status, headers } of answers) {
+      expect(status).toBe(200);
+      const milliseconds = '(\\d+\\.\\d{3})';
+      const header = new RegExp(
+        `^decode;dur=${milliseconds}, queue;dur=${milliseconds}, batch;desc="2", ` +
+          `run;dur=${milliseconds}, encode;dur=${milliseconds}$`,
+      );
+      expect(headers['server-timing']).toMatch(header);
+      const parts = header
+        .exec(headers['server-timing'] as string)
+        ?.slice(1)
+        .map(Number) as number[];
+      // Of the run it is the addon's own count, which is never nothing.
+      expect(parts[2]).toBeGreaterThan(0);
+    }
+  });
+
+  it('both ways set it at the same place, and on nothing but answers', async () => {
+    const two = map({ x: ints(1, 2) });
+    const [shortcut, general] = await Promise.all(
+      Object.values(ways).map((accept) => ask('/infer', two, accept, {}, timed)),
+    );
+    expect(Object.keys(shortcut?.headers ?? {})).toEqual(Object.keys(general?.headers ?? {}));
+    for (const accept of Object.values(ways)) {
+      const { status, headers } = await ask('/infer', map({ x: ints(-1, 1) }), accept, {}, timed);
+      expect(status).toBe(400);
+      expect(headers).not.toHaveProperty('server-timing');
+    }
+  });
 });
 
 describe('what the short cut leaves behind', () => {

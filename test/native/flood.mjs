@@ -1,8 +1,8 @@
 /**
  * A worker to be terminated: puts 100 runs of every kind under way, says so, and goes on living.
  *
- * Kinds: small feeds copied at once and large ones still to be copied, strings, failures, outputs copied and exposed,
- * and a load that is not over.
+ * Kinds: small feeds copied at once and large ones still to be copied, strings, failures, outputs copied and exposed, runs
+ * that are traced, and a load that is not over.
  */
 import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -27,6 +27,10 @@ const steps = addon.prepare(
   ['serving_default_x', 'serving_default_steps'],
   ['StatefulPartitionedCall'],
 );
+const stepsFeeds = [
+  { dtype: 1, shape: [1], data: float32(1) },
+  { dtype: 3, shape: [], data: int32(200) },
+];
 
 function runOf(kind, size) {
   switch (kind) {
@@ -43,16 +47,11 @@ function runOf(kind, size) {
     }
     case 2:
       return addon.run(identity, bytes, [{ dtype: 4, shape: [size + 1], data: new Uint8Array(size) }], null);
+    case 3:
+      return addon.run(slow, steps, stepsFeeds, null);
     default:
-      return addon.run(
-        slow,
-        steps,
-        [
-          { dtype: 1, shape: [1], data: float32(1) },
-          { dtype: 3, shape: [], data: int32(200) },
-        ],
-        null,
-      );
+      // RunOptions { trace_level: SOFTWARE_TRACE }
+      return addon.runTraced(slow, steps, stepsFeeds, Uint8Array.of(0x08, 1), 1 << 24);
   }
 }
 
@@ -62,7 +61,7 @@ const keep = (result) => {
   if (moment === 'first answer') say();
 };
 for (let i = 0; i < 100; i += 1) {
-  runOf(i % 4, i % 8 < 4 ? 300 : 300_000).then(keep, keep);
+  runOf(i % 5, i % 10 < 5 ? 300 : 300_000).then(keep, keep);
 }
 if (moment === 'load') load('big_graph').then(keep, keep);
 if (moment !== 'first answer') say();

@@ -211,6 +211,40 @@ test('strings of a megabyte leave nothing behind, 1,000 times', async () => {
   expect(after - before).toBeLessThan(64 << 20);
 });
 
+describe('a traced run', () => {
+  /** RunOptions { trace_level: SOFTWARE_TRACE } */
+  const softwareTrace = Uint8Array.of(0x08, 1);
+
+  test('gives the same outputs, and what TensorFlow recorded of its operations', async () => {
+    const session = sessionOf('slow');
+    const call = slowCall(addon, session);
+    const { outputs, metadata } = await addon.runTraced(session, call, slowFeeds(3), softwareTrace, 1 << 20);
+    expect(floatsOf(outputs[0])).toEqual([1 + 3]);
+    // oneDNN has a MatMul of its own.
+    const products = Buffer.from(metadata ?? [])
+      .toString('latin1')
+      .match(/= (_Mkl)?MatMul\(/g);
+    expect(products).toHaveLength(3);
+  });
+
+  test('gives nothing if that is larger than allowed, and little if nothing was asked for', async () => {
+    const session = sessionOf('slow');
+    const call = slowCall(addon, session);
+    const { outputs, metadata } = await addon.runTraced(session, call, slowFeeds(3), softwareTrace, 1000);
+    expect([floatsOf(outputs[0]), metadata]).toEqual([[1 + 3], null]);
+    expect((await addon.runTraced(session, call, slowFeeds(3), null, 0)).metadata).toHaveLength(0);
+  });
+
+  test('that fails rejects as any other', async () => {
+    const session = sessionOf('failing');
+    const call = addon.prepare(session, ['serving_default_x', 'serving_default_w'], ['PartitionedCall']);
+    const feeds = [float32([1, 2], [1, 2]), float32([3, 1], [1, 2, 3])];
+    const run = () => addon.runTraced(session, call, feeds, softwareTrace, 1 << 20);
+    expect(await codeOf(run)).toBe('INVALID_ARGUMENT');
+    expect(addon.counters()).toMatchObject({ runsInFlight: 0, tensors: 0, tensorBytes: 0 });
+  });
+});
+
 describe('an output', () => {
   test('that is large is given back at once by free(), which detaches its buffer', async () => {
     const session = sessionOf('identity');

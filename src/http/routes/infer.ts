@@ -17,6 +17,7 @@ import { clientGone, whenFinished } from '../finished.js';
 import { type AskedFor, predictDecoded } from '../predict-decoded.js';
 import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
+import { ServerTiming } from '../server-timing.js';
 import type { Services } from '../services.js';
 import { readTimeout } from '../timeout.js';
 
@@ -52,10 +53,11 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     const codec = await requestCodec(ctx);
     const deadline =
       started + readTimeout(ctx.req.headers['x-request-timeout'], services.requestTimeout) * 1000;
-    const result = await run(ctx, services, codec, { target, deadline, cancellation });
+    const timing = services.serverTiming ? new ServerTiming() : undefined;
+    const result = await run(ctx, services, codec, timing, { target, deadline, cancellation });
     record.version = result.version;
     if (!ctx.req.socket.destroyed) record.status = 'ok';
-    answer(ctx, result);
+    answer(ctx, result, timing);
   } catch (error) {
     const failure = toServingError(error, services.logger);
     record.status = failure.code;
@@ -67,10 +69,12 @@ async function run(
   ctx: RouterContext,
   services: Services,
   codec: RequestCodec,
+  timing: ServerTiming | undefined,
   asked: Omit<AskedFor, 'settled'>,
 ): Promise<PredictResult> {
   const { bodyLimits, wireLimits } = services;
   const body = await readBody(ctx.req, ctx.res, bodyLimits);
+  timing?.decodeBegins();
   let request: InferRequest;
   try {
     request = codec.decode(body.bytes, wireLimits);
@@ -79,15 +83,20 @@ async function run(
     throw error;
   }
   // Settled not when the client is answered: at its deadline the run still holds the bytes.
-  return predictDecoded(services, request, { ...asked, settled: body.release });
+  const result = predictDecoded(services, request, { ...asked, settled: body.release });
+  timing?.decodeEnds();
+  return result;
 }
 
-function answer(ctx: RouterContext, result: PredictResult): void {
+function answer(ctx: RouterContext, result: PredictResult, timing: ServerTiming | undefined): void {
   // Parts of the answer are views on the outputs: they are given back when it has left, or the client has.
   whenFinished(ctx.req.socket, ctx.res, () => disposeTensors(result.outputs));
   if (ctx.req.socket.destroyed) return;
   const codec = answerCodec(ctx);
-  send(ctx, codec, codec.encodeAnswer(result));
+  timing?.encodeBegins();
+  const encoded = codec.encodeAnswer(result);
+  if (timing) ctx.set('Server-Timing', timing.value(result));
+  send(ctx, codec, encoded);
 }
 
 function readTarget(ctx: RouterContext): Target {

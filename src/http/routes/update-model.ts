@@ -3,21 +3,14 @@
  * it.
  */
 import type { RouterContext } from '@koa/router';
-import { Decoder } from 'cbor-x';
-import { koaBody } from 'koa-body';
 import { z } from 'zod';
-import { CborReader } from '../../codec/cbor-reader.js';
-import { invalidArgument, ServingError, shuttingDown } from '../../errors.js';
+import { invalidArgument, shuttingDown } from '../../errors.js';
 import { update } from '../../serving/update.js';
-import { within } from '../../serving/within.js';
-import { continueIfExpected, hasBody, readBody, tooSlow } from '../body.js';
+import { readControlRequest } from '../control-request.js';
 import { sendValue } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
 import { describeModel } from './models.js';
-
-/** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
-const maxBytes = 16 * 1024;
 
 const schema = z
   .strictObject({
@@ -39,14 +32,7 @@ const schema = z
     { message: 'give one of version, label, model_path and unload' },
   );
 
-const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
-const parseJson = koaBody({
-  json: true,
-  jsonLimit: maxBytes,
-  urlencoded: false,
-  text: false,
-  multipart: false,
-});
+const example = '{"model": "policy", "version": 2}';
 
 export function updateModelRoutes(services: Services): Route[] {
   return [
@@ -55,7 +41,7 @@ export function updateModelRoutes(services: Services): Route[] {
 }
 
 async function updateModel(ctx: RouterContext, services: Services): Promise<void> {
-  const parsed = schema.safeParse(await readRequest(ctx, services));
+  const parsed = schema.safeParse(await readControlRequest(ctx, services, example));
   if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
   const { model_path: modelPath, ...request } = parsed.data;
   const updated = update(services.manager, { ...request, modelPath }, services.allowedRoots);
@@ -76,41 +62,5 @@ async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>
     return await Promise.race([aborted, promise]);
   } finally {
     signal.removeEventListener('abort', stop);
-  }
-}
-
-/** A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused. */
-async function readRequest(ctx: RouterContext, services: Services): Promise<unknown> {
-  const { type } = ctx.request;
-  const { bodyLimits } = services;
-  if (!hasBody(ctx.req) && ['', 'application/json', 'application/cbor'].includes(type)) return {};
-  switch (type) {
-    case 'application/json':
-      continueIfExpected(ctx.req, ctx.res);
-      await within(
-        bodyLimits.timeout,
-        parseJson(ctx, async () => {}),
-        () => tooSlow(bodyLimits.timeout),
-      );
-      return ctx.request.body;
-    case 'application/cbor':
-      return readCbor(ctx, services);
-    default:
-      throw new ServingError(
-        'UNSUPPORTED_MEDIA_TYPE',
-        `/update_model takes JSON or CBOR: curl -H 'content-type: application/json' -d '{"model": "policy", "version": 2}'`,
-      );
-  }
-}
-
-async function readCbor(ctx: RouterContext, { bodyLimits, wireLimits }: Services): Promise<unknown> {
-  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes });
-  try {
-    const reader = new CborReader(body.bytes);
-    reader.skip(wireLimits.maxDepth);
-    if (reader.position < body.bytes.length) throw invalidArgument('bytes follow the end of the CBOR body');
-    return decoder.decode(body.bytes);
-  } finally {
-    body.release();
   }
 }

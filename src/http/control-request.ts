@@ -1,0 +1,68 @@
+/**
+ * Requests that steer the server: small, JSON or CBOR.
+ */
+import type { RouterContext } from '@koa/router';
+import { Decoder } from 'cbor-x';
+import { koaBody } from 'koa-body';
+import { CborReader } from '../codec/cbor-reader.js';
+import { invalidArgument, ServingError } from '../errors.js';
+import { within } from '../serving/within.js';
+import { continueIfExpected, hasBody, readBody, tooSlow } from './body.js';
+import type { Services } from './services.js';
+
+/** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
+const maxBytes = 16 * 1024;
+
+const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
+const parseJson = koaBody({
+  json: true,
+  jsonLimit: maxBytes,
+  urlencoded: false,
+  text: false,
+  multipart: false,
+});
+
+/**
+ * A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused.
+ *
+ * @param example a body in JSON, for who sends something else
+ * @throws ServingError INVALID_ARGUMENT, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT
+ */
+export async function readControlRequest(
+  ctx: RouterContext,
+  services: Services,
+  example: string,
+): Promise<unknown> {
+  const { type } = ctx.request;
+  const { bodyLimits } = services;
+  if (!hasBody(ctx.req) && ['', 'application/json', 'application/cbor'].includes(type)) return {};
+  switch (type) {
+    case 'application/json':
+      continueIfExpected(ctx.req, ctx.res);
+      await within(
+        bodyLimits.timeout,
+        parseJson(ctx, async () => {}),
+        () => tooSlow(bodyLimits.timeout),
+      );
+      return ctx.request.body;
+    case 'application/cbor':
+      return readCbor(ctx, services);
+    default:
+      throw new ServingError(
+        'UNSUPPORTED_MEDIA_TYPE',
+        `${ctx.path} takes JSON or CBOR: curl -H 'content-type: application/json' -d '${example}'`,
+      );
+  }
+}
+
+async function readCbor(ctx: RouterContext, { bodyLimits, wireLimits }: Services): Promise<unknown> {
+  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes });
+  try {
+    const reader = new CborReader(body.bytes);
+    reader.skip(wireLimits.maxDepth);
+    if (reader.position < body.bytes.length) throw invalidArgument('bytes follow the end of the CBOR body');
+    return decoder.decode(body.bytes);
+  } finally {
+    body.release();
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * `POST /debug/profile`: what the event loop and TensorFlow do for some seconds, as files that Chrome's DevTools and
+ * Perfetto open.
+ */
+import type { RouterContext } from '@koa/router';
+import { z } from 'zod';
+import { invalidArgument, shuttingDown } from '../../errors.js';
+import { type Profile, Profiler } from '../../serving/profiler.js';
+import { hasBody } from '../body.js';
+import { readControlRequest } from '../control-request.js';
+import { clientGone, whenFinished } from '../finished.js';
+import type { Route } from '../route.js';
+import type { Services } from '../services.js';
+
+const schema = z.strictObject({
+  // In the query all is text.
+  seconds: z.preprocess(
+    (value) => (typeof value === 'string' ? Number(value) : value),
+    z.number().min(1).max(60),
+  ),
+  /** One file, as it is; by default an object with both. */
+  kind: z.enum(['cpu', 'tensorflow']).optional(),
+});
+
+export function profileRoutes(services: Services): Route[] {
+  const profiler = new Profiler(services.runtime, () => services.manager.table);
+  return [
+    {
+      method: 'POST',
+      path: '/debug/profile',
+      scope: 'admin',
+      handle: (ctx) => takeProfile(ctx, services, profiler),
+    },
+  ];
+}
+
+async function takeProfile(ctx: RouterContext, services: Services, profiler: Profiler): Promise<void> {
+  const parsed = schema.safeParse(await readRequest(ctx, services));
+  if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
+  const { seconds, kind } = parsed.data;
+  const { whyNoSteps } = profiler;
+  services.logger.info(`a profile of ${seconds} s is asked for`);
+  const profile = await profiler.record({
+    seconds,
+    cpu: kind !== 'tensorflow',
+    steps: kind === 'tensorflow' || (kind === undefined && whyNoSteps === undefined),
+    signal: endedEarly(ctx, services),
+  });
+  answer(ctx, kind, profile, { seconds, whyNoSteps });
+}
+
+function answer(
+  ctx: RouterContext,
+  kind: 'cpu' | 'tensorflow' | undefined,
+  { cpu, steps }: Profile,
+  { seconds, whyNoSteps }: { seconds: number; whyNoSteps: string | undefined },
+): void {
+  switch (kind) {
+    case 'cpu':
+      sendFile(ctx, 'tfjs-serving.cpuprofile', cpu);
+      break;
+    case 'tensorflow':
+      sendFile(ctx, 'tfjs-serving.trace.json', steps);
+      break;
+    default:
+      sendFile(ctx, 'tfjs-serving.profile.json', {
+        seconds,
+        cpu_profile: cpu,
+        step_trace: steps ?? null,
+        ...(whyNoSteps === undefined ? {} : { why_no_step_trace: whyNoSteps }),
+      });
+  }
+}
+
+/** JSON whatever `Accept` says: viewers read nothing else. The name is for `curl -OJ` and browsers. */
+function sendFile(ctx: RouterContext, name: string, value: unknown): void {
+  ctx.attachment(name);
+  ctx.type = 'application/json';
+  ctx.body = JSON.stringify(value);
+}
+
+async function readRequest(ctx: RouterContext, services: Services): Promise<unknown> {
+  if (ctx.querystring === '') return readControlRequest(ctx, services, '{"seconds": 5}');
+  if (hasBody(ctx.req)) throw invalidArgument('say what to profile in the query or in the body, not in both');
+  return { ...ctx.query };
+}
+
+/** Aborted when the client leaves, and when the server is told to stop. */
+function endedEarly({ req, res }: RouterContext, { draining }: Services): AbortSignal {
+  const ended = new AbortController();
+  const { signal } = ended;
+  whenFinished(req.socket, res, () => ended.abort(clientGone()));
+  if (draining.aborted) ended.abort(shuttingDown());
+  draining.addEventListener('abort', () => ended.abort(shuttingDown()), { signal });
+  return signal;
+}

@@ -1,0 +1,38 @@
+/**
+ * The `Server-Timing` header of an inference answer: where the time of its request went, in milliseconds.
+ *
+ * https://www.w3.org/TR/server-timing/; browsers show it beside the request, and any client can read it.
+ */
+import type { BatchResult } from '../serving/batcher.js';
+
+/** The parts of an answer's time that pass on the event loop; those in the queue and the run come with the result. */
+export class ServerTiming {
+  private begun = 0;
+  private decodeMilliseconds = 0;
+
+  /** The body is there. */
+  decodeBegins(): void {
+    this.begun = performance.now();
+  }
+
+  /** Its request waits in the queue. */
+  decodeEnds(): void {
+    this.decodeMilliseconds = performance.now() - this.begun;
+  }
+
+  encodeBegins(): void {
+    this.begun = performance.now();
+  }
+
+  /** The header's value. The encoding ends here. */
+  value({ queueMicros, runMicros, batchSize }: Omit<BatchResult, 'outputs'>): string {
+    const encodeMilliseconds = performance.now() - this.begun;
+    return [
+      `decode;dur=${this.decodeMilliseconds.toFixed(3)}`,
+      `queue;dur=${(queueMicros / 1000).toFixed(3)}`,
+      `batch;desc="${batchSize}"`,
+      `run;dur=${(runMicros / 1000).toFixed(3)}`,
+      `encode;dur=${encodeMilliseconds.toFixed(3)}`,
+    ].join(', ');
+  }
+}
