@@ -33,7 +33,7 @@ bench: install ## requests per second and latency beside their limits (wrk must 
 	@$(NODE) scripts/bench.js throughput
 
 bench-quick: install ## the same in a minute, for the smallest models
-	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,16,64 --rounds 2 --seconds 1
+	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,64 --rounds 2 --seconds 1
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload
