@@ -123,7 +123,7 @@ export async function plotThroughput(file: string, rows: readonly Row[]): Promis
   ];
   const top = (i: number) => 40 + i * 350;
   await writePlot(file, {
-    ...{ width: Math.max(760, 120 + 64 * rows.length), height: 720 },
+    ...{ width: Math.max(820, 120 + 64 * rows.length), height: 720 },
     title: panels.map(({ title }, i) => ({
       ...{ text: title, left: 56, top: top(i) - 32 },
       textStyle: { fontSize: 14 },
