@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check soak bench bench-quick bench-reload bench-reload-memory lint format models clean distclean
+.PHONY: help install serve build test check soak bench bench-quick bench-overload bench-growth bench-reload bench-reload-memory lint format models clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -33,7 +33,13 @@ bench: install ## requests per second and latency beside their limits (wrk must 
 	@$(NODE) scripts/bench.js throughput
 
 bench-quick: install ## the same in a minute, for the smallest models
-	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,16,64 --rounds 2 --seconds 1
+	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,64 --rounds 2 --seconds 1
+
+bench-overload: install ## 1, 2 and 4 times the requests that the server can answer
+	@$(NODE) scripts/bench.js overload
+
+bench-growth: install ## what a request costs by batch size, number of models, number of connections (wrk must be there)
+	@$(NODE) scripts/bench.js growth
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload

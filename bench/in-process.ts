@@ -1,18 +1,19 @@
 /**
  * The model without a server: the session in this process, with tf.js loaded, run by so many callers at once.
  *
- *   node in-process.js MODEL_FOLDER native|tfjs CONCURRENCY SECONDS [INTER_THREADS INTRA_THREADS]
+ *   node in-process.js MODEL_FOLDER native|tfjs [INTER_THREADS INTRA_THREADS]
  *
- * Prints one JSON line.
+ * For each line `CALLERS SECONDS` that it reads it prints one JSON line.
  */
 import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
 import { readSavedModel } from '#dist/repository/saved-model.js';
 import { openRuntime } from '#dist/runtime/open.js';
 import { createTensor, disposeTensors, type NamedTensors } from '#dist/runtime/tensors.js';
 import { allocate } from '#dist/runtime/values.js';
 import { quantile } from './statistics.ts';
 
-const [folder = '', kind = 'native', concurrency = '1', seconds = '1', inter, intra] = process.argv.slice(2);
+const [folder = '', kind = 'native', inter, intra] = process.argv.slice(2);
 
 const number = (text: string | undefined) => (text === undefined || text === '' ? undefined : Number(text));
 const runtime = openRuntime({
@@ -39,8 +40,7 @@ function makeInputs(): NamedTensors {
   return named;
 }
 
-const latencies: number[] = [];
-async function caller(until: number): Promise<void> {
+async function caller(until: number, latencies: number[]): Promise<void> {
   while (performance.now() < until) {
     const started = performance.now();
     const inputs = makeInputs();
@@ -51,25 +51,30 @@ async function caller(until: number): Promise<void> {
   }
 }
 
-async function callers(duration: number): Promise<void> {
-  const until = performance.now() + duration * 1000;
-  await Promise.all(Array.from({ length: Number(concurrency) }, () => caller(until)));
+/** @returns milliseconds of each run */
+async function runs(callers: number, seconds: number): Promise<number[]> {
+  const latencies: number[] = [];
+  const until = performance.now() + seconds * 1000;
+  await Promise.all(Array.from({ length: callers }, () => caller(until, latencies)));
+  return latencies;
 }
 
-await callers(0.5);
-latencies.length = 0;
-const before = process.cpuUsage();
-const started = performance.now();
-await callers(Number(seconds));
-const elapsed = (performance.now() - started) / 1000;
-const { user, system } = process.cpuUsage(before);
-console.log(
-  JSON.stringify({
-    perSecond: latencies.length / elapsed,
-    p50: quantile(latencies, 0.5),
-    p99: quantile(latencies, 0.99),
-    cpuPerRequest: (user + system) / latencies.length,
-  }),
-);
+for await (const line of createInterface({ input: process.stdin })) {
+  const [callers = 1, seconds = 1] = line.split(' ').map(Number);
+  await runs(callers, seconds / 4);
+  const before = process.cpuUsage();
+  const started = performance.now();
+  const latencies = await runs(callers, seconds);
+  const elapsed = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  console.log(
+    JSON.stringify({
+      perSecond: latencies.length / elapsed,
+      p50: quantile(latencies, 0.5),
+      p99: quantile(latencies, 0.99),
+      cpuPerRequest: (user + system) / latencies.length,
+    }),
+  );
+}
 await model.dispose();
 process.exit(0);

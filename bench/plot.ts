@@ -3,6 +3,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import * as echarts from 'echarts';
+import { median } from './statistics.ts';
 
 export type PlotOptions = echarts.EChartsOption;
 
@@ -22,4 +23,55 @@ export async function writePlot(
     // A chart that is not disposed keeps the process alive.
     chart.dispose();
   }
+}
+
+/** Figures by category, of which each was taken several times. */
+export interface Group {
+  readonly name: string;
+  readonly values: readonly (readonly number[])[];
+}
+
+/**
+ * Groups in each category: the median as a bar beside those of the others, or as a dot above them, and from the least to
+ * the greatest a line.
+ *
+ * @param panel the index of the axes to draw on; the one below has categories
+ */
+export function grouped(
+  mark: 'bar' | 'dot',
+  panel: number,
+  groups: readonly Group[],
+): echarts.CustomSeriesOption[] {
+  return groups.map(({ name, values }, group) => ({
+    ...{ type: 'custom', name, xAxisIndex: panel, yAxisIndex: panel },
+    encode: { x: 0, y: [1, 2, 3] },
+    data: values.flatMap((each, category) =>
+      each.length === 0 ? [] : [[category, median(each), Math.min(...each), Math.max(...each)]],
+    ),
+    renderItem: (_, api) => {
+      const [layout] = (
+        api.barLayout({ count: groups.length, barGap: '8%', barCategoryGap: '30%' }) ?? []
+      ).slice(group);
+      const category = api.value(0);
+      const [x = 0, y = 0] = api.coord([category, api.value(1)]);
+      const [low, high] = [2, 3].map((dim) => api.coord([category, api.value(dim)])[1] ?? 0);
+      const [, base = 0] = mark === 'bar' ? api.coord([category, 0]) : [];
+      const center = mark === 'bar' ? x + (layout?.offsetCenter ?? 0) : x;
+      const width = layout?.width ?? 10;
+      const fill = String(api.visual('color'));
+      const shape =
+        mark === 'bar' ? { x: center - width / 2, y, width, height: base - y } : { cx: center, cy: y, r: 4 };
+      return {
+        type: 'group',
+        children: [
+          { type: mark === 'bar' ? 'rect' : 'circle', shape, style: { fill } },
+          {
+            type: 'line',
+            shape: { x1: center, x2: center, y1: low, y2: high },
+            style: { stroke: mark === 'bar' ? '#333333' : fill, lineWidth: 1.5 },
+          },
+        ],
+      } as echarts.CustomSeriesRenderItemReturn;
+    },
+  }));
 }

@@ -1,7 +1,7 @@
 /**
  * What Linux says of a process.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 /** Of a tick, as every Linux that Node runs on has it. */
 const ticksPerSecond = 100;
@@ -18,8 +18,14 @@ export function cpuSeconds(pid: number): number | undefined {
   }
 }
 
-/** Resident memory in MiB. */
-export function residentMebibytes(pid: number): number {
+/** Resident memory in MiB: what it is now, or the most it was since `forgetPeak` or the process's start. */
+export function residentMebibytes(pid: number, when: 'now' | 'at its most' = 'now'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+  const line = when === 'now' ? /^VmRSS:\s+(\d+) kB$/m : /^VmHWM:\s+(\d+) kB$/m;
+  return Number(line.exec(status)?.[1]) / 1024;
+}
+
+/** From now on `residentMebibytes(pid, 'at its most')` is of what comes. */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }

@@ -5,7 +5,11 @@ export function quantile(numbers: readonly number[], share: number): number {
 }
 
 export function median(numbers: readonly number[]): number {
-  return quantile(numbers, 0.5);
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  // Of an even count there is none in the middle.
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
 /** `1.23 (1.10–1.40)`: median, least and greatest. */

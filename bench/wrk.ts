@@ -10,6 +10,8 @@ import { cpuSeconds } from './process.ts';
 
 export interface Load {
   readonly url: string;
+  /** Paths that are asked in turn, instead of the one in the address. */
+  readonly paths?: readonly string[];
   readonly bodyFile: string;
   readonly connections: number;
   readonly seconds: number;
@@ -33,6 +35,16 @@ wrk.method = "POST"
 wrk.body = file:read("*a")
 wrk.headers["content-type"] = "application/cbor"
 file:close()
+if os.getenv("PATHS") then
+  local requests, turn = {}, 0
+  function init()
+    for path in os.getenv("PATHS"):gmatch("%S+") do requests[#requests + 1] = wrk.format(nil, path) end
+  end
+  function request()
+    turn = turn % #requests + 1
+    return requests[turn]
+  end
+end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format('JSON {"perSecond":%f,"p50":%f,"p99":%f,"p999":%f,"requests":%d,"failures":%d}\\n',
@@ -46,10 +58,10 @@ const scriptFile = path.join(tmpdir(), `tfjs-serving-wrk-${process.pid}.lua`);
 await writeFile(scriptFile, script);
 
 /** @throws Error if wrk is not there */
-export async function wrk({ url, bodyFile, connections, seconds }: Load): Promise<Measured> {
+export async function wrk({ url, paths, bodyFile, connections, seconds }: Load): Promise<Measured> {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptFile, url];
   const child = spawn('wrk', args, {
-    env: { ...process.env, BODY_FILE: bodyFile },
+    env: { ...process.env, BODY_FILE: bodyFile, ...(paths && { PATHS: paths.join(' ') }) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   child.on('error', () => {

@@ -10,7 +10,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { expectsContinue, hasBody } from './body.js';
 
 /** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
-const drainBytes = 1024 * 1024;
+export const drainBytes = 1024 * 1024;
 const drainMilliseconds = 2000;
 
 /**
@@ -59,11 +59,17 @@ export function toServingError(error: unknown, logger: Logger): ServingError {
   return new ServingError('INTERNAL', 'an internal error; the log has the details');
 }
 
+/** What is answered in place of a result. */
+export function errorValue({ code, message }: ServingError): object {
+  return { status: 'error', error: { code, message } };
+}
+
 /** Answers `{"status": "error", "error": {"code", "message"}}`. */
-export async function sendError(ctx: Context, { code, message, retryAfter }: ServingError): Promise<void> {
+export async function sendError(ctx: Context, error: ServingError): Promise<void> {
+  const { code, retryAfter } = error;
   ctx.status = httpStatusOf[code];
   if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter));
-  sendValue(ctx, { status: 'error', error: { code, message } });
+  sendValue(ctx, errorValue(error));
   const isSlow = code === 'REQUEST_TIMEOUT';
   if (!ctx.req.complete && hasBody(ctx.req) && (isSlow || !isSoonOver(ctx))) await refuseRestOfBody(ctx);
 }

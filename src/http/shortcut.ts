@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { cborAnswers, cborRequests } from '../codec/codecs.js';
-import type { ServingError } from '../errors.js';
+import { httpStatusOf, type ServingError } from '../errors.js';
 import { disposeTensors } from '../runtime/tensors.js';
 import { queueFull } from '../serving/batcher.js';
 import { Cancellation } from '../serving/cancellation.js';
@@ -19,7 +19,7 @@ import { tooSlow } from './body.js';
 import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
 import { predictDecoded } from './predict-decoded.js';
 import { requestIdOf } from './request-id.js';
-import { toBuffer, toServingError } from './respond.js';
+import { drainBytes, errorValue, toBuffer, toServingError } from './respond.js';
 import { ServerTiming } from './server-timing.js';
 import type { Services } from './services.js';
 import { readTimeout } from './timeout.js';
@@ -242,7 +242,27 @@ class Exchange extends Waiting {
     req.off('data', this.take);
     req.pause();
     this.over(failure.code);
-    shared.fail(req, res, failure);
+    if (failure.code === 'UNAVAILABLE' && this.length <= drainBytes) this.refuse(failure);
+    else shared.fail(req, res, failure);
+  }
+
+  /**
+   * Answers that there is too much to do, as the general way would. Under overload most requests end here, and while they
+   * are dearer than those that are served, they leave these no time. Node reads away what is still to come of the body.
+   */
+  private refuse(failure: ServingError): void {
+    const { req, res, shared } = this;
+    shared.services.logger.debug({ code: failure.code, path: req.url }, failure.message);
+    const { parts, byteLength } = cborAnswers.encodeValue(errorValue(failure));
+    const { retryAfter } = failure;
+    res.writeHead(httpStatusOf[failure.code], [
+      ...['x-request-id', requestIdOf(req)],
+      ...(retryAfter === undefined ? [] : ['retry-after', String(retryAfter)]),
+      ...['Content-Type', cborAnswers.mediaType],
+      ...['Content-Length', String(byteLength)],
+    ]);
+    res.end(Buffer.concat(parts, byteLength));
+    if (res.socket !== null && res.socket.writableLength > 0) this.startStallTimer();
   }
 
   private readonly socketClosed = (): void => {

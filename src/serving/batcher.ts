@@ -4,6 +4,9 @@
  * A run takes what is waiting the moment it can start: the oldest request, and those behind it that fit the batch. No
  * request waits for company unless `--batch-timeout` says so. When a batch fails, its members run again, each alone, so
  * that one bad request fails nobody else.
+ *
+ * A request whose time would be over before its run is lets those behind it go first. Otherwise, under more requests than
+ * can be answered, each would wait until just before its deadline, and be run for nothing.
  */
 import { ServingError } from '../errors.js';
 import { type Padding, type RowRange, splitRows } from '../runtime/rows.js';
@@ -96,6 +99,8 @@ export class Batcher implements Lane {
   private readonly runs = new Set<StartedRun>();
   /** Runs that have begun, and the rows in them, padding not counted. */
   readonly totals = { runs: 0, inlineRuns: 0, rows: 0, paddingRows: 0 };
+  /** Milliseconds that a run may take: the most of late, of which each run forgets an eighth. */
+  private longRun = 0;
   /** Found out while serving: from then on every request runs alone. */
   private disagreement: string | undefined;
 
@@ -179,7 +184,7 @@ export class Batcher implements Lane {
     if (!isInline && this.runs.size >= limits.runsInFlight) return 'idle';
     if (!isInline && !hasSlot) return 'no slot';
     const isShared = !first.alone && this.whyNot === undefined;
-    const members = isShared ? this.gather(first, maxBatchSize) : [first];
+    const members = isShared ? this.gather(first, maxBatchSize, now) : [first];
     const rows = totalRows(members);
     if (isShared && rows < maxBatchSize && limits.timeoutMilliseconds > 0) {
       const wait = first.enqueued + limits.timeoutMilliseconds - now;
@@ -201,6 +206,7 @@ export class Batcher implements Lane {
       lastDeadline: Math.max(...members.map(({ request }) => request.deadline)),
       ended: this.run(batch).then(() => {
         this.runs.delete(run);
+        this.longRun = Math.max(performance.now() - now, (this.longRun * 7) / 8);
         if (this.waiting.size > 0) this.scheduler.wake(this);
       }),
     };
@@ -208,23 +214,32 @@ export class Batcher implements Lane {
     return run;
   }
 
-  /** The oldest that is still worth running. */
+  /** The oldest that can be answered in time, or if none can, the oldest. */
   private first(now: number): Entry | undefined {
+    let late: Entry | undefined;
     for (const entry of this.waiting) {
-      if (entry.request.deadline > now) return entry;
+      const { deadline } = entry.request;
+      if (deadline > now + this.longRun) return entry;
+      if (deadline > now) {
+        late ??= entry;
+        continue;
+      }
       this.waiting.delete(entry);
       entry.request.failed(new ServingError('DEADLINE_EXCEEDED', 'the request was not run within its time'));
     }
-    return undefined;
+    return late;
   }
 
-  /** The batch that would start now: `first`, and those behind it that fit. */
-  private gather(first: Entry, maxBatchSize: number): Entry[] {
+  /** The batch that would start now: `first`, and those that fit and can be answered in time, if `first` can. */
+  private gather(first: Entry, maxBatchSize: number, now: number): Entry[] {
     const members = [first];
     let { rows } = first;
+    const end = now + this.longRun;
+    const earliest = first.request.deadline > end ? end : now;
     for (const entry of this.waiting) {
       if (rows >= maxBatchSize) break;
-      const fits = entry.key === first.key && rows + entry.rows <= maxBatchSize;
+      const isInTime = entry.request.deadline > earliest;
+      const fits = isInTime && entry.key === first.key && rows + entry.rows <= maxBatchSize;
       if (entry === first || entry.alone || !fits) continue;
       members.push(entry);
       rows += entry.rows;

@@ -68,6 +68,30 @@ it('a full queue is refused at once, with Retry-After, also before the body is s
   });
 });
 
+it('a full queue is refused alike past Koa and through it, and the rest of the body is read away', async () => {
+  const { server } = await serveModels(['rows_slow'], ...oneAtATime, '--queue-size', '1');
+  void occupy(server);
+  await metricIs(server, 'runs_in_flight', 1);
+  void server.infer('/infer', steps(1)).catch(() => 'lost');
+  await metricIs(server, 'queue_length', 1);
+  const refusals = await Promise.all(
+    ['application/cbor', 'application/cbor, application/json;q=0.1'].map(async (accept) => {
+      const connection = await RawConnection.open(server.url);
+      const head = postHead('/infer', 'Content-Length: 1000000', 'x-request-id: an-id');
+      connection.send(head.replace('application/json', accept));
+      await until(() => connection.statuses.length === 1, 'the refusal');
+      const refusal = connection.received.replace(/Date: .*\r\n/, '');
+      connection.send(new Uint8Array(1_000_000));
+      connection.send(head.replace('1000000', '0'));
+      await until(() => connection.statuses.length === 2, 'the next answer on the connection');
+      return refusal;
+    }),
+  );
+  expect(refusals[0]).toMatch(/^HTTP\/1.1 503 /);
+  expect(refusals[0]).toBe(refusals[1]);
+  expect(await server.metric('tfjs_serving_inflight_bytes')).toBe(steps(1).length + steps(forever).length);
+});
+
 it('what waits too long is answered 504 and never run', async () => {
   const { server } = await serveModels(['rows_slow'], ...oneAtATime);
   void occupy(server);

@@ -1,0 +1,41 @@
+/**
+ * `in-process.ts` in a process of its own.
+ */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface, type Interface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+/** The model without a server. */
+export interface InProcess {
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  /** Microseconds. */
+  readonly cpuPerRequest: number;
+}
+
+export class InProcessModel {
+  private readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  private readonly lines: Interface;
+
+  /** @param folder of the SavedModel */
+  constructor(folder: string, kind: 'native' | 'tfjs') {
+    const script = fileURLToPath(new URL('in-process.js', import.meta.url));
+    this.child = spawn(process.execPath, [script, folder, kind], { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.lines = createInterface({ input: this.child.stdout });
+  }
+
+  async measure(callers: number, seconds: number): Promise<InProcess> {
+    const line = once(this.lines, 'line');
+    this.child.stdin.write(`${callers} ${seconds}\n`);
+    return JSON.parse((await line)[0]);
+  }
+
+  async stop(): Promise<void> {
+    const exit = once(this.child, 'exit');
+    this.child.stdin.end();
+    await exit;
+  }
+}
