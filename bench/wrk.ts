@@ -11,6 +11,8 @@ import { cpuSeconds } from './process.ts';
 export interface Load {
   readonly url: string;
   readonly bodyFile: string;
+  /** Those of a CBOR request if they are left out. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -31,8 +33,8 @@ const script = `
 local file = io.open(os.getenv("BODY_FILE"), "rb")
 wrk.method = "POST"
 wrk.body = file:read("*a")
-wrk.headers["content-type"] = "application/cbor"
 file:close()
+for name, value in os.getenv("HEADERS"):gmatch("([^:\\n]+): ([^\\n]*)") do wrk.headers[name] = value end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format('JSON {"perSecond":%f,"p50":%f,"p99":%f,"p999":%f,"requests":%d,"failures":%d}\\n',
@@ -46,10 +48,12 @@ const scriptFile = path.join(tmpdir(), `tfjs-serving-wrk-${process.pid}.lua`);
 await writeFile(scriptFile, script);
 
 /** @throws Error if wrk is not there */
-export async function wrk({ url, bodyFile, connections, seconds }: Load): Promise<Measured> {
+export async function wrk(load: Load): Promise<Measured> {
+  const { url, bodyFile, headers = { 'content-type': 'application/cbor' }, connections, seconds } = load;
+  const headerLines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptFile, url];
   const child = spawn('wrk', args, {
-    env: { ...process.env, BODY_FILE: bodyFile },
+    env: { ...process.env, BODY_FILE: bodyFile, HEADERS: headerLines.join('\n') },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   child.on('error', () => {
