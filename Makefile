@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check soak bench bench-quick bench-reload bench-reload-memory lint format models clean distclean
+.PHONY: help install serve build test check soak bench bench-quick bench-peers bench-reload bench-reload-memory lint format models clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ bench: install ## requests per second and latency beside their limits (wrk must 
 
 bench-quick: install ## the same in a minute, for the smallest models
 	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,16,64 --rounds 2 --seconds 1
+
+bench-peers: install ## beside Flask, LitServe, mosec, KServe and Triton, which install themselves
+	@$(NODE) scripts/bench.js peers $(ARGS)
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload
