@@ -19,6 +19,10 @@ import numpy as np
 from formats import FORMATS, Arrays, Headers
 
 
+class NotReady(Exception):
+    """Status 503."""
+
+
 def make_inputs(seed: int, specs: dict[str, dict]) -> Arrays:
     """One row of each input."""
     generator = np.random.default_rng(seed)
@@ -41,6 +45,8 @@ def post(url: str, headers: Headers, body: bytes, timeout: float = 120) -> tuple
         answer = response.read()
     finally:
         connection.close()
+    if response.status == 503:
+        raise NotReady(answer[:500])
     if response.status != 200:
         raise HTTPException(f"{response.status} {answer[:500]!r}")
     return response.headers, answer
@@ -52,7 +58,7 @@ def post_when_ready(url: str, headers: Headers, body: bytes, patience: float) ->
     while True:
         try:
             return post(url, headers, body, patience)
-        except (OSError, HTTPException):
+        except (OSError, NotReady):
             if time.monotonic() > give_up:
                 raise
             time.sleep(0.2)

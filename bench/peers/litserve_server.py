@@ -40,4 +40,11 @@ if __name__ == "__main__":
         accelerator="cpu",
         workers_per_device=int(os.environ["WORKERS"]),
         fast_queue=os.environ.get("FAST_QUEUE") == "1",
-    ).run(host="127.0.0.1", port=int(os.environ["PORT"]), num_api_servers=1, generate_client_file=False)
+    ).run(
+        host="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        num_api_servers=1,
+        generate_client_file=False,
+        log_level="warning",
+        access_log=False,
+    )

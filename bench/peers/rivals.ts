@@ -78,11 +78,10 @@ export const rivals: Readonly<Record<string, Rival>> = {
     format: 'raw',
     path: '/predict',
     variants: [
+      litserve({ workers: 1, batch: 16, waitMs: 0, fastQueue: true }),
       litserve({ workers: 1, batch: 16, waitMs: 0 }),
       litserve({ workers: 1, batch: 16, waitMs: 2 }),
       litserve({ workers: 2, batch: 16, waitMs: 0 }),
-      litserve({ workers: 1, batch: 16, waitMs: 0, fastQueue: true }),
-      litserve({ workers: 1, batch: 1, waitMs: 0 }),
     ],
   },
   mosec: {
@@ -94,7 +93,6 @@ export const rivals: Readonly<Record<string, Rival>> = {
       mosec({ workers: 1, batch: 16, waitMs: 1 }),
       mosec({ workers: 2, batch: 16, waitMs: 1 }),
       mosec({ workers: 1, batch: 64, waitMs: 1 }),
-      mosec({ workers: 2, batch: 1, waitMs: 1 }),
     ],
   },
   kserve: {
@@ -126,7 +124,10 @@ export const rivals: Readonly<Record<string, Rival>> = {
       triton({ instances: 1, httpThreads: 2, intra: 1, inter: 1 }),
       triton({ instances: 1, httpThreads: 2, intra: 0, inter: 0 }),
       triton({ instances: 1, httpThreads: 2, intra: 1, inter: -1, delay: 200 }),
-      triton({ instances: 2, httpThreads: 2, intra: 1, inter: -1, keepMemory: true }),
+      {
+        ...triton({ instances: 2, httpThreads: 2, intra: 1, inter: -1, keepMemory: true }),
+        bestFor: ['policy'],
+      },
     ],
   },
 };
@@ -154,8 +155,7 @@ interface Batching {
 }
 
 function says({ workers, batch, waitMs }: Batching): string {
-  const many = workers === 1 ? '1 worker' : `${workers} workers`;
-  return batch === 1 ? `${many}, no batches` : `${many}, batches of ${batch}, wait ${waitMs} ms`;
+  return `${workers === 1 ? '1 worker' : `${workers} workers`}, batches of ${batch}, wait ${waitMs} ms`;
 }
 
 function batchingEnv({ workers, batch, waitMs }: Batching): NodeJS.ProcessEnv {
