@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check soak bench bench-quick bench-overload bench-growth bench-reload bench-reload-memory lint format models clean distclean
+.PHONY: help install serve build test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory lint format models clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ bench-overload: install ## 1, 2 and 4 times the requests that the server can ans
 
 bench-growth: install ## what a request costs by batch size, number of models, number of connections (wrk must be there)
 	@$(NODE) scripts/bench.js growth
+
+bench-peers: install ## beside Flask, LitServe, mosec, KServe and Triton, which install themselves
+	@$(NODE) scripts/bench.js peers $(ARGS)
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload

@@ -13,6 +13,8 @@ export interface Load {
   /** Paths that are asked in turn, instead of the one in the address. */
   readonly paths?: readonly string[];
   readonly bodyFile: string;
+  /** Those of a CBOR request if they are left out. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -33,8 +35,8 @@ const script = `
 local file = io.open(os.getenv("BODY_FILE"), "rb")
 wrk.method = "POST"
 wrk.body = file:read("*a")
-wrk.headers["content-type"] = "application/cbor"
 file:close()
+for name, value in os.getenv("HEADERS"):gmatch("([^:\\n]+): ([^\\n]*)") do wrk.headers[name] = value end
 if os.getenv("PATHS") then
   local requests, turn = {}, 0
   function init()
@@ -58,10 +60,24 @@ const scriptFile = path.join(tmpdir(), `tfjs-serving-wrk-${process.pid}.lua`);
 await writeFile(scriptFile, script);
 
 /** @throws Error if wrk is not there */
-export async function wrk({ url, paths, bodyFile, connections, seconds }: Load): Promise<Measured> {
+export async function wrk(load: Load): Promise<Measured> {
+  const {
+    url,
+    paths,
+    bodyFile,
+    headers = { 'content-type': 'application/cbor' },
+    connections,
+    seconds,
+  } = load;
+  const headerLines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptFile, url];
+  const settings = {
+    BODY_FILE: bodyFile,
+    HEADERS: headerLines.join('\n'),
+    ...(paths && { PATHS: paths.join(' ') }),
+  };
   const child = spawn('wrk', args, {
-    env: { ...process.env, BODY_FILE: bodyFile, ...(paths && { PATHS: paths.join(' ') }) },
+    env: { ...process.env, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   child.on('error', () => {

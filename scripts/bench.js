@@ -1,27 +1,45 @@
 /**
  * `node scripts/bench.js NAME [ARGUMENTS]`: runs bench/NAME.ts over the models of bench/make_models.py, which are made
- * once, with Python TensorFlow in an environment of its own, and kept in the cache.
+ * once, with Python TensorFlow in an environment of its own, and kept in the cache. What bench/peers.ts needs besides is
+ * installed first.
  */
+import fs from 'node:fs';
 import path from 'node:path';
 
+import { peerEnvironments } from './bench/peer-environments.js';
 import { layoutOf } from './install/layout.js';
 import { pythonEnvironment } from './test/python-environment.js';
 import { run } from './test/run.js';
 
-const { root, cache } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
-const models = path.join(cache, 'bench-models');
+const layout = layoutOf(path.join(import.meta.dirname, '..'), process.env);
+const models = path.join(layout.cache, 'bench-models');
 const [name, ...args] = process.argv.slice(2);
 
-/** @returns {Promise<boolean>} */
-async function makeModels() {
-  const environment = await pythonEnvironment('scripts/make_models.requirements.txt', cache);
-  if (environment === null) return false;
-  return run(environment.python, ['bench/make_models.py', '--out', models], { env: environment.env });
+/** @param {import('./bench/peer-environments.js').Python} python */
+function makeModels({ python, env }) {
+  return run(python, ['bench/make_models.py', '--out', models], { env });
 }
 
-process.chdir(root);
+/**
+ * @param {import('./bench/peer-environments.js').Python} client
+ * @returns {Promise<string[]>} arguments
+ */
+async function preparePeers(client) {
+  const file = path.join(layout.build, 'peers.json');
+  fs.writeFileSync(file, JSON.stringify(await peerEnvironments(layout, client, args)));
+  return ['--environments', file];
+}
+
+process.chdir(layout.root);
+const python = await pythonEnvironment('scripts/make_models.requirements.txt', layout.cache);
 const done =
-  (await makeModels()) &&
+  python !== null &&
+  (await makeModels(python)) &&
   (await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.bench.json'])) &&
-  (await run(process.execPath, [`build/bench/${name}.js`, models, ...args]));
+  (await run(process.execPath, [
+    `build/bench/${name}.js`,
+    models,
+    ...(name === 'peers' ? await preparePeers(python) : []),
+    ...args,
+  ]));
 process.exitCode = done ? 0 : 1;

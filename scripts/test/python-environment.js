@@ -19,6 +19,7 @@ export async function pythonEnvironment(requirements, cache) {
   const key = digest([fs.readFileSync(requirements), version]);
   const folder = path.join(cache, 'python', key);
   if (!fs.existsSync(path.join(folder, COMPLETE))) {
+    console.log(`installing the Python packages of ${requirements}`);
     fs.rmSync(folder, { recursive: true, force: true });
     fs.mkdirSync(folder, { recursive: true });
     if (!(await makeVenv(folder, requirements)) && !(await installBeside(folder, requirements))) return null;
