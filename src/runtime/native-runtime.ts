@@ -24,11 +24,13 @@ const preparedSelections = 64;
 /**
  * @param binding the addon, initialized
  * @param sessionConfig the serialized ConfigProto under which sessions are opened
+ * @param heedsTimeouts a run ends by itself once its time is over
  */
 export function nativeRuntime(
   binding: NativeBinding,
   devices: readonly Device[],
   sessionConfig: Uint8Array,
+  { heedsTimeouts }: { readonly heedsTimeouts: boolean },
 ): Runtime {
   const device = devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu';
   const tracing: Tracing = {
@@ -43,7 +45,7 @@ export function nativeRuntime(
     device,
     async load(directory, metaGraph) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
-      return new NativeModel(binding, session, metaGraph, tracing);
+      return new NativeModel(binding, session, metaGraph, tracing, heedsTimeouts);
     },
     trace(tracer) {
       tracing.tracer = tracer;
@@ -78,6 +80,7 @@ class NativeModel implements InferenceModel {
     private readonly session: SessionHandle,
     metaGraph: MetaGraph,
     private readonly tracing: Tracing,
+    private readonly heedsTimeouts: boolean,
   ) {
     this.signatures = metaGraph.signatures;
   }
@@ -89,7 +92,8 @@ class NativeModel implements InferenceModel {
   ): Promise<Prediction> {
     const { call, outputs } = this.prepare(signature, options.outputs);
     const feeds = toFeeds(signature, members, options.padding);
-    const { timeoutSeconds, background = false } = options;
+    const { background = false } = options;
+    const timeoutSeconds = this.heedsTimeouts ? options.timeoutSeconds : undefined;
     const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
     const run = background ? this.binding.runInBackground : this.binding.run;
     const trace = this.beginTrace(signature, feeds, options);

@@ -49,7 +49,8 @@ function openNative(options: RuntimeOptions & SessionOptions): Runtime {
   const binding = loadAddon();
   const devices = binding.initialize(config, options.runThreads);
   openTensorFlowJs();
-  return nativeRuntime(binding, devices, config);
+  // TensorFlow does not look at the time while a run stays on one thread.
+  return nativeRuntime(binding, devices, config, { heedsTimeouts: options.interThreads !== -1 });
 }
 
 function loadAddon(): NativeBinding {

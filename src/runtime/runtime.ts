@@ -29,7 +29,7 @@ export interface Prediction {
 export interface PredictOptions {
   /** Outputs to compute; all of the signature's by default. */
   readonly outputs?: readonly string[] | undefined;
-  /** Seconds after which TensorFlow is asked to give up the run. Only kernels that look at it do. */
+  /** Seconds after which TensorFlow is asked to give up the run. It does so only in runs that are spread over threads. */
   readonly timeoutSeconds?: number | undefined;
   /** Let everybody else's runs go first: a warm-up. */
   readonly background?: boolean | undefined;

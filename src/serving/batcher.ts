@@ -202,9 +202,10 @@ export class Batcher implements Lane {
       this.runHere(batch);
       return 'ran';
     }
+    const lastDeadline = Math.max(...members.map(({ request }) => request.deadline));
     const run: StartedRun = {
-      lastDeadline: Math.max(...members.map(({ request }) => request.deadline)),
-      ended: this.run(batch).then(() => {
+      lastDeadline,
+      ended: this.run(batch, (lastDeadline - now) / 1000).then(() => {
         this.runs.delete(run);
         this.longRun = Math.max(performance.now() - now, (this.longRun * 7) / 8);
         if (this.waiting.size > 0) this.scheduler.wake(this);
@@ -248,10 +249,11 @@ export class Batcher implements Lane {
   }
 
   /** Runs a batch on a thread and answers its members. Never rejects. */
-  private async run(batch: Batch): Promise<void> {
+  private async run(batch: Batch, timeoutSeconds: number): Promise<void> {
     let prediction: Prediction;
     try {
-      prediction = await this.model.predict(this.signature, inputsOf(batch), optionsOf(batch));
+      const options = { ...optionsOf(batch), timeoutSeconds };
+      prediction = await this.model.predict(this.signature, inputsOf(batch), options);
     } catch (error) {
       this.giveUp(batch, error);
       return;

@@ -29,7 +29,7 @@ export async function runBeforehand(
 ): Promise<Prediction> {
   const seconds = Math.max(0.001, (deadline - performance.now()) / 1000);
   let isLate = false;
-  const run = model.predict(signature, members, { ...options, timeoutSeconds: seconds, background: true });
+  const run = model.predict(signature, members, { ...options, background: true });
   run
     .then(
       ({ outputs }) => isLate && disposeTensors(outputs),

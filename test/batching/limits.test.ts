@@ -130,6 +130,13 @@ it.each(Object.entries(ways))(
   },
 );
 
+it('a run that is spread over threads ends with the time of its last request', async () => {
+  const { server } = await serveModels(['rows_slow'], ...oneAtATime, '--inter-threads', '2');
+  expect(await await occupy(server, '0.3')).toMatchObject({ status: 504 });
+  await metricIs(server, 'runs_in_flight', 0);
+  expect(await server.infer('/infer', steps(1))).toMatchObject({ status: 200 });
+});
+
 it('a run that hangs is answered at its deadline, counted as stuck, and harms no other model', async () => {
   const { server, repository } = await serveModels(['rows_slow', 'rows_guarded', 'versioned'], ...oneAtATime);
   const one = map({ x: ints(1) });
