@@ -12,10 +12,11 @@ namespace tfjs_serving {
 #if defined(__GLIBC__)
 
 void TuneAllocator() {
-  // Bodies and batches come and go at some hundred kB to some MB each. By
-  // default each of them is a mapping of its own, or the end of a heap that is
-  // given back at once, and each of its pages is faulted in again.
-  constexpr int kKeepBytes = 32 << 20;
+  // Images and batches of them come and go at some hundred kB to some MB each. By
+  // default each is a mapping of its own, or the end of a heap that is given back
+  // at once, and its pages are faulted in again every time. What is larger is
+  // given back: weights, above all.
+  constexpr int kKeepBytes = 8 << 20;
   mallopt(M_MMAP_THRESHOLD, kKeepBytes);
   mallopt(M_TRIM_THRESHOLD, kKeepBytes);
   // Each arena keeps free memory at its end that TrimAllocator() cannot give
