@@ -23,7 +23,7 @@ import { spread, table } from './statistics.ts';
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    models: { type: 'string', default: 'mobilenet_v2,resnet50,mlp' },
+    models: { type: 'string', default: 'mobilenet_v2,resnet50' },
     /** Times the peak, beside 1. */
     levels: { type: 'string', default: '2,4' },
     rounds: { type: 'string', default: '3' },
