@@ -16,14 +16,14 @@ void TuneAllocator() {
   // default each is a mapping of its own, or the end of a heap that is given back
   // at once, and its pages are faulted in again every time. What is larger is
   // given back: weights, above all.
-  constexpr int kKeepBytes = 8 << 20;
+  constexpr int kKeepBytes = 4 << 20;
   mallopt(M_MMAP_THRESHOLD, kKeepBytes);
   mallopt(M_TRIM_THRESHOLD, kKeepBytes);
   // Each arena keeps free memory at its end that TrimAllocator() cannot give
-  // back. With the usual eight per processor each reload adds to it, since each
+  // back. With the usual eight per processor reloads add to it for long, since each
   // load has another thread.
   const auto processors = static_cast<int>(std::thread::hardware_concurrency());
-  mallopt(M_ARENA_MAX, std::max(1, processors) + 2);
+  mallopt(M_ARENA_MAX, std::max(2, processors));
 }
 
 void TrimAllocator() { malloc_trim(0); }

@@ -126,6 +126,7 @@ describe.each(encodings)('in %s', (_, accept) => {
           batch_timeout_micros: 0,
           allowed_batch_sizes: [],
           queue: { waiting: 0, size: expect.any(Number) },
+          run: 'on threads: operation `While` may take any time',
           runs: {
             in_flight: expect.any(Number),
             stuck: expect.any(Number),
