@@ -33,11 +33,12 @@ for (let reload = 1; reload <= Number(reloads); reload++) {
 await server.stop();
 await rm(root, { recursive: true });
 
-/** The median of ten reloads up to this one: what the collector has not looked at yet comes and goes. */
-const upTo = (reload: number) =>
-  median(curve.slice(Math.max(1, reload - 9), reload + 1).map(([, mebibytes]) => mebibytes));
+/** The median of ten reloads from this one on: what the collector has not looked at yet comes and goes. */
+const ofTenFrom = (reload: number) =>
+  median(curve.slice(reload, reload + 10).map(([, mebibytes]) => mebibytes));
 const last = curve.length - 1;
-console.log(`\nreloads ${last - 9} to ${last} ÷ reloads 1 to 10: ${(upTo(last) / upTo(10)).toFixed(3)}`);
+const ratio = ofTenFrom(last - 9) / ofTenFrom(11);
+console.log(`\nreloads ${last - 9} to ${last} ÷ reloads 11 to 20: ${ratio.toFixed(3)}`);
 await writePlot(plot, {
   title: { text: 'Resident memory over reloads of ResNet50 (102 MB of weights)', left: 'center' },
   grid: { left: 60, right: 30, bottom: 50 },
