@@ -2,7 +2,7 @@
  * Memory for request bodies, used again and again.
  *
  * V8 counts what buffers take and collects garbage when it has grown by so much: with a buffer of its own for each image of
- * 922 kB, a server spent most of its time on that.
+ * 922 kB, a third of a server's CPU went into that.
  */
 
 /** Below this many bytes a new buffer costs less than to keep one. */

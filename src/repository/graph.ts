@@ -74,10 +74,12 @@ export class Graph {
     const names = Array.from(tensors, nodeName);
     for (let name = names.pop(); name !== undefined; name = names.pop()) {
       const node = this.nodes.get(name);
-      if (!node || seen.has(name)) continue;
+      if (seen.has(name)) continue;
       seen.add(name);
-      calls.push(node);
-      names.push(...node.input.map(nodeName));
+      // What the graph does not say is no operation that anybody knows.
+      if (!node) operations.add(name);
+      else calls.push(node);
+      names.push(...(node?.input ?? []).map(nodeName));
     }
     const called = new Set<string>();
     for (let node = calls.pop(); node !== undefined; node = calls.pop()) {
@@ -85,7 +87,9 @@ export class Graph {
       for (const name of functionsOf(node)) {
         if (called.has(name)) continue;
         called.add(name);
-        calls.push(...(this.functions.get(name) ?? []));
+        const body = this.functions.get(name);
+        if (!body) operations.add(name);
+        else calls.push(...body);
       }
     }
     return operations;

@@ -191,7 +191,7 @@ function pad(shard: number): string {
   return String(shard).padStart(5, '0');
 }
 
-/** Bytes of a GraphDef up to which its nodes are made objects of, at a hundredth of a second each. */
+/** Bytes of a GraphDef up to which its nodes are made objects of: more would hold up the event loop. */
 const smallGraph = 256 * 1024;
 
 function toMetaGraph(graph: MetaGraphDef): MetaGraph {

@@ -178,11 +178,8 @@ export class Batcher implements Lane {
     const { limits, maxBatchSize } = this;
     const first = this.first(now);
     if (first === undefined) return 'idle';
-    // What is over the limit of a batch may take any time.
-    const isInline =
-      this.inline.areShort && first.rows <= maxBatchSize && first.isEven && !this.model.isTraced;
-    if (!isInline && this.runs.size >= limits.runsInFlight) return 'idle';
-    if (!isInline && !hasSlot) return 'no slot';
+    const noThread = this.runs.size >= limits.runsInFlight ? 'idle' : hasSlot ? undefined : 'no slot';
+    if (noThread && !this.inline.arePossible) return noThread;
     const isShared = !first.alone && this.whyNot === undefined;
     const members = isShared ? this.gather(first, maxBatchSize, now) : [first];
     const rows = totalRows(members);
@@ -190,8 +187,10 @@ export class Batcher implements Lane {
       const wait = first.enqueued + limits.timeoutMilliseconds - now;
       if (wait > 0) return wait;
     }
-    for (const member of members) this.waiting.delete(member);
     const size = isShared ? paddedSize(rows, limits.allowedSizes) : rows;
+    const isInline = first.isEven && !this.model.isTraced && this.inline.areShort(size);
+    if (noThread && !isInline) return noThread;
+    for (const member of members) this.waiting.delete(member);
     const padding = size > rows ? { rows: size - rows, value: limits.paddingValue } : undefined;
     const batch = { members, rows, padding, started: now, isInline };
     this.totals.runs += 1;
@@ -275,7 +274,7 @@ export class Batcher implements Lane {
 
   private answer(batch: Batch, { outputs, runMicros }: Prediction): void {
     const { members, rows, padding, started, isInline } = batch;
-    this.inline.observe(runMicros, isInline);
+    this.inline.observe(rows + (padding?.rows ?? 0), runMicros, isInline);
     let split: readonly NamedTensors[];
     try {
       if (!isWhole(batch)) split = this.split(members, outputs, rows + (padding?.rows ?? 0));

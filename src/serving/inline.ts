@@ -3,8 +3,8 @@
  *
  * To hand a run to another thread and its outcome back takes longer than a small model's run, and costs more. So those
  * that are as short, and cannot become long, stay on the loop. Cannot: a signature's operations are all of a kind whose
- * work follows from the shapes of the inputs, and these are known but for the number of rows, which has a limit. Are:
- * that is seen in the runs as they come.
+ * work follows from the shapes of the inputs, and these are known but for the number of rows. Are: that is seen in the
+ * runs of about as many rows as they come; the first ones of a size are made on threads.
  */
 import type { Signature } from '../runtime/signature.js';
 
@@ -15,8 +15,8 @@ const coldness = 4;
 const oblivion = 0.999;
 
 export class InlineRuns {
-  private readonly onLoop = new Typical();
-  private readonly onThreads = new Typical();
+  /** For runs of up to 1, 2, 4, 8 … rows: one with twice the rows is another matter. */
+  private readonly sizes: Size[] = [];
 
   /**
    * @param whyNever why runs must not hold up the event loop, if so
@@ -27,31 +27,62 @@ export class InlineRuns {
     private readonly limit: number,
   ) {}
 
-  /** True if the next run may be made on the event loop. The first ones show what to expect on threads. */
-  get areShort(): boolean {
-    const { whyNever, limit, onLoop, onThreads } = this;
+  /** False if all runs are made on threads. */
+  get arePossible(): boolean {
+    return this.whyNever === undefined && this.limit > 0;
+  }
+
+  /** True if a run of so many rows may be made on the event loop. */
+  areShort(rows: number): boolean {
+    const size = this.sizes[sizeOf(rows)];
+    return this.whyNever === undefined && size !== undefined && this.isShort(size);
+  }
+
+  private isShort({ onLoop, onThreads }: Size): boolean {
+    const { limit } = this;
     return (
-      whyNever === undefined &&
-      (onLoop.micros ?? 0) <= limit &&
-      (onThreads.micros ?? Number.POSITIVE_INFINITY) <= coldness * limit
+      (onLoop.micros ?? 0) <= limit && (onThreads.micros ?? Number.POSITIVE_INFINITY) <= coldness * limit
     );
   }
 
-  /** @param micros that a run took */
-  observe(micros: number, isInline: boolean): void {
-    if (isInline) this.onLoop.add(micros);
-    else this.onThreads.add(micros);
-    if (!isInline) this.onLoop.forget(oblivion);
+  /**
+   * @param rows of the run, padding included
+   * @param micros that it took
+   */
+  observe(rows: number, micros: number, isInline: boolean): void {
+    const index = sizeOf(rows);
+    this.sizes[index] ??= { onLoop: new Typical(), onThreads: new Typical() };
+    const { onLoop, onThreads } = this.sizes[index];
+    if (isInline) {
+      onLoop.add(micros);
+    } else {
+      onThreads.add(micros);
+      onLoop.forget(oblivion);
+    }
   }
 
   /** Where runs are made and why, for people. */
   get explanation(): string {
     if (this.whyNever !== undefined) return `on threads: ${this.whyNever}`;
-    const { areShort, onLoop, onThreads } = this;
-    const micros = areShort ? onLoop.micros : (onThreads.micros ?? onLoop.micros);
-    const seen = micros === undefined ? 'none was seen yet' : `one takes about ${micros.toFixed(0)} µs`;
-    return `on ${areShort ? 'the event loop' : 'threads'}: ${seen}`;
+    const seen = [...this.sizes.entries()].flatMap(([index, size]) => (size ? [{ index, ...size }] : []));
+    const [least] = seen;
+    if (!least) return 'on threads: none was seen yet';
+    const largest = seen.findLast((size) => this.isShort(size));
+    const { index, onLoop, onThreads } = largest ?? least;
+    const micros = (largest ? (onLoop.micros ?? onThreads.micros) : onThreads.micros) ?? 0;
+    const took = `one takes about ${micros.toFixed(0)} µs`;
+    return largest ? `on the event loop, in batches of up to ${2 ** index}: ${took}` : `on threads: ${took}`;
   }
+}
+
+interface Size {
+  readonly onLoop: Typical;
+  readonly onThreads: Typical;
+}
+
+/** 0 for up to one row, 1 for two, 2 for three and four, … */
+function sizeOf(rows: number): number {
+  return rows <= 1 ? 0 : Math.ceil(Math.log2(rows));
 }
 
 /** Tends to the median of what it is shown, whatever the outliers. */

@@ -47,7 +47,7 @@ it('is told per signature where runs are made, and why', async () => {
   const told: Record<string, string> = {};
   for (const { name, batching } of models) told[name] = batching.serving_default.run;
   expect(told).toEqual({
-    rows_table: expect.stringMatching(/^on the event loop: one takes about \d+ µs$/),
+    rows_table: expect.stringMatching(/^on the event loop, in batches of up to 1: one takes about \d+ µs$/),
     rows: 'on threads: none was seen yet',
     rows_slow: expect.stringMatching(/^on threads: operation `\w*While` may take any time$/),
     rows_guarded: 'on threads: operation `If` may take any time',
@@ -87,14 +87,25 @@ it('they are answered, and fail, like those on threads; a bad request in a batch
   expect(await server.metric('tfjs_serving_tensors')).toBe(0);
 });
 
-it('a request with more rows than a batch may have is run on a thread', async () => {
-  const { server } = await serveModels(['rows_table'], ...always, '--max-batch-size', '4');
-  await warm(server);
-  const before = await inlineRuns(server, 'rows_table');
-  const { status, body } = await server.infer('/infer', rows(1, 2, 3, 4, 5));
-  expect([status, body.outputs.y.length]).toEqual([200, 5]);
-  expect(await inlineRuns(server, 'rows_table')).toBe(before);
-});
+it.each(['4', '1000000'])(
+  'runs of a size are made on threads first, --max-batch-size %s',
+  async (largest) => {
+    const { server } = await serveModels(['rows_table'], ...always, '--max-batch-size', largest);
+    await warm(server);
+    const many = rows(...Array.from({ length: 5000 }, (_, i) => i % 10));
+    for (const [body, count] of [
+      [rows(1, 2, 3, 4, 5), 5],
+      [many, 5000],
+    ] as const) {
+      const before = await inlineRuns(server, 'rows_table');
+      const answer = await server.infer('/infer', body);
+      expect([answer.status, answer.body.outputs.y.length]).toEqual([200, count]);
+      expect(await inlineRuns(server, 'rows_table')).toBe(before);
+      await server.infer('/infer', body);
+      expect(await inlineRuns(server, 'rows_table')).toBe(before + 1);
+    }
+  },
+);
 
 it.each([
   ['--inline-run-micros', '0'],
