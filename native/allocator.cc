@@ -12,10 +12,11 @@ namespace tfjs_serving {
 #if defined(__GLIBC__)
 
 void TuneAllocator() {
-  // Images and batches of them come and go at some hundred kB to some MB each. By
-  // default each is a mapping of its own, or the end of a heap that is given back
-  // at once, and its pages are faulted in again every time. What is larger is
-  // given back: weights, above all.
+  // Images come and go at some hundred kB to some MB each. By default each is a
+  // mapping of its own, or the end of a heap that is given back at once, and its
+  // pages are faulted in again. More than this would spare models of images more
+  // faults (`policy` has 50 to 170 a request, none at 32 MiB), and let a server
+  // keep 100 MiB more over its reloads.
   constexpr int kKeepBytes = 4 << 20;
   mallopt(M_MMAP_THRESHOLD, kKeepBytes);
   mallopt(M_TRIM_THRESHOLD, kKeepBytes);
