@@ -75,7 +75,7 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
   const telemetry = createTelemetry();
   const budget = createByteBudget(settings.maxInflightBytes);
   const draining = new AbortController();
-  const bodyLimits = limitBodies(settings, budget, logger);
+  const bodyLimits = limitBodies(settings, runtime, budget, logger);
   const services = {
     manager,
     runtime,
@@ -165,12 +165,13 @@ function addResourceGauges(telemetry: Telemetry, runtime: Runtime, reservedBytes
 const unusedBodyBytes = 64 * 2 ** 20;
 
 /** A body that the budget never has room for is too large, not to be tried again. */
-function limitBodies(settings: Settings, budget: ByteBudget, logger: Logger): BodyLimits {
+function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, logger: Logger): BodyLimits {
   const { maxBodyBytes, maxInflightBytes, bodyTimeout: timeout } = settings;
   const maxBytes = Math.min(maxBodyBytes, maxInflightBytes);
   if (maxBytes < maxBodyBytes)
     logger.warn(`--max-inflight-bytes limits bodies to ${maxBytes} bytes, less than --max-body-bytes`);
-  return { maxBytes, timeout, budget, memory: new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes)) };
+  const memory = new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes), runtime.free);
+  return { maxBytes, timeout, budget, memory };
 }
 
 /** Counts requests from their head to the end of their answer. */

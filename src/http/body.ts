@@ -102,7 +102,7 @@ class Sink {
   add(chunk: Buffer): void {
     const needed = this.position + chunk.length;
     if (needed > this.buffer.length) this.grow(needed);
-    this.buffer.set(chunk, this.position);
+    this.limits.memory.move(chunk, this.buffer, this.position);
     this.position = needed;
   }
 

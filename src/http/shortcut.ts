@@ -159,14 +159,16 @@ class Exchange extends Waiting {
 
   private readonly take = (chunk: Buffer): void => {
     if (this.isOver) return;
-    if (this.received === 0 && chunk.length === this.length) {
+    const { length } = chunk;
+    if (this.received === 0 && length === this.length) {
       this.body = chunk;
     } else {
-      this.memory ??= this.shared.services.bodyLimits.memory.take(this.length);
-      this.memory.set(chunk, this.received);
+      const { memory } = this.shared.services.bodyLimits;
+      this.memory ??= memory.take(this.length);
+      memory.move(chunk, this.memory, this.received);
       this.body = this.memory;
     }
-    this.received += chunk.length;
+    this.received += length;
   };
 
   private run(target: Target): void {

@@ -50,6 +50,7 @@ export function nativeRuntime(
     trace(tracer) {
       tracing.tracer = tracer;
     },
+    free: (buffer) => binding.free(buffer),
     counters: () => ({ ...binding.counters() }),
     exitNow: (code) => binding.exitNow(code),
   };

@@ -195,8 +195,8 @@ export interface NativeBinding {
   ): Promise<RunResult>;
 
   /**
-   * Detaches the ArrayBuffer of an output and frees its memory now rather than when the collector comes by. Only for
-   * buffers of {@link Output.data}; again does nothing.
+   * Detaches an ArrayBuffer and frees its memory now rather than when the collector comes by: that of
+   * {@link Output.data}, or any other. Again does nothing.
    */
   free(data: ArrayBuffer): void;
 

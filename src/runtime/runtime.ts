@@ -111,6 +111,9 @@ export interface Runtime {
    */
   trace?(tracer: RunTracer | undefined): void;
 
+  /** Detaches a buffer and frees its memory at once, rather than when the collector comes by. Absent where it cannot. */
+  free?(buffer: ArrayBuffer): void;
+
   /** What it holds now: sessions, runs, tensors; all zero when idle. */
   counters(): Readonly<Record<string, number>>;
 

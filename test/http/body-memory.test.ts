@@ -48,3 +48,14 @@ it('is kept up to a limit: what was used last stays', () => {
   memory.giveBack(large);
   expect(memory.take(300 * kibibyte).buffer).not.toBe(large.buffer);
 });
+
+it('frees the pieces of a body once they are copied, and nothing that they are only a part of', () => {
+  const freed: ArrayBuffer[] = [];
+  const memory = new BodyMemory(0, (buffer) => freed.push(buffer));
+  const body = memory.take(5);
+  const whole = Buffer.from(Uint8Array.of(1, 2, 3).buffer);
+  memory.move(whole, body, 0);
+  memory.move(Buffer.from(Uint8Array.of(9, 4, 5).buffer).subarray(1), body, 3);
+  expect([...body]).toEqual([1, 2, 3, 4, 5]);
+  expect(freed).toEqual([whole.buffer]);
+});
