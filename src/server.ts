@@ -18,7 +18,7 @@ import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
 import type { BodyLimits } from './http/body.js';
 import { BodyMemory } from './http/body-memory.js';
-import { type ByteBudget, createByteBudget } from './http/byte-budget.js';
+import { ByteBudget } from './http/byte-budget.js';
 import { whenFinished } from './http/finished.js';
 import { createShortcut } from './http/shortcut.js';
 import { remoteFileSystem, watchFolder } from './repository/watch.js';
@@ -73,7 +73,7 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
   );
   const manager = createManager(settings, runtime, logger, slots);
   const telemetry = createTelemetry();
-  const budget = createByteBudget(settings.maxInflightBytes);
+  const budget = new ByteBudget(settings.maxInflightBytes);
   const draining = new AbortController();
   const bodyLimits = limitBodies(settings, runtime, budget, logger);
   const services = {

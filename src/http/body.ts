@@ -4,7 +4,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { quoted, ServingError } from '../errors.js';
 import type { BodyMemory } from './body-memory.js';
-import type { ByteBudget } from './byte-budget.js';
+import { Arrival, type ByteBudget } from './byte-budget.js';
+import { clientGone } from './finished.js';
 
 export interface BodyLimits {
   /** Bytes of one body. */
@@ -41,15 +42,9 @@ export async function readBody(req: IncomingMessage, res: ServerResponse, limits
   const announced = req.headers['content-length'];
   const length = announced === undefined ? undefined : Number(announced);
   if (length !== undefined && length > limits.maxBytes) throw tooLarge(limits);
-  const sink = new Sink(limits, length);
-  try {
-    continueIfExpected(req, res);
-    await collect(req, sink, limits.timeout);
-    return sink.finish();
-  } catch (error) {
-    sink.release();
-    throw error;
-  }
+  const collector = new Collector(req, limits, length);
+  continueIfExpected(req, res);
+  return collector.collect();
 }
 
 /** Clients that sent `Expect: 100-continue` wait for this line; they get it only once the body is wanted. */
@@ -74,37 +69,76 @@ function tooLarge({ maxBytes }: BodyLimits): ServingError {
   );
 }
 
-/** @param timeout seconds */
-export function tooSlow(timeout: number): ServingError {
-  return new ServingError('REQUEST_TIMEOUT', `the body did not arrive within ${timeout} s (--body-timeout)`);
-}
-
 /** Takes chunks into one buffer: of exactly the announced size, or growing within the limit. */
-class Sink {
+class Collector extends Arrival {
+  readonly started = performance.now();
+  reserved = 0;
+  received = 0;
   private buffer: Buffer;
-  private position = 0;
-  private reserved = 0;
+  private settle: { resolve(body: Body): void; reject(error: unknown): void } | undefined;
 
   constructor(
+    private readonly req: IncomingMessage,
     private readonly limits: BodyLimits,
     private readonly length: number | undefined,
   ) {
+    super();
     const size = length ?? Math.min(firstReservation, limits.maxBytes);
     this.reserve(size);
     this.buffer = limits.memory.take(size);
   }
 
+  get timeout(): number {
+    return this.limits.timeout;
+  }
+
+  /** The whole body. Rejects as `readBody` does. */
+  collect(): Promise<Body> {
+    const { req, limits } = this;
+    return new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+      limits.budget.expect(this);
+      req
+        .on('data', this.add)
+        .on('end', this.finish)
+        .on('close', this.clientGone)
+        .on('error', this.clientGone);
+    });
+  }
+
+  giveUp(error: unknown): void {
+    this.stop();
+    this.req.pause();
+    this.release();
+    this.settle?.reject(error);
+  }
+
+  private stop(): void {
+    const { req, limits } = this;
+    limits.budget.forget(this);
+    req
+      .off('data', this.add)
+      .off('end', this.finish)
+      .off('close', this.clientGone)
+      .off('error', this.clientGone);
+  }
+
   private reserve(size: number): void {
-    this.limits.budget.reserve(size - this.reserved);
+    this.limits.budget.reserve(size - this.reserved, this);
     this.reserved = size;
   }
 
-  add(chunk: Buffer): void {
-    const needed = this.position + chunk.length;
-    if (needed > this.buffer.length) this.grow(needed);
-    this.limits.memory.move(chunk, this.buffer, this.position);
-    this.position = needed;
-  }
+  private readonly add = (chunk: Buffer): void => {
+    const needed = this.received + chunk.length;
+    try {
+      if (needed > this.buffer.length) this.grow(needed);
+    } catch (error) {
+      this.giveUp(error);
+      return;
+    }
+    this.limits.memory.move(chunk, this.buffer, this.received);
+    this.received = needed;
+  };
 
   private grow(needed: number): void {
     if (needed > this.limits.maxBytes) throw tooLarge(this.limits);
@@ -112,57 +146,35 @@ class Sink {
     this.reserve(size);
     const { memory } = this.limits;
     const larger = memory.take(size);
-    larger.set(this.buffer.subarray(0, this.position));
+    larger.set(this.buffer.subarray(0, this.received));
     memory.giveBack(this.buffer);
     this.buffer = larger;
   }
 
-  finish(): Body {
-    if (this.length !== undefined && this.position < this.length) {
-      throw new ServingError('CANCELLED', 'the connection ended before the body did');
+  private readonly finish = (): void => {
+    if (this.length !== undefined && this.received < this.length) {
+      this.giveUp(new ServingError('CANCELLED', 'the connection ended before the body did'));
+      return;
     }
-    let released = false;
-    return {
-      bytes: this.buffer.subarray(0, this.position),
+    this.stop();
+    let isReleased = false;
+    this.settle?.resolve({
+      bytes: this.buffer.subarray(0, this.received),
       release: () => {
-        if (!released) this.release();
-        released = true;
+        if (!isReleased) this.release();
+        isReleased = true;
       },
-    };
-  }
+    });
+  };
+
+  private readonly clientGone = (): void => {
+    this.giveUp(clientGone());
+  };
 
   /** Called once. */
-  release(): void {
+  private release(): void {
     this.limits.budget.release(this.reserved);
     this.reserved = 0;
     this.limits.memory.giveBack(this.buffer);
   }
-}
-
-function collect(req: IncomingMessage, sink: Sink, timeout: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => fail(tooSlow(timeout)), timeout * 1000);
-    const onData = (chunk: Buffer) => {
-      try {
-        sink.add(chunk);
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const onEnd = () => {
-      stop();
-      resolve();
-    };
-    const onClose = () => fail(new ServingError('CANCELLED', 'the client closed the connection'));
-    function stop(): void {
-      clearTimeout(timer);
-      req.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
-    }
-    function fail(error: unknown): void {
-      stop();
-      req.pause();
-      reject(error);
-    }
-    req.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
-  });
 }

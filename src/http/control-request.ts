@@ -7,7 +7,8 @@ import { koaBody } from 'koa-body';
 import { CborReader } from '../codec/cbor-reader.js';
 import { invalidArgument, ServingError } from '../errors.js';
 import { within } from '../serving/within.js';
-import { continueIfExpected, hasBody, readBody, tooSlow } from './body.js';
+import { continueIfExpected, hasBody, readBody } from './body.js';
+import { tooSlow } from './byte-budget.js';
 import type { Services } from './services.js';
 
 /** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */

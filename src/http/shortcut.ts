@@ -11,11 +11,10 @@ import { httpStatusOf, type ServingError } from '../errors.js';
 import { disposeTensors } from '../runtime/tensors.js';
 import { queueFull } from '../serving/batcher.js';
 import { Cancellation } from '../serving/cancellation.js';
-import { Deadlines, Waiting } from '../serving/deadlines.js';
 import type { PredictResult } from '../serving/predict.js';
 import type { Table, Target } from '../serving/table.js';
 import type { ApiKeys } from './api-keys.js';
-import { tooSlow } from './body.js';
+import { Arrival } from './byte-budget.js';
 import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
 import { predictDecoded } from './predict-decoded.js';
 import { requestIdOf } from './request-id.js';
@@ -40,9 +39,8 @@ export function createShortcut(
   general: RequestListener,
   fail: (req: IncomingMessage, res: ServerResponse, error: ServingError) => void,
 ): Shortcut {
-  const bodies = new Deadlines();
   const paths = new Paths();
-  const shared = { services, bodies, fail, underWay: 0 };
+  const shared = { services, fail, underWay: 0 };
   return {
     listener(req, res) {
       const { table } = services.manager;
@@ -91,21 +89,19 @@ function lengthIfCommon({ headers }: IncomingMessage, services: Services, keys: 
 
 interface Shared {
   readonly services: Services;
-  /** When bodies must have arrived. */
-  readonly bodies: Deadlines;
   readonly fail: (req: IncomingMessage, res: ServerResponse, error: ServingError) => void;
   underWay: number;
 }
 
 /** One request and its answer. */
-class Exchange extends Waiting {
-  private readonly started = performance.now();
+class Exchange extends Arrival {
+  readonly started = performance.now();
   private readonly cancellation = new Cancellation();
   private body: Buffer | undefined;
   /** What the body was collected in, if it came in pieces. */
   private memory: Buffer | undefined;
-  private received = 0;
-  private reserved = 0;
+  received = 0;
+  reserved = 0;
   /** The run holds the body's bytes, and says when it does not any more. */
   private isHandedOver = false;
   private isOver = false;
@@ -126,13 +122,12 @@ class Exchange extends Waiting {
     this.timing = shared.services.serverTiming ? new ServerTiming() : undefined;
   }
 
-  get deadline(): number {
-    return this.started + this.shared.services.bodyLimits.timeout * 1000;
+  get timeout(): number {
+    return this.shared.services.bodyLimits.timeout;
   }
 
-  /** The body did not come. */
-  expire(): void {
-    this.failed(tooSlow(this.shared.services.bodyLimits.timeout));
+  giveUp(error: ServingError): void {
+    this.failed(error);
   }
 
   start(target: Target): void {
@@ -146,13 +141,13 @@ class Exchange extends Waiting {
       this.version = id.version;
       // Before a body is read that could not be queued.
       if (isFull) throw queueFull();
-      bodyLimits.budget.reserve(this.length);
+      bodyLimits.budget.reserve(this.length, this);
       this.reserved = this.length;
     } catch (error) {
       this.failed(error);
       return;
     }
-    shared.bodies.add(this);
+    bodyLimits.budget.expect(this);
     req.on('data', this.take);
     req.on('end', () => this.run(target));
   }
@@ -172,8 +167,8 @@ class Exchange extends Waiting {
   };
 
   private run(target: Target): void {
-    const { services, bodies } = this.shared;
-    bodies.delete(this);
+    const { services } = this.shared;
+    services.bodyLimits.budget.forget(this);
     if (this.isOver || this.body === undefined) return;
     this.timing?.decodeBegins();
     let result: Promise<PredictResult>;
@@ -278,7 +273,7 @@ class Exchange extends Waiting {
     this.isOver = true;
     this.stopWatching();
     const { model, version, started, shared } = this;
-    shared.bodies.delete(this);
+    shared.services.bodyLimits.budget.forget(this);
     shared.underWay -= 1;
     if (!this.isHandedOver) this.release();
     shared.services.telemetry.observe({

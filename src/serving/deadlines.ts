@@ -10,19 +10,24 @@ export abstract class Waiting extends Linked {
   abstract expire(): void;
 }
 
-export class Deadlines {
-  private readonly waiting = new List<Waiting>();
+export class Deadlines<Entry extends Waiting = Waiting> implements Iterable<Entry> {
+  private readonly waiting = new List<Entry>();
   private timer: NodeJS.Timeout | undefined;
   /** When the timer fires. What it was set for may be gone by then. */
   private next = Number.POSITIVE_INFINITY;
 
-  add(entry: Waiting): void {
+  add(entry: Entry): void {
     this.waiting.add(entry);
     if (entry.deadline < this.next) this.arm(entry.deadline);
   }
 
-  delete(entry: Waiting): void {
+  delete(entry: Entry): void {
     this.waiting.delete(entry);
+  }
+
+  /** In the order they were added; any may leave meanwhile. */
+  [Symbol.iterator](): Iterator<Entry> {
+    return this.waiting[Symbol.iterator]();
   }
 
   private arm(deadline: number): void {

@@ -134,6 +134,37 @@ it('a body that the byte budget never has room for is too large, not to be tried
   await nothingIsLeft();
 });
 
+it.each(Object.entries(ways))(
+  'a body that comes too slowly gives way when its room is wanted (%s)',
+  async (_, way) => {
+    const size = 64 * 1024;
+    await serve('--max-inflight-bytes', `${3 * size}`, '--body-timeout', '20');
+    const [eager, slow, slower] = await Promise.all([1, 2, 3].map(() => RawConnection.open(server.url)));
+    const head = way(Buffer.from(postHead('/infer', `Content-Length: ${size}`)));
+    // The first sends half of its body at once, the others next to nothing.
+    for (const [connection, sent] of [
+      [eager, size / 2],
+      [slow, 1],
+      [slower, 1],
+    ] as const) {
+      connection?.send(Buffer.concat([head, Buffer.alloc(sent)]));
+      await until(async () => connection?.socket.bytesWritten === head.length + sent, 'it to be sent');
+    }
+    await metricIs('tfjs_serving_inflight_bytes', 3 * size);
+    // At first nobody is called slow: the others are refused.
+    expect((await server.infer('/infer', one)).status).toBe(503);
+    await until(async () => (await server.infer('/infer', one)).status === 200, 'room for another');
+    await until(() => slow?.ended || slower?.ended, 'a slow one to be cut off');
+    expect([slow?.ended, slower?.ended]).toContain(false);
+    const [gone, stays] = slow?.ended ? [slow, slower] : [slower, slow];
+    expect(gone?.received).toContain('408');
+    expect(gone?.received).toContain('others wanted its room');
+    expect([eager?.received, stays?.received]).toEqual(['', '']);
+    for (const connection of [eager, stays]) connection?.socket.destroy();
+    await nothingIsLeft();
+  },
+);
+
 it('a request within another request is a body, and never run', async () => {
   await serve();
   const inner = 'POST /update_model HTTP/1.1\r\nHost: x\r\n\r\n';
