@@ -9,7 +9,7 @@ const ours = '#0072b2';
 const theirs = '#b8c4cc';
 const panelWidth = 330;
 const barHeight = 30;
-const margin = { left: 200, top: 70, gap: 40, panelTop: 40, bottom: 30 };
+const margin = { left: 290, top: 70, gap: 40, panelTop: 40, bottom: 30 };
 
 export async function plotPeers(file: string, rows: readonly Row[]): Promise<void> {
   const models = unique(rows.map(({ model }) => model));
