@@ -19,6 +19,9 @@ export interface CallOptions {
 
 const mediaType = 'application/cbor';
 
+/** Milliseconds; with more a timer ends at once. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Seconds before the first and between the last tries. */
 const backoff = { first: 0.1, longest: 5 };
 
@@ -114,7 +117,9 @@ async function withinTime<Result>(
   const timeUp = () => inner.abort(new RequestError('DEADLINE_EXCEEDED', 'the time of the call is up'));
   outer?.addEventListener('abort', abort);
   const timer =
-    deadline === Number.POSITIVE_INFINITY ? undefined : setTimeout(timeUp, deadline - performance.now());
+    deadline === Number.POSITIVE_INFINITY
+      ? undefined
+      : setTimeout(timeUp, Math.min(deadline - performance.now(), longestTimer));
   try {
     return await action(inner.signal);
   } finally {
