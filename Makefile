@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory lint format models clean distclean
+.PHONY: help install serve build test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory bench-clients lint format models clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -49,6 +49,9 @@ bench-reload: install ## what a small model's requests notice while a large one 
 
 bench-reload-memory: install ## memory over 200 reloads of a 100 MB model, with a plot
 	@$(NODE) scripts/bench.js reload-memory
+
+bench-clients: install ## what a call of the TypeScript client costs over a bare one
+	@$(NODE) scripts/bench.js clients
 
 lint: install ## style alone
 	@$(NODE) node_modules/@biomejs/biome/bin/biome check .
