@@ -19,6 +19,14 @@ const commands: ReadonlyMap<string, Entry> = new Map([
     'serve',
     { synopsis: 'serve [flags]', summary: 'serve models over HTTP', load: () => import('./serve.js') },
   ],
+  [
+    'inspect',
+    {
+      synopsis: 'inspect [flags] DIR',
+      summary: 'signatures, sizes, parameters and operations of SavedModels',
+      load: () => import('./cli/inspect.js'),
+    },
+  ],
 ]);
 
 // A reader that has seen enough (`| head`) is no failure.
