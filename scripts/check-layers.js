@@ -13,6 +13,7 @@ const LAYERS = [
   ['main', 'index', 'serve', 'server'],
   ['cli'],
   ['http'],
+  ['client'],
   ['codec'],
   ['serving'],
   ['repository'],

@@ -33,6 +33,7 @@ const fast = [
   ['documents', () => run(process.execPath, ['scripts/check-docs.js'])],
   ['warnings of native/', () => run(process.execPath, ['scripts/check-warnings.js'])],
   // The install step only warns if the addon does not compile, as the server can do without.
+  ['TypeScript client', () => run(process.execPath, ['scripts/check-client.js'])],
   ['native addon is there', async () => fs.existsSync(addon)],
 ];
 

@@ -35,7 +35,7 @@ export type ErrorCode = keyof typeof httpStatusOf;
 
 /** An error whose code and message are meant for the caller. */
 export class ServingError extends Error {
-  override readonly name = 'ServingError';
+  override readonly name: string = 'ServingError';
 
   /**
    * @param code what went wrong, in one word

@@ -4,7 +4,7 @@
  * Heads are read by {@link CborReader}; typed arrays become views on the body, and only plain values become objects.
  */
 import { invalidArgument, quoted } from '../errors.js';
-import { dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
+import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
 import { swapBytes, viewOf } from '../runtime/values.js';
 import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
 import { CborTemplates } from './cbor-templates.js';
@@ -12,32 +12,8 @@ import { plainValue } from './cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
 import type { InferRequest } from './infer-request.js';
 import { refusePickle } from './pickle.js';
+import { typedArrays } from './typed-arrays.js';
 import { checkByteCount, checkRank, checkShape, type WireLimits, type WireTensor } from './wire.js';
-
-/** The typed arrays of RFC 8746, section 2.1, by tag: dtype, and whether the bytes are big-endian. */
-const typedArrays = new Map<number, readonly [dtype: FixedDtype, bigEndian: boolean]>([
-  [64, ['uint8', false]],
-  [65, ['uint16', true]],
-  [66, ['uint32', true]],
-  [67, ['uint64', true]],
-  [68, ['uint8', false]],
-  [69, ['uint16', false]],
-  [70, ['uint32', false]],
-  [71, ['uint64', false]],
-  [72, ['int8', false]],
-  [73, ['int16', true]],
-  [74, ['int32', true]],
-  [75, ['int64', true]],
-  [77, ['int16', false]],
-  [78, ['int32', false]],
-  [79, ['int64', false]],
-  [80, ['float16', true]],
-  [81, ['float32', true]],
-  [82, ['float64', true]],
-  [84, ['float16', false]],
-  [85, ['float32', false]],
-  [86, ['float64', false]],
-]);
 
 /**
  * Reads the body of an inference request: the flat form `{name: tensor}`, or the envelope

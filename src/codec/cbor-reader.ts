@@ -3,11 +3,12 @@
  *
  * It bounds what a body may ask for before anything is allocated (a count is never larger than the bytes that are
  * left, nesting never deeper than the limit), refuses tags that would make programs out of data, and finds the byte
- * ranges of typed arrays, so that tensors become views on the body and never pass through an object.
+ * ranges of typed arrays, so that tensors become views on the body and never pass through an object. Clients read answers
+ * with it: it runs in browsers.
  */
-import { isUtf8 } from 'node:buffer';
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import { fromFloat16 } from '../runtime/values.js';
+import { decodeUtf8, isUtf8 } from './utf8.js';
 
 /** RFC 8949, section 3.1. */
 export const major = {
@@ -249,9 +250,9 @@ export class CborReader {
     const type = this.peekMajor();
     if (type !== major.text) throw invalidArgument(`${what} must be a text string`);
     const { argument } = this.head();
-    const bytes = this.take(argument ?? 0);
-    if (!isUtf8(bytes)) throw invalidArgument(`${what} is not UTF-8`);
-    return textOf(bytes);
+    const text = decodeUtf8(this.take(argument ?? 0));
+    if (text === undefined) throw invalidArgument(`${what} is not UTF-8`);
+    return text;
   }
 
   cutShort(): ServingError {
@@ -264,9 +265,4 @@ export class CborReader {
 /** False, true, null, undefined, and floats of two, four and eight bytes. A break where none may be is neither. */
 function isSimpleOrFloat(info: number): boolean {
   return (info >= 20 && info <= 23) || (info >= 25 && info <= 27);
-}
-
-/** Text of bytes that are UTF-8. A byte order mark is kept. */
-export function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }

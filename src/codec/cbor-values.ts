@@ -4,7 +4,8 @@
  * For what {@link CborReader.skip} has found well-formed. Our own rather than a general decoder's: cbor-x
  * drops the byte order mark of a long text, reads a bignum of a megabyte for minutes and makes 0 of a bignum that is none.
  */
-import { type CborReader, major, tags, textOf } from './cbor-reader.js';
+import { type CborReader, major, tags } from './cbor-reader.js';
+import { decodeUtf8 } from './utf8.js';
 
 /**
  * Reads one value. Integers that a double does not hold exactly are bigints; byte strings are views on the body. There
@@ -17,11 +18,13 @@ export function plainValue(reader: CborReader): unknown {
     case major.unsigned:
       return Number.isSafeInteger(argument) ? argument : reader.wideArgument(start);
     case major.negative:
-      return Number.isSafeInteger(argument) ? -1 - (argument as number) : -1n - reader.wideArgument(start);
+      return Number.isSafeInteger(-1 - (argument as number))
+        ? -1 - (argument as number)
+        : -1n - reader.wideArgument(start);
     case major.bytes:
       return reader.take(argument ?? 0);
     case major.text:
-      return textOf(reader.take(argument ?? 0));
+      return decodeUtf8(reader.take(argument ?? 0));
     case major.array: {
       const list: unknown[] = [];
       while (!reader.atEnd(argument, list.length)) list.push(plainValue(reader));
@@ -38,5 +41,6 @@ export function plainValue(reader: CborReader): unknown {
 }
 
 function bignum(bytes: Uint8Array): bigint {
-  return BigInt(`0x0${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`);
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
+  return BigInt(`0x0${digits.join('')}`);
 }

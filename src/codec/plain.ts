@@ -7,12 +7,12 @@
  */
 import { invalidArgument } from '../errors.js';
 import type { Dtype, FixedDtype } from '../runtime/dtypes.js';
-import type { TensorData } from '../runtime/tensors.js';
 import {
   allocate,
   fromBfloat16,
   fromFloat16,
   type NumericArray,
+  type TensorData,
   toBfloat16,
   toFloat16,
 } from '../runtime/values.js';

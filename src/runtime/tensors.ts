@@ -4,11 +4,9 @@
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import { type Dtype, dtypes, elementCount, type FixedDtype } from './dtypes.js';
 import { tensorFlowJs } from './tensorflow.js';
+import type { TensorData } from './values.js';
 
-export type { Tensor };
-
-/** Values of a fixed-width dtype are row-major little-endian bytes; strings are one byte string per element. */
-export type TensorData = Uint8Array | readonly Uint8Array[];
+export type { Tensor, TensorData };
 
 /** What a tensor is, apart from `tf.Tensor`: its true dtype, its shape and its raw values. */
 export interface TensorView {

@@ -3,6 +3,9 @@
  */
 import { dtypes, type FixedDtype } from './dtypes.js';
 
+/** Values of a fixed-width dtype are row-major little-endian bytes; strings are one byte string per element. */
+export type TensorData = Uint8Array | readonly Uint8Array[];
+
 /** A typed array whose elements are the tensor's values; complex values are [re, im] pairs. */
 export type NumericArray =
   | Uint8Array

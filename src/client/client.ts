@@ -1,0 +1,123 @@
+/**
+ * The server's calls.
+ */
+import type { Dict } from './decode.js';
+import { dictToBinary, type Encodable, type EncodableDict } from './encode.js';
+import type { Tensor } from './tensor.js';
+import { type CallOptions, call } from './transport.js';
+
+export interface InferOptions extends CallOptions {
+  /** The default model by default. */
+  readonly model?: string | undefined;
+  /** At most one of version and label, with a model. */
+  readonly version?: number | undefined;
+  readonly label?: string | undefined;
+  readonly signature?: string | undefined;
+  /** The outputs to give; all by default. */
+  readonly outputs?: readonly string[] | undefined;
+}
+
+export interface InferResult {
+  readonly model: string;
+  readonly version: number;
+  readonly generation: number;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** What `POST /update_model` takes: see the README. */
+export interface UpdateRequest {
+  readonly model?: string;
+  readonly version?: number | 'latest';
+  readonly label?: string;
+  readonly model_path?: string;
+  readonly unload?: true;
+  /** Seconds that the server waits until it serves. */
+  readonly timeout?: number;
+}
+
+/** Of a server. Connections are kept and shared, as `fetch` does. */
+export class Client {
+  private readonly url: string;
+
+  /**
+   * @param url where the server is; a page that the server's own origin gave out may say `location.origin`
+   * @param defaults for every call
+   */
+  constructor(
+    url: string = 'http://127.0.0.1:50000',
+    private readonly defaults: CallOptions = {},
+  ) {
+    this.url = url.replace(/\/+$/, '');
+  }
+
+  /**
+   * One prediction.
+   *
+   * @param inputs by name
+   * @throws RequestError with the server's code: INVALID_ARGUMENT says what the signature asks for
+   */
+  async infer(inputs: EncodableDict, options: InferOptions = {}): Promise<InferResult> {
+    const { model, version, label, signature, outputs } = options;
+    const request = new Map<string, Encodable>([['inputs', inputs]]);
+    if (signature !== undefined) request.set('signature', signature);
+    if (outputs) request.set('outputs', outputs);
+    const path = inferPath(model, version, label);
+    // The envelope only where it is needed: within a map, inputs named dtype, shape and data would be a tensor.
+    const body = dictToBinary(request.size > 1 ? request : inputs);
+    return (await this.call(path, body, options)) as unknown as InferResult;
+  }
+
+  /**
+   * Has the server look at its folder now (`{}`), or changes what it serves. It needs a key of scope admin, or loopback.
+   *
+   * @returns what became of it: `status` is `pending` if it is not done within the request's timeout
+   */
+  updateModel(request: UpdateRequest = {}, options: CallOptions = {}): Promise<Dict> {
+    return this.call('/update_model', dictToBinary({ ...request }), options);
+  }
+
+  /** Type, device, parameter count and signatures of the default model. */
+  modelInfo(options: CallOptions = {}): Promise<Dict> {
+    return this.call('/model_info', undefined, options);
+  }
+
+  /** Every model with its versions, or only the one of this name. */
+  models(name?: string, options: CallOptions = {}): Promise<Dict> {
+    return this.call(
+      name === undefined ? '/models' : `/models/${encodeURIComponent(name)}`,
+      undefined,
+      options,
+    );
+  }
+
+  private call(path: string, body: Uint8Array<ArrayBuffer> | undefined, options: CallOptions): Promise<Dict> {
+    return call(this.url + path, body, { ...this.defaults, ...options });
+  }
+}
+
+function inferPath(
+  model: string | undefined,
+  version: number | undefined,
+  label: string | undefined,
+): string {
+  if (model === undefined) {
+    if (version !== undefined || label !== undefined)
+      throw new TypeError('a version or a label needs the name of its model');
+    return '/infer';
+  }
+  const start = `/models/${encodeURIComponent(model)}`;
+  if (version !== undefined) return `${start}/versions/${version}/infer`;
+  return label === undefined ? `${start}/infer` : `${start}/labels/${encodeURIComponent(label)}/infer`;
+}
+
+/**
+ * Sends named values to an address and gives back the whole answer.
+ *
+ * @throws RequestError
+ */
+export async function sendInferenceRequest(
+  data: EncodableDict,
+  { url = 'http://127.0.0.1:50000/infer', ...options }: CallOptions & { readonly url?: string } = {},
+): Promise<Dict> {
+  return call(url, dictToBinary(data), options);
+}

@@ -1,0 +1,141 @@
+/**
+ * CBOR into values: what {@link dictToBinary} wrote, and every answer of the server.
+ */
+import { CborReader, major, tags } from '../codec/cbor-reader.js';
+import { plainValue } from '../codec/cbor-values.js';
+import { bytesToRowMajor } from '../codec/column-major.js';
+import { typedArrays } from '../codec/typed-arrays.js';
+import { invalidArgument } from '../errors.js';
+import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
+import { swapBytes } from '../runtime/values.js';
+import { bytesOf, checked, type Tensor, tensorOf } from './tensor.js';
+
+/** What comes out of CBOR: integers beyond 2^53 as bigints, byte strings as views on what was read. */
+export type Value =
+  | Tensor
+  | Uint8Array
+  | number
+  | bigint
+  | boolean
+  | string
+  | null
+  | undefined
+  | Value[]
+  | Dict;
+
+/** Named values, without a prototype: `__proto__` is a name like any other. */
+export interface Dict {
+  [key: string]: Value;
+}
+
+/** Levels of nesting. */
+const maxDepth = 64;
+
+/**
+ * The named values in CBOR. Tensors are views on `bytes` where those are aligned.
+ *
+ * @throws ServingError INVALID_ARGUMENT if it is no well-formed CBOR map, or holds what no answer does
+ */
+export function binaryToDict(bytes: Uint8Array): Dict {
+  // Checked as a whole, before anything is made of it.
+  const checker = new CborReader(bytes);
+  checker.skip(maxDepth);
+  if (checker.position < bytes.length) throw invalidArgument('bytes follow the end of the CBOR');
+  const reader = new CborReader(bytes);
+  if (reader.peekMajor() !== major.map) throw invalidArgument('the CBOR is no map');
+  return readMap(reader) as Dict;
+}
+
+function read(reader: CborReader): Value {
+  const start = reader.position;
+  switch (reader.peekMajor()) {
+    case major.map:
+      return readMap(reader);
+    case major.array:
+      return readList(reader);
+    case major.tag: {
+      const tag = reader.head().argument ?? 0;
+      if (tag === tags.multiDimensional || tag === tags.columnMajor) return readArray(reader, tag);
+      const type = typedArrays.get(tag);
+      if (type) {
+        const [dtype, bigEndian] = type;
+        const bytes = read(reader);
+        if (!(bytes instanceof Uint8Array)) throw invalidArgument('a typed array is no byte string');
+        const { size } = dtypes[dtype];
+        const data = bigEndian ? swapBytes(bytes, size) : bytes;
+        return made(() => tensorOf(dtype, [bytes.length / size], data));
+      }
+      if (tag === tags.homogeneous || tag === tags.selfDescribed) return read(reader);
+      if (tag !== tags.positiveBignum && tag !== tags.negativeBignum)
+        throw invalidArgument(`the CBOR has an array of a type that no dtype has (tag ${tag})`);
+      return plainValue(new CborReader(reader.bytes, rewound(reader, start))) as bigint;
+    }
+    default:
+      return plainValue(reader) as Value;
+  }
+}
+
+/** Moves past the content of a tag that is read again from `start`. */
+function rewound(reader: CborReader, start: number): number {
+  reader.skip(1);
+  return start;
+}
+
+function readList(reader: CborReader): Value[] {
+  const { argument: length } = reader.head();
+  const list: Value[] = [];
+  while (!reader.atEnd(length, list.length)) list.push(read(reader));
+  return list;
+}
+
+function readMap(reader: CborReader): Dict | Tensor {
+  const { argument: length } = reader.head();
+  const dict: Dict = Object.create(null);
+  for (let seen = 0; !reader.atEnd(length, seen); seen++) {
+    const key = reader.text('a key');
+    if (key in dict) throw invalidArgument(`the key ${key} comes twice`);
+    dict[key] = read(reader);
+  }
+  return describedTensor(dict) ?? dict;
+}
+
+/** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for. */
+function describedTensor(dict: Dict): Tensor | undefined {
+  const { dtype, shape, data } = dict;
+  if (Object.keys(dict).length !== 3 || !isDtype(dtype) || !isShape(shape)) return undefined;
+  if (dtype === 'string') return isStrings(data) ? made(() => checked(dtype, shape, data)) : undefined;
+  return data instanceof Uint8Array ? made(() => tensorOf(dtype, shape, data)) : undefined;
+}
+
+/** RFC 8746, section 3.1: `[dimensions, elements]`. */
+function readArray(reader: CborReader, tag: number): Tensor {
+  const [shape, elements, ...more] = reader.peekMajor() === major.array ? readList(reader) : [];
+  if (!isShape(shape) || more.length > 0) throw invalidArgument('an array is no [shape, elements]');
+  if (isStrings(elements) && tag === tags.multiDimensional)
+    return made(() => checked('string', shape, elements));
+  const { dtype, data } = (elements ?? {}) as Partial<Tensor>;
+  if (!dtype || dtype === 'string' || !ArrayBuffer.isView(data))
+    throw invalidArgument('the elements of an array must be a typed array or byte strings');
+  if (tag === tags.multiDimensional) return made(() => checked(dtype, shape, data));
+  const { size } = dtypes[dtype];
+  if (data.byteLength !== elementCount(shape) * size)
+    throw invalidArgument('an array does not fill its shape');
+  return made(() => tensorOf(dtype, shape, bytesToRowMajor(shape, bytesOf(data), size)));
+}
+
+function isShape(value: Value): value is number[] {
+  return Array.isArray(value) && value.every((dim) => typeof dim === 'number');
+}
+
+function isStrings(value: Value): value is Uint8Array[] {
+  return Array.isArray(value) && value.every((element) => element instanceof Uint8Array);
+}
+
+/** What does not fit together is the sender's fault here. */
+function made(make: () => Tensor): Tensor {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof RangeError ? invalidArgument(error.message) : error;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Values into CBOR, in the one form that the server and all its clients write.
+ */
+import { major } from '../codec/cbor-reader.js';
+import { CborWriter } from '../codec/cbor-writer.js';
+import { bytesOf, dtypeOfArray, isTensor, rawData, type Tensor } from './tensor.js';
+
+/** What {@link dictToBinary} writes. */
+export type Encodable =
+  | Tensor
+  | ArrayBufferView
+  | number
+  | bigint
+  | boolean
+  | string
+  | null
+  | readonly Encodable[]
+  | ReadonlyMap<string, Encodable>
+  | { readonly [key: string]: Encodable };
+
+/** Named values. A Map keeps the order of keys that are numbers, which objects put first. */
+export type EncodableDict = { readonly [key: string]: Encodable } | ReadonlyMap<string, Encodable>;
+
+/**
+ * CBOR of named values.
+ *
+ * A typed array is a tensor of rank 1, but a Uint8Array, as everywhere in CBOR, a byte string (which the server takes for
+ * the elements of a uint8 input, too). Whole numbers up to 2^53 and bigints are integers, other numbers float64; lists of
+ * numbers take the dtype that the model's signature asks for.
+ *
+ * @throws TypeError for a value that has no CBOR here, undefined among them
+ * @throws RangeError for a tensor whose shape does not fit its data, or an integer beyond ±2^64
+ */
+export function dictToBinary(dict: EncodableDict): Uint8Array<ArrayBuffer> {
+  const writer = new CborWriter();
+  write(writer, dict);
+  return joined(writer.finish());
+}
+
+function write(writer: CborWriter, value: Encodable): void {
+  switch (typeof value) {
+    case 'number':
+      // -0 is safe as well, and has no integer.
+      if (Number.isSafeInteger(value) && !Object.is(value, -0)) writeInteger(writer, value);
+      else writer.float64(value);
+      return;
+    case 'bigint':
+      writeInteger(writer, value);
+      return;
+    case 'boolean':
+      writer.simple(value ? 21 : 20);
+      return;
+    case 'string':
+      writer.text(value);
+      return;
+    case 'object':
+      if (value === null) writer.simple(22);
+      else writeObject(writer, value);
+      return;
+    default:
+      throw new TypeError(`${typeof value} cannot be sent`);
+  }
+}
+
+function writeInteger(writer: CborWriter, value: number | bigint): void {
+  if (value >= 2n ** 64n || value < -(2n ** 64n)) throw new RangeError(`${value} is beyond 64 bits`);
+  if (value >= 0) writer.head(major.unsigned, value);
+  else writer.head(major.negative, typeof value === 'bigint' ? -1n - value : -1 - value);
+}
+
+function writeObject(writer: CborWriter, value: Encodable & object): void {
+  if (value instanceof Uint8Array) writer.bytes(value);
+  else if (ArrayBuffer.isView(value)) writeArray(writer, value);
+  else if (Array.isArray(value)) {
+    writer.head(major.array, value.length);
+    for (const element of value) write(writer, element);
+  } else if (isTensor(value)) writer.tensor(value.dtype, value.shape, rawData(value));
+  else writeEntries(writer, value instanceof Map ? [...value] : Object.entries(value));
+}
+
+function writeArray(writer: CborWriter, array: ArrayBufferView): void {
+  const { length } = array as ArrayBufferView & ArrayLike<number>;
+  writer.tensor(dtypeOfArray(array), [length], bytesOf(array));
+}
+
+function writeEntries(writer: CborWriter, entries: readonly (readonly [string, Encodable])[]): void {
+  writer.head(major.map, entries.length);
+  for (const [key, value] of entries) {
+    writer.text(key);
+    write(writer, value);
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let position = 0;
+  for (const part of parts) {
+    whole.set(part, position);
+    position += part.length;
+  }
+  return whole;
+}

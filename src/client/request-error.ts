@@ -1,0 +1,64 @@
+/**
+ * How a request can fail.
+ */
+import { type ErrorCode, httpStatusOf, isErrorCode, ServingError } from '../errors.js';
+import { binaryToDict, type Dict } from './decode.js';
+
+export interface RequestErrorDetails {
+  readonly status?: number | undefined;
+  readonly requestId?: string | undefined;
+  readonly retryAfter?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The server's refusal, or what kept the request from being answered: UNAVAILABLE without a status if there was no
+ * connection, DEADLINE_EXCEEDED without one if the call's own time was up.
+ */
+export class RequestError extends ServingError {
+  override readonly name = 'RequestError';
+  /** Of HTTP; undefined if no answer came. */
+  readonly status: number | undefined;
+  /** By which the request is found in the server's log. */
+  readonly requestId: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: RequestErrorDetails = {}) {
+    super(code, message, details.retryAfter);
+    this.status = details.status;
+    this.requestId = details.requestId;
+    if (details.cause !== undefined) this.cause = details.cause;
+  }
+}
+
+/** The error that an answer tells of. One that is not from the server (but from a proxy before it) goes by its status. */
+export function toRequestError(response: Response, body: Uint8Array): RequestError {
+  const { status, headers } = response;
+  const details = {
+    status,
+    requestId: headers.get('x-request-id') ?? undefined,
+    retryAfter: secondsOf(headers.get('retry-after')),
+  };
+  const { code, message } = errorIn(body);
+  if (isErrorCode(code)) return new RequestError(code, String(message), details);
+  const known = Object.entries(httpStatusOf).find(([, each]) => each === status)?.[0] as
+    | ErrorCode
+    | undefined;
+  return new RequestError(known ?? 'UNKNOWN', `HTTP ${status} ${response.statusText}`.trim(), details);
+}
+
+function errorIn(body: Uint8Array): Dict {
+  try {
+    return (binaryToDict(body)['error'] ?? {}) as Dict;
+  } catch {
+    return {};
+  }
+}
+
+/** `Retry-After`: seconds, or a date. */
+function secondsOf(header: string | null): number | undefined {
+  if (header === null || header.trim() === '') return undefined;
+  const seconds = Number(header);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds);
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, (date - Date.now()) / 1000);
+}

@@ -1,0 +1,134 @@
+/**
+ * One request and its answer: keys, deadlines, and trying again.
+ */
+import { binaryToDict, type Dict } from './decode.js';
+import { RequestError, toRequestError } from './request-error.js';
+
+export interface CallOptions {
+  /** Ends the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Seconds for the whole call with all its tries. The server hears of it (`X-Request-Timeout`) and gives up, too. */
+  readonly timeout?: number | undefined;
+  /** Sent as `X-API-Key`. */
+  readonly apiKey?: string | undefined;
+  /** How often a call is made again that the server answered with 503, which says that it did nothing; 3 by default. */
+  readonly retries?: number | undefined;
+  /** Further headers of HTTP. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+const mediaType = 'application/cbor';
+
+/** Seconds before the first and between the last tries. */
+const backoff = { first: 0.1, longest: 5 };
+
+/**
+ * GETs, or POSTs a body.
+ *
+ * @throws RequestError for every answer but a success, if there is no connection, or when the time is up
+ */
+export async function call(
+  url: string,
+  body: Uint8Array<ArrayBuffer> | undefined,
+  options: CallOptions,
+): Promise<Dict> {
+  const { timeout, retries = 3 } = options;
+  const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout * 1000;
+  for (let tries = 0; ; tries++) {
+    try {
+      return await withinTime(options.signal, deadline, (signal) =>
+        attempt(url, body, options, deadline, signal),
+      );
+    } catch (error) {
+      const isRefused = error instanceof RequestError && error.status === 503;
+      if (!isRefused || tries >= retries) throw error;
+      const wait = pause(tries, error.retryAfter ?? 0) * 1000;
+      // The reason is worth more than a timeout without one.
+      if (performance.now() + wait >= deadline) throw error;
+      await withinTime(options.signal, deadline, (signal) => sleep(wait, signal));
+    }
+  }
+}
+
+/** Seconds: what the server asks for, and a random time that grows, so that many clients do not come back at once. */
+function pause(tries: number, retryAfter: number): number {
+  return retryAfter + Math.random() * Math.min(backoff.first * 2 ** tries, backoff.longest);
+}
+
+async function attempt(
+  url: string,
+  body: Uint8Array<ArrayBuffer> | undefined,
+  options: CallOptions,
+  deadline: number,
+  signal: AbortSignal | null,
+): Promise<Dict> {
+  const { response, bytes } = await exchange(url, {
+    method: body ? 'POST' : 'GET',
+    headers: headersFor(body !== undefined, options, deadline),
+    body: body ?? null,
+    signal,
+  });
+  if (!response.ok) throw toRequestError(response, bytes);
+  return binaryToDict(bytes);
+}
+
+async function exchange(url: string, init: RequestInit): Promise<{ response: Response; bytes: Uint8Array }> {
+  try {
+    const response = await fetch(url, init);
+    return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+  } catch (error) {
+    if (init.signal?.aborted) throw init.signal.reason;
+    const { message, cause } = error as Error;
+    const details = cause instanceof Error ? `${message}: ${cause.message}` : message;
+    throw new RequestError('UNAVAILABLE', `no answer from ${url}: ${details}`, { cause: error });
+  }
+}
+
+function headersFor(
+  hasBody: boolean,
+  { apiKey, headers }: CallOptions,
+  deadline: number,
+): Record<string, string> {
+  // The server takes a decimal number without an exponent, above 0.
+  const left = Math.max(deadline - performance.now(), 1) / 1000;
+  return {
+    accept: mediaType,
+    ...(hasBody ? { 'content-type': mediaType } : {}),
+    ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
+    ...(Number.isFinite(left) ? { 'x-request-timeout': left.toFixed(3) } : {}),
+    ...headers,
+  };
+}
+
+/** Does something under a signal that is aborted by the caller's, or at the deadline. */
+async function withinTime<Result>(
+  outer: AbortSignal | undefined,
+  deadline: number,
+  action: (signal: AbortSignal | null) => Promise<Result>,
+): Promise<Result> {
+  outer?.throwIfAborted();
+  // A signal costs more than all else that is done here.
+  if (!outer && deadline === Number.POSITIVE_INFINITY) return action(null);
+  const inner = new AbortController();
+  const abort = () => inner.abort(outer?.reason);
+  const timeUp = () => inner.abort(new RequestError('DEADLINE_EXCEEDED', 'the time of the call is up'));
+  outer?.addEventListener('abort', abort);
+  const timer =
+    deadline === Number.POSITIVE_INFINITY ? undefined : setTimeout(timeUp, deadline - performance.now());
+  try {
+    return await action(inner.signal);
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener('abort', abort);
+  }
+}
+
+function sleep(milliseconds: number, signal: AbortSignal | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}
