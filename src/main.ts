@@ -20,6 +20,30 @@ const commands: ReadonlyMap<string, Entry> = new Map([
     { synopsis: 'serve [flags]', summary: 'serve models over HTTP', load: () => import('./serve.js') },
   ],
   [
+    'infer',
+    {
+      synopsis: 'infer [flags] URL name=value…',
+      summary: 'ask a server for a prediction',
+      load: () => import('./cli/infer.js'),
+    },
+  ],
+  [
+    'encode',
+    {
+      synopsis: 'encode [flags] name=value…',
+      summary: 'inputs into the CBOR body of a request',
+      load: () => import('./cli/encode.js'),
+    },
+  ],
+  [
+    'decode',
+    {
+      synopsis: 'decode [flags] [FILE]',
+      summary: 'the CBOR of a request or an answer as text',
+      load: () => import('./cli/decode.js'),
+    },
+  ],
+  [
     'inspect',
     {
       synopsis: 'inspect [flags] DIR',
