@@ -1,6 +1,6 @@
 /**
  * `node scripts/check-docs.js` checks that what the documents say can be found: links and their anchors, paths of the
- * repository, make targets, the server's flags. It also refuses files that name a folder of one machine or the host of
+ * repository, make targets, the program's flags. It also refuses files that name a folder of one machine or the host of
  * a package registry. One line for each thing not found; exit code 1 if there is any.
  */
 import { execFileSync } from 'node:child_process';
@@ -31,7 +31,7 @@ const FORBIDDEN = [
 /**
  * @param {string} root
  * @param {{ files: readonly string[], targets: ReadonlySet<string>, flags: ReadonlySet<string> | null }} known
- *   `flags`: null where the server cannot be asked
+ *   `flags`: null where the program cannot be asked
  * @returns {string[]}
  */
 export function checkDocuments(root, { files, targets, flags }) {
@@ -115,7 +115,7 @@ function checkFlags(text, flags) {
   const lines = text.split('\n').filter((line) => !FOREIGN_COMMAND.test(line));
   return [...lines.join('\n').matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)]
     .filter(([flag]) => !flags.has(flag))
-    .map(([flag]) => `the server has no flag ${flag}`);
+    .map(([flag]) => `no command has a flag ${flag}`);
 }
 
 /**
@@ -165,19 +165,26 @@ function makeTargets(root) {
   return new Set([...makefile.matchAll(/^([a-z][a-z-]*):/gm)].map(([, target = '']) => target));
 }
 
-/** @param {string} root */
-function serverFlags(root) {
+/**
+ * The flags of all commands.
+ * @param {string} root
+ */
+function programFlags(root) {
   const main = path.join(root, 'dist', 'main.js');
   if (!fs.existsSync(main)) return null;
-  const help = execFileSync(process.execPath, [main, 'serve', '--help'], { encoding: 'utf8' });
-  return new Set([...help.matchAll(/--[a-z][a-z-]+/g)].map(([flag]) => flag));
+  /** @param {string[]} args */
+  const help = (...args) => execFileSync(process.execPath, [main, 'help', ...args], { encoding: 'utf8' });
+  const usage = help();
+  const commands = [...usage.matchAll(/^ {2}tfjs-serving ([a-z]+)/gm)].map(([, name = '']) => name);
+  const texts = [usage, ...commands.filter((name) => name !== 'help').map((name) => help(name))];
+  return new Set([...texts.join('\n').matchAll(/--[a-z][a-z-]+/g)].map(([flag]) => flag));
 }
 
 if (process.argv[1] === import.meta.filename) {
   const root = path.join(import.meta.dirname, '..');
   const files = repositoryFiles(root);
   const problems = [
-    ...checkDocuments(root, { files, targets: makeTargets(root), flags: serverFlags(root) }),
+    ...checkDocuments(root, { files, targets: makeTargets(root), flags: programFlags(root) }),
     ...checkForbidden(root, files),
   ];
   for (const problem of problems) console.error(problem);

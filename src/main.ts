@@ -1,63 +1,118 @@
 #!/usr/bin/env node
 /**
- * The program: commands, signals, exit codes.
+ * The program: finds the command and tells how it went.
+ *
+ * A command is imported when it is called, so that those that only read files or ask a server need no TensorFlow.
  */
-import { serveHelp, usage } from './cli/help.js';
-import { parseSettings } from './cli/parse.js';
-import { versions } from './cli/version.js';
+import { type Command, UsageError } from './cli/usage.js';
 import { messageOf, ServingError } from './errors.js';
-import { startServer } from './server.js';
-import { createLogger } from './telemetry/logger.js';
 
-const [command, ...args] = process.argv.slice(2);
-
-try {
-  switch (command) {
-    case 'serve':
-      await serve(args);
-      break;
-    case '--version':
-    case '-v':
-      process.stdout.write(versions());
-      break;
-    case undefined:
-    case 'help':
-    case '--help':
-    case '-h':
-      process.stdout.write(usage);
-      break;
-    default:
-      throw new ServingError('INVALID_ARGUMENT', `no command \`${command}\`\n\n${usage}`);
-  }
-} catch (error) {
-  // A sentence for what the user can mend, a stack for what only we can.
-  const text =
-    error instanceof ServingError ? error.message : error instanceof Error ? error.stack : messageOf(error);
-  process.stderr.write(`tfjs-serving: ${text}\n`);
-  process.exit(error instanceof ServingError && error.code === 'INVALID_ARGUMENT' ? 2 : 1);
+interface Entry {
+  /** How it is called. */
+  readonly synopsis: string;
+  readonly summary: string;
+  load(): Promise<{ readonly command: Command }>;
 }
 
-/** Serves until SIGTERM or SIGINT, and ends the process with 0 if every request under way was answered, else with 1. */
-async function serve(args: readonly string[]): Promise<void> {
-  const settings = parseSettings(args, process.env);
-  if (!settings) {
-    process.stdout.write(serveHelp());
-    return;
+const commands: ReadonlyMap<string, Entry> = new Map([
+  [
+    'serve',
+    { synopsis: 'serve [flags]', summary: 'serve models over HTTP', load: () => import('./serve.js') },
+  ],
+  [
+    'infer',
+    {
+      synopsis: 'infer [flags] URL name=value…',
+      summary: 'ask a server for a prediction',
+      load: () => import('./cli/infer.js'),
+    },
+  ],
+  [
+    'encode',
+    {
+      synopsis: 'encode [flags] name=value…',
+      summary: 'inputs into the CBOR body of a request',
+      load: () => import('./cli/encode.js'),
+    },
+  ],
+  [
+    'decode',
+    {
+      synopsis: 'decode [flags] [FILE]',
+      summary: 'the CBOR of a request or an answer as text',
+      load: () => import('./cli/decode.js'),
+    },
+  ],
+  [
+    'inspect',
+    {
+      synopsis: 'inspect [flags] DIR',
+      summary: 'signatures, sizes, parameters and operations of SavedModels',
+      load: () => import('./cli/inspect.js'),
+    },
+  ],
+]);
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+try {
+  await runProgram(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`tfjs-serving: ${textOf(error)}\n`);
+  process.exit(error instanceof UsageError ? 2 : 1);
+}
+
+async function runProgram(args: readonly string[]): Promise<void> {
+  const [name, ...rest] = args;
+  switch (name) {
+    case '--version':
+    case '-v': {
+      const { versions } = await import('./cli/version.js');
+      process.stdout.write(versions());
+      return;
+    }
+    case '--help':
+    case '-h':
+      process.stdout.write(usage());
+      return;
+    case 'help':
+      process.stdout.write(rest[0] === undefined ? usage() : await helpOf(rest[0]));
+      return;
   }
-  const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  const server = await startServer(settings, logger);
-  let stopping = false;
-  const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) return;
-    stopping = true;
-    logger.info(`${signal}: finishing the requests under way`);
-    const finished = await server.close();
-    if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
-    // Nothing is left that a normal exit would have to wait for; what hangs would keep it waiting.
-    server.runtime.exitNow(finished ? 0 : 1);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  await server.started;
-  if (!stopping) logger.info(`serving on ${server.address}`);
+  // Flags without a command are those of the server, and so is nothing at all.
+  if (name === undefined || name.startsWith('-')) return (await find('serve')).run(args);
+  const command = await find(name);
+  if (rest.includes('--help') || rest.includes('-h')) process.stdout.write(command.help());
+  else await command.run(rest);
+}
+
+async function find(name: string): Promise<Command> {
+  const entry = commands.get(name);
+  if (!entry) throw new UsageError(`no command \`${name}\`; there are ${[...commands.keys()].join(', ')}`);
+  return (await entry.load()).command;
+}
+
+async function helpOf(name: string): Promise<string> {
+  return (await find(name)).help();
+}
+
+function usage(): string {
+  const rows = [
+    ...Array.from(commands.values(), ({ synopsis, summary }) => [synopsis, summary] as const),
+    ['help [command]', 'what a command takes, with defaults and units'] as const,
+    ['--version', 'versions of this server and of TensorFlow.js'] as const,
+  ];
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  const lines = rows.map(([left, right]) => `  tfjs-serving ${left.padEnd(width)}${right}\n`);
+  return `tfjs-serving: a model server for TensorFlow SavedModels\n\n${lines.join('')}\nFlags without a command are those of serve.\n`;
+}
+
+/** A sentence for what the user can mend, a stack for what only we can. */
+function textOf(error: unknown): string {
+  if (error instanceof ServingError || error instanceof UsageError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
 }

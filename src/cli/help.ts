@@ -1,14 +1,7 @@
 /**
- * What `--help` prints.
+ * What `serve --help` prints.
  */
 import { flagOf, settingNames, settings } from './settings.js';
-
-export const usage = `tfjs-serving: a model server for TensorFlow SavedModels
-
-  tfjs-serving serve [flags]     serve models
-  tfjs-serving serve --help      the flags of serve, with their defaults and units
-  tfjs-serving --version         versions of this server and of TensorFlow.js
-`;
 
 export function serveHelp(): string {
   const rows: [flag: string, meaning: string][] = settingNames.map((name) => {

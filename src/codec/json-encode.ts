@@ -9,7 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { invalidArgument } from '../errors.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
-import { type Tensor, viewTensor } from '../runtime/tensors.js';
+import { type TensorView, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
 import { type EncodedBody, encodedBody, type InferAnswer } from './infer-answer.js';
 
@@ -27,28 +27,46 @@ export function encodeJsonAnswer({ model, version, generation, outputs }: InferA
   let separator = '';
   for (const [name, tensor] of outputs) {
     writer.write(`${separator}${JSON.stringify(name)}:`);
-    writeTensor(writer, name, tensor);
+    writeJsonTensor(writer, `output \`${name}\``, viewTensor(tensor));
     separator = ',';
   }
   writer.write('}}\n');
   return encodedBody(writer.finish());
 }
 
-function writeTensor(writer: TextWriter, name: string, tensor: Tensor): void {
-  const { dtype, shape, data } = viewTensor(tensor);
-  const textAt =
-    dtype === 'string' ? stringTexts(data as readonly Uint8Array[]) : texts(dtype, data as Uint8Array);
+/**
+ * Writes a tensor as nested lists.
+ *
+ * @param what names it in errors
+ * @throws ServingError INVALID_ARGUMENT if it would be lists almost without elements
+ */
+export function writeJsonTensor(writer: TextWriter, what: string, view: TensorView): void {
+  writeJsonLists(writer, what, view.shape, elementTexts(view));
+}
+
+/** Writes nested lists of texts, row-major. */
+export function writeJsonLists(
+  writer: TextWriter,
+  what: string,
+  shape: readonly number[],
+  textAt: Texts,
+): void {
   // What lies within an empty list cannot be said.
   const firstZero = shape.indexOf(0);
   const written = firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
-  checkListCount(name, shape, written);
+  checkListCount(what, shape, written);
   nest(writer, written, textAt);
+}
+
+/** The elements of a tensor as JSON has them, by index. */
+export function elementTexts({ dtype, data }: Pick<TensorView, 'dtype' | 'data'>): Texts {
+  return dtype === 'string' ? stringTexts(data as readonly Uint8Array[]) : texts(dtype, data as Uint8Array);
 }
 
 /** Lists that one output may have beyond 16 for each element: a few bytes of shape can ask for billions of them. */
 const maxLists = 2 ** 16;
 
-function checkListCount(name: string, shape: readonly number[], written: readonly number[]): void {
+function checkListCount(what: string, shape: readonly number[], written: readonly number[]): void {
   let lists = 0;
   let inEach = 1;
   for (const dim of written) {
@@ -57,7 +75,7 @@ function checkListCount(name: string, shape: readonly number[], written: readonl
   }
   if (lists <= maxLists + 16 * elementCount(shape)) return;
   throw invalidArgument(
-    `output \`${name}\` of shape ${formatShape(shape)} would be ${lists} lists in JSON: ask for CBOR by accept: application/cbor`,
+    `${what} of shape ${formatShape(shape)} would be ${lists} lists in JSON: ask for CBOR by accept: application/cbor`,
   );
 }
 
@@ -83,7 +101,7 @@ function nest(writer: TextWriter, shape: readonly number[], textAt: Texts): void
 const partLength = 2 ** 16;
 
 /** Gathers text into parts of UTF-8. */
-class TextWriter {
+export class TextWriter {
   private readonly parts: Uint8Array[] = [];
   private text = '';
 
@@ -104,7 +122,7 @@ class TextWriter {
 }
 
 /** The text of the element at an index. */
-type Texts = (index: number) => string;
+export type Texts = (index: number) => string;
 
 function stringTexts(strings: readonly Uint8Array[]): Texts {
   return (i) => stringText(strings[i] as Uint8Array);
@@ -151,13 +169,13 @@ function shortest(value: number, digits: number, readsBack: (decimal: number) =>
 }
 
 /** Floats keep their point, so that they read back as floats; -0 keeps its sign. */
-function floatText(value: number): string {
+export function floatText(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const text = Object.is(value, -0) ? '-0' : String(value);
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-function stringText(bytes: Uint8Array): string {
+export function stringText(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return isUtf8(buffer) ? JSON.stringify(buffer.toString('utf8')) : `{"b64":"${buffer.toString('base64')}"}`;
 }

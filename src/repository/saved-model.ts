@@ -11,7 +11,7 @@ import { ServingError } from '../errors.js';
 import { dtypeOf } from '../runtime/dtypes.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
-import { Graph } from './graph.js';
+import { countOperations, Graph } from './graph.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
 // saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
@@ -103,9 +103,7 @@ export interface SavedModel {
  * @throws ServingError naming the file that is missing, short or damaged, or the tags that exist
  */
 export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
-  const file = await readFile(path.join(directory, savedModelFile)).catch((error: NodeJS.ErrnoException) => {
-    throw new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${error.code})`);
-  });
+  const file = await readSavedModelFile(directory);
   const graph = chooseMetaGraph(parse(file), tags);
   const index = await checkVariables(path.join(directory, 'variables'), graph.hasVariables);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
@@ -114,6 +112,25 @@ export async function readSavedModel(directory: string, tags: readonly string[])
     parameterCount: index?.parameterCount ?? 0,
     byteLength: file.length + variableBytes,
   };
+}
+
+/**
+ * How many nodes of each operation the graph with these tags has.
+ *
+ * @throws ServingError as {@link readSavedModel}
+ */
+export async function readOperations(
+  directory: string,
+  tags: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const { graphDef } = chooseMetaGraph(parse(await readSavedModelFile(directory)), tags);
+  return countOperations(graphDef);
+}
+
+function readSavedModelFile(directory: string): Promise<Uint8Array> {
+  return readFile(path.join(directory, savedModelFile)).catch((error: NodeJS.ErrnoException) => {
+    throw new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${error.code})`);
+  });
 }
 
 function parse(file: Uint8Array): CheckedMetaGraph[] {

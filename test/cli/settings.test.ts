@@ -187,11 +187,6 @@ describe('the program', () => {
     }
   });
 
-  it('without a command, or with one that is none, says what there is', async () => {
-    expect((await runProgram([])).output).toContain('tfjs-serving serve [flags]');
-    expect(await runProgram(['sevre'])).toMatchObject({ code: 2 });
-  });
-
   it('npx tfjs-serving works in the checkout', () => {
     const output = execFileSync('npx', ['--no-install', 'tfjs-serving', '--version'], {
       cwd: root,

@@ -106,7 +106,7 @@ describe('the document check', () => {
     ['[gone](#nowhere)', 'the link #nowhere names a heading that README.md does not have'],
     ['`src/gone.ts`', 'there is no src/gone.ts'],
     ['`make nothing`', 'the Makefile has no target for `make nothing`'],
-    ['`--no-such-flag`', 'the server has no flag --no-such-flag'],
+    ['`--no-such-flag`', 'no command has a flag --no-such-flag'],
   ])('refuses %s', (text, problem) => {
     expect(check(text)).toEqual([`README.md: ${problem}`]);
   });

@@ -1,7 +1,8 @@
 /**
  * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
  */
-import { formatShape, type Signature, type TensorSpec } from '../../runtime/signature.js';
+import { describeSignature, mapToObject } from '../../runtime/describe.js';
+import type { Signature } from '../../runtime/signature.js';
 import type { Batcher } from '../../serving/batcher.js';
 import type { Servable } from '../../serving/servable.js';
 import type { ModelStatus } from '../../serving/table.js';
@@ -76,8 +77,7 @@ export function describeModel(status: ModelStatus): object {
 function describeSignatures({ loaded, defaultSignature }: Servable): object {
   return mapToObject(loaded.signatures, (signature: Signature) => ({
     default: signature === defaultSignature,
-    inputs: mapToObject(signature.inputs, describeSpec),
-    outputs: mapToObject(signature.outputs, describeSpec),
+    ...describeSignature(signature),
   }));
 }
 
@@ -97,15 +97,4 @@ function describeBatching({ loaded, batchers }: Servable): object {
       runs: { in_flight: inFlight, stuck, at_once: limits.runsInFlight },
     };
   });
-}
-
-function describeSpec({ dtype, shape }: TensorSpec): object {
-  return { dtype, shape: shape === null ? formatShape(shape) : shape.map((dim) => dim ?? -1) };
-}
-
-/** Without a prototype, so that a tensor called `__proto__` is a key like any other. */
-function mapToObject<Value>(map: ReadonlyMap<string, Value>, describe: (value: Value) => unknown): object {
-  const object: Record<string, unknown> = Object.create(null);
-  for (const [name, value] of map) object[name] = describe(value);
-  return object;
 }

@@ -1,0 +1,154 @@
+/**
+ * `tfjs-serving inspect`: what the SavedModels in a folder say of themselves, read without TensorFlow.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, ServingError } from '../errors.js';
+import { readListing } from '../repository/listing.js';
+import { readOperations, readSavedModel } from '../repository/saved-model.js';
+import { describeSignature, mapToObject } from '../runtime/describe.js';
+import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { type Command, parseArguments, UsageError } from './usage.js';
+
+export const command: Command = { help, run };
+
+function help(): string {
+  return `tfjs-serving inspect [flags] DIR: what SavedModels say of themselves, without loading them
+
+  DIR              a SavedModel, one model's folder of versions, or a repository of models
+  --tags TAG,TAG   which graph of a SavedModel to read (serve)
+  --json           as JSON, sizes in bytes
+  --help           this text
+
+A version that is damaged or not complete is told, and the program ends with 1.
+`;
+}
+
+/** What is known of one version, or why nothing is. */
+interface Version {
+  readonly model: string;
+  readonly version: number;
+  readonly directory: string;
+  readonly facts: Facts | { readonly error: string };
+}
+
+interface Facts {
+  readonly tags: readonly string[];
+  readonly files: number;
+  /** Bytes on disk, assets included. */
+  readonly size: number;
+  readonly parameters: number;
+  readonly signatures: ReadonlyMap<string, Signature>;
+  /** Nodes of the graph by operation. */
+  readonly operations: ReadonlyMap<string, number>;
+}
+
+async function run(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArguments('inspect', args, {
+    tags: { type: 'string', default: 'serve' },
+    json: { type: 'boolean' },
+  });
+  const [directory, ...more] = positionals;
+  if (directory === undefined || more.length > 0)
+    throw new UsageError('inspect takes one folder: tfjs-serving inspect saved_models');
+  const versions = await readVersions(directory, values.tags.split(','));
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify({ versions: versions.map(describe) }, null, 2)}\n`
+      : versions.map(textOf).join('\n'),
+  );
+  const failed = versions.filter(({ facts }) => 'error' in facts).length;
+  if (failed > 0)
+    throw new ServingError('DATA_LOSS', `${failed} of ${versions.length} versions cannot be served`);
+}
+
+async function readVersions(directory: string, tags: readonly string[]): Promise<Version[]> {
+  const { models, problems } = await readListing(directory);
+  if (!models) throw new ServingError('NOT_FOUND', problems[0] ?? `${directory} is no folder`);
+  const versions: Version[] = [];
+  for (const model of models) {
+    for (const { version, directory } of model.versions ?? []) {
+      const facts = await readFacts(directory, tags).catch((error) => ({ error: messageOf(error) }));
+      versions.push({ model: model.name, version, directory, facts });
+    }
+  }
+  if (versions.length === 0)
+    throw new ServingError('NOT_FOUND', problems[0] ?? `no SavedModel in ${directory}`);
+  return versions.sort((a, b) => (a.model === b.model ? a.version - b.version : 0));
+}
+
+async function readFacts(directory: string, tags: readonly string[]): Promise<Facts> {
+  const { metaGraph, parameterCount } = await readSavedModel(directory, tags);
+  const sizes = await readSizes(directory);
+  return {
+    tags: metaGraph.tags,
+    files: sizes.length,
+    size: sizes.reduce((sum, size) => sum + size, 0),
+    parameters: parameterCount,
+    signatures: metaGraph.signatures,
+    operations: new Map([...(await readOperations(directory, tags))].sort(byCount)),
+  };
+}
+
+function byCount([a, inA]: readonly [string, number], [b, inB]: readonly [string, number]): number {
+  return inB - inA || (a < b ? -1 : 1);
+}
+
+async function readSizes(directory: string): Promise<number[]> {
+  const sizes: number[] = [];
+  for (const name of await readdir(directory, { recursive: true })) {
+    const facts = await stat(path.join(directory, name));
+    if (facts.isFile()) sizes.push(facts.size);
+  }
+  return sizes;
+}
+
+function describe({ model, version, directory, facts }: Version): object {
+  if ('error' in facts) return { model, version, directory, error: facts.error };
+  const { tags, files, size, parameters, signatures, operations } = facts;
+  return {
+    model,
+    version,
+    directory,
+    tags,
+    files,
+    size_bytes: size,
+    parameters,
+    signatures: mapToObject(signatures, describeSignature),
+    operations: mapToObject(operations, (count) => count),
+  };
+}
+
+function textOf({ model, version, directory, facts }: Version): string {
+  const title = `${model}, version ${version}: ${directory}\n`;
+  if ('error' in facts) return `${title}  error       ${facts.error}\n`;
+  const { tags, files, size, parameters, signatures, operations } = facts;
+  const nodes = [...operations.values()].reduce((sum, count) => sum + count, 0);
+  return [
+    title,
+    `  tags        ${tags.join(', ')}\n`,
+    `  size        ${formatBytes(size)} in ${files} files\n`,
+    `  parameters  ${parameters.toLocaleString('en')}\n`,
+    ...Array.from(signatures.values(), signatureText),
+    `  operations  ${nodes.toLocaleString('en')} of ${operations.size} kinds\n`,
+    ...Array.from(operations, ([name, count]) => `    ${String(count).padStart(8)}  ${name}\n`),
+  ].join('');
+}
+
+function signatureText({ name, inputs, outputs }: Signature): string {
+  return `  signature   ${name}\n${specsText('in ', inputs)}${specsText('out', outputs)}`;
+}
+
+function specsText(direction: string, specs: ReadonlyMap<string, TensorSpec>): string {
+  const width = Math.max(...Array.from(specs.keys(), (name) => name.length));
+  const line = (spec: TensorSpec) => `    ${direction}  ${spec.name.padEnd(width)}  ${formatSpec(spec)}\n`;
+  return Array.from(specs.values(), line).join('');
+}
+
+/** `1.5 MiB`, and the exact number beside it where it was rounded. */
+function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const power = Math.min(Math.floor(Math.log2(bytes) / 10), 3);
+  const unit = ['', 'KiB', 'MiB', 'GiB'][power];
+  return `${(bytes / 1024 ** power).toFixed(1)} ${unit} (${bytes.toLocaleString('en')} bytes)`;
+}

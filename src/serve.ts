@@ -1,0 +1,47 @@
+/**
+ * `tfjs-serving serve`: settings, signals, exit codes.
+ */
+import { serveHelp } from './cli/help.js';
+import { parseSettings } from './cli/parse.js';
+import { type Command, UsageError } from './cli/usage.js';
+import { ServingError } from './errors.js';
+import { startServer } from './server.js';
+import { createLogger } from './telemetry/logger.js';
+
+export const command: Command = { help: serveHelp, run: serve };
+
+/** Serves until SIGTERM or SIGINT, and ends the process with 0 if every request under way was answered, else with 1. */
+async function serve(args: readonly string[]): Promise<void> {
+  try {
+    await start(args);
+  } catch (error) {
+    // What a start refuses as wrong was given by flag, variable or file.
+    if (error instanceof ServingError && error.code === 'INVALID_ARGUMENT')
+      throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function start(args: readonly string[]): Promise<void> {
+  const settings = parseSettings(args, process.env);
+  if (!settings) {
+    process.stdout.write(serveHelp());
+    return;
+  }
+  const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const server = await startServer(settings, logger);
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    logger.info(`${signal}: finishing the requests under way`);
+    const finished = await server.close();
+    if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
+    // Nothing is left that a normal exit would have to wait for; what hangs would keep it waiting.
+    server.runtime.exitNow(finished ? 0 : 1);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  await server.started;
+  if (!stopping) logger.info(`serving on ${server.address}`);
+}
