@@ -16,6 +16,8 @@ import { withServer } from './test/server-process.js';
 
 const { root, cache, build, addon } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
 const results = path.join(build, 'test');
+const pythonTestFolders = ['test/python', 'clients/python/tests'];
+const clientSources = path.join(root, 'clients', 'python', 'src');
 /**
  * What failed in the suites, told once more at the end, where one looks first.
  * @type {string[]}
@@ -40,7 +42,7 @@ const fast = [
 /** @type {typeof fast} */
 const slow = [
   ['suite', () => suite(process.execPath)],
-  ['Python client', pythonTests],
+  ['Python', pythonTests],
   ['native/ under AddressSanitizer', sanitize],
   ...otherNodes(process.env['NODES']).map(
     (major) => /** @type {typeof fast[number]} */ ([`Node.js ${major}`, () => underNode(major)]),
@@ -73,16 +75,26 @@ async function suite(node) {
   return { passed: numPassedTests, failed: Math.max(numFailedTests, succeeded ? 0 : 1) };
 }
 
-/** @returns {Promise<Tally>} */
+/**
+ * The tests of the server by Python and of the Python client; the latter's types count as one.
+ * @returns {Promise<Tally>}
+ */
 async function pythonTests() {
   const environment = await pythonEnvironment('test/python/requirements.txt', cache);
   if (environment === null) return { passed: 0, failed: 1 };
+  const checkTypes = ['node_modules/pyright/index.js', '-p', 'clients/python', '--pythonpath'];
+  const typed = await run(process.execPath, [...checkTypes, environment.python], environment);
   const report = path.join(results, 'pytest.xml');
   fs.rmSync(report, { force: true });
   const succeeded = await withServer('test/models', (url) =>
     withServer('saved_models', (demoUrl) =>
-      run(environment.python, ['-m', 'pytest', 'test/python', '-q', `--junitxml=${report}`], {
-        env: { ...environment.env, TFJS_SERVING_URL: url, TFJS_SERVING_DEMO_URL: demoUrl },
+      run(environment.python, ['-m', 'pytest', ...pythonTestFolders, '-q', '-rs', `--junitxml=${report}`], {
+        env: {
+          PYTHONPATH: [clientSources, environment.env['PYTHONPATH']].filter(Boolean).join(path.delimiter),
+          TFJS_SERVING_URL: url,
+          TFJS_SERVING_DEMO_URL: demoUrl,
+          TFJS_SERVING_NODE: process.execPath,
+        },
       }),
     ),
   );
@@ -92,8 +104,11 @@ async function pythonTests() {
     (name) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? 0),
   );
   if (skipped > 0) console.log(`${skipped} skipped`);
-  const failed = failures + errors;
-  return { passed: tests - failed - skipped, failed: Math.max(failed, succeeded ? 0 : 1) };
+  const failed = failures + errors + Number(!typed);
+  return {
+    passed: tests - failures - errors - skipped + Number(typed),
+    failed: Math.max(failed, succeeded ? 0 : 1),
+  };
 }
 
 /** The script builds the addon once more with the sanitizer, which takes GCC's on Linux. */

@@ -1,0 +1,179 @@
+"""The clients against a real server: see test/python for how it is named."""
+
+import asyncio
+import os
+import socket
+import ssl
+
+import numpy as np
+import pytest
+
+from tfjs_serving_client import (
+    BFLOAT16,
+    AsyncClient,
+    Client,
+    DeadlineExceededError,
+    InvalidArgumentError,
+    LossyCastError,
+    NotFoundError,
+    Retries,
+    ServingError,
+    UnavailableError,
+    send_inference_request,
+    to_bfloat16,
+)
+
+SERVER = os.environ.get("TFJS_SERVING_URL")
+DEMO_SERVER = os.environ.get("TFJS_SERVING_DEMO_URL")
+pytestmark = pytest.mark.skipif(None in (SERVER, DEMO_SERVER), reason="TFJS_SERVING_URL names no server")
+
+NUMBERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+SHAPES = [(), (1,), (0,), (2, 3), (2, 0, 3), (1, 2, 1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Client(SERVER) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def demo():
+    with Client(DEMO_SERVER) as client:
+        yield client
+
+
+def sample(dtype, shape):
+    size = int(np.prod(shape, dtype=int))
+    if dtype == "string":
+        strings = np.empty(size, dtype=object)
+        strings[:] = [b"\xff%d\0" % i for i in range(size)]
+        return strings.reshape(shape)
+    if dtype == "bfloat16":
+        return to_bfloat16(np.arange(size).reshape(shape) * 0.5)
+    return np.asarray((np.arange(size) * 3 + 1).reshape(shape), dtype=dtype)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", [*NUMBERS, "bool", "bfloat16", "complex64", "complex128", "string"])
+def test_every_dtype_and_rank_comes_back(client, dtype, shape):
+    array = sample(dtype, shape)
+    got = client.infer({"x": array}, model="identity", signature=dtype).outputs["y"]
+    assert got.dtype == (BFLOAT16 if dtype == "bfloat16" else array.dtype)
+    assert got.shape == shape
+    assert got.tolist() == array.tolist()
+
+
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda x: x.astype(">f4"), lambda x: x[:, ::2]], ids=["F", ">", "step"])
+def test_any_layout_comes_back(client, change):
+    array = change(np.arange(12, dtype=np.float32).reshape(3, 4))
+    assert client.infer({"x": array}, model="identity").outputs["y"].tolist() == array.tolist()
+
+
+def test_float64_and_int64_are_cast_to_what_the_model_takes(demo):
+    for values in ([1.0, 2.0, 5.0], [1, 2, 5]):
+        answer = demo.infer({"x": np.array(values)}, model="half_plus_two")
+        assert answer.outputs["y"].tolist() == [2.5, 3.0, 4.5]
+        assert (answer.model, answer.version) == ("half_plus_two", 1)
+    with pytest.raises(LossyCastError, match=r"x\.astype\(np\.float32\)"):
+        demo.infer({"x": np.array([0.1])}, model="half_plus_two")
+    # int64 is what this signature takes: nothing is cast, however large.
+    with Client(SERVER) as client:
+        answer = client.infer({"x": np.array([1 << 62])}, model="identity", signature="int64")
+        assert answer.outputs["y"].tolist() == [1 << 62]
+
+
+def test_signatures_and_outputs_are_chosen(client):
+    assert client.infer({"a": np.array([2.0]), "b": np.array([3])}, model="signatures", signature="mul").outputs["y"] == 6
+    answer = client.infer({"a": np.array([2.0])}, model="signatures", signature="twice", outputs=["y"])
+    assert answer.outputs["y"].tolist() == [4]
+    assert client.infer({"x": np.ones(1, np.float32)}, model="identity", version=1).version == 1
+
+
+def test_the_default_model_answers_one_observation(demo):
+    data = {"state": np.zeros(6), "image": np.zeros((480, 640, 3), np.int64)}
+    assert demo.infer(data).outputs["action"].shape == (7,)
+    assert demo.model_info()["signatures"]["serving_default"]["inputs"]["image"]["dtype"] == "uint8"
+    assert demo.model_info("half_plus_two")["name"] == "half_plus_two"
+    assert {model["name"] for model in demo.models()["models"]} == {"policy", "half_plus_two"}
+
+
+def test_update_model_looks_at_the_folder(demo):
+    answer = demo.update_model()
+    assert answer["status"] == "ok"
+    with pytest.raises(ServingError) as caught:
+        demo.update_model("half_plus_two", version=99, timeout=1)
+    assert caught.value.message
+
+
+def test_errors_say_what_happened_and_by_which_id(client):
+    with pytest.raises(NotFoundError) as caught:
+        client.infer({"x": np.ones(1, np.float32)}, model="nobody/else")
+    error = caught.value
+    assert (error.code, error.status) == ("NOT_FOUND", 404)
+    assert "nobody/else" in error.message
+    assert len(error.request_id) == 32
+    with pytest.raises(InvalidArgumentError, match="missing"):
+        client.infer({}, model="identity")
+    with pytest.raises(ValueError, match="model"):
+        client.infer({}, version=1)
+
+
+def test_the_server_hears_of_the_deadline(client):
+    with pytest.raises(DeadlineExceededError):
+        client.infer({"x": np.ones((1,), np.float32)}, model="identity", timeout=1e-9)
+    info = client.model_info("slow")["signatures"]["serving_default"]["inputs"]
+    inputs = {name: np.full([1] * len(spec["shape"]), 100_000, spec["dtype"]) for name, spec in info.items()}
+    with pytest.raises(DeadlineExceededError):
+        client.infer(inputs, model="slow", timeout=0.1)
+
+
+def test_nobody_listens():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with Client(url, retries=Retries(attempts=3, initial=0.01)) as client, pytest.raises(UnavailableError) as caught:
+            client.models()
+    assert caught.value.status is None
+
+
+def test_tls_is_asked_for(client):
+    # The server speaks no TLS: that the handshake is what fails shows that one was begun.
+    url = SERVER.replace("http:", "https:")
+    for verify in (False, ssl.create_default_context()):
+        with Client(url, verify=verify, retries=Retries(attempts=1)) as secure, pytest.raises(UnavailableError, match="SSL"):
+            secure.models()
+    with pytest.raises(OSError):
+        Client(url, verify="no/such/file.pem")
+    with pytest.raises(OSError):
+        Client(url, cert=("no/such/file.pem", "no/such/key.pem"))
+
+
+def test_the_seeds_call_takes_every_infer_route():
+    x = np.array([1, 2, 5], np.float32)
+    for route in ("/models/half_plus_two/infer", "/models/half_plus_two/versions/1/infer"):
+        for data in ({"x": x}, {"inputs": {"x": x}, "outputs": ["y"]}):
+            answer = send_inference_request(data, url=DEMO_SERVER + route)
+            assert (answer["status"], answer["outputs"]["y"].tolist()) == ("ok", [2.5, 3.0, 4.5])
+    with pytest.raises(ValueError, match="infer route"):
+        send_inference_request({"x": x}, url=DEMO_SERVER)
+
+
+def test_asyncio():
+    async def main():
+        async with AsyncClient(DEMO_SERVER) as client:
+            answers = await asyncio.gather(
+                *(client.infer({"x": np.array([i, 2.0])}, model="half_plus_two") for i in range(50))
+            )
+            assert [answer.outputs["y"][0] for answer in answers] == [i / 2 + 2 for i in range(50)]
+            assert (await client.update_model())["status"] == "ok"
+            assert (await client.model_info())["model"] == "policy"
+            assert (await client.models())["default_model"] == "policy"
+            with pytest.raises(LossyCastError):
+                await client.infer({"x": np.array([0.1])}, model="half_plus_two")
+            with pytest.raises(NotFoundError):
+                await client.infer({}, model="nobody")
+            with pytest.raises(DeadlineExceededError):
+                await client.infer({"x": np.ones(1, np.float32)}, model="half_plus_two", timeout=1e-9)
+
+    asyncio.run(main())
