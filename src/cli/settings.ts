@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:buffer';
 import { z } from 'zod';
-import { batchingSchema } from '../repository/serving-json.js';
+import { batchingSchema } from '../repository/serving-schema.js';
 
 /** One setting, with its unit and meaning as `--help` prints them. */
 interface Setting {

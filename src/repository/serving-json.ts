@@ -5,76 +5,22 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { messageOf } from '../errors.js';
 
-const version = z.int().positive();
+type Schemas = typeof import('./serving-schema.js');
 
-/** TensorFlow Serving's text format wraps each number: `{"value": 32}`. */
-function number(schema: z.ZodInt) {
-  return z.union([schema, z.strictObject({ value: schema }).transform(({ value }) => value)]).optional();
-}
-
-const size = z
-  .int()
-  .positive()
-  .max(2 ** 20);
-
-/** TensorFlow Serving's `BatchingParameters`, and what it lacks. */
-export const batchingSchema = z
-  .strictObject({
-    /** False: every request runs alone. */
-    enabled: z.boolean().optional(),
-    /** Rows of a batch. */
-    max_batch_size: number(size),
-    /** How long the first of a batch waits for more. */
-    batch_timeout_micros: number(z.int().nonnegative().max(60_000_000)),
-    /** Waiting requests, in batches of `max_batch_size`. */
-    max_enqueued_batches: number(size),
-    /** Runs under way at once. */
-    num_batch_threads: number(z.int().positive().max(1024)),
-    /** Batches are padded to the next of these; the last is `max_batch_size`. */
-    allowed_batch_sizes: z.array(size).min(1).optional(),
-    /** What padding rows hold; 0 if nothing is said. */
-    padding_value: z.number().optional(),
-  })
-  .superRefine(({ allowed_batch_sizes: sizes, max_batch_size: max }, ctx) => {
-    if (!sizes) return;
-    if (sizes.some((each, i) => each <= (sizes[i - 1] ?? 0))) ctx.addIssue('allowed_batch_sizes must ascend');
-    if (max !== undefined && sizes.at(-1) !== max)
-      ctx.addIssue(`the last of allowed_batch_sizes must be max_batch_size, ${max}`);
-  });
-
-const repositorySchema = z.strictObject({
-  /** The model that `/infer` means. */
-  default_model: z.string().min(1).optional(),
-  /** For every model whose own file does not say otherwise. */
-  batching_parameters: batchingSchema.optional(),
-});
-
-const modelSchema = z.strictObject({
-  /** Which versions are loaded; the newest one if nothing is said. */
-  model_version_policy: z
-    .union([
-      z.strictObject({ latest: z.strictObject({ num_versions: version.default(1) }) }),
-      z.strictObject({ all: z.strictObject({}) }),
-      z.strictObject({ specific: z.strictObject({ versions: z.array(version).min(1) }) }),
-    ])
-    .default({ latest: { num_versions: 1 } }),
-  /** Movable names for versions; a version that has one is held ready. */
-  version_labels: z.record(z.string().regex(/^[A-Za-z0-9_.-]+$/), version).default({}),
-  /** The version that serves, whatever else is there. */
-  pin: version.optional(),
-  batching_parameters: batchingSchema.optional(),
-});
-
-export type RepositoryConfig = z.output<typeof repositorySchema>;
-export type ModelConfig = z.output<typeof modelSchema>;
-export type BatchingParameters = z.output<typeof batchingSchema>;
+export type RepositoryConfig = z.output<Schemas['repositorySchema']>;
+export type ModelConfig = z.output<Schemas['modelSchema']>;
+export type BatchingParameters = z.output<Schemas['batchingSchema']>;
 export type VersionPolicy = ModelConfig['model_version_policy'];
 
 /** What holds where there is no file. */
-export const noModelConfig: ModelConfig = modelSchema.parse({});
+export const noModelConfig: ModelConfig = {
+  model_version_policy: { latest: { num_versions: 1 } },
+  version_labels: {},
+};
+const noRepositoryConfig: RepositoryConfig = {};
 
 export const servingJson = 'serving.json';
 
@@ -82,23 +28,36 @@ export const servingJson = 'serving.json';
 export type ConfigFile<Config> = { readonly config: Config } | { readonly problem: string };
 
 export function readRepositoryConfig(folder: string): Promise<ConfigFile<RepositoryConfig>> {
-  return readConfig(folder, repositorySchema);
+  return readConfig(folder, noRepositoryConfig, ({ repositorySchema }, value) =>
+    repositorySchema.parse(value),
+  );
 }
 
 export function readModelConfig(folder: string): Promise<ConfigFile<ModelConfig>> {
-  return readConfig(folder, modelSchema);
+  return readConfig(folder, noModelConfig, ({ modelSchema }, value) => modelSchema.parse(value));
 }
 
-async function readConfig<Config>(folder: string, schema: z.ZodType<Config>): Promise<ConfigFile<Config>> {
+async function readConfig<Config>(
+  folder: string,
+  none: Config,
+  parse: (schemas: Schemas, value: unknown) => Config,
+): Promise<ConfigFile<Config>> {
   const file = path.join(folder, servingJson);
+  let text: string;
   try {
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '{}';
-      throw error;
-    });
-    return { config: schema.parse(JSON.parse(text)) };
+    text = await readFile(file, 'utf8');
   } catch (error) {
-    const reason = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
-    return { problem: `${file} cannot be used: ${reason}` };
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? { config: none } : problem(file, messageOf(error));
   }
+  const schemas = await import('./serving-schema.js');
+  try {
+    return { config: parse(schemas, JSON.parse(text)) };
+  } catch (error) {
+    return problem(file, schemas.faultsOf(error) ?? messageOf(error));
+  }
+}
+
+function problem(file: string, reason: string): { problem: string } {
+  return { problem: `${file} cannot be used: ${reason}` };
 }

@@ -1,0 +1,69 @@
+/**
+ * What may stand in a `serving.json`. Apart from its reader, as Zod takes longer to load than most programs here to run.
+ */
+import { z } from 'zod';
+
+const version = z.int().positive();
+
+/** TensorFlow Serving's text format wraps each number: `{"value": 32}`. */
+function number(schema: z.ZodInt) {
+  return z.union([schema, z.strictObject({ value: schema }).transform(({ value }) => value)]).optional();
+}
+
+const size = z
+  .int()
+  .positive()
+  .max(2 ** 20);
+
+/** TensorFlow Serving's `BatchingParameters`, and what it lacks. */
+export const batchingSchema = z
+  .strictObject({
+    /** False: every request runs alone. */
+    enabled: z.boolean().optional(),
+    /** Rows of a batch. */
+    max_batch_size: number(size),
+    /** How long the first of a batch waits for more. */
+    batch_timeout_micros: number(z.int().nonnegative().max(60_000_000)),
+    /** Waiting requests, in batches of `max_batch_size`. */
+    max_enqueued_batches: number(size),
+    /** Runs under way at once. */
+    num_batch_threads: number(z.int().positive().max(1024)),
+    /** Batches are padded to the next of these; the last is `max_batch_size`. */
+    allowed_batch_sizes: z.array(size).min(1).optional(),
+    /** What padding rows hold; 0 if nothing is said. */
+    padding_value: z.number().optional(),
+  })
+  .superRefine(({ allowed_batch_sizes: sizes, max_batch_size: max }, ctx) => {
+    if (!sizes) return;
+    if (sizes.some((each, i) => each <= (sizes[i - 1] ?? 0))) ctx.addIssue('allowed_batch_sizes must ascend');
+    if (max !== undefined && sizes.at(-1) !== max)
+      ctx.addIssue(`the last of allowed_batch_sizes must be max_batch_size, ${max}`);
+  });
+
+export const repositorySchema = z.strictObject({
+  /** The model that `/infer` means. */
+  default_model: z.string().min(1).optional(),
+  /** For every model whose own file does not say otherwise. */
+  batching_parameters: batchingSchema.optional(),
+});
+
+export const modelSchema = z.strictObject({
+  /** Which versions are loaded; the newest one if nothing is said. */
+  model_version_policy: z
+    .union([
+      z.strictObject({ latest: z.strictObject({ num_versions: version.default(1) }) }),
+      z.strictObject({ all: z.strictObject({}) }),
+      z.strictObject({ specific: z.strictObject({ versions: z.array(version).min(1) }) }),
+    ])
+    .default({ latest: { num_versions: 1 } }),
+  /** Movable names for versions; a version that has one is held ready. */
+  version_labels: z.record(z.string().regex(/^[A-Za-z0-9_.-]+$/), version).default({}),
+  /** The version that serves, whatever else is there. */
+  pin: version.optional(),
+  batching_parameters: batchingSchema.optional(),
+});
+
+/** What is wrong, a line for each fault, if that is what an error says. */
+export function faultsOf(error: unknown): string | undefined {
+  return error instanceof z.ZodError ? z.prettifyError(error) : undefined;
+}
