@@ -5,7 +5,8 @@ import { decodeInferRequest } from './cbor-decode.js';
 import { encodeCbor, encodeCborAnswer } from './cbor-encode.js';
 import type { EncodedBody, InferAnswer } from './infer-answer.js';
 import type { InferRequest } from './infer-request.js';
-import { encodeJson, encodeJsonAnswer } from './json-encode.js';
+import { decodeJsonRequest } from './json-decode.js';
+import { encodeJson, encodeJsonAnswer, encodeStrictJsonAnswer } from './json-encode.js';
 import type { WireLimits } from './wire.js';
 
 /** How answers are written. */
@@ -35,8 +36,16 @@ export const jsonAnswers: AnswerCodec = {
   encodeValue: encodeJson,
 };
 
+/** For parsers that take no bare NaN. */
+const strictJsonAnswers: AnswerCodec = {
+  mediaType: 'application/json; strict=true',
+  encodeAnswer: encodeStrictJsonAnswer,
+  encodeValue: encodeJson,
+};
+
 export const cborRequests: RequestCodec = { mediaType: 'application/cbor', decode: decodeInferRequest };
+const jsonRequests: RequestCodec = { mediaType: 'application/json', decode: decodeJsonRequest };
 
 /** In the order in which they are preferred where a client does not care. */
-export const answerCodecs: readonly AnswerCodec[] = [cborAnswers, jsonAnswers];
-export const requestCodecs: readonly RequestCodec[] = [cborRequests];
+export const answerCodecs: readonly AnswerCodec[] = [cborAnswers, jsonAnswers, strictJsonAnswers];
+export const requestCodecs: readonly RequestCodec[] = [cborRequests, jsonRequests];

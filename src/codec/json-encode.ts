@@ -2,8 +2,8 @@
  * JSON answers: nested lists, with every number such that it reads back the same.
  *
  * Integers are exact at any size, floats in the shortest form of their own type, NaN and infinities as those bare words
- * (as TensorFlow Serving and Python's json have them), bytes that are not UTF-8 as `{"b64": …}`, complex numbers as
- * [re, im].
+ * (as TensorFlow Serving and Python's json have them), in strict JSON as texts, bytes that are not UTF-8 as `{"b64": …}`,
+ * complex numbers as [re, im].
  */
 import { isUtf8 } from 'node:buffer';
 import { invalidArgument } from '../errors.js';
@@ -19,7 +19,19 @@ export function encodeJson(value: unknown): EncodedBody {
 }
 
 /** `{"status": "ok", "model", "version", "generation", "outputs": {name: nested lists}}` */
-export function encodeJsonAnswer({ model, version, generation, outputs }: InferAnswer): EncodedBody {
+export function encodeJsonAnswer(answer: InferAnswer): EncodedBody {
+  return encodeAnswer(answer, elementTexts);
+}
+
+/** The same for parsers that know no bare `NaN`: it and the infinities are the texts "NaN", "Infinity" and "-Infinity". */
+export function encodeStrictJsonAnswer(answer: InferAnswer): EncodedBody {
+  return encodeAnswer(answer, strictTexts);
+}
+
+function encodeAnswer(
+  { model, version, generation, outputs }: InferAnswer,
+  textsOf: (view: TensorView) => Texts,
+): EncodedBody {
   const writer = new TextWriter();
   writer.write(
     `{"status":"ok","model":${JSON.stringify(model)},"version":${version},"generation":${generation},"outputs":{`,
@@ -27,7 +39,8 @@ export function encodeJsonAnswer({ model, version, generation, outputs }: InferA
   let separator = '';
   for (const [name, tensor] of outputs) {
     writer.write(`${separator}${JSON.stringify(name)}:`);
-    writeJsonTensor(writer, `output \`${name}\``, viewTensor(tensor));
+    const view = viewTensor(tensor);
+    writeJsonLists(writer, `output \`${name}\``, view.shape, textsOf(view));
     separator = ',';
   }
   writer.write('}}\n');
@@ -61,6 +74,11 @@ export function writeJsonLists(
 /** The elements of a tensor as JSON has them, by index. */
 export function elementTexts({ dtype, data }: Pick<TensorView, 'dtype' | 'data'>): Texts {
   return dtype === 'string' ? stringTexts(data as readonly Uint8Array[]) : texts(dtype, data as Uint8Array);
+}
+
+function strictTexts(view: TensorView): Texts {
+  const textAt = elementTexts(view);
+  return view.dtype === 'string' ? textAt : (i) => textAt(i).replace(/NaN|-?Infinity/g, '"$&"');
 }
 
 /** Lists that one output may have beyond 16 for each element: a few bytes of shape can ask for billions of them. */

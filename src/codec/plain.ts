@@ -159,6 +159,13 @@ function bigInteger(min: bigint, max: bigint): Writer {
   };
 }
 
+/** As strict JSON has them. */
+const nonFinite: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+]);
+
 /**
  * @param round the nearest value of the float type
  * @param encode what the typed array holds for it
@@ -168,8 +175,9 @@ function float(
   encode: (value: number) => number = (value) => value,
 ): Writer {
   return (values, i, leaf) => {
-    if (typeof leaf !== 'number' && typeof leaf !== 'bigint') return false;
-    const value = Number(leaf);
+    const number = typeof leaf === 'string' ? nonFinite.get(leaf) : leaf;
+    if (typeof number !== 'number' && typeof number !== 'bigint') return false;
+    const value = Number(number);
     const rounded = round(value);
     const overflows = Number.isFinite(value) && !Number.isFinite(rounded);
     if (overflows || (Number.isSafeInteger(value) && rounded !== value)) return false;

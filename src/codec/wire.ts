@@ -91,10 +91,13 @@ export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits)
   }
   const found = shapeOfPlain(what, wire.value, limits.maxElements);
   if (spec.dtype === 'complex64' || spec.dtype === 'complex128') {
-    if (wire.shape || found.at(-1) !== 2)
+    // An empty list has no pairs to show.
+    const isEmpty = found.at(-1) === 0;
+    if (wire.shape || (found.at(-1) !== 2 && !isEmpty))
       throw invalidArgument(`${what} takes ${spec.dtype}: send [re, im] pairs`);
     const part = spec.dtype === 'complex64' ? 'float32' : 'float64';
-    return createTensor(spec.dtype, found.slice(0, -1), fillPlain(what, wire.value, found, part));
+    const shape = isEmpty ? found : found.slice(0, -1);
+    return createTensor(spec.dtype, shape, fillPlain(what, wire.value, found, part));
   }
   const shape = wire.shape ?? found;
   if (wire.shape && (found.length !== 1 || found[0] !== elementCount(wire.shape))) {

@@ -1,0 +1,121 @@
+/**
+ * JSON inference requests: the forms of the CBOR ones, with lists for tensors.
+ */
+import { invalidArgument, quoted } from '../errors.js';
+import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
+import { formatShape } from '../runtime/signature.js';
+import type { InferRequest } from './infer-request.js';
+import { bytesOfBase64, type Json, parseJson } from './json-reader.js';
+import { refusePickle } from './pickle.js';
+import { fillPlain, shapeOfPlain } from './plain.js';
+import { decodeUtf8 } from './utf8.js';
+import { checkByteCount, checkShape, type WireLimits, type WireTensor } from './wire.js';
+
+/** Characters of the longest text that V8 makes. */
+const longestText = 2 ** 29 - 25;
+
+/**
+ * Reads the body of an inference request: the flat form `{"name": tensor}`, or the envelope
+ * `{"inputs": {"name": tensor}, "signature"?, "outputs"?}`. It is the envelope only if its `inputs` is an object that is
+ * not itself `{dtype, shape, data}`.
+ *
+ * A tensor is a value, nested lists, `{"b64": …}` (one byte string), or `{dtype, shape, data}` with data as lists, flat or
+ * nested, or the little-endian bytes as `{"b64": …}`.
+ *
+ * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
+ */
+export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferRequest {
+  const entries = readObject(body, limits);
+  const envelope = entries.get('inputs');
+  if (!(envelope instanceof Map) || isTensorMap(envelope))
+    return { inputs: readTensors(entries, limits), signature: undefined, outputs: undefined };
+  for (const key of entries.keys()) {
+    if (key !== 'inputs' && key !== 'signature' && key !== 'outputs')
+      throw invalidArgument(
+        `the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not ${quoted(key)}`,
+      );
+  }
+  return {
+    inputs: readTensors(envelope, limits),
+    signature: readSignature(entries.get('signature')),
+    outputs: readNames(entries.get('outputs')),
+  };
+}
+
+function readObject(body: Uint8Array, limits: WireLimits): Map<string, Json> {
+  if (body.length === 0)
+    throw invalidArgument('the body is empty: send a JSON object from input names to tensors');
+  refusePickle(body);
+  if (body.length > longestText) throw invalidArgument('the body is too long for JSON: send CBOR');
+  const text = decodeUtf8(body);
+  if (text === undefined) throw invalidArgument('the body is no UTF-8');
+  // Some editors begin a file with a byte order mark.
+  const value = parseJson(text.startsWith('\ufeff') ? text.slice(1) : text, limits.maxDepth);
+  if (value instanceof Map) return value;
+  throw invalidArgument('the body must be a JSON object from input names to tensors: {"x": ...}');
+}
+
+function readSignature(value: Json | undefined): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  throw invalidArgument('`signature` must be a text');
+}
+
+function readNames(value: Json | undefined): readonly string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value;
+  throw invalidArgument('`outputs` must be a list of output names');
+}
+
+function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Map<string, WireTensor> {
+  const tensors = new Map<string, WireTensor>();
+  for (const [name, value] of entries) tensors.set(name, readTensor(`input \`${name}\``, value, limits));
+  return tensors;
+}
+
+function readTensor(what: string, value: Json, limits: WireLimits): WireTensor {
+  if (!(value instanceof Map)) return { kind: 'plain', value };
+  if (isTensorMap(value)) return readDescribed(what, value, limits);
+  const bytes = bytesOfBase64(value);
+  if (bytes) return { kind: 'plain', value: bytes };
+  throw invalidArgument(`${what} is an object, and no tensor: send lists, {"b64"} or {dtype, shape, data}`);
+}
+
+function readDescribed(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): WireTensor {
+  const dtype = entries.get('dtype');
+  if (typeof dtype !== 'string' || !isDtype(dtype)) {
+    const came = typeof dtype === 'string' ? quoted(dtype) : 'like that';
+    throw invalidArgument(`${what}: no dtype ${came}; there are ${Object.keys(dtypes).join(', ')}`);
+  }
+  const dims = entries.get('shape');
+  if (!Array.isArray(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
+  const shape = checkShape(what, dims, limits);
+  const bytes = bytesOfBase64(entries.get('data'));
+  if (bytes && dtype !== 'string') {
+    checkByteCount(what, dtype, shape, bytes.length);
+    return { kind: 'typed', dtype, shape, data: bytes };
+  }
+  const data = bytes ?? entries.get('data');
+  const isComplex = dtype === 'complex64' || dtype === 'complex128';
+  const found = shapeOfPlain(what, data, limits.maxElements);
+  if (isComplex && found.at(-1) !== 2 && elementCount(shape) > 0)
+    throw invalidArgument(`${what} takes ${dtype}: send [re, im] pairs`);
+  checkNesting(what, shape, isComplex ? found.slice(0, -1) : found);
+  const part = dtype === 'complex64' ? 'float32' : dtype === 'complex128' ? 'float64' : dtype;
+  return { kind: 'typed', dtype, shape, data: fillPlain(what, data, found, part) };
+}
+
+/** Data comes flat, or in lists just as the shape has them; what lies within an empty list cannot be said. */
+function checkNesting(what: string, shape: readonly number[], found: readonly number[]): void {
+  const [elements, came] = [elementCount(shape), elementCount(found)];
+  const isNested = found.length > 1 && elements > 0;
+  if (came === elements && (!isNested || found.join() === shape.join())) return;
+  throw invalidArgument(
+    `${what}: shape ${formatShape(shape)} takes ${elements} elements, and lists of ${formatShape(found)} came`,
+  );
+}
+
+/** The keys, and no others, that make an object a tensor. */
+function isTensorMap(entries: ReadonlyMap<string, Json>): boolean {
+  return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
+}

@@ -1,0 +1,232 @@
+/**
+ * JSON requests: what they may look like, and that every dtype comes back as it left in a JSON answer.
+ */
+import fc from 'fast-check';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { toTensors } from '../../src/codec/infer-request.ts';
+import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
+import { encodeJsonAnswer, encodeStrictJsonAnswer } from '../../src/codec/json-encode.ts';
+import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
+import { createTensor, disposeTensors, type TensorData, viewTensor } from '../../src/runtime/tensors.ts';
+import { viewOf } from '../../src/runtime/values.ts';
+import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
+import { held, openTestRuntime } from '../fixtures/runtime.ts';
+
+beforeAll(() => {
+  openTestRuntime();
+});
+
+let heldBefore: object;
+beforeEach(() => {
+  heldBefore = held();
+});
+afterEach(() => {
+  expect(held()).toEqual(heldBefore);
+});
+
+const request = (text: string) => decodeJsonRequest(Buffer.from(text), limits);
+
+/** The tensor named x in a body, for an input of this dtype; its bytes as numbers of the dtype. */
+function x(text: string, dtype: Dtype) {
+  const tensors = toTensors(request(text), makeSignature({ x: [dtype, null] }), limits);
+  try {
+    const tensor = tensors.get('x');
+    if (!tensor) throw new Error('no x');
+    const { dtype: came, shape, data } = viewTensor(tensor);
+    const values =
+      came === 'string'
+        ? (data as Uint8Array[]).map((bytes) => Buffer.from(bytes).toString('latin1'))
+        : Array.from(viewOf(came, Uint8Array.from(data as Uint8Array)) as Iterable<number>);
+    return { dtype: came, shape: [...shape], values };
+  } finally {
+    disposeTensors(tensors);
+  }
+}
+
+describe('values take the dtype of the signature', () => {
+  const table: readonly (readonly [Dtype, json: string, shape: number[], values: unknown[]])[] = [
+    ['float32', '[[1, 2.5], [-3e2, 4]]', [2, 2], [1, 2.5, -300, 4]],
+    ['float32', '7', [], [7]],
+    ['float32', '[]', [0], []],
+    ['float32', '[[], []]', [2, 0], []],
+    [
+      'float64',
+      '[NaN, Infinity, -Infinity, -0, 0.1, 5e-324]',
+      [6],
+      [Number.NaN, Infinity, -Infinity, -0, 0.1, 5e-324],
+    ],
+    ['float64', '["NaN", "Infinity", "-Infinity"]', [3], [Number.NaN, Infinity, -Infinity]],
+    ['float64', '[100000000000000000000, 9007199254740993.0]', [2], [1e20, 9007199254740992]],
+    [
+      'int64',
+      '[9223372036854775807, -9223372036854775808, 9007199254740993, 0]',
+      [4],
+      [9223372036854775807n, -9223372036854775808n, 9007199254740993n, 0n],
+    ],
+    ['uint64', '[18446744073709551615]', [1], [18446744073709551615n]],
+    ['int32', '[-2147483648, 2147483647, 1.0, 1e3]', [4], [-2147483648, 2147483647, 1, 1000]],
+    ['uint8', '[0, 255]', [2], [0, 255]],
+    ['bool', '[true, false]', [2], [1, 0]],
+    ['complex64', '[[1, -2], [0.5, NaN]]', [2], [1, -2, 0.5, Number.NaN]],
+    ['string', '["a", "\\u00e9\\n\\"", {"b64": "//8="}]', [3], ['a', '\xc3\xa9\n"', '\xff\xff']],
+    ['string', '{"b64": "AAE="}', [], ['\0\x01']],
+    ['string', '"NaN"', [], ['NaN']],
+    ['float16', '[1.5, 65504]', [2], [0x3e00, 0x7bff]],
+    ['bfloat16', '[1.5]', [1], [0x3fc0]],
+  ];
+  it.each(table)('%s %s', (dtype, json, shape, values) => {
+    expect(x(`{"x": ${json}}`, dtype)).toEqual({ dtype, shape, values });
+  });
+});
+
+describe('{dtype, shape, data} says its own dtype', () => {
+  const table: readonly (readonly [json: string, Dtype, shape: number[], values: unknown[]])[] = [
+    ['{"dtype": "int16", "shape": [2, 2], "data": [1, 2, 3, 4]}', 'int16', [2, 2], [1, 2, 3, 4]],
+    ['{"dtype": "int16", "shape": [2, 2], "data": [[1, 2], [3, 4]]}', 'int16', [2, 2], [1, 2, 3, 4]],
+    ['{"shape": [], "data": 3, "dtype": "uint8"}', 'uint8', [], [3]],
+    ['{"dtype": "float32", "shape": [2, 0, 3], "data": []}', 'float32', [2, 0, 3], []],
+    ['{"dtype": "float32", "shape": [1], "data": {"b64": "AACAPw=="}}', 'float32', [1], [1]],
+    [
+      '{"dtype": "complex128", "shape": [1, 2], "data": [[1, 2], [3, 4]]}',
+      'complex128',
+      [1, 2],
+      [1, 2, 3, 4],
+    ],
+    ['{"dtype": "string", "shape": [], "data": {"b64": "AAE="}}', 'string', [], ['\0\x01']],
+    ['{"dtype": "string", "shape": [1, 2], "data": ["a", "b"]}', 'string', [1, 2], ['a', 'b']],
+  ];
+  it.each(table)('%s', (json, dtype, shape, values) => {
+    expect(x(`{"x": ${json}}`, dtype)).toEqual({ dtype, shape, values });
+  });
+});
+
+describe('the two forms', () => {
+  it('an envelope', () => {
+    const { inputs, signature, outputs } = request(
+      '{"inputs": {"a": 1, "b": 2}, "signature": "s", "outputs": ["y"]}',
+    );
+    expect([[...inputs.keys()], signature, outputs]).toEqual([['a', 'b'], 's', ['y']]);
+  });
+
+  it('flat, in which no name is reserved', () => {
+    const text = '{"inputs": {"dtype": "bool", "shape": [], "data": true}, "signature": 1, "__proto__": [2]}';
+    const { inputs, signature } = request(text);
+    expect([[...inputs.keys()], signature]).toEqual([['inputs', 'signature', '__proto__'], undefined]);
+  });
+
+  it('a byte order mark in front is no fault', () => {
+    expect([...request('\ufeff{"a": 1}').inputs.keys()]).toEqual(['a']);
+  });
+});
+
+describe('refused, saying what and where', () => {
+  const deep = `{"x": ${'['.repeat(17)}${']'.repeat(17)}}`;
+  const table: readonly (readonly [body: string, message: RegExp])[] = [
+    ['', /the body is empty/],
+    ['[1]', /must be a JSON object/],
+    ['{"x": [1, 2}', /a comma or \] must be here: line 1, column 12/],
+    ['{\n "x": [1,,2]}', /a value must be here: line 2, column 10/],
+    ['{"x": 01}', /this is no number: line 1, column 7/],
+    ['{"x": 1.}', /a comma or } must be here/],
+    ['{"x": -}', /this is no number/],
+    ['{"x": nan}', /a value must be here/],
+    ['{"x": 1e400}', /larger than any dtype holds/],
+    [`{"x": ${'9'.repeat(400)}}`, /larger than any dtype holds/],
+    ['{"x": 1} {', /something follows the end/],
+    ['{"x": 1, "x": 2}', /the key "x" comes twice/],
+    ['{"x": "a', /has no end/],
+    ['{"x": "\\q"}', /an escape that there is not/],
+    ['{"x": "\\ud800"}', /half of a surrogate pair/],
+    ["{'x': 1}", /a key in quotes must be here/],
+    ['{"x": [{"b64": "!"}]}', /no base64/],
+    ['{"x": [{"a": 1}]}', /no other objects/],
+    ['{"x": {"a": 1}}', /input `x` is an object, and no tensor/],
+    ['{"x": {"dtype": "float", "shape": [], "data": 1}}', /no dtype `float`/],
+    ['{"x": {"dtype": "int8", "shape": [3], "data": [1, 2]}}', /takes 3 elements, and lists of \[2\] came/],
+    ['{"x": {"dtype": "int8", "shape": [2, 2], "data": [[1, 2, 3, 4]]}}', /lists of \[1, 4\] came/],
+    ['{"x": {"dtype": "int8", "shape": [1], "data": [200]}}', /200 does not fit/],
+    ['{"inputs": {"x": 1}, "output": ["y"]}', /not `output`/],
+    ['{"inputs": {"x": 1}, "outputs": [1]}', /`outputs` must be a list/],
+    [deep, /more than 16 levels deep/],
+  ];
+  it.each(table)('%s', (body, message) => {
+    expect(refusal(() => request(body))).toMatch(message);
+  });
+
+  it('bytes that are no UTF-8, and a pickle', () => {
+    expect(refusal(() => decodeJsonRequest(Uint8Array.of(0x7b, 0xff), limits))).toMatch(/no UTF-8/);
+    expect(refusal(() => decodeJsonRequest(Uint8Array.of(0x80, 4, 0x2e), limits))).toMatch(/pickle/);
+  });
+
+  it('an object with too many keys', () => {
+    const keys = Array.from({ length: 70_000 }, (_, i) => `"${i}":{}`).join();
+    expect(refusal(() => request(`{"inputs":{${keys}}}`))).toMatch(/more than 65536 keys/);
+  });
+
+  it('lists that are ragged, or hold what does not fit', () => {
+    expect(refusal(() => x('{"x": [[1, 2], [3]]}', 'float32'))).toMatch(/\[1\] is ragged/);
+    expect(refusal(() => x('{"x": [1.5]}', 'int32'))).toMatch(/1.5 does not fit/);
+    expect(refusal(() => x('{"x": [9223372036854775808]}', 'int64'))).toMatch(/does not fit/);
+    expect(refusal(() => x('{"x": [null]}', 'float32'))).toMatch(/null came/);
+    expect(refusal(() => x('{"x": ["1"]}', 'float32'))).toMatch(/a text came/);
+  });
+});
+
+describe('what an answer says is read back as it was', () => {
+  const shapes = [[3], [], [0], [2, 2], [1, 3, 1]];
+  for (const dtype of Object.keys(dtypes) as Dtype[]) {
+    it(dtype, () => {
+      fc.assert(
+        fc.property(
+          fc.constantFrom(...shapes),
+          fc.infiniteStream(fc.integer({ min: 0, max: 255 })),
+          (shape, bytes) => {
+            const count = shape.reduce((product, dim) => product * dim, 1);
+            const take = (n: number) => Uint8Array.from({ length: n }, () => bytes.next().value as number);
+            const data: TensorData =
+              dtype === 'string'
+                ? Array.from({ length: count }, () => take((bytes.next().value as number) % 4))
+                : readable(dtype, take(count * dtypes[dtype].size));
+            const before = createTensor(dtype, shape, data);
+            for (const encode of [encodeJsonAnswer, encodeStrictJsonAnswer]) {
+              const { parts } = encode({
+                model: 'm',
+                version: 1,
+                generation: 1,
+                outputs: new Map([['x', before]]),
+              });
+              const text = Buffer.concat(parts).toString('utf8');
+              if (encode === encodeStrictJsonAnswer) JSON.parse(text);
+              const outputs = text.slice(
+                text.indexOf('"outputs":') + '"outputs":'.length,
+                text.lastIndexOf('}'),
+              );
+              const { values } = x(outputs, dtype);
+              const expected =
+                dtype === 'string'
+                  ? (data as Uint8Array[]).map((each) => Buffer.from(each).toString('latin1'))
+                  : Array.from(viewOf(dtype, data as Uint8Array) as Iterable<number>);
+              expect(values).toEqual(expected);
+            }
+            before.dispose();
+          },
+        ),
+        { numRuns: 200 },
+      );
+    });
+  }
+});
+
+/** Random bits that JSON can say: true is 1, and a NaN is the one that there is. */
+function readable(dtype: Dtype, bytes: Uint8Array): Uint8Array {
+  if (dtype === 'bool') return bytes.map((byte) => byte & 1);
+  if (dtype === 'float16' || dtype === 'bfloat16') {
+    const exponent = dtype === 'float16' ? 0x7c00 : 0x7f80;
+    const words = new Uint16Array(bytes.buffer);
+    // Infinity in place of every NaN.
+    words.forEach((word, i) => {
+      if ((word & exponent) === exponent) words[i] = word & (0x8000 | exponent);
+    });
+  }
+  return bytes;
+}

@@ -1,0 +1,85 @@
+/**
+ * JSON in and out of a real server: what goes in comes back, whatever its dtype.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ints, map } from '../fixtures/cbor.ts';
+import { testModels } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await TestServer.start({ args: ['--model-path', testModels, '--default-model', 'identity'] });
+});
+afterAll(() => server.stop());
+
+async function post(body: string | Uint8Array, headers: Record<string, string> = {}, path = '/infer') {
+  const response = await server.fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  });
+  const type = response.headers.get('content-type')?.split(';')[0];
+  return { status: response.status, type, text: await response.text() };
+}
+
+/** The text of the only output. */
+function output(text: string): string {
+  const start = text.indexOf(':', text.indexOf('"outputs":{') + '"outputs":{'.length) + 1;
+  return text.slice(start, text.lastIndexOf('}}'));
+}
+
+describe('every dtype comes back as it went in', () => {
+  const values: Readonly<Record<string, string>> = {
+    bool: '[[true,false]]',
+    int8: '[-128,127]',
+    int16: '[-32768,32767]',
+    int32: '[-2147483648,2147483647]',
+    int64: '[-9223372036854775808,9007199254740993,9223372036854775807]',
+    uint8: '[[[0],[255]]]',
+    uint16: '65535',
+    uint32: '[4294967295]',
+    uint64: '[18446744073709551615]',
+    float16: '[0.1,-65504.0,NaN]',
+    bfloat16: '[0.1,Infinity]',
+    float32: '[0.1,16777216.0,-0.0,NaN,Infinity,-Infinity]',
+    float64: '[0.1,5e-324,1.7976931348623157e+308,NaN]',
+    complex64: '[[0.1,-2.0],[NaN,Infinity]]',
+    complex128: '[[[0.1,-0.0]]]',
+    string: '["caf\u00e9","",{"b64":"//4="}]',
+  };
+
+  it.each(Object.entries(values))('%s %s', async (dtype, value) => {
+    const { status, type, text } = await post(`{"inputs": {"x": ${value}}, "signature": "${dtype}"}`);
+    expect([status, type, output(text)]).toEqual([200, 'application/json', value]);
+  });
+});
+
+it('in strict JSON, what is no number is a text, both ways', async () => {
+  const body = '{"inputs": {"x": ["NaN", 1.5, "-Infinity"]}, "signature": "float32"}';
+  const { status, text } = await post(body, { accept: 'application/json; strict=true' });
+  expect([status, JSON.parse(text).outputs]).toEqual([200, { y: ['NaN', 1.5, '-Infinity'] }]);
+});
+
+it('Accept chooses another form than that of the request', async () => {
+  const json = await post('{"x": [1, 2, 5]}', { accept: 'application/cbor' }, '/models/rows/infer');
+  expect(json.type).toBe('application/cbor');
+  const cbor = await post(map({ x: ints(1) }), {
+    'content-type': 'application/cbor',
+    accept: 'application/json',
+  });
+  expect(cbor.type).toBe('application/json');
+});
+
+it('a charset, and a body in pieces, are no hindrance', async () => {
+  const headers = { 'content-type': 'application/json; charset=utf-8' };
+  expect((await post('{"inputs": {"x": "ü"}, "signature": "string"}', headers)).text).toContain('"ü"');
+});
+
+it('what is wrong is told with its place, in JSON', async () => {
+  const { status, text } = await post('{"x": [1, 2,]}');
+  expect([status, JSON.parse(text).error]).toEqual([
+    400,
+    { code: 'INVALID_ARGUMENT', message: 'a value must be here: line 1, column 13 of the JSON' },
+  ]);
+});
