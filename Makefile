@@ -29,8 +29,9 @@ check: install ## the fast part of the tests: style, types, layers, documents, w
 soak: install ## five minutes of reloads under traffic, every answer checked; SOAK_SECONDS, SOAK_SEED
 	@SOAK_SECONDS=$${SOAK_SECONDS:-300} $(NODE) node_modules/vitest/vitest.mjs run test/soak
 
-bench: install ## requests per second and latency beside their limits (wrk must be there)
+bench: install ## requests per second and latency beside their limits (wrk must be there), then bench-clients
 	@$(NODE) scripts/bench.js throughput
+	@$(NODE) scripts/bench.js clients
 
 bench-quick: install ## the same in a minute, for the smallest models
 	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,64 --rounds 2 --seconds 1
@@ -50,7 +51,7 @@ bench-reload: install ## what a small model's requests notice while a large one 
 bench-reload-memory: install ## memory over 200 reloads of a 100 MB model, with a plot
 	@$(NODE) scripts/bench.js reload-memory
 
-bench-clients: install ## what a call of the TypeScript client costs over a bare one
+bench-clients: install ## what a call of the TypeScript and the Python client costs over a bare one
 	@$(NODE) scripts/bench.js clients
 
 lint: install ## style alone

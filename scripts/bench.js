@@ -1,7 +1,7 @@
 /**
  * `node scripts/bench.js NAME [ARGUMENTS]`: runs bench/NAME.ts over the models of bench/make_models.py, which are made
  * once, with Python TensorFlow in an environment of its own, and kept in the cache. What bench/peers.ts needs besides is
- * installed first.
+ * installed first; bench/clients.ts is followed by bench/clients.py.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import { peerEnvironments } from './bench/peer-environments.js';
 import { layoutOf } from './install/layout.js';
 import { pythonEnvironment } from './test/python-environment.js';
 import { run } from './test/run.js';
+import { withServer } from './test/server-process.js';
 
 const layout = layoutOf(path.join(import.meta.dirname, '..'), process.env);
 const models = path.join(layout.cache, 'bench-models');
@@ -30,6 +31,17 @@ async function preparePeers(client) {
   return ['--environments', file];
 }
 
+/** The Python client, beside bare calls: its part of `clients`. */
+async function pythonClient() {
+  const environment = await pythonEnvironment('test/python/requirements.txt', layout.cache);
+  if (environment === null) return false;
+  const source = path.join(layout.root, 'clients', 'python', 'src');
+  const packages = [source, environment.env['PYTHONPATH']].filter(Boolean).join(path.delimiter);
+  return withServer('saved_models', (url) =>
+    run(environment.python, ['bench/clients.py', url], { env: { PYTHONPATH: packages } }),
+  );
+}
+
 process.chdir(layout.root);
 const python = await pythonEnvironment('scripts/make_models.requirements.txt', layout.cache);
 const done =
@@ -41,5 +53,6 @@ const done =
     models,
     ...(name === 'peers' ? await preparePeers(python) : []),
     ...args,
-  ]));
+  ])) &&
+  (name !== 'clients' || (await pythonClient()));
 process.exitCode = done ? 0 : 1;
