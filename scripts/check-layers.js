@@ -10,7 +10,7 @@ import { filesBelow } from './install/digest.js';
 
 /** Top to bottom. A name is a folder of src/ or a file in it; a file may import its own layer and those below. */
 const LAYERS = [
-  ['main', 'index', 'serve', 'server'],
+  ['main', 'index', 'serve', 'server', 'in-process'],
   ['cli'],
   ['http'],
   ['client'],
@@ -27,7 +27,7 @@ const PACKAGES = [
   { name: /^@tensorflow\//, home: /^runtime\//, where: 'in runtime/' },
   { name: /^chokidar$/, home: /^repository\/watch\.ts$/, where: 'in repository/watch.ts' },
   { name: /^(koa|koa-.*|@koa\/.*)$/, home: /^(http\/|server\.ts$)/, where: 'in http/ and server.ts' },
-  { name: /^cbor-x$/, home: /^(codec|http)\//, where: 'in codec/ and http/' },
+  { name: /^cbor-x(\/.*)?$/, home: /^(codec|http)\//, where: 'in codec/ and http/' },
 ];
 
 /**

@@ -1,8 +1,10 @@
 /**
- * The server as a library.
+ * The server as a library. Nothing happens at import: TensorFlow is loaded by {@link createServer}.
  */
-export { parseSettings } from './cli/parse.js';
 export type { Settings } from './cli/settings.js';
 export { type ErrorCode, ServingError } from './errors.js';
-export { type Server, startServer } from './server.js';
+export type { PredictInput, Prediction, PredictOptions } from './in-process.js';
+export type { Dtype } from './runtime/dtypes.js';
+export { type TensorView, viewTensor } from './runtime/tensors.js';
+export { createServer, type Server, type ServerOptions } from './server.js';
 export { createLogger, type Logger } from './telemetry/logger.js';

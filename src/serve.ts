@@ -5,7 +5,7 @@ import { serveHelp } from './cli/help.js';
 import { parseSettings } from './cli/parse.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { ServingError } from './errors.js';
-import { startServer } from './server.js';
+import { createServer } from './server.js';
 import { createLogger } from './telemetry/logger.js';
 
 export const command: Command = { help: serveHelp, run: serve };
@@ -29,7 +29,7 @@ async function start(args: readonly string[]): Promise<void> {
     return;
   }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  const server = await startServer(settings, logger);
+  const server = createServer({ ...settings, logger });
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) return;
@@ -42,6 +42,6 @@ async function start(args: readonly string[]): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  await server.started;
+  await server.start();
   if (!stopping) logger.info(`serving on ${server.address}`);
 }

@@ -1,62 +1,176 @@
 /**
  * Composes the server: runtime, control plane, HTTP. What is opened here is closed here.
  */
-import { stat } from 'node:fs/promises';
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from 'node:http';
+import { statSync } from 'node:fs';
+import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import type Koa from 'koa';
+import { completeSettings } from './cli/parse.js';
 import type { Settings } from './cli/settings.js';
-import { messageOf, ServingError } from './errors.js';
+import { messageOf, ServingError, shuttingDown } from './errors.js';
 import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
 import type { BodyLimits } from './http/body.js';
 import { BodyMemory } from './http/body-memory.js';
 import { ByteBudget } from './http/byte-budget.js';
-import { whenFinished } from './http/finished.js';
+import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
+import { type Prediction, type PredictOptions, predictInProcess } from './in-process.js';
 import { remoteFileSystem, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
+import { openTensorFlowJs, type TensorFlowJs } from './runtime/tensorflow.js';
 import { tensorCount } from './runtime/tensors.js';
 import { Manager } from './serving/manager.js';
 import { addModelMetrics } from './serving/model-metrics.js';
 import { Scheduler } from './serving/scheduler.js';
-import type { Logger } from './telemetry/logger.js';
+import { createLogger, type Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 
+/** Settings as on the command line, with its defaults; those of TensorFlow hold for the process, from the first server on. */
+export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name] | undefined } & {
+  /** False for a server without a port of its own, whose `app` another application mounts, or which only predicts. */
+  readonly listen?: boolean | undefined;
+  /** By default one to stdout, as `logLevel` and `logFormat` say. */
+  readonly logger?: Logger | undefined;
+};
+
 export interface Server {
-  /** Resolves once each model found was loaded or has failed. */
-  readonly started: Promise<void>;
+  /** The server as a Koa application: mount it in another, before anything that reads bodies. */
+  readonly app: Koa;
+  /** `http://127.0.0.1:50000`, while it listens. */
+  readonly address: string | undefined;
   readonly runtime: Runtime;
-  /** `http://127.0.0.1:50000` */
-  readonly address: string;
+  /** The TensorFlow.js that the tensors are of. */
+  readonly tf: TensorFlowJs;
   /**
-   * Takes no more inference requests, lets those under way finish, and gives everything back.
+   * Opens the port, and loads and watches what is in the folder. Resolves once each model found serves or has failed.
    *
-   * @returns false if some had not finished after `--shutdown-timeout`
+   * @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be had
+   */
+  start(): Promise<void>;
+  /** Makes one prediction in this process, past HTTP: see {@link PredictOptions}. */
+  predict(options: PredictOptions): Promise<Prediction>;
+  /**
+   * Takes no more inference requests, lets those under way finish, and gives everything back. It cannot be started again.
+   *
+   * @returns false if some had not finished after `shutdownTimeout`
    */
   close(): Promise<boolean>;
 }
 
 /**
- * Opens TensorFlow and the port, and begins to load what is in the folder and to serve it.
+ * Opens TensorFlow and composes a server that does nothing yet.
  *
- * @throws ServingError if the settings cannot be met: no such folder, no such device, no such port
+ * @throws ServingError if the options cannot be met: no such folder, no such device
  */
-export async function startServer(settings: Settings, logger: Logger): Promise<Server> {
-  const facts = await stat(settings.modelPath).catch(() => undefined);
-  if (!facts?.isDirectory())
-    throw new ServingError('NOT_FOUND', `--model-path ${settings.modelPath} is no folder`);
-  const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
-  const slots = settings.runThreads ?? availableParallelism();
-  const runtime = openRuntime({
+export function createServer({ listen = true, logger, ...options }: ServerOptions = {}): Server {
+  const settings = completeSettings(options);
+  return new ComposedServer(
+    settings,
+    logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat }),
+    listen,
+  );
+}
+
+class ComposedServer implements Server {
+  readonly app: Koa;
+  readonly runtime: Runtime;
+  readonly tf: TensorFlowJs;
+  private readonly services: Services;
+  private readonly http: HttpServer | undefined;
+  private readonly draining = new AbortController();
+  private readonly underWay: () => number;
+  private predictions = 0;
+  private started = false;
+  private closeWatch: () => Promise<void> = async () => {};
+  private closing: Promise<boolean> | undefined;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly logger: Logger,
+    listens: boolean,
+  ) {
+    if (!statSync(settings.modelPath, { throwIfNoEntry: false })?.isDirectory())
+      throw new ServingError('NOT_FOUND', `--model-path ${settings.modelPath} is no folder`);
+    const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
+    const slots = settings.runThreads ?? availableParallelism();
+    const runtime = openConfigured(settings, slots);
+    logger.info(
+      `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`,
+    );
+    const manager = createManager(settings, runtime, logger, slots);
+    const telemetry = createTelemetry();
+    const budget = new ByteBudget(settings.maxInflightBytes);
+    this.services = {
+      manager,
+      runtime,
+      telemetry,
+      logger,
+      bodyLimits: limitBodies(settings, runtime, budget, logger),
+      wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
+      requestTimeout: settings.requestTimeout,
+      idleTimeout: settings.idleTimeout,
+      serverTiming: settings.serverTiming ?? false,
+      allowedRoots: settings.allowPath ?? [settings.modelPath],
+      draining: this.draining.signal,
+    };
+    addResourceGauges(telemetry, runtime, () => budget.reserved);
+    addModelMetrics(telemetry, () => manager.table);
+    const app = createApp(this.services, keys);
+    const shortcut = createShortcut(this.services, keys, app.listener, app.fail);
+    this.app = app.koa;
+    this.runtime = runtime;
+    this.tf = openTensorFlowJs();
+    this.http = listens ? createHttp(settings, shortcut.listener) : undefined;
+    this.underWay = () => app.underWay + shortcut.underWay + this.predictions;
+  }
+
+  get address(): string | undefined {
+    return this.http?.listening ? addressOf(this.http) : undefined;
+  }
+
+  async start(): Promise<void> {
+    const { http, settings, logger, services } = this;
+    if (this.started) throw new ServingError('FAILED_PRECONDITION', 'a server is started once');
+    this.started = true;
+    if (http) await listen(http, settings);
+    this.closeWatch = await watch(settings, services.manager, logger);
+    await services.manager.start();
+  }
+
+  async predict(options: PredictOptions): Promise<Prediction> {
+    if (this.draining.signal.aborted) throw shuttingDown();
+    this.predictions += 1;
+    try {
+      return await predictInProcess(this.services, options);
+    } finally {
+      this.predictions -= 1;
+    }
+  }
+
+  close(): Promise<boolean> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<boolean> {
+    const { http, underWay, settings, services } = this;
+    this.draining.abort();
+    const finished = await drain(underWay, settings.shutdownTimeout);
+    http?.close();
+    http?.closeAllConnections();
+    await this.closeWatch();
+    if (!finished) return false;
+    const closed = services.manager.close().then(() => true);
+    return Promise.race([closed, delay(settings.shutdownTimeout * 1000, false, { ref: false })]);
+  }
+}
+
+function openConfigured(settings: Settings, slots: number): Runtime {
+  return openRuntime({
     kind: settings.runtime,
     device: settings.device,
     // The scheduler makes up for as many stuck runs.
@@ -68,57 +182,18 @@ export async function startServer(settings: Settings, logger: Logger): Promise<S
     gpuMemoryFraction: settings.gpuMemoryFraction,
     visibleDevices: settings.visibleDevices,
   });
-  logger.info(
-    `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`,
-  );
-  const manager = createManager(settings, runtime, logger, slots);
-  const telemetry = createTelemetry();
-  const budget = new ByteBudget(settings.maxInflightBytes);
-  const draining = new AbortController();
-  const bodyLimits = limitBodies(settings, runtime, budget, logger);
-  const services = {
-    manager,
-    runtime,
-    telemetry,
-    logger,
-    bodyLimits,
-    wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
-    requestTimeout: settings.requestTimeout,
-    idleTimeout: settings.idleTimeout,
-    serverTiming: settings.serverTiming ?? false,
-    allowedRoots: settings.allowPath ?? [settings.modelPath],
-    draining: draining.signal,
-  };
-  addResourceGauges(telemetry, runtime, () => budget.reserved);
-  addModelMetrics(telemetry, () => manager.table);
+}
 
-  const app = createApp(services, keys);
-  const general = countRequests(app.listener);
-  const shortcut = createShortcut(services, keys, general.listener, app.fail);
-  const underWay = () => general.underWay + shortcut.underWay;
+function createHttp(settings: Settings, listener: RequestListener): HttpServer {
   const timeouts = {
     keepAliveTimeout: settings.idleTimeout * 1000,
     // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
     requestTimeout: (60 + settings.bodyTimeout) * 1000,
   };
-  const http = createHttpServer(timeouts, shortcut.listener);
+  const http = createHttpServer(timeouts, listener);
   // Without a listener Node asks every client for its body at once, also those that are about to be refused.
   http.on('checkContinue', (req, res) => http.emit('request', req, res));
-  await listen(http, settings);
-  const closeWatch = await watch(settings, manager, logger);
-  return {
-    started: manager.start(),
-    runtime,
-    address: addressOf(http),
-    async close() {
-      draining.abort();
-      const finished = await drain(http, underWay, settings.shutdownTimeout);
-      await closeWatch();
-      if (!finished) return false;
-      const closed = manager.close().then(() => true);
-      return Promise.race([closed, delay(settings.shutdownTimeout * 1000, false, { ref: false })]);
-    },
-  };
+  return http;
 }
 
 function createManager(settings: Settings, runtime: Runtime, logger: Logger, slots: number): Manager {
@@ -174,21 +249,6 @@ function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, l
   return { maxBytes, timeout, budget, memory };
 }
 
-/** Counts requests from their head to the end of their answer. */
-function countRequests(listener: RequestListener): { listener: RequestListener; underWay: number } {
-  const counted = {
-    underWay: 0,
-    listener(req: IncomingMessage, res: ServerResponse) {
-      counted.underWay += 1;
-      whenFinished(req.socket, res, () => {
-        counted.underWay -= 1;
-      });
-      listener(req, res);
-    },
-  };
-  return counted;
-}
-
 async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     http.once('error', (error) => {
@@ -205,12 +265,9 @@ function addressOf(http: HttpServer): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
-/** Goes on answering (health says "draining", inference 503) until the last request has ended, then closes the port. */
-async function drain(http: HttpServer, underWay: () => number, timeout: number): Promise<boolean> {
+/** Goes on answering (health says "draining", inference 503) until the last request has ended. */
+async function drain(underWay: () => number, timeout: number): Promise<boolean> {
   const deadline = performance.now() + timeout * 1000;
   while (underWay() > 0 && performance.now() < deadline) await delay(20);
-  const finished = underWay() === 0;
-  http.close();
-  http.closeAllConnections();
-  return finished;
+  return underWay() === 0;
 }

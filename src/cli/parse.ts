@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { invalidArgument, messageOf } from '../errors.js';
+import { invalidArgument, messageOf, quoted } from '../errors.js';
 import {
   flagOf,
   keyOf,
@@ -36,6 +36,20 @@ export function parseSettings(args: readonly string[], environment: NodeJS.Proce
     const given = find(name, flags, environment, file);
     values[name] = check(name, given);
   }
+  return values as Settings;
+}
+
+/**
+ * Settings given by a program, with the defaults of the command line for all others.
+ *
+ * @throws ServingError INVALID_ARGUMENT naming what is wrong and what is allowed
+ */
+export function completeSettings(given: Partial<Record<SettingName, unknown>>): Settings {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(settings, name));
+  if (unknown !== undefined)
+    throw invalidArgument(`there is no option ${quoted(unknown)}; there are ${settingNames.join(', ')}`);
+  const values: Partial<Record<SettingName, unknown>> = {};
+  for (const name of settingNames) values[name] = check(name, { value: given[name], source: name });
   return values as Settings;
 }
 

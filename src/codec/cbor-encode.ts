@@ -2,7 +2,8 @@
  * CBOR answers. Tensors are written by {@link CborWriter}; large ones stay where they are and become parts of their own.
  * Everything without tensors is left to cbor-x.
  */
-import { Encoder } from 'cbor-x';
+// Without cbor-x's native part, which the import of a library should not load, and without its programs made at run time.
+import { Encoder } from 'cbor-x/index-no-eval';
 import { viewTensor } from '../runtime/tensors.js';
 import { major } from './cbor-reader.js';
 import { CborWriter } from './cbor-writer.js';

@@ -7,7 +7,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { quoted, ServingError } from '../errors.js';
 import type { ApiKeys, Scope } from './api-keys.js';
 import { authenticate } from './auth.js';
-import { cutOffIfStalled } from './finished.js';
+import { cutOffIfStalled, whenFinished } from './finished.js';
 import { requestIdOf } from './request-id.js';
 import { sendError, toServingError } from './respond.js';
 import type { Route } from './route.js';
@@ -20,8 +20,11 @@ import { updateModelRoutes } from './routes/update-model.js';
 import type { Services } from './services.js';
 
 export interface App {
+  readonly koa: Koa;
   /** Takes every request. */
   readonly listener: RequestListener;
+  /** Requests from their head to the end of their answer. */
+  readonly underWay: number;
   /** Answers a request that has failed already. */
   fail(req: IncomingMessage, res: ServerResponse, error: ServingError): void;
 }
@@ -38,6 +41,14 @@ export function createApp(services: Services, keys: ApiKeys): App {
   const { router, scopeOf } = createRouter(routes);
   const failures = new WeakMap<IncomingMessage, ServingError>();
   const app = new Koa();
+  let underWay = 0;
+  app.use(async ({ req, res }, next) => {
+    underWay += 1;
+    whenFinished(req.socket, res, () => {
+      underWay -= 1;
+    });
+    await next();
+  });
   app.use(requestId);
   app.use(cutOffStalled(services));
   app.use(answerErrors(services));
@@ -52,7 +63,11 @@ export function createApp(services: Services, keys: ApiKeys): App {
   app.on('error', (error) => services.logger.debug({ err: error }, 'a connection ended early'));
   const listener = app.callback();
   return {
+    koa: app,
     listener,
+    get underWay() {
+      return underWay;
+    },
     fail(req, res, error) {
       failures.set(req, error);
       listener(req, res);
@@ -70,7 +85,9 @@ function createRouter(routes: readonly Route[]) {
   }
 
   function scopeOf(ctx: Context): Scope {
-    const { path, method } = ctx;
+    const { method } = ctx;
+    // As the router chooses: an application that mounts this one may have named another path for routers.
+    const path = ctx['newRouterPath'] || ctx.path;
     const { pathAndMethod, path: samePath } = router.match(path, method);
     const scope = scopes.get(pathAndMethod[0]?.name ?? '');
     if (scope) return scope;

@@ -2,7 +2,7 @@
  * Requests that steer the server: small, JSON or CBOR.
  */
 import type { RouterContext } from '@koa/router';
-import { Decoder } from 'cbor-x';
+import { Decoder } from 'cbor-x/index-no-eval';
 import { koaBody } from 'koa-body';
 import { CborReader } from '../codec/cbor-reader.js';
 import { invalidArgument, ServingError } from '../errors.js';

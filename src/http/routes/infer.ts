@@ -117,7 +117,9 @@ async function requestCodec(ctx: RouterContext): Promise<RequestCodec> {
   const { localAddress = '127.0.0.1', localPort } = ctx.socket;
   const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
   // Between quotes, and itself without any: a model may have a name that means something to a shell.
-  const url = `http://${host}:${localPort}${ctx.path.replaceAll("'", '%27')}`;
+  // Where an application mounts this one, the path is only what follows.
+  const path = `${ctx['mountPath'] ?? ''}${ctx.path}`;
+  const url = `http://${host}:${localPort}${path.replaceAll("'", '%27')}`;
   throw new ServingError(
     'UNSUPPORTED_MEDIA_TYPE',
     `${came} is not supported, send ${types.join(' or ')}: ` +
