@@ -21,34 +21,35 @@ const TAGS = new Map([
   ['float64', 86],
 ]);
 
+/** Of a signed and an unsigned integer alike, by bits: 0, 1, all ones, the largest and the smallest signed, one more. */
+const INTEGERS = {
+  8: ['00', '01', 'ff', '7f', '80', '2a'],
+  16: ['0000', '0100', 'ffff', 'ff7f', '0080', '3930'],
+  32: ['00000000', '01000000', 'ffffffff', 'ffffff7f', '00000080', 'd2029649'],
+  64: [
+    '00'.repeat(8),
+    `01${'00'.repeat(7)}`,
+    'ff'.repeat(8),
+    `${'ff'.repeat(7)}7f`,
+    `${'00'.repeat(7)}80`,
+    '0100000000002000',
+  ],
+};
+
 /**
  * Six elements of each dtype in little-endian bytes: the ends of its range, or what floats have besides numbers.
  * @type {Record<string, readonly string[]>}
  */
 const ELEMENTS = {
   bool: ['01', '00', '00', '01', '01', '00'],
-  int8: ['00', '01', 'ff', '7f', '80', '2a'],
-  int16: ['0000', '0100', 'ffff', 'ff7f', '0080', '3930'],
-  int32: ['00000000', '01000000', 'ffffffff', 'ffffff7f', '00000080', 'd2029649'],
-  int64: [
-    '00'.repeat(8),
-    `01${'00'.repeat(7)}`,
-    'ff'.repeat(8),
-    `${'ff'.repeat(7)}7f`,
-    `${'00'.repeat(7)}80`,
-    '0100000000002000',
-  ],
-  uint8: ['00', '01', 'ff', '7f', '80', '2a'],
-  uint16: ['0000', '0100', 'ffff', 'ff7f', '0080', '3930'],
-  uint32: ['00000000', '01000000', 'ffffffff', 'ffffff7f', '00000080', 'd2029649'],
-  uint64: [
-    '00'.repeat(8),
-    `01${'00'.repeat(7)}`,
-    'ff'.repeat(8),
-    `${'ff'.repeat(7)}7f`,
-    `${'00'.repeat(7)}80`,
-    '0100000000002000',
-  ],
+  int8: INTEGERS[8],
+  int16: INTEGERS[16],
+  int32: INTEGERS[32],
+  int64: INTEGERS[64],
+  uint8: INTEGERS[8],
+  uint16: INTEGERS[16],
+  uint32: INTEGERS[32],
+  uint64: INTEGERS[64],
   float16: ['003e', '0080', '007c', '00fc', '017e', '0100'],
   bfloat16: ['c03f', '0080', '807f', '80ff', 'c17f', '0100'],
   float32: ['0000c03f', '00000080', '0000807f', '000080ff', '0100c07f', '01000000'],

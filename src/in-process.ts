@@ -9,14 +9,14 @@ import {
   rawData,
   tensor as tensorOf,
 } from './client/tensor.js';
+import { makeTensors } from './codec/infer-request.js';
 import { checkShape, toTensor, type WireLimits } from './codec/wire.js';
 import { invalidArgument, messageOf, ServingError } from './errors.js';
 import type { Dtype, FixedDtype } from './runtime/dtypes.js';
-import type { Signature, TensorSpec } from './runtime/signature.js';
+import type { TensorSpec } from './runtime/signature.js';
 import {
   createTensor,
   disposeTensors,
-  type NamedTensors,
   reshapeTensor,
   type Tensor,
   type TensorView,
@@ -105,7 +105,8 @@ export async function predictInProcess(
     const { outputs: given, ...id } = await predict(manager.table, {
       target,
       signature,
-      inputs: (found) => toTensors(inputs, found, wireLimits),
+      inputs: (found) =>
+        makeTensors(Object.entries(inputs), found, (value, spec) => inputTensor(value, spec, wireLimits)),
       inputNames: Object.keys(inputs),
       outputs,
       deadline: started + Math.min(timeout, requestTimeout) * 1000,
@@ -132,21 +133,6 @@ export async function predictInProcess(
 
 function aborted(): ServingError {
   return new ServingError('CANCELLED', 'the caller aborted the prediction');
-}
-
-/** Names that the signature does not have are refused where inputs are matched. */
-function toTensors(inputs: PredictOptions['inputs'], signature: Signature, limits: WireLimits): NamedTensors {
-  const tensors = new Map<string, Tensor>();
-  try {
-    for (const [name, value] of Object.entries(inputs)) {
-      const spec = signature.inputs.get(name);
-      if (spec) tensors.set(name, inputTensor(value, spec, limits));
-    }
-    return tensors;
-  } catch (error) {
-    disposeTensors(tensors);
-    throw error;
-  }
 }
 
 function inputTensor(value: PredictInput, spec: TensorSpec, limits: WireLimits): Tensor {

@@ -2,7 +2,7 @@
  * `tfjs-serving encode`: inputs into the CBOR body of a request.
  */
 import { writeFile } from 'node:fs/promises';
-import { dictToBinary, type Encodable } from '../client/encode.js';
+import { inferBody } from '../client/encode.js';
 import { messageOf, ServingError } from '../errors.js';
 import { inputsHelp, readInputs } from './inputs.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
@@ -31,12 +31,11 @@ async function run(args: readonly string[]): Promise<void> {
   if (values.out === undefined && process.stdout.isTTY)
     throw new UsageError('CBOR would only confuse a terminal: add -o FILE, or pipe it on');
   const { inputs, ...said } = await readInputs(positionals);
-  const signature = values.signature ?? said.signature;
-  const outputs = values.outputs?.split(',') ?? said.outputs;
-  const envelope = new Map<string, Encodable>([['inputs', inputs]]);
-  if (signature !== undefined) envelope.set('signature', signature);
-  if (outputs) envelope.set('outputs', outputs);
-  const body = dictToBinary(values.envelope || envelope.size > 1 ? envelope : inputs);
+  const body = inferBody(inputs, {
+    signature: values.signature ?? said.signature,
+    outputs: values.outputs?.split(',') ?? said.outputs,
+    envelope: values.envelope,
+  });
   if (values.out === undefined) {
     process.stdout.write(body);
     return;

@@ -2,7 +2,6 @@
  * `tfjs-serving infer`: one prediction, from the command line and back to it.
  */
 import { Client } from '../client/client.js';
-import type { Dict } from '../client/decode.js';
 import { show } from './decode.js';
 import { inputsHelp, readInputs } from './inputs.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
@@ -51,7 +50,7 @@ async function run(args: readonly string[]): Promise<void> {
     apiKey: values['api-key'],
     timeout: positive('--timeout', values.timeout),
   });
-  process.stdout.write(show(answer as unknown as Dict, values.json ?? false));
+  process.stdout.write(show({ ...answer }, values.json ?? false));
 }
 
 function positive(flag: string, text: string | undefined): number | undefined {

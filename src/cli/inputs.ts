@@ -2,14 +2,19 @@
  * Inputs as the command line gives them: `name=value`, `name=dtype:value`, `name=@file`, and files of named values.
  */
 import path from 'node:path';
-import { parse } from 'lossless-json';
 import type { Encodable } from '../client/encode.js';
-import { type Elements, isTensor, type Tensor, tensor } from '../client/tensor.js';
+import { checked, type Elements, type Tensor, tensor, tensorOf } from '../client/tensor.js';
+import { decodeJsonRequest, toWireTensor } from '../codec/json-decode.js';
+import { type Json, parseJson } from '../codec/json-reader.js';
+import type { WireLimits, WireTensor } from '../codec/wire.js';
 import { invalidArgument, messageOf } from '../errors.js';
-import { type Dtype, dtypes, isDtype } from '../runtime/dtypes.js';
+import { type Dtype, isDtype } from '../runtime/dtypes.js';
 import { decodeImage } from './images.js';
 import { readInput } from './input.js';
 import { UsageError } from './usage.js';
+
+/** Those of the server are its own. */
+const limits: WireLimits = { maxDepth: 64, maxElements: Number.MAX_SAFE_INTEGER };
 
 /** What a request says, less where it goes. */
 export interface Request {
@@ -50,7 +55,7 @@ async function readValue(name: string, text: string): Promise<Encodable> {
   const [, prefix = '', rest = ''] = /^([a-z0-9]+):(.*)$/s.exec(text) ?? [];
   const dtype = isDtype(prefix) ? prefix : undefined;
   const value = dtype ? rest : text;
-  if (!value.startsWith('@')) return typed(name, parsePlain(value), dtype);
+  if (!value.startsWith('@')) return readPlain(name, value, dtype);
   const file = value.slice(1);
   const bytes = await readInput(file);
   if (dtype === 'string') return tensor(bytes, [], 'string');
@@ -58,7 +63,7 @@ async function readValue(name: string, text: string): Promise<Encodable> {
 }
 
 async function readTensor(file: string, bytes: Buffer, name: string, dtype?: Dtype): Promise<Encodable> {
-  if (file.endsWith('.json')) return typed(name, parseJson(file, bytes.toString()), dtype);
+  if (file.endsWith('.json')) return readJson(name, file, bytes.toString(), dtype);
   const image = await readImage(file, bytes);
   return dtype ? tensor(image.data as Uint8Array, image.shape, dtype) : image;
 }
@@ -80,81 +85,47 @@ async function readFileOfInputs(
     return;
   }
   const where = file === '-' ? 'standard input' : file;
-  const body = parseJson(where, bytes.toString());
-  if (!isObject(body)) throw invalidArgument(`${where} must hold a JSON object of inputs: {"x": [1, 2]}`);
-  const { inputs } = body;
-  const isEnvelope = isObject(inputs) && !isDescribed(inputs);
-  for (const [name, value] of Object.entries(isEnvelope ? inputs : body)) add(name, typed(name, value));
-  if (!isEnvelope) return;
-  if (typeof body['signature'] === 'string') request.signature = body['signature'];
-  if (Array.isArray(body['outputs'])) request.outputs = body['outputs'].map(String);
-}
-
-type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json };
-
-/** A value of JSON as a tensor where a dtype is known, else as it is. */
-function typed(name: string, value: Json, dtype?: Dtype): Encodable {
-  const plain = elementsOf(value);
-  try {
-    if (isObject(plain) && isDescribed(plain)) {
-      const { dtype: own, shape, data } = plain;
-      if (!isDtype(own))
-        throw invalidArgument(`no dtype ${own}; there are ${Object.keys(dtypes).join(', ')}`);
-      return tensor(data as Elements, shape as number[], own);
-    }
-    return dtype ? tensor(plain as Elements, undefined, dtype) : (plain as Encodable);
-  } catch (error) {
-    throw invalidArgument(`input \`${name}\`: ${messageOf(error)}`);
-  }
-}
-
-function isDescribed(value: Readonly<Record<string, unknown>>): boolean {
-  return Object.keys(value).length === 3 && 'dtype' in value && 'shape' in value && 'data' in value;
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: Json } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof Uint8Array) &&
-    !isTensor(value)
-  );
-}
-
-/** The same with byte strings for `{"b64": …}`. */
-function elementsOf(value: Json): Json {
-  if (Array.isArray(value)) return value.map(elementsOf);
-  if (!isObject(value)) return value;
-  const { b64 } = value;
-  if (typeof b64 === 'string' && Object.keys(value).length === 1)
-    return Buffer.from(b64, 'base64') as unknown as Json;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, elementsOf(each)]));
+  const { inputs, signature, outputs } = named(where, () => decodeJsonRequest(bytes, limits));
+  for (const [name, wire] of inputs) add(name, toEncodable(name, wire));
+  request.signature ??= signature;
+  request.outputs ??= outputs;
 }
 
 /** JSON, or text where it is none. */
-function parsePlain(text: string): Json {
-  if (/^-?(NaN|Infinity)$/.test(text)) return Number(text);
+function readPlain(name: string, text: string, dtype?: Dtype): Encodable {
+  // What begins as a list, an object or a text was meant as one.
+  if (/^[[{"]/.test(text)) return readJson(name, text, text, dtype);
+  let value: Json;
   try {
-    return parseNumbers(text);
-  } catch (error) {
-    // What begins as a list was meant as one.
-    if (/^[[{"]/.test(text)) throw invalidArgument(`${text} is no JSON: ${messageOf(error)}`);
-    return text;
+    value = parseJson(text, limits.maxDepth);
+  } catch {
+    value = text;
   }
+  return toEncodable(name, toWireTensor(`input \`${name}\``, value, limits), dtype);
 }
 
-function parseJson(file: string, text: string): Json {
-  try {
-    return parseNumbers(text);
-  } catch (error) {
-    throw invalidArgument(`${file} is no JSON: ${messageOf(error)}`);
-  }
+/** @param source what it is, in errors */
+function readJson(name: string, source: string, text: string, dtype?: Dtype): Encodable {
+  const value = named(`${source} is no JSON`, () => parseJson(text, limits.maxDepth));
+  return toEncodable(name, toWireTensor(`input \`${name}\``, value, limits), dtype);
 }
 
-/** Integers that a double does not hold become bigints. */
-function parseNumbers(text: string): Json {
-  const number = (digits: string) =>
-    /^-?\d+$/.test(digits) && !Number.isSafeInteger(Number(digits)) ? BigInt(digits) : Number(digits);
-  return parse(text, undefined, number) as Json;
+/** A tensor where a dtype is known, else the plain value. */
+function toEncodable(name: string, wire: WireTensor, dtype?: Dtype): Encodable {
+  return named(`input \`${name}\``, () => {
+    if (wire.kind === 'plain')
+      return dtype ? tensor(wire.value as Elements, undefined, dtype) : (wire.value as Encodable);
+    return wire.dtype === 'string'
+      ? checked('string', wire.shape, wire.data as readonly Uint8Array[])
+      : tensorOf(wire.dtype, wire.shape, wire.data as Uint8Array);
+  });
+}
+
+/** Has what goes wrong say where. */
+function named<Value>(where: string, action: () => Value): Value {
+  try {
+    return action();
+  } catch (error) {
+    throw invalidArgument(`${where}: ${messageOf(error)}`);
+  }
 }

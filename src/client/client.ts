@@ -2,8 +2,9 @@
  * The server's calls.
  */
 import type { Dict } from './decode.js';
-import { dictToBinary, type Encodable, type EncodableDict } from './encode.js';
-import type { Tensor } from './tensor.js';
+import { dictToBinary, type EncodableDict, inferBody } from './encode.js';
+import { RequestError } from './request-error.js';
+import { isTensor, type Tensor } from './tensor.js';
 import { type CallOptions, call } from './transport.js';
 
 export interface InferOptions extends CallOptions {
@@ -58,13 +59,10 @@ export class Client {
    */
   async infer(inputs: EncodableDict, options: InferOptions = {}): Promise<InferResult> {
     const { model, version, label, signature, outputs } = options;
-    const request = new Map<string, Encodable>([['inputs', inputs]]);
-    if (signature !== undefined) request.set('signature', signature);
-    if (outputs) request.set('outputs', outputs);
-    const path = inferPath(model, version, label);
-    // The envelope only where it is needed: within a map, inputs named dtype, shape and data would be a tensor.
-    const body = dictToBinary(request.size > 1 ? request : inputs);
-    return (await this.call(path, body, options)) as unknown as InferResult;
+    const body = inferBody(inputs, { signature, outputs });
+    const answer = await this.call(inferPath(model, version, label), body, options);
+    if (!isInferResult(answer)) throw new RequestError('INTERNAL', 'what came is no answer of tfjs-serving');
+    return answer;
   }
 
   /**
@@ -93,6 +91,19 @@ export class Client {
   private call(path: string, body: Uint8Array<ArrayBuffer> | undefined, options: CallOptions): Promise<Dict> {
     return call(this.url + path, body, { ...this.defaults, ...options });
   }
+}
+
+/** Something else may listen there. */
+function isInferResult(answer: Dict): answer is Dict & InferResult {
+  const { model, version, generation, outputs } = answer;
+  return (
+    typeof model === 'string' &&
+    typeof version === 'number' &&
+    typeof generation === 'number' &&
+    typeof outputs === 'object' &&
+    outputs !== null &&
+    Object.values(outputs).every(isTensor)
+  );
 }
 
 function inferPath(

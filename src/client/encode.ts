@@ -37,6 +37,29 @@ export function dictToBinary(dict: EncodableDict): Uint8Array<ArrayBuffer> {
   return joined(writer.finish());
 }
 
+/**
+ * The body of an inference request: an envelope only where it is needed or wanted, as within one inputs named dtype, shape
+ * and data would be a tensor.
+ */
+export function inferBody(
+  inputs: EncodableDict,
+  { signature, outputs, envelope = false }: InferBodyOptions = {},
+): Uint8Array<ArrayBuffer> {
+  if (signature === undefined && !outputs && !envelope) return dictToBinary(inputs);
+  const request = new Map<string, Encodable>([['inputs', inputs]]);
+  if (signature !== undefined) request.set('signature', signature);
+  if (outputs) request.set('outputs', outputs);
+  return dictToBinary(request);
+}
+
+export interface InferBodyOptions {
+  readonly signature?: string | undefined;
+  /** All by default. */
+  readonly outputs?: readonly string[] | undefined;
+  /** In an envelope even without these two. */
+  readonly envelope?: boolean | undefined;
+}
+
 function write(writer: CborWriter, value: Encodable): void {
   switch (typeof value) {
     case 'number':

@@ -173,7 +173,7 @@ const dtypeByArray: Readonly<Record<string, FixedDtype>> = {
 /** @throws TypeError for a view that has no elements, a DataView */
 export function dtypeOfArray(array: ArrayBufferView): FixedDtype {
   // By name: not every platform has a Float16Array. A Buffer of Node's says Uint8Array here.
-  const name = (array as unknown as Record<symbol, string>)[Symbol.toStringTag] ?? '';
+  const name = Object.prototype.toString.call(array).slice('[object '.length, -1);
   const dtype = dtypeByArray[name];
   if (!dtype) throw new TypeError(`a ${name} is no typed array`);
   return dtype;

@@ -3,17 +3,25 @@
  *
  * Heads are read by {@link CborReader}; typed arrays become views on the body, and only plain values become objects.
  */
-import { invalidArgument, quoted } from '../errors.js';
-import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
+import { invalidArgument } from '../errors.js';
+import { dtypes, elementCount } from '../runtime/dtypes.js';
 import { swapBytes, viewOf } from '../runtime/values.js';
 import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
 import { CborTemplates } from './cbor-templates.js';
 import { plainValue } from './cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
-import type { InferRequest } from './infer-request.js';
+import { checkEnvelope, type InferRequest } from './infer-request.js';
 import { refusePickle } from './pickle.js';
 import { typedArrays } from './typed-arrays.js';
-import { checkByteCount, checkRank, checkShape, type WireLimits, type WireTensor } from './wire.js';
+import {
+  checkByteCount,
+  checkDtype,
+  checkRank,
+  checkShape,
+  isTensorMap,
+  type WireLimits,
+  type WireTensor,
+} from './wire.js';
 
 /**
  * Reads the body of an inference request: the flat form `{name: tensor}`, or the envelope
@@ -62,13 +70,7 @@ class RequestDecoder {
     const envelope = inputs && this.readMap(inputs);
     if (!envelope || isTensorMap(envelope))
       return { inputs: this.tensors(entries), signature: undefined, outputs: undefined };
-    for (const key of entries.keys()) {
-      if (key !== 'inputs' && key !== 'signature' && key !== 'outputs') {
-        throw invalidArgument(
-          `the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not ${quoted(key)}`,
-        );
-      }
-    }
+    checkEnvelope(entries.keys());
     return {
       inputs: this.tensors(envelope),
       signature: this.optional(entries.get('signature'), (reader) => reader.text('`signature`')),
@@ -212,11 +214,7 @@ class RequestDecoder {
         `${what} is a map, and no tensor: send an array, a typed array or {dtype, shape, data}`,
       );
     }
-    const dtype = this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`);
-    if (!isDtype(dtype))
-      throw invalidArgument(
-        `${what}: no dtype ${quoted(dtype)}; there are ${Object.keys(dtypes).join(', ')}`,
-      );
+    const dtype = checkDtype(what, this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`));
     const shape = this.shape(what, entries.get('shape') as Item);
     const data = entries.get('data') as Item;
     if (dtype === 'string') return { kind: 'typed', dtype, shape, data: this.strings(what, shape, data) };
@@ -282,11 +280,6 @@ class RequestDecoder {
       data: data as Uint8Array,
     };
   }
-}
-
-/** The keys, and no others, that make a map a tensor. */
-function isTensorMap(entries: ReadonlyMap<string, Item>): boolean {
-  return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
 }
 
 /** Sizes as a list or as a typed array; undefined for anything else. */

@@ -1,15 +1,22 @@
 /**
  * JSON inference requests: the forms of the CBOR ones, with lists for tensors.
  */
-import { invalidArgument, quoted } from '../errors.js';
-import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
+import { invalidArgument } from '../errors.js';
+import { elementCount } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
-import type { InferRequest } from './infer-request.js';
+import { checkEnvelope, type InferRequest } from './infer-request.js';
 import { bytesOfBase64, type Json, parseJson } from './json-reader.js';
 import { refusePickle } from './pickle.js';
 import { fillPlain, shapeOfPlain } from './plain.js';
 import { decodeUtf8 } from './utf8.js';
-import { checkByteCount, checkShape, type WireLimits, type WireTensor } from './wire.js';
+import {
+  checkByteCount,
+  checkDtype,
+  checkShape,
+  isTensorMap,
+  type WireLimits,
+  type WireTensor,
+} from './wire.js';
 
 /** Characters of the longest text that V8 makes. */
 const longestText = 2 ** 29 - 25;
@@ -29,12 +36,7 @@ export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferRe
   const envelope = entries.get('inputs');
   if (!(envelope instanceof Map) || isTensorMap(envelope))
     return { inputs: readTensors(entries, limits), signature: undefined, outputs: undefined };
-  for (const key of entries.keys()) {
-    if (key !== 'inputs' && key !== 'signature' && key !== 'outputs')
-      throw invalidArgument(
-        `the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not ${quoted(key)}`,
-      );
-  }
+  checkEnvelope(entries.keys());
   return {
     inputs: readTensors(envelope, limits),
     signature: readSignature(entries.get('signature')),
@@ -69,11 +71,16 @@ function readNames(value: Json | undefined): readonly string[] | undefined {
 
 function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Map<string, WireTensor> {
   const tensors = new Map<string, WireTensor>();
-  for (const [name, value] of entries) tensors.set(name, readTensor(`input \`${name}\``, value, limits));
+  for (const [name, value] of entries) tensors.set(name, toWireTensor(`input \`${name}\``, value, limits));
   return tensors;
 }
 
-function readTensor(what: string, value: Json, limits: WireLimits): WireTensor {
+/**
+ * A tensor out of any of the forms that a request may have it in.
+ *
+ * @param what names it in errors
+ */
+export function toWireTensor(what: string, value: Json, limits: WireLimits): WireTensor {
   if (!(value instanceof Map)) return { kind: 'plain', value };
   if (isTensorMap(value)) return readDescribed(what, value, limits);
   const bytes = bytesOfBase64(value);
@@ -82,11 +89,9 @@ function readTensor(what: string, value: Json, limits: WireLimits): WireTensor {
 }
 
 function readDescribed(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): WireTensor {
-  const dtype = entries.get('dtype');
-  if (typeof dtype !== 'string' || !isDtype(dtype)) {
-    const came = typeof dtype === 'string' ? quoted(dtype) : 'like that';
-    throw invalidArgument(`${what}: no dtype ${came}; there are ${Object.keys(dtypes).join(', ')}`);
-  }
+  const name = entries.get('dtype');
+  if (typeof name !== 'string') throw invalidArgument(`the dtype of ${what} must be a text`);
+  const dtype = checkDtype(what, name);
   const dims = entries.get('shape');
   if (!Array.isArray(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
   const shape = checkShape(what, dims, limits);
@@ -113,9 +118,4 @@ function checkNesting(what: string, shape: readonly number[], found: readonly nu
   throw invalidArgument(
     `${what}: shape ${formatShape(shape)} takes ${elements} elements, and lists of ${formatShape(found)} came`,
   );
-}
-
-/** The keys, and no others, that make an object a tensor. */
-function isTensorMap(entries: ReadonlyMap<string, Json>): boolean {
-  return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
 }

@@ -48,16 +48,11 @@ function encodeAnswer(
 }
 
 /**
- * Writes a tensor as nested lists.
+ * Writes nested lists of texts, row-major.
  *
- * @param what names it in errors
- * @throws ServingError INVALID_ARGUMENT if it would be lists almost without elements
+ * @param what names them in errors
+ * @throws ServingError INVALID_ARGUMENT if there would be lists almost without elements
  */
-export function writeJsonTensor(writer: TextWriter, what: string, view: TensorView): void {
-  writeJsonLists(writer, what, view.shape, elementTexts(view));
-}
-
-/** Writes nested lists of texts, row-major. */
 export function writeJsonLists(
   writer: TextWriter,
   what: string,

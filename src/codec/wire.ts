@@ -1,8 +1,8 @@
 /**
  * A tensor as a body carries it, and how it becomes a `tf.Tensor` once the signature says what it should be.
  */
-import { invalidArgument } from '../errors.js';
-import { type Dtype, dtypes, elementCount, type FixedDtype } from '../runtime/dtypes.js';
+import { invalidArgument, quoted } from '../errors.js';
+import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
 import { formatShape, type TensorSpec } from '../runtime/signature.js';
 import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
 import { describeLeaf, fillPlain, shapeOfPlain } from './plain.js';
@@ -29,6 +29,17 @@ export interface WireLimits {
   readonly maxDepth: number;
   /** Elements of one tensor. */
   readonly maxElements: number;
+}
+
+/** The keys, and no others, that make a map a tensor. */
+export function isTensorMap(entries: ReadonlyMap<string, unknown>): boolean {
+  return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
+}
+
+/** The dtype of that name. @throws ServingError INVALID_ARGUMENT with those there are */
+export function checkDtype(what: string, name: string): Dtype {
+  if (isDtype(name)) return name;
+  throw invalidArgument(`${what}: no dtype ${quoted(name)}; there are ${Object.keys(dtypes).join(', ')}`);
 }
 
 /** TensorFlow's own limit; beyond it the process would abort. */

@@ -70,6 +70,7 @@ describe('encode', () => {
     ['x=-1.5', { x: float64(-1.5) }],
     ['x=NaN', { x: float64(Number.NaN) }],
     ['x=[[true],[false]]', { x: list(list(hex('f5')), list(hex('f4'))) }],
+    ['x=[NaN,-Infinity]', { x: list(float64(Number.NaN), float64(Number.NEGATIVE_INFINITY)) }],
     ['x=9007199254740993', { x: int(9007199254740993n) }],
     ['x=hello', { x: text('hello') }],
     ['x="1"', { x: text('1') }],
@@ -97,6 +98,14 @@ describe('encode', () => {
     expect((await runCommand(['encode', '-'], { input: json })).bytes).toEqual(Buffer.from(expected));
     const enveloped = await encode('--envelope', file('flat.json', '{"x": 1}'));
     expect(enveloped.bytes).toEqual(Buffer.from(map({ inputs: map({ x: int(1) }) })));
+  });
+
+  it('refuses an envelope with what no envelope has', async () => {
+    const where = file('odd.json', '{"inputs": {"x": 1}, "output": ["y"]}');
+    expect(await encode(where)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/odd\.json: .*`output`/),
+    });
   });
 
   it.each([
@@ -138,6 +147,8 @@ describe('encode', () => {
     [2, ['--none', 'x=1'], /--none/],
     [1, ['x=[1,'], /no JSON/],
     [1, ['x=uint8:[256]'], /input `x`: .*uint8.*256 does not fit/],
+    [1, ['x={"a":1}'], /input `x` is an object, and no tensor/],
+    [1, ['x={"dtype":"int8","shape":[2],"data":[1]}'], /takes 2 elements/],
     [1, ['x=@nowhere.png'], /nowhere\.png cannot be read: ENOENT/],
     [1, [`x=@${golden}/README.md`], /no JPEG, PNG, GIF, BMP or .json file/],
   ])('ends with %i for %j, in one line', async (code, args, message) => {

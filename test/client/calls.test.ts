@@ -108,6 +108,14 @@ describe('a call fails', () => {
   });
 });
 
+it('an answer that is no prediction is none of this server', async () => {
+  // CBOR {"status": "ok"}
+  const body = Buffer.from('a166737461747573626f6b', 'hex');
+  const { address, close } = await listen((_, res) => void res.end(body));
+  expect(await failureOf(new Client(address).infer({ x: [1] }))).toMatchObject({ code: 'INTERNAL' });
+  await close();
+});
+
 it('a full queue is met again, unless no retries are wanted', async () => {
   const inputs = { x: [1], steps: tensor(5_000, [], 'int32') };
   const ask = (retries: number) =>

@@ -13,11 +13,16 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function post(body: string | Uint8Array, headers: Record<string, string> = {}, path = '/infer') {
+async function post(
+  body: string | Uint8Array | ReadableStream,
+  headers: Record<string, string> = {},
+  path = '/infer',
+) {
   const response = await server.fetch(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body,
+    duplex: 'half',
   });
   const type = response.headers.get('content-type')?.split(';')[0];
   return { status: response.status, type, text: await response.text() };
@@ -71,9 +76,21 @@ it('Accept chooses another form than that of the request', async () => {
   expect(cbor.type).toBe('application/json');
 });
 
-it('a charset, and a body in pieces, are no hindrance', async () => {
+it('a charset, and a body in pieces of no announced length, are no hindrance', async () => {
   const headers = { 'content-type': 'application/json; charset=utf-8' };
-  expect((await post('{"inputs": {"x": "ü"}, "signature": "string"}', headers)).text).toContain('"ü"');
+  const body = Buffer.from('{"inputs": {"x": "ü"}, "signature": "string"}');
+  // Between the two bytes of the letter.
+  const cut = body.indexOf(0xc3) + 1;
+  const pieces = new ReadableStream({
+    start(controller) {
+      controller.enqueue(body.subarray(0, cut));
+      setTimeout(() => {
+        controller.enqueue(body.subarray(cut));
+        controller.close();
+      }, 50);
+    },
+  });
+  expect((await post(pieces, headers)).text).toContain('"ü"');
 });
 
 it('what is wrong is told with its place, in JSON', async () => {
