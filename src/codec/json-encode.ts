@@ -164,7 +164,23 @@ function texts(dtype: FixedDtype, bytes: Uint8Array): Texts {
   }
 }
 
+/** Powers of ten that are exact in a double. */
+const powersOfTen = Array.from({ length: 19 }, (_, exponent) => 10 ** exponent);
+
+/**
+ * The fewest digits by arithmetic, which is several times as fast as by texts: a whole number below 2^53 divided by an
+ * exact power of ten is rounded once, just as the text of that decimal is when it is read.
+ */
 function float32Text(value: number): string {
+  const magnitude = Math.abs(value);
+  const isInRange = magnitude >= 1e-9 && magnitude < 1e9 && !Number.isInteger(value);
+  const leading = isInRange ? Math.floor(Math.log10(magnitude)) : 0;
+  const [first, last] = isInRange ? [Math.max(0, -leading), 8 - leading] : [0, -1];
+  for (let decimals = first; decimals <= last; decimals++) {
+    const power = powersOfTen[decimals] as number;
+    const decimal = Math.round(magnitude * power) / power;
+    if (Math.fround(decimal) === magnitude) return floatText(value < 0 ? -decimal : decimal);
+  }
   return shortest(value, 9, (x) => Math.fround(x) === value);
 }
 
