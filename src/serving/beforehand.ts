@@ -55,8 +55,18 @@ export function canMakeRows({ dtype }: TensorSpec): boolean {
   return arbitrary.has(dtype);
 }
 
-/** One row: random values where any will do, else zeros or empty strings. */
-export function makeRow(spec: TensorSpec): Tensor {
+/**
+ * So many rows are made up to be run alone, and larger batches hold them again and again. They differ clearly in each
+ * element: rows that happen to be alike would hide what they do to each other.
+ */
+export const distinctRows = 4;
+
+/**
+ * One row: random values where any will do, else zeros or empty strings.
+ *
+ * @param place below {@link distinctRows}: rows of different places differ, in each element, by an eighth of its range
+ */
+export function makeRow(spec: TensorSpec, place = 0): Tensor {
   const shape = rowShape(spec);
   const count = elementCount(shape);
   const { dtype } = spec;
@@ -65,21 +75,25 @@ export function makeRow(spec: TensorSpec): Tensor {
   }
   const { values, bytes } = allocate(dtype, count);
   if (canMakeRows(spec)) {
-    const random = randomOf(dtype);
-    for (let i = 0; i < count; i++) values[i] = random();
+    const from = fromUnit(dtype);
+    for (let i = 0; i < count; i++) {
+      const band = (i + place) % distinctRows;
+      values[i] = from((band + Math.random() / 2) / distinctRows);
+    }
   }
   return createTensor(dtype, shape, bytes);
 }
 
-function randomOf(dtype: string): () => number {
+/** What stands for a number from 0 to 1. */
+function fromUnit(dtype: string): (value: number) => number {
   switch (dtype) {
     case 'uint8':
-      return () => Math.floor(Math.random() * 256);
+      return (value) => Math.floor(value * 256);
     case 'float16':
-      return () => toFloat16(Math.random());
+      return toFloat16;
     case 'bfloat16':
-      return () => toBfloat16(Math.random());
+      return toBfloat16;
     default:
-      return Math.random;
+      return (value) => value;
   }
 }

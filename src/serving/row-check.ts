@@ -18,7 +18,7 @@ import {
 } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, viewOf } from '../runtime/values.js';
 import { type BatchLimits, type BatchVerdict, whyNotBatched } from './batching.js';
-import { canMakeRows, makeRow, rowShape, runBeforehand } from './beforehand.js';
+import { canMakeRows, distinctRows, makeRow, rowShape, runBeforehand } from './beforehand.js';
 
 export interface RowCheckOptions {
   /** In milliseconds of the monotonic clock; sizes that are not reached by then stay unchecked. */
@@ -28,9 +28,6 @@ export interface RowCheckOptions {
   /** Why the version could not be warmed up, if so. */
   readonly warmup: string | undefined;
 }
-
-/** So many rows are made up and run alone; larger batches hold them again and again. */
-const distinctRows = 4;
 
 /** Elements of all inputs of a batch; larger batches are not tried. */
 const maxElements = 2 ** 26;
@@ -88,8 +85,8 @@ async function checkRows(
     disposeTensors(prediction.outputs);
     return { values, micros: prediction.runMicros };
   };
-  const rows = Array.from({ length: Math.min(distinctRows, limits.maxBatchSize) }, () =>
-    makeValues(signature),
+  const rows = Array.from({ length: Math.min(distinctRows, limits.maxBatchSize) }, (_, place) =>
+    makeValues(signature, place),
   );
   const alone: Values[] = [];
   const costs = new Costs();
@@ -167,8 +164,8 @@ function batchSizes({ inputs }: Signature, { maxBatchSize, allowedSizes }: Batch
   return sizes.filter((size) => size * elements <= maxElements);
 }
 
-function makeValues({ inputs }: Signature): Values {
-  const tensors = new Map(Array.from(inputs.values(), (spec) => [spec.name, makeRow(spec)]));
+function makeValues({ inputs }: Signature, place: number): Values {
+  const tensors = new Map(Array.from(inputs.values(), (spec) => [spec.name, makeRow(spec, place)]));
   // The collector's own memory: it outlives the tensors without a copy.
   const values = new Map(Array.from(tensors, ([name, tensor]) => [name, viewTensor(tensor)]));
   disposeTensors(tensors);
