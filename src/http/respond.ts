@@ -3,10 +3,12 @@
  */
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
+import type { z } from 'zod';
 import { type AnswerCodec, answerCodecs, jsonAnswers } from '../codec/codecs.js';
 import type { EncodedBody } from '../codec/infer-answer.js';
 import { httpStatusOf, messageOf, ServingError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { errorSchema } from './answer-schemas.js';
 import { expectsContinue, hasBody } from './body.js';
 
 /** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
@@ -60,7 +62,7 @@ export function toServingError(error: unknown, logger: Logger): ServingError {
 }
 
 /** What is answered in place of a result. */
-export function errorValue({ code, message }: ServingError): object {
+export function errorValue({ code, message }: ServingError): z.output<typeof errorSchema> {
   return { status: 'error', error: { code, message } };
 }
 
