@@ -159,7 +159,7 @@ function describeAnswer(
   return {
     description,
     headers: referToHeaders(['X-Request-Id', ...headers]),
-    content: describeContent(content, schemas),
+    ...(content.length === 0 ? {} : { content: describeContent(content, schemas) }),
   };
 }
 

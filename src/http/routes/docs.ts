@@ -113,6 +113,7 @@ export function docsRoutes(): Route[] {
             content: [{ mediaTypes: [...new Set(Object.values(fileTypes))] }],
             headers: ['ETag'],
           },
+          304: { description: 'The file is as If-None-Match says', content: [], headers: ['ETag'] },
         },
         errors: ['NOT_FOUND'],
       },
@@ -128,19 +129,17 @@ async function sendFile(ctx: RouterContext, files: Map<FileName, Promise<File>>)
   files.set(name, read);
   const { bytes, compressed, etag } = await read;
   ctx.set(pageHeaders);
-  ctx.type = fileTypes[name];
   ctx.vary('Accept-Encoding');
   ctx.etag = etag;
   ctx.status = 200;
   if (ctx.fresh) {
     ctx.status = 304;
-  } else if (ctx.acceptsEncodings('gzip', 'identity') === 'gzip') {
-    ctx.set('Content-Encoding', 'gzip');
-    ctx.body = compressed;
-  } else {
-    ctx.body = bytes;
+    return;
   }
-  if (ctx.status === 200) ctx.type = fileTypes[name];
+  const isCompressed = ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
+  if (isCompressed) ctx.set('Content-Encoding', 'gzip');
+  ctx.body = isCompressed ? compressed : bytes;
+  ctx.type = fileTypes[name];
 }
 
 async function readPageFile(name: FileName): Promise<File> {
