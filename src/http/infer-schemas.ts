@@ -31,7 +31,7 @@ function requestSchema(tensor: z.ZodType) {
   const envelope = z.strictObject({
     inputs: z.record(z.string(), tensor),
     signature: z.string().nullish().describe('the default one if left out'),
-    outputs: z.array(z.string()).nullish().describe('those to give; all if left out'),
+    outputs: z.array(z.string()).min(1).nullish().describe('those to give; all if left out'),
   });
   return z.union([envelope, z.record(z.string(), tensor)]);
 }

@@ -1,0 +1,65 @@
+"""/openapi.json against the real server, by Schemathesis: what it makes up out of the document, valid and not, must be
+answered as the document says. `schemathesis.toml` has what is checked, and why something is not."""
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+NODE = os.environ.get("TFJS_SERVING_NODE")
+pytestmark = pytest.mark.skipif(NODE is None, reason="TFJS_SERVING_NODE names no Node.js")
+
+HERE = Path(__file__).parent
+PROGRAM = HERE.parents[1] / "dist" / "main.js"
+KEY = "key-for-everything"
+
+
+@contextmanager
+def server(folder, **env):
+    """A server of its own: these requests pin versions."""
+    for model in ("identity", "mixed", "strings", "versioned"):
+        copytree(HERE.parent / "models" / model, folder / model)
+    flags = ["--port", "0", "--model-path", str(folder), "--default-model", "identity"]
+    command = [NODE, str(PROGRAM), "serve", *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **env})
+    try:
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            ready = re.search(r"serving on (http://\S+:\d+)", line)
+            if ready:
+                yield ready[1]
+                break
+        else:
+            pytest.fail(f"the server ended with {process.wait()}:\n{''.join(printed)}")
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def schemathesis(url, *flags):
+    """Its exit code and what it printed."""
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run", f"{url}/openapi.json"]
+    env = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": path_with(HERE)}
+    done = subprocess.run(
+        [*command, "--url", url, "--no-color", *flags], cwd=HERE, env=env, capture_output=True, text=True, timeout=600
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def path_with(folder):
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["without keys", "with keys"])
+def test_the_server_answers_as_its_document_says(tmp_path, key):
+    env = {} if key is None else {"TFJS_SERVING_API_KEYS": key}
+    flags = [] if key is None else ["-H", f"X-API-Key: {key}"]
+    with server(tmp_path / "models", **env) as url:
+        code, output = schemathesis(url, *flags)
+    assert code == 0, output
