@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Koa from 'koa';
 import { completeSettings } from './cli/parse.js';
 import type { Settings } from './cli/settings.js';
+import type { WireLimits } from './codec/wire.js';
 import { messageOf, ServingError, shuttingDown } from './errors.js';
 import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
@@ -110,7 +111,7 @@ class ComposedServer implements Server {
       telemetry,
       logger,
       bodyLimits: limitBodies(settings, runtime, budget, logger),
-      wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
+      wireLimits: limitWire(settings),
       requestTimeout: settings.requestTimeout,
       idleTimeout: settings.idleTimeout,
       serverTiming: settings.serverTiming ?? false,
@@ -247,6 +248,10 @@ function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, l
     logger.warn(`--max-inflight-bytes limits bodies to ${maxBytes} bytes, less than --max-body-bytes`);
   const memory = new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes), runtime.free);
   return { maxBytes, timeout, budget, memory };
+}
+
+function limitWire({ maxDepth, maxElements, maxImagePixels }: Settings): WireLimits {
+  return { maxDepth, maxElements, maxImagePixels };
 }
 
 async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {

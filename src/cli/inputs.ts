@@ -6,7 +6,7 @@ import type { Encodable } from '../client/encode.js';
 import { checked, type Elements, type Tensor, tensor, tensorOf } from '../client/tensor.js';
 import { decodeJsonRequest, toWireTensor } from '../codec/json-decode.js';
 import { type Json, parseJson } from '../codec/json-reader.js';
-import type { WireLimits, WireTensor } from '../codec/wire.js';
+import type { KnownTensor, WireLimits } from '../codec/wire.js';
 import { invalidArgument, messageOf } from '../errors.js';
 import { type Dtype, isDtype } from '../runtime/dtypes.js';
 import { decodeImage } from './images.js';
@@ -14,7 +14,7 @@ import { readInput } from './input.js';
 import { UsageError } from './usage.js';
 
 /** Those of the server are its own. */
-const limits: WireLimits = { maxDepth: 64, maxElements: Number.MAX_SAFE_INTEGER };
+const limits: WireLimits = { maxDepth: 64, maxElements: Number.MAX_SAFE_INTEGER, maxImagePixels: 2 ** 28 };
 
 /** What a request says, less where it goes. */
 export interface Request {
@@ -111,7 +111,7 @@ function readJson(name: string, source: string, text: string, dtype?: Dtype): En
 }
 
 /** A tensor where a dtype is known, else the plain value. */
-function toEncodable(name: string, wire: WireTensor, dtype?: Dtype): Encodable {
+function toEncodable(name: string, wire: KnownTensor, dtype?: Dtype): Encodable {
   return named(`input \`${name}\``, () => {
     if (wire.kind === 'plain')
       return dtype ? tensor(wire.value as Elements, undefined, dtype) : (wire.value as Encodable);

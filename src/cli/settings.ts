@@ -142,6 +142,11 @@ export const settings = {
     value: 'N',
     help: 'elements of one tensor',
   },
+  maxImagePixels: {
+    schema: count(2 ** 28).default(2 ** 24),
+    value: 'N',
+    help: 'pixels of one image, all its frames together',
+  },
   bodyTimeout: {
     schema: someSeconds.default(30),
     value: 'SECONDS',
