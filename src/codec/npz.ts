@@ -119,7 +119,8 @@ class ZipWriter {
     let [size, checksum] = [0, 0];
     for (const part of content) {
       size += part.length;
-      checksum = crc32(part, checksum);
+      // Of nothing, zlib would begin anew.
+      if (part.length > 0) checksum = crc32(part, checksum);
     }
     // What the local header and the directory both say.
     const common = Buffer.alloc(26);
