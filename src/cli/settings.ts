@@ -143,7 +143,7 @@ export const settings = {
     help: 'elements of one tensor',
   },
   maxImagePixels: {
-    schema: count(2 ** 28).default(2 ** 24),
+    schema: count(2 ** 28).default(2 ** 23),
     value: 'N',
     help: 'pixels of one image, all its frames together',
   },

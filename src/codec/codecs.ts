@@ -87,7 +87,7 @@ const imageRequests = ['image/jpeg', 'image/png', 'image/gif', 'image/bmp'].map(
   (mediaType): RequestCodec => ({
     mediaType,
     decode(body, _limits, claim) {
-      const image = imageTensor(body, claim);
+      const image = imageTensor('the body', body, claim);
       if (!image) throw invalidArgument('the body is no JPEG, PNG, GIF or BMP');
       return unnamed(image);
     },

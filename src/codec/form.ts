@@ -78,10 +78,11 @@ function nameOf({ name, fileName }: FormPart): string {
 
 function readFile(part: FormPart, limits: WireLimits, claim: (bytes: number) => void): WireTensor {
   const { name, fileName, mediaType, bytes } = part;
-  if (isNpy(bytes)) return decodeNpy(`input \`${name}\``, bytes, limits);
+  const what = `input \`${name}\``;
+  if (isNpy(bytes)) return decodeNpy(what, bytes, limits);
   if (mediaType === 'application/json' || fileName?.endsWith('.json'))
     return readJson(name, Buffer.from(bytes).toString(), limits);
-  return imageTensor(bytes, claim) ?? { kind: 'plain', value: bytes };
+  return imageTensor(what, bytes, claim) ?? { kind: 'plain', value: bytes };
 }
 
 /** JSON; what is none is a text, and so is everything but lists where the signature takes strings. */

@@ -3,49 +3,53 @@
  * string.
  */
 import { invalidArgument } from '../errors.js';
-import type { Dtype, FixedDtype } from '../runtime/dtypes.js';
+import { type Dtype, dtypes, type FixedDtype } from '../runtime/dtypes.js';
 import { type Channels, decodeImage, type Pixels } from '../runtime/images.js';
 import { formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { allocate, toBfloat16, toFloat16 } from '../runtime/values.js';
-import { readImageHeader } from './image-header.js';
+import { type ImageHeader, readImageHeader } from './image-header.js';
 import type { DeferredTensor, KnownTensor, WireLimits } from './wire.js';
 
 /**
  * An image as an input. It is decoded once its signature is known, and then as [height, width, channels], or [height, width]
  * for an input that has no place for channels.
  *
+ * @param what names it in errors
  * @param claim is told how many bytes the pixels take, before they are made; throws if there is no room
  * @returns undefined if the bytes are no JPEG, PNG, GIF or BMP
  */
-export function imageTensor(bytes: Uint8Array, claim: (bytes: number) => void): DeferredTensor | undefined {
-  if (!readImageHeader('the image', bytes)) return undefined;
-  return { kind: 'deferred', resolve: (spec, limits) => resolveImage(bytes, spec, limits, claim) };
+export function imageTensor(
+  what: string,
+  bytes: Uint8Array,
+  claim: (bytes: number) => void,
+): DeferredTensor | undefined {
+  const header = readImageHeader(what, bytes);
+  if (!header) return undefined;
+  return { kind: 'deferred', resolve: (spec, limits) => resolveImage(bytes, header, spec, limits, claim) };
 }
 
 function resolveImage(
   bytes: Uint8Array,
+  { format, pixels }: ImageHeader,
   spec: TensorSpec,
   { maxImagePixels }: WireLimits,
   claim: (bytes: number) => void,
 ): KnownTensor {
-  if (spec.dtype === 'string') return { kind: 'plain', value: bytes };
-  const what = `input \`${spec.name}\``;
-  const code = codeOf(spec.dtype);
-  if (!code) throw invalidArgument(`${what} takes ${formatSpec(spec)}, and an image came`);
-  const header = readImageHeader(what, bytes);
-  if (!header) throw invalidArgument(`${what} is no image`);
-  const { format, pixels } = header;
+  const { name, dtype } = spec;
+  if (dtype === 'string') return { kind: 'plain', value: bytes };
+  const what = `input \`${name}\``;
+  if (!holdsBytes(dtype)) throw invalidArgument(`${what} takes ${formatSpec(spec)}, and an image came`);
   if (pixels > maxImagePixels)
     throw invalidArgument(`${what} has ${pixels} pixels, more than ${maxImagePixels} (--max-image-pixels)`);
   const channels = channelsOf(spec);
-  claim(pixels * (channels ?? 1));
+  claim(pixels * (channels ?? 1) * dtypes[dtype].size);
   const decoded = withChannels(what, decodeImage(what, bytes, format, channels ?? 1), channels ?? 1);
   const { height, width } = decoded;
   return {
     kind: 'typed',
-    dtype: spec.dtype,
+    dtype,
     shape: channels === undefined ? [height, width] : [height, width, channels],
-    data: spec.dtype === 'uint8' ? decoded.data : convert(decoded.data, spec.dtype, code),
+    data: dtype === 'uint8' ? decoded.data : convert(decoded.data, dtype),
   };
 }
 
@@ -58,31 +62,25 @@ function channelsOf({ shape }: TensorSpec): Channels | undefined {
   return last === 1 || last === 3 || last === 4 ? last : undefined;
 }
 
-/** What stands for a byte in an array of the dtype; undefined for those that hold no bytes. */
-function codeOf(dtype: Dtype): ((byte: number) => number | bigint) | undefined {
-  switch (dtype) {
-    case 'float16':
-      return toFloat16;
-    case 'bfloat16':
-      return toBfloat16;
-    case 'int64':
-    case 'uint64':
-      return BigInt;
-    case 'bool':
-    case 'int8':
-    case 'complex64':
-    case 'complex128':
-    case 'string':
-      return undefined;
-    default:
-      return (byte) => byte;
-  }
+/** True for the dtypes that hold every byte exactly. */
+function holdsBytes(
+  dtype: Dtype,
+): dtype is Exclude<FixedDtype, 'bool' | 'int8' | 'complex64' | 'complex128'> {
+  return !['bool', 'int8', 'complex64', 'complex128', 'string'].includes(dtype);
 }
 
-function convert(bytes: Uint8Array, dtype: Dtype, code: (byte: number) => number | bigint): Uint8Array {
-  const codes = Array.from({ length: 256 }, (_, byte) => code(byte));
-  const converted = allocate(dtype as FixedDtype, bytes.length);
-  for (const [i, byte] of bytes.entries()) converted.values[i] = codes[byte] as number;
+function convert(bytes: Uint8Array, dtype: FixedDtype): Uint8Array {
+  const converted = allocate(dtype, bytes.length);
+  const { values } = converted;
+  if (dtype === 'float16' || dtype === 'bfloat16') {
+    const codeOf = dtype === 'float16' ? toFloat16 : toBfloat16;
+    const codes = Uint16Array.from({ length: 256 }, (_, byte) => codeOf(byte));
+    for (let i = 0; i < bytes.length; i++) values[i] = codes[bytes[i] as number] as number;
+  } else if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+    for (let i = 0; i < bytes.length; i++) values[i] = BigInt(bytes[i] as number);
+  } else {
+    values.set(bytes);
+  }
   return converted.bytes;
 }
 

@@ -35,7 +35,7 @@ function decode(
   shape: readonly Dim[] | null,
   { by = limits, claim = () => {} }: Options = {},
 ) {
-  const wire = imageTensor(file, claim);
+  const wire = imageTensor('input `x`', file, claim);
   if (!wire) throw new Error('no image');
   const tensor = toTensor(wire, { name: 'x', dtype, shape, graphName: 'x:0' }, by);
   const { data, ...view } = viewTensor(tensor);
@@ -68,9 +68,7 @@ describe.each(files)('%s', (_, file) => {
   it('that ends too soon is refused, wherever it ends', () => {
     for (let length = 8; length < file.length - 12; length++) {
       const cut = file.subarray(0, length);
-      expect(refusal(() => decode(cut, 'uint8', [null, 2, 2, 3]))).toMatch(
-        /damaged|ends too soon|is no image/,
-      );
+      expect(refusal(() => decode(cut, 'uint8', [null, 2, 2, 3]))).toMatch(/damaged|ends too soon/);
     }
   });
 });
@@ -143,13 +141,13 @@ describe('the size', () => {
     const wide = Buffer.from(small);
     wide.writeUInt32BE(2 ** 31 - 1, 16);
     wide.writeUInt32BE(2 ** 31 - 1, 20);
-    expect(refusal(() => decode(wide, 'uint8', null, { claim }))).toMatch(/more than 16777216/);
+    expect(refusal(() => decode(wide, 'uint8', null, { claim }))).toMatch(/more than 8388608/);
     const tall = Buffer.from(bmp());
     tall.writeInt32LE(-(2 ** 31), 22);
-    expect(refusal(() => decode(tall, 'uint8', null, { claim }))).toMatch(/more than 16777216/);
+    expect(refusal(() => decode(tall, 'uint8', null, { claim }))).toMatch(/more than 8388608/);
     expect(claimed).toEqual([]);
-    decode(small, 'uint8', null, { claim });
-    expect(claimed).toEqual([12]);
+    for (const dtype of ['uint8', 'float32'] as const) decode(small, dtype, null, { claim });
+    expect(claimed).toEqual([12, 48]);
   });
 
   it('of a GIF is that of all its frames', () => {
@@ -198,5 +196,5 @@ it('whatever follows the first bytes, an answer or a refusal comes', () => {
 
 it('other files are no images', () => {
   for (const file of ['', 'RIFF....WEBP', '%PDF-1.7', '<svg/>'])
-    expect(imageTensor(Buffer.from(file), () => {})).toBeUndefined();
+    expect(imageTensor('x', Buffer.from(file), () => {})).toBeUndefined();
 });
