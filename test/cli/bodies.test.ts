@@ -249,6 +249,18 @@ describe('infer', () => {
       for (const [i, want] of one.outputs.action.data.entries())
         expect(Math.abs((action[i] as number) - want)).toBeLessThanOrEqual(1e-6 + 1e-5 * Math.abs(want));
     }
+    const form = [
+      '-F',
+      `state=${state}`,
+      '-F',
+      `image=@${image}`,
+      '-H',
+      'x-api-key: k',
+      `${server.url}/infer`,
+    ];
+    const { outputs } = JSON.parse(execFileSync('curl', ['-s', ...form], { encoding: 'utf8' }));
+    for (const [i, want] of one.outputs.action.data.entries())
+      expect(Math.abs(outputs.action[i] - want)).toBeLessThanOrEqual(1e-6 + 1e-5 * Math.abs(want));
     // One sample and a batch do not go together.
     expect((await infer(`state=[${state}]`, `image=@${image}`)).code).toBe(1);
   });
