@@ -107,7 +107,6 @@ describe('binaryToDict', () => {
       [2, 4],
     ]);
     expect(read(tag(40, list(list(), list(float64(1.5)))))).toBe(1.5);
-    expect(read(tag(40, list(ints(2, 0), list())))).toEqual([]);
     expect(read(tag(3, bytes(hex('ffffffffffffffffff'))))).toBe(-(2n ** 72n));
     expect(read(hex('f93c00'))).toBe(1);
     expect(isTensor(read(map({ dtype: int(1), shape: int(2), data: int(3) })))).toBe(false);
