@@ -68,6 +68,7 @@ export const settings = {
   modelPath: {
     schema: z.string().min(1).default('saved_models'),
     value: 'PATH',
+    shownDefault: 'saved_models, and on loopback the demo models where there is none',
     help: "a repository of models, one model's folder of versions, or one SavedModel",
   },
   device: {
