@@ -37,7 +37,7 @@ describe('what is in the package', () => {
     const runs = ['bin', 'dist', 'native', 'saved_models', 'scripts'];
     const isRead = ['CHANGELOG.md', 'LICENSE', 'README.md', 'clients', 'docs', 'examples', 'package.json'];
     expect([...folders].sort()).toEqual([...runs, ...isRead].sort());
-    expect(files().filter((file) => /test|bench|\.map$|(?<!\.d)\.ts$|\.pyc$/.test(file))).toEqual([
+    expect(files().filter((file) => /(^|\/)(tests?|bench)\/|\.test\.|\.map$|(?<!\.d)\.ts$|\.pyc$/.test(file))).toEqual([
       'examples/koa.ts',
     ]);
     expect(files().filter((file) => /^scripts\/(?!install)/.test(file))).toEqual([]);
