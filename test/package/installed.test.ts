@@ -15,6 +15,10 @@ import { type RunningServer, root, Sandbox } from './sandbox.ts';
 /** Bytes: twice what it was when this was written, which a stray folder would exceed. */
 const most = { packed: 700_000, unpacked: 2_200_000 };
 
+/** In a user namespace root is the owner of its files and no more than that. */
+const withoutRights = process.getuid?.() === 0 ? ['unshare', '--user'] : [];
+const canLackRights = withoutRights.length === 0 || spawnSync('unshare', ['--user', 'true']).status === 0;
+
 const sandbox = new Sandbox();
 let packed: string;
 
@@ -37,9 +41,9 @@ describe('what is in the package', () => {
     const runs = ['bin', 'dist', 'native', 'saved_models', 'scripts'];
     const isRead = ['CHANGELOG.md', 'LICENSE', 'README.md', 'clients', 'docs', 'examples', 'package.json'];
     expect([...folders].sort()).toEqual([...runs, ...isRead].sort());
-    expect(files().filter((file) => /(^|\/)(tests?|bench)\/|\.test\.|\.map$|(?<!\.d)\.ts$|\.pyc$/.test(file))).toEqual([
-      'examples/koa.ts',
-    ]);
+    expect(
+      files().filter((file) => /(^|\/)(tests?|bench)\/|\.test\.|\.map$|(?<!\.d)\.ts$|\.pyc$/.test(file)),
+    ).toEqual(['examples/koa.ts']);
     expect(files().filter((file) => /^scripts\/(?!install)/.test(file))).toEqual([]);
 
     const size = { packed: fs.statSync(packed).size, unpacked: 0 };
@@ -131,12 +135,10 @@ describe('before anything is compiled', () => {
     expect(fs.existsSync(sandbox.cache)).toBe(false);
   });
 
-  it('a folder that cannot be written to is named', async () => {
+  it.skipIf(!canLackRights)('a folder that cannot be written to is named', async () => {
     fs.chmodSync(sandbox.installed, 0o555);
     try {
-      // In a user namespace root is the owner of its files and no more than that.
-      const isRoot = process.getuid?.() === 0;
-      const [command, ...args] = [...(isRoot ? ['unshare', '--user'] : []), sandbox.program, 'serve'];
+      const [command, ...args] = [...withoutRights, sandbox.program, 'serve'];
       const { code, stdout, stderr } = await sandbox.run(command as string, args);
       expect([code, stdout]).toEqual([1, '']);
       expect(stderr).toMatch(
