@@ -61,9 +61,10 @@ function loadAddon(): NativeBinding {
   try {
     return loadBinding(addonFile);
   } catch (error) {
+    const [reason] = messageOf(error).split('\n'); // a list of who required it follows
     throw new ServingError(
       'FAILED_PRECONDITION',
-      `the native addon cannot be loaded (${messageOf(error)}): ${howToInstall}, or serve with --runtime tfjs`,
+      `the native addon cannot be loaded (${reason}): ${howToInstall}, or serve with --runtime tfjs`,
     );
   }
 }
