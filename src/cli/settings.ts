@@ -68,7 +68,7 @@ export const settings = {
   modelPath: {
     schema: z.string().min(1).default('saved_models'),
     value: 'PATH',
-    help: "a repository of models, one model's folder of versions, or one SavedModel",
+    help: "a repository of models, one model's folder of versions, or one SavedModel; not given and not there: on loopback the demo models",
   },
   device: {
     schema: z.enum(['cpu', 'gpu', 'auto']).default('auto'),
