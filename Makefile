@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory bench-clients lint format models clean distclean
+.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory bench-clients lint format models clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ serve: ## install, then serve: make serve ARGS="--model-path DIR --port 0"
 	@$(NODE) scripts/install.js --quiet && exec $(NODE) dist/main.js serve $(ARGS)
 
 build: install ## the same as install: compile src/ and native/ if they changed
+
+pack: ## a package for npm of this checkout: tfjs-serving-VERSION.tgz
+	@npm pack --ignore-scripts=false $(ARGS)
 
 test: install ## all tests; NODES="20 26" says under which versions of Node.js
 	@$(NODE) scripts/test.js

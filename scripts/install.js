@@ -1,14 +1,14 @@
 /**
- * `node scripts/install.js [--quiet]`: see install/install.js. This file is written so that any Node can read it, as
- * it is what tells that a Node is too old. With --quiet it says nothing when there is nothing to do.
+ * `node scripts/install.js [--quiet] [--dist]`: see install/install.js. This file is written so that any Node can read
+ * it, as it is what tells that a Node is too old. With --quiet it says nothing when there is nothing to do; with --dist
+ * it makes only dist/, which needs neither TensorFlow nor a compiler.
  */
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+import { refusalOfNode } from './install/node-version.js';
 
-if (major > 20 || (major === 20 && minor >= 19)) {
+const refusal = refusalOfNode(process.versions.node);
+if (refusal === null) {
   import('./install/command-line.js');
 } else {
-  console.error(
-    `Node.js ${process.versions.node} is too old: tfjs-serving needs 20.19 or newer, from your package manager or with nvm.`,
-  );
+  console.error(refusal);
   process.exitCode = 1;
 }

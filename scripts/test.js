@@ -17,6 +17,8 @@ import { withServer } from './test/server-process.js';
 const { root, cache, build, addon } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
 const results = path.join(build, 'test');
 const pythonTestFolders = ['test/python', 'clients/python/tests'];
+/** Once is enough: they install the package with an empty cache. */
+const PACKAGE = 'test/package';
 const clientSources = path.join(root, 'clients', 'python', 'src');
 /**
  * What failed in the suites, told once more at the end, where one looks first.
@@ -42,6 +44,7 @@ const fast = [
 /** @type {typeof fast} */
 const slow = [
   ['suite', () => suite(process.execPath)],
+  ['package', () => suite(process.execPath, [PACKAGE])],
   ['Python', pythonTests],
   ['native/ under AddressSanitizer', sanitize],
   ...otherNodes(process.env['NODES']).map(
@@ -52,12 +55,19 @@ const slow = [
 /**
  * The vitest suite under a Node.js; the servers that the tests start run under the same one.
  * @param {string} node
+ * @param {readonly string[]} [selection] of test files
  * @returns {Promise<Tally>}
  */
-async function suite(node) {
+async function suite(node, selection = ['--exclude', `${PACKAGE}/**`]) {
   const report = path.join(results, 'vitest.json');
   fs.rmSync(report, { force: true });
-  const args = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
+  const args = [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    ...selection,
+  ];
   const succeeded = await run(node, [...args, `--outputFile.json=${report}`]);
   if (!fs.existsSync(report)) return { passed: 0, failed: 1 };
   const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(

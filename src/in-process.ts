@@ -107,7 +107,7 @@ export async function predictInProcess(
       signature,
       inputs: (found) =>
         makeTensors(Object.entries(inputs), found, (value, spec) => inputTensor(value, spec, wireLimits)),
-      inputNames: Object.keys(inputs),
+      inputNames: () => Object.keys(inputs),
       outputs,
       deadline: started + Math.min(timeout, requestTimeout) * 1000,
       cancellation,

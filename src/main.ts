@@ -20,6 +20,14 @@ const commands: ReadonlyMap<string, Entry> = new Map([
     { synopsis: 'serve [flags]', summary: 'serve models over HTTP', load: () => import('./serve.js') },
   ],
   [
+    'install',
+    {
+      synopsis: 'install [--quiet]',
+      summary: 'fetch TensorFlow and compile the native parts, as serve does at its first start',
+      load: () => import('./cli/install.js'),
+    },
+  ],
+  [
     'infer',
     {
       synopsis: 'infer [flags] URL name=value…',

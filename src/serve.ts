@@ -2,7 +2,9 @@
  * `tfjs-serving serve`: settings, signals, exit codes.
  */
 import { serveHelp } from './cli/help.js';
-import { parseSettings } from './cli/parse.js';
+import { installMissing } from './cli/install.js';
+import { findModels } from './cli/model-path.js';
+import { isGiven, parseSettings } from './cli/parse.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { ServingError } from './errors.js';
 import { createServer } from './server.js';
@@ -28,8 +30,19 @@ async function start(args: readonly string[]): Promise<void> {
     process.stdout.write(serveHelp());
     return;
   }
+  const { modelPath, demo } = findModels(settings, isGiven('modelPath', args, process.env));
+  // After what can be refused at once: it may take a minute.
+  const code = await installMissing(settings.runtime);
+  if (code !== 0) {
+    process.exitCode = code;
+    return;
+  }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  const server = createServer({ ...settings, logger });
+  if (demo)
+    logger.warn(
+      `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
+    );
+  const server = createServer({ ...settings, modelPath, logger });
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) return;

@@ -1,14 +1,15 @@
 /**
  * Composes the server: runtime, control plane, HTTP. What is opened here is closed here.
  */
-import { statSync } from 'node:fs';
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Koa from 'koa';
+import { checkFolder } from './cli/model-path.js';
 import { completeSettings } from './cli/parse.js';
 import type { Settings } from './cli/settings.js';
+import type { WireLimits } from './codec/wire.js';
 import { messageOf, ServingError, shuttingDown } from './errors.js';
 import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
@@ -64,7 +65,7 @@ export interface Server {
 /**
  * Opens TensorFlow and composes a server that does nothing yet.
  *
- * @throws ServingError if the options cannot be met: no such folder, no such device
+ * @throws ServingError if the options cannot be met: no such folder, no such device; if TensorFlow is not installed
  */
 export function createServer({ listen = true, logger, ...options }: ServerOptions = {}): Server {
   const settings = completeSettings(options);
@@ -93,8 +94,7 @@ class ComposedServer implements Server {
     private readonly logger: Logger,
     listens: boolean,
   ) {
-    if (!statSync(settings.modelPath, { throwIfNoEntry: false })?.isDirectory())
-      throw new ServingError('NOT_FOUND', `--model-path ${settings.modelPath} is no folder`);
+    checkFolder(settings.modelPath);
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
     const runtime = openConfigured(settings, slots);
@@ -110,7 +110,7 @@ class ComposedServer implements Server {
       telemetry,
       logger,
       bodyLimits: limitBodies(settings, runtime, budget, logger),
-      wireLimits: { maxDepth: settings.maxDepth, maxElements: settings.maxElements },
+      wireLimits: limitWire(settings),
       requestTimeout: settings.requestTimeout,
       idleTimeout: settings.idleTimeout,
       serverTiming: settings.serverTiming ?? false,
@@ -247,6 +247,10 @@ function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, l
     logger.warn(`--max-inflight-bytes limits bodies to ${maxBytes} bytes, less than --max-body-bytes`);
   const memory = new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes), runtime.free);
   return { maxBytes, timeout, budget, memory };
+}
+
+function limitWire({ maxDepth, maxElements, maxImagePixels }: Settings): WireLimits {
+  return { maxDepth, maxElements, maxImagePixels };
 }
 
 async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {

@@ -64,7 +64,7 @@ export function explainError(error, folder = 'the checkout or the cache') {
   if (code === 'ENOSPC' || code === 'EDQUOT') return new DiskFull(path ?? folder);
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new InstallFailure(
-      `${path ?? 'A folder'} cannot be written to (${code}): change its owner or its mode.`,
+      `${path ?? 'A folder'} cannot be written to (${code}): change its owner or its mode, or install as a user who may write there.`,
     );
   }
   return error;

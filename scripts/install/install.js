@@ -55,14 +55,7 @@ export async function install({
   const plan = planFor(choice, context);
 
   if (!isInstalled(plan, retryAddon, context)) {
-    await withLock(
-      path.join(layout.build, 'install.lock'),
-      { signal, onWait: () => progress.say('waiting', 'for another install in this folder') },
-      async () => {
-        stamps.reload();
-        await bringUpToDate(plan, retryAddon, context);
-      },
-    );
+    await underLock(context, () => bringUpToDate(plan, retryAddon, context));
   }
   stamps.setChoice(choice);
   return {
@@ -70,6 +63,42 @@ export async function install({
     libtensorflow: plan.name,
     warning: addonState(plan, context) === 'failed' ? WITHOUT_ADDON : null,
   };
+}
+
+/**
+ * Compiles dist/ if src/ or what it needs has changed, and nothing else: what a package is made of.
+ *
+ * @param {object} options
+ * @param {string} options.root
+ * @param {import('./host.js').Host} options.host
+ * @param {AbortSignal} options.signal
+ * @param {Progress} [options.progress]
+ * @returns {Promise<string[]>} steps that had something to do
+ * @throws {import('./failure.js').InstallFailure}
+ */
+export async function installDist({ root, host, signal, progress = new Progress() }) {
+  const layout = layoutOf(root, host.env);
+  const stamps = new Stamps(layout.stamps);
+  /** @type {import('./context.js').Context} */
+  const context = { host, layout, pins: [], stamps, progress, signal };
+  if (npmPackagesAreCurrent(context) && distIsCurrent(context)) return [];
+  await underLock(context, async () => {
+    if (!npmPackagesAreCurrent(context)) await installNpmPackages(context);
+    if (!distIsCurrent(context)) await compileTypeScript(context);
+  });
+  return progress.done;
+}
+
+/**
+ * @param {import('./context.js').Context} context
+ * @param {() => Promise<void>} task
+ */
+async function underLock({ layout, progress, signal, stamps }, task) {
+  const onWait = () => progress.say('waiting', 'for another install in this folder');
+  await withLock(path.join(layout.build, 'install.lock'), { signal, onWait }, async () => {
+    stamps.reload();
+    await task();
+  });
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Encodable } from '../client/encode.js';
 import { checked, type Elements, type Tensor, tensor, tensorOf } from '../client/tensor.js';
 import { decodeJsonRequest, toWireTensor } from '../codec/json-decode.js';
 import { type Json, parseJson } from '../codec/json-reader.js';
-import type { WireLimits, WireTensor } from '../codec/wire.js';
+import type { KnownTensor, WireLimits } from '../codec/wire.js';
 import { invalidArgument, messageOf } from '../errors.js';
 import { type Dtype, isDtype } from '../runtime/dtypes.js';
 import { decodeImage } from './images.js';
@@ -14,7 +14,7 @@ import { readInput } from './input.js';
 import { UsageError } from './usage.js';
 
 /** Those of the server are its own. */
-const limits: WireLimits = { maxDepth: 64, maxElements: Number.MAX_SAFE_INTEGER };
+const limits: WireLimits = { maxDepth: 64, maxElements: Number.MAX_SAFE_INTEGER, maxImagePixels: 2 ** 28 };
 
 /** What a request says, less where it goes. */
 export interface Request {
@@ -25,10 +25,11 @@ export interface Request {
 
 export const inputsHelp = `  name=JSON        a number, text, true or false, or nested lists; what is no JSON is a text
   name=DTYPE:JSON  the same as a tensor of its own dtype, as int64:[1, 2]; without one the signature's is taken
-  name=@FILE       an image (JPEG, PNG, GIF, BMP) as uint8 [height, width, 3], or a .json file
+  name=@FILE       an image (JPEG, PNG, GIF, BMP) as uint8 [height, width, 3], a .npy or a .json file
   name=DTYPE:@FILE the image as another dtype; with string: the file's bytes as they are
-  FILE             a .json file of inputs ({"x": [1, 2]}, or with "inputs", "signature" and "outputs"), or an
-                   image, whose input has the file's name without its ending; - is JSON on standard input`;
+  FILE             a .json file of inputs ({"x": [1, 2]}, or with "inputs", "signature" and "outputs"), a .npz file
+                   of them, or an image or a .npy file, whose input has the file's name without its ending; - is
+                   JSON on standard input`;
 
 /**
  * Reads the arguments that are no flags.
@@ -64,13 +65,16 @@ async function readValue(name: string, text: string): Promise<Encodable> {
 
 async function readTensor(file: string, bytes: Buffer, name: string, dtype?: Dtype): Promise<Encodable> {
   if (file.endsWith('.json')) return readJson(name, file, bytes.toString(), dtype);
-  const image = await readImage(file, bytes);
-  return dtype ? tensor(image.data as Uint8Array, image.shape, dtype) : image;
+  const array = await readArray(file, bytes);
+  return dtype && dtype !== array.dtype ? tensor(array.data as Uint8Array, array.shape, dtype) : array;
 }
 
-async function readImage(file: string, bytes: Buffer): Promise<Tensor> {
+/** @throws ServingError if it is neither an image nor a .npy file */
+async function readArray(file: string, bytes: Buffer): Promise<Tensor> {
+  const { decodeNpy, isNpy } = await import('../codec/npy.js');
+  if (isNpy(bytes)) return toEncodable(file, decodeNpy(file, bytes, limits)) as Tensor;
   const image = await decodeImage(file, bytes);
-  if (!image) throw invalidArgument(`${file} is no JPEG, PNG, GIF, BMP or .json file`);
+  if (!image) throw invalidArgument(`${file} is no JPEG, PNG, GIF, BMP, .npy or .json file`);
   return tensor(image.rgb, [image.height, image.width, 3], 'uint8');
 }
 
@@ -80,8 +84,14 @@ async function readFileOfInputs(
   add: (name: string, value: Encodable) => void,
 ): Promise<void> {
   const bytes = await readInput(file);
+  if (file.endsWith('.npz')) {
+    const { decodeNpz } = await import('../codec/npz.js');
+    for (const [name, array] of await decodeNpz(file, bytes, limits, () => {}))
+      add(name, toEncodable(name, array));
+    return;
+  }
   if (file !== '-' && !file.endsWith('.json')) {
-    add(path.parse(file).name, await readImage(file, bytes));
+    add(path.parse(file).name, await readArray(file, bytes));
     return;
   }
   const where = file === '-' ? 'standard input' : file;
@@ -111,7 +121,7 @@ function readJson(name: string, source: string, text: string, dtype?: Dtype): En
 }
 
 /** A tensor where a dtype is known, else the plain value. */
-function toEncodable(name: string, wire: WireTensor, dtype?: Dtype): Encodable {
+function toEncodable(name: string, wire: KnownTensor, dtype?: Dtype): Encodable {
   return named(`input \`${name}\``, () => {
     if (wire.kind === 'plain')
       return dtype ? tensor(wire.value as Elements, undefined, dtype) : (wire.value as Encodable);

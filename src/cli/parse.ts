@@ -53,6 +53,13 @@ export function completeSettings(given: Partial<Record<SettingName, unknown>>): 
   return values as Settings;
 }
 
+/** Whether flag, variable or file gives a setting, rather than leave it to its default. */
+export function isGiven(name: SettingName, args: readonly string[], environment: NodeJS.ProcessEnv): boolean {
+  const flags = parseFlags(args);
+  const file = readConfig(flags['config'] ?? environment['TFJS_SERVING_CONFIG']);
+  return find(name, flags, environment, file) !== undefined;
+}
+
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
 function parseFlags(args: readonly string[]): Flags {

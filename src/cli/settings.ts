@@ -68,7 +68,7 @@ export const settings = {
   modelPath: {
     schema: z.string().min(1).default('saved_models'),
     value: 'PATH',
-    help: "a repository of models, one model's folder of versions, or one SavedModel",
+    help: "a repository of models, one model's folder of versions, or one SavedModel; not given and not there: on loopback the demo models",
   },
   device: {
     schema: z.enum(['cpu', 'gpu', 'auto']).default('auto'),
@@ -141,6 +141,11 @@ export const settings = {
     schema: count(2 ** 31 - 1).default(2 ** 31 - 1),
     value: 'N',
     help: 'elements of one tensor',
+  },
+  maxImagePixels: {
+    schema: count(2 ** 28).default(2 ** 23),
+    value: 'N',
+    help: 'pixels of one image, all its frames together',
   },
   bodyTimeout: {
     schema: someSeconds.default(30),

@@ -3,7 +3,7 @@
  */
 import { CborReader, major, tags } from '../codec/cbor-reader.js';
 import { plainValue } from '../codec/cbor-values.js';
-import { bytesToRowMajor } from '../codec/column-major.js';
+import { bytesToRowMajor, toRowMajor } from '../codec/column-major.js';
 import { typedArrays } from '../codec/typed-arrays.js';
 import { invalidArgument } from '../errors.js';
 import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
@@ -107,20 +107,35 @@ function describedTensor(dict: Dict): Tensor | undefined {
   return data instanceof Uint8Array ? made(() => tensorOf(dtype, shape, data)) : undefined;
 }
 
-/** RFC 8746, section 3.1: `[dimensions, elements]`. */
-function readArray(reader: CborReader, tag: number): Tensor {
+/** RFC 8746, section 3.1: `[dimensions, elements]`. Plain elements become nested lists. */
+function readArray(reader: CborReader, tag: number): Value {
   const [shape, elements, ...more] = reader.peekMajor() === major.array ? readList(reader) : [];
   if (!isShape(shape) || more.length > 0) throw invalidArgument('an array is no [shape, elements]');
   if (isStrings(elements) && tag === tags.multiDimensional)
     return made(() => checked('string', shape, elements));
+  if (Array.isArray(elements)) return nested(shape, elements, tag);
   const { dtype, data } = (elements ?? {}) as Partial<Tensor>;
   if (!dtype || dtype === 'string' || !ArrayBuffer.isView(data))
-    throw invalidArgument('the elements of an array must be a typed array or byte strings');
+    throw invalidArgument('the elements of an array must be a typed array or a list');
   if (tag === tags.multiDimensional) return made(() => checked(dtype, shape, data));
   const { size } = dtypes[dtype];
   if (data.byteLength !== elementCount(shape) * size)
     throw invalidArgument('an array does not fill its shape');
   return made(() => tensorOf(dtype, shape, bytesToRowMajor(shape, bytesOf(data), size)));
+}
+
+function nested(shape: readonly number[], elements: readonly Value[], tag: number): Value {
+  if (shape.length > maxDepth || elements.length !== elementCount(shape))
+    throw invalidArgument('an array does not fill its shape');
+  // What lies within an empty list cannot be said.
+  if (elements.length === 0) return [];
+  let level: readonly Value[] = tag === tags.columnMajor ? toRowMajor(shape, elements) : elements;
+  for (const dim of [...shape].reverse()) {
+    const lists: Value[] = [];
+    for (let i = 0; i < level.length; i += dim) lists.push(level.slice(i, i + dim));
+    level = lists;
+  }
+  return level[0];
 }
 
 function isShape(value: Value): value is number[] {

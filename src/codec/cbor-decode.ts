@@ -19,8 +19,10 @@ import {
   checkRank,
   checkShape,
   isTensorMap,
+  type KnownTensor,
+  stackTensors,
+  type TypedTensor,
   type WireLimits,
-  type WireTensor,
 } from './wire.js';
 
 /**
@@ -110,13 +112,13 @@ class RequestDecoder {
     return reader.peekMajor() === major.map ? reader.map(what, this.limits.maxDepth) : undefined;
   }
 
-  private tensors(entries: ReadonlyMap<string, Item>): Map<string, WireTensor> {
-    const tensors = new Map<string, WireTensor>();
+  private tensors(entries: ReadonlyMap<string, Item>): Map<string, KnownTensor> {
+    const tensors = new Map<string, KnownTensor>();
     for (const [name, item] of entries) tensors.set(name, this.tensor(`input \`${name}\``, item));
     return tensors;
   }
 
-  private tensor(what: string, item: Item): WireTensor {
+  private tensor(what: string, item: Item): KnownTensor {
     const reader = this.readerAt(item);
     switch (reader.peekMajor()) {
       case major.tag:
@@ -130,11 +132,11 @@ class RequestDecoder {
     }
   }
 
-  private plain(item: Range): WireTensor {
+  private plain(item: Range): KnownTensor {
     return { kind: 'plain', value: plainValue(this.readerAt(item)) };
   }
 
-  private tagged(what: string, item: Item, reader: CborReader): WireTensor {
+  private tagged(what: string, item: Item, reader: CborReader): KnownTensor {
     const tag = reader.head().argument ?? 0;
     const content = reader.skip(this.limits.maxDepth);
     if (tag === tags.multiDimensional || tag === tags.columnMajor) {
@@ -146,7 +148,7 @@ class RequestDecoder {
   }
 
   /** RFC 8746, section 2. */
-  private typedArray(what: string, tag: number, content: Range): WireTensor {
+  private typedArray(what: string, tag: number, content: Range): KnownTensor {
     const type = typedArrays.get(tag);
     if (!type)
       throw invalidArgument(`${what} is a typed array of a type that no dtype here has (tag ${tag})`);
@@ -166,7 +168,7 @@ class RequestDecoder {
   }
 
   /** RFC 8746, section 3.1: `[dimensions, elements]`. */
-  private multiDimensional(what: string, item: Item, columnMajor: boolean): WireTensor {
+  private multiDimensional(what: string, item: Item, columnMajor: boolean): KnownTensor {
     const reader = this.readerAt(item);
     const [dims, content, ...more] = reader.peekMajor() === major.array ? this.items(reader) : [];
     if (!dims || !content || more.length > 0)
@@ -207,7 +209,7 @@ class RequestDecoder {
   }
 
   /** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for; data is little-endian bytes, a typed array or strings. */
-  private described(what: string, item: Item): WireTensor {
+  private described(what: string, item: Item): KnownTensor {
     const entries = this.readMap(item, what);
     if (!entries || !isTensorMap(entries)) {
       throw invalidArgument(
@@ -254,36 +256,21 @@ class RequestDecoder {
   }
 
   /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front. */
-  private stack(what: string, reader: CborReader): WireTensor {
+  private stack(what: string, reader: CborReader): KnownTensor {
     const { argument: length } = reader.head();
-    const rows: (WireTensor & { kind: 'typed' })[] = [];
+    const rows: TypedTensor[] = [];
     while (!reader.atEnd(length, rows.length)) {
       const row = this.tensor(`${what} at [${rows.length}]`, reader.skip(this.limits.maxDepth));
       if (row.kind !== 'typed')
         throw invalidArgument(`${what} mixes typed arrays with plain values: [${rows.length}] is plain`);
-      const first = rows[0] ?? row;
-      if (row.dtype !== first.dtype || row.shape.join() !== first.shape.join()) {
-        throw invalidArgument(
-          `${what} is ragged: [${rows.length}] is ${row.dtype} [${row.shape.join(', ')}] where the ones before it are ${first.dtype} [${first.shape.join(', ')}]`,
-        );
-      }
       rows.push(row);
     }
-    const [first] = rows as [WireTensor & { kind: 'typed' }];
-    const data =
-      first.dtype === 'string'
-        ? rows.flatMap((row) => row.data)
-        : Buffer.concat(rows.map((row) => row.data as Uint8Array));
-    return {
-      ...first,
-      shape: checkShape(what, [rows.length, ...first.shape], this.limits),
-      data: data as Uint8Array,
-    };
+    return stackTensors(what, rows, this.limits);
   }
 }
 
 /** Sizes as a list or as a typed array; undefined for anything else. */
-function toDims(wire: WireTensor): readonly unknown[] | undefined {
+function toDims(wire: KnownTensor): readonly unknown[] | undefined {
   if (wire.kind === 'plain') return Array.isArray(wire.value) && !wire.shape ? wire.value : undefined;
   if (wire.dtype === 'string' || wire.shape.length !== 1) return undefined;
   return Array.from(viewOf(wire.dtype, wire.data as Uint8Array) as Int32Array);

@@ -5,15 +5,13 @@
  * its values are known by their place.
  */
 import type { InferRequest } from './infer-request.js';
-import type { WireTensor } from './wire.js';
+import type { TypedTensor, WireTensor } from './wire.js';
 
 /** Bodies with more than this around their values are not kept: to compare them would take as long as to read them. */
 const maxHeadBytes = 512;
 
 /** So many are kept, each for bodies of another length; the oldest goes. */
 const maxTemplates = 64;
-
-type TypedTensor = Extract<WireTensor, { kind: 'typed' }>;
 
 /** The values of an input, from `start` up to `end` in the body. */
 interface Slot extends Pick<TypedTensor, 'dtype' | 'shape'> {

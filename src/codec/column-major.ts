@@ -4,8 +4,8 @@
 import { elementCount } from '../runtime/dtypes.js';
 
 /** Elements in row-major order. */
-export function toRowMajor(shape: readonly number[], elements: readonly unknown[]): unknown[] {
-  return Array.from(columnMajorPlaces(shape), (place) => elements[place]);
+export function toRowMajor<Element>(shape: readonly number[], elements: readonly Element[]): Element[] {
+  return Array.from(columnMajorPlaces(shape), (place) => elements[place] as Element);
 }
 
 /** The same for elements of `size` bytes. */

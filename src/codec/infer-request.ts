@@ -2,12 +2,14 @@
  * What the body of an inference request says, whatever its encoding.
  */
 import { invalidArgument, quoted } from '../errors.js';
-import type { Signature, TensorSpec } from '../runtime/signature.js';
+import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
 import { toTensor, type WireLimits, type WireTensor } from './wire.js';
 
-export interface InferRequest {
-  readonly inputs: ReadonlyMap<string, WireTensor>;
+export interface InferRequest<Wire extends WireTensor = WireTensor> {
+  readonly inputs: ReadonlyMap<string, Wire>;
+  /** A body that is one tensor and names none: it is for the only input of the signature. */
+  readonly onlyInput?: Wire;
   readonly signature: string | undefined;
   /** The outputs to give; all by default. */
   readonly outputs: readonly string[] | undefined;
@@ -24,12 +26,32 @@ export function checkEnvelope(keys: Iterable<string>): void {
 }
 
 /**
+ * The request's inputs by name.
+ *
+ * @throws ServingError INVALID_ARGUMENT if it is one tensor, and the signature takes several or none
+ */
+export function namedInputs(
+  { inputs, onlyInput }: Pick<InferRequest, 'inputs' | 'onlyInput'>,
+  signature: Signature,
+): ReadonlyMap<string, WireTensor> {
+  if (!onlyInput) return inputs;
+  const [name, ...more] = signature.inputs.keys();
+  if (name !== undefined && more.length === 0) return new Map([[name, onlyInput]]);
+  const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`);
+  throw invalidArgument(
+    `the body is one tensor, and \`${signature.name}\` takes ${takes.join(' and ') || 'no inputs'}: send a form or a map`,
+  );
+}
+
+/**
  * The request's tensors under a signature.
  *
  * @throws ServingError INVALID_ARGUMENT naming the input; then none of the tensors is left
  */
 export function toTensors(request: InferRequest, signature: Signature, limits: WireLimits): NamedTensors {
-  return makeTensors(request.inputs, signature, (wire, spec) => toTensor(wire, spec, limits));
+  return makeTensors(namedInputs(request, signature), signature, (wire, spec) =>
+    toTensor(wire, spec, limits),
+  );
 }
 
 /**

@@ -14,8 +14,8 @@ import {
   checkDtype,
   checkShape,
   isTensorMap,
+  type KnownTensor,
   type WireLimits,
-  type WireTensor,
 } from './wire.js';
 
 /** Characters of the longest text that V8 makes. */
@@ -31,7 +31,7 @@ const longestText = 2 ** 29 - 25;
  *
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
-export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferRequest {
+export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferRequest<KnownTensor> {
   const entries = readObject(body, limits);
   const envelope = entries.get('inputs');
   if (!(envelope instanceof Map) || isTensorMap(envelope))
@@ -69,8 +69,8 @@ function readNames(value: Json | undefined): readonly string[] | undefined {
   throw invalidArgument('`outputs` must be a list of output names');
 }
 
-function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Map<string, WireTensor> {
-  const tensors = new Map<string, WireTensor>();
+function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Map<string, KnownTensor> {
+  const tensors = new Map<string, KnownTensor>();
   for (const [name, value] of entries) tensors.set(name, toWireTensor(`input \`${name}\``, value, limits));
   return tensors;
 }
@@ -80,7 +80,7 @@ function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Ma
  *
  * @param what names it in errors
  */
-export function toWireTensor(what: string, value: Json, limits: WireLimits): WireTensor {
+export function toWireTensor(what: string, value: Json, limits: WireLimits): KnownTensor {
   if (!(value instanceof Map)) return { kind: 'plain', value };
   if (isTensorMap(value)) return readDescribed(what, value, limits);
   const bytes = bytesOfBase64(value);
@@ -88,7 +88,7 @@ export function toWireTensor(what: string, value: Json, limits: WireLimits): Wir
   throw invalidArgument(`${what} is an object, and no tensor: send lists, {"b64"} or {dtype, shape, data}`);
 }
 
-function readDescribed(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): WireTensor {
+function readDescribed(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): KnownTensor {
   const name = entries.get('dtype');
   if (typeof name !== 'string') throw invalidArgument(`the dtype of ${what} must be a text`);
   const dtype = checkDtype(what, name);

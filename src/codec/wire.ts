@@ -3,32 +3,48 @@
  */
 import { invalidArgument, quoted } from '../errors.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
-import { formatShape, type TensorSpec } from '../runtime/signature.js';
+import { formatShape, formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
 import { describeLeaf, fillPlain, shapeOfPlain } from './plain.js';
 
 /** An input before it is known what the signature asks for. */
-export type WireTensor =
-  | {
-      readonly kind: 'typed';
-      readonly dtype: Dtype;
-      readonly shape: readonly number[];
-      /** Row-major little-endian bytes, or one byte string per element. */
-      readonly data: TensorData;
-    }
-  | {
-      readonly kind: 'plain';
-      /** A number, text, byte string, true or false, or nested lists of them: it takes the signature's dtype. */
-      readonly value: unknown;
-      /** The shape, where it is said; then `value` is a flat list. */
-      readonly shape?: readonly number[];
-    };
+export type WireTensor = KnownTensor | DeferredTensor;
+
+/** What CBOR and JSON have. */
+export type KnownTensor = TypedTensor | PlainValue;
+
+/** It says itself what it is. */
+export interface TypedTensor {
+  readonly kind: 'typed';
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Row-major little-endian bytes, or one byte string per element. */
+  readonly data: TensorData;
+}
+
+/** It takes the signature's dtype. */
+export interface PlainValue {
+  readonly kind: 'plain';
+  /** A number, text, byte string, true or false, or nested lists of them. */
+  readonly value: unknown;
+  /** The shape, where it is said; then `value` is a flat list. */
+  readonly shape?: readonly number[];
+}
+
+/** What it is depends on what is asked for: a file may be pixels, of so many channels, or a byte string. */
+export interface DeferredTensor {
+  readonly kind: 'deferred';
+  /** @throws ServingError if it can be no such thing */
+  resolve(spec: TensorSpec, limits: WireLimits): KnownTensor;
+}
 
 export interface WireLimits {
   /** Levels of nesting in a body. */
   readonly maxDepth: number;
   /** Elements of one tensor. */
   readonly maxElements: number;
+  /** Pixels of one image, all frames together. */
+  readonly maxImagePixels: number;
 }
 
 /** The keys, and no others, that make a map a tensor. */
@@ -88,12 +104,39 @@ export function checkByteCount(
 }
 
 /**
+ * Several tensors as one, with one more dim in front.
+ *
+ * @param rows at least one
+ * @throws ServingError INVALID_ARGUMENT if they differ in dtype or shape
+ */
+export function stackTensors(
+  what: string,
+  rows: readonly Omit<TypedTensor, 'kind'>[],
+  limits: WireLimits,
+): TypedTensor {
+  const [first] = rows as [TypedTensor];
+  for (const [i, row] of rows.entries()) {
+    if (row.dtype !== first.dtype || row.shape.join() !== first.shape.join())
+      throw invalidArgument(
+        `${what} is ragged: [${i}] is ${formatSpec(row)} where the ones before it are ${formatSpec(first)}`,
+      );
+  }
+  const shape = checkShape(what, [rows.length, ...first.shape], limits);
+  const data =
+    first.dtype === 'string'
+      ? rows.flatMap((row) => row.data as readonly Uint8Array[])
+      : Buffer.concat(rows.map((row) => row.data as Uint8Array));
+  return { kind: 'typed', dtype: first.dtype, shape, data };
+}
+
+/**
  * The `tf.Tensor` for one input. A typed tensor keeps its own dtype, even if the signature asks for another: that is
  * told where inputs are matched with the signature, for every way they come in.
  *
  * @throws ServingError INVALID_ARGUMENT naming the input
  */
 export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits): Tensor {
+  if (wire.kind === 'deferred') return toTensor(wire.resolve(spec, limits), spec, limits);
   if (wire.kind === 'typed') return createTensor(wire.dtype, wire.shape, wire.data);
   const what = `input \`${spec.name}\``;
   // A byte string is a string tensor's element, or the elements of a uint8 one.

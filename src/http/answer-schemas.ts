@@ -25,6 +25,7 @@ export const errorSchema = z
     error: z.object({
       code: errorCodeSchema,
       message: z.string().describe('for people: what was expected, what came, and what to do'),
+      example: z.string().optional().describe('a line of shell that would have been taken'),
     }),
   })
   .meta({ id: 'Error' });

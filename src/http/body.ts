@@ -18,6 +18,12 @@ export interface BodyLimits {
 
 export interface Body {
   readonly bytes: Uint8Array;
+  /**
+   * Takes more out of the budget, for what the body unpacks to.
+   *
+   * @throws ServingError PAYLOAD_TOO_LARGE if that is more than a body may be, UNAVAILABLE if it is not left
+   */
+  claim(bytes: number): void;
   /** Gives its share of the budget back; the caller does that when the bytes are no longer used. */
   release(): void;
 }
@@ -66,6 +72,13 @@ function tooLarge({ maxBytes }: BodyLimits): ServingError {
   return new ServingError(
     'PAYLOAD_TOO_LARGE',
     `the body is larger than ${maxBytes} bytes (--max-body-bytes)`,
+  );
+}
+
+function unpacksTooLarge({ maxBytes }: BodyLimits): ServingError {
+  return new ServingError(
+    'PAYLOAD_TOO_LARGE',
+    `what the body unpacks to is larger than ${maxBytes} bytes (--max-body-bytes)`,
   );
 }
 
@@ -158,8 +171,14 @@ class Collector extends Arrival {
     }
     this.stop();
     let isReleased = false;
+    let unpacked = 0;
     this.settle?.resolve({
       bytes: this.buffer.subarray(0, this.received),
+      claim: (bytes) => {
+        unpacked += bytes;
+        if (unpacked > this.limits.maxBytes) throw unpacksTooLarge(this.limits);
+        this.reserve(this.reserved + bytes);
+      },
       release: () => {
         if (!isReleased) this.release();
         isReleased = true;

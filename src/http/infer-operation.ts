@@ -1,15 +1,18 @@
 /**
  * What the inference routes take and give. The media types are those of the codecs.
  */
-import { answerCodecs, cborAnswers, cborRequests, requestCodecs } from '../codec/codecs.js';
+import { z } from 'zod';
+import { answerCodecs, cborAnswers, cborRequests } from '../codec/codecs.js';
 import { modelErrors } from './answer-schemas.js';
+import { bodyDecoders } from './body-decoders.js';
 import {
   cborAnswerSchema,
   cborRequestSchema,
+  formSchema,
   inferAnswerSchema,
   inferRequestSchema,
 } from './infer-schemas.js';
-import { type Content, jsonFirst, type Operation } from './operation.js';
+import { type Content, jsonFirst, type Operation, type Parameter } from './operation.js';
 import { labelParameter, modelParameter, timeoutParameter, versionParameter } from './parameters.js';
 
 const whose = {
@@ -37,10 +40,10 @@ export function inferOperation(path: InferPath): Operation {
     id,
     tag: 'inference',
     summary: `One prediction by ${model}`,
-    parameters: [...parameters, timeoutParameter],
+    parameters: [...parameters, ...queryParameters, timeoutParameter],
     body: {
       description:
-        'Tensors by the names of the inputs. `GET /models/{model}` tells names, dtypes and shapes.',
+        'Tensors by the names of the inputs, of which `GET /models/{model}` tells dtypes and shapes. A `.npy` array and an image are the only input of a signature.',
       required: true,
       content: requestContent(),
     },
@@ -51,9 +54,25 @@ export function inferOperation(path: InferPath): Operation {
   };
 }
 
+/** For bodies that have no envelope; what an envelope says too is refused. */
+const queryParameters: readonly Parameter[] = [
+  {
+    name: 'signature',
+    in: 'query',
+    description: 'The signature that is meant; the default one if left out.',
+    schema: z.string(),
+  },
+  {
+    name: 'outputs',
+    in: 'query',
+    description: 'The outputs to give, separated by commas; all if left out.',
+    schema: z.string(),
+  },
+];
+
 /** The example is of the demo's `half_plus_two`. */
 function requestContent(): Content[] {
-  return jsonFirst(requestCodecs.map(({ mediaType }) => mediaType)).map((type) => ({
+  return jsonFirst(bodyDecoders.map(({ mediaType }) => mediaType)).map((type) => ({
     mediaTypes: [type],
     ...requestForm(type),
   }));
@@ -61,6 +80,7 @@ function requestContent(): Content[] {
 
 function requestForm(type: string): Pick<Content, 'schema' | 'example'> {
   if (type === 'application/json') return { schema: inferRequestSchema, example: { x: [1, 2, 5] } };
+  if (type === 'multipart/form-data') return { schema: formSchema };
   return type === cborRequests.mediaType ? { schema: cborRequestSchema } : {};
 }
 

@@ -52,6 +52,12 @@ export const cborRequestSchema = requestSchema(
   }),
 ).meta({ id: 'CborInferRequest' });
 
+export const formSchema = z.record(z.string(), z.string()).meta({
+  id: 'InferForm',
+  description:
+    'A field for each input: JSON, a text, or a file (an image, .npy, .npz, .json). Several of one name are the rows of a batch.',
+});
+
 function answerSchema(output: z.ZodType) {
   return z.object({
     status: z.literal('ok'),

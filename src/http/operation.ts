@@ -3,7 +3,7 @@
  * very ones that check them, and those of answers give their types.
  */
 import type { ZodType } from 'zod';
-import { answerCodecs } from '../codec/codecs.js';
+import { valueCodecs } from '../codec/codecs.js';
 import type { ErrorCode } from '../errors.js';
 
 export interface Operation {
@@ -59,9 +59,7 @@ export function jsonFirst(mediaTypes: readonly string[]): string[] {
 }
 
 /** The media types of answers without tensors, which all have the same schema. */
-export const valueTypes: readonly string[] = jsonFirst(
-  answerCodecs.map(({ mediaType }) => mediaType).filter((type) => /^application\/(json|cbor)\b/.test(type)),
-);
+export const valueTypes: readonly string[] = jsonFirst(valueCodecs.map(({ mediaType }) => mediaType));
 
 /** An answer without tensors, in whichever encoding the client asks for. */
 export function valueAnswer(description: string, schema: ZodType): Answer {

@@ -4,12 +4,14 @@
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { z } from 'zod';
-import { type AnswerCodec, answerCodecs, jsonAnswers } from '../codec/codecs.js';
+import { jsonAnswers, valueCodecs } from '../codec/codecs.js';
 import type { EncodedBody } from '../codec/infer-answer.js';
 import { httpStatusOf, messageOf, ServingError } from '../errors.js';
+import { RefusedInputs } from '../serving/refused-inputs.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { errorSchema } from './answer-schemas.js';
 import { expectsContinue, hasBody } from './body.js';
+import { exampleFor } from './example-request.js';
 
 /** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
 export const drainBytes = 1024 * 1024;
@@ -19,23 +21,29 @@ const drainMilliseconds = 2000;
  * The encoding for an answer: what `Accept` asks for, else that of the request, else JSON.
  *
  * An `Accept` that nothing satisfies is answered as if it were not there: an answer in another encoding says more than a refusal.
+ *
+ * @param codecs those there are for it, of which one is JSON
  */
-export function answerCodec(ctx: Context): AnswerCodec {
-  const own = answerCodecs.find(({ mediaType }) => mediaType === ctx.request.type) ?? jsonAnswers;
-  const preferred = [own, ...answerCodecs.filter((codec) => codec !== own)];
+export function answerCodec<Codec extends { readonly mediaType: string }>(
+  ctx: Context,
+  codecs: readonly Codec[],
+): Codec {
+  const ofType = (type: string) => codecs.find(({ mediaType }) => mediaType === type);
+  const own = (ofType(ctx.request.type) ?? ofType(jsonAnswers.mediaType)) as Codec;
+  const preferred = [own, ...codecs.filter((codec) => codec !== own)];
   const accepted = ctx.accepts(preferred.map(({ mediaType }) => mediaType));
   return preferred.find(({ mediaType }) => mediaType === accepted) ?? own;
 }
 
 /** Sends an encoded body; several parts leave one after another, without being copied together. */
-export function send(ctx: Context, codec: AnswerCodec, body: EncodedBody): void {
+export function send(ctx: Context, { mediaType }: { readonly mediaType: string }, body: EncodedBody): void {
   const [only] = body.parts;
   ctx.body =
     body.parts.length === 1 && only
       ? toBuffer(only)
       : Readable.from(body.parts.map(toBuffer), { objectMode: false });
   // After the body, which sets both to guesses.
-  ctx.type = codec.mediaType;
+  ctx.type = mediaType;
   ctx.length = body.byteLength;
 }
 
@@ -45,7 +53,7 @@ export function toBuffer(part: Uint8Array): Buffer {
 
 /** Answers with anything that holds no tensors. */
 export function sendValue(ctx: Context, value: unknown): void {
-  const codec = answerCodec(ctx);
+  const codec = answerCodec(ctx, valueCodecs);
   send(ctx, codec, codec.encodeValue(value));
 }
 
@@ -61,17 +69,18 @@ export function toServingError(error: unknown, logger: Logger): ServingError {
   return new ServingError('INTERNAL', 'an internal error; the log has the details');
 }
 
-/** What is answered in place of a result. */
-export function errorValue({ code, message }: ServingError): z.output<typeof errorSchema> {
-  return { status: 'error', error: { code, message } };
+/** What is answered in place of a result. @param example a line of shell that would work */
+export function errorValue({ code, message }: ServingError, example?: string): z.output<typeof errorSchema> {
+  return { status: 'error', error: { code, message, ...(example === undefined ? {} : { example }) } };
 }
 
-/** Answers `{"status": "error", "error": {"code", "message"}}`. */
+/** Answers `{"status": "error", "error": {"code", "message", "example"?}}`. */
 export async function sendError(ctx: Context, error: ServingError): Promise<void> {
   const { code, retryAfter } = error;
   ctx.status = httpStatusOf[code];
   if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter));
-  sendValue(ctx, errorValue(error));
+  const example = error instanceof RefusedInputs ? exampleFor(ctx, error.signature) : undefined;
+  sendValue(ctx, errorValue(error, example));
   const isSlow = code === 'REQUEST_TIMEOUT';
   if (!ctx.req.complete && hasBody(ctx.req) && (isSlow || !isSoonOver(ctx))) await refuseRestOfBody(ctx);
 }

@@ -7,11 +7,14 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { cborAnswers, cborRequests } from '../codec/codecs.js';
+import type { InferRequest } from '../codec/infer-request.js';
 import { httpStatusOf, type ServingError } from '../errors.js';
+import type { Signature } from '../runtime/signature.js';
 import { disposeTensors } from '../runtime/tensors.js';
 import { queueFull } from '../serving/batcher.js';
 import { Cancellation } from '../serving/cancellation.js';
 import type { PredictResult } from '../serving/predict.js';
+import { refusedInputs } from '../serving/refused-inputs.js';
 import type { Table, Target } from '../serving/table.js';
 import type { ApiKeys } from './api-keys.js';
 import { Arrival } from './byte-budget.js';
@@ -107,6 +110,8 @@ class Exchange extends Arrival {
   private isOver = false;
   private model = '';
   private version: number | '' = '';
+  /** The one that is meant if the body names none. */
+  private signature: Signature | undefined;
   private stopWatching: () => void = () => {};
   private readonly startStallTimer: () => void;
   private readonly timing: ServerTiming | undefined;
@@ -136,9 +141,10 @@ class Exchange extends Arrival {
     shared.underWay += 1;
     this.stopWatching = whenSocketCloses(req.socket, this.socketClosed);
     try {
-      const { id, isFull } = manager.table.find(target);
+      const { id, isFull, defaultSignature } = manager.table.find(target);
       this.model = id.model;
       this.version = id.version;
+      this.signature = defaultSignature;
       // Before a body is read that could not be queued.
       if (isFull) throw queueFull();
       bodyLimits.budget.reserve(this.length, this);
@@ -174,7 +180,7 @@ class Exchange extends Arrival {
     let result: Promise<PredictResult>;
     try {
       const seconds = readTimeout(this.req.headers['x-request-timeout'], services.requestTimeout);
-      const request = cborRequests.decode(this.body, services.wireLimits);
+      const request = this.decode(this.body);
       const { cancellation } = this;
       const deadline = this.started + seconds * 1000;
       this.isHandedOver = true;
@@ -185,6 +191,14 @@ class Exchange extends Arrival {
       return;
     }
     result.then(this.answer, (error: unknown) => this.failed(error));
+  }
+
+  private decode(body: Uint8Array): InferRequest {
+    try {
+      return cborRequests.decode(body, this.shared.services.wireLimits);
+    } catch (error) {
+      throw refusedInputs(error, this.signature);
+    }
   }
 
   private readonly release = (): void => {

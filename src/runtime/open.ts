@@ -1,9 +1,9 @@
 /**
  * Opens the process's one runtime.
  */
-import { fileURLToPath } from 'node:url';
 import { messageOf, ServingError } from '../errors.js';
 import { encodeSessionOptions, type SessionOptions } from './config-proto.js';
+import { addonFile, howToInstall, missingParts } from './installed.js';
 import { loadBinding, type NativeBinding } from './native.js';
 import { nativeRuntime } from './native-runtime.js';
 import type { Runtime, RuntimeKind } from './runtime.js';
@@ -20,16 +20,20 @@ export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus'> {
   readonly tensorflowLogLevel: 0 | 1 | 2 | 3;
 }
 
-const addon = fileURLToPath(new URL('../../build/tfjs_serving.node', import.meta.url));
-
 /**
  * Opens TensorFlow under these options. Once per process: what TensorFlow fixes at its first session (threads within an
  * op, GPU memory, visible devices) cannot be changed later. On the main thread: environment set in a worker does not
  * reach TensorFlow.
  *
- * @throws ServingError FAILED_PRECONDITION if the device or the addon cannot be had
+ * @throws ServingError FAILED_PRECONDITION if the device or the addon cannot be had, or TensorFlow is not installed
  */
 export function openRuntime(options: RuntimeOptions): Runtime {
+  const [missing] = missingParts('tfjs');
+  if (missing !== undefined)
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      `TensorFlow is not installed (no ${missing}): ${howToInstall}`,
+    );
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= String(options.tensorflowLogLevel);
   const hideGpus = options.device === 'cpu';
   // tfjs-node's own context has no options; the environment is all it listens to.
@@ -55,11 +59,12 @@ function openNative(options: RuntimeOptions & SessionOptions): Runtime {
 
 function loadAddon(): NativeBinding {
   try {
-    return loadBinding(addon);
+    return loadBinding(addonFile);
   } catch (error) {
+    const [reason] = messageOf(error).split('\n'); // a list of who required it follows
     throw new ServingError(
       'FAILED_PRECONDITION',
-      `the native addon cannot be loaded (${messageOf(error)}): run \`make install\`, or serve with --runtime tfjs`,
+      `the native addon cannot be loaded (${reason}): ${howToInstall}, or serve with --runtime tfjs`,
     );
   }
 }

@@ -8,6 +8,7 @@ import type { Batcher, BatchRequest, BatchResult, Entry } from './batcher.js';
 import type { Cancellable, Cancellation } from './cancellation.js';
 import { Deadlines, Waiting } from './deadlines.js';
 import { type MatchedInputs, matchInputs } from './match.js';
+import { refusedInputs } from './refused-inputs.js';
 import type { Servable, ServableId } from './servable.js';
 import type { Table, Target } from './table.js';
 
@@ -21,7 +22,7 @@ export interface PredictRequest {
    */
   readonly inputs: (signature: Signature) => NamedTensors;
   /** The names that the caller sent, also those that the signature does not have. */
-  readonly inputNames: Iterable<string>;
+  readonly inputNames: (signature: Signature) => Iterable<string>;
   /** Outputs to give; all by default. */
   readonly outputs?: readonly string[] | undefined;
   /** When the caller stops waiting, in milliseconds of the monotonic clock. */
@@ -88,8 +89,7 @@ class Call extends Waiting implements BatchRequest, Cancellable {
       this.servable = servable;
       const signature = chooseSignature(servable, request.signature);
       checkOutputs(signature, request.outputs);
-      this.tensors = request.inputs(signature);
-      this.matched = matchInputs(servable.id.model, signature, this.tensors, request.inputNames);
+      this.takeInputs(servable, signature);
       this.batcher = servable.batcher(signature);
       this.entry = this.batcher.submit(this);
     } catch (error) {
@@ -98,6 +98,17 @@ class Call extends Waiting implements BatchRequest, Cancellable {
     }
     deadlines.add(this);
     request.cancellation.follow(this);
+  }
+
+  /** @throws RefusedInputs */
+  private takeInputs(servable: Servable, signature: Signature): void {
+    const { request } = this;
+    try {
+      this.tensors = request.inputs(signature);
+      this.matched = matchInputs(servable.id.model, signature, this.tensors, request.inputNames(signature));
+    } catch (error) {
+      throw refusedInputs(error, signature);
+    }
   }
 
   expire(): void {

@@ -1,17 +1,19 @@
 /**
  * `encode`, `decode` and `infer`: bytes against CBOR written by hand, answers against TensorFlow's own.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { binaryToDict } from '../../src/client/decode.ts';
 import type { Tensor } from '../../src/client/tensor.ts';
+import { encodeNpy } from '../../src/codec/npy.ts';
 import { array, bytes, described, float64, hex, int, ints, list, map, text } from '../fixtures/cbor.ts';
 import { runCommand } from '../fixtures/command.ts';
 import { goldenCases } from '../fixtures/golden.ts';
+import { bmp, colours, gif, jpeg, png } from '../fixtures/images.ts';
 import { TestServer } from '../fixtures/server.ts';
 
 const demo = fileURLToPath(new URL('../../saved_models', import.meta.url));
@@ -27,42 +29,7 @@ function file(name: string, content: string | Uint8Array): string {
 
 const encode = (...args: string[]) => runCommand(['encode', ...args]);
 
-/** A picture of 2 × 2: red, green; blue, white. */
-const colours = [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255];
 const picture = array([2, 2, 3], 64, Uint8Array.from(colours));
-
-/** 24-bit BMP, bottom row first, blue first, rows padded to four bytes. */
-function bmp(): Uint8Array {
-  const pixels = [255, 0, 0, 255, 255, 255, 0, 0, 0, 0, 255, 0, 255, 0, 0, 0];
-  const header = Buffer.alloc(54);
-  header.write('BM', 'latin1');
-  header.writeUInt32LE(54 + pixels.length, 2);
-  header.writeUInt32LE(54, 10);
-  header.writeUInt32LE(40, 14);
-  header.writeInt32LE(2, 18);
-  header.writeInt32LE(2, 22);
-  header.writeUInt16LE(1, 26);
-  header.writeUInt16LE(24, 28);
-  header.writeUInt32LE(pixels.length, 34);
-  return Buffer.concat([header, Uint8Array.from(pixels)]);
-}
-
-/** A palette of the four colours, and their indices in LZW: clear, 0, 1, 2, 3, end. */
-function gif(): Uint8Array {
-  const palette = colours.map((value) => value.toString(16).padStart(2, '0')).join('');
-  const head = `474946383961 0200 0200 910000 ${palette} 2c00000000020002000002`;
-  // Codes of three bits, of four after the table has grown to eight: 4, 0, 1, 2, 3, 5.
-  return hex(`${head} 03 443405 00 3b`);
-}
-
-function png(width: number, height: number, valueAt: (index: number) => number): Uint8Array {
-  const image = new PNG({ width, height });
-  for (let i = 0; i < width * height; i++) {
-    for (let channel = 0; channel < 3; channel++) image.data[4 * i + channel] = valueAt(3 * i + channel);
-    image.data[4 * i + 3] = 255;
-  }
-  return PNG.sync.write(image);
-}
 
 describe('encode', () => {
   it.each([
@@ -124,11 +91,28 @@ describe('encode', () => {
     expect(Buffer.from(raw.data[0] as Uint8Array)).toEqual(Buffer.from(content));
   });
 
+  it('.npy and .npz files are arrays of their own dtype, or of the one that is named', async () => {
+    const values = new Uint8Array(Float32Array.of(1, 2, 5).buffer);
+    const npy = Buffer.concat(encodeNpy('x', { dtype: 'float32', shape: [3], data: values }));
+    const where = file('series.npy', npy);
+    const floats = array([3], 85, values);
+    expect((await encode(where)).bytes).toEqual(Buffer.from(map({ series: floats })));
+    expect((await encode(`x=@${where}`)).bytes).toEqual(Buffer.from(map({ x: floats })));
+    const whole = array([3], 72, Uint8Array.of(1, 2, 5));
+    expect((await encode(`x=int8:@${where}`)).bytes).toEqual(Buffer.from(map({ x: whole })));
+    const zip = execFileSync('python3', [
+      '-c',
+      'import io, sys, zipfile\nout = io.BytesIO()\nwith zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:\n  for name in ["b", "a"]: z.write(sys.argv[1], name + ".npy")\nsys.stdout.buffer.write(out.getvalue())',
+      where,
+    ]);
+    expect((await encode(file('both.npz', zip))).bytes).toEqual(Buffer.from(map({ b: floats, a: floats })));
+    const cut = await encode(file('cut.npz', zip.subarray(0, 100)));
+    expect([cut.code, cut.stdout]).toEqual([1, '']);
+    expect(cut.stderr).toMatch(/^tfjs-serving: [^\n]*cut\.npz: [^\n]+\n$/);
+  });
+
   it('a JPEG is close to what was compressed', async () => {
-    const { default: jpeg } = await import('jpeg-js');
-    const data = Buffer.alloc(16 * 8 * 4, 0);
-    for (let i = 0; i < data.length; i += 4) data.set([200, 100, 50, 255], i);
-    const where = file('plain.jpg', jpeg.encode({ width: 16, height: 8, data }, 95).data);
+    const where = file('plain.jpg', jpeg(16, 8, [200, 100, 50]));
     const { plain } = binaryToDict((await encode(where)).bytes) as { plain: Tensor<'uint8'> };
     expect(plain.shape).toEqual([8, 16, 3]);
     for (const [i, value] of plain.data.entries())
@@ -150,7 +134,7 @@ describe('encode', () => {
     [1, ['x={"a":1}'], /input `x` is an object, and no tensor/],
     [1, ['x={"dtype":"int8","shape":[2],"data":[1]}'], /takes 2 elements/],
     [1, ['x=@nowhere.png'], /nowhere\.png cannot be read: ENOENT/],
-    [1, [`x=@${golden}/README.md`], /no JPEG, PNG, GIF, BMP or .json file/],
+    [1, [`x=@${golden}/README.md`], /no JPEG, PNG, GIF, BMP, \.npy or \.json file/],
   ])('ends with %i for %j, in one line', async (code, args, message) => {
     const finished = await encode(...args);
     expect([finished.code, finished.stdout]).toEqual([code, '']);
@@ -265,6 +249,18 @@ describe('infer', () => {
       for (const [i, want] of one.outputs.action.data.entries())
         expect(Math.abs((action[i] as number) - want)).toBeLessThanOrEqual(1e-6 + 1e-5 * Math.abs(want));
     }
+    const form = [
+      '-F',
+      `state=${state}`,
+      '-F',
+      `image=@${image}`,
+      '-H',
+      'x-api-key: k',
+      `${server.url}/infer`,
+    ];
+    const { outputs } = JSON.parse(execFileSync('curl', ['-s', ...form], { encoding: 'utf8' }));
+    for (const [i, want] of one.outputs.action.data.entries())
+      expect(Math.abs(outputs.action[i] - want)).toBeLessThanOrEqual(1e-6 + 1e-5 * Math.abs(want));
     // One sample and a batch do not go together.
     expect((await infer(`state=[${state}]`, `image=@${image}`)).code).toBe(1);
   });

@@ -42,6 +42,7 @@ it('the trace sees imports of TensorFlow.js and Koa, and native code', () => {
 it.each([
   [['--help'], ''],
   [['--version'], ''],
+  [['install', '--help'], ''],
   [['inspect', model], ''],
   [['encode', 'x=[1]'], ''],
   [['decode'], '\xa1ax\x01'],

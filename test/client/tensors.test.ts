@@ -98,6 +98,15 @@ describe('binaryToDict', () => {
     expect(read(tag(74, bytes(hex('00000102'))))).toMatchObject({ dtype: 'int32', data: Int32Array.of(258) });
     const columns = tag(1040, list(ints(2, 2), tag(64, bytes(hex('01020304')))));
     expect(read(columns)).toEqual({ dtype: 'uint8', shape: [2, 2], data: hex('01030204') });
+    expect(read(tag(40, list(ints(2, 2), ints(1, 2, 3, 4))))).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(read(tag(1040, list(ints(2, 2), ints(1, 2, 3, 4))))).toEqual([
+      [1, 3],
+      [2, 4],
+    ]);
+    expect(read(tag(40, list(list(), list(float64(1.5)))))).toBe(1.5);
     expect(read(tag(3, bytes(hex('ffffffffffffffffff'))))).toBe(-(2n ** 72n));
     expect(read(hex('f93c00'))).toBe(1);
     expect(isTensor(read(map({ dtype: int(1), shape: int(2), data: int(3) })))).toBe(false);
@@ -109,7 +118,12 @@ describe('binaryToDict', () => {
     ['what follows the end', hex('a000'), /follow the end/],
     ['a shape that its bytes do not fill', map({ x: array([3], 85, new Uint8Array(8)) }), /takes 12 bytes/],
     ['bytes that are no whole elements', map({ x: tag(85, bytes(hex('00'))) }), /./],
-    ['an array of plain numbers', map({ x: tag(40, list(ints(1), list(float64(1)))) }), /typed array/],
+    [
+      'plain elements that do not fill a shape',
+      map({ x: tag(40, list(ints(3), ints(1, 2))) }),
+      /does not fill/,
+    ],
+    ['elements that are no list', map({ x: tag(40, list(ints(1), int(1))) }), /typed array or a list/],
     ['the same key twice', hex('a2616101616102'), /twice/],
     ['a text that is not UTF-8', hex('a1617861ff'), /UTF-8/],
   ])('refuses %s', (_name, body, message) => {

@@ -231,7 +231,10 @@ describe.each(encodings)('in %s', (_, accept) => {
     const answer = await ask({ ...asked, headers }, accept);
     expect(answer.status).toBe(status);
     expect(answer.headers.get('x-request-id')).toBe('an-id');
-    expect(answer.value).toEqual({ status: 'error', error: { code, message: expect.stringMatching(/./) } });
+    const { example = '', ...error } = answer.value.error;
+    expect(answer.value.status).toBe('error');
+    expect(error).toEqual({ code, message: expect.stringMatching(/./) });
+    expect(example).toMatch(/^(curl .*|)$/);
     for (const secret of [repository.root, process.cwd(), 'node_modules', '.js:', '    at ']) {
       expect(answer.raw).not.toContain(secret);
     }
@@ -264,7 +267,7 @@ it('the line that a refusal prints is one for a shell, whatever the model is cal
   const where = `/models/${encodeURIComponent(oddName).replace("'", '%27')}/infer`;
   const headers = { 'content-type': 'text/plain' };
   const { value } = await ask({ method: 'POST', path: where, body: one, headers }, 'application/json');
-  expect(value.error.message).toMatch(/ 'http:\/\/127\.0\.0\.1:\d+\/models\/[^' ]+\/infer'$/);
+  expect(value.error.example).toMatch(/ 'http:\/\/127\.0\.0\.1:\d+\/models\/[^' ]+\/infer'$/);
 });
 
 it('without a model there is a live server that is not ready, and has no model to tell of', async () => {

@@ -195,10 +195,9 @@ describe('of the wrong kind', () => {
   it('another type: 415, with a line that works when it is pasted', async () => {
     const output = await curl('-d', 'x=1', `${server.url}/infer`);
     expect(output).toMatch(/\n415$/);
-    const line = /curl -H .*/.exec(JSON.parse(output.replace(/\n415$/, '')).error.message)?.[0] as string;
-    await writeFile(repository.path('body.cbor'), body);
-    const pasted = execFileSync('sh', ['-c', `${line} -s -o /dev/null -w '%{http_code}'`], {
-      cwd: repository.root,
+    const { message, example } = JSON.parse(output.replace(/\n415$/, '')).error;
+    expect(message).toMatch(/^`application\/x-www-form-urlencoded` is not supported; for JSON add -H /);
+    const pasted = execFileSync('sh', ['-c', `${example} -s -o /dev/null -w '%{http_code}'`], {
       encoding: 'utf8',
     });
     expect(pasted).toBe('200');

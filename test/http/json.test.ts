@@ -97,6 +97,10 @@ it('what is wrong is told with its place, in JSON', async () => {
   const { status, text } = await post('{"x": [1, 2,]}');
   expect([status, JSON.parse(text).error]).toEqual([
     400,
-    { code: 'INVALID_ARGUMENT', message: 'a value must be here: line 1, column 13 of the JSON' },
+    {
+      code: 'INVALID_ARGUMENT',
+      message: 'a value must be here: line 1, column 13 of the JSON',
+      example: `curl -F 'x=0' '${server.url}/infer'`,
+    },
   ]);
 });

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Machine, write } from './fixture.js';
+import { type Behaviour, Machine, write } from './fixture.js';
 
 let machine: Machine;
 let root: string;
@@ -23,7 +23,11 @@ beforeEach(() => {
 afterEach(() => machine.remove());
 
 function start(env: NodeJS.ProcessEnv, ...nodeArgs: string[]): ChildProcess {
-  return spawn(process.execPath, [...nodeArgs, path.join(root, 'scripts/install.js')], {
+  return startWith([], env, nodeArgs);
+}
+
+function startWith(args: string[], env: NodeJS.ProcessEnv, nodeArgs: string[] = []): ChildProcess {
+  return spawn(process.execPath, [...nodeArgs, path.join(root, 'scripts/install.js'), ...args], {
     env: machine.host(env).env,
   });
 }
@@ -42,6 +46,13 @@ test('a failure is one sentence on standard error, without a stack trace', async
   expect(code).toBe(1);
   expect(stdout).toBe('');
   expect(stderr).toMatch(/^\[install\] There is no C\+\+ compiler[^\n]*\.\n$/);
+});
+
+test('--dist asks for neither compiler nor pip', async () => {
+  const env: NodeJS.ProcessEnv & Behaviour = { CXX: 'no-such-compiler', PIP: 'missing' };
+  const { code, stderr } = await outcome(startWith(['--dist'], env));
+  expect([code, stderr]).toEqual([0, '[install] ready, with dist/; nothing to do.\n']);
+  expect(machine.calls('python3')).toEqual([]);
 });
 
 test('a Node.js that is too old is told what is needed', async () => {

@@ -202,8 +202,8 @@ describe('the application in another', () => {
     ]);
     const typeless = await fetch(`${url}/serving/models/identity/infer`, { method: 'POST', body: 'x' });
     expect(typeless.status).toBe(415);
-    const { error } = (await typeless.json()) as { error: { message: string } };
-    expect(error.message).toContain(`'${url}/serving/models/identity/infer'`);
+    const { error } = (await typeless.json()) as { error: { example: string } };
+    expect(error.example).toContain(`'${url}/serving/models/identity/infer'`);
   });
 });
 

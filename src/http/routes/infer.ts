@@ -3,16 +3,20 @@
  */
 import { once } from 'node:events';
 import type { RouterContext } from '@koa/router';
-import { type RequestCodec, requestCodecs } from '../../codec/codecs.js';
+import { answerCodecs } from '../../codec/codecs.js';
 import type { InferRequest } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
+import type { Signature } from '../../runtime/signature.js';
 import { disposeTensors } from '../../runtime/tensors.js';
 import { queueFull } from '../../serving/batcher.js';
 import { Cancellation } from '../../serving/cancellation.js';
 import type { PredictResult } from '../../serving/predict.js';
+import { refusedInputs } from '../../serving/refused-inputs.js';
+import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
 import { expectsContinue, readBody } from '../body.js';
+import { type BodyDecoder, bodyDecoders } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
 import { inferOperation, inferPaths } from '../infer-operation.js';
 import { type AskedFor, predictDecoded } from '../predict-decoded.js';
@@ -50,11 +54,16 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     record.version = servable.id.version;
     // Before a body is read that could not be queued.
     if (servable.isFull) throw queueFull();
-    const codec = await requestCodec(ctx);
+    const decoder = await bodyDecoder(ctx, servable);
     const deadline =
       started + readTimeout(ctx.req.headers['x-request-timeout'], services.requestTimeout) * 1000;
     const timing = services.serverTiming ? new ServerTiming() : undefined;
-    const result = await run(ctx, services, codec, timing, { target, deadline, cancellation });
+    const result = await run(ctx, services, decoder, timing, {
+      target,
+      deadline,
+      cancellation,
+      signature: servable.defaultSignature,
+    });
     record.version = result.version;
     if (!ctx.req.socket.destroyed) record.status = 'ok';
     answer(ctx, result, timing);
@@ -65,22 +74,27 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
   }
 }
 
+interface Asked extends Omit<AskedFor, 'settled'> {
+  /** The one that is meant if the body names none. */
+  readonly signature: Signature | undefined;
+}
+
 async function run(
   ctx: RouterContext,
   services: Services,
-  codec: RequestCodec,
+  decoder: BodyDecoder,
   timing: ServerTiming | undefined,
-  asked: Omit<AskedFor, 'settled'>,
+  { signature, ...asked }: Asked,
 ): Promise<PredictResult> {
   const { bodyLimits, wireLimits } = services;
   const body = await readBody(ctx.req, ctx.res, bodyLimits);
   timing?.decodeBegins();
   let request: InferRequest;
   try {
-    request = codec.decode(body.bytes, wireLimits);
+    request = withQuery(await decoder.decode(ctx, body, wireLimits), ctx.query);
   } catch (error) {
     body.release();
-    throw error;
+    throw refusedInputs(error, signature);
   }
   // Settled not when the client is answered: at its deadline the run still holds the bytes.
   const result = predictDecoded(services, request, { ...asked, settled: body.release });
@@ -88,11 +102,26 @@ async function run(
   return result;
 }
 
+/** Bodies without an envelope say in the query what they want of which signature. */
+function withQuery(request: InferRequest, { signature, outputs }: RouterContext['query']): InferRequest {
+  if (signature === undefined && outputs === undefined) return request;
+  if (Array.isArray(signature)) throw invalidArgument('`signature` comes twice in the query');
+  if (signature !== undefined && request.signature !== undefined)
+    throw invalidArgument('say the signature in the query or in the body, not in both');
+  if (outputs !== undefined && request.outputs !== undefined)
+    throw invalidArgument('say the outputs in the query or in the body, not in both');
+  return {
+    ...request,
+    signature: signature ?? request.signature,
+    outputs: outputs === undefined ? request.outputs : [outputs].flat().flatMap((names) => names.split(',')),
+  };
+}
+
 function answer(ctx: RouterContext, result: PredictResult, timing: ServerTiming | undefined): void {
   // Parts of the answer are views on the outputs: they are given back when it has left, or the client has.
   whenFinished(ctx.req.socket, ctx.res, () => disposeTensors(result.outputs));
   if (ctx.req.socket.destroyed) return;
-  const codec = answerCodec(ctx);
+  const codec = answerCodec(ctx, answerCodecs);
   timing?.encodeBegins();
   const encoded = codec.encodeAnswer(result);
   if (timing) ctx.set('Server-Timing', timing.value(result));
@@ -107,23 +136,20 @@ function readTarget(ctx: RouterContext): Target {
   return { model, version: Number(version) };
 }
 
-/** The decoder for the body's type. @throws ServingError UNSUPPORTED_MEDIA_TYPE with the line that would work */
-async function requestCodec(ctx: RouterContext): Promise<RequestCodec> {
-  const codec = requestCodecs.find(({ mediaType }) => mediaType === ctx.request.type);
-  if (codec) return codec;
+/** The decoder for the body's type. @throws ServingError UNSUPPORTED_MEDIA_TYPE with those there are */
+async function bodyDecoder(ctx: RouterContext, { defaultSignature }: Servable): Promise<BodyDecoder> {
+  const { type } = ctx.request;
+  const decoder = bodyDecoders.find(({ mediaType }) => mediaType === type);
+  if (decoder) return decoder;
   if (await startsWithPickle(ctx)) throw new ServingError('UNSUPPORTED_MEDIA_TYPE', pickleAdvice);
-  const types = requestCodecs.map(({ mediaType }) => mediaType);
-  const came = ctx.request.type === '' ? 'a body without a content type' : quoted(ctx.request.type);
-  const { localAddress = '127.0.0.1', localPort } = ctx.socket;
-  const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
-  // Between quotes, and itself without any: a model may have a name that means something to a shell.
-  // Where an application mounts this one, the path is only what follows.
-  const path = `${ctx['mountPath'] ?? ''}${ctx.path}`;
-  const url = `http://${host}:${localPort}${path.replaceAll("'", '%27')}`;
-  throw new ServingError(
-    'UNSUPPORTED_MEDIA_TYPE',
-    `${came} is not supported, send ${types.join(' or ')}: ` +
-      `curl -H 'content-type: ${types[0]}' --data-binary @body.cbor '${url}'`,
+  const types = bodyDecoders.map(({ mediaType }) => mediaType);
+  const came = type === '' ? 'a body without a content type' : quoted(type);
+  // What curl -d says of its own accord.
+  const advice =
+    type === 'application/x-www-form-urlencoded' ? "; for JSON add -H 'content-type: application/json'" : '';
+  throw refusedInputs(
+    new ServingError('UNSUPPORTED_MEDIA_TYPE', `${came} is not supported${advice}; send ${types.join(', ')}`),
+    defaultSignature,
   );
 }
 

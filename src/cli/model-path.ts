@@ -1,0 +1,48 @@
+/**
+ * The folder to serve from, and what is served where nobody has one yet.
+ */
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ServingError } from '../errors.js';
+import type { Settings } from './settings.js';
+
+/** The models that come with the package. */
+const demoModels = fileURLToPath(new URL('../../saved_models', import.meta.url));
+
+const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** @throws ServingError NOT_FOUND if it is none */
+export function checkFolder(modelPath: string): void {
+  if (!isFolder(modelPath)) throw new ServingError('NOT_FOUND', `--model-path ${modelPath} is no folder`);
+}
+
+/**
+ * The folder that the settings name. Where they name none and the default is not there, the demo models, so that a first
+ * start in an empty folder has something to show: but only for this machine, as a server for others whose working
+ * directory is wrong must not come up with models that are not its own.
+ *
+ * @param named whether the path was given, and is no default
+ * @throws ServingError NOT_FOUND saying what to give
+ */
+export function findModels(
+  { modelPath, host }: Settings,
+  named: boolean,
+): { modelPath: string; demo: boolean } {
+  if (named || isFolder(modelPath)) {
+    checkFolder(modelPath);
+    return { modelPath, demo: false };
+  }
+  const relative = path.relative('', demoModels);
+  const demo = relative.startsWith('..') ? demoModels : relative;
+  if (loopback.has(host)) return { modelPath: demo, demo: true };
+  throw new ServingError(
+    'NOT_FOUND',
+    `there is no folder ${modelPath} in ${process.cwd()}, and no --model-path: name your models' folder, or try the ` +
+      `demo models: npx tfjs-serving serve --host ${host} --model-path ${demo}`,
+  );
+}
+
+function isFolder(folder: string): boolean {
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

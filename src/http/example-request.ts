@@ -1,0 +1,99 @@
+/**
+ * A line of shell that asks a signature for a prediction, to be shown to those whose request was refused.
+ *
+ * It has no double quotes where names allow, so that it can be pasted out of a JSON answer as it stands there.
+ */
+import type { Context } from 'koa';
+import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
+import type { Signature, TensorSpec } from '../runtime/signature.js';
+
+/** Elements of all inputs that are written out; for more, Python makes them. */
+const maxElements = 64;
+
+const json = '-H content-type:application/json';
+
+/** As they can stand in a form's field, and after a Python keyword. */
+const plainName = /^[A-Za-z_]\w*$/;
+
+/** As {@link exampleRequest}, to where a request went. */
+export function exampleFor(ctx: Context, signature: Signature): string | undefined {
+  const { localAddress = '127.0.0.1', localPort } = ctx.socket;
+  const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
+  // Between quotes, and itself without any: a model may have a name that means something to a shell.
+  // Where an application mounts this one, the path is only what follows.
+  const path = `${ctx['mountPath'] ?? ''}${ctx.path}`.replaceAll("'", '%27');
+  const query =
+    ctx.query['signature'] === undefined ? '' : `?signature=${encodeURIComponent(signature.name)}`;
+  const key = ctx.get('x-api-key') === '' ? [] : ['-H x-api-key:$KEY'];
+  return exampleRequest(`${ctx.protocol}://${host}:${localPort}${path}${query}`, signature, key);
+}
+
+/**
+ * A request for one sample of zeros, or of one row where there is no batch.
+ *
+ * @param url without single quotes
+ * @param headers as curl takes them
+ * @returns undefined if no command line holds it
+ */
+export function exampleRequest(
+  url: string,
+  { inputs }: Signature,
+  headers: readonly string[] = [],
+): string | undefined {
+  const curl = (...args: string[]) => `curl ${[...headers, ...args].join(' ')} '${url}'`;
+  const specs = [...inputs.values()];
+  if (specs.length === 0) return curl(json, "-d '{}'");
+  const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
+  const namesArePlain = specs.every(({ name }) => plainName.test(name));
+  if (elements <= maxElements) {
+    if (namesArePlain) return curl(...specs.map((spec) => `-F '${spec.name}=${exampleValue(spec)}'`));
+    const body = `{${specs.map((spec) => `${JSON.stringify(spec.name)}: ${exampleValue(spec, '"text"')}`).join(', ')}}`;
+    return curl(json, `-d '${body.replaceAll("'", "'\\''")}'`);
+  }
+  if (!namesArePlain) return undefined;
+  const arrays = specs.map((spec) => `${spec.name}=${zeros(spec)}`).join(', ');
+  const python = `python3 -c 'import sys, numpy as np; np.savez(sys.stdout.buffer, ${arrays})'`;
+  return `${python} | ${curl('-H content-type:application/x-npz', '-H accept:application/json', '--data-binary @-')}`;
+}
+
+/** Without the batch dim; other unknown dims are 1. */
+function exampleShape({ shape }: TensorSpec): number[] {
+  const dims = shape?.[0] === null ? shape.slice(1) : (shape ?? []);
+  return dims.map((dim) => dim ?? 1);
+}
+
+function exampleValue(spec: TensorSpec, text = 'text'): string {
+  const shape = exampleShape(spec);
+  const element = exampleElement(spec, shape.length === 0 ? text : '"text"');
+  // What lies within an empty list cannot be said.
+  const firstZero = shape.indexOf(0);
+  const dims = firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
+  return dims.reduceRight((inner, dim) => `[${Array(dim).fill(inner).join(', ')}]`, element);
+}
+
+function exampleElement({ dtype }: TensorSpec, text: string): string {
+  switch (dtype) {
+    case 'string':
+      return text;
+    case 'bool':
+      return 'false';
+    case 'complex64':
+    case 'complex128':
+      return '[0, 0]';
+    default:
+      return '0';
+  }
+}
+
+function zeros(spec: TensorSpec): string {
+  const shape = exampleShape(spec);
+  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  return `np.zeros((${dims}), ${numpyType(spec)})`;
+}
+
+/** NumPy has no bfloat16; two bytes of any kind stand for it, and S1 for strings. */
+function numpyType({ dtype }: TensorSpec): string {
+  if (dtype === 'string') return 'np.bytes_';
+  if (dtype === 'bool') return 'np.bool_';
+  return dtype === 'bfloat16' ? 'np.dtype((np.void, 2))' : `np.${dtype satisfies FixedDtype}`;
+}

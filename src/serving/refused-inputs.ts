@@ -1,0 +1,23 @@
+/**
+ * Inputs that a signature does not take, so that the caller can be shown what it does.
+ */
+import { type ErrorCode, ServingError } from '../errors.js';
+import type { Signature } from '../runtime/signature.js';
+
+export class RefusedInputs extends ServingError {
+  /** @param signature what was asked for */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    readonly signature: Signature,
+  ) {
+    super(code, message);
+  }
+}
+
+/** The same error with the signature, if the inputs are to blame; any other as it is. */
+export function refusedInputs(error: unknown, signature: Signature | undefined): unknown {
+  if (!(error instanceof ServingError) || error instanceof RefusedInputs || !signature) return error;
+  if (error.code !== 'INVALID_ARGUMENT' && error.code !== 'UNSUPPORTED_MEDIA_TYPE') return error;
+  return new RefusedInputs(error.code, error.message, signature);
+}
