@@ -40,7 +40,7 @@ export function createApp(services: Services, keys: ApiKeys): App {
     metricsRoutes,
     profileRoutes,
   ].flatMap((make) => make(services));
-  routes.push(...openApiRoutes(() => routes, keys), ...docsRoutes());
+  routes.push(...openApiRoutes(services, () => routes, keys), ...docsRoutes());
   const { router, scopeOf } = createRouter(routes);
   const failures = new WeakMap<IncomingMessage, ServingError>();
   const app = new Koa();

@@ -48,7 +48,9 @@ export function inferOperation(path: InferPath): Operation {
       content: requestContent(),
     },
     answers: {
-      200: { description: 'The outputs', content: answerContent(), headers: ['Server-Timing'] },
+      200: { description:
+          'The outputs. In `application/json`, NaN and the infinities are bare words, which some parsers refuse; with ' +
+          '`strict=true` they are texts.', content: answerContent(), headers: ['Server-Timing'] },
     },
     errors: modelErrors,
   };

@@ -9,9 +9,12 @@ const base64Schema = z
   .strictObject({ b64: z.string().meta({ contentEncoding: 'base64' }) })
   .meta({ id: 'Base64', description: 'A byte string.' });
 
-const scalarSchema = z.union([z.number(), z.boolean(), z.string(), base64Schema]);
+/** A text, or bytes that may be none. */
+export const stringSchema = z.union([z.string(), base64Schema]);
 
-const listsSchema: z.ZodType = z
+export const scalarSchema = z.union([z.number(), z.boolean(), stringSchema]);
+
+export const listsSchema: z.ZodType = z
   .array(z.union([scalarSchema, z.lazy(() => listsSchema)]))
   .meta({ id: 'NestedLists', description: 'As many levels as the tensor has dims, each of equal lengths.' });
 
@@ -23,9 +26,15 @@ const describedSchema = z
   })
   .meta({ id: 'DescribedTensor', description: 'A tensor with its dtype and shape.' });
 
-const tensorSchema = z
-  .union([scalarSchema, listsSchema, describedSchema])
-  .meta({ id: 'Tensor', description: 'Plain numbers take the dtype that the signature asks for.' });
+/** A tensor whose plain values look so; or the same with its dtype and shape beside it. */
+export function tensorSchemaOf(values: z.ZodType): z.ZodType {
+  return z.union([values, describedSchema]);
+}
+
+const tensorSchema = tensorSchemaOf(z.union([scalarSchema, listsSchema])).meta({
+  id: 'Tensor',
+  description: 'Plain numbers take the dtype that the signature asks for.',
+});
 
 function requestSchema(tensor: z.ZodType) {
   const envelope = z.strictObject({
@@ -68,12 +77,12 @@ function answerSchema(output: z.ZodType) {
   });
 }
 
-export const inferAnswerSchema = answerSchema(
-  z.union([scalarSchema, listsSchema]).meta({
-    id: 'Output',
-    description: 'Nested lists; bytes that are no text are {"b64"}, complex numbers [re, im].',
-  }),
-).meta({ id: 'InferAnswer' });
+export const outputSchema = z.union([scalarSchema, listsSchema]).meta({
+  id: 'Output',
+  description: 'Nested lists; bytes that are no text are {"b64"}, complex numbers [re, im].',
+});
+
+export const inferAnswerSchema = answerSchema(outputSchema).meta({ id: 'InferAnswer' });
 
 export const cborAnswerSchema = answerSchema(
   z.unknown().meta({ id: 'CborOutput', description: 'An array of RFC 8746, or {"dtype", "shape", "data"}.' }),

@@ -1,7 +1,8 @@
 /**
- * The OpenAPI document, made of the route table: a pure function, so that it says what the server does.
+ * The OpenAPI document, made of the route table and of nothing else, so that it says what the server does.
  */
 import { STATUS_CODES } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type ZodType, z } from 'zod';
 import { type ErrorCode, httpStatusOf } from '../errors.js';
 import { errorCodeSchema, errorSchema } from './answer-schemas.js';
@@ -9,6 +10,9 @@ import type { Scope } from './api-keys.js';
 import { type Answer, type AnswerHeader, type Content, type Parameter, valueTypes } from './operation.js';
 import { requestIdParameter } from './parameters.js';
 import type { Route } from './route.js';
+
+/** All of a route but what it does. */
+type DescribedRoute = Omit<Route, 'handle'>;
 
 /** Any object of JSON. */
 export type JsonObject = { readonly [key: string]: unknown };
@@ -26,12 +30,17 @@ Answers come in the type that \`Accept\` asks for, else in that of the request, 
 \`Error\`. A \`GET\` route answers \`HEAD\` too; a method that a path does not take is answered 405, with those it takes in
 \`Allow\`.`;
 
-/** @param routes of one server: every row becomes an operation */
-export function describeApi(routes: readonly Route[], facts: ApiFacts): JsonObject {
+/**
+ * Describes one after the other, so that the event loop goes on: there may be thousands of models.
+ *
+ * @param routes of one server: every one becomes an operation
+ */
+export async function describeApi(routes: readonly DescribedRoute[], facts: ApiFacts): Promise<JsonObject> {
   const schemas = new SchemaCollection();
   schemas.add(errorSchema);
   const paths: Record<string, Record<string, JsonObject>> = {};
   for (const route of routes) {
+    await turn();
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(route, facts, schemas) };
   }
@@ -105,7 +114,7 @@ function referToHeaders(names: readonly (keyof typeof headerNames)[]): JsonObjec
   );
 }
 
-function describeRoute(route: Route, facts: ApiFacts, schemas: SchemaCollection): JsonObject {
+function describeRoute(route: DescribedRoute, facts: ApiFacts, schemas: SchemaCollection): JsonObject {
   const { path, scope, operation } = route;
   const { id, tag, summary, parameters = [], body, answers, errors = [] } = operation;
   for (const [, name] of path.matchAll(/:(\w+)/g)) {
@@ -198,9 +207,16 @@ function describeError(status: number, all: readonly ErrorCode[], schemas: Schem
 /** JSON Schemas of zod's: those that have an id once, and by reference elsewhere. */
 class SchemaCollection {
   readonly components: Record<string, unknown> = {};
+  private readonly added = new Map<ZodType, JsonObject>();
 
   /** @returns the schema, or a reference to it */
   add(schema: ZodType): JsonObject {
+    const added = this.added.get(schema) ?? this.convert(schema);
+    this.added.set(schema, added);
+    return added;
+  }
+
+  private convert(schema: ZodType): JsonObject {
     const {
       $schema: _,
       $defs,
