@@ -48,9 +48,13 @@ export function inferOperation(path: InferPath): Operation {
       content: requestContent(),
     },
     answers: {
-      200: { description:
+      200: {
+        description:
           'The outputs. In `application/json`, NaN and the infinities are bare words, which some parsers refuse; with ' +
-          '`strict=true` they are texts.', content: answerContent(), headers: ['Server-Timing'] },
+          '`strict=true` they are texts.',
+        content: answerContent(),
+        headers: ['Server-Timing'],
+      },
     },
     errors: modelErrors,
   };
@@ -68,7 +72,7 @@ const queryParameters: readonly Parameter[] = [
     name: 'outputs',
     in: 'query',
     description: 'The outputs to give, separated by commas; all if left out.',
-    schema: z.string(),
+    schema: z.array(z.string()).min(1),
   },
 ];
 

@@ -1,6 +1,7 @@
 /**
  * The inference operations of the models that are served now: each with its own inputs and outputs.
  */
+import { z } from 'zod';
 import { formatSpec } from '../runtime/signature.js';
 import type { Servable } from '../serving/servable.js';
 import type { Table } from '../serving/table.js';
@@ -11,7 +12,7 @@ import {
   modelRequestSchema,
   type NamedSignature,
 } from './model-schemas.js';
-import type { Content, Operation } from './operation.js';
+import type { Content, Operation, Parameter } from './operation.js';
 import type { Route } from './route.js';
 
 type DescribedRoute = Omit<Route, 'handle'>;
@@ -58,6 +59,7 @@ function operationOf(servable: Servable | undefined, operation: Operation): Oper
   const form = defaultSignature && modelFormSchema(defaultSignature);
   return {
     ...operation,
+    parameters: operation.parameters?.map((each) => ofModel(each, signatures)) ?? [],
     body: {
       ...body,
       description: describeSignatures(servable),
@@ -73,6 +75,20 @@ function operationOf(servable: Servable | undefined, operation: Operation): Oper
       },
     },
   };
+}
+
+/** The names there are, where any name could be. */
+function ofModel(parameter: Parameter, named: readonly NamedSignature[]): Parameter {
+  const signatures = named.map(({ signature }) => signature);
+  const outputs = new Set(signatures.flatMap((signature) => [...signature.outputs.keys()]));
+  switch (parameter.name) {
+    case 'signature':
+      return { ...parameter, schema: z.enum(signatures.map(({ name }) => name)) };
+    case 'outputs':
+      return { ...parameter, schema: z.array(z.enum([...outputs])).min(1) };
+    default:
+      return parameter;
+  }
 }
 
 function signaturesOf({ loaded, defaultSignature }: Servable): NamedSignature[] {

@@ -158,7 +158,9 @@ function accessTo(scope: Scope, { hasKeys }: ApiFacts): string {
 function describeParameter(parameter: Parameter, schemas: SchemaCollection): JsonObject {
   const { name, in: place, description, schema } = parameter;
   const required = place === 'path' || undefined;
-  return { name, in: place, required, description, schema: schemas.add(schema) };
+  // Items of a list are separated by commas.
+  const style = schema instanceof z.ZodArray ? { style: 'form', explode: false } : {};
+  return { name, in: place, required, description, ...style, schema: schemas.add(schema) };
 }
 
 function describeAnswer(

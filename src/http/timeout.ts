@@ -3,8 +3,8 @@
  */
 import { invalidArgument, quoted } from '../errors.js';
 
-/** A positive decimal number, as 1.5. */
-export const timeoutPattern = /^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)$/;
+/** A positive decimal number, as 1.5; or nothing, which means what no header means. */
+export const timeoutPattern = /^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)?$/;
 
 /**
  * Seconds that a request may take.
