@@ -56,6 +56,18 @@ export function exampleRequest(
   return `${python} | ${curl('-H content-type:application/x-npz', '-H accept:application/json', '--data-binary @-')}`;
 }
 
+/** One sample of zeros as JSON has it. @returns undefined if that would be long */
+export function exampleInputs({ inputs }: Signature): object | undefined {
+  const specs = [...inputs.values()];
+  if (specs.some((spec) => exampleText(spec) === undefined)) return undefined;
+  return Object.fromEntries(specs.map((spec) => [spec.name, JSON.parse(exampleValue(spec, '"text"'))]));
+}
+
+/** Zeros for one input as a form's field has them. @returns undefined if that would be long */
+export function exampleText(spec: TensorSpec): string | undefined {
+  return elementCount(exampleShape(spec)) <= maxElements ? exampleValue(spec) : undefined;
+}
+
 /** Without the batch dim; other unknown dims are 1. */
 function exampleShape({ shape }: TensorSpec): number[] {
   const dims = shape?.[0] === null ? shape.slice(1) : (shape ?? []);

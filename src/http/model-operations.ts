@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { formatSpec } from '../runtime/signature.js';
 import type { Servable } from '../serving/servable.js';
 import type { Table } from '../serving/table.js';
+import { exampleInputs } from './example-request.js';
 import { inferOperation } from './infer-operation.js';
 import {
   modelAnswerSchema,
@@ -54,9 +55,13 @@ function operationOf(servable: Servable | undefined, operation: Operation): Oper
   const { 200: answer } = answers;
   const signatures = servable ? signaturesOf(servable) : [];
   if (!servable || !body || !answer || signatures.length === 0) return operation;
-  const request = modelRequestSchema(signatures);
   const { defaultSignature } = servable;
-  const form = defaultSignature && modelFormSchema(defaultSignature);
+  const request = {
+    schema: modelRequestSchema(signatures),
+    example: defaultSignature && exampleInputs(defaultSignature),
+  };
+  const form = defaultSignature && { schema: modelFormSchema(defaultSignature) };
+  const answered = { schema: modelAnswerSchema(servable.id.model, signatures) };
   return {
     ...operation,
     parameters: operation.parameters?.map((each) => ofModel(each, signatures)) ?? [],
@@ -69,9 +74,7 @@ function operationOf(servable: Servable | undefined, operation: Operation): Oper
       ...answers,
       200: {
         ...answer,
-        content: replace(answer.content, {
-          'application/json': modelAnswerSchema(servable.id.model, signatures),
-        }),
+        content: replace(answer.content, { 'application/json': answered }),
       },
     },
   };
@@ -109,14 +112,12 @@ function describeSignatures({ loaded, defaultSignature }: Servable): string {
   }).join('\n');
 }
 
-/** Other schemas for some media types; their parameters do not matter. An example is of another model. */
-function replace(
-  content: readonly Content[],
-  schemas: Readonly<Record<string, Content['schema']>>,
-): Content[] {
+type Form = Pick<Content, 'schema' | 'example'>;
+
+/** Other forms for some media types, whose parameters do not matter. The example there was is of another model. */
+function replace(content: readonly Content[], forms: Readonly<Record<string, Form | undefined>>): Content[] {
   return content.map(({ mediaTypes, schema }) => {
     const [type = ''] = mediaTypes[0]?.split(';') ?? [];
-    const replaced = schemas[type] ?? schema;
-    return replaced ? { mediaTypes, schema: replaced } : { mediaTypes };
+    return { mediaTypes, ...(schema ? { schema } : {}), ...forms[type] };
   });
 }

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import type { Dtype } from '../runtime/dtypes.js';
 import { type Dim, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { exampleText } from './example-request.js';
 import {
   inferAnswerSchema,
   listsSchema,
@@ -50,7 +51,13 @@ export function modelFormSchema({ inputs }: Signature): z.ZodType {
     Object.fromEntries(
       Array.from(inputs.values(), (spec) => {
         const field = z.string().describe(formatSpec(spec));
-        return [spec.name, isImage(spec) ? field.meta({ format: 'binary' }) : field];
+        const example = exampleText(spec);
+        const more = isImage(spec)
+          ? { format: 'binary' }
+          : example === undefined
+            ? {}
+            : { examples: [example] };
+        return [spec.name, field.meta(more)];
       }),
     ),
   );

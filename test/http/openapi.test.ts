@@ -108,6 +108,24 @@ describe('models that are served', () => {
     }
   });
 
+  it.each(served)('%s answers its own example', async (model) => {
+    const { content } = api.operation(`POST /models/${model}/infer`).requestBody;
+    const { schema, example } = content['application/json'];
+    expect(example, JSON.stringify(schema)).toBeTypeOf('object');
+    const path = `/models/${model}/infer`;
+    const inJson = await server.fetch(path, { method: 'POST', ...post(example) });
+    expect(inJson.status).toBe(200);
+    expect(await api.differences(`POST ${path}`, inJson)).toEqual([]);
+    const form = new FormData();
+    for (const [name, field] of Object.entries<{ examples: string[] }>(
+      content['multipart/form-data'].schema.properties,
+    ))
+      form.append(name, field.examples[0] ?? '');
+    const asForm = await server.fetch(path, { method: 'POST', body: form });
+    expect(asForm.status, await asForm.clone().text()).toBe(200);
+    expect(await api.differences(`POST ${path}`, asForm)).toEqual([]);
+  });
+
   // Ajv passes over such a name, so it is looked for here.
   it('may have inputs of any name', () => {
     const { schema } = api.operation('POST /models/awkward_names/infer').requestBody.content[
