@@ -47,13 +47,13 @@ def server(folder, **env):
         process.communicate(timeout=60)
 
 
-def schemathesis(url, *flags, document=None):
-    """Its exit code and what it printed."""
-    program = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"]
+def schemathesis(folder, url, *flags, document=None):
+    """Its exit code and what it printed. What it keeps for itself goes into the folder."""
+    program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")]
     command = [*program, "run", document or f"{url}/openapi.json"]
     env = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": path_with(HERE)}
     done = subprocess.run(
-        [*command, "--url", url, "--no-color", *flags], cwd=HERE, env=env, capture_output=True, text=True, timeout=600
+        [*command, "--url", url, "--no-color", *flags], cwd=folder, env=env, capture_output=True, text=True, timeout=600
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -68,7 +68,7 @@ def test_the_server_answers_as_its_document_says(tmp_path, key):
     # What differs with keys does so in each request.
     flags = [] if key is None else ["-H", f"X-API-Key: {key}", "--max-examples", "3"]
     with server(tmp_path / "models", **env) as url:
-        code, output = schemathesis(url, *flags)
+        code, output = schemathesis(tmp_path, url, *flags)
     assert code == 0, output
 
 
@@ -88,7 +88,8 @@ def test_a_document_that_says_otherwise_is_found_out(tmp_path):
         lies.write_text(json.dumps(document))
         told = ["/health", "/update_model", "/models/{model}", "/metrics"]
         only = [flag for path in told for flag in ("--include-path", path)]
-        code, output = schemathesis(url, "--phases", "coverage", "--continue-on-failure", *only, document=str(lies))
+        flags = ["--phases", "coverage", "--continue-on-failure", *only]
+        code, output = schemathesis(tmp_path, url, *flags, document=str(lies))
     assert code == 1, output
     for finding in (
         "violates schema",
