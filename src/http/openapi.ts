@@ -5,9 +5,10 @@ import { STATUS_CODES } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type ZodType, z } from 'zod';
 import { type ErrorCode, httpStatusOf } from '../errors.js';
+import { headerComponents, referToHeaders } from './answer-headers.js';
 import { errorCodeSchema, errorSchema } from './answer-schemas.js';
 import type { Scope } from './api-keys.js';
-import { type Answer, type AnswerHeader, type Content, type Parameter, valueTypes } from './operation.js';
+import { type Answer, type Content, type Parameter, valueTypes } from './operation.js';
 import { requestIdParameter } from './parameters.js';
 import type { Route } from './route.js';
 
@@ -62,7 +63,7 @@ export async function describeApi(routes: readonly DescribedRoute[], facts: ApiF
       responses: Object.fromEntries(
         [...statuses].map((status) => [errorName(status), describeError(status, codes, schemas)]),
       ),
-      headers,
+      headers: headerComponents,
       parameters: { RequestId: describeParameter(requestIdParameter, schemas) },
       ...(facts.hasKeys ? { securitySchemes } : {}),
     },
@@ -77,42 +78,6 @@ const securitySchemes: JsonObject = {
     description: 'A key has scopes: infer, admin, metrics. What a route asks for stands beside it.',
   },
 };
-
-const headers: JsonObject = {
-  RequestId: {
-    description: "The caller's X-Request-Id, or a new one: the name of this request in logs.",
-    required: true,
-    schema: { type: 'string', pattern: '^[!-~]{1,128}$' },
-  },
-  RetryAfter: {
-    description: 'Seconds after which the same request may succeed.',
-    schema: { type: 'integer', minimum: 0 },
-  },
-  Allow: { description: 'The methods that the path takes.', schema: { type: 'string' } },
-  ServerTiming: {
-    description:
-      'Where the time went, in milliseconds, if the server was started with --server-timing: decode, queue, batch, run, encode.',
-    schema: { type: 'string' },
-  },
-  ContentDisposition: { description: 'The name to keep the file under.', schema: { type: 'string' } },
-  ETag: { description: 'Changes when the file does; for If-None-Match.', schema: { type: 'string' } },
-};
-
-/** Where each of them lies in {@link headers}. */
-const headerNames: Readonly<Record<AnswerHeader | 'X-Request-Id' | 'Retry-After' | 'Allow', string>> = {
-  'X-Request-Id': 'RequestId',
-  'Retry-After': 'RetryAfter',
-  Allow: 'Allow',
-  'Server-Timing': 'ServerTiming',
-  'Content-Disposition': 'ContentDisposition',
-  ETag: 'ETag',
-};
-
-function referToHeaders(names: readonly (keyof typeof headerNames)[]): JsonObject {
-  return Object.fromEntries(
-    names.map((name) => [name, { $ref: `#/components/headers/${headerNames[name]}` }]),
-  );
-}
 
 function describeRoute(route: DescribedRoute, facts: ApiFacts, schemas: SchemaCollection): JsonObject {
   const { path, scope, operation } = route;

@@ -5,6 +5,7 @@
 import type { ZodType } from 'zod';
 import { valueCodecs } from '../codec/codecs.js';
 import type { ErrorCode } from '../errors.js';
+import type { AnswerHeader } from './answer-headers.js';
 
 export interface Operation {
   /** A name that generated clients call it by; none other has it. */
@@ -45,11 +46,9 @@ export interface Content {
 export interface Answer {
   readonly description: string;
   readonly content: readonly Content[];
+  /** Beyond `X-Request-Id`, which every answer has. */
   readonly headers?: readonly AnswerHeader[];
 }
-
-/** Headers beyond `X-Request-Id`, which every answer has. */
-export type AnswerHeader = 'Server-Timing' | 'Content-Disposition' | 'ETag';
 
 const json = 'application/json';
 

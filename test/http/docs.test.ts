@@ -131,6 +131,7 @@ it('asks for a key, and sends it', async () => {
   try {
     await browser.open(`${server.url}/docs`);
     expect((await tryOut('modelInfo')).status).toBe('401');
+    expect(await browser.evaluate('document.body.innerText')).not.toContain('identity');
     // Chromium's own line for an answer that is an error.
     expect(browser.problems.splice(0)).toEqual([expect.stringContaining('401 (Unauthorized)')]);
     await browser.evaluate("document.querySelector('.auth-wrapper .authorize').click()");
@@ -143,6 +144,8 @@ it('asks for a key, and sends it', async () => {
     })()`);
     await browser.until("document.querySelector('.auth-container .modal-btn')?.innerText === 'Logout'");
     await browser.evaluate("document.querySelector('.modal-ux .close-modal').click()");
+    // With it the page shows what its owner may see.
+    expect((await tryOut('infer_identity', '{"x": [1]}')).status).toBe('200');
     expect((await tryOut('models')).status).toBe('200');
     expect(originsAsked()).toEqual([server.url]);
     expect(browser.problems).toEqual([]);

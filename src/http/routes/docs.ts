@@ -37,12 +37,42 @@ const pageHeaders = {
   'Cache-Control': 'no-cache',
 };
 
-/** `validatorUrl`: else the page would send the document's address to a host elsewhere. */
+/**
+ * `validatorUrl`: else the page would send the document's address to a host elsewhere. Once a key is given, or taken back,
+ * the document is asked for again: it shows the models to those who may ask them.
+ */
 const startScript = `const place = document.getElementById('api');
+let key;
+const fetchAgain = (wanted, system) => {
+  if (wanted === key) return;
+  key = wanted;
+  system.specActions.download(place.dataset.document);
+};
+const keyPlugin = () => ({
+  statePlugins: {
+    auth: {
+      wrapActions: {
+        authorize: (authorize, system) => (given) => {
+          authorize(given);
+          fetchAgain(given.ApiKey?.value, system);
+        },
+        logout: (logout, system) => (names) => {
+          logout(names);
+          fetchAgain(undefined, system);
+        },
+      },
+    },
+  },
+});
 globalThis.ui = SwaggerUIBundle({
   domNode: place,
   url: place.dataset.document,
   validatorUrl: null,
+  plugins: [keyPlugin],
+  requestInterceptor(request) {
+    if (request.loadSpec && key) request.headers['X-API-Key'] = key;
+    return request;
+  },
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
