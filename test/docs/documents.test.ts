@@ -37,10 +37,7 @@ for (const document of documentsOf(root)) {
 
     afterAll(() => reader?.end());
 
-    it.each(steps.map((step) => ({ step, line: step.line, what: titleOf(step.text) })))(
-      `${document}:$line $what`,
-      ({ step }) => reader.follow(step),
-    );
+    for (const step of steps) it(`${document}:${step.line} ${titleOf(step.text)}`, () => reader.follow(step));
   });
 }
 
