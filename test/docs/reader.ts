@@ -30,6 +30,8 @@ const typeCheck = [
   ...['--module', 'nodenext', '--target', 'es2022', '--types', 'node'],
 ];
 
+const endings = ['exit', 'disconnect', 'SIGINT', 'SIGTERM', 'SIGHUP'];
+
 interface Finished {
   readonly code: number | null;
   readonly stdout: string;
@@ -59,6 +61,13 @@ export class Reader {
   /** Whether the document speaks of a server. */
   readonly #takesServer: boolean;
   #server: Server | undefined;
+  /** Where we end before the document does, as by Ctrl-C, which does not reach the server's group by itself. */
+  readonly #abandon = (event: unknown) => {
+    this.#server?.kill();
+    fs.rmSync(this.folder, { recursive: true, force: true });
+    // A signal: a listener keeps it from ending us, and the next test must not begin.
+    if (typeof event === 'string') process.kill(process.pid, 'SIGKILL');
+  };
 
   private constructor(
     document: string,
@@ -73,6 +82,7 @@ export class Reader {
     this.#port = port;
     this.#patience = patience;
     this.#env = environment(folder, port, python);
+    for (const event of endings) process.on(event, this.#abandon);
   }
 
   /**
@@ -98,6 +108,7 @@ export class Reader {
   async end(): Promise<void> {
     await this.#server?.stop();
     fs.rmSync(this.folder, { recursive: true, force: true });
+    for (const event of endings) process.off(event, this.#abandon);
   }
 
   async #run(step: Run): Promise<void> {
@@ -215,7 +226,6 @@ class Server {
   log = '';
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
-  readonly #killWithUs = () => killGroup(this.#child, 'SIGKILL');
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -224,7 +234,6 @@ class Server {
       stream?.setEncoding('utf8').on('data', (chunk: string) => {
         this.log += chunk;
       });
-    process.once('exit', this.#killWithUs);
   }
 
   get ended(): boolean {
@@ -234,10 +243,13 @@ class Server {
   /** As Ctrl-C does in a terminal, to all that the command started. */
   async stop(): Promise<void> {
     killGroup(this.#child, 'SIGTERM');
-    const timer = setTimeout(this.#killWithUs, 60_000);
+    const timer = setTimeout(() => this.kill(), 60_000);
     await this.#closed;
     clearTimeout(timer);
-    process.off('exit', this.#killWithUs);
+  }
+
+  kill(): void {
+    killGroup(this.#child, 'SIGKILL');
   }
 }
 
