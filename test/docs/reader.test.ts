@@ -137,6 +137,9 @@ it('what is right is followed in its order, in a folder of its own that is gone 
     ...['```js', `import fs from 'node:fs';`, `console.log(fs.readFileSync('notes.txt', 'utf8').trim());`],
     ...[`console.log(JSON.parse(fs.readFileSync('data/numbers.json', 'utf8')).numbers);`, '```'],
     ...['```text', 'one', 'two', '[ 1, 2 ]', '```'],
+    '<!-- file: count.sh -->',
+    ...['```sh', 'wc -l < notes.txt | tr -d " "; basename "$0"', '```', '```text', '2', 'count.sh', '```'],
+    ...['```python', 'import sys', 'print(sys.argv[0])', '```', '```text', '-c', '```'],
     '<!-- until: grep two notes.txt -->',
   ];
   expect(await follow(lines)).toBe('');

@@ -53,7 +53,7 @@ export interface ReaderOptions {
 
 export class Reader {
   /** The copy of this checkout. */
-  readonly folder: string;
+  readonly folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'tfjs-serving-docs-')));
   readonly #document: string;
   readonly #patience: number;
   readonly #env: NodeJS.ProcessEnv;
@@ -61,9 +61,11 @@ export class Reader {
   /** Whether the document speaks of a server. */
   readonly #takesServer: boolean;
   #server: Server | undefined;
+  readonly #running = new Set<ChildProcess>();
   /** Where we end before the document does, as by Ctrl-C, which does not reach the server's group by itself. */
   readonly #abandon = (event: unknown) => {
     this.#server?.kill();
+    for (const child of this.#running) killGroup(child, 'SIGKILL');
     fs.rmSync(this.folder, { recursive: true, force: true });
     // A signal: a listener keeps it from ending us, and the next test must not begin.
     if (typeof event === 'string') process.kill(process.pid, 'SIGKILL');
@@ -72,16 +74,14 @@ export class Reader {
   private constructor(
     document: string,
     steps: readonly Step[],
-    folder: string,
     port: number,
     { python, patience = 60 }: ReaderOptions,
   ) {
     this.#document = document;
     this.#takesServer = steps.some(({ text }) => text.search(PORT) >= 0);
-    this.folder = folder;
     this.#port = port;
     this.#patience = patience;
-    this.#env = environment(folder, port, python);
+    this.#env = environment(this.folder, port, python);
     for (const event of endings) process.on(event, this.#abandon);
   }
 
@@ -90,9 +90,9 @@ export class Reader {
    * @param steps all that it has
    */
   static async begin(document: string, steps: readonly Step[], options: ReaderOptions = {}): Promise<Reader> {
-    const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'tfjs-serving-docs-')));
-    copyCheckout(folder);
-    return new Reader(document, steps, folder, await freePort(), options);
+    const reader = new Reader(document, steps, await freePort(), options);
+    copyCheckout(reader.folder);
+    return reader;
   }
 
   /** Does what a block says. Throws, with file and line, where that fails or prints something else. */
@@ -137,11 +137,12 @@ export class Reader {
 
   /** Runs a block to its end. */
   async #finish(step: Run, text: string): Promise<Finished> {
-    if (step.language === 'sh') return this.#sh(text);
-    if (step.language === 'python') return this.#spawn('python3', ['-c', text]);
-    const file = step.file as string;
-    this.#write(file, text);
-    if (step.language === 'js') return this.#spawn(process.execPath, [file]);
+    const { language, file } = step;
+    if (file !== null) this.#write(file, text);
+    if (language === 'sh') return file === null ? this.#sh(text) : this.#spawn('sh', ['-e', file]);
+    if (language === 'python') return this.#spawn('python3', file === null ? ['-c', text] : [file]);
+    if (file === null) throw new Error(`a block of ${language} without a file`);
+    if (language === 'js') return this.#spawn(process.execPath, [file]);
     const typed = await this.#spawn(process.execPath, [...typeCheck, file]);
     if (typed.code !== 0) return typed;
     // Node 20 does not read TypeScript by itself.
@@ -192,6 +193,7 @@ export class Reader {
 
   async #spawn(command: string, args: readonly string[]): Promise<Finished> {
     const child = spawn(command, args, this.#options());
+    this.#running.add(child);
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const)
       child[name]?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -203,6 +205,7 @@ export class Reader {
       return { code, ...output };
     } finally {
       clearTimeout(timer);
+      this.#running.delete(child);
     }
   }
 
