@@ -187,7 +187,7 @@ function stepOf({ start, language, text }, markers, before, report) {
 function substitutionsOf(value, text, report) {
   if (value === '') return [];
   return value.split(',').map((each) => {
-    const [from = '', to = ''] = each.split('=').map((side) => side.trim());
+    const [, from = '', to = ''] = /^\s*(\S.*?)\s+=\s+(\S.*?)\s*$/.exec(each) ?? [];
     if (from === '' || to === '') report(`"with" takes A = B, and not ${each.trim()}`);
     else if (!text.includes(from)) report(`there is no ${from} in this block for "with" to replace`);
     return [from, to];

@@ -67,7 +67,7 @@ describe('a marker that means nothing', () => {
     ['that nobody knows', ['<!-- skip: slow -->', '```sh', '```'], /^1: a comment that is no marker/],
     ['within a line', ['see <!-- not run: slow -->', '```sh', '```'], /^1: a comment that is no marker/],
     ['to replace nothing', ['<!-- with: a = b -->', '```sh', 'ls', '```'], /^2: there is no a in this block/],
-    ['to replace by nothing', ['<!-- with: ls -->', '```sh', 'ls', '```'], /^2: "with" takes A = B/],
+    ['to replace by nothing', ['<!-- with: ls = -->', '```sh', 'ls', '```'], /^2: "with" takes A = B/],
     [
       'on a block that is not run',
       ['<!-- file: a -->', '<!-- not run: no -->', '```js', '```'],
