@@ -1,11 +1,14 @@
 /**
  * `node scripts/check-docs.js` checks that what the documents say can be found: links and their anchors, paths of the
- * repository, make targets, the program's flags. It also refuses files that name a folder of one machine or the host of
- * a package registry. One line for each thing not found; exit code 1 if there is any.
+ * repository, make targets, the program's flags; and that each code block is run by test/docs, or says why not. It also
+ * refuses files that name a folder of one machine or the host of a package registry. One line for each thing not found;
+ * exit code 1 if there is any.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+
+import { readDocument } from './docs/blocks.js';
 
 const DOCUMENTS = /^(README|CHANGELOG|CONTRIBUTING|DEVELOPMENT\w*)\.md$|^(docs|native|test\/models)\/.*\.md$/;
 const REPOSITORY_PATH = /^(src|scripts|docs|native|test|saved_models|bench|clients|deploy|web)\/[\w./-]*$/;
@@ -112,7 +115,9 @@ function checkTargets(text, targets) {
  * @param {ReadonlySet<string>} flags
  */
 function checkFlags(text, flags) {
-  const lines = text.split('\n').filter((line) => !FOREIGN_COMMAND.test(line));
+  // What is in comments is run, and not read.
+  const read = text.replace(/<!--[\s\S]*?-->/g, '');
+  const lines = read.split('\n').filter((line) => !FOREIGN_COMMAND.test(line));
   return [...lines.join('\n').matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)]
     .filter(([flag]) => !flags.has(flag))
     .map(([flag]) => `no command has a flag ${flag}`);
@@ -125,6 +130,32 @@ function checkFlags(text, flags) {
 function withoutCode(text, extent = 'all') {
   const withoutBlocks = text.replace(/^```[\s\S]*?^```/gm, '');
   return extent === 'all' ? withoutBlocks.replace(/`[^`\n]*`/g, '') : withoutBlocks;
+}
+
+/**
+ * Code blocks that nobody could say how to follow, in every document of the repository.
+ * @param {string} root
+ * @param {readonly string[]} files
+ * @returns {string[]}
+ */
+export function checkBlocks(root, files) {
+  return files.filter(isDocument).flatMap((file) => {
+    const { problems } = readDocument(fs.readFileSync(path.join(root, file), 'utf8'));
+    return problems.map(({ line, message }) => `${file}:${line}: ${message}`);
+  });
+}
+
+/**
+ * @param {string} root of a checkout
+ * @returns {string[]} all its documents
+ */
+export function documentsOf(root) {
+  return repositoryFiles(root).filter(isDocument);
+}
+
+/** @param {string} file */
+function isDocument(file) {
+  return file.endsWith('.md');
 }
 
 /**
@@ -185,6 +216,7 @@ if (process.argv[1] === import.meta.filename) {
   const files = repositoryFiles(root);
   const problems = [
     ...checkDocuments(root, { files, targets: makeTargets(root), flags: programFlags(root) }),
+    ...checkBlocks(root, files),
     ...checkForbidden(root, files),
   ];
   for (const problem of problems) console.error(problem);

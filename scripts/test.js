@@ -17,8 +17,10 @@ import { withServer } from './test/server-process.js';
 const { root, cache, build, addon } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
 const results = path.join(build, 'test');
 const pythonTestFolders = ['test/python', 'clients/python/tests'];
-/** Once is enough: they install the package with an empty cache. */
+/** Once is enough: the one installs the package with an empty cache, the other does what the documents say. */
 const PACKAGE = 'test/package';
+const DOCUMENTS = 'test/docs';
+const WITHOUT_ONCE = [PACKAGE, DOCUMENTS].flatMap((folder) => ['--exclude', `${folder}/**`]);
 const clientSources = path.join(root, 'clients', 'python', 'src');
 /**
  * What failed in the suites, told once more at the end, where one looks first.
@@ -45,6 +47,7 @@ const fast = [
 const slow = [
   ['suite', () => suite(process.execPath)],
   ['package', () => suite(process.execPath, [PACKAGE])],
+  ['documents run', () => suite(process.execPath, [DOCUMENTS])],
   ['Python', pythonTests],
   ['native/ under AddressSanitizer', sanitize],
   ...otherNodes(process.env['NODES']).map(
@@ -58,7 +61,7 @@ const slow = [
  * @param {readonly string[]} [selection] of test files
  * @returns {Promise<Tally>}
  */
-async function suite(node, selection = ['--exclude', `${PACKAGE}/**`]) {
+async function suite(node, selection = WITHOUT_ONCE) {
   const report = path.join(results, 'vitest.json');
   fs.rmSync(report, { force: true });
   const args = [

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkDocuments, checkForbidden } from '../../scripts/check-docs.js';
+import { checkBlocks, checkDocuments, checkForbidden } from '../../scripts/check-docs.js';
 import { checkLayers, importsOf } from '../../scripts/check-layers.js';
 import { missingEntries } from '../../scripts/check-lock.js';
 import { write } from './fixture.js';
@@ -109,6 +109,17 @@ describe('the document check', () => {
     ['`--no-such-flag`', 'no command has a flag --no-such-flag'],
   ])('refuses %s', (text, problem) => {
     expect(check(text)).toEqual([`README.md: ${problem}`]);
+  });
+
+  test('refuses code blocks that are neither run nor marked, in any document', () => {
+    const folder = tree({
+      'README.md': '```sh\nls\n```\n',
+      'web/notes.md': '# Notes\n\n```rust\n```\n',
+      'src/a.ts': '```\n',
+    });
+    expect(checkBlocks(folder, ['README.md', 'web/notes.md', 'src/a.ts'])).toEqual([
+      expect.stringMatching(/^web\/notes\.md:3: a block of rust that is neither run nor /),
+    ]);
   });
 
   test('refuses folders of one machine and hosts of registries', () => {
