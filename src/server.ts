@@ -18,7 +18,7 @@ import { BodyMemory } from './http/body-memory.js';
 import { ByteBudget } from './http/byte-budget.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
-import { type Prediction, type PredictOptions, predictInProcess } from './in-process.js';
+import { type Prediction, type PredictOptions, predictInProcess } from './calls/in-process.js';
 import { remoteFileSystem, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
