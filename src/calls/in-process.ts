@@ -55,12 +55,14 @@ export interface PredictServices {
 }
 
 /**
+ * @param callers models whose handlers' calls it is within, outermost first
  * @throws ServingError (rejects) as a request is refused: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED;
  * CANCELLED if the signal aborts
  */
 export async function predictInProcess(
   { manager, telemetry, wireLimits, requestTimeout }: PredictServices,
   { inputs, model, version, label, signature, outputs, timeout = requestTimeout, signal }: PredictOptions,
+  callers: readonly string[] = [],
 ): Promise<Prediction> {
   if (!(timeout > 0)) throw invalidArgument(`timeout must be seconds, more than 0, not ${timeout}`);
   if (signal?.aborted) throw aborted();
@@ -74,6 +76,7 @@ export async function predictInProcess(
     const { id: asked } = manager.table.find(target);
     record.model = asked.model;
     record.version = asked.version;
+    if (callers.includes(asked.model)) throw cycle([...callers, asked.model]);
     const { outputs: given, ...id } = await predict(manager.table, {
       target,
       signature,
@@ -83,6 +86,7 @@ export async function predictInProcess(
       outputs,
       deadline: started + Math.min(timeout, requestTimeout) * 1000,
       cancellation,
+      callers,
     });
     const named: Record<string, Tensor> = Object.create(null);
     for (const [name, tensor] of given) named[name] = tensor;
@@ -101,6 +105,14 @@ export async function predictInProcess(
     telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 });
     signal?.removeEventListener('abort', cancel);
   }
+}
+
+/** It would wait for itself. */
+function cycle(callers: readonly string[]): ServingError {
+  return new ServingError(
+    'FAILED_PRECONDITION',
+    `handlers ask each other in a circle: ${callers.join(' → ')}`,
+  );
 }
 
 function aborted(): ServingError {

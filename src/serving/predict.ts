@@ -29,6 +29,8 @@ export interface PredictRequest {
   readonly deadline: number;
   /** Cancelled when the caller goes away: what no run has taken is not run. */
   readonly cancellation: Cancellation;
+  /** Models whose handlers' calls it is within, outermost first. */
+  readonly callers?: readonly string[] | undefined;
   /** Called once nothing uses the inputs any more, which may be after the caller was answered. */
   readonly settled?: (() => void) | undefined;
 }
@@ -79,6 +81,10 @@ class Call extends Waiting implements BatchRequest, Cancellable {
 
   get deadline(): number {
     return this.request.deadline;
+  }
+
+  get callers(): readonly string[] | undefined {
+    return this.request.callers;
   }
 
   start(table: Table): void {
