@@ -29,7 +29,11 @@ const PACKAGES = [
   { name: /^@tensorflow\//, home: /^runtime\//, where: 'in runtime/' },
   { name: /^esbuild$/, home: /^handlers\/bundle\.ts$/, where: 'in handlers/bundle.ts' },
   { name: /^chokidar$/, home: /^repository\/watch\.ts$/, where: 'in repository/watch.ts' },
-  { name: /^(koa|koa-.*|@koa\/.*)$/, home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/, where: 'in http/, handlers/loader.ts and server.ts' },
+  {
+    name: /^(koa|koa-.*|@koa\/.*)$/,
+    home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/,
+    where: 'in http/, handlers/loader.ts and server.ts',
+  },
   { name: /^cbor-x(\/.*)?$/, home: /^(codec|http)\//, where: 'in codec/ and http/' },
 ];
 

@@ -230,7 +230,8 @@ export async function fingerprintOf(
 ): Promise<string> {
   const facts: string[] = [];
   await collect(directory, '', 0, facts);
-  if (handler !== undefined && handlers) facts.push(await handlers.digest(handler));
+  // Where handlers are off, that there is one is all that matters.
+  if (handler !== undefined) facts.push(handlers ? await handlers.digest(handler) : handler);
   return createHash('sha256').update(facts.sort().join('\n')).digest('hex').slice(0, 32);
 }
 

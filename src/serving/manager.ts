@@ -45,7 +45,7 @@ export interface ManagerOptions extends LoadOptions {
   readonly batchingParameters: BatchingParameters | undefined;
 }
 
-/** Requests, or batches, that a handler works on at once: as a rule they wait for a run of the model behind it. */
+/** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
 const handledAtOnce = 64;
 
 /** How long the next load waits for the one before it. */
@@ -247,7 +247,8 @@ export class Manager {
         const verdict = batching.get(signature) ?? { evidence: 'unchecked' };
         if (!isHandled) return makeBatcher(loaded.model, signature, verdict);
         const inline = new InlineRuns('it has a handler', 0);
-        const limits = () => ({ ...model.limits, runsInFlight: handledAtOnce });
+        const takesBatches = verdict.whyNot === undefined;
+        const limits = () => (takesBatches ? model.limits : { ...model.limits, runsInFlight: handledAtOnce });
         return new Batcher(loaded.model, signature, this.handled, verdict, inline, limits);
       });
     } catch (error) {
