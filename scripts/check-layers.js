@@ -21,7 +21,7 @@ const LAYERS = [
   ['repository'],
   ['runtime'],
   ['telemetry'],
-  ['errors'],
+  ['errors', 'package-version'],
 ];
 
 /** Which files may import which packages. Types are free: they are gone when the code runs. */

@@ -11,10 +11,12 @@ import { cutOffIfStalled, whenFinished } from './finished.js';
 import { requestIdOf } from './request-id.js';
 import { sendError, toServingError } from './respond.js';
 import type { Route } from './route.js';
+import { docsRoutes } from './routes/docs.js';
 import { healthRoutes } from './routes/health.js';
 import { inferRoutes } from './routes/infer.js';
 import { metricsRoutes } from './routes/metrics.js';
 import { modelRoutes } from './routes/models.js';
+import { openApiRoutes } from './routes/openapi.js';
 import { profileRoutes } from './routes/profile.js';
 import { updateModelRoutes } from './routes/update-model.js';
 import type { Services } from './services.js';
@@ -30,7 +32,7 @@ export interface App {
 }
 
 export function createApp(services: Services, keys: ApiKeys): App {
-  const routes = [
+  const routes: Route[] = [
     inferRoutes,
     updateModelRoutes,
     healthRoutes,
@@ -38,6 +40,7 @@ export function createApp(services: Services, keys: ApiKeys): App {
     metricsRoutes,
     profileRoutes,
   ].flatMap((make) => make(services));
+  routes.push(...openApiRoutes(services, () => routes, keys), ...docsRoutes());
   const { router, scopeOf } = createRouter(routes);
   const failures = new WeakMap<IncomingMessage, ServingError>();
   const app = new Koa();

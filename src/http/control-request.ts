@@ -14,6 +14,18 @@ import type { Services } from './services.js';
 /** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
 const maxBytes = 16 * 1024;
 
+/** What it comes in. */
+export const controlTypes = ['application/json', 'application/cbor'] as const;
+
+/** What is wrong with such a request by itself. */
+export const controlErrors = [
+  'INVALID_ARGUMENT',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'PAYLOAD_TOO_LARGE',
+  'REQUEST_TIMEOUT',
+  'UNAVAILABLE',
+] as const;
+
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
 const parseJson = koaBody({
   json: true,
@@ -32,11 +44,11 @@ const parseJson = koaBody({
 export async function readControlRequest(
   ctx: RouterContext,
   services: Services,
-  example: string,
+  example: object,
 ): Promise<unknown> {
   const { type } = ctx.request;
   const { bodyLimits } = services;
-  if (!hasBody(ctx.req) && ['', 'application/json', 'application/cbor'].includes(type)) return {};
+  if (!hasBody(ctx.req) && ['', ...controlTypes].includes(type)) return {};
   switch (type) {
     case 'application/json':
       continueIfExpected(ctx.req, ctx.res);
@@ -51,7 +63,7 @@ export async function readControlRequest(
     default:
       throw new ServingError(
         'UNSUPPORTED_MEDIA_TYPE',
-        `${ctx.path} takes JSON or CBOR: curl -H 'content-type: application/json' -d '${example}'`,
+        `${ctx.path} takes JSON or CBOR: curl -H 'content-type: application/json' -d '${JSON.stringify(example)}'`,
       );
   }
 }

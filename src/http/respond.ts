@@ -3,11 +3,13 @@
  */
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
+import type { z } from 'zod';
 import { jsonAnswers, valueCodecs } from '../codec/codecs.js';
 import type { EncodedBody } from '../codec/infer-answer.js';
 import { httpStatusOf, messageOf, ServingError } from '../errors.js';
 import { RefusedInputs } from '../serving/refused-inputs.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { errorSchema } from './answer-schemas.js';
 import { expectsContinue, hasBody } from './body.js';
 import { exampleFor } from './example-request.js';
 
@@ -68,7 +70,7 @@ export function toServingError(error: unknown, logger: Logger): ServingError {
 }
 
 /** What is answered in place of a result. @param example a line of shell that would work */
-export function errorValue({ code, message }: ServingError, example?: string): object {
+export function errorValue({ code, message }: ServingError, example?: string): z.output<typeof errorSchema> {
   return { status: 'error', error: { code, message, ...(example === undefined ? {} : { example }) } };
 }
 

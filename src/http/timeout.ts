@@ -3,6 +3,9 @@
  */
 import { invalidArgument, quoted } from '../errors.js';
 
+/** A positive decimal number, as 1.5; or nothing, which means what no header means. */
+export const timeoutPattern = /^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)?$/;
+
 /**
  * Seconds that a request may take.
  *
@@ -13,7 +16,7 @@ import { invalidArgument, quoted } from '../errors.js';
 export function readTimeout(header: string | string[] | undefined, limit: number): number {
   if (header === undefined || header === '') return limit;
   const text = String(header);
-  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
-  if (seconds <= 0) throw invalidArgument(`X-Request-Timeout must be seconds, as 1.5, not ${quoted(text)}`);
-  return Math.min(seconds, limit);
+  if (!timeoutPattern.test(text))
+    throw invalidArgument(`X-Request-Timeout must be seconds, as 1.5, not ${quoted(text)}`);
+  return Math.min(Number(text), limit);
 }

@@ -6,7 +6,8 @@ import { type ErrorCode, quoted, ServingError } from '../errors.js';
 import type { Servable } from './servable.js';
 
 /** TensorFlow Serving's states of a version. */
-export type VersionState = 'START' | 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END';
+export const versionStates = ['START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'] as const;
+export type VersionState = (typeof versionStates)[number];
 
 /** What `/models` says of one version. */
 export interface VersionStatus {

@@ -4,26 +4,11 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
+import { routes } from '../fixtures/routes.ts';
 import { type Answer, TestServer } from '../fixtures/server.ts';
 
 /** CBOR `{"x": [1]}` */
 const body = Buffer.from('a1617881' + '01', 'hex');
-
-const routes = [
-  ['POST', '/infer', 'infer'],
-  ['POST', '/models/versioned/infer', 'infer'],
-  ['POST', '/models/versioned/versions/1/infer', 'infer'],
-  ['POST', '/models/versioned/labels/stable/infer', 'infer'],
-  ['POST', '/update_model', 'admin'],
-  ['POST', '/debug/profile', 'admin'],
-  ['GET', '/health', 'open'],
-  ['GET', '/health/live', 'open'],
-  ['GET', '/health/ready', 'open'],
-  ['GET', '/models', 'infer'],
-  ['GET', '/models/versioned', 'infer'],
-  ['GET', '/model_info', 'infer'],
-  ['GET', '/metrics', 'metrics'],
-] as const;
 
 interface Reply {
   readonly status: number;

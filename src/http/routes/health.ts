@@ -1,7 +1,10 @@
 /**
  * `GET /health`, `/health/live`, `/health/ready`: for everybody, so without paths and error texts.
  */
+import type { z } from 'zod';
 import type { ModelStatus } from '../../serving/table.js';
+import { healthSchema, liveSchema, readySchema } from '../answer-schemas.js';
+import { valueAnswer } from '../operation.js';
 import { sendValue } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
@@ -13,34 +16,57 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
       method: 'GET',
       path: '/health',
       scope: 'open',
+      operation: {
+        id: 'health',
+        tag: 'health',
+        summary: 'The server and each of its models, in short',
+        description: 'Without paths and texts of errors, as everybody may ask.',
+        answers: { 200: valueAnswer('The state of everything', healthSchema) },
+      },
       handle: (ctx) =>
         sendValue(ctx, {
           status: draining.aborted ? 'draining' : 'ok',
           ready: isReady(),
           source: manager.sourceReadable ? 'ok' : 'unreadable',
           models: Array.from(manager.table.models.values(), describeHealth),
-        }),
+        } satisfies z.output<typeof healthSchema>),
     },
     {
       method: 'GET',
       path: '/health/live',
       scope: 'open',
-      handle: (ctx) => sendValue(ctx, { status: 'ok' }),
+      operation: {
+        id: 'live',
+        tag: 'health',
+        summary: 'Whether the process answers',
+        answers: { 200: valueAnswer('It does', liveSchema) },
+      },
+      handle: (ctx) => sendValue(ctx, { status: 'ok' } satisfies z.output<typeof liveSchema>),
     },
     {
       method: 'GET',
       path: '/health/ready',
       scope: 'open',
+      operation: {
+        id: 'ready',
+        tag: 'health',
+        summary: 'Whether the server should be sent requests',
+        answers: {
+          200: valueAnswer('It should', readySchema),
+          503: valueAnswer('Its models are being loaded, or it has been told to stop', readySchema),
+        },
+      },
       handle: (ctx) => {
         const ready = isReady();
         ctx.status = ready ? 200 : 503;
-        sendValue(ctx, { status: ready ? 'ok' : 'not ready' });
+        sendValue(ctx, { status: ready ? 'ok' : 'not ready' } satisfies z.output<typeof readySchema>);
       },
     },
   ];
 }
 
-function describeHealth({ name, serving, wanted, pinned, sourceMissing, versions }: ModelStatus): object {
+function describeHealth(status: ModelStatus): z.output<typeof healthSchema>['models'][number] {
+  const { name, serving, wanted, pinned, sourceMissing, versions } = status;
   const newest = versions.findLast(({ version }) => version === wanted);
   const blocked = newest?.error ? { code: newest.error.code } : {};
   return {
@@ -49,7 +75,7 @@ function describeHealth({ name, serving, wanted, pinned, sourceMissing, versions
     wanted: wanted ?? null,
     state: newest?.state ?? 'END',
     ...(pinned === undefined ? {} : { pinned }),
-    ...(sourceMissing ? { source: 'missing' } : {}),
+    ...(sourceMissing ? { source: 'missing' as const } : {}),
     ...blocked,
   };
 }

@@ -18,6 +18,7 @@ import type { Target } from '../../serving/table.js';
 import { expectsContinue, readBody } from '../body.js';
 import { type BodyDecoder, bodyDecoders } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
+import { inferOperation, inferPaths } from '../infer-operation.js';
 import { type AskedFor, predictDecoded } from '../predict-decoded.js';
 import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
@@ -26,15 +27,14 @@ import type { Services } from '../services.js';
 import { readTimeout } from '../timeout.js';
 
 export function inferRoutes(services: Services): Route[] {
-  const model = '/models/:model';
-  const paths = [
-    '/infer',
-    `${model}/infer`,
-    `${model}/versions/:version/infer`,
-    `${model}/labels/:label/infer`,
-  ];
   const handle = (ctx: RouterContext) => infer(ctx, services);
-  return paths.map((path) => ({ method: 'POST', path, scope: 'infer', handle }));
+  return inferPaths.map((path) => ({
+    method: 'POST',
+    path,
+    scope: 'infer',
+    operation: inferOperation(path),
+    handle,
+  }));
 }
 
 async function infer(ctx: RouterContext, services: Services): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * `GET /metrics`, for Prometheus.
  */
+import { z } from 'zod';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
 
@@ -10,6 +11,17 @@ export function metricsRoutes({ telemetry }: Services): Route[] {
       method: 'GET',
       path: '/metrics',
       scope: 'metrics',
+      operation: {
+        id: 'metrics',
+        tag: 'diagnosis',
+        summary: 'Metrics for Prometheus',
+        answers: {
+          200: {
+            description: "Prometheus' text format",
+            content: [{ mediaTypes: [telemetry.contentType], schema: z.string() }],
+          },
+        },
+      },
       handle: async (ctx) => {
         ctx.set('content-type', telemetry.contentType);
         ctx.body = await telemetry.render();

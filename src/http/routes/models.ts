@@ -1,11 +1,15 @@
 /**
  * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
  */
+import type { z } from 'zod';
 import { describeSignature, mapToObject } from '../../runtime/describe.js';
 import type { Signature } from '../../runtime/signature.js';
 import type { Batcher } from '../../serving/batcher.js';
 import type { Servable } from '../../serving/servable.js';
 import type { ModelStatus } from '../../serving/table.js';
+import { modelInfoSchema, modelSchema, modelsSchema } from '../answer-schemas.js';
+import { valueAnswer } from '../operation.js';
+import { modelParameter } from '../parameters.js';
 import { sendValue } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
@@ -16,18 +20,32 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
       method: 'GET',
       path: '/models',
       scope: 'infer',
+      operation: {
+        id: 'models',
+        tag: 'models',
+        summary: 'Every model, its versions, what failed and why, how requests are batched',
+        answers: { 200: valueAnswer('The models in the folder', modelsSchema) },
+      },
       handle: (ctx) => {
         const { models, defaultModel } = manager.table;
         sendValue(ctx, {
           default_model: defaultModel ?? null,
           models: Array.from(models.values(), describeModel),
-        });
+        } satisfies z.output<typeof modelsSchema>);
       },
     },
     {
       method: 'GET',
       path: '/models/:model',
       scope: 'infer',
+      operation: {
+        id: 'model',
+        tag: 'models',
+        summary: 'One model, as in the list of all',
+        parameters: [modelParameter],
+        answers: { 200: valueAnswer('The model', modelSchema) },
+        errors: ['NOT_FOUND'],
+      },
       handle: (ctx) => {
         sendValue(ctx, describeModel(manager.table.get(ctx.params['model'] ?? '')));
       },
@@ -36,6 +54,13 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
       method: 'GET',
       path: '/model_info',
       scope: 'infer',
+      operation: {
+        id: 'modelInfo',
+        tag: 'models',
+        summary: 'Type, device, number of parameters and signatures of the default model',
+        answers: { 200: valueAnswer('The default model', modelInfoSchema) },
+        errors: ['NOT_FOUND', 'UNAVAILABLE'],
+      },
       handle: (ctx) => {
         const servable = manager.table.find({});
         sendValue(ctx, {
@@ -44,14 +69,16 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
           device: runtime.device,
           parameters: servable.parameterCount,
           signatures: describeSignatures(servable),
-        });
+        } satisfies z.output<typeof modelInfoSchema>);
       },
     },
   ];
 }
 
+type ModelDescription = z.output<typeof modelSchema>;
+
 /** A model with every version, its state and what stands between it and service. */
-export function describeModel(status: ModelStatus): object {
+export function describeModel(status: ModelStatus): ModelDescription {
   const { name, serving, wanted, pinned, labels, sourceMissing, versions } = status;
   return {
     name,
@@ -74,7 +101,7 @@ export function describeModel(status: ModelStatus): object {
   };
 }
 
-function describeSignatures({ loaded, defaultSignature }: Servable): object {
+function describeSignatures({ loaded, defaultSignature }: Servable): ModelDescription['signatures'] {
   return mapToObject(loaded.signatures, (signature: Signature) => ({
     default: signature === defaultSignature,
     ...describeSignature(signature),
@@ -82,7 +109,7 @@ function describeSignatures({ loaded, defaultSignature }: Servable): object {
 }
 
 /** For each signature how its requests share runs, and what waits. */
-function describeBatching({ loaded, batchers }: Servable): object {
+function describeBatching({ loaded, batchers }: Servable): ModelDescription['batching'] {
   return mapToObject(loaded.signatures, (signature: Signature) => {
     const { explanation, whyNot, maxBatchSize, limits, inline, queued, inFlight, stuck } = batchers.get(
       signature,
@@ -91,7 +118,7 @@ function describeBatching({ loaded, batchers }: Servable): object {
       choice: explanation,
       max_batch_size: whyNot === undefined ? maxBatchSize : 1,
       batch_timeout_micros: limits.timeoutMilliseconds * 1000,
-      allowed_batch_sizes: limits.allowedSizes,
+      allowed_batch_sizes: [...limits.allowedSizes],
       queue: { waiting: queued, size: limits.queueSize },
       run: inline.explanation,
       runs: { in_flight: inFlight, stuck, at_once: limits.runsInFlight },

@@ -6,21 +6,56 @@ import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { invalidArgument, shuttingDown } from '../../errors.js';
 import { type Profile, Profiler } from '../../serving/profiler.js';
+import { profileSchema } from '../answer-schemas.js';
 import { hasBody } from '../body.js';
-import { readControlRequest } from '../control-request.js';
+import { controlErrors, controlTypes, readControlRequest } from '../control-request.js';
 import { clientGone, whenFinished } from '../finished.js';
+import type { Operation } from '../operation.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
 
-const schema = z.strictObject({
-  // In the query all is text.
-  seconds: z.preprocess(
-    (value) => (typeof value === 'string' ? Number(value) : value),
-    z.number().min(1).max(60),
-  ),
-  /** One file, as it is; by default an object with both. */
-  kind: z.enum(['cpu', 'tensorflow']).optional(),
-});
+const schema = z
+  .strictObject({
+    // In the query all is text.
+    seconds: z
+      .preprocess((value) => (typeof value === 'string' ? Number(value) : value), z.number().min(1).max(60))
+      .describe('for how long'),
+    kind: z
+      .enum(['cpu', 'tensorflow'])
+      .optional()
+      .describe('one file, as it is; by default an object with both'),
+  })
+  .meta({ id: 'ProfileRequest' });
+
+const example = { seconds: 5 };
+
+const operation: Operation = {
+  id: 'takeProfile',
+  tag: 'diagnosis',
+  summary: 'What the event loop and TensorFlow do for some seconds',
+  description:
+    'Say for how long in the query or in the body, not in both. The answer comes when the time is over, always in JSON; one ' +
+    'profile is taken at a time.',
+  parameters: (['seconds', 'kind'] as const).map((name) => ({
+    name,
+    in: 'query',
+    description: schema.shape[name].description ?? '',
+    schema: schema.shape[name],
+  })),
+  body: {
+    description: 'In place of the query',
+    required: false,
+    content: [{ mediaTypes: controlTypes, schema, example }],
+  },
+  answers: {
+    200: {
+      description: 'The profile',
+      content: [{ mediaTypes: ['application/json'], schema: profileSchema }],
+      headers: ['Content-Disposition'],
+    },
+  },
+  errors: [...controlErrors, 'ABORTED', 'UNIMPLEMENTED'],
+};
 
 export function profileRoutes(services: Services): Route[] {
   const profiler = new Profiler(services.runtime, () => services.manager.table);
@@ -29,6 +64,7 @@ export function profileRoutes(services: Services): Route[] {
       method: 'POST',
       path: '/debug/profile',
       scope: 'admin',
+      operation,
       handle: (ctx) => takeProfile(ctx, services, profiler),
     },
   ];
@@ -80,7 +116,7 @@ function sendFile(ctx: RouterContext, name: string, value: unknown): void {
 }
 
 async function readRequest(ctx: RouterContext, services: Services): Promise<unknown> {
-  if (ctx.querystring === '') return readControlRequest(ctx, services, '{"seconds": 5}');
+  if (ctx.querystring === '') return readControlRequest(ctx, services, example);
   if (hasBody(ctx.req)) throw invalidArgument('say what to profile in the query or in the body, not in both');
   return { ...ctx.query };
 }

@@ -6,37 +6,60 @@ import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { invalidArgument, shuttingDown } from '../../errors.js';
 import { update } from '../../serving/update.js';
-import { readControlRequest } from '../control-request.js';
+import { modelErrors, updateSchema } from '../answer-schemas.js';
+import { atMostOneOf } from '../at-most-one.js';
+import { controlTypes, readControlRequest } from '../control-request.js';
+import { type Operation, valueAnswer } from '../operation.js';
 import { sendValue } from '../respond.js';
 import type { Route } from '../route.js';
 import type { Services } from '../services.js';
 import { describeModel } from './models.js';
 
-const schema = z
-  .strictObject({
-    model: z.string().min(1).optional(),
-    /** Pins it; `latest` unpins. */
-    version: z.union([z.int().positive(), z.literal('latest')]).optional(),
-    /** Pins the version that has this label now. */
-    label: z.string().min(1).optional(),
-    /** A folder within the allowed ones, to serve instead. */
-    model_path: z.string().min(1).optional(),
-    /** Lets go of a model that serves although its folder is gone. */
-    unload: z.literal(true).optional(),
-    /** Seconds to wait until it serves. */
-    timeout: z.number().positive().max(3600).default(60),
-  })
-  .refine(
-    ({ version, label, model_path, unload }) =>
-      [version, label, model_path, unload].filter((each) => each !== undefined).length <= 1,
-    { message: 'give one of version, label, model_path and unload' },
-  );
+const schema = atMostOneOf(
+  z.strictObject({
+    model: z.string().min(1).optional().describe('the default model if left out beside another key'),
+    version: z
+      .union([z.int().positive(), z.literal('latest')])
+      .optional()
+      .describe('pins it; `latest` unpins'),
+    label: z.string().min(1).optional().describe('pins the version that has this label now'),
+    model_path: z.string().min(1).optional().describe('a folder within the allowed ones, to serve instead'),
+    unload: z.literal(true).optional().describe('lets go of a model that serves although its folder is gone'),
+    timeout: z.number().positive().max(3600).default(60).describe('seconds to wait until it serves'),
+  }),
+  ['version', 'label', 'model_path', 'unload'],
+).meta({ id: 'UpdateRequest' });
 
-const example = '{"model": "policy", "version": 2}';
+const example = { model: 'policy', version: 2 };
+
+const operation: Operation = {
+  id: 'updateModel',
+  tag: 'models',
+  summary: 'Looks at the folder now; pins a version, or serves another folder',
+  description:
+    '`{}`, or no body, looks for what is new of every model. Answers when it serves, or says why it does not; what served ' +
+    'before goes on serving.',
+  body: {
+    description: 'What to do',
+    required: false,
+    content: [{ mediaTypes: controlTypes, schema, example }],
+  },
+  answers: {
+    200: valueAnswer('It serves', updateSchema),
+    202: valueAnswer('It does not serve yet: `timeout` has passed', updateSchema),
+  },
+  errors: modelErrors,
+};
 
 export function updateModelRoutes(services: Services): Route[] {
   return [
-    { method: 'POST', path: '/update_model', scope: 'admin', handle: (ctx) => updateModel(ctx, services) },
+    {
+      method: 'POST',
+      path: '/update_model',
+      scope: 'admin',
+      operation,
+      handle: (ctx) => updateModel(ctx, services),
+    },
   ];
 }
 
@@ -47,7 +70,10 @@ async function updateModel(ctx: RouterContext, services: Services): Promise<void
   const updated = update(services.manager, { ...request, modelPath }, services.allowedRoots);
   const { done, models } = await unlessAborted(services.draining, updated);
   ctx.status = done ? 200 : 202;
-  sendValue(ctx, { status: done ? 'ok' : 'pending', models: models.map(describeModel) });
+  sendValue(ctx, {
+    status: done ? 'ok' : 'pending',
+    models: models.map(describeModel),
+  } satisfies z.output<typeof updateSchema>);
 }
 
 /** Who waits for a model to serve must not keep a server that has been told to stop. */

@@ -1,0 +1,166 @@
+/**
+ * What answers without tensors look like. The types of what the routes answer with are made of these, and the OpenAPI
+ * document shows them.
+ */
+import { z } from 'zod';
+import { type ErrorCode, httpStatusOf } from '../errors.js';
+import { dtypes } from '../runtime/dtypes.js';
+import { versionStates } from '../serving/table.js';
+
+const errorCodes = Object.keys(httpStatusOf) as ErrorCode[];
+
+export const errorCodeSchema = z
+  .enum(errorCodes)
+  .meta({ id: 'ErrorCode', description: 'What went wrong, in one word that programs can branch on.' });
+
+/** What may be heard where a model is loaded or run: any code of TensorFlow's is handed on. */
+export const modelErrors = errorCodes.filter(
+  (code) => code !== 'METHOD_NOT_ALLOWED' && code !== 'UNAUTHENTICATED',
+);
+
+/** What is answered in place of a result. */
+export const errorSchema = z
+  .object({
+    status: z.literal('error'),
+    error: z.object({
+      code: errorCodeSchema,
+      message: z.string().describe('for people: what was expected, what came, and what to do'),
+      example: z.string().optional().describe('a line of shell that would have been taken'),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+const specSchema = z
+  .object({
+    dtype: z.enum(Object.keys(dtypes) as (keyof typeof dtypes)[]),
+    shape: z
+      .union([z.array(z.int()), z.literal('unknown rank')])
+      .describe('-1 is a size that is settled per request'),
+  })
+  .meta({ id: 'TensorSpec', description: 'Dtype and shape of an input or output.' });
+
+const signatureSchema = z
+  .object({
+    default: z.boolean().describe('the one that is meant when a request names none'),
+    inputs: z.record(z.string(), specSchema),
+    outputs: z.record(z.string(), specSchema),
+  })
+  .meta({ id: 'Signature', description: 'A named function of a model.' });
+
+const signaturesSchema = z.record(z.string(), signatureSchema);
+
+const batchingSchema = z
+  .object({
+    choice: z.string().describe('whether its requests share runs, and why'),
+    max_batch_size: z.int(),
+    batch_timeout_micros: z.number(),
+    allowed_batch_sizes: z.array(z.int()),
+    queue: z.object({ waiting: z.int(), size: z.int() }),
+    run: z.string().describe('where its runs are made, and why'),
+    runs: z.object({ in_flight: z.int(), stuck: z.int(), at_once: z.int() }),
+  })
+  .meta({ id: 'Batching', description: 'How the requests of a signature share runs, and what waits.' });
+
+const versionSchema = z
+  .object({
+    version: z.int(),
+    generation: z.int().describe('counts its loads in this process'),
+    state: z.enum(versionStates),
+    error: z
+      .object({ code: errorCodeSchema, message: z.string() })
+      .optional()
+      .describe('why it is not served'),
+    warmup: z.string().optional().describe('why its warm-up says nothing'),
+    fingerprint: z.string().describe('changes when its files do'),
+  })
+  .meta({ id: 'Version' });
+
+export const modelSchema = z
+  .object({
+    name: z.string(),
+    version: z.int().nullable().describe('the one that serves'),
+    generation: z.int().nullable(),
+    wanted: z.int().nullable().describe('the version that should serve'),
+    pinned: z.int().nullable().describe('the version it is held at'),
+    labels: z.record(z.string(), z.int()),
+    source_missing: z.boolean().describe('it serves although its folder is gone'),
+    versions: z.array(versionSchema),
+    signatures: signaturesSchema.describe('of the version that serves'),
+    batching: z.record(z.string(), batchingSchema).describe('by signature'),
+  })
+  .meta({
+    id: 'Model',
+    description: 'A model with every version, its state and what stands between it and service.',
+  });
+
+export const modelsSchema = z
+  .object({ default_model: z.string().nullable(), models: z.array(modelSchema) })
+  .meta({ id: 'Models' });
+
+export const modelInfoSchema = z
+  .object({
+    model: z.string(),
+    version: z.int(),
+    generation: z.int(),
+    model_type: z.literal('TensorFlow SavedModel'),
+    device: z.string(),
+    parameters: z.int().describe('numbers in all variables together'),
+    signatures: signaturesSchema,
+  })
+  .meta({ id: 'ModelInfo' });
+
+export const updateSchema = z
+  .object({
+    status: z.enum(['ok', 'pending']),
+    models: z.array(modelSchema).describe('those that were meant'),
+  })
+  .meta({ id: 'Update' });
+
+const modelHealthSchema = z
+  .object({
+    name: z.string(),
+    serving: z.int().nullable().describe('the version that serves'),
+    wanted: z.int().nullable(),
+    state: z.enum(versionStates).describe('of the wanted version'),
+    pinned: z.int().optional(),
+    source: z.literal('missing').optional().describe('its folder is gone'),
+    code: errorCodeSchema.optional().describe('why the wanted version does not serve'),
+  })
+  .meta({ id: 'ModelHealth' });
+
+export const healthSchema = z
+  .object({
+    status: z.enum(['ok', 'draining']),
+    ready: z.boolean(),
+    source: z.enum(['ok', 'unreadable']).describe('the folder of models'),
+    models: z.array(modelHealthSchema),
+  })
+  .meta({ id: 'Health' });
+
+export const liveSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Live' });
+export const readySchema = z.object({ status: z.enum(['ok', 'not ready']) }).meta({ id: 'Ready' });
+
+const cpuProfileSchema = z
+  .looseObject({ nodes: z.array(z.looseObject({})), startTime: z.number(), endTime: z.number() })
+  .meta({ id: 'CpuProfile', description: "A .cpuprofile file, for Chrome's DevTools." });
+
+const stepTraceSchema = z
+  .object({
+    traceEvents: z.array(z.looseObject({})),
+    displayTimeUnit: z.literal('ms'),
+    otherData: z.record(z.string(), z.union([z.string(), z.number()])),
+  })
+  .meta({ id: 'StepTrace', description: "TensorFlow's operations as a trace, for Perfetto." });
+
+export const profileSchema = z
+  .union([
+    z.object({
+      seconds: z.number(),
+      cpu_profile: cpuProfileSchema,
+      step_trace: stepTraceSchema.nullable(),
+      why_no_step_trace: z.string().optional(),
+    }),
+    cpuProfileSchema,
+    stepTraceSchema,
+  ])
+  .meta({ id: 'Profile', description: 'Both in one object, or the one that `kind` names.' });

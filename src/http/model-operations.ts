@@ -1,0 +1,122 @@
+/**
+ * The inference operations of the models that are served now: each with its own inputs and outputs.
+ */
+import { z } from 'zod';
+import { formatSpec } from '../runtime/signature.js';
+import type { Servable } from '../serving/servable.js';
+import type { Table } from '../serving/table.js';
+import { inferOperation } from './infer-operation.js';
+import {
+  modelAnswerSchema,
+  modelFormSchema,
+  modelRequestSchema,
+  type NamedSignature,
+} from './model-schemas.js';
+import type { Content, Operation, Parameter } from './operation.js';
+import type { Route } from './route.js';
+
+type DescribedRoute = Omit<Route, 'handle'>;
+
+/**
+ * The rows of the route table with what they mean now: `/infer` is the default model, and each served model has a row
+ * with its name in the path beside the one for any model.
+ */
+export function withModels(routes: readonly DescribedRoute[], table: Table): DescribedRoute[] {
+  const served = Array.from(table.models.values(), ({ serving }) => serving).filter(
+    (each) => each !== undefined,
+  );
+  const isDefault = ({ id }: Servable) => id.model === table.defaultModel;
+  return routes.flatMap((route) => {
+    switch (route.path) {
+      case '/infer':
+        return [{ ...route, operation: operationOf(served.find(isDefault), route.operation) }];
+      case '/models/:model/infer':
+        return [...served.map((servable) => routeOf(servable, route)), route];
+      default:
+        return [route];
+    }
+  });
+}
+
+function routeOf(servable: Servable, route: DescribedRoute): DescribedRoute {
+  const { model } = servable.id;
+  const operation = operationOf(servable, {
+    ...inferOperation('/infer'),
+    id: `infer_${model}`,
+    summary: `One prediction by \`${model}\``,
+  });
+  return { ...route, path: `/models/${encodeURIComponent(model)}/infer`, operation };
+}
+
+/** The operation with the schemas of a model, if it is served. */
+function operationOf(servable: Servable | undefined, operation: Operation): Operation {
+  const { body, answers } = operation;
+  const { 200: answer } = answers;
+  const signatures = servable ? signaturesOf(servable) : [];
+  if (!servable || !body || !answer || signatures.length === 0) return operation;
+  const request = modelRequestSchema(signatures);
+  const { defaultSignature } = servable;
+  const form = defaultSignature && modelFormSchema(defaultSignature);
+  return {
+    ...operation,
+    parameters: operation.parameters?.map((each) => ofModel(each, signatures)) ?? [],
+    body: {
+      ...body,
+      description: describeSignatures(servable),
+      content: replace(body.content, { 'application/json': request, 'multipart/form-data': form }),
+    },
+    answers: {
+      ...answers,
+      200: {
+        ...answer,
+        content: replace(answer.content, {
+          'application/json': modelAnswerSchema(servable.id.model, signatures),
+        }),
+      },
+    },
+  };
+}
+
+/** The names there are, where any name could be. */
+function ofModel(parameter: Parameter, named: readonly NamedSignature[]): Parameter {
+  const signatures = named.map(({ signature }) => signature);
+  const outputs = new Set(signatures.flatMap((signature) => [...signature.outputs.keys()]));
+  switch (parameter.name) {
+    case 'signature':
+      return { ...parameter, schema: z.enum(signatures.map(({ name }) => name)) };
+    case 'outputs':
+      return { ...parameter, schema: z.array(z.enum([...outputs])).min(1) };
+    default:
+      return parameter;
+  }
+}
+
+function signaturesOf({ loaded, defaultSignature }: Servable): NamedSignature[] {
+  return Array.from(loaded.signatures.values(), (signature) => ({
+    signature,
+    isDefault: signature === defaultSignature,
+  }));
+}
+
+/** As `GET /models/{model}` has them, for people. */
+function describeSignatures({ loaded, defaultSignature }: Servable): string {
+  return Array.from(loaded.signatures.values(), (signature) => {
+    const isDefault = signature === defaultSignature ? ' (the default)' : '';
+    const [inputs, outputs] = [signature.inputs, signature.outputs].map((specs) =>
+      Array.from(specs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(', '),
+    );
+    return `- \`${signature.name}\`${isDefault}: ${inputs || 'no inputs'} → ${outputs || 'no outputs'}`;
+  }).join('\n');
+}
+
+/** Other schemas for some media types; their parameters do not matter. An example is of another model. */
+function replace(
+  content: readonly Content[],
+  schemas: Readonly<Record<string, Content['schema']>>,
+): Content[] {
+  return content.map(({ mediaTypes, schema }) => {
+    const [type = ''] = mediaTypes[0]?.split(';') ?? [];
+    const replaced = schemas[type] ?? schema;
+    return replaced ? { mediaTypes, schema: replaced } : { mediaTypes };
+  });
+}

@@ -1,0 +1,148 @@
+/**
+ * What requests and answers of one served model look like in JSON, by its signatures: names, dtypes, dims.
+ */
+import { z } from 'zod';
+import type { Dtype } from '../runtime/dtypes.js';
+import { type Dim, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import {
+  inferAnswerSchema,
+  listsSchema,
+  outputSchema,
+  scalarSchema,
+  stringSchema,
+  tensorSchemaOf,
+} from './infer-schemas.js';
+
+/** Above it a list's length is not part of its schema, but only of the text: pages make up examples, as long as it says. */
+const longestList = 64;
+
+/** One of a model's signatures, and whether it is meant when a request names none. */
+export interface NamedSignature {
+  readonly signature: Signature;
+  readonly isDefault: boolean;
+}
+
+/** The inputs alone, for the default signature; or an envelope, for any. */
+export function modelRequestSchema(signatures: readonly NamedSignature[]): z.ZodType {
+  const forms = signatures.flatMap(({ signature, isDefault }) => {
+    const inputs = inputsSchema(signature);
+    const name = z.literal(signature.name);
+    const envelope = z.strictObject({
+      inputs,
+      signature: isDefault ? name.nullish() : name,
+      ...(signature.outputs.size === 0
+        ? {}
+        : {
+            outputs: z
+              .array(z.enum([...signature.outputs.keys()]))
+              .min(1)
+              .nullish(),
+          }),
+    });
+    return isDefault ? [inputs, envelope] : [envelope];
+  });
+  return forms.length === 1 ? (forms[0] as z.ZodType) : z.union(forms);
+}
+
+/** A form's fields: JSON, or files for what can be an image. */
+export function modelFormSchema({ inputs }: Signature): z.ZodType {
+  return z.object(
+    Object.fromEntries(
+      Array.from(inputs.values(), (spec) => {
+        const field = z.string().describe(formatSpec(spec));
+        return [spec.name, isImage(spec) ? field.meta({ format: 'binary' }) : field];
+      }),
+    ),
+  );
+}
+
+/** As {@link inferAnswerSchema}, with the outputs of one of the signatures, or those that were asked for. */
+export function modelAnswerSchema(model: string, signatures: readonly NamedSignature[]): z.ZodType {
+  const outputs = signatures.map(({ signature }) =>
+    z.object(mapSpecs(signature.outputs, (spec) => outputOf(spec).optional())),
+  );
+  return inferAnswerSchema.extend({
+    model: z.literal(model),
+    outputs: outputs.length === 1 ? (outputs[0] as z.ZodType) : z.union(outputs),
+  });
+}
+
+function inputsSchema({ inputs }: Signature): z.ZodType {
+  return z.strictObject(mapSpecs(inputs, inputOf));
+}
+
+function mapSpecs(specs: ReadonlyMap<string, TensorSpec>, map: (spec: TensorSpec) => z.ZodType) {
+  return Object.fromEntries(Array.from(specs.values(), (spec) => [spec.name, map(spec)]));
+}
+
+function inputOf(spec: TensorSpec): z.ZodType {
+  const first = spec.shape?.[0];
+  const mayLeaveOutFirst = first === null || first === 1;
+  return tensorSchemaOf(valuesOf(spec, mayLeaveOutFirst)).describe(formatSpec(spec));
+}
+
+function outputOf(spec: TensorSpec): z.ZodType {
+  // A batch of one sample comes without the batch dim.
+  return spec.shape === null
+    ? outputSchema
+    : valuesOf(spec, spec.shape[0] === null).describe(formatSpec(spec));
+}
+
+/** Nested lists of a spec's dims; also without the first, where that may be left out. */
+function valuesOf({ dtype, shape }: TensorSpec, mayLeaveOutFirst: boolean): z.ZodType {
+  if (shape === null) return z.union([scalarSchema, listsSchema]);
+  const element = elementOf(dtype);
+  const [, ...rest] = shape;
+  return mayLeaveOutFirst ? z.union([lists(shape, element), lists(rest, element)]) : lists(shape, element);
+}
+
+function lists(shape: readonly Dim[], element: z.ZodType): z.ZodType {
+  return shape.reduceRight<z.ZodType>((inner, dim) => {
+    const list = z.array(inner);
+    return dim !== null && dim <= longestList ? list.length(dim) : list;
+  }, element);
+}
+
+function elementOf(dtype: Dtype): z.ZodType {
+  switch (dtype) {
+    case 'bool':
+      return z.boolean();
+    case 'string':
+      return stringSchema;
+    case 'complex64':
+    case 'complex128':
+      return z.tuple([floatSchema, floatSchema]);
+    case 'int64':
+    case 'uint64':
+      return dtype === 'int64' ? z.int() : z.int().nonnegative();
+    case 'int8':
+    case 'int16':
+    case 'int32':
+      return z
+        .int()
+        .min(-(2 ** (bitsOf(dtype) - 1)))
+        .max(2 ** (bitsOf(dtype) - 1) - 1);
+    case 'uint8':
+    case 'uint16':
+    case 'uint32':
+      return z
+        .int()
+        .min(0)
+        .max(2 ** bitsOf(dtype) - 1);
+    default:
+      return floatSchema;
+  }
+}
+
+function bitsOf(dtype: Dtype): number {
+  return Number(/\d+$/.exec(dtype)?.[0]);
+}
+
+/** Bare `NaN`s are no JSON: as texts they are. */
+const floatSchema = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]).meta({ id: 'Float' });
+
+/** Of a rank, and with a last dim, that images are decoded to. */
+function isImage({ shape }: TensorSpec): boolean {
+  const channels = shape?.at(-1) ?? null;
+  return shape !== null && shape.length >= 3 && (channels === null || [1, 3, 4].includes(channels));
+}

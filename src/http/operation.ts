@@ -1,0 +1,67 @@
+/**
+ * What a route takes and gives, as its row of the route table says it. The schemas are zod's: those of requests are the
+ * very ones that check them, and those of answers give their types.
+ */
+import type { ZodType } from 'zod';
+import { valueCodecs } from '../codec/codecs.js';
+import type { ErrorCode } from '../errors.js';
+
+export interface Operation {
+  /** A name that generated clients call it by; none other has it. */
+  readonly id: string;
+  readonly tag: 'inference' | 'models' | 'health' | 'diagnosis' | 'documentation';
+  readonly summary: string;
+  readonly description?: string;
+  /** Those in the path must all be here. */
+  readonly parameters?: readonly Parameter[];
+  readonly body?: RequestBody;
+  /** What it answers when it succeeds, by HTTP status. */
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** What it refuses or fails with, beyond what authentication and faults of the server give. */
+  readonly errors?: readonly ErrorCode[];
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly description: string;
+  readonly schema: ZodType;
+}
+
+export interface RequestBody {
+  readonly description: string;
+  readonly required: boolean;
+  readonly content: readonly Content[];
+}
+
+/** The same value in each of some media types. */
+export interface Content {
+  readonly mediaTypes: readonly string[];
+  /** None for bytes that only their own format describes. */
+  readonly schema?: ZodType;
+  readonly example?: unknown;
+}
+
+export interface Answer {
+  readonly description: string;
+  readonly content: readonly Content[];
+  readonly headers?: readonly AnswerHeader[];
+}
+
+/** Headers beyond `X-Request-Id`, which every answer has. */
+export type AnswerHeader = 'Server-Timing' | 'Content-Disposition' | 'ETag';
+
+const json = 'application/json';
+
+/** JSON first: it is what people can write and read in a page. */
+export function jsonFirst(mediaTypes: readonly string[]): string[] {
+  return [...mediaTypes.filter((type) => type === json), ...mediaTypes.filter((type) => type !== json)];
+}
+
+/** The media types of answers without tensors, which all have the same schema. */
+export const valueTypes: readonly string[] = jsonFirst(valueCodecs.map(({ mediaType }) => mediaType));
+
+/** An answer without tensors, in whichever encoding the client asks for. */
+export function valueAnswer(description: string, schema: ZodType): Answer {
+  return { description, content: [{ mediaTypes: valueTypes, schema }] };
+}
