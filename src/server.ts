@@ -212,7 +212,7 @@ function createHandlers(
     return new Handlers({
       file: handler === undefined ? undefined : path.resolve(handler),
       logger,
-      observe: (model, milliseconds) => blocking.observe(model, milliseconds),
+      blocking,
     });
   if (handler !== undefined)
     throw invalidArgument('--handler needs --allow-handlers: a handler is code that the server runs');

@@ -3,40 +3,55 @@
  */
 import type { Telemetry } from '../telemetry/metrics.js';
 
-interface Kept {
-  calls: number;
-  milliseconds: number;
-  longest: number;
+export interface Blocked {
+  /** Of parts of the handler. */
+  readonly calls: number;
+  /** In all. */
+  readonly seconds: number;
+  /** At once. */
+  readonly longestSeconds: number;
+}
+
+/** Of one model, whichever of its versions. */
+export class ModelBlocking {
+  private calls = 0;
+  private milliseconds = 0;
+  private longest = 0;
+
+  observe(milliseconds: number): void {
+    this.calls += 1;
+    this.milliseconds += milliseconds;
+    this.longest = Math.max(this.longest, milliseconds);
+  }
+
+  get total(): Blocked {
+    return { calls: this.calls, seconds: this.milliseconds / 1000, longestSeconds: this.longest / 1000 };
+  }
 }
 
 export class HandlerBlocking {
-  private readonly byModel = new Map<string, Kept>();
+  private readonly byModel = new Map<string, ModelBlocking>();
 
-  observe(model: string, milliseconds: number): void {
-    const kept = this.byModel.get(model) ?? { calls: 0, milliseconds: 0, longest: 0 };
-    kept.calls += 1;
-    kept.milliseconds += milliseconds;
-    kept.longest = Math.max(kept.longest, milliseconds);
-    this.byModel.set(model, kept);
-  }
-
-  /** What `/models` says; undefined for a model whose handler was never called. */
-  describe(model: string): object | undefined {
-    const kept = this.byModel.get(model);
-    if (!kept) return undefined;
-    const { calls, milliseconds, longest } = kept;
-    return { calls, blocked_seconds: milliseconds / 1000, longest_seconds: longest / 1000 };
+  of(model: string): ModelBlocking {
+    const known = this.byModel.get(model) ?? new ModelBlocking();
+    this.byModel.set(model, known);
+    return known;
   }
 
   addMetrics(telemetry: Telemetry): void {
+    telemetry.counters(
+      'tfjs_serving_handler_blocked_seconds_total',
+      'Seconds for which handlers kept the event loop',
+      () => Array.from(this.byModel, ([model, { total }]) => ({ value: total.seconds, labels: { model } })),
+    );
     telemetry.gauges(
-      'tfjs_serving_handler_blocked_seconds',
-      'Time for which handlers kept the event loop, and the longest at once',
+      'tfjs_serving_handler_blocked_seconds_longest',
+      'The longest that a handler kept the event loop at once',
       () =>
-        Array.from(this.byModel).flatMap(([model, { milliseconds, longest }]) => [
-          { value: milliseconds / 1000, labels: { model, kind: 'sum' } },
-          { value: longest / 1000, labels: { model, kind: 'longest' } },
-        ]),
+        Array.from(this.byModel, ([model, { total }]) => ({
+          value: total.longestSeconds,
+          labels: { model },
+        })),
     );
   }
 }

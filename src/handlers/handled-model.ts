@@ -21,10 +21,13 @@ import {
 } from '../runtime/tensors.js';
 import type { Batcher, BatchResult } from '../serving/batcher.js';
 import { HandlerError } from '../serving/handled.js';
+import type { Blocked, ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
 
 /** What a handler stands before. */
 export interface BehindHandler {
+  /** What it is, for people. */
+  readonly type: string;
   readonly model: InferenceModel;
   readonly defaultSignature: Signature | undefined;
   /** For requests that come one by one. */
@@ -49,8 +52,7 @@ export interface HandledModelOptions {
   readonly requestTimeout: number;
   /** Tells of an exception, with its place. */
   readonly report: (error: unknown) => void;
-  /** Milliseconds that a part of the handler kept the event loop. */
-  readonly observe: (milliseconds: number) => void;
+  readonly blocking: ModelBlocking;
   /** Everything that lives as long as the version. */
   readonly dispose: () => Promise<void>;
 }
@@ -136,6 +138,16 @@ export class HandledModel implements InferenceModel {
     }
   }
 
+  /** What it is, for people. */
+  get type(): string {
+    return this.options.behind ? `${this.options.behind.type} with a handler` : 'handler';
+  }
+
+  /** How long the handler has kept the event loop. */
+  get blocked(): Blocked {
+    return this.options.blocking.total;
+  }
+
   dispose(): Promise<void> {
     return this.options.dispose();
   }
@@ -180,7 +192,7 @@ export class HandledModel implements InferenceModel {
     try {
       return scope.run(part);
     } finally {
-      this.options.observe(performance.now() - started);
+      this.options.blocking.observe(performance.now() - started);
     }
   }
 
@@ -278,7 +290,7 @@ export class HandledModel implements InferenceModel {
   }
 
   /** What the caller is told: our own errors as they are, of the handler's own exceptions nothing. */
-  private failure(error: unknown): ServingError {
+  failure(error: unknown): ServingError {
     if (error instanceof ServingError) return error;
     this.options.report(error);
     return new HandlerError(this.options.model, { cause: error });

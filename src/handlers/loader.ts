@@ -12,6 +12,7 @@ import { openTensorFlowJs } from '../runtime/tensorflow.js';
 import { viewTensor } from '../runtime/tensors.js';
 import type { HandledVersion, HandlerHost, HandlerLoader } from '../serving/handled.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { HandlerBlocking } from './blocking.js';
 import { type Bundle, HandlerBundles } from './bundle.js';
 import { evaluate, locate } from './evaluate.js';
 import { HandledModel } from './handled-model.js';
@@ -23,8 +24,7 @@ export interface HandlersOptions {
   /** `--handler` */
   readonly file: string | undefined;
   readonly logger: Logger;
-  /** Milliseconds that a part of a model's handler kept the event loop. */
-  readonly observe: (model: string, milliseconds: number) => void;
+  readonly blocking: HandlerBlocking;
 }
 
 /** A handler's model that another module gets to see only as an object. */
@@ -69,7 +69,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     scope: TensorScope,
     opened: InferenceModel[],
   ): Promise<HandledVersion> {
-    const { logger, observe } = this.options;
+    const { logger, blocking } = this.options;
     const { model, candidate } = host;
     const tf = openTensorFlowJs();
     const handler = scope.run(() => evaluate(bundle, provide));
@@ -94,7 +94,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
         const { message, stack } = locate(error, bundle);
         logger.error({ model, stack }, `the handler of ${model} failed: ${message}`);
       },
-      observe: (milliseconds) => observe(model, milliseconds),
+      blocking: blocking.of(model),
       dispose: async () => {
         for (const each of opened) await each.dispose();
         scope.dispose();
@@ -105,7 +105,8 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       scope.run(() => handler.routes?.(router, handled.ownContext()));
       handled.router = router;
     }
-    const { warmup } = handler;
+    // A stream may have no end; what it needs before its first answer it says itself.
+    const warmup = handler.warmup ?? (handled.streams ? () => {} : undefined);
     return {
       model: handled,
       parameterCount: behind?.parameterCount ?? 0,
@@ -138,10 +139,10 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
   ) {
     const found = await this.find(handler, loaded, host, opened);
     if (!found) return undefined;
-    const { model, parameterCount } = found;
+    const { model, parameterCount, type } = found;
     const defaultSignature = host.chooseDefault(model.signatures);
     const batchers = handler.batch ? new Map() : await host.makeBatchers(model, defaultSignature);
-    return { model, parameterCount, defaultSignature, batchers };
+    return { model, parameterCount, type, defaultSignature, batchers };
   }
 
   private async find(
@@ -150,15 +151,20 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     host: HandlerHost,
     opened: InferenceModel[],
   ) {
-    if (loaded instanceof SavedModelHandle) return loaded;
+    const type = 'TensorFlow SavedModel';
+    if (loaded instanceof SavedModelHandle) return { ...loaded, type };
     if (isTfModel(loaded)) {
       const weights = loaded as { countParams?: () => number };
-      return { model: new TfModelAdapter(loaded), parameterCount: weights.countParams?.() ?? 0 };
+      return {
+        model: new TfModelAdapter(loaded),
+        parameterCount: weights.countParams?.() ?? 0,
+        type: 'TensorFlow.js model',
+      };
     }
     try {
       const found = await host.openSavedModel(host.candidate.directory);
       opened.push(found.model);
-      return found;
+      return { ...found, type };
     } catch (error) {
       // There need not be one beside a handler that predicts by itself.
       const isMissing = error instanceof ServingError && error.code === 'NOT_FOUND';

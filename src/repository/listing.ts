@@ -29,7 +29,7 @@ export interface VersionListing {
   /** A digest of path, size, ctime and inode of every file, and of the handler; changes when anything of it does. */
   readonly fingerprint: string;
   /** The file of its handler, if it has one. */
-  readonly handler: string | undefined;
+  readonly handler?: string | undefined;
 }
 
 /** A version's folder that is there but cannot be read now. */
