@@ -10,9 +10,11 @@ import { filesBelow } from './install/digest.js';
 
 /** Top to bottom. A name is a folder of src/ or a file in it; a file may import its own layer and those below. */
 const LAYERS = [
-  ['main', 'index', 'serve', 'server', 'in-process'],
+  ['main', 'index', 'serve', 'server'],
   ['cli'],
   ['http'],
+  ['handlers'],
+  ['calls'],
   ['client'],
   ['codec'],
   ['serving'],
@@ -25,8 +27,13 @@ const LAYERS = [
 /** Which files may import which packages. Types are free: they are gone when the code runs. */
 const PACKAGES = [
   { name: /^@tensorflow\//, home: /^runtime\//, where: 'in runtime/' },
+  { name: /^esbuild$/, home: /^handlers\/bundle\.ts$/, where: 'in handlers/bundle.ts' },
   { name: /^chokidar$/, home: /^repository\/watch\.ts$/, where: 'in repository/watch.ts' },
-  { name: /^(koa|koa-.*|@koa\/.*)$/, home: /^(http\/|server\.ts$)/, where: 'in http/ and server.ts' },
+  {
+    name: /^(koa|koa-.*|@koa\/.*)$/,
+    home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/,
+    where: 'in http/, handlers/loader.ts and server.ts',
+  },
   { name: /^cbor-x(\/.*)?$/, home: /^(codec|http)\//, where: 'in codec/ and http/' },
 ];
 

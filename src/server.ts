@@ -4,13 +4,17 @@
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Koa from 'koa';
+import { type Prediction, type PredictOptions, predictInProcess } from './calls/in-process.js';
 import { checkFolder } from './cli/model-path.js';
 import { completeSettings } from './cli/parse.js';
 import type { Settings } from './cli/settings.js';
 import type { WireLimits } from './codec/wire.js';
-import { messageOf, ServingError, shuttingDown } from './errors.js';
+import { invalidArgument, messageOf, ServingError, shuttingDown } from './errors.js';
+import { HandlerBlocking } from './handlers/blocking.js';
+import { Handlers } from './handlers/loader.js';
 import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
 import type { BodyLimits } from './http/body.js';
@@ -18,7 +22,6 @@ import { BodyMemory } from './http/body-memory.js';
 import { ByteBudget } from './http/byte-budget.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
-import { type Prediction, type PredictOptions, predictInProcess } from './in-process.js';
 import { remoteFileSystem, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -101,8 +104,10 @@ class ComposedServer implements Server {
     logger.info(
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`,
     );
-    const manager = createManager(settings, runtime, logger, slots);
     const telemetry = createTelemetry();
+    const blocking = new HandlerBlocking();
+    const handlers = createHandlers(settings, logger, blocking);
+    const manager = createManager(settings, runtime, logger, slots, handlers);
     const budget = new ByteBudget(settings.maxInflightBytes);
     this.services = {
       manager,
@@ -118,7 +123,9 @@ class ComposedServer implements Server {
       draining: this.draining.signal,
     };
     addResourceGauges(telemetry, runtime, () => budget.reserved);
+    handlers?.connect(this.services);
     addModelMetrics(telemetry, () => manager.table);
+    blocking.addMetrics(telemetry);
     const app = createApp(this.services, keys);
     const shortcut = createShortcut(this.services, keys, app.listener, app.fail);
     this.app = app.koa;
@@ -196,14 +203,36 @@ function createHttp(settings: Settings, listener: RequestListener): HttpServer {
   return http;
 }
 
-function createManager(settings: Settings, runtime: Runtime, logger: Logger, slots: number): Manager {
+function createHandlers(
+  { allowHandlers, handler }: Settings,
+  logger: Logger,
+  blocking: HandlerBlocking,
+): Handlers | undefined {
+  if (allowHandlers)
+    return new Handlers({
+      file: handler === undefined ? undefined : path.resolve(handler),
+      logger,
+      blocking,
+    });
+  if (handler !== undefined)
+    throw invalidArgument('--handler needs --allow-handlers: a handler is code that the server runs');
+  return undefined;
+}
+
+function createManager(
+  settings: Settings,
+  runtime: Runtime,
+  logger: Logger,
+  slots: number,
+  handlers: Handlers | undefined,
+): Manager {
   const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
   const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
   return new Manager({
-    ...{ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger },
+    ...{ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
     ...{ scheduler: new Scheduler(slots), batching, batchingParameters },
     // A run that is spread over threads would have the event loop wait for them.
     inlineRunMicros: settings.interThreads === -1 ? settings.inlineRunMicros : 0,

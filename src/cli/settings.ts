@@ -124,6 +124,18 @@ export const settings = {
     shownDefault: 'the model path',
     help: 'where a model_path given to /update_model may lie',
   },
+  allowHandlers: {
+    schema: flag.optional(),
+    value: '',
+    shownDefault: 'off',
+    help: 'run the handler.ts or handler.js beside a model, which is code',
+  },
+  handler: {
+    schema: z.string().min(1).optional(),
+    value: 'FILE',
+    shownDefault: 'none',
+    help: 'the handler of models that have none of their own; needs --allow-handlers',
+  },
   maxBodyBytes: {
     schema: bytes(constants.MAX_LENGTH).default(64 * 2 ** 20),
     value: 'BYTES',

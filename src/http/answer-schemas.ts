@@ -49,6 +49,16 @@ const signatureSchema = z
 
 const signaturesSchema = z.record(z.string(), signatureSchema);
 
+const handlerSchema = z
+  .object({
+    type: z.string(),
+    streams: z.boolean().describe('an answer is several'),
+    calls: z.int().describe('of parts of the handler'),
+    blocked_seconds: z.number().describe('for which it kept the event loop'),
+    longest_blocked_seconds: z.number().describe('at once'),
+  })
+  .meta({ id: 'Handler' });
+
 const batchingSchema = z
   .object({
     choice: z.string().describe('whether its requests share runs, and why'),
@@ -87,6 +97,7 @@ export const modelSchema = z
     versions: z.array(versionSchema),
     signatures: signaturesSchema.describe('of the version that serves'),
     batching: z.record(z.string(), batchingSchema).describe('by signature'),
+    handler: handlerSchema.optional(),
   })
   .meta({
     id: 'Model',
@@ -102,7 +113,7 @@ export const modelInfoSchema = z
     model: z.string(),
     version: z.int(),
     generation: z.int(),
-    model_type: z.literal('TensorFlow SavedModel'),
+    model_type: z.string().describe('TensorFlow SavedModel, unless it has a handler'),
     device: z.string(),
     parameters: z.int().describe('numbers in all variables together'),
     signatures: signaturesSchema,

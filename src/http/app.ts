@@ -8,6 +8,7 @@ import { quoted, ServingError } from '../errors.js';
 import type { ApiKeys, Scope } from './api-keys.js';
 import { authenticate } from './auth.js';
 import { cutOffIfStalled, whenFinished } from './finished.js';
+import { findHandlerRoute, handlerRoutes, pathOf } from './handler-routes.js';
 import { requestIdOf } from './request-id.js';
 import { sendError, toServingError } from './respond.js';
 import type { Route } from './route.js';
@@ -41,7 +42,7 @@ export function createApp(services: Services, keys: ApiKeys): App {
     profileRoutes,
   ].flatMap((make) => make(services));
   routes.push(...openApiRoutes(services, () => routes, keys), ...docsRoutes());
-  const { router, scopeOf } = createRouter(routes);
+  const { router, scopeOf } = createRouter(routes, services);
   const failures = new WeakMap<IncomingMessage, ServingError>();
   const app = new Koa();
   let underWay = 0;
@@ -62,6 +63,7 @@ export function createApp(services: Services, keys: ApiKeys): App {
   });
   app.use(authenticate({ keys, scopeOf }));
   app.use(router.routes());
+  app.use(handlerRoutes(services));
   // Koa reports here what happens after an answer has begun: clients that go away.
   app.on('error', (error) => services.logger.debug({ err: error }, 'a connection ended early'));
   const listener = app.callback();
@@ -78,7 +80,7 @@ export function createApp(services: Services, keys: ApiKeys): App {
   };
 }
 
-function createRouter(routes: readonly Route[]) {
+function createRouter(routes: readonly Route[], services: Services) {
   const router = new Router();
   const scopes = new Map<string, Scope>();
   for (const { method, path, scope, handle } of routes) {
@@ -89,16 +91,29 @@ function createRouter(routes: readonly Route[]) {
 
   function scopeOf(ctx: Context): Scope {
     const { method } = ctx;
-    // As the router chooses: an application that mounts this one may have named another path for routers.
-    const path = ctx['newRouterPath'] || ctx.path;
+    const path = pathOf(ctx);
     const { pathAndMethod, path: samePath } = router.match(path, method);
     const scope = scopes.get(pathAndMethod[0]?.name ?? '');
     if (scope) return scope;
-    if (samePath.length === 0)
-      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}; see the README for those there are`);
-    const methods = [...new Set(samePath.flatMap((layer) => layer.methods))].join(', ');
+    if (samePath.length === 0) return scopeOfHandler(ctx, path);
+    const methods = allowed(samePath.flatMap((layer) => layer.methods));
     ctx.set('allow', methods);
     throw new ServingError('METHOD_NOT_ALLOWED', `${quoted(path)} takes ${methods}, not ${method}`);
+  }
+
+  /** Those of handlers are as open as predictions. */
+  function scopeOfHandler(ctx: Context, path: string): Scope {
+    const found = findHandlerRoute(services, path);
+    if (!found)
+      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}; see the README for those there are`);
+    if (found.methods.includes(ctx.method)) return 'infer';
+    const methods = allowed(found.methods);
+    ctx.set('allow', methods);
+    throw new ServingError('METHOD_NOT_ALLOWED', `${quoted(path)} takes ${methods}, not ${ctx.method}`);
+  }
+
+  function allowed(methods: readonly string[]): string {
+    return [...new Set(methods)].join(', ');
   }
 
   return { router, scopeOf };

@@ -9,6 +9,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { cborAnswers, cborRequests } from '../codec/codecs.js';
 import type { InferRequest } from '../codec/infer-request.js';
 import { httpStatusOf, type ServingError } from '../errors.js';
+import { streamingHandler } from '../handlers/stream.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors } from '../runtime/tensors.js';
 import { queueFull } from '../serving/batcher.js';
@@ -66,9 +67,13 @@ class Paths {
   target(table: Table, path: string): Target | undefined {
     if (table !== this.table) {
       this.table = table;
-      this.targets = new Map([['/infer', {}]]);
-      for (const model of table.models.keys())
+      this.targets = new Map();
+      for (const { name: model, serving } of table.models.values()) {
+        // Answers that come one after another are sent the general way.
+        if (serving && streamingHandler(serving)) continue;
         this.targets.set(`/models/${encodeURIComponent(model)}/infer`, { model });
+        if (model === table.defaultModel) this.targets.set('/infer', {});
+      }
     }
     return this.targets.get(path);
   }

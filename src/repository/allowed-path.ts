@@ -5,7 +5,8 @@
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { invalidArgument, ServingError } from '../errors.js';
-import { fingerprintOf, nameSavedModel, type VersionListing, versionOf } from './listing.js';
+import type { HandlerSource } from './handler-file.js';
+import { holdsModel, listVersion, nameSavedModel, type VersionListing, versionOf } from './listing.js';
 import { savedModelFile } from './saved-model.js';
 
 /**
@@ -15,7 +16,11 @@ import { savedModelFile } from './saved-model.js';
  * @param roots the folders that it may lie in
  * @throws ServingError PERMISSION_DENIED for anything outside the roots, whether it exists or not; NOT_FOUND for what is no SavedModel
  */
-export async function resolveModelPath(requested: string, roots: readonly string[]): Promise<VersionListing> {
+export async function resolveModelPath(
+  requested: string,
+  roots: readonly string[],
+  handlers?: HandlerSource,
+): Promise<VersionListing> {
   if (requested === '' || requested.includes('\0'))
     throw invalidArgument('`model_path` must be the path of a folder');
   const [first = '.'] = roots;
@@ -29,22 +34,20 @@ export async function resolveModelPath(requested: string, roots: readonly string
     );
   }
   const inside = await readdir(real).catch(() => [] as string[]);
-  if (inside.includes(savedModelFile)) return found(real);
+  if (holdsModel(inside)) return found(real, handlers);
   const newest = inside
     .map(versionOf)
     .filter((version) => version !== undefined)
     .sort((a, b) => b - a)[0];
   if (newest === undefined)
     throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${savedModelFile} and no versions`);
-  return found(path.join(real, String(newest)));
+  return found(path.join(real, String(newest)), handlers);
 }
 
-async function found(directory: string): Promise<VersionListing> {
-  return {
-    directory,
-    version: nameSavedModel(directory).version,
-    fingerprint: await fingerprintOf(directory),
-  };
+function found(directory: string, handlers: HandlerSource | undefined): Promise<VersionListing> {
+  const isNumbered = versionOf(path.basename(directory)) !== undefined;
+  const above = isNumbered ? [path.dirname(directory)] : [];
+  return listVersion(nameSavedModel(directory).version, directory, above, handlers);
 }
 
 function isWithin(child: string, parent: string): boolean {

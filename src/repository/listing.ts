@@ -8,6 +8,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.js';
+import { findHandler, type HandlerSource, isHandlerName } from './handler-file.js';
 import { savedModelFile } from './saved-model.js';
 import {
   type ConfigFile,
@@ -25,12 +26,14 @@ export type Layout = 'repository' | 'model' | 'saved-model';
 export interface VersionListing {
   readonly version: number;
   readonly directory: string;
-  /** A digest of path, size, ctime and inode of every file; changes when anything in the folder does. */
+  /** A digest of path, size, ctime and inode of every file, and of the handler; changes when anything of it does. */
   readonly fingerprint: string;
+  /** The file of its handler, if it has one. */
+  readonly handler?: string | undefined;
 }
 
 /** A version's folder that is there but cannot be read now. */
-export type UnreadableVersion = Omit<VersionListing, 'fingerprint'>;
+export type UnreadableVersion = Omit<VersionListing, 'fingerprint' | 'handler'>;
 
 /** One model's folder; `versions` is undefined where it could not be read, which is not the same as empty. */
 export interface ModelListing {
@@ -57,8 +60,9 @@ const maxFiles = 20_000;
 /**
  * @param root `--model-path`
  * @param layout what the root was at an earlier listing; by default it is told from what is in it
+ * @param handlers undefined where they are off: then a version still has one, and cannot serve
  */
-export async function readListing(root: string, layout?: Layout): Promise<Listing> {
+export async function readListing(root: string, layout?: Layout, handlers?: HandlerSource): Promise<Listing> {
   const problems: string[] = [];
   const children = await readFolder(root, problems);
   if (!Array.isArray(children)) return { layout, models: undefined, config: undefined, problems };
@@ -67,15 +71,15 @@ export async function readListing(root: string, layout?: Layout): Promise<Listin
   const models: ModelListing[] = [];
   if (kind === 'repository') {
     for (const child of children.filter(isFolderName)) {
-      const model = await readModel(child, path.join(root, child), problems);
+      const model = await readModel(child, path.join(root, child), problems, handlers);
       if (model) models.push(model);
     }
   } else if (kind === 'model') {
-    const model = await readModel(path.basename(path.resolve(root)), root, problems);
+    const model = await readModel(path.basename(path.resolve(root)), root, problems, handlers);
     if (model) models.push(model);
   } else if (kind === 'saved-model') {
     const { name, version } = nameSavedModel(root);
-    const found = children.includes(savedModelFile) ? await readVersion(version, root, problems) : undefined;
+    const found = holdsModel(children) ? await readVersion(version, [root], problems, handlers) : undefined;
     models.push({
       name,
       versions: found ? [found] : [],
@@ -109,16 +113,22 @@ export function nameSavedModel(directory: string): { name: string; version: numb
 function layoutOf(root: string, children: readonly string[], versions: boolean): Layout | undefined {
   if (children.includes(savedModelFile)) return 'saved-model';
   if (versions) return 'model';
+  if (children.some(isHandlerName)) return 'saved-model';
   // An empty folder may still become any of the three, unless its own name says which.
   if (children.some((child) => isFolderName(child) && child !== servingJson)) return 'repository';
   return versionOf(path.basename(path.resolve(root))) === undefined ? undefined : 'saved-model';
+}
+
+/** A SavedModel, or a handler, which may do without one. */
+export function holdsModel(names: readonly string[]): boolean {
+  return names.includes(savedModelFile) || names.some(isHandlerName);
 }
 
 async function holdsVersions(root: string, children: readonly string[]): Promise<boolean> {
   for (const child of children) {
     if (versionOf(child) === undefined) continue;
     const inside: string[] = await readdir(path.join(root, child)).catch(() => []);
-    if (inside.includes(savedModelFile)) return true;
+    if (holdsModel(inside)) return true;
   }
   return false;
 }
@@ -133,19 +143,21 @@ async function readModel(
   name: string,
   directory: string,
   problems: string[],
+  handlers: HandlerSource | undefined,
 ): Promise<ModelListing | undefined> {
   const children = await readFolder(directory, problems);
   if (children === 'no folder') return undefined;
   const config = usable(await readModelConfig(directory), problems);
   if (children === 'unreadable') return { name, versions: undefined, config };
   const numbered = children.filter((child) => versionOf(child) !== undefined);
-  const isBare = numbered.length === 0 && children.includes(savedModelFile);
+  const isBare = numbered.length === 0 && holdsModel(children);
   const folders = isBare
     ? [{ version: 1, folder: directory }]
     : numbered.map((child) => ({ version: Number(child), folder: path.join(directory, child) }));
   const versions: (VersionListing | UnreadableVersion)[] = [];
   for (const { version, folder } of folders) {
-    const found = await readVersion(version, folder, problems);
+    const folders: [string, ...string[]] = isBare ? [folder] : [folder, directory];
+    const found = await readVersion(version, folders, problems, handlers);
     if (found) versions.push(found);
   }
   return { name, versions, config };
@@ -172,11 +184,12 @@ function codeOf(error: unknown): unknown {
 /** undefined if there is no such folder; what is there but cannot be read has no fingerprint. */
 async function readVersion(
   version: number,
-  directory: string,
+  [directory, ...above]: readonly [string, ...string[]],
   problems: string[],
+  handlers: HandlerSource | undefined,
 ): Promise<VersionListing | UnreadableVersion | undefined> {
   try {
-    return { version, directory, fingerprint: await fingerprintOf(directory) };
+    return await listVersion(version, directory, above, handlers);
   } catch (error) {
     const isFolder = await stat(directory).then(
       (facts) => facts.isDirectory(),
@@ -189,14 +202,36 @@ async function readVersion(
 }
 
 /**
+ * One version's folder.
+ *
+ * @param above folders in which its handler may lie, besides its own
+ * @throws the file system's error if something in it cannot be read
+ */
+export async function listVersion(
+  version: number,
+  directory: string,
+  above: readonly string[],
+  handlers: HandlerSource | undefined,
+): Promise<VersionListing> {
+  const handler = (await findHandler(directory, ...above)) ?? handlers?.defaultFile;
+  return { version, directory, handler, fingerprint: await fingerprintOf(directory, handler, handlers) };
+}
+
+/**
  * A digest of what is in a folder: path, size, ctime and inode of every file, links followed. Modification times are
- * left out, since `tar`, `rsync` and `cp -p` keep old ones.
+ * left out, since `tar`, `rsync` and `cp -p` keep old ones. And of what its handler is made of, wherever that lies.
  *
  * @throws the file system's error if something in it cannot be read
  */
-export async function fingerprintOf(directory: string): Promise<string> {
+export async function fingerprintOf(
+  directory: string,
+  handler: string | undefined,
+  handlers: HandlerSource | undefined,
+): Promise<string> {
   const facts: string[] = [];
   await collect(directory, '', 0, facts);
+  // Where handlers are off, that there is one is all that matters.
+  if (handler !== undefined) facts.push(handlers ? await handlers.digest(handler) : handler);
   return createHash('sha256').update(facts.sort().join('\n')).digest('hex').slice(0, 32);
 }
 

@@ -35,6 +35,8 @@ export interface PredictOptions {
   readonly background?: boolean | undefined;
   /** Rows to add after those of the members. */
   readonly padding?: Padding | undefined;
+  /** Models whose handlers' calls the run is within, outermost first. */
+  readonly callers?: readonly string[] | undefined;
 }
 
 /** A loaded SavedModel, shaped like `tf.InferenceModel`, with named tensors and every signature. */

@@ -28,6 +28,8 @@ export interface BatchRequest {
   readonly outputs: readonly string[] | undefined;
   /** In milliseconds of the monotonic clock. Once it has passed, the request is not run any more. */
   readonly deadline: number;
+  /** Models whose handlers' calls it is within, outermost first. */
+  readonly callers?: readonly string[] | undefined;
   /** One of these is called once, unless the request is withdrawn in time. */
   succeeded(result: BatchResult): void;
   failed(error: unknown): void;
@@ -327,7 +329,17 @@ function inputsOf({ members }: Batch): NamedTensors[] {
 }
 
 function optionsOf({ members, padding }: Batch): PredictOptions {
-  return { outputs: members[0]?.request.outputs, padding };
+  return { outputs: members[0]?.request.outputs, padding, callers: callersOf(members) };
+}
+
+/** Of all of them: a batch is within every call that one of its members is within. */
+function callersOf(members: readonly Entry[]): readonly string[] | undefined {
+  let callers: readonly string[] | undefined;
+  for (const { request } of members) {
+    if (request.callers === undefined || request.callers === callers) continue;
+    callers = callers === undefined ? request.callers : [...new Set([...callers, ...request.callers])];
+  }
+  return callers;
 }
 
 /** True if all of the run is one request's. */

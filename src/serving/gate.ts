@@ -12,6 +12,7 @@ import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { createTensor, disposeTensors, type Tensor } from '../runtime/tensors.js';
 import { makeRow, rowShape, runBeforehand } from './beforehand.js';
+import { HandlerError } from './handled.js';
 import { matchInputs } from './match.js';
 
 /** Uninitialised variables, missing tables, missing or unfinished operations: no input can mend these. */
@@ -44,9 +45,8 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
   if (requests) {
     for (const [index, request] of requests.entries()) {
       await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
-        const code = error instanceof ServingError ? error.code : 'INTERNAL';
         throw new ServingError(
-          code,
+          codeOf(error),
           `record ${index} of tf_serving_warmup_requests failed: ${messageOf(error)}`,
         );
       });
@@ -64,11 +64,17 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
     disposeTensors(outputs);
     return undefined;
   } catch (error) {
-    if (error instanceof ServingError && !modelsOwnFaults.has(error.code)) {
+    // A handler may have its reasons, too; one that wants to be strict has a warm-up of its own.
+    const isUnclear = error instanceof HandlerError || !modelsOwnFaults.has(codeOf(error));
+    if (error instanceof ServingError && isUnclear) {
       return `could not be warmed up: ${messageOf(error)}`;
     }
     throw error;
   }
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return error instanceof ServingError ? error.code : 'INTERNAL';
 }
 
 async function runRequest(

@@ -13,14 +13,16 @@ import { messageOf, ServingError } from '../errors.js';
 import { readListing } from '../repository/listing.js';
 import { nothingScanned, type Scan, type ScannedModel, scan } from '../repository/scan.js';
 import type { BatchingParameters } from '../repository/serving-json.js';
+import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { Batcher } from './batcher.js';
-import { type BatchingDefaults, type BatchLimits, batchLimits } from './batching.js';
+import { type BatchingDefaults, type BatchLimits, type BatchVerdict, batchLimits } from './batching.js';
+import type { HandlerLoader } from './handled.js';
 import { InlineRuns, whyNotInline } from './inline.js';
 import { type LoadOptions, loadVersion } from './load.js';
 import { ModelRecord, type VersionRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
-import type { Scheduler } from './scheduler.js';
+import { Scheduler } from './scheduler.js';
 import { Servable } from './servable.js';
 import { type ModelStatus, Table } from './table.js';
 
@@ -43,6 +45,9 @@ export interface ManagerOptions extends LoadOptions {
   readonly batchingParameters: BatchingParameters | undefined;
 }
 
+/** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
+const handledAtOnce = 64;
+
 /** How long the next load waits for the one before it. */
 const patienceMilliseconds = 10_000;
 
@@ -60,10 +65,16 @@ export class Manager {
   private closed = false;
   private reportedProblems = '';
   private waiters: (() => void)[] = [];
+  /** Handlers wait for runs of others: with the slots of these they would wait for themselves. */
+  private readonly handled = new Scheduler(Number.MAX_SAFE_INTEGER);
   /** Names found by the first scan: readiness waits for these. */
   private readonly atStart = new Set<string>();
 
   constructor(private readonly options: ManagerOptions) {}
+
+  get handlers(): HandlerLoader | undefined {
+    return this.options.handlers;
+  }
 
   /** What is served now. */
   get table(): Table {
@@ -113,8 +124,8 @@ export class Manager {
   }
 
   private async scanOnce(settle: number): Promise<void> {
-    const { root, scanInterval } = this.options;
-    const listing = await readListing(root, this.scanned.layout);
+    const { root, scanInterval, handlers } = this.options;
+    const listing = await readListing(root, this.scanned.layout, handlers);
     const emptyFor = scanInterval * 1000;
     this.scanned = scan(this.scanned, listing, { now: performance.now(), settle, emptyFor });
     this.report(listing.problems);
@@ -221,18 +232,25 @@ export class Manager {
     this.publish();
     const started = performance.now();
     try {
-      const loaded = await loadVersion(name, candidate, model.limits, this.options);
-      const { parameterCount, defaultSignature, warmup, batching } = loaded;
+      const { scheduler, runtime, inlineRunMicros } = this.options;
+      const makeBatcher = (behind: InferenceModel, signature: Signature, verdict: BatchVerdict) => {
+        const inline = new InlineRuns(whyNotInline(signature, runtime.device), inlineRunMicros);
+        return new Batcher(behind, signature, scheduler, verdict, inline, () => model.limits);
+      };
+      const version = { model: model.name, candidate, limits: model.limits, makeBatcher };
+      const loaded = await loadVersion(version, this.options);
+      const { parameterCount, defaultSignature, warmup, batching, isHandled } = loaded;
       record.warmup = warmup;
       record.generation = model.nextGeneration(record.version);
       const id = { model: model.name, version: record.version, generation: record.generation };
-      const { scheduler, runtime, inlineRunMicros } = this.options;
-      const makeBatcher = (signature: Signature) => {
+      record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature, (signature) => {
         const verdict = batching.get(signature) ?? { evidence: 'unchecked' };
-        const inline = new InlineRuns(whyNotInline(signature, runtime.device), inlineRunMicros);
-        return new Batcher(loaded.model, signature, scheduler, verdict, inline, () => model.limits);
-      };
-      record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature, makeBatcher);
+        if (!isHandled) return makeBatcher(loaded.model, signature, verdict);
+        const inline = new InlineRuns('it has a handler', 0);
+        const takesBatches = verdict.whyNot === undefined;
+        const limits = () => (takesBatches ? model.limits : { ...model.limits, runsInFlight: handledAtOnce });
+        return new Batcher(loaded.model, signature, this.handled, verdict, inline, limits);
+      });
     } catch (error) {
       this.fail(model, record, error);
       return;

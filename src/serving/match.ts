@@ -105,7 +105,9 @@ function addBatchDim(inputs: NamedTensors, names: readonly string[], single: boo
 export function removeBatchDim(signature: Signature, outputs: NamedTensors): NamedTensors {
   const removed = new Map<string, Tensor>();
   for (const [name, tensor] of outputs) {
-    const isBatched = signature.outputs.get(name)?.shape?.[0] === null && tensor.shape[0] === 1;
+    const spec = signature.outputs.get(name);
+    // What a handler gives without saying so beforehand has a batch dim as well.
+    const isBatched = (spec === undefined || spec.shape?.[0] === null) && tensor.shape[0] === 1;
     removed.set(name, isBatched ? reshapeTensor(tensor, tensor.shape.slice(1)) : tensor);
     if (isBatched) tensor.dispose();
   }

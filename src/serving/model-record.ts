@@ -70,8 +70,12 @@ export class ModelRecord {
   }
 
   /** Starts a try. */
-  begin({ version, directory, fingerprint }: Candidate): VersionRecord {
-    const record: VersionRecord = { version, directory, fingerprint, state: 'LOADING', generation: 0 };
+  begin({ version, directory, fingerprint, handler }: Candidate): VersionRecord {
+    const record: VersionRecord = {
+      ...{ version, directory, fingerprint, handler },
+      state: 'LOADING',
+      generation: 0,
+    };
     this.tried.push(record);
     return record;
   }

@@ -29,6 +29,8 @@ export interface PredictRequest {
   readonly deadline: number;
   /** Cancelled when the caller goes away: what no run has taken is not run. */
   readonly cancellation: Cancellation;
+  /** Models whose handlers' calls it is within, outermost first. */
+  readonly callers?: readonly string[] | undefined;
   /** Called once nothing uses the inputs any more, which may be after the caller was answered. */
   readonly settled?: (() => void) | undefined;
 }
@@ -79,6 +81,10 @@ class Call extends Waiting implements BatchRequest, Cancellable {
 
   get deadline(): number {
     return this.request.deadline;
+  }
+
+  get callers(): readonly string[] | undefined {
+    return this.request.callers;
   }
 
   start(table: Table): void {
@@ -153,7 +159,8 @@ function tooLate(): ServingError {
   return new ServingError('DEADLINE_EXCEEDED', 'the request was not answered within its time');
 }
 
-function chooseSignature(servable: Servable, name: string | undefined): Signature {
+/** @throws ServingError NOT_FOUND with those there are */
+export function chooseSignature(servable: Servable, name: string | undefined): Signature {
   const { signatures } = servable.loaded;
   const signature = name === undefined ? servable.defaultSignature : signatures.get(name);
   if (signature) return signature;
@@ -165,10 +172,11 @@ function chooseSignature(servable: Servable, name: string | undefined): Signatur
   );
 }
 
-function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {
-  const unknown = names?.find((name) => !signature.outputs.has(name));
-  if (unknown === undefined && names?.length !== 0) return;
+/** @throws ServingError INVALID_ARGUMENT with those there are; a handler need not say its outputs beforehand */
+export function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {
+  const unknown = signature.outputs.size > 0 && names?.find((name) => !signature.outputs.has(name));
+  if (!unknown && names?.length !== 0) return;
   const known = [...signature.outputs.keys()].map((each) => `\`${each}\``).join(', ');
-  const what = unknown === undefined ? '`outputs` is empty' : `no output ${quoted(unknown)}`;
+  const what = unknown ? `no output ${quoted(unknown)}` : '`outputs` is empty';
   throw new ServingError('INVALID_ARGUMENT', `${what}; \`${signature.name}\` gives ${known}`);
 }

@@ -4,6 +4,7 @@
  */
 import { ServingError } from '../errors.js';
 import { resolveModelPath } from '../repository/allowed-path.js';
+import type { HandlerSource } from '../repository/handler-file.js';
 import type { Manager } from './manager.js';
 import type { ModelRecord } from './model-record.js';
 import type { Pin } from './policy.js';
@@ -69,7 +70,8 @@ async function apply(
   }
   const model = modelNamed(manager, name);
   if (unload) letGo(manager, model);
-  else if (modelPath !== undefined) model.requestedPin = await pathPin(modelPath, allowedRoots);
+  else if (modelPath !== undefined)
+    model.requestedPin = await pathPin(modelPath, allowedRoots, manager.handlers);
   else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
   else if (version === 'latest') model.requestedPin = undefined;
   else if (version !== undefined) model.requestedPin = versionPin(model, version);
@@ -85,8 +87,12 @@ function modelNamed(manager: Manager, name = manager.defaultModel): ModelRecord 
   throw new ServingError('NOT_FOUND', `${what}; there are ${known}`);
 }
 
-async function pathPin(modelPath: string, allowedRoots: readonly string[]): Promise<Pin> {
-  return { kind: 'path', ...(await resolveModelPath(modelPath, allowedRoots)) };
+async function pathPin(
+  modelPath: string,
+  allowedRoots: readonly string[],
+  handlers: HandlerSource | undefined,
+): Promise<Pin> {
+  return { kind: 'path', ...(await resolveModelPath(modelPath, allowedRoots, handlers)) };
 }
 
 function versionPin(model: ModelRecord, version: number): Pin {

@@ -4,9 +4,12 @@
 import { once } from 'node:events';
 import type { RouterContext } from '@koa/router';
 import { answerCodecs } from '../../codec/codecs.js';
-import type { InferRequest } from '../../codec/infer-request.js';
+import { type InferRequest, namedInputs, toTensors } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
+import type { WireLimits } from '../../codec/wire.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
+import type { HandledModel } from '../../handlers/handled-model.js';
+import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
 import type { Signature } from '../../runtime/signature.js';
 import { disposeTensors } from '../../runtime/tensors.js';
 import { queueFull } from '../../serving/batcher.js';
@@ -15,7 +18,7 @@ import type { PredictResult } from '../../serving/predict.js';
 import { refusedInputs } from '../../serving/refused-inputs.js';
 import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
-import { expectsContinue, readBody } from '../body.js';
+import { type Body, expectsContinue, readBody } from '../body.js';
 import { type BodyDecoder, bodyDecoders } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
 import { inferOperation, inferPaths } from '../infer-operation.js';
@@ -24,6 +27,7 @@ import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
 import { ServerTiming } from '../server-timing.js';
 import type { Services } from '../services.js';
+import { sendStream } from '../stream.js';
 import { readTimeout } from '../timeout.js';
 
 export function inferRoutes(services: Services): Route[] {
@@ -58,6 +62,12 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     const deadline =
       started + readTimeout(ctx.req.headers['x-request-timeout'], services.requestTimeout) * 1000;
     const timing = services.serverTiming ? new ServerTiming() : undefined;
+    const streams = streamingHandler(servable);
+    if (streams) {
+      const failure = await runStream(ctx, services, decoder, { servable, handled: streams, deadline });
+      record.status = failure?.code ?? 'ok';
+      return;
+    }
     const result = await run(ctx, services, decoder, timing, {
       target,
       deadline,
@@ -91,15 +101,51 @@ async function run(
   timing?.decodeBegins();
   let request: InferRequest;
   try {
-    request = withQuery(await decoder.decode(ctx, body, wireLimits), ctx.query);
+    request = await decode(ctx, decoder, body, wireLimits, signature);
   } catch (error) {
     body.release();
-    throw refusedInputs(error, signature);
+    throw error;
   }
   // Settled not when the client is answered: at its deadline the run still holds the bytes.
   const result = predictDecoded(services, request, { ...asked, settled: body.release });
   timing?.decodeEnds();
   return result;
+}
+
+async function runStream(
+  ctx: RouterContext,
+  services: Services,
+  decoder: BodyDecoder,
+  { servable, handled, deadline }: { servable: Servable; handled: HandledModel; deadline: number },
+): Promise<ServingError | undefined> {
+  const { bodyLimits, wireLimits } = services;
+  const body = await readBody(ctx.req, ctx.res, bodyLimits);
+  try {
+    const request = await decode(ctx, decoder, body, wireLimits, servable.defaultSignature);
+    const answers = streamPredictions(servable, handled, {
+      ...request,
+      inputs: (signature) => toTensors(request, signature, wireLimits),
+      inputNames: (signature) => namedInputs(request, signature).keys(),
+    });
+    return await sendStream(ctx, services, servable.id, answers, deadline);
+  } finally {
+    body.release();
+  }
+}
+
+/** @param signature the one that is meant if the body names none */
+async function decode(
+  ctx: RouterContext,
+  decoder: BodyDecoder,
+  body: Body,
+  limits: WireLimits,
+  signature: Signature | undefined,
+): Promise<InferRequest> {
+  try {
+    return withQuery(await decoder.decode(ctx, body, limits), ctx.query);
+  } catch (error) {
+    throw refusedInputs(error, signature);
+  }
 }
 
 /** Bodies without an envelope say in the query what they want of which signature. */

@@ -2,6 +2,7 @@
  * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
  */
 import type { z } from 'zod';
+import { HandledModel } from '../../handlers/handled-model.js';
 import { describeSignature, mapToObject } from '../../runtime/describe.js';
 import type { Signature } from '../../runtime/signature.js';
 import type { Batcher } from '../../serving/batcher.js';
@@ -65,7 +66,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         const servable = manager.table.find({});
         sendValue(ctx, {
           ...servable.id,
-          model_type: 'TensorFlow SavedModel',
+          model_type: handlerOf(servable)?.type ?? 'TensorFlow SavedModel',
           device: runtime.device,
           parameters: servable.parameterCount,
           signatures: describeSignatures(servable),
@@ -80,6 +81,7 @@ type ModelDescription = z.output<typeof modelSchema>;
 /** A model with every version, its state and what stands between it and service. */
 export function describeModel(status: ModelStatus): ModelDescription {
   const { name, serving, wanted, pinned, labels, sourceMissing, versions } = status;
+  const handler = serving && handlerOf(serving);
   return {
     name,
     version: serving?.id.version ?? null,
@@ -98,7 +100,17 @@ export function describeModel(status: ModelStatus): ModelDescription {
     })),
     signatures: serving ? describeSignatures(serving) : {},
     batching: serving ? describeBatching(serving) : {},
+    ...(handler ? { handler: describeHandler(handler) } : {}),
   };
+}
+
+function handlerOf({ loaded }: Servable): HandledModel | undefined {
+  return loaded instanceof HandledModel ? loaded : undefined;
+}
+
+function describeHandler({ type, streams, blocked }: HandledModel): ModelDescription['handler'] {
+  const { calls, seconds, longestSeconds } = blocked;
+  return { type, streams, calls, blocked_seconds: seconds, longest_blocked_seconds: longestSeconds };
 }
 
 function describeSignatures({ loaded, defaultSignature }: Servable): ModelDescription['signatures'] {

@@ -2,43 +2,15 @@
  * Predictions without HTTP: values of a program into tensors, through the same queue and batcher as requests.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
-import {
-  type Tensor as ClientTensor,
-  type Elements,
-  isTensor,
-  rawData,
-  tensor as tensorOf,
-} from './client/tensor.js';
-import { makeTensors } from './codec/infer-request.js';
-import { checkShape, toTensor, type WireLimits } from './codec/wire.js';
-import { invalidArgument, messageOf, ServingError } from './errors.js';
-import type { Dtype, FixedDtype } from './runtime/dtypes.js';
-import type { TensorSpec } from './runtime/signature.js';
-import {
-  createTensor,
-  disposeTensors,
-  reshapeTensor,
-  type Tensor,
-  type TensorView,
-  viewTensor,
-} from './runtime/tensors.js';
-import { viewOf, widenHalf } from './runtime/values.js';
-import { Cancellation } from './serving/cancellation.js';
-import type { Manager } from './serving/manager.js';
-import { predict } from './serving/predict.js';
-import type { Telemetry } from './telemetry/metrics.js';
-
-/**
- * What a program may give for an input. Values of the dtype that the signature asks for are used where they are, without a
- * copy, and must not change until the prediction is there; other numbers are converted if they fit: as integers exactly,
- * as fractions to the nearest float.
- *
- * - a `tf.Tensor`, which stays the caller's to dispose
- * - a typed array: one dimension, of its own dtype
- * - `{dtype, shape, data}`: any dtype and shape, as `tensor()` of `tfjs-serving/client` makes them
- * - a number, text, byte string, true or false, or nested lists of them
- */
-export type PredictInput = tfjs.Tensor | ClientTensor | ArrayBufferView | Elements;
+import { makeTensors } from '../codec/infer-request.js';
+import type { WireLimits } from '../codec/wire.js';
+import { invalidArgument, ServingError } from '../errors.js';
+import { disposeTensors, type Tensor } from '../runtime/tensors.js';
+import { Cancellation } from '../serving/cancellation.js';
+import type { Manager } from '../serving/manager.js';
+import { predict } from '../serving/predict.js';
+import type { Telemetry } from '../telemetry/metrics.js';
+import { inputTensor, type PredictInput } from './inputs.js';
 
 /** One prediction to make. */
 export interface PredictOptions {
@@ -83,12 +55,14 @@ export interface PredictServices {
 }
 
 /**
+ * @param callers models whose handlers' calls it is within, outermost first
  * @throws ServingError (rejects) as a request is refused: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED;
  * CANCELLED if the signal aborts
  */
 export async function predictInProcess(
   { manager, telemetry, wireLimits, requestTimeout }: PredictServices,
   { inputs, model, version, label, signature, outputs, timeout = requestTimeout, signal }: PredictOptions,
+  callers: readonly string[] = [],
 ): Promise<Prediction> {
   if (!(timeout > 0)) throw invalidArgument(`timeout must be seconds, more than 0, not ${timeout}`);
   if (signal?.aborted) throw aborted();
@@ -102,6 +76,7 @@ export async function predictInProcess(
     const { id: asked } = manager.table.find(target);
     record.model = asked.model;
     record.version = asked.version;
+    if (callers.includes(asked.model)) throw cycle([...callers, asked.model]);
     const { outputs: given, ...id } = await predict(manager.table, {
       target,
       signature,
@@ -111,6 +86,7 @@ export async function predictInProcess(
       outputs,
       deadline: started + Math.min(timeout, requestTimeout) * 1000,
       cancellation,
+      callers,
     });
     const named: Record<string, Tensor> = Object.create(null);
     for (const [name, tensor] of given) named[name] = tensor;
@@ -131,46 +107,14 @@ export async function predictInProcess(
   }
 }
 
+/** It would wait for itself. */
+function cycle(callers: readonly string[]): ServingError {
+  return new ServingError(
+    'FAILED_PRECONDITION',
+    `handlers ask each other in a circle: ${callers.join(' → ')}`,
+  );
+}
+
 function aborted(): ServingError {
   return new ServingError('CANCELLED', 'the caller aborted the prediction');
-}
-
-function inputTensor(value: PredictInput, spec: TensorSpec, limits: WireLimits): Tensor {
-  if (isTfTensor(value)) {
-    if (value.isDisposed) throw invalidArgument(`the tensor for input \`${spec.name}\` is disposed`);
-    const view = viewTensor(value);
-    // Another over the same values: the core disposes its inputs, and the caller's must stay.
-    return view.dtype === spec.dtype ? reshapeTensor(value, view.shape) : typedTensor(view, spec, limits);
-  }
-  if (isTensor(value)) return typedTensor(viewOfValue(value, spec), spec, limits);
-  // A byte string is a string tensor's element as well.
-  if (ArrayBuffer.isView(value) && !(value instanceof Uint8Array && spec.dtype === 'string'))
-    return typedTensor(viewOfValue(value, spec), spec, limits);
-  return toTensor({ kind: 'plain', value }, spec, limits);
-}
-
-function isTfTensor(value: PredictInput): value is tfjs.Tensor {
-  return typeof value === 'object' && value !== null && 'dataSync' in value && 'throwIfDisposed' in value;
-}
-
-function viewOfValue(value: ClientTensor | ArrayBufferView, { name }: TensorSpec): TensorView {
-  try {
-    const tensor = ArrayBuffer.isView(value) ? tensorOf(value) : value;
-    return { dtype: tensor.dtype, shape: tensor.shape, data: rawData(tensor) };
-  } catch (error) {
-    throw invalidArgument(`input \`${name}\`: ${messageOf(error)}`);
-  }
-}
-
-function typedTensor({ dtype, shape, data }: TensorView, spec: TensorSpec, limits: WireLimits): Tensor {
-  checkShape(`input \`${spec.name}\``, shape, limits);
-  if (dtype === spec.dtype || !isReal(dtype) || !isReal(spec.dtype)) return createTensor(dtype, shape, data);
-  const bytes = data as Uint8Array;
-  const isHalf = dtype === 'float16' || dtype === 'bfloat16';
-  const values = isHalf ? widenHalf(dtype, viewOf(dtype, bytes) as Uint16Array) : viewOf(dtype, bytes);
-  return toTensor({ kind: 'plain', value: Array.from<unknown>(values), shape }, spec, limits);
-}
-
-function isReal(dtype: Dtype): dtype is Exclude<FixedDtype, 'bool' | 'complex64' | 'complex128'> {
-  return !['string', 'bool', 'complex64', 'complex128'].includes(dtype);
 }

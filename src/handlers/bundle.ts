@@ -1,0 +1,114 @@
+/**
+ * A handler's file and what it imports, as one script.
+ */
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, ServingError } from '../errors.js';
+import type { HandlerSource } from '../repository/handler-file.js';
+
+export interface Bundle {
+  /** The handler's own file. */
+  readonly file: string;
+  /** A CommonJS module. */
+  readonly code: string;
+  /** Its source map, in JSON. */
+  readonly map: string;
+  /** Changes when the code does. */
+  readonly digest: string;
+  /** Every file that is in it. */
+  readonly inputs: readonly string[];
+}
+
+/** Those of the server are its own; they are handed to the handler when it asks for them. */
+export const providedPackages = ['@tensorflow/*', 'tfjs-serving', 'tfjs-serving/*', '@koa/router'];
+
+/** Bundles handlers, and keeps what it has made until a file of it changes. */
+export class HandlerBundles implements HandlerSource {
+  private readonly bundles = new Map<string, { facts: string; bundle: Bundle }>();
+
+  /** @param defaultFile for versions that have no handler of their own */
+  constructor(readonly defaultFile: string | undefined) {}
+
+  /** @throws ServingError (rejects) INVALID_ARGUMENT with the place where it does not compile */
+  async bundle(file: string): Promise<Bundle> {
+    const known = this.bundles.get(file);
+    if (known && (await factsOf(known.bundle.inputs)) === known.facts) return known.bundle;
+    const bundle = await build(file);
+    // Taken after: what changed meanwhile is built once more.
+    this.bundles.set(file, { bundle, facts: await factsOf(bundle.inputs) });
+    return bundle;
+  }
+
+  async digest(file: string): Promise<string> {
+    try {
+      return (await this.bundle(file)).digest;
+    } catch (error) {
+      return digestOf(messageOf(error));
+    }
+  }
+
+  /** Files outside a folder, whose changes its watch does not see. */
+  filesOutside(root: string): string[] {
+    const inside = `${path.resolve(root)}${path.sep}`;
+    return [...this.bundles.values()]
+      .flatMap(({ bundle }) => bundle.inputs)
+      .filter((file) => !file.startsWith(inside));
+  }
+}
+
+async function factsOf(files: readonly string[]): Promise<string> {
+  const facts = files.map(async (file) => {
+    const { size, ctimeNs, ino } = await stat(file, { bigint: true });
+    return `${file}\0${size}\0${ctimeNs}\0${ino}`;
+  });
+  return Promise.all(facts).then(
+    (all) => all.join('\n'),
+    () => '',
+  );
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+async function build(file: string): Promise<Bundle> {
+  const esbuild = await import('esbuild');
+  const folder = path.dirname(file);
+  try {
+    const { outputFiles, metafile } = await esbuild.build({
+      entryPoints: [file],
+      absWorkingDir: folder,
+      outdir: folder,
+      bundle: true,
+      write: false,
+      format: 'cjs',
+      platform: 'node',
+      target: 'node20',
+      sourcemap: 'external',
+      sourcesContent: false,
+      metafile: true,
+      external: providedPackages,
+      logLevel: 'silent',
+    });
+    const code = outputFiles.find((output) => output.path.endsWith('.js'))?.text ?? '';
+    const map = outputFiles.find((output) => output.path.endsWith('.map'))?.text ?? '';
+    const inputs = Object.keys(metafile.inputs).map((input) => path.resolve(folder, input));
+    return { file, code, map, digest: digestOf(code), inputs };
+  } catch (error) {
+    throw new ServingError('INVALID_ARGUMENT', `the handler does not compile: ${describe(error)}`);
+  }
+}
+
+/** `handler.ts:3:7: Expected ";" but found "x"` */
+function describe(error: unknown): string {
+  const [first] = (error as { errors?: readonly Message[] }).errors ?? [];
+  if (!first) return messageOf(error);
+  const { location, text } = first;
+  return location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text;
+}
+
+interface Message {
+  readonly text: string;
+  readonly location: { readonly file: string; readonly line: number; readonly column: number } | null;
+}

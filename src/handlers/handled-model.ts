@@ -1,0 +1,344 @@
+/**
+ * A model with a handler around it, as the rest of the server sees it: an {@link InferenceModel} of its own.
+ *
+ * A handler that runs for each request stands before the queue of the model behind it, so that requests share runs there. One
+ * that takes batches stands behind the queue, and runs once for each batch.
+ */
+import type Router from '@koa/router';
+import { inputTensor } from '../calls/inputs.js';
+import type { WireLimits } from '../codec/wire.js';
+import { invalidArgument, ServingError } from '../errors.js';
+import { joinRows } from '../runtime/rows.js';
+import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
+import type { Signature } from '../runtime/signature.js';
+import { TensorScope } from '../runtime/tensor-scope.js';
+import {
+  createTensor,
+  disposeTensors,
+  type NamedTensors,
+  reshapeTensor,
+  type Tensor,
+} from '../runtime/tensors.js';
+import type { Batcher, BatchResult } from '../serving/batcher.js';
+import { HandlerError } from '../serving/handled.js';
+import type { Blocked, ModelBlocking } from './blocking.js';
+import type { Handler, HandlerContext, Tensors } from './handler.js';
+
+/** What a handler stands before. */
+export interface BehindHandler {
+  /** What it is, for people. */
+  readonly type: string;
+  readonly model: InferenceModel;
+  readonly defaultSignature: Signature | undefined;
+  /** For requests that come one by one. */
+  readonly batchers: ReadonlyMap<Signature, Batcher>;
+}
+
+export interface HandledModelOptions {
+  /** Its name. */
+  readonly model: string;
+  readonly handler: Handler<unknown>;
+  readonly behind: BehindHandler | undefined;
+  readonly signatures: ReadonlyMap<string, Signature>;
+  readonly wireLimits: WireLimits;
+  /** What every call is given, less what differs from call to call. */
+  readonly context: Omit<HandlerContext<unknown>, 'run' | 'predict'>;
+  /** Asks another model. @param callers the models whose calls this one is within */
+  readonly ask: (
+    callers: readonly string[],
+    request: Parameters<HandlerContext['predict']>[0],
+  ) => Promise<Tensors>;
+  /** Seconds that a request behind the handler may take, where nothing else is said. */
+  readonly requestTimeout: number;
+  /** Tells of an exception, with its place. */
+  readonly report: (error: unknown) => void;
+  readonly blocking: ModelBlocking;
+  /** Everything that lives as long as the version. */
+  readonly dispose: () => Promise<void>;
+}
+
+export class HandledModel implements InferenceModel {
+  readonly signatures: ReadonlyMap<string, Signature>;
+  /** An answer is several, one after another. */
+  readonly streams: boolean;
+  /** Endpoints of the handler's own. */
+  router: Router | undefined;
+
+  constructor(private readonly options: HandledModelOptions) {
+    this.signatures = options.signatures;
+    this.streams = isAsyncGenerator(options.handler.predict);
+  }
+
+  get isTraced(): boolean {
+    return this.options.behind?.model.isTraced ?? false;
+  }
+
+  predictHere(): never {
+    throw new Error('a handler is never run inline');
+  }
+
+  async predict(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options: PredictOptions = {},
+  ): Promise<Prediction> {
+    if (this.streams)
+      throw new ServingError(
+        'UNIMPLEMENTED',
+        `\`${this.options.model}\` streams its answers: ask for them over HTTP`,
+      );
+    const started = performance.now();
+    const scope = new TensorScope();
+    try {
+      const inputs = toTensors(members, options, scope);
+      const ctx = this.contextOf(signature, scope, options);
+      const outputs = await this.through(inputs, ctx, scope);
+      const taken = this.take(outputs, signature, options.outputs);
+      return { outputs: taken, queueMicros: 0, runMicros: (performance.now() - started) * 1000 };
+    } catch (error) {
+      throw this.failure(error);
+    } finally {
+      scope.dispose();
+    }
+  }
+
+  /** One answer after another. The caller ends it when nobody wants more. */
+  async *stream(
+    signature: Signature,
+    member: NamedTensors,
+    options: PredictOptions = {},
+  ): AsyncGenerator<NamedTensors, void, void> {
+    const scope = new TensorScope();
+    const { handler } = this.options;
+    let answers: AsyncGenerator<Tensors, void, void> | undefined;
+    try {
+      const ctx = this.contextOf(signature, scope, options);
+      const inputs = await this.preprocess(toTensors([member], options, scope), ctx, scope);
+      answers = this.timed(scope, () => handler.predict?.(inputs, ctx)) as AsyncGenerator<
+        Tensors,
+        void,
+        void
+      >;
+      for (;;) {
+        const step = new TensorScope();
+        try {
+          const next = await this.timed(step, () => answers?.next());
+          if (!next || next.done) return;
+          const outputs = await this.postprocess(next.value, ctx, step);
+          yield this.take(outputs, signature, options.outputs);
+        } finally {
+          step.dispose();
+        }
+      }
+    } catch (error) {
+      throw this.failure(error);
+    } finally {
+      await answers?.return().catch((error: unknown) => this.options.report(error));
+      scope.dispose();
+    }
+  }
+
+  /** What it is, for people. */
+  get type(): string {
+    return this.options.behind ? `${this.options.behind.type} with a handler` : 'handler';
+  }
+
+  /** How long the handler has kept the event loop. */
+  get blocked(): Blocked {
+    return this.options.blocking.total;
+  }
+
+  dispose(): Promise<void> {
+    return this.options.dispose();
+  }
+
+  /** A context for what is no request: `warmup` and `routes`. */
+  ownContext(): HandlerContext<unknown> {
+    return this.contextOf(undefined, undefined, {});
+  }
+
+  private async through(given: Tensors, ctx: HandlerContext<unknown>, scope: TensorScope): Promise<Tensors> {
+    const { handler } = this.options;
+    const inputs = await this.preprocess(given, ctx, scope);
+    const outputs = handler.predict
+      ? await this.timed(scope, () => handler.predict?.(inputs, ctx) as Tensors | Promise<Tensors>)
+      : await ctx.run(inputs);
+    return this.postprocess(checkTensors(outputs, 'predict'), ctx, scope);
+  }
+
+  private async preprocess(
+    inputs: Tensors,
+    ctx: HandlerContext<unknown>,
+    scope: TensorScope,
+  ): Promise<Tensors> {
+    const { handler } = this.options;
+    if (!handler.preprocess) return inputs;
+    return checkTensors(await this.timed(scope, () => handler.preprocess?.(inputs, ctx)), 'preprocess');
+  }
+
+  private async postprocess(
+    outputs: Tensors,
+    ctx: HandlerContext<unknown>,
+    scope: TensorScope,
+  ): Promise<Tensors> {
+    const { handler } = this.options;
+    if (!handler.postprocess) return outputs;
+    return checkTensors(await this.timed(scope, () => handler.postprocess?.(outputs, ctx)), 'postprocess');
+  }
+
+  /** Calls a part of the handler, and sees how long it keeps the event loop before it waits. */
+  private timed<Result>(scope: TensorScope, part: () => Result): Result {
+    const started = performance.now();
+    try {
+      return scope.run(part);
+    } finally {
+      this.options.blocking.observe(performance.now() - started);
+    }
+  }
+
+  private contextOf(
+    signature: Signature | undefined,
+    scope: TensorScope | undefined,
+    { timeoutSeconds = this.options.requestTimeout, callers = [] }: PredictOptions,
+  ): HandlerContext<unknown> {
+    const { context, ask, model } = this.options;
+    const deadline = performance.now() + timeoutSeconds * 1000;
+    const keep = (outputs: Tensors) => {
+      for (const tensor of Object.values(outputs)) scope?.add(tensor);
+      return outputs;
+    };
+    return {
+      ...context,
+      run: async (inputs, options = {}) => keep(await this.runBehind(signature, inputs, deadline, options)),
+      predict: async (request) => keep(await ask([...callers, model], request)),
+    };
+  }
+
+  private async runBehind(
+    outer: Signature | undefined,
+    inputs: Tensors,
+    deadline: number,
+    { signature: name, outputs }: { readonly signature?: string; readonly outputs?: readonly string[] },
+  ): Promise<Tensors> {
+    const { behind, handler, model } = this.options;
+    if (!behind)
+      throw new ServingError('FAILED_PRECONDITION', `\`${model}\` has no model behind its handler to run`);
+    const { signatures } = behind.model;
+    const signature =
+      signatures.get(name ?? outer?.name ?? '') ?? (name ? undefined : behind.defaultSignature);
+    if (!signature)
+      throw invalidArgument(`the model behind the handler has no signature \`${name ?? outer?.name}\``);
+    const matched = this.match(signature, inputs);
+    try {
+      if (handler.batch) {
+        const timeoutSeconds = Math.max(0.001, (deadline - performance.now()) / 1000);
+        return toObject(
+          (await behind.model.predict(signature, [matched], { outputs, timeoutSeconds })).outputs,
+        );
+      }
+      const batcher = behind.batchers.get(signature) as Batcher;
+      const result = await new Promise<BatchResult>((succeeded, failed) => {
+        batcher.submit({ inputs: matched, single: false, outputs, deadline, callers: [], succeeded, failed });
+      });
+      return toObject(result.outputs);
+    } finally {
+      disposeTensors(matched);
+    }
+  }
+
+  /** Tensors as the graph takes them: tf.js has fewer dtypes. */
+  private match(signature: Signature, inputs: Tensors): NamedTensors {
+    const matched = new Map<string, Tensor>();
+    try {
+      for (const spec of signature.inputs.values()) {
+        const tensor = inputs[spec.name];
+        if (!tensor)
+          throw invalidArgument(`the handler gives no input \`${spec.name}\` for \`${signature.name}\``);
+        matched.set(spec.name, inputTensor(tensor, spec, this.options.wireLimits));
+      }
+      return matched;
+    } catch (error) {
+      disposeTensors(matched);
+      throw error;
+    }
+  }
+
+  /** The outputs as tensors of the caller's, whoever made them. */
+  private take(
+    outputs: Tensors,
+    signature: Signature,
+    selection: readonly string[] | undefined,
+  ): NamedTensors {
+    const taken = new Map<string, Tensor>();
+    const names =
+      selection ?? (signature.outputs.size > 0 ? [...signature.outputs.keys()] : Object.keys(outputs));
+    try {
+      for (const name of names) {
+        const tensor = outputs[name];
+        if (!tensor) throw new TypeError(`the handler gave no output \`${name}\``);
+        const spec = signature.outputs.get(name);
+        taken.set(
+          name,
+          spec ? inputTensor(tensor, spec, this.options.wireLimits) : reshapeTensor(tensor, tensor.shape),
+        );
+      }
+      return taken;
+    } catch (error) {
+      disposeTensors(taken);
+      throw error;
+    }
+  }
+
+  /** What the caller is told: our own errors as they are, of the handler's own exceptions nothing. */
+  failure(error: unknown): ServingError {
+    if (error instanceof ServingError) return error;
+    this.options.report(error);
+    return new HandlerError(this.options.model, { cause: error });
+  }
+}
+
+/** The members' inputs as one set of tensors, which the scope disposes if they were made here. */
+function toTensors(
+  members: readonly NamedTensors[],
+  { padding }: PredictOptions,
+  scope: TensorScope,
+): Tensors {
+  const [first] = members as [NamedTensors];
+  if (members.length === 1 && !padding) return toObject(first);
+  const joined: Record<string, Tensor> = Object.create(null);
+  for (const name of first.keys()) {
+    const { dtype, shape, data } = joinRows(
+      members.map((inputs) => inputs.get(name) as Tensor),
+      padding,
+    );
+    const values = dtype === 'string' ? data : Buffer.concat(data as readonly Uint8Array[]);
+    joined[name] = createTensor(dtype, shape, values);
+    scope.add(joined[name]);
+  }
+  return joined;
+}
+
+function toObject(tensors: NamedTensors): Tensors {
+  const object: Record<string, Tensor> = Object.create(null);
+  for (const [name, tensor] of tensors) object[name] = tensor;
+  return object;
+}
+
+function checkTensors(value: unknown, part: string): Tensors {
+  const isObject = typeof value === 'object' && value !== null;
+  const odd = isObject ? Object.entries(value).find(([, each]) => !isTensor(each))?.[0] : '';
+  if (isObject && odd === undefined) return value as Tensors;
+  throw new TypeError(
+    isObject
+      ? `\`${part}\` gave \`${odd}\`, which is no tensor`
+      : `\`${part}\` must give an object of tensors, as { y: tensor }`,
+  );
+}
+
+function isTensor(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'dataSync' in value && 'shape' in value;
+}
+
+function isAsyncGenerator(part: unknown): boolean {
+  return Object.prototype.toString.call(part) === '[object AsyncGeneratorFunction]';
+}

@@ -1,0 +1,48 @@
+/**
+ * Signatures of handlers, and of tf.js models, as the server has them.
+ */
+import { z } from 'zod';
+import { ServingError } from '../errors.js';
+import { type Dtype, dtypes } from '../runtime/dtypes.js';
+import type { Signature, TensorSpec } from '../runtime/signature.js';
+
+/** The name under which a handler's own signature is served. */
+export const handlerSignatureName = 'serving_default';
+
+const specSchema = z.strictObject({
+  dtype: z.enum(Object.keys(dtypes) as [Dtype, ...Dtype[]]),
+  shape: z.array(z.int().min(-1)).optional(),
+});
+const specsSchema = z.record(z.string(), specSchema);
+const signatureSchema = z.strictObject({ inputs: specsSchema, outputs: specsSchema.optional() });
+
+/**
+ * @param declared `signature` of a handler
+ * @throws ServingError INVALID_ARGUMENT
+ */
+export function readSignature(declared: unknown): Signature {
+  const parsed = signatureSchema.safeParse(declared);
+  if (!parsed.success)
+    throw new ServingError(
+      'INVALID_ARGUMENT',
+      `the handler's \`signature\`: ${z.prettifyError(parsed.error)}`,
+    );
+  const { inputs, outputs = {} } = parsed.data;
+  return { name: handlerSignatureName, inputs: toSpecs(inputs), outputs: toSpecs(outputs) };
+}
+
+function toSpecs(
+  specs: Readonly<Record<string, { dtype: Dtype; shape?: readonly number[] | undefined }>>,
+): ReadonlyMap<string, TensorSpec> {
+  return new Map(
+    Object.entries(specs).map(([name, { dtype, shape }]) => [
+      name,
+      {
+        name,
+        dtype,
+        shape: shape === undefined ? null : shape.map((dim) => (dim === -1 ? null : dim)),
+        graphName: name,
+      },
+    ]),
+  );
+}

@@ -1,0 +1,221 @@
+/**
+ * Loads the handlers of versions.
+ */
+import path from 'node:path';
+import Router from '@koa/router';
+import { type PredictServices, predictInProcess } from '../calls/in-process.js';
+import { ServingError } from '../errors.js';
+import type { InferenceModel } from '../runtime/runtime.js';
+import type { Signature } from '../runtime/signature.js';
+import { TensorScope } from '../runtime/tensor-scope.js';
+import { openTensorFlowJs } from '../runtime/tensorflow.js';
+import { viewTensor } from '../runtime/tensors.js';
+import type { HandledVersion, HandlerHost, HandlerLoader } from '../serving/handled.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { HandlerBlocking } from './blocking.js';
+import { type Bundle, HandlerBundles } from './bundle.js';
+import { evaluate, locate } from './evaluate.js';
+import { HandledModel } from './handled-model.js';
+import type { Handler, LoadContext, Tensors } from './handler.js';
+import { handlerSignatureName, readSignature } from './handler-signature.js';
+import { isTfModel, TfModelAdapter } from './tf-model.js';
+
+export interface HandlersOptions {
+  /** `--handler` */
+  readonly file: string | undefined;
+  readonly logger: Logger;
+  readonly blocking: HandlerBlocking;
+}
+
+/** A handler's model that another module gets to see only as an object. */
+class SavedModelHandle {
+  constructor(
+    readonly model: InferenceModel,
+    readonly parameterCount: number,
+  ) {}
+}
+
+export class Handlers extends HandlerBundles implements HandlerLoader {
+  private services: PredictServices | undefined;
+
+  constructor(private readonly options: HandlersOptions) {
+    super(options.file);
+  }
+
+  /** What handlers ask other models through; it comes after the manager, which has the handlers. */
+  connect(services: PredictServices): void {
+    this.services = services;
+  }
+
+  async open(file: string, host: HandlerHost): Promise<HandledVersion> {
+    const bundle = await this.bundle(file);
+    const scope = new TensorScope(true);
+    const opened: InferenceModel[] = [];
+    try {
+      return await this.assemble(bundle, host, scope, opened);
+    } catch (error) {
+      scope.dispose();
+      for (const model of opened) await model.dispose();
+      if (error instanceof ServingError) throw error;
+      const { message, stack } = locate(error, bundle);
+      this.options.logger.debug(stack);
+      throw new ServingError('FAILED_PRECONDITION', `its handler failed: ${message}`);
+    }
+  }
+
+  private async assemble(
+    bundle: Bundle,
+    host: HandlerHost,
+    scope: TensorScope,
+    opened: InferenceModel[],
+  ): Promise<HandledVersion> {
+    const { logger, blocking } = this.options;
+    const { model, candidate } = host;
+    const tf = openTensorFlowJs();
+    const handler = scope.run(() => evaluate(bundle, provide));
+    const context = { tf, model, version: candidate.version, directory: candidate.directory, logger };
+    const savedModel: LoadContext['savedModel'] = async (relative, tags) => {
+      const found = await host.openSavedModel(path.resolve(candidate.directory, relative), tags);
+      opened.push(found.model);
+      return new SavedModelHandle(found.model, found.parameterCount);
+    };
+    const loaded = await scope.run(() => handler.load?.({ ...context, savedModel }));
+    const behind = await this.behind(handler, loaded, host, opened);
+    const handled = new HandledModel({
+      model,
+      handler,
+      behind,
+      signatures: signaturesOf(handler, behind?.model),
+      wireLimits: this.connected.wireLimits,
+      requestTimeout: this.connected.requestTimeout,
+      context: { ...context, loaded },
+      ask: (callers, request) => this.ask(callers, request),
+      report: (error) => {
+        const { message, stack } = locate(error, bundle);
+        logger.error({ model, stack }, `the handler of ${model} failed: ${message}`);
+      },
+      blocking: blocking.of(model),
+      dispose: async () => {
+        for (const each of opened) await each.dispose();
+        scope.dispose();
+      },
+    });
+    if (handler.routes) {
+      const router = new Router();
+      scope.run(() => handler.routes?.(router, handled.ownContext()));
+      handled.router = router;
+    }
+    // A stream may have no end; what it needs before its first answer it says itself.
+    const warmup = handler.warmup ?? (handled.streams ? () => {} : undefined);
+    return {
+      model: handled,
+      parameterCount: behind?.parameterCount ?? 0,
+      whyNotBatched: handler.batch ? undefined : explain(behind?.batchers),
+      warmup:
+        warmup &&
+        (async () => {
+          try {
+            await scope.run(() => warmup(handled.ownContext()));
+          } catch (error) {
+            if (error instanceof ServingError) throw error;
+            const { message } = locate(error, bundle);
+            throw new ServingError('FAILED_PRECONDITION', `its handler's warm-up failed: ${message}`);
+          }
+        }),
+    };
+  }
+
+  private get connected(): PredictServices {
+    if (!this.services) throw new Error('the handlers are not connected yet');
+    return this.services;
+  }
+
+  /** The model that the handler stands before: what `load` gave, or the SavedModel beside it. */
+  private async behind(
+    handler: Handler<unknown>,
+    loaded: unknown,
+    host: HandlerHost,
+    opened: InferenceModel[],
+  ) {
+    const found = await this.find(handler, loaded, host, opened);
+    if (!found) return undefined;
+    const { model, parameterCount, type } = found;
+    const defaultSignature = host.chooseDefault(model.signatures);
+    const batchers = handler.batch ? new Map() : await host.makeBatchers(model, defaultSignature);
+    return { model, parameterCount, type, defaultSignature, batchers };
+  }
+
+  private async find(
+    handler: Handler<unknown>,
+    loaded: unknown,
+    host: HandlerHost,
+    opened: InferenceModel[],
+  ) {
+    const type = 'TensorFlow SavedModel';
+    if (loaded instanceof SavedModelHandle) return { ...loaded, type };
+    if (isTfModel(loaded)) {
+      const weights = loaded as { countParams?: () => number };
+      return {
+        model: new TfModelAdapter(loaded),
+        parameterCount: weights.countParams?.() ?? 0,
+        type: 'TensorFlow.js model',
+      };
+    }
+    try {
+      const found = await host.openSavedModel(host.candidate.directory);
+      opened.push(found.model);
+      return { ...found, type };
+    } catch (error) {
+      // There need not be one beside a handler that predicts by itself.
+      const isMissing = error instanceof ServingError && error.code === 'NOT_FOUND';
+      if (isMissing && handler.predict) return undefined;
+      throw error;
+    }
+  }
+
+  private async ask(
+    callers: readonly string[],
+    request: Parameters<typeof predictInProcess>[1],
+  ): Promise<Tensors> {
+    return (await predictInProcess(this.connected, request, callers)).outputs;
+  }
+}
+
+/** The server's own packages, as handlers import them. */
+function provide(specifier: string): unknown {
+  if (/^@tensorflow\/tfjs(-core|-node|-node-gpu)?$/.test(specifier)) return openTensorFlowJs();
+  if (specifier === '@koa/router') return Router;
+  if (/^tfjs-serving(\/handler)?$/.test(specifier)) return { ServingError, viewTensor };
+  throw new ServingError(
+    'INVALID_ARGUMENT',
+    `the handler imports \`${specifier}\`, which the server does not provide; its own files and packages are bundled with it`,
+  );
+}
+
+/** As callers see them: the handler's own, or those of the model behind it, whose outputs it may have changed. */
+function signaturesOf(
+  handler: Handler<unknown>,
+  behind: InferenceModel | undefined,
+): ReadonlyMap<string, Signature> {
+  const changesOutputs = handler.predict !== undefined || handler.postprocess !== undefined;
+  if (handler.signature) {
+    const declared = readSignature(handler.signature);
+    const [first] = behind?.signatures.values() ?? [];
+    const own = behind?.signatures.get(handlerSignatureName) ?? first;
+    const outputs =
+      declared.outputs.size > 0 || changesOutputs ? declared.outputs : (own?.outputs ?? new Map());
+    return new Map([[declared.name, { ...declared, outputs }]]);
+  }
+  if (!behind)
+    throw new ServingError('INVALID_ARGUMENT', 'a handler without a model must declare its `signature`');
+  if (!changesOutputs) return behind.signatures;
+  return new Map(
+    Array.from(behind.signatures, ([name, signature]) => [name, { ...signature, outputs: new Map() }]),
+  );
+}
+
+function explain(batchers: ReadonlyMap<Signature, { readonly explanation: string }> | undefined): string {
+  const [first] = batchers?.values() ?? [];
+  const behind = first ? `; behind it: ${first.explanation}` : '';
+  return `its handler runs for each request${behind}`;
+}

@@ -1,0 +1,116 @@
+/**
+ * Models of tf.js, loaded by a handler, as the server runs models: on the event loop, a batch at a time.
+ */
+import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import type { SeenDtype } from '../runtime/dtypes.js';
+import { joinRows } from '../runtime/rows.js';
+import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
+import type { Signature, TensorSpec } from '../runtime/signature.js';
+import { TensorScope } from '../runtime/tensor-scope.js';
+import { createTensor, type NamedTensors, reshapeTensor, type Tensor } from '../runtime/tensors.js';
+import { handlerSignatureName } from './handler-signature.js';
+
+/** What layers models and graph models of tf.js share. */
+interface TfModel {
+  readonly inputs: readonly TfSpec[];
+  readonly outputs: readonly TfSpec[];
+  predict(inputs: tfjs.Tensor[]): tfjs.Tensor | tfjs.Tensor[];
+  /** Graph models alone have it. */
+  predictAsync?(inputs: tfjs.NamedTensorMap): Promise<tfjs.Tensor | tfjs.Tensor[] | tfjs.NamedTensorMap>;
+}
+
+interface TfSpec {
+  readonly name: string;
+  readonly dtype?: string | undefined;
+  readonly shape?: readonly (number | null)[] | undefined;
+}
+
+/** True for a `tf.LayersModel` or a `tf.GraphModel`. */
+export function isTfModel(value: unknown): value is TfModel {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'predict' in value &&
+    typeof value.predict === 'function' &&
+    'inputs' in value &&
+    Array.isArray(value.inputs) &&
+    'outputs' in value &&
+    Array.isArray(value.outputs)
+  );
+}
+
+/** Takes the tensors of a model's own weights for granted: they are of the scope in which it was loaded. */
+export class TfModelAdapter implements InferenceModel {
+  readonly isTraced = false;
+  readonly signature: Signature;
+  readonly signatures: ReadonlyMap<string, Signature>;
+
+  constructor(private readonly model: TfModel) {
+    this.signature = {
+      name: handlerSignatureName,
+      inputs: toSpecs(model.inputs),
+      outputs: toSpecs(model.outputs),
+    };
+    this.signatures = new Map([[handlerSignatureName, this.signature]]);
+  }
+
+  async predict(
+    { inputs, outputs }: Signature,
+    members: readonly NamedTensors[],
+    { padding, outputs: selection }: PredictOptions = {},
+  ): Promise<Prediction> {
+    const started = performance.now();
+    const scope = new TensorScope();
+    try {
+      const given = Array.from(inputs.keys(), (name) => {
+        const tensors = members.map((member) => member.get(name) as Tensor);
+        if (tensors.length === 1 && !padding) return tensors[0] as Tensor;
+        const { dtype, shape, data } = joinRows(tensors, padding);
+        const values = dtype === 'string' ? data : Buffer.concat(data as readonly Uint8Array[]);
+        const tensor = createTensor(dtype, shape, values);
+        scope.add(tensor);
+        return tensor;
+      });
+      const made = await scope.run(() => this.run(given));
+      const taken = new Map<string, Tensor>();
+      for (const [i, name] of [...outputs.keys()].entries()) {
+        const tensor = made[i] as Tensor;
+        if (!selection || selection.includes(name)) taken.set(name, reshapeTensor(tensor, tensor.shape));
+      }
+      return { outputs: taken, queueMicros: 0, runMicros: (performance.now() - started) * 1000 };
+    } finally {
+      scope.dispose();
+    }
+  }
+
+  /** In the order of the outputs. */
+  private async run(given: Tensor[]): Promise<readonly tfjs.Tensor[]> {
+    const { model } = this;
+    if (!model.predictAsync) return [model.predict(given)].flat();
+    // Loops and conditions of a graph wait for their values.
+    const feeds = Object.fromEntries(model.inputs.map(({ name }, i) => [name, given[i] as Tensor]));
+    const made = await model.predictAsync(feeds);
+    if (Array.isArray(made)) return made;
+    if ('dataSync' in made) return [made as tfjs.Tensor];
+    return model.outputs.map(({ name }) => (made as tfjs.NamedTensorMap)[name] as tfjs.Tensor);
+  }
+
+  predictHere(): never {
+    throw new Error('models of tf.js are never run inline');
+  }
+
+  /** Its weights are given back with the scope they were made in. */
+  async dispose(): Promise<void> {}
+}
+
+const seen: readonly string[] = ['float32', 'int32', 'bool', 'complex64', 'string'] satisfies SeenDtype[];
+
+function toSpecs(specs: readonly TfSpec[]): ReadonlyMap<string, TensorSpec> {
+  return new Map(
+    specs.map(({ name: graphName, dtype = 'float32', shape }) => {
+      const name = graphName.replace(/:0$/, '');
+      const known = seen.includes(dtype) ? (dtype as SeenDtype) : 'float32';
+      const dims = shape?.map((dim) => (dim === null || dim < 0 ? null : dim)) ?? null;
+      return [name, { name, dtype: known, shape: dims, graphName }];
+    }),
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * Answers that come one after another: as server-sent events, or as a CBOR sequence (RFC 8742).
+ */
+import { once } from 'node:events';
+import type { RouterContext } from '@koa/router';
+import { cborAnswers, jsonAnswers } from '../codec/codecs.js';
+import type { EncodedBody } from '../codec/infer-answer.js';
+import { ServingError, shuttingDown } from '../errors.js';
+import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
+import type { ServableId } from '../serving/servable.js';
+import { clientGone, whenFinished } from './finished.js';
+import { errorValue, toServingError } from './respond.js';
+import type { Services } from './services.js';
+
+interface StreamCodec {
+  readonly mediaType: string;
+  answer(id: ServableId, outputs: NamedTensors): Uint8Array;
+  error(error: ServingError): Uint8Array;
+}
+
+const events: StreamCodec = {
+  mediaType: 'text/event-stream',
+  answer: (id, outputs) => event('message', jsonAnswers.encodeAnswer({ ...id, outputs })),
+  error: (error) => event('error', jsonAnswers.encodeValue(errorValue(error))),
+};
+
+const cborSequence: StreamCodec = {
+  mediaType: 'application/cbor-seq',
+  answer: (id, outputs) => joined(cborAnswers.encodeAnswer({ ...id, outputs })),
+  error: (error) => joined(cborAnswers.encodeValue(errorValue(error))),
+};
+
+export const streamCodecs: readonly StreamCodec[] = [events, cborSequence];
+
+/** The JSON is one line. */
+function event(type: string, { parts }: EncodedBody): Uint8Array {
+  return Buffer.concat([Buffer.from(`event: ${type}\ndata: `), ...parts, Buffer.from('\n')]);
+}
+
+function joined({ parts, byteLength }: EncodedBody): Uint8Array {
+  return Buffer.concat(parts, byteLength);
+}
+
+/**
+ * Sends answers until there are no more, the client leaves, or its time is over. What goes wrong before the first one has the
+ * status of its error; later, it is the last item.
+ *
+ * @param deadline in milliseconds of the monotonic clock
+ * @returns what ended it before its end, if it had begun
+ */
+export async function sendStream(
+  ctx: RouterContext,
+  { draining, logger }: Services,
+  id: ServableId,
+  answers: AsyncGenerator<NamedTensors, void, void>,
+  deadline: number,
+): Promise<ServingError | undefined> {
+  const { req, res } = ctx;
+  const accepted = ctx.accepts(streamCodecs.map(({ mediaType }) => mediaType));
+  const codec = streamCodecs.find(({ mediaType }) => mediaType === accepted) ?? events;
+  const ended = new AbortController();
+  const end = (reason: ServingError) => ended.abort(reason);
+  const timer = setTimeout(() => end(tooLate()), Math.max(0, deadline - performance.now()));
+  const drain = () => end(shuttingDown());
+  draining.addEventListener('abort', drain);
+  whenFinished(req.socket, res, () => end(clientGone()));
+  try {
+    for (;;) {
+      const coming = answers.next();
+      const next = await unlessEnded(ended.signal, coming).catch((error: unknown) => {
+        // It may come yet, and nobody waits for it any more.
+        coming.then(({ value }) => value && disposeTensors(value)).catch(() => {});
+        throw error;
+      });
+      if (next.done) break;
+      try {
+        begin(ctx, codec);
+        const isTaken = res.write(codec.answer(id, next.value));
+        if (!isTaken) await unlessEnded(ended.signal, once(res, 'drain'));
+      } finally {
+        disposeTensors(next.value);
+      }
+    }
+    begin(ctx, codec);
+    return undefined;
+  } catch (error) {
+    if (!res.headersSent) throw error;
+    const failure = toServingError(error, logger);
+    if (!res.destroyed) res.write(codec.error(failure));
+    return failure;
+  } finally {
+    clearTimeout(timer);
+    draining.removeEventListener('abort', drain);
+    // A generator that waits for something for ever must not keep the answer from ending.
+    void answers.return().catch(() => {});
+    if (res.headersSent) res.end();
+  }
+}
+
+function begin(ctx: RouterContext, { mediaType }: StreamCodec): void {
+  const { res } = ctx;
+  if (res.headersSent) return;
+  ctx.respond = false;
+  ctx.set('Content-Type', mediaType);
+  ctx.set('Cache-Control', 'no-store');
+  res.writeHead(200);
+}
+
+function tooLate(): ServingError {
+  return new ServingError('DEADLINE_EXCEEDED', 'the answer was not complete within its time');
+}
+
+async function unlessEnded<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

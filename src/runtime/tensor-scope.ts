@@ -1,0 +1,58 @@
+/**
+ * The tensors that a piece of a program makes, so that they can be given back when it is over: what `tf.tidy` does for
+ * functions that never wait, for those that do as well, however they interleave.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tensorFlowJs } from './tensorflow.js';
+import type { Tensor } from './tensors.js';
+
+const current = new AsyncLocalStorage<TensorScope>();
+
+/** What tf.js's engine does with every tensor that it makes, private in its typings. */
+interface Engine {
+  trackTensor(tensor: Tensor, backend: unknown): void;
+}
+
+let watchesEngine = false;
+
+/** Has tf.js tell of the tensors that it makes. Once per process. */
+function watchEngine(): void {
+  if (watchesEngine) return;
+  watchesEngine = true;
+  const engine = tensorFlowJs().tf.engine() as unknown as Engine;
+  const trackTensor = engine.trackTensor.bind(engine);
+  engine.trackTensor = (tensor, backend) => {
+    trackTensor(tensor, backend);
+    // One over host memory is heard of when an op first takes it, and was not made by that.
+    if (!('host' in tensor)) current.getStore()?.add(tensor);
+  };
+}
+
+export class TensorScope {
+  private readonly tensors = new Set<Tensor>();
+
+  /** @param isFinal disposes also variables and what `tf.keep` was asked to keep */
+  constructor(private readonly isFinal = false) {
+    watchEngine();
+  }
+
+  /** Runs a function whose tensors are the scope's, also those that it makes after it has waited. */
+  run<Result>(action: () => Result): Result {
+    return current.run(this, action);
+  }
+
+  /** Takes a tensor in. */
+  add(tensor: Tensor): void {
+    this.tensors.add(tensor);
+  }
+
+  /** Disposes what was made and is still there. */
+  dispose(): void {
+    const { tf } = tensorFlowJs();
+    for (const tensor of this.tensors) {
+      const isKept = !this.isFinal && (tensor.kept || tensor instanceof tf.Variable);
+      if (!tensor.isDisposed && !isKept) tensor.dispose();
+    }
+    this.tensors.clear();
+  }
+}

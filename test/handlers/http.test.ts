@@ -1,0 +1,193 @@
+/**
+ * What handlers do over HTTP besides one answer for one request: answers one after another, and endpoints of their own.
+ */
+import { Decoder } from 'cbor-x';
+import { describe, expect, it } from 'vitest';
+import { HandlerServer, stopHandlerServersAfterEach } from '../fixtures/handlers.ts';
+import { until } from '../fixtures/until.ts';
+
+stopHandlerServersAfterEach();
+
+const counter = `
+  import { ServingError } from 'tfjs-serving';
+  export const signature = { inputs: { n: { dtype: 'int32', shape: [-1] } } };
+  let ended = 0;
+  export async function* predict({ n }, ctx) {
+    try {
+      const last = n.dataSync()[0];
+      if (last < 0) throw new ServingError('INVALID_ARGUMENT', 'n must not be negative');
+      for (let i = 1; i <= last; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        if (i === 13) throw new Error('secret');
+        yield { i: ctx.tf.fill([1], i, 'int32'), all: ctx.tf.range(0, i) };
+      }
+    } finally {
+      ended++;
+    }
+  }
+  export const postprocess = ({ i, all }) => ({ i, sum: all.sum() });
+  export const routes = (router) => { router.get('/ended', (koa) => { koa.body = { ended }; }); };
+`;
+
+async function stream(
+  started: HandlerServer,
+  n: number,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+) {
+  return started.server.fetch('/models/counter/infer', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ n }),
+    ...(signal ? { signal } : {}),
+  });
+}
+
+/** Server-sent events, as a browser reads them. */
+function parse(
+  text: string,
+): { event: string; data: { outputs?: Record<string, number>; error?: { code: string } } }[] {
+  return text
+    .split('\n\n')
+    .filter(Boolean)
+    .map((block) => {
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+      return { event: field('event'), data: JSON.parse(field('data')) };
+    });
+}
+
+describe('a generator', () => {
+  it('is server-sent events, one for each answer', async () => {
+    const started = await HandlerServer.start([], { 'counter/handler.ts': counter });
+    const before = await started.tensors();
+    const response = await stream(started, 4);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    const events = parse(await response.text());
+    expect(events.map(({ data }) => data.outputs)).toEqual([
+      { i: 1, sum: 0 },
+      { i: 2, sum: 1 },
+      { i: 3, sum: 3 },
+      { i: 4, sum: 6 },
+    ]);
+    expect(events[0]).toMatchObject({
+      event: 'message',
+      data: { status: 'ok', model: 'counter', version: 1 },
+    });
+    expect(parse(await (await stream(started, 0)).text())).toEqual([]);
+    await until(async () => (await started.tensors()) === before, 'no tensor to be left');
+  });
+
+  it('is a CBOR sequence, if that is asked for', async () => {
+    const started = await HandlerServer.start([], { 'counter/handler.ts': counter });
+    const response = await stream(started, 3, { accept: 'application/cbor-seq' });
+    expect(response.headers.get('content-type')).toBe('application/cbor-seq');
+    const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
+    const items = decoder.decodeMultiple(new Uint8Array(await response.arrayBuffer())) as {
+      status: string;
+    }[];
+    expect(items.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok']);
+  });
+
+  it('that fails says so with its status before the first answer, and as the last item after it', async () => {
+    const started = await HandlerServer.start([], { 'counter/handler.ts': counter });
+    const refused = await stream(started, -1);
+    expect([refused.status, ((await refused.json()) as { error: object }).error]).toEqual([
+      400,
+      { code: 'INVALID_ARGUMENT', message: 'n must not be negative' },
+    ]);
+    const text = await (await stream(started, 20)).text();
+    const events = parse(text);
+    expect(events).toHaveLength(13);
+    expect(events.at(-1)).toMatchObject({ event: 'error', data: { error: { code: 'INTERNAL' } } });
+    expect(text).not.toContain('secret');
+    expect(started.server.log).toMatch(/secret \(handler\.ts:\d+:\d+\)/);
+    const invalid = await started.server.fetch('/models/counter/infer', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"m": 1}',
+    });
+    const { error } = (await invalid.json()) as { error: { example: string } };
+    expect([invalid.status, error.example]).toEqual([400, expect.stringContaining("-F 'n=")]);
+  });
+
+  it('is ended when the client leaves, and when its time is over', async () => {
+    const endless = counter.replace('i === 13', 'false');
+    const started = await HandlerServer.start([], { 'counter/handler.ts': endless });
+    const before = await started.tensors();
+    const ended = async () => (await started.server.get('/models/counter/ended')).body.ended;
+    const own = await ended();
+    const leave = new AbortController();
+    const left = await stream(started, 1e9, {}, leave.signal);
+    const reader = left.body?.getReader();
+    await reader?.read();
+    leave.abort();
+    await until(async () => (await ended()) === own + 1, 'the generator to end');
+    const late = await stream(started, 1e9, { 'x-request-timeout': '0.2' });
+    expect(parse(await late.text()).at(-1)).toMatchObject({
+      event: 'error',
+      data: { error: { code: 'DEADLINE_EXCEEDED' } },
+    });
+    await until(async () => (await ended()) === own + 2, 'the generator to end');
+    await until(async () => (await started.tensors()) === before, 'no tensor to be left');
+  });
+
+  it('does not keep a new version from serving, nor the server from stopping', async () => {
+    const endless = counter.replace('i === 13', 'false');
+    const started = await HandlerServer.start([], { 'counter/handler.ts': endless });
+    const running = await stream(started, 1e9);
+    await started.change(
+      'counter/handler.ts',
+      `${endless}\n// again`.replace('setTimeout(resolve, 2)', 'setTimeout(resolve, 3)'),
+    );
+    const stopped = started.server.stop();
+    expect(parse(await running.text()).at(-1)).toMatchObject({ data: { error: { code: 'UNAVAILABLE' } } });
+    expect(await stopped).toBe(0);
+  });
+});
+
+describe('endpoints', () => {
+  const routes = `
+    export const signature = { inputs: { x: { dtype: 'float32', shape: [-1] } } };
+    export const predict = ({ x }) => ({ y: x.mul(2) });
+    export function routes(router, ctx) {
+      router.get('/labels', (koa) => { koa.body = { labels: ['cat', 'dog'], version: ctx.version }; });
+      router.get('/labels/:name', (koa) => { koa.body = koa.params.name; });
+      router.post('/twice', async (koa) => {
+        const { y } = await ctx.predict({ model: 'other', inputs: { x: koa.request.body.x } });
+        koa.body = { y: [...y.dataSync()] };
+      });
+      router.get('/fails', () => { throw new Error('secret'); });
+      router.get('/teapot', (koa) => koa.throw(418, 'short and stout'));
+    }
+  `;
+
+  it('lie below the model, with its name and key', async () => {
+    const started = await HandlerServer.start(['versioned'], {
+      'own/handler.js': routes,
+      'other/handler.js': routes.replace(/export function routes[\s\S]*/, ''),
+    });
+    const { server } = started;
+    expect((await server.get('/models/own/labels')).body).toEqual({ labels: ['cat', 'dog'], version: 1 });
+    expect(await (await server.fetch('/models/own/labels/a%20b')).text()).toBe('a b');
+    const twice = await server.fetch('/models/own/twice', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"x": [1, 2]}',
+    });
+    expect([twice.status, await twice.json()]).toEqual([200, { y: [2, 4] }]);
+    const wrong = await server.fetch('/models/own/labels', { method: 'DELETE' });
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'HEAD, GET']);
+    const fails = await server.get('/models/own/fails');
+    expect([fails.status, JSON.stringify(fails.body)]).toEqual([500, expect.not.stringContaining('secret')]);
+    expect(server.log).toMatch(/secret \(handler\.js:\d+:\d+\)/);
+    for (const path of ['/models/own/nothing', '/models/versioned/labels', '/models/nope/labels'])
+      expect((await server.get(path)).status).toBe(404);
+    expect((await server.get('/models/own')).body.handler).toMatchObject({ type: 'handler', streams: false });
+  });
+
+  it('ask for a key with the scope infer', async () => {
+    const repository = await HandlerServer.start([], { 'own/handler.js': routes });
+    const { server } = repository;
+    expect((await server.get('/models/own/labels')).status).toBe(200);
+  });
+});
