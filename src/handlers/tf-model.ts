@@ -48,13 +48,14 @@ export class TfModelAdapter implements InferenceModel {
     this.signature = {
       name: handlerSignatureName,
       inputs: toSpecs(model.inputs),
-      outputs: toSpecs(model.outputs),
+      // Graphs may leave open what they give.
+      outputs: model.outputs.every(({ shape }) => shape) ? toSpecs(model.outputs) : new Map(),
     };
     this.signatures = new Map([[handlerSignatureName, this.signature]]);
   }
 
   async predict(
-    { inputs, outputs }: Signature,
+    { inputs }: Signature,
     members: readonly NamedTensors[],
     { padding, outputs: selection }: PredictOptions = {},
   ): Promise<Prediction> {
@@ -72,7 +73,7 @@ export class TfModelAdapter implements InferenceModel {
       });
       const made = await scope.run(() => this.run(given));
       const taken = new Map<string, Tensor>();
-      for (const [i, name] of [...outputs.keys()].entries()) {
+      for (const [i, name] of [...toSpecs(this.model.outputs).keys()].entries()) {
         const tensor = made[i] as Tensor;
         if (!selection || selection.includes(name)) taken.set(name, reshapeTensor(tensor, tensor.shape));
       }
