@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory bench-clients lint format models clean distclean
+.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ bench-peers: install ## beside Flask, LitServe, mosec, KServe and Triton, which 
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload
+
+bench-handler-memory: install ## memory over 200 reloads of a handler, with a plot
+	@$(NODE) scripts/bench.js handler-memory
 
 bench-reload-memory: install ## memory over 200 reloads of a 100 MB model, with a plot
 	@$(NODE) scripts/bench.js reload-memory

@@ -31,7 +31,8 @@ export class HandlerBundles implements HandlerSource {
   constructor(readonly defaultFile: string | undefined) {}
 
   /** @throws ServingError (rejects) INVALID_ARGUMENT with the place where it does not compile */
-  async bundle(file: string): Promise<Bundle> {
+  async bundle(where: string): Promise<Bundle> {
+    const file = path.resolve(where);
     const known = this.bundles.get(file);
     if (known && (await factsOf(known.bundle.inputs)) === known.facts) return known.bundle;
     const bundle = await build(file);

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { HandlerServer, stopHandlerServersAfterEach } from '../fixtures/handlers.ts';
+import { TestRepository } from '../fixtures/repository.ts';
+import { TestServer } from '../fixtures/server.ts';
 import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -401,6 +403,23 @@ describe('a handler that asks other models', () => {
   });
 });
 
+it('is found below a model path that is relative', async () => {
+  const repository = await TestRepository.create(model);
+  await writeFile(
+    repository.path(model, 'handler.js'),
+    'export const preprocess = ({ x }) => ({ x: x.mul(9) });',
+  );
+  const relative = path.relative(process.cwd(), repository.root);
+  const server = await TestServer.start({ args: ['--model-path', relative, '--allow-handlers'] });
+  try {
+    const answer = await server.fetch(`/models/${model}/infer`, { method: 'POST', body: form({ x: '1' }) });
+    expect(((await answer.json()) as { outputs: object }).outputs).toMatchObject({ y: 10 });
+  } finally {
+    await server.stop();
+    await repository.remove();
+  }
+});
+
 describe('a change', () => {
   it('of the file or of anything it imports is a new load', async () => {
     const started = await HandlerServer.start([model], {
@@ -443,6 +462,12 @@ it('how long handlers keep the event loop is told by name', async () => {
   );
   expect(longest).toBeGreaterThanOrEqual(0.115);
 });
+
+function form(fields: Readonly<Record<string, string>>): FormData {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields)) data.set(name, value);
+  return data;
+}
 
 /** So that tests read as sentences. */
 function bind(started: HandlerServer) {
