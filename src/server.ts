@@ -22,7 +22,7 @@ import { BodyMemory } from './http/body-memory.js';
 import { ByteBudget } from './http/byte-budget.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
-import { remoteFileSystem, watchFolder } from './repository/watch.js';
+import { remoteFileSystem, type Watch, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
 import { openTensorFlowJs, type TensorFlowJs } from './runtime/tensorflow.js';
@@ -89,7 +89,8 @@ class ComposedServer implements Server {
   private readonly underWay: () => number;
   private predictions = 0;
   private started = false;
-  private closeWatch: () => Promise<void> = async () => {};
+  private watch: Watch | undefined;
+  private readonly handlers: Handlers | undefined;
   private closing: Promise<boolean> | undefined;
 
   constructor(
@@ -123,6 +124,7 @@ class ComposedServer implements Server {
       draining: this.draining.signal,
     };
     addResourceGauges(telemetry, runtime, () => budget.reserved);
+    this.handlers = handlers;
     handlers?.connect(this.services);
     addModelMetrics(telemetry, () => manager.table);
     blocking.addMetrics(telemetry);
@@ -144,7 +146,8 @@ class ComposedServer implements Server {
     if (this.started) throw new ServingError('FAILED_PRECONDITION', 'a server is started once');
     this.started = true;
     if (http) await listen(http, settings);
-    this.closeWatch = await watch(settings, services.manager, logger);
+    this.watch = await watch(settings, services.manager, logger);
+    if (this.handlers) this.handlers.onFiles = (files) => this.watch?.add(files);
     await services.manager.start();
   }
 
@@ -169,7 +172,7 @@ class ComposedServer implements Server {
     const finished = await drain(underWay, settings.shutdownTimeout);
     http?.close();
     http?.closeAllConnections();
-    await this.closeWatch();
+    await this.watch?.close();
     if (!finished) return false;
     const closed = services.manager.close().then(() => true);
     return Promise.race([closed, delay(settings.shutdownTimeout * 1000, false, { ref: false })]);
@@ -239,9 +242,9 @@ function createManager(
   });
 }
 
-/** @returns a function that ends the watch */
-async function watch(settings: Settings, manager: Manager, logger: Logger): Promise<() => Promise<void>> {
-  if (settings.watch === 'off') return async () => {};
+/** @returns undefined where nothing is watched */
+async function watch(settings: Settings, manager: Manager, logger: Logger): Promise<Watch | undefined> {
+  if (settings.watch === 'off') return undefined;
   const remote = settings.watch === 'auto' ? await remoteFileSystem(settings.modelPath) : undefined;
   if (remote) logger.info(`${settings.modelPath} is on ${remote}, where changes raise no events: polling`);
   const mode = settings.watch === 'poll' || remote ? 'poll' : 'events';
