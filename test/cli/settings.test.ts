@@ -81,6 +81,7 @@ describe('settings', () => {
       gpuMemoryFraction: '0.5',
       gpuMemoryGrowth: 'true',
       strictReady: 'true',
+      allowHandlers: 'true',
       serverTiming: 'true',
     };
     for (const name of settingNames) {
