@@ -57,7 +57,8 @@ export async function loadVersion(
     options.logger.debug(`warming up ${name}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
     const warmup = await warmUp(model, { deadline, defaultSignature, requests });
-    const batching = await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
+    const { engine } = options.runtime;
+    const batching = await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
     if ((await fingerprintOf(candidate.directory)) !== candidate.fingerprint) {
       throw new ServingError('ABORTED', 'its folder changed while it was loaded');
     }

@@ -229,7 +229,8 @@ export class Manager {
       const { scheduler, runtime, inlineRunMicros } = this.options;
       const makeBatcher = (signature: Signature) => {
         const verdict = batching.get(signature) ?? { evidence: 'unchecked' };
-        const inline = new InlineRuns(whyNotInline(signature, runtime.device), inlineRunMicros);
+        const { device, engine } = runtime;
+        const inline = new InlineRuns(whyNotInline(signature, device), inlineRunMicros, engine.xla);
         return new Batcher(loaded.model, signature, scheduler, verdict, inline, () => model.limits);
       };
       record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature, makeBatcher);

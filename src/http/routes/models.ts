@@ -42,12 +42,18 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
           ...servable.id,
           model_type: 'TensorFlow SavedModel',
           device: runtime.device,
+          engine: describeEngine(runtime),
           parameters: servable.parameterCount,
           signatures: describeSignatures(servable),
         });
       },
     },
   ];
+}
+
+/** What `--xla` and `--mixed-precision` came to on this machine. */
+function describeEngine({ kind, engine: { xla, mixedPrecision } }: Services['runtime']): object {
+  return { runtime: kind, xla, mixed_precision: mixedPrecision ?? null };
 }
 
 /** A model with every version, its state and what stands between it and service. */
