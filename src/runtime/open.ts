@@ -10,6 +10,7 @@ import { deviceOf, nativeRuntime } from './native-runtime.js';
 import type { Runtime, RuntimeKind } from './runtime.js';
 import { openTensorFlowJs } from './tensorflow.js';
 import { tfjsRuntime } from './tfjs-runtime.js';
+import { limitXla } from './xla.js';
 
 export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus' | 'mixedPrecision'>, EngineOptions {
   readonly kind: RuntimeKind;
@@ -50,6 +51,11 @@ export function openRuntime(options: RuntimeOptions): Runtime {
 }
 
 function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hideGpus: boolean }): Runtime {
+  if (!limitXla(xla === true))
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      '--xla: a server of this process has opened TensorFlow without it; start that with --xla too, or this one in a process of its own',
+    );
   const binding = loadAddon();
   const devices = binding.initialize(encodeSessionOptions(options), options.runThreads);
   openTensorFlowJs();

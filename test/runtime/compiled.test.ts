@@ -14,6 +14,9 @@ import { TestServer } from '../fixtures/server.ts';
 
 const demoModels = fileURLToPath(new URL('../../saved_models', import.meta.url));
 
+/** By itself TensorFlow compiles four operations and more together; small models would be left as they are. */
+const everything = { TF_XLA_FLAGS: '--tf_xla_min_cluster_size=1' };
+
 /** The first run of a shape is interpreted, the second compiles, the third finds what was compiled. */
 const asked = 3;
 
@@ -27,7 +30,7 @@ beforeAll(async () => {
     for (const entry of await readdir(folder, { withFileTypes: true }))
       if (entry.isDirectory()) await symlink(path.join(folder, entry.name), path.join(root, entry.name));
   plain = await TestServer.start({ args: ['--model-path', root] });
-  compiled = await TestServer.start({ args: ['--model-path', root, '--xla'] });
+  compiled = await TestServer.start({ args: ['--model-path', root, '--xla'], env: everything });
 });
 
 afterAll(async () => {
