@@ -1,9 +1,9 @@
 /**
  * What XLA may compile.
  *
- * Compiled code does not fail for a value: an index beyond a table reads its last row, an integer divided by zero is -1, a
- * matrix without an inverse gives NaN. A request that TensorFlow refuses would get numbers. So only operations are compiled
- * that refuse no value, and those beside them stay TensorFlow's.
+ * Compiled code does not fail for a value: an index beyond a table read its last row, and an integer divided by zero gave
+ * -1. A request that TensorFlow refuses would get numbers. So only operations are compiled that refuse no value, and those
+ * beside them stay TensorFlow's.
  */
 
 /** Operations that take every value of their inputs, by the names of the graph. XLA must know each of them. */
