@@ -2,7 +2,8 @@
  * `make bench-engine`: what `--xla`, `--mixed-precision` and weights in int8 give.
  *
  * Runs in-process, one at a time. A round is a slice of each option between two slices of the same model without it; a ratio
- * is of a slice's runs per second to the mean of those two. Figures are medians over rounds, with the least and the greatest.
+ * is of a slice's runs per second to the mean of those two, and likewise of the CPU that a run takes, which depends less on
+ * what else the machine does. Figures are medians over rounds, with the least and the greatest.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
@@ -18,7 +19,7 @@ const { values: flags, positionals } = parseArgs({
     /** With the rows of a run. */
     models: {
       type: 'string',
-      default: 'mlp:1,mlp:32,policy:1,policy:8,mobilenet_v2:1,mobilenet_v2:8,dense:1,dense:32,elementwise:1',
+      default: 'mlp:1,mlp:32,policy:1,policy:8,mobilenet_v2:1,mobilenet_v2:8,dense:1,dense:256,elementwise:1',
     },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '0.5' },
@@ -41,6 +42,8 @@ interface Row {
   readonly contender: string;
   /** Runs per second, over those without it. */
   readonly ratios: readonly number[];
+  /** CPU of a run, over that without it. */
+  readonly cpuRatios: readonly number[];
   /** Milliseconds of a run without it. */
   readonly plain: number;
   /** Seconds that the first slice took: to load, compile, and run. */
@@ -65,11 +68,20 @@ const json = path.join(flags.out, 'engine-options.json');
 await writeFile(json, JSON.stringify({ facts, flags, rows: measured }, undefined, 1));
 console.log(
   `\n${table(
-    ['model, rows', 'option', 'runs/s ÷ without', 'a run without, ms', 'first slice, s', 'MiB more'],
-    measured.map(({ model, rows, contender, ratios, plain, firstSlice, memory }) => [
+    [
+      'model, rows',
+      'option',
+      'runs/s ÷ without',
+      'CPU ÷ without',
+      'a run without, ms',
+      'first slice, s',
+      'MiB more',
+    ],
+    measured.map(({ model, rows, contender, ratios, cpuRatios, plain, firstSlice, memory }) => [
       `${model}, ${rows}`,
       contender,
       spread(ratios),
+      spread(cpuRatios),
       plain.toFixed(3),
       firstSlice.toFixed(1),
       memory.toFixed(0),
@@ -97,19 +109,30 @@ async function measure(model: string, rows: number): Promise<Row[]> {
     await process.measure(1, seconds, rows);
     const firstSlice = (performance.now() - started) / 1000;
     const ratios: number[] = [];
+    const cpuRatios: number[] = [];
     const runs: number[] = [];
-    let before = (await plain.measure(1, seconds, rows)).perSecond;
+    let before = await plain.measure(1, seconds, rows);
     for (let round = 0; round < Number(flags.rounds); round++) {
-      const { perSecond } = await process.measure(1, seconds, rows);
-      const after = (await plain.measure(1, seconds, rows)).perSecond;
-      ratios.push((2 * perSecond) / (before + after));
-      runs.push(1000 / after);
+      const between = await process.measure(1, seconds, rows);
+      const after = await plain.measure(1, seconds, rows);
+      ratios.push((2 * between.perSecond) / (before.perSecond + after.perSecond));
+      cpuRatios.push((2 * between.cpuPerRequest) / (before.cpuPerRequest + after.cpuPerRequest));
+      runs.push(1000 / after.perSecond);
       before = after;
     }
     const memory = residentMebibytes(process.pid) - residentMebibytes(plain.pid);
     await process.stop();
-    found.push({ model, rows, contender: contender.name, ratios, plain: median(runs), firstSlice, memory });
-    console.log(`${model}, ${rows} rows, ${contender.name}: ${spread(ratios)}`);
+    const row = {
+      model,
+      rows,
+      contender: contender.name,
+      ratios,
+      cpuRatios,
+      plain: median(runs),
+      firstSlice,
+    };
+    found.push({ ...row, memory });
+    console.log(`${model}, ${rows} rows, ${contender.name}: ${spread(ratios)}, CPU ${spread(cpuRatios)}`);
   }
   await plain.stop();
   return found;
