@@ -3,7 +3,8 @@
  *
  * Compiled code does not fail for a value: an index beyond a table read its last row, and an integer divided by zero gave
  * -1. A request that TensorFlow refuses would get numbers. So only operations are compiled that refuse no value, and those
- * beside them stay TensorFlow's.
+ * beside them stay TensorFlow's. So does DepthwiseConv2dNative: compiled for a processor, MobileNetV2 took 7 to 14 times the
+ * CPU that it takes with oneDNN's.
  */
 
 /** Operations that take every value of their inputs, by the names of the graph. XLA must know each of them. */
@@ -18,8 +19,8 @@ const compiled = `
   BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum MatMul
   BroadcastTo Concat ConcatV2 ExpandDims OnesLike Pack Pad PadV2 Rank Reshape Reverse ReverseV2 Shape ShapeN Size Split
   SplitV Squeeze Tile Transpose Unpack ZerosLike
-  AvgPool AvgPool3D Conv2D Conv2DBackpropInput Conv3D DepthToSpace DepthwiseConv2dNative FusedBatchNorm FusedBatchNormV2
-  FusedBatchNormV3 MaxPool MaxPool3D SpaceToDepth
+  AvgPool AvgPool3D Conv2D Conv2DBackpropInput Conv3D DepthToSpace FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3
+  MaxPool MaxPool3D SpaceToDepth
 `
   .trim()
   .split(/\s+/);
