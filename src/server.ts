@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Koa from 'koa';
 import { type Prediction, type PredictOptions, predictInProcess } from './calls/in-process.js';
+import { checkCombinations } from './cli/combinations.js';
 import { checkFolder } from './cli/model-path.js';
 import { completeSettings } from './cli/parse.js';
 import type { Settings } from './cli/settings.js';
@@ -98,13 +99,15 @@ class ComposedServer implements Server {
     private readonly logger: Logger,
     listens: boolean,
   ) {
+    checkCombinations(settings);
     checkFolder(settings.modelPath);
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
     const runtime = openConfigured(settings, slots);
     logger.info(
-      `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`,
+      `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
     );
+    for (const warning of runtime.warnings) logger.warn(warning);
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
@@ -191,7 +194,17 @@ function openConfigured(settings: Settings, slots: number): Runtime {
     gpuMemoryGrowth: settings.gpuMemoryGrowth,
     gpuMemoryFraction: settings.gpuMemoryFraction,
     visibleDevices: settings.visibleDevices,
+    xla: settings.xla,
+    mixedPrecision: settings.mixedPrecision,
   });
+}
+
+/** What was asked for and what came of it, for the log. */
+function chosen({ device }: Settings, { kind, engine: { xla, mixedPrecision } }: Runtime): string {
+  const options = [`--device ${device}`, `--runtime ${kind}`];
+  if (xla) options.push('--xla');
+  if (mixedPrecision) options.push(`--mixed-precision in ${mixedPrecision}`);
+  return options.join(', ');
 }
 
 function createHttp(settings: Settings, listener: RequestListener): HttpServer {
@@ -231,7 +244,7 @@ function createManager(
 ): Manager {
   const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
-  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots };
+  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.engine.xla };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
   return new Manager({
