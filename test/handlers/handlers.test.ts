@@ -305,7 +305,7 @@ describe('what goes wrong in a handler', () => {
       { code: 'INTERNAL', message: `the handler of \`${model}\` failed; the log has the details` },
     ]);
     expect([fine.status, fine.body.outputs]).toMatchObject([200, { y: 5 }]);
-    expect(started.server.log).toMatch(/secret -4 \(lib\/check\.ts:3:\d+\)/);
+    await started.logged(/secret -4 \(lib\/check\.ts:3:\d+\)/);
   });
 
   it.each<[what: string, text: string, message: RegExp]>([
@@ -323,7 +323,7 @@ describe('what goes wrong in a handler', () => {
   ])('%s given where tensors must be is told in the log', async (_, text, message) => {
     const started = await HandlerServer.start([model], { [`${model}/handler.js`]: text });
     expect((await started.ask(model, { x: 1 })).status).toBe(500);
-    expect(started.server.log).toMatch(message);
+    await started.logged(message);
   });
 
   it('it refuses a request with an error of its own', async () => {
