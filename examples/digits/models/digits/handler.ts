@@ -1,0 +1,109 @@
+/**
+ * Takes drawn pictures of digits: of any size, dark on light, light on dark, in colour, or on a transparent ground. The
+ * model knows digits of 8 × 8 only, each pixel of which counts the ink in 4 × 4 pixels of a bitmap: so that is what a
+ * picture is made into.
+ */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { ServingError } from 'tfjs-serving';
+import type { Handler } from 'tfjs-serving/handler';
+
+const size = 8;
+const fine = 4 * size;
+
+/** How thick strokes are in the digits that the model has learnt from, in pixels of the bitmap. */
+const thickness = 4;
+
+/** How far a pixel must be from the paper, of 1, for a picture not to be blank. */
+const faintest = 0.1;
+
+export const signature: Handler['signature'] = {
+  inputs: { image: { dtype: 'uint8', shape: [-1, -1, -1, 4] } },
+  outputs: {
+    digit: { dtype: 'int32', shape: [-1] },
+    probabilities: { dtype: 'float32', shape: [-1, 10] },
+  },
+};
+
+export const preprocess: Handler['preprocess'] = ({ image }) => ({
+  image: tf.stack(tf.unstack(image as tf.Tensor4D).map((picture, row) => frame(inkOf(picture), row))),
+});
+
+export const postprocess: Handler['postprocess'] = ({ probabilities }) => ({
+  digit: (probabilities as tf.Tensor2D).argMax(1).toInt(),
+  probabilities: probabilities as tf.Tensor2D,
+});
+
+/** A picture of which it is known what is on it. */
+export const warmup: Handler['warmup'] = async (ctx) => {
+  await ctx.run({ image: tf.zeros([1, size, size, 1]) });
+};
+
+/**
+ * How far each pixel is from the paper, from 0 to 1. The paper is what most of the picture's edge has, in colour and
+ * opacity: so nothing is to be known of which is dark and which is light.
+ */
+function inkOf(picture: tf.Tensor): tf.Tensor2D {
+  const [height, width] = picture.shape as [number, number];
+  const pixels = picture.toFloat().div(255);
+  const opacity = pixels.slice([0, 0, 3]);
+  // The colour of what cannot be seen means nothing.
+  const seen = tf.concat([pixels.slice([0, 0, 0], [-1, -1, 3]).mul(opacity), opacity], 2);
+  const edge = tf.concat([
+    ...[0, height - 1].map((row) => seen.slice([row, 0], [1, -1]).reshape([width, 4])),
+    ...[0, width - 1].map((column) => seen.slice([0, column], [-1, 1]).reshape([height, 4])),
+  ]);
+  const { values } = tf.topk(edge.transpose(), height + width);
+  const paper = values.slice([0, height + width - 1]).reshape([1, 1, 4]);
+  return seen.sub(paper).abs().max(2) as tf.Tensor2D;
+}
+
+/** The drawing in the middle of a square that it just fits, with strokes as thick as the model knows them. */
+function frame(ink: tf.Tensor2D, row: number): tf.Tensor3D {
+  const strongest = ink.max();
+  if ((strongest.dataSync()[0] as number) < faintest)
+    throw new ServingError('INVALID_ARGUMENT', `picture ${row} of the request is blank`);
+  const clear = ink.greater(strongest.mul(0.4)).toFloat();
+  const [top, bottom] = extentOf(clear.max(1));
+  const [left, right] = extentOf(clear.max(0));
+  const side = Math.max(bottom - top, right - left);
+  const down = shares(ink.shape[0], (top + bottom - side) / 2, side);
+  const across = shares(ink.shape[1], (left + right - side) / 2, side);
+  const bitmap = tf.matMul(tf.matMul(down, clear), across, false, true);
+  const even = thicken(bitmap.as3D(fine, fine, 1));
+  return tf.avgPool(even, 4, 4, 'valid');
+}
+
+/** Where the ink begins and ends. */
+function extentOf(line: tf.Tensor): [from: number, to: number] {
+  const values = line.dataSync();
+  return [values.findIndex((value) => value > 0), values.findLastIndex((value) => value > 0) + 1];
+}
+
+/**
+ * Which share each of `length` pixels has in each of `fine` equal parts of the stretch from `from` on, so that no line is
+ * lost as the picture gets smaller, however thin it is.
+ */
+function shares(length: number, from: number, side: number): tf.Tensor2D {
+  const part = side / fine;
+  const values = tf.buffer<tf.Rank.R2>([fine, length]);
+  for (let i = 0; i < fine; i++) {
+    const [begin, end] = [from + i * part, from + (i + 1) * part];
+    for (let pixel = Math.max(0, Math.floor(begin)); pixel < Math.min(length, end); pixel++) {
+      const covered = Math.min(end, pixel + 1) - Math.max(begin, pixel);
+      if (covered > 0) values.set(covered / part, i, pixel);
+    }
+  }
+  return values.toTensor();
+}
+
+/** Makes thin strokes thicker, by what they lack. */
+function thicken(bitmap: tf.Tensor3D): tf.Tensor3D {
+  const sharp = bitmap.div<tf.Tensor3D>(bitmap.max());
+  const padded = sharp.pad([[1, 1], [1, 1], [0, 0]]);
+  const across = padded.slice([0, 1]).sub(padded.slice([0, 0], [-1, fine + 1])).abs().sum();
+  const down = padded.slice([1, 0]).sub(padded.slice([0, 0], [fine + 1, -1])).abs().sum();
+  // Of a long stroke the ink is its length times its thickness, and the edge twice its length.
+  const thick = (sharp.sum().mul(2).div(across.add(down)).dataSync()[0] as number) * 1.13;
+  const missing = Math.round(thickness - thick);
+  return missing > 0 ? tf.maxPool(sharp, missing + 1, 1, 'same') : sharp;
+}
