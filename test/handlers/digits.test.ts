@@ -22,6 +22,8 @@ const styles: Record<string, Style> = {
   'thick, white on black, 200 × 200': { width: 200, height: 200, pen: 24, ink: white, paper: black },
   'black on nothing, 256 × 256': { width: 256, height: 256, pen: 12, ink: black, paper: nothing },
   'white on nothing, 256 × 256': { width: 256, height: 256, pen: 12, ink: white, paper: nothing },
+  'leaning to the right': { width: 280, height: 280, pen: 14, ink: black, paper: white, slant: 0.2 },
+  'leaning to the left': { width: 280, height: 280, pen: 14, ink: black, paper: white, slant: -0.1 },
   'blue on yellow, small, in a corner': {
     width: 300,
     height: 200,
@@ -69,7 +71,7 @@ describe('nine of ten drawn digits or more are known', () => {
     const answers = [];
     for (const drawing of await drawings(style)) answers.push(await ask(drawing));
     const found = answers.map(({ outputs }) => outputs?.digit);
-    console.log(found.join(' '));
+    console.log(`read as ${found.join(' ')}`);
     expect(found.filter((digit, i) => digit === i).length, found.join(' ')).toBeGreaterThanOrEqual(9);
     for (const { outputs } of answers) {
       const { digit, probabilities } = outputs;

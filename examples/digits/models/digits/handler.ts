@@ -11,7 +11,7 @@ const size = 8;
 const fine = 4 * size;
 
 /** How thick strokes are in the digits that the model has learnt from, in pixels of the bitmap. */
-const thickness = 4;
+const thickness = 5;
 
 /** How far a pixel must be from the paper, of 1, for a picture not to be blank. */
 const faintest = 0.1;
@@ -62,15 +62,19 @@ function frame(ink: tf.Tensor2D, row: number): tf.Tensor3D {
   const strongest = ink.max();
   if ((strongest.dataSync()[0] as number) < faintest)
     throw new ServingError('INVALID_ARGUMENT', `picture ${row} of the request is blank`);
-  const clear = ink.greater(strongest.mul(0.4)).toFloat();
+  const clear = ink.greater(strongest.mul(0.4)).toFloat() as tf.Tensor2D;
   const [top, bottom] = extentOf(clear.max(1));
   const [left, right] = extentOf(clear.max(0));
-  const side = Math.max(bottom - top, right - left);
+  const long = Math.max(bottom - top, right - left);
+  // Strokes grow to both sides, and there must be room for that in the square.
+  const missing = Math.max(0, Math.round(thickness - thicknessOf(clear) * (fine / long)));
+  const side = long * (fine / (fine - missing));
   const down = shares(ink.shape[0], (top + bottom - side) / 2, side);
   const across = shares(ink.shape[1], (left + right - side) / 2, side);
-  const bitmap = tf.matMul(tf.matMul(down, clear), across, false, true);
-  const even = thicken(bitmap.as3D(fine, fine, 1));
-  return tf.avgPool(even, 4, 4, 'valid');
+  const bitmap = tf.matMul(tf.matMul(down, clear), across, false, true).as3D(fine, fine, 1);
+  // What a stroke fills by half, as one between two pixels does, is full.
+  const sharp = bitmap.div<tf.Tensor3D>(bitmap.max().mul(0.5)).minimum<tf.Tensor3D>(1);
+  return tf.avgPool(tf.maxPool(sharp, missing + 1, 1, 'same'), 4, 4, 'valid');
 }
 
 /** Where the ink begins and ends. */
@@ -96,14 +100,12 @@ function shares(length: number, from: number, side: number): tf.Tensor2D {
   return values.toTensor();
 }
 
-/** Makes thin strokes thicker, by what they lack. */
-function thicken(bitmap: tf.Tensor3D): tf.Tensor3D {
-  const sharp = bitmap.div<tf.Tensor3D>(bitmap.max());
-  const padded = sharp.pad([[1, 1], [1, 1], [0, 0]]);
-  const across = padded.slice([0, 1]).sub(padded.slice([0, 0], [-1, fine + 1])).abs().sum();
-  const down = padded.slice([1, 0]).sub(padded.slice([0, 0], [fine + 1, -1])).abs().sum();
-  // Of a long stroke the ink is its length times its thickness, and the edge twice its length.
-  const thick = (sharp.sum().mul(2).div(across.add(down)).dataSync()[0] as number) * 1.13;
-  const missing = Math.round(thickness - thick);
-  return missing > 0 ? tf.maxPool(sharp, missing + 1, 1, 'same') : sharp;
+/** In pixels. Of a long stroke the ink is its length times its thickness, and the edge twice its length. */
+function thicknessOf(ink: tf.Tensor2D): number {
+  const [height, width] = ink.shape;
+  const padded = ink.pad([[1, 1], [1, 1]]);
+  const across = padded.slice([0, 1]).sub(padded.slice([0, 0], [-1, width + 1])).abs().sum();
+  const down = padded.slice([1, 0]).sub(padded.slice([0, 0], [height + 1, -1])).abs().sum();
+  // The edge is counted in steps to the side and down, which are 4 / π times as many on average.
+  return ((8 / Math.PI) * (ink.sum().dataSync()[0] as number)) / (across.add(down).dataSync()[0] as number);
 }
