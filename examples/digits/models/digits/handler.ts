@@ -24,19 +24,31 @@ export const signature: Handler['signature'] = {
   },
 };
 
-export const preprocess: Handler['preprocess'] = ({ image }) => ({
-  image: tf.stack(tf.unstack(image as tf.Tensor4D).map((picture, row) => frame(inkOf(picture), row))),
-});
+export const preprocess: Handler['preprocess'] = ({ image }) => toModel(image as tf.Tensor4D);
 
-export const postprocess: Handler['postprocess'] = ({ probabilities }) => ({
-  digit: (probabilities as tf.Tensor2D).argMax(1).toInt(),
-  probabilities: probabilities as tf.Tensor2D,
-});
-
-/** A picture of which it is known what is on it. */
-export const warmup: Handler['warmup'] = async (ctx) => {
-  await ctx.run({ image: tf.zeros([1, size, size, 1]) });
+export const postprocess: Handler['postprocess'] = (outputs) => {
+  const probabilities = outputs['probabilities'] as tf.Tensor2D;
+  return { digit: probabilities.argMax(1), probabilities };
 };
+
+/** With a picture of a stroke, as one that is made up would be blank. */
+export const warmup: Handler['warmup'] = async (ctx) => {
+  const stroke = tf.fill([1, 12, 3, 4], 255, 'int32');
+  await ctx.run(
+    toModel(
+      stroke.pad([
+        [0, 0],
+        [8, 8],
+        [12, 13],
+        [0, 0],
+      ]),
+    ),
+  );
+};
+
+function toModel(pictures: tf.Tensor) {
+  return { image: tf.stack(tf.unstack(pictures).map((picture, row) => frame(inkOf(picture), row))) };
+}
 
 /**
  * How far each pixel is from the paper, from 0 to 1. The paper is what most of the picture's edge has, in colour and
@@ -103,9 +115,20 @@ function shares(length: number, from: number, side: number): tf.Tensor2D {
 /** In pixels. Of a long stroke the ink is its length times its thickness, and the edge twice its length. */
 function thicknessOf(ink: tf.Tensor2D): number {
   const [height, width] = ink.shape;
-  const padded = ink.pad([[1, 1], [1, 1]]);
-  const across = padded.slice([0, 1]).sub(padded.slice([0, 0], [-1, width + 1])).abs().sum();
-  const down = padded.slice([1, 0]).sub(padded.slice([0, 0], [height + 1, -1])).abs().sum();
+  const padded = ink.pad([
+    [1, 1],
+    [1, 1],
+  ]);
+  const across = padded
+    .slice([0, 1])
+    .sub(padded.slice([0, 0], [-1, width + 1]))
+    .abs()
+    .sum();
+  const down = padded
+    .slice([1, 0])
+    .sub(padded.slice([0, 0], [height + 1, -1]))
+    .abs()
+    .sum();
   // The edge is counted in steps to the side and down, which are 4 / π times as many on average.
   return ((8 / Math.PI) * (ink.sum().dataSync()[0] as number)) / (across.add(down).dataSync()[0] as number);
 }
