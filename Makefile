@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
+.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ bench-growth: install ## what a request costs by batch size, number of models, n
 
 bench-peers: install ## beside Flask, LitServe, mosec, KServe and Triton, which install themselves
 	@$(NODE) scripts/bench.js peers $(ARGS)
+
+bench-engine: install ## what --xla, --mixed-precision and int8 weights give for the benchmarks' models
+	@$(NODE) scripts/bench.js engine-options
 
 bench-reload: install ## what a small model's requests notice while a large one is reloaded
 	@$(NODE) scripts/bench.js reload

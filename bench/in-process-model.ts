@@ -20,16 +20,26 @@ export class InProcessModel {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
   private readonly lines: Interface;
 
-  /** @param folder of the SavedModel */
-  constructor(folder: string, kind: 'native' | 'tfjs') {
+  /**
+   * @param folder of the SavedModel
+   * @param args further ones of `in-process.ts`
+   */
+  constructor(folder: string, kind: 'native' | 'tfjs', ...args: readonly string[]) {
     const script = fileURLToPath(new URL('in-process.js', import.meta.url));
-    this.child = spawn(process.execPath, [script, folder, kind], { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.child = spawn(process.execPath, [script, folder, kind, ...args], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     this.lines = createInterface({ input: this.child.stdout });
   }
 
-  async measure(callers: number, seconds: number): Promise<InProcess> {
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** @param rows of each run */
+  async measure(callers: number, seconds: number, rows = 1): Promise<InProcess> {
     const line = once(this.lines, 'line');
-    this.child.stdin.write(`${callers} ${seconds}\n`);
+    this.child.stdin.write(`${callers} ${seconds} ${rows}\n`);
     return JSON.parse((await line)[0]);
   }
 

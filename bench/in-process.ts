@@ -1,9 +1,9 @@
 /**
  * The model without a server: the session in this process, with tf.js loaded, run by so many callers at once.
  *
- *   node in-process.js MODEL_FOLDER native|tfjs [INTER_THREADS INTRA_THREADS]
+ *   node in-process.js MODEL_FOLDER native|tfjs [INTER_THREADS INTRA_THREADS [xla] [mixed-precision]]
  *
- * For each line `CALLERS SECONDS` that it reads it prints one JSON line.
+ * For each line `CALLERS SECONDS [ROWS]` that it reads it prints one JSON line. ROWS are of one run, 1 by default.
  */
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ import { createTensor, disposeTensors, type NamedTensors } from '#dist/runtime/t
 import { allocate } from '#dist/runtime/values.js';
 import { quantile } from './statistics.ts';
 
-const [folder = '', kind = 'native', inter, intra] = process.argv.slice(2);
+const [folder = '', kind = 'native', inter, intra, ...engine] = process.argv.slice(2);
 
 const number = (text: string | undefined) => (text === undefined || text === '' ? undefined : Number(text));
 const runtime = openRuntime({
@@ -23,27 +23,29 @@ const runtime = openRuntime({
   tensorflowLogLevel: 3,
   interThreads: number(inter),
   intraThreads: number(intra),
+  xla: engine.includes('xla'),
+  mixedPrecision: engine.includes('mixed-precision'),
 });
 const { metaGraph } = await readSavedModel(folder, ['serve']);
 const model = await runtime.load(folder, metaGraph);
 const signature = metaGraph.signatures.get('serving_default');
 if (!signature) throw new Error('no serving_default');
 
-function makeInputs(): NamedTensors {
+function makeInputs(rows: number): NamedTensors {
   const named = new Map();
   for (const { name, dtype, shape } of signature?.inputs.values() ?? []) {
     if (dtype === 'string' || shape === null) throw new Error(`no values for ${name}`);
-    const dims = shape.map((dim) => dim ?? 1);
+    const dims = shape.map((dim) => dim ?? rows);
     const count = dims.reduce((product, dim) => product * dim, 1);
     named.set(name, createTensor(dtype, dims, allocate(dtype, count).bytes));
   }
   return named;
 }
 
-async function caller(until: number, latencies: number[]): Promise<void> {
+async function caller(until: number, rows: number, latencies: number[]): Promise<void> {
   while (performance.now() < until) {
     const started = performance.now();
-    const inputs = makeInputs();
+    const inputs = makeInputs(rows);
     const { outputs } = await model.predict(signature as never, [inputs]);
     disposeTensors(outputs);
     disposeTensors(inputs);
@@ -52,19 +54,19 @@ async function caller(until: number, latencies: number[]): Promise<void> {
 }
 
 /** @returns milliseconds of each run */
-async function runs(callers: number, seconds: number): Promise<number[]> {
+async function runs(callers: number, seconds: number, rows: number): Promise<number[]> {
   const latencies: number[] = [];
   const until = performance.now() + seconds * 1000;
-  await Promise.all(Array.from({ length: callers }, () => caller(until, latencies)));
+  await Promise.all(Array.from({ length: callers }, () => caller(until, rows, latencies)));
   return latencies;
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const [callers = 1, seconds = 1] = line.split(' ').map(Number);
-  await runs(callers, seconds / 4);
+  const [callers = 1, seconds = 1, rows = 1] = line.split(' ').map(Number);
+  await runs(callers, seconds / 4, rows);
   const before = process.cpuUsage();
   const started = performance.now();
-  const latencies = await runs(callers, seconds);
+  const latencies = await runs(callers, seconds, rows);
   const elapsed = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(before);
   console.log(

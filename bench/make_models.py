@@ -87,7 +87,55 @@ def mobilenet_v2(path: Path) -> None:
     keras.applications.MobileNetV2(weights=None, input_shape=(224, 224, 3)).export(str(path), verbose=False)
 
 
-MODELS = {"null": null, "mlp": mlp, "policy": policy, "resnet50": resnet50, "mobilenet_v2": mobilenet_v2}
+def elementwise(path: Path) -> None:
+    """float32[-1, 65536] → the same by 24 operations on each element: what a compiler can make one loop of."""
+    model = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 65536], tf.float32, name="x")])
+    def predict(x):
+        y = x
+        for factor in (0.5, 0.25, 0.75, 1.25):
+            y = tf.tanh(y * factor + 0.1) * tf.sigmoid(y) + tf.sqrt(tf.abs(y) + 1.0)
+        return {"y": y}
+
+    tf.saved_model.save(model, str(path), signatures=predict)
+
+
+class Dense(tf.Module):
+    """float32[-1, 1024] → float32[-1, 1024] through four layers, 17 MB of float32 or a quarter of that in int8."""
+
+    def __init__(self, is_quantised: bool) -> None:
+        super().__init__()
+        generator = tf.random.Generator.from_seed(3)
+        layers = [generator.normal([1024, 1024]) / 32 for _ in range(4)]
+        self.scales = [tf.Variable(tf.reduce_max(tf.abs(layer), 0) / 127) for layer in layers]
+        if is_quantised:
+            layers = [tf.cast(tf.round(layer / scale), tf.int8) for layer, scale in zip(layers, self.scales)]
+        self.weights = [tf.Variable(layer) for layer in layers]
+        self.is_quantised = is_quantised
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 1024], tf.float32, name="x")])
+    def predict(self, x):
+        for weights, scale in zip(self.weights, self.scales):
+            if self.is_quantised:
+                x = tf.nn.relu(tf.matmul(x, tf.cast(weights, tf.float32)) * scale)
+            else:
+                x = tf.nn.relu(tf.matmul(x, weights))
+        return {"y": x}
+
+
+def dense(path: Path) -> None:
+    model = Dense(is_quantised=False)
+    tf.saved_model.save(model, str(path), signatures=model.predict)
+
+
+def dense_int8(path: Path) -> None:
+    model = Dense(is_quantised=True)
+    tf.saved_model.save(model, str(path), signatures=model.predict)
+
+
+BUILDERS = [null, mlp, policy, resnet50, mobilenet_v2, elementwise, dense, dense_int8]
+MODELS = {build.__name__: build for build in BUILDERS}
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ import { readDocument } from './docs/blocks.js';
 const DOCUMENTS = /^(README|CHANGELOG|CONTRIBUTING|DEVELOPMENT\w*)\.md$|^(docs|native|test\/models)\/.*\.md$/;
 const REPOSITORY_PATH = /^(src|scripts|docs|native|test|saved_models|bench|clients|deploy|web)\/[\w./-]*$/;
 
-/** Flags of other programs that the documents mention (curl, git, docker, pip, npm). */
+/** Flags of other programs that the documents mention (curl, git, docker, pip, npm), and those of TensorFlow's variables. */
 const FOREIGN_COMMAND =
-  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|install\.js|test\.js|bench\.js)\b/;
+  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|install\.js|test\.js|bench\.js|TF_XLA_FLAGS)\b/;
 
 /** Written in pieces, as this file is checked, too. */
 const FORBIDDEN = [

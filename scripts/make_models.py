@@ -618,6 +618,66 @@ def v1_bare(path: Path) -> None:
         save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})])
 
 
+def quantised(path: Path) -> None:
+    """Weights in int8 with a scale for each column, a quarter of the size; and the other ways to say it in a graph."""
+
+    class Quantised(tf.Module):
+        def __init__(self):
+            super().__init__()
+            random = np.random.RandomState(3)
+
+            def weights(rows: int, columns: int) -> tuple[tf.Variable, tf.Variable]:
+                values = random.randn(rows, columns) / np.sqrt(rows)
+                scales = np.abs(values).max(axis=0) / 127
+                return tf.Variable(np.rint(values / scales).astype(np.int8)), tf.Variable(scales.astype(np.float32))
+
+            # Variables, not constants: those would be folded to float32 as the model is loaded.
+            self.hidden = weights(64, 256)
+            self.head = weights(256, 10)
+
+        def product(self, x, layer):
+            weights, scales = layer
+            return tf.matmul(x, tf.cast(weights, tf.float32)) * scales
+
+        def network(self, x):
+            return self.product(tf.nn.relu(self.product(x, self.hidden)), self.head)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.float32, "x")])
+        def predict(self, x):
+            return {"y": self.network(x)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.float32, "x")])
+        def fake_quant(self, x):
+            """As training for quantisation leaves it: floats on 255 steps."""
+            return {"y": self.network(tf.quantization.fake_quant_with_min_max_args(x, -4.0, 4.0))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.uint8, "x")])
+        def integers(self, x):
+            """Products of integers, exact: 128 stands for zero."""
+            return {"y": tf.matmul(tf.cast(x, tf.int32) - 128, tf.cast(self.hidden[0], tf.int32))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 64], tf.float32, "x")])
+        def quantised_dtype(self, x):
+            """Through quint8, a dtype that no signature may name."""
+            low, high = tf.constant(-4.0), tf.constant(4.0)
+            values, low, high = tf.quantization.quantize(x, low, high, tf.quint8)
+            return {"y": tf.quantization.dequantize(values, low, high)}
+
+    model = Quantised()
+    signatures = {"fake_quant": model.fake_quant, "integers": model.integers, "quantised_dtype": model.quantised_dtype}
+    save(model, path, {DEFAULT: model.predict, **signatures})
+
+
+# A quarter of a step beside each of the 255 that there are from -4 to 4: no rounding falls the other way elsewhere.
+QUANTISED_X = (((np.arange(128) * 37) % 253 - 126 + 0.25) * 8 / 255).astype(np.float32).reshape(2, 64)
+QUANTISED_CASES = [
+    Case("two_rows", {"x": QUANTISED_X}),
+    Case("two_rows", {"x": QUANTISED_X}, "fake_quant"),
+    Case("two_rows", {"x": Formula("uint8", (2, 64), 31, 7, 251)}, "integers"),
+    Case("two_rows", {"x": QUANTISED_X}, "quantised_dtype"),
+]
+
+
 def field(number: int, payload: bytes) -> bytes:
     """A length-delimited protobuf field; lengths here stay below 2**14."""
     size = len(payload)
@@ -759,6 +819,7 @@ TEST = {
             Case("no_such_row", {"row": np.array([3, 10], np.int32)}, fails=True),
         ],
     ),
+    "quantised": Model(quantised, QUANTISED_CASES),
 }
 
 

@@ -1,6 +1,7 @@
 /**
  * `tfjs-serving serve`: settings, signals, exit codes.
  */
+import { checkCombinations } from './cli/combinations.js';
 import { serveHelp } from './cli/help.js';
 import { installMissing } from './cli/install.js';
 import { findModels } from './cli/model-path.js';
@@ -30,6 +31,7 @@ async function start(args: readonly string[]): Promise<void> {
     process.stdout.write(serveHelp());
     return;
   }
+  checkCombinations(settings);
   const { modelPath, demo } = findModels(settings, isGiven('modelPath', args, process.env));
   // After what can be refused at once: it may take a minute.
   const code = await installMissing(settings.runtime);

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Koa from 'koa';
 import { type Prediction, type PredictOptions, predictInProcess } from './calls/in-process.js';
+import { checkCombinations } from './cli/combinations.js';
 import { checkFolder } from './cli/model-path.js';
 import { completeSettings } from './cli/parse.js';
 import type { Settings } from './cli/settings.js';
@@ -22,7 +23,7 @@ import { BodyMemory } from './http/body-memory.js';
 import { ByteBudget } from './http/byte-budget.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
-import { remoteFileSystem, watchFolder } from './repository/watch.js';
+import { remoteFileSystem, type Watch, watchFolder } from './repository/watch.js';
 import { openRuntime } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
 import { openTensorFlowJs, type TensorFlowJs } from './runtime/tensorflow.js';
@@ -89,7 +90,8 @@ class ComposedServer implements Server {
   private readonly underWay: () => number;
   private predictions = 0;
   private started = false;
-  private closeWatch: () => Promise<void> = async () => {};
+  private watch: Watch | undefined;
+  private readonly handlers: Handlers | undefined;
   private closing: Promise<boolean> | undefined;
 
   constructor(
@@ -97,13 +99,15 @@ class ComposedServer implements Server {
     private readonly logger: Logger,
     listens: boolean,
   ) {
+    checkCombinations(settings);
     checkFolder(settings.modelPath);
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
     const runtime = openConfigured(settings, slots);
     logger.info(
-      `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (--device ${settings.device}, --runtime ${runtime.kind})`,
+      `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
     );
+    for (const warning of runtime.warnings) logger.warn(warning);
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
@@ -123,6 +127,7 @@ class ComposedServer implements Server {
       draining: this.draining.signal,
     };
     addResourceGauges(telemetry, runtime, () => budget.reserved);
+    this.handlers = handlers;
     handlers?.connect(this.services);
     addModelMetrics(telemetry, () => manager.table);
     blocking.addMetrics(telemetry);
@@ -144,7 +149,8 @@ class ComposedServer implements Server {
     if (this.started) throw new ServingError('FAILED_PRECONDITION', 'a server is started once');
     this.started = true;
     if (http) await listen(http, settings);
-    this.closeWatch = await watch(settings, services.manager, logger);
+    this.watch = await watch(settings, services.manager, logger);
+    if (this.handlers) this.handlers.onFiles = (files) => this.watch?.add(files);
     await services.manager.start();
   }
 
@@ -169,7 +175,7 @@ class ComposedServer implements Server {
     const finished = await drain(underWay, settings.shutdownTimeout);
     http?.close();
     http?.closeAllConnections();
-    await this.closeWatch();
+    await this.watch?.close();
     if (!finished) return false;
     const closed = services.manager.close().then(() => true);
     return Promise.race([closed, delay(settings.shutdownTimeout * 1000, false, { ref: false })]);
@@ -188,7 +194,17 @@ function openConfigured(settings: Settings, slots: number): Runtime {
     gpuMemoryGrowth: settings.gpuMemoryGrowth,
     gpuMemoryFraction: settings.gpuMemoryFraction,
     visibleDevices: settings.visibleDevices,
+    xla: settings.xla,
+    mixedPrecision: settings.mixedPrecision,
   });
+}
+
+/** What was asked for and what came of it, for the log. */
+function chosen({ device }: Settings, { kind, engine: { xla, mixedPrecision } }: Runtime): string {
+  const options = [`--device ${device}`, `--runtime ${kind}`];
+  if (xla) options.push('--xla');
+  if (mixedPrecision) options.push(`--mixed-precision in ${mixedPrecision}`);
+  return options.join(', ');
 }
 
 function createHttp(settings: Settings, listener: RequestListener): HttpServer {
@@ -228,7 +244,7 @@ function createManager(
 ): Manager {
   const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
-  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots };
+  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.engine.xla };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
   return new Manager({
@@ -239,9 +255,9 @@ function createManager(
   });
 }
 
-/** @returns a function that ends the watch */
-async function watch(settings: Settings, manager: Manager, logger: Logger): Promise<() => Promise<void>> {
-  if (settings.watch === 'off') return async () => {};
+/** @returns undefined where nothing is watched */
+async function watch(settings: Settings, manager: Manager, logger: Logger): Promise<Watch | undefined> {
+  if (settings.watch === 'off') return undefined;
   const remote = settings.watch === 'auto' ? await remoteFileSystem(settings.modelPath) : undefined;
   if (remote) logger.info(`${settings.modelPath} is on ${remote}, where changes raise no events: polling`);
   const mode = settings.watch === 'poll' || remote ? 'poll' : 'events';

@@ -236,23 +236,35 @@ export const settings = {
     value: 'N',
     help: "threads between operations, per session; -1: each run stays on its own thread; 0: TensorFlow's choice",
   },
+  xla: {
+    schema: flag.optional(),
+    value: '',
+    shownDefault: 'off',
+    help: 'TensorFlow compiles models by XLA, for each size of a batch; refused with --runtime tfjs',
+  },
+  mixedPrecision: {
+    schema: flag.optional(),
+    value: '',
+    shownDefault: 'off',
+    help: 'compute in 16 bits where that is safe: float16 on a GPU, bfloat16 on a processor that has it (else a warning); refused with --runtime tfjs',
+  },
   gpuMemoryGrowth: {
     schema: flag.optional(),
     value: '',
     shownDefault: 'off',
-    help: 'take GPU memory as it is needed',
+    help: 'take GPU memory as it is needed; refused with --device cpu',
   },
   gpuMemoryFraction: {
     schema: number(z.number().positive().max(1)).optional(),
     value: 'SHARE',
     shownDefault: 'all',
-    help: "of each GPU's memory, 0 to 1",
+    help: "of each GPU's memory, 0 to 1; refused with --device cpu and with --runtime tfjs",
   },
   visibleDevices: {
     schema: z.string().optional(),
     value: 'N,N',
     shownDefault: 'all',
-    help: 'GPUs to use, as CUDA numbers them',
+    help: 'GPUs to use, as CUDA numbers them; refused with --device cpu',
   },
   runtime: {
     schema: z.enum(['native', 'tfjs']).default('native'),

@@ -25,6 +25,8 @@ export const providedPackages = ['@tensorflow/*', 'tfjs-serving', 'tfjs-serving/
 
 /** Bundles handlers, and keeps what it has made until a file of it changes. */
 export class HandlerBundles implements HandlerSource {
+  /** Is told the files of each bundle that is made, wherever they lie. */
+  onFiles: (files: readonly string[]) => void = () => {};
   private readonly bundles = new Map<string, { facts: string; bundle: Bundle }>();
 
   /** @param defaultFile for versions that have no handler of their own */
@@ -36,6 +38,7 @@ export class HandlerBundles implements HandlerSource {
     const known = this.bundles.get(file);
     if (known && (await factsOf(known.bundle.inputs)) === known.facts) return known.bundle;
     const bundle = await build(file);
+    this.onFiles(bundle.inputs);
     // Taken after: what changed meanwhile is built once more.
     this.bundles.set(file, { bundle, facts: await factsOf(bundle.inputs) });
     return bundle;
@@ -47,14 +50,6 @@ export class HandlerBundles implements HandlerSource {
     } catch (error) {
       return digestOf(messageOf(error));
     }
-  }
-
-  /** Files outside a folder, whose changes its watch does not see. */
-  filesOutside(root: string): string[] {
-    const inside = `${path.resolve(root)}${path.sep}`;
-    return [...this.bundles.values()]
-      .flatMap(({ bundle }) => bundle.inputs)
-      .filter((file) => !file.startsWith(inside));
   }
 }
 

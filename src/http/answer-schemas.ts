@@ -115,6 +115,9 @@ export const modelInfoSchema = z
     generation: z.int(),
     model_type: z.string().describe('TensorFlow SavedModel, unless it has a handler'),
     device: z.string(),
+    engine: z
+      .object({ runtime: z.string(), xla: z.boolean(), mixed_precision: z.string().nullable() })
+      .describe('what the options of TensorFlow came to on this machine'),
     parameters: z.int().describe('numbers in all variables together'),
     signatures: signaturesSchema,
   })

@@ -3,6 +3,7 @@
  * clock as well.
  */
 import { statfs } from 'node:fs/promises';
+import path from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -36,12 +37,18 @@ export async function remoteFileSystem(root: string): Promise<string | undefined
   return remoteFileSystems.get(type >>> 0);
 }
 
-/** @returns a function that ends the watch */
-export function watchFolder(root: string, options: WatchOptions): () => Promise<void> {
+export interface Watch {
+  /** Watches files that lie elsewhere, too. */
+  add(files: readonly string[]): void;
+  close(): Promise<void>;
+}
+
+export function watchFolder(root: string, options: WatchOptions): Watch {
+  const elsewhere = new Set<string>();
   let current = open(options.mode);
 
   function open(mode: WatchMode): FSWatcher {
-    const watcher = watch(root, {
+    const watcher = watch([root, ...elsewhere], {
       depth,
       ignoreInitial: true,
       ignorePermissionErrors: true,
@@ -63,5 +70,15 @@ export function watchFolder(root: string, options: WatchOptions): () => Promise<
     options.onHint();
   }
 
-  return () => current.close();
+  return {
+    add(files) {
+      const inside = `${path.resolve(root)}${path.sep}`;
+      for (const file of files) {
+        if (file.startsWith(inside) || elsewhere.has(file)) continue;
+        elsewhere.add(file);
+        current.add(file);
+      }
+    },
+    close: () => current.close(),
+  };
 }

@@ -11,12 +11,25 @@ const { root } = protobuf.parse(`
     bool allow_growth = 4;
     string visible_device_list = 5;
   }
+  message OptimizerOptions {
+    int32 global_jit_level = 5;
+    bool cpu_global_jit = 7;
+  }
+  message RewriterConfig {
+    int32 auto_mixed_precision = 23;
+    int32 auto_mixed_precision_onednn_bfloat16 = 31;
+  }
+  message GraphOptions {
+    OptimizerOptions optimizer_options = 3;
+    RewriterConfig rewrite_options = 10;
+  }
   message ConfigProto {
     map<string, int32> device_count = 1;
     int32 intra_op_parallelism_threads = 2;
     int32 inter_op_parallelism_threads = 5;
     GPUOptions gpu_options = 6;
     bool allow_soft_placement = 7;
+    GraphOptions graph_options = 10;
   }
   message RunOptions {
     int32 trace_level = 1;
@@ -41,7 +54,14 @@ export interface SessionOptions {
   readonly gpuMemoryFraction?: number | undefined;
   /** Which GPUs, as CUDA numbers them: `0,2`. */
   readonly visibleDevices?: string | undefined;
+  /** Compile graphs by XLA, on processors too, where TensorFlow does not unless it is told twice. Per session. */
+  readonly xla?: boolean | undefined;
+  /** Compute in so many bits where TensorFlow holds that to be safe: float16 on GPUs, bfloat16 on processors. Per session. */
+  readonly mixedPrecision?: 'float16' | 'bfloat16' | undefined;
 }
+
+/** `OptimizerOptions.ON_1` and `RewriterConfig.ON`. */
+const on = 1;
 
 /** A serialized ConfigProto. Soft placement is on, so that a model exported with GPU device names runs on a CPU. */
 export function encodeSessionOptions(options: SessionOptions): Uint8Array {
@@ -58,8 +78,20 @@ export function encodeSessionOptions(options: SessionOptions): Uint8Array {
           : { perProcessGpuMemoryFraction: options.gpuMemoryFraction }),
         ...(options.visibleDevices === undefined ? {} : { visibleDeviceList: options.visibleDevices }),
       },
+      ...graphOptions(options),
     }),
   ).finish();
+}
+
+function graphOptions({ xla, mixedPrecision }: SessionOptions): object {
+  if (!xla && mixedPrecision === undefined) return {};
+  const passes = { float16: 'autoMixedPrecision', bfloat16: 'autoMixedPrecisionOnednnBfloat16' };
+  return {
+    graphOptions: {
+      ...(xla ? { optimizerOptions: { globalJitLevel: on, cpuGlobalJit: true } } : {}),
+      ...(mixedPrecision ? { rewriteOptions: { [passes[mixedPrecision]]: on } } : {}),
+    },
+  };
 }
 
 /** What one run may ask for. */

@@ -4,6 +4,7 @@
 import { isErrorCode, messageOf, ServingError } from '../errors.js';
 import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
+import type { EngineChoice } from './engine.js';
 import type { CallHandle, Feed, NativeBinding, RunResult, SessionHandle } from './native.js';
 import { inputOf, joinRows, type Padding } from './rows.js';
 import type {
@@ -25,14 +26,15 @@ const preparedSelections = 64;
  * @param binding the addon, initialized
  * @param sessionConfig the serialized ConfigProto under which sessions are opened
  * @param heedsTimeouts a run ends by itself once its time is over
+ * @param choice what the config says of how models are computed
  */
 export function nativeRuntime(
   binding: NativeBinding,
   devices: readonly Device[],
   sessionConfig: Uint8Array,
-  { heedsTimeouts }: { readonly heedsTimeouts: boolean },
+  { heedsTimeouts, ...choice }: EngineChoice & { readonly heedsTimeouts: boolean },
 ): Runtime {
-  const device = devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu';
+  const device = deviceOf(devices);
   const tracing: Tracing = {
     runOptions: encodeRunOptions({ trace: device === 'gpu' ? 'gpus' : 'processor' }),
     tracer: undefined,
@@ -43,6 +45,7 @@ export function nativeRuntime(
     tensorflowVersion: binding.tensorflowVersion,
     devices,
     device,
+    ...choice,
     async load(directory, metaGraph) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
       return new NativeModel(binding, session, metaGraph, tracing, heedsTimeouts);
@@ -54,6 +57,11 @@ export function nativeRuntime(
     counters: () => ({ ...binding.counters() }),
     exitNow: (code) => binding.exitNow(code),
   };
+}
+
+/** What models run on: a GPU if there is one. */
+export function deviceOf(devices: readonly Device[]): 'cpu' | 'gpu' {
+  return devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu';
 }
 
 interface PreparedCall {

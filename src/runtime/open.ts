@@ -3,14 +3,16 @@
  */
 import { messageOf, ServingError } from '../errors.js';
 import { encodeSessionOptions, type SessionOptions } from './config-proto.js';
+import { chooseEngine, type EngineOptions, thisProcessor, whyNoBfloat16 } from './engine.js';
 import { addonFile, howToInstall, missingParts } from './installed.js';
 import { loadBinding, type NativeBinding } from './native.js';
-import { nativeRuntime } from './native-runtime.js';
+import { deviceOf, nativeRuntime } from './native-runtime.js';
 import type { Runtime, RuntimeKind } from './runtime.js';
 import { openTensorFlowJs } from './tensorflow.js';
 import { tfjsRuntime } from './tfjs-runtime.js';
+import { limitXla } from './xla.js';
 
-export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus'> {
+export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus' | 'mixedPrecision'>, EngineOptions {
   readonly kind: RuntimeKind;
   /** `auto` takes a GPU if TensorFlow finds one. */
   readonly device: 'cpu' | 'gpu' | 'auto';
@@ -48,13 +50,22 @@ export function openRuntime(options: RuntimeOptions): Runtime {
   return runtime;
 }
 
-function openNative(options: RuntimeOptions & SessionOptions): Runtime {
-  const config = encodeSessionOptions(options);
+function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hideGpus: boolean }): Runtime {
+  if (!limitXla(xla === true))
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      '--xla: a server of this process has opened TensorFlow without it; start that with --xla too, or this one in a process of its own',
+    );
   const binding = loadAddon();
-  const devices = binding.initialize(config, options.runThreads);
+  const devices = binding.initialize(encodeSessionOptions(options), options.runThreads);
   openTensorFlowJs();
+  // Which precision is to be had depends on the devices.
+  const choice = chooseEngine({ ...options, xla, mixedPrecision }, deviceOf(devices), () =>
+    whyNoBfloat16(thisProcessor()),
+  );
+  const config = encodeSessionOptions({ ...options, ...choice.engine });
   // TensorFlow does not look at the time while a run stays on one thread.
-  return nativeRuntime(binding, devices, config, { heedsTimeouts: options.interThreads !== -1 });
+  return nativeRuntime(binding, devices, config, { heedsTimeouts: options.interThreads !== -1, ...choice });
 }
 
 function loadAddon(): NativeBinding {
@@ -81,8 +92,5 @@ function openTfjs(options: RuntimeOptions): Runtime {
   for (const [name, value] of Object.entries(environment)) {
     if (value !== undefined) process.env[name] = String(value);
   }
-  if (options.gpuMemoryFraction !== undefined) {
-    throw new ServingError('FAILED_PRECONDITION', '--gpu-memory-fraction has no effect under --runtime tfjs');
-  }
-  return tfjsRuntime(openTensorFlowJs());
+  return tfjsRuntime(openTensorFlowJs(), options);
 }

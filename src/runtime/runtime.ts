@@ -2,6 +2,7 @@
  * How a SavedModel is loaded and run. Two implementations: `native`, our asynchronous addon, and `tfjs`, upstream's
  * synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
  */
+import type { Engine } from './engine.js';
 import type { Padding } from './rows.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { NamedTensors } from './tensors.js';
@@ -99,6 +100,10 @@ export interface Runtime {
   readonly devices: readonly Device[];
   /** What models run on: `gpu` when TensorFlow has one, else `cpu`. */
   readonly device: 'cpu' | 'gpu';
+  /** How models are computed. */
+  readonly engine: Engine;
+  /** What was asked for and has no effect on this machine, in words. */
+  readonly warnings: readonly string[];
 
   /**
    * Loads the graph with these tags from a SavedModel.

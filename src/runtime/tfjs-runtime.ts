@@ -4,6 +4,7 @@
  * outputs only, takes int64 as int32, and each failing run leaks its inputs.
  */
 import { messageOf, ServingError } from '../errors.js';
+import { chooseEngine, type EngineOptions } from './engine.js';
 import { inputOf, joinRows } from './rows.js';
 import type { InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature } from './signature.js';
@@ -12,14 +13,22 @@ import { createTensor, type NamedTensors, type Tensor, viewTensor } from './tens
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
 
-export function tfjsRuntime(tf: TensorFlowJs): Runtime {
+/** @param options of which it knows the GPU's only */
+export function tfjsRuntime(tf: TensorFlowJs, options: EngineOptions): Runtime {
   const { isUsingGpuDevice, tensorflowVersion } = factsOf(tf.backend());
   const device = isUsingGpuDevice ? 'gpu' : 'cpu';
+  const { engine, warnings } = chooseEngine(
+    { ...options, xla: false, mixedPrecision: false },
+    device,
+    () => undefined,
+  );
   return {
     kind: 'tfjs',
     tensorflowVersion,
     devices: [{ name: device, type: device.toUpperCase(), memoryBytes: 0 }],
     device,
+    engine,
+    warnings,
     async load(directory, metaGraph) {
       const models = new Map<string, SavedModel>();
       try {

@@ -190,7 +190,7 @@ export class Batcher implements Lane {
       if (wait > 0) return wait;
     }
     const size = isShared ? paddedSize(rows, limits.allowedSizes) : rows;
-    const isInline = first.isEven && !this.model.isTraced && this.inline.areShort(size);
+    const isInline = first.isEven && !this.model.isTraced && this.inline.areShort(size, givesAll(first));
     if (noThread && !isInline) return noThread;
     for (const member of members) this.waiting.delete(member);
     const padding = size > rows ? { rows: size - rows, value: limits.paddingValue } : undefined;
@@ -276,7 +276,7 @@ export class Batcher implements Lane {
 
   private answer(batch: Batch, { outputs, runMicros }: Prediction): void {
     const { members, rows, padding, started, isInline } = batch;
-    this.inline.observe(rows + (padding?.rows ?? 0), runMicros, isInline);
+    this.inline.observe(rows + (padding?.rows ?? 0), runMicros, isInline, givesAll(members[0]));
     let split: readonly NamedTensors[];
     try {
       if (!isWhole(batch)) split = this.split(members, outputs, rows + (padding?.rows ?? 0));
@@ -322,6 +322,11 @@ export class Batcher implements Lane {
     }
     this.scheduler.wake(this);
   }
+}
+
+/** True if all outputs are asked for: what shares a run asks for the same. */
+function givesAll(member: Entry | undefined): boolean {
+  return member?.request.outputs === undefined;
 }
 
 function inputsOf({ members }: Batch): NamedTensors[] {

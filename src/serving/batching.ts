@@ -29,6 +29,8 @@ export interface BatchingDefaults {
   /** Undefined: as many as two full batches per run in flight, at least 32. */
   readonly queueSize: number | undefined;
   readonly slots: number;
+  /** Every size of a batch is compiled, so that few sizes must do. */
+  readonly compiles: boolean;
 }
 
 /** What is known of a signature's rows when they are run together. */
@@ -62,12 +64,13 @@ export function batchLimits(
   defaults: BatchingDefaults,
   ...parameters: readonly (BatchingParameters | undefined)[]
 ): BatchLimits {
-  const { slots } = defaults;
+  const { slots, compiles } = defaults;
   const given = parameters.find((each) => each !== undefined) ?? {};
   const isOff = given.enabled === false;
-  const allowedSizes = isOff ? [] : (given.allowed_batch_sizes ?? []);
-  const explicitSize = isOff ? 1 : (given.max_batch_size ?? allowedSizes.at(-1));
+  const givenSizes = isOff ? [] : given.allowed_batch_sizes;
+  const explicitSize = isOff ? 1 : (given.max_batch_size ?? givenSizes?.at(-1));
   const maxBatchSize = explicitSize ?? defaults.maxBatchSize;
+  const allowedSizes = givenSizes ?? (compiles ? doublingSizes(maxBatchSize) : []);
   const runsInFlight = Math.min(given.num_batch_threads ?? slots, slots);
   const timeoutMilliseconds =
     given.batch_timeout_micros === undefined
@@ -86,6 +89,13 @@ export function batchLimits(
     runsInFlight,
     queueSize,
   };
+}
+
+/** 1, 2, 4 … and the largest. */
+export function doublingSizes(largest: number): number[] {
+  const sizes: number[] = [];
+  for (let size = 1; size < largest; size *= 2) sizes.push(size);
+  return [...sizes, largest];
 }
 
 /** The size that a batch of so many rows is run at. */

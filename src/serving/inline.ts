@@ -5,6 +5,9 @@
  * that are as short, and cannot become long, stay on the loop. Cannot: a signature's operations are all of a kind whose
  * work follows from the shapes of the inputs, and these are known but for the number of rows. Are: that is seen in the
  * runs of about as many rows as they come; the first ones of a size are made on threads.
+ *
+ * Where graphs are compiled (`--xla`), a run of a size that is new takes as long as a compiler does. Then only those stay on
+ * the loop of which just that size, with all outputs, has been run on threads often enough to be compiled.
  */
 import type { Signature } from '../runtime/signature.js';
 
@@ -14,26 +17,42 @@ const coldness = 4;
 /** What a run on the loop took is forgotten by this factor with each run on a thread: it is tried again some day. */
 const oblivion = 0.999;
 
+/** TensorFlow compiles for a shape when it is asked for it the second time; then there is nothing more to compile. */
+const runsToCompile = 3;
+
+const rememberedSizes = 64;
+
 export class InlineRuns {
   /** For runs of up to 1, 2, 4, 8 … rows: one with twice the rows is another matter. */
   private readonly sizes: Size[] = [];
+  /** Runs on threads by their exact number of rows, up to {@link runsToCompile}. */
+  private readonly compiled: Map<number, number> | undefined;
 
   /**
    * @param whyNever why runs must not hold up the event loop, if so
    * @param limit microseconds that a typical run may take
+   * @param compiles graphs are compiled for each shape
    */
   constructor(
     private readonly whyNever: string | undefined,
     private readonly limit: number,
-  ) {}
+    compiles = false,
+  ) {
+    this.compiled = compiles ? new Map() : undefined;
+  }
 
   /** False if all runs are made on threads. */
   get arePossible(): boolean {
     return this.whyNever === undefined && this.limit > 0;
   }
 
-  /** True if a run of so many rows may be made on the event loop. */
-  areShort(rows: number): boolean {
+  /**
+   * True if a run of so many rows may be made on the event loop.
+   *
+   * @param isWhole it gives all outputs: a selection of them is a graph of its own
+   */
+  areShort(rows: number, isWhole: boolean): boolean {
+    if (this.compiled && !(isWhole && (this.compiled.get(rows) ?? 0) >= runsToCompile)) return false;
     const size = this.sizes[sizeOf(rows)];
     return this.whyNever === undefined && size !== undefined && this.isShort(size);
   }
@@ -49,7 +68,8 @@ export class InlineRuns {
    * @param rows of the run, padding included
    * @param micros that it took
    */
-  observe(rows: number, micros: number, isInline: boolean): void {
+  observe(rows: number, micros: number, isInline: boolean, isWhole: boolean): void {
+    if (this.compiled && isWhole && !isInline) this.count(this.compiled, rows);
     const index = sizeOf(rows);
     this.sizes[index] ??= { onLoop: new Typical(), onThreads: new Typical() };
     const { onLoop, onThreads } = this.sizes[index];
@@ -59,6 +79,12 @@ export class InlineRuns {
       onThreads.add(micros);
       onLoop.forget(oblivion);
     }
+  }
+
+  private count(compiled: Map<number, number>, rows: number): void {
+    const runs = compiled.get(rows) ?? 0;
+    // Of sizes that clients make up, only so many are remembered: TensorFlow compiles no more than ten of these.
+    if (runs < runsToCompile && (runs > 0 || compiled.size < rememberedSizes)) compiled.set(rows, runs + 1);
   }
 
   /** Where runs are made and why, for people. */

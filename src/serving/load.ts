@@ -69,12 +69,13 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     const requests = await readWarmupRequests(directory);
     options.logger.debug(`warming up ${name} version ${candidate.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
+    const { engine } = options.runtime;
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
       : await warmUp(model, { deadline, defaultSignature, requests });
     const batching = handled?.whyNotBatched
       ? unbatched(model, handled.whyNotBatched)
-      : await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
+      : await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
     if ((await fingerprintOf(directory, handler, options.handlers)) !== fingerprint)
       throw new ServingError('ABORTED', 'its folder changed while it was loaded');
     return { model, parameterCount, defaultSignature, warmup, batching, isHandled: handled !== undefined };
@@ -123,7 +124,10 @@ function openHandled(
     chooseDefault: (signatures) => chooseDefault(signatures, options.signature),
     async makeBatchers(behind, defaultSignature) {
       const deadline = performance.now() + warmupTimeout * 1000;
-      const verdicts = await judgeBatching(behind, { deadline, defaultSignature, limits, warmup: undefined });
+      const verdicts = await judgeBatching(behind, {
+        ...{ deadline, defaultSignature, limits, engine: options.runtime.engine },
+        warmup: undefined,
+      });
       return new Map(
         Array.from(verdicts, ([signature, verdict]) => [signature, makeBatcher(behind, signature, verdict)]),
       );

@@ -234,7 +234,8 @@ export class Manager {
     try {
       const { scheduler, runtime, inlineRunMicros } = this.options;
       const makeBatcher = (behind: InferenceModel, signature: Signature, verdict: BatchVerdict) => {
-        const inline = new InlineRuns(whyNotInline(signature, runtime.device), inlineRunMicros);
+        const { device, engine } = runtime;
+        const inline = new InlineRuns(whyNotInline(signature, device), inlineRunMicros, engine.xla);
         return new Batcher(behind, signature, scheduler, verdict, inline, () => model.limits);
       };
       const version = { model: model.name, candidate, limits: model.limits, makeBatcher };

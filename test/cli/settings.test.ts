@@ -81,7 +81,10 @@ describe('settings', () => {
       gpuMemoryFraction: '0.5',
       gpuMemoryGrowth: 'true',
       strictReady: 'true',
+      allowHandlers: 'true',
       serverTiming: 'true',
+      xla: 'true',
+      mixedPrecision: 'true',
     };
     for (const name of settingNames) {
       const value = example[name] ?? '7';
@@ -276,5 +279,19 @@ describe("TensorFlow's options that hold for the process", () => {
     const hex = Buffer.from(encodeSessionOptions(options)).toString('hex');
     for (const field of expected) expect(hex).toContain(field);
     expect(hex.length).toBe(expected.join('').length);
+  });
+
+  it.each([
+    // GraphOptions (10): OptimizerOptions (3) with 5 and 7, RewriterConfig (10) with 23 or 31.
+    [{ xla: true }, '5206' + '1a04' + '2801' + '3801'],
+    [{ mixedPrecision: 'float16' }, '5205' + '5203' + 'b80101'],
+    [{ mixedPrecision: 'bfloat16' }, '5205' + '5203' + 'f80101'],
+    [{ xla: true, mixedPrecision: 'bfloat16' }, '520b' + '1a0428013801' + '5203f80101'],
+    [{}, ''],
+  ] as const)('and those of each session: %j', (options, graphOptions) => {
+    const plain = Buffer.from(encodeSessionOptions({})).toString('hex');
+    const hex = Buffer.from(encodeSessionOptions(options)).toString('hex');
+    expect(hex).toContain(graphOptions);
+    expect(hex.length).toBe(plain.length + graphOptions.length);
   });
 });

@@ -154,10 +154,11 @@ describe('a handler', () => {
       const started = await HandlerServer.start(
         [model, 'versioned'],
         { [`${model}/handler.js`]: 'export const batch = false;' },
-        ...['--handler', file],
+        ...['--handler', file, '--scan-interval', '600'],
       );
       expect(await started.outputs('versioned', { x: [1] })).toMatchObject({ y: [102] });
       expect(await started.outputs(model, { x: [1] })).toMatchObject({ y: [2] });
+      // By events: the clock is far.
       await writeFile(file, 'export const preprocess = ({ x }: any) => ({ x: x.add(200) });');
       await until(async () => (await started.outputs('versioned', { x: [1] })).y[0] === 202, 'the change');
     } finally {

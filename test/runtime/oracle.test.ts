@@ -6,11 +6,11 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Decoder, Tag } from 'cbor-x';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { int, map, text } from '../fixtures/cbor.ts';
 import { type GoldenCase, goldenCases } from '../fixtures/golden.ts';
 import { testModels } from '../fixtures/repository.ts';
+import { ask, errorOf, expectAlike } from '../fixtures/same.ts';
 import { TestServer } from '../fixtures/server.ts';
 import { keepSignatures } from '../fixtures/signatures.ts';
 
@@ -47,54 +47,6 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-interface Answered {
-  readonly status: number;
-  readonly answer: Map<string, unknown>;
-}
-
-const decoder = new Decoder({ useRecords: false, mapsAsObjects: false });
-
-async function ask(
-  server: TestServer,
-  { model, body }: Pick<GoldenCase, 'model' | 'body'>,
-): Promise<Answered> {
-  const response = await server.fetch(`/models/${model}/infer`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/cbor' },
-    body,
-  });
-  return {
-    status: response.status,
-    answer: decoder.decode(Buffer.from(await response.arrayBuffer())) as Map<string, unknown>,
-  };
-}
-
-function outputsOf({ answer }: Answered): Map<string, unknown> {
-  return answer.get('outputs') as Map<string, unknown>;
-}
-
-function errorOf({ answer }: Answered): Map<string, string> {
-  return answer.get('error') as Map<string, string>;
-}
-
-/** Floats may differ in their last digits: sums in float32 depend on the order in which threads add them. */
-function expectSame(ours: unknown, theirs: unknown): void {
-  if (ours instanceof Tag && theirs instanceof Tag) {
-    expectSame(ours.value, theirs.value);
-  } else if (Array.isArray(ours) && Array.isArray(theirs) && ours.length === theirs.length) {
-    for (const [i, each] of ours.entries()) expectSame(each, theirs[i]);
-  } else if (ours instanceof Float32Array && theirs instanceof Float32Array) {
-    expect(theirs).toHaveLength(ours.length);
-    const differs = (value: number, i: number) => {
-      const other = theirs[i] as number;
-      return !Object.is(value, other) && !(Math.abs(value - other) <= 1e-6 + 1e-5 * Math.abs(value));
-    };
-    expect(ours.findIndex(differs)).toBe(-1);
-  } else {
-    expect(theirs).toEqual(ours);
-  }
-}
-
 /** By the start of the case's name. */
 const refusedByUpstream: Readonly<Record<string, { code: string; message: string }>> = {
   // `__proto__` is no name to upstream.
@@ -119,15 +71,7 @@ const refusalOf = ({ name }: GoldenCase) =>
 describe('what both can do, they do alike', () => {
   it.each(served.filter((golden) => !refusalOf(golden)))('$name', async (golden) => {
     const [ours, theirs] = [await ask(native, golden), await ask(upstream, golden)];
-    expect(ours.status).toBe(golden.error === undefined ? 200 : 400);
-    expect(theirs.status).toBe(ours.status);
-    if (golden.error !== undefined) {
-      expect([errorOf(ours).get('code'), errorOf(theirs).get('code')]).toEqual([golden.error, golden.error]);
-      return;
-    }
-    const [wanted, came] = [outputsOf(ours), outputsOf(theirs)];
-    expect(new Set(came.keys())).toEqual(new Set(wanted.keys()));
-    for (const [name, item] of wanted) expectSame(item, came.get(name));
+    expectAlike(golden, ours, theirs);
   });
 });
 

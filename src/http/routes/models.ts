@@ -68,6 +68,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
           ...servable.id,
           model_type: handlerOf(servable)?.type ?? 'TensorFlow SavedModel',
           device: runtime.device,
+          engine: describeEngine(runtime),
           parameters: servable.parameterCount,
           signatures: describeSignatures(servable),
         } satisfies z.output<typeof modelInfoSchema>);
@@ -77,6 +78,14 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
 }
 
 type ModelDescription = z.output<typeof modelSchema>;
+
+/** What `--xla` and `--mixed-precision` came to on this machine. */
+function describeEngine({
+  kind,
+  engine: { xla, mixedPrecision },
+}: Services['runtime']): z.output<typeof modelInfoSchema>['engine'] {
+  return { runtime: kind, xla, mixed_precision: mixedPrecision ?? null };
+}
 
 /** A model with every version, its state and what stands between it and service. */
 export function describeModel(status: ModelStatus): ModelDescription {

@@ -13,7 +13,7 @@ const fine = 4 * size;
 /** How thick strokes are in the digits that the model has learnt from, in pixels of the bitmap. */
 const thickness = 5;
 
-/** How far a pixel must be from the paper, of 1, for a picture not to be blank. */
+/** What is fainter, on a scale to 1, is no drawing. */
 const faintest = 0.1;
 
 export const signature: Handler['signature'] = {
@@ -31,7 +31,7 @@ export const postprocess: Handler['postprocess'] = (outputs) => {
   return { digit: probabilities.argMax(1), probabilities };
 };
 
-/** With a picture of a stroke, as one that is made up would be blank. */
+/** With a stroke, as the picture that would be made up is blank. */
 export const warmup: Handler['warmup'] = async (ctx) => {
   const stroke = tf.fill([1, 12, 3, 4], 255, 'int32');
   await ctx.run(

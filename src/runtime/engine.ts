@@ -1,0 +1,99 @@
+/**
+ * How TensorFlow treats graphs: compiled by XLA or not, in which precision; and what of it this machine cannot do.
+ */
+import { readFileSync } from 'node:fs';
+
+export interface Engine {
+  /** Models are compiled, for each shape of their inputs. */
+  readonly xla: boolean;
+  /** What float32 is computed in where that is safe, if not in float32. */
+  readonly mixedPrecision: 'float16' | 'bfloat16' | undefined;
+}
+
+/** What was asked for. */
+export interface EngineOptions {
+  readonly xla?: boolean | undefined;
+  readonly mixedPrecision?: boolean | undefined;
+  readonly gpuMemoryGrowth?: boolean | undefined;
+  readonly gpuMemoryFraction?: number | undefined;
+  readonly visibleDevices?: string | undefined;
+}
+
+/** What is done of it on this machine, and in words what is not, and why. */
+export interface EngineChoice {
+  readonly engine: Engine;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param device what models run on here
+ * @param whyNoBfloat16 why the processor gains nothing from bfloat16, if so
+ */
+export function chooseEngine(
+  options: EngineOptions,
+  device: 'cpu' | 'gpu',
+  whyNoBfloat16: () => string | undefined,
+): EngineChoice {
+  const { xla = false, mixedPrecision = false } = options;
+  const warnings: string[] = [];
+  const whyNot = mixedPrecision && device === 'cpu' ? whyNoBfloat16() : undefined;
+  if (whyNot !== undefined)
+    warnings.push(`--mixed-precision has no effect: ${whyNot}; models are computed as they are`);
+  if (device === 'cpu') {
+    const asked = Object.entries({
+      '--gpu-memory-growth': options.gpuMemoryGrowth,
+      '--gpu-memory-fraction': options.gpuMemoryFraction,
+      '--visible-devices': options.visibleDevices,
+    }).flatMap(([flag, value]) => (value === undefined || value === false ? [] : [flag]));
+    if (asked.length > 0)
+      warnings.push(
+        `${asked.join(', ')} ${asked.length > 1 ? 'have' : 'has'} no effect: no GPU is used here`,
+      );
+  }
+  const precision = device === 'gpu' ? 'float16' : 'bfloat16';
+  return {
+    engine: { xla, mixedPrecision: mixedPrecision && whyNot === undefined ? precision : undefined },
+    warnings,
+  };
+}
+
+/** What there is to know of a processor. */
+export interface Processor {
+  readonly platform: string;
+  readonly architecture: string;
+  /** What Linux says in /proc/cpuinfo. */
+  readonly cpuinfo: string;
+  /** TF_ENABLE_ONEDNN_OPTS of the environment. */
+  readonly oneDnn: string | undefined;
+}
+
+/**
+ * Why a processor gains nothing from bfloat16, or undefined if it does. TensorFlow's pass is for oneDNN, which computes
+ * bfloat16 in instructions of its own or, where these are missing, slower than float32.
+ */
+export function whyNoBfloat16({ platform, architecture, cpuinfo, oneDnn }: Processor): string | undefined {
+  if (platform !== 'linux' || architecture !== 'x64')
+    return `on processors TensorFlow does it under Linux on x86-64 only, and this is ${platform} on ${architecture}`;
+  if (oneDnn === '0' || oneDnn?.toLowerCase() === 'false')
+    return 'TF_ENABLE_ONEDNN_OPTS turns off oneDNN, which would do it';
+  const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [];
+  if (!flags.includes('avx512_bf16') && !flags.includes('amx_bf16'))
+    return 'this processor has neither AVX512_BF16 nor AMX';
+  return undefined;
+}
+
+/** This machine's. */
+export function thisProcessor(): Processor {
+  let cpuinfo = '';
+  try {
+    cpuinfo = readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    // Not Linux, or hidden: then it has nothing that we know of.
+  }
+  return {
+    platform: process.platform,
+    architecture: process.arch,
+    cpuinfo,
+    oneDnn: process.env['TF_ENABLE_ONEDNN_OPTS'],
+  };
+}
