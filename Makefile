@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models clean distclean
+.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -71,6 +71,9 @@ format: install ## put every file into the style
 
 models: install ## make the demo and test models again (fetches Python TensorFlow)
 	@$(NODE) scripts/models.js
+
+digits: install ## train the digit classifiers of examples/digits again (fetches Python TensorFlow and scikit-learn)
+	@$(NODE) scripts/digits.js $(ARGS)
 
 clean: ## delete what was compiled
 	@$(NODE) scripts/clean.js
