@@ -92,6 +92,7 @@ class ComposedServer implements Server {
   private started = false;
   private watch: Watch | undefined;
   private readonly handlers: Handlers | undefined;
+  private ignoreStrayErrors: () => void = () => {};
   private closing: Promise<boolean> | undefined;
 
   constructor(
@@ -150,7 +151,10 @@ class ComposedServer implements Server {
     this.started = true;
     if (http) await listen(http, settings);
     this.watch = await watch(settings, services.manager, logger);
-    if (this.handlers) this.handlers.onFiles = (files) => this.watch?.add(files);
+    if (this.handlers) {
+      this.handlers.onFiles = (files) => this.watch?.add(files);
+      this.ignoreStrayErrors = this.handlers.watchStrayErrors();
+    }
     await services.manager.start();
   }
 
@@ -177,7 +181,10 @@ class ComposedServer implements Server {
     http?.closeAllConnections();
     await this.watch?.close();
     if (!finished) return false;
-    const closed = services.manager.close().then(() => true);
+    const closed = services.manager.close().then(() => {
+      this.ignoreStrayErrors();
+      return true;
+    });
     return Promise.race([closed, delay(settings.shutdownTimeout * 1000, false, { ref: false })]);
   }
 }

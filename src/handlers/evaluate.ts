@@ -50,6 +50,11 @@ function check(exports: Record<string, unknown>): Handler<unknown> {
   return handler;
 }
 
+/** True if a place of the handler's is in the error's stack. */
+export function isFrom(error: unknown, bundle: Bundle): boolean {
+  return error instanceof Error && (error.stack ?? '').includes(nameOf(bundle));
+}
+
 /** What went wrong in a handler, with places in its own files: `handler.ts:12:9`. */
 export function locate(error: unknown, bundle: Bundle): { message: string; stack: string } {
   const stack = error instanceof Error ? (error.stack ?? '') : '';

@@ -18,6 +18,7 @@ import { evaluate, locate } from './evaluate.js';
 import { HandledModel } from './handled-model.js';
 import type { Handler, LoadContext, Tensors } from './handler.js';
 import { handlerSignatureName, readSignature } from './handler-signature.js';
+import { StrayErrors } from './stray-errors.js';
 import { isTfModel, TfModelAdapter } from './tf-model.js';
 
 export interface HandlersOptions {
@@ -37,9 +38,16 @@ class SavedModelHandle {
 
 export class Handlers extends HandlerBundles implements HandlerLoader {
   private services: PredictServices | undefined;
+  private readonly strayErrors: StrayErrors;
 
   constructor(private readonly options: HandlersOptions) {
     super(options.file);
+    this.strayErrors = new StrayErrors(options.logger);
+  }
+
+  /** Has errors that leave handlers past every call logged, instead of ending the process. @returns a function that ends it */
+  watchStrayErrors(): () => void {
+    return this.strayErrors.watch();
   }
 
   /** What handlers ask other models through; it comes after the manager, which has the handlers. */
@@ -48,14 +56,20 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
   }
 
   async open(file: string, host: HandlerHost): Promise<HandledVersion> {
-    const bundle = await this.bundle(file);
+    // A bundle of its own for each version: what is known of it goes with the version.
+    const bundle = { ...(await this.bundle(file)) };
     const scope = new TensorScope(true);
     const opened: InferenceModel[] = [];
-    try {
-      return await this.assemble(bundle, host, scope, opened);
-    } catch (error) {
-      scope.dispose();
+    const forget = this.strayErrors.expect(bundle, host.model);
+    const end = async () => {
       for (const model of opened) await model.dispose();
+      scope.dispose();
+      forget();
+    };
+    try {
+      return await this.assemble(bundle, host, scope, { opened, end });
+    } catch (error) {
+      await end();
       if (error instanceof ServingError) throw error;
       const { message, stack } = locate(error, bundle);
       this.options.logger.debug(stack);
@@ -67,7 +81,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     bundle: Bundle,
     host: HandlerHost,
     scope: TensorScope,
-    opened: InferenceModel[],
+    { opened, end }: { opened: InferenceModel[]; end: () => Promise<void> },
   ): Promise<HandledVersion> {
     const { logger, blocking } = this.options;
     const { model, candidate } = host;
@@ -95,10 +109,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
         logger.error({ model, stack }, `the handler of ${model} failed: ${message}`);
       },
       blocking: blocking.of(model),
-      dispose: async () => {
-        for (const each of opened) await each.dispose();
-        scope.dispose();
-      },
+      dispose: end,
     });
     if (handler.routes) {
       const router = new Router();

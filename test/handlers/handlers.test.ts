@@ -326,6 +326,23 @@ describe('what goes wrong in a handler', () => {
     await started.logged(message);
   });
 
+  it('that nobody waits for does not end the server', async () => {
+    const started = await HandlerServer.start([model], {
+      [`${model}/handler.ts`]: `
+        export function preprocess({ x }) {
+          Promise.reject(new Error('floating'));
+          Promise.reject('no error at all');
+          setTimeout(() => { throw new Error('late'); }, 1);
+          return { x };
+        }
+      `,
+    });
+    for (let i = 0; i < 5; i++) expect(await started.outputs(model, { x: i })).toMatchObject({ y: i + 1 });
+    await started.logged(/failed outside any request: floating \(handler\.ts:3:\d+\)/);
+    await started.logged(/failed outside any request: late \(handler\.ts:5:\d+\)/);
+    expect(await started.outputs(model, { x: 9 })).toMatchObject({ y: 10 });
+  });
+
   it('it refuses a request with an error of its own', async () => {
     const started = await HandlerServer.start([model], {
       [`${model}/handler.ts`]: `
