@@ -194,7 +194,9 @@ function shortest(value: number, digits: number, readsBack: (decimal: number) =>
     if (readsBack(Number(value.toPrecision(between)))) enough = between;
     else few = between + 1;
   }
-  return floatText(Number(value.toPrecision(enough)));
+  const decimal = Number(value.toPrecision(enough));
+  // A whole number that doubles count exactly is read as just that one, and must then be the value.
+  return floatText(Number.isSafeInteger(decimal) ? value : decimal);
 }
 
 /** Floats keep their point, so that they read back as floats; -0 keeps its sign. */

@@ -125,12 +125,15 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       warmup:
         warmup &&
         (async () => {
+          const ofItsOwn = new TensorScope();
           try {
-            await scope.run(() => warmup(handled.ownContext()));
+            await ofItsOwn.run(() => warmup(handled.ownContext()));
           } catch (error) {
             if (error instanceof ServingError) throw error;
             const { message } = locate(error, bundle);
             throw new ServingError('FAILED_PRECONDITION', `its handler's warm-up failed: ${message}`);
+          } finally {
+            ofItsOwn.dispose();
           }
         }),
     };

@@ -144,8 +144,9 @@ describe('floats read back as the same value, and in one digit less would not', 
     expect(texts).toHaveLength(all.length);
     const wrong = all.filter((bits, i) => {
       const text = texts[i] as string;
-      const isShortest =
-        Number.isSafeInteger(from(bits)) || shorter(from(bits), text).every((each) => to(each) !== bits);
+      // A whole number that doubles count exactly would be read as just that one.
+      const readsBack = (each: number) => to(each) === bits && !Number.isSafeInteger(each);
+      const isShortest = Number.isSafeInteger(from(bits)) || !shorter(from(bits), text).some(readsBack);
       return to(Number(text)) !== bits || !isShortest;
     });
     expect(wrong).toEqual([]);

@@ -173,6 +173,25 @@ describe('refused, saying what and where', () => {
 });
 
 describe('what an answer says is read back as it was', () => {
+  it.each([
+    ['bfloat16', 0x7f80],
+    ['float16', 0x7c00],
+  ] as const)('every value of %s', (dtype, infinity) => {
+    const bits = Uint16Array.from({ length: 2 * infinity + 2 }, (_, i) =>
+      i <= infinity ? i : 0x8000 + i - infinity - 1,
+    );
+    const y = createTensor(dtype, [bits.length], new Uint8Array(bits.buffer));
+    const { parts } = encodeJsonAnswer({
+      model: 'm',
+      version: 1,
+      generation: 1,
+      outputs: new Map([['x', y]]),
+    });
+    y.dispose();
+    const text = Buffer.concat(parts).toString();
+    expect(x(text.slice(text.indexOf('{"x"'), text.lastIndexOf('}')), dtype).values).toEqual([...bits]);
+  });
+
   const shapes = [[3], [], [0], [2, 2], [1, 3, 1]];
   for (const dtype of Object.keys(dtypes) as Dtype[]) {
     it(dtype, () => {
