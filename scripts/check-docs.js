@@ -15,9 +15,9 @@ import { checkTwins, originalOf } from './docs/twins.js';
 const DOCUMENTS = /^(README|CHANGELOG|CONTRIBUTING|DEVELOPMENT\w*)\.md$|^(docs|native|test\/models)\/.*\.md$/;
 const REPOSITORY_PATH = /^(src|scripts|docs|native|test|saved_models|bench|clients|deploy|web)\/[\w./-]*$/;
 
-/** Flags of other programs that the documents mention (curl, git, docker, pip, npm). */
+/** Flags of other programs that the documents mention (curl, git, docker, pip, npm, locust). */
 const FOREIGN_COMMAND =
-  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|install\.js|test\.js|bench\.js)\b/;
+  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|locust|install\.js|test\.js|bench\.js)\b/;
 
 /** Written in pieces, as this file is checked, too. */
 const FORBIDDEN = [
