@@ -1,6 +1,6 @@
 /**
  * A document and its twin in another language, `GUIDE.md` and `GUIDE_CN.md`, must say the same: the same headings by
- * number, level and order; the same code blocks; tables of the same size; in each section the same links. The blocks of
+ * number, level and order; in each section the same code blocks, tables of the same size, and the same links. The blocks of
  * a twin are not run, since they are those of the other; so it has no markers either.
  */
 import fs from 'node:fs';
@@ -17,8 +17,8 @@ const markdown = new MarkdownIt('default', { html: true });
  * @typedef {{ line: number }} Place lines are counted from 1
  * @typedef {Place & { level: number, title: string, links: string[] }} Section what stands below a heading; the first
  *   section stands above all headings, at level 0
- * @typedef {Place & { language: string, text: string }} Block
- * @typedef {Place & { rows: number, columns: number }} Table
+ * @typedef {Place & { section: number, language: string, text: string }} Block
+ * @typedef {Place & { section: number, rows: number, columns: number }} Table
  * @typedef {{ sections: Section[], blocks: Block[], tables: Table[], comments: Place[] }} Shape
  */
 
@@ -58,8 +58,18 @@ function differences(original, twin) {
   const [one, other] = [shapeOf(original), shapeOf(twin)];
   return [
     ...compare('heading', one.sections, other.sections, ({ level }) => `level ${level}`),
-    ...compare('code block', one.blocks, other.blocks, ({ language, text }) => `${language}\n${text}`),
-    ...compare('table', one.tables, other.tables, ({ rows, columns }) => `${rows} rows, ${columns} columns`),
+    ...compare(
+      'code block',
+      one.blocks,
+      other.blocks,
+      (block) => `${block.section} ${block.language}\n${block.text}`,
+    ),
+    ...compare(
+      'table',
+      one.tables,
+      other.tables,
+      (table) => `${table.section} ${table.rows} ${table.columns}`,
+    ),
     ...compareLinks(one.sections, other.sections),
     ...other.comments.map(({ line }) => ({
       line,
@@ -155,8 +165,9 @@ function shapeOf(text) {
       section = { level: Number(tag.slice(1)), title: tokens[i + 1]?.content ?? '', line, links: [] };
       shape.sections.push(section);
     } else if (type === 'fence' || type === 'code_block')
-      shape.blocks.push({ line, language: info.trim(), text: content });
-    else if (type === 'table_open') shape.tables.push({ line, rows: 0, columns: 0 });
+      shape.blocks.push({ line, section: shape.sections.length, language: info.trim(), text: content });
+    else if (type === 'table_open')
+      shape.tables.push({ line, section: shape.sections.length, rows: 0, columns: 0 });
     else if (type === 'html_block' && content.includes('<!--')) shape.comments.push({ line });
     const table = shape.tables.at(-1);
     if (table !== undefined && type === 'tr_open') table.rows += 1;

@@ -160,6 +160,12 @@ describe('the check of twins', () => {
     ['a heading too few', '## 两个词\n\n', '', '1: a heading is missing, that of line 5 of'],
     ['a heading too many', '```sh', '## 三\n\n```sh', '7: a heading more than in'],
     ['another command', 'ls', 'ls -l', '7: this code block is not that of line 7 of'],
+    [
+      'a block in another section',
+      '## 两个词\n\n```sh\nls\n```',
+      '```sh\nls\n```\n\n## 两个词',
+      '5: this code block is not that of line 7 of',
+    ],
     ['another language of a block', '```sh', '```text', '7: this code block is not that of line 7 of'],
     [
       'a table with a row more',
