@@ -1,21 +1,23 @@
 /**
  * `node scripts/check-docs.js` checks that what the documents say can be found: links and their anchors, paths of the
- * repository, make targets, the program's flags; and that each code block is run by test/docs, or says why not. It also
- * refuses files that name a folder of one machine or the host of a package registry. One line for each thing not found;
+ * repository, make targets, the program's flags; that each code block is run by test/docs, or says why not; and that a
+ * document and its twin in another language say the same. It also refuses files that name a folder of one machine or the host of a package registry. One line for each thing not found;
  * exit code 1 if there is any.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
+import { anchorOf } from './docs/anchor.js';
 import { readDocument } from './docs/blocks.js';
+import { checkTwins, originalOf } from './docs/twins.js';
 
 const DOCUMENTS = /^(README|CHANGELOG|CONTRIBUTING|DEVELOPMENT\w*)\.md$|^(docs|native|test\/models)\/.*\.md$/;
 const REPOSITORY_PATH = /^(src|scripts|docs|native|test|saved_models|bench|clients|deploy|web)\/[\w./-]*$/;
 
-/** Flags of other programs that the documents mention (curl, git, docker, pip, npm), and those of TensorFlow's variables. */
+/** Flags of other programs that the documents mention (curl, git, docker, pip, npm, locust), and those of TensorFlow's variables. */
 const FOREIGN_COMMAND =
-  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|install\.js|test\.js|bench\.js|TF_XLA_FLAGS)\b/;
+  /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|locust|install\.js|test\.js|bench\.js|TF_XLA_FLAGS)\b/;
 
 /** Written in pieces, as this file is checked, too. */
 const FORBIDDEN = [
@@ -68,24 +70,12 @@ function checkLinks(root, file, text) {
   });
 }
 
-/**
- * Headings as GitHub makes anchors of them.
- * @param {string} text
- */
+/** @param {string} text */
 function anchorsOf(text) {
   const headings = [...withoutCode(text, 'blocks').matchAll(/^#+\s+(.+)$/gm)].map(
     ([, heading = '']) => heading,
   );
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .replace(/[`*_]|\[|\]\([^)]*\)/g, '')
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}\s-]/gu, '')
-        .trim()
-        .replaceAll(/\s/g, '-'),
-    ),
-  );
+  return new Set(headings.map(anchorOf));
 }
 
 /**
@@ -133,13 +123,14 @@ function withoutCode(text, extent = 'all') {
 }
 
 /**
- * Code blocks that nobody could say how to follow, in every document of the repository.
+ * Code blocks that nobody could say how to follow, in every document of the repository whose blocks are its own.
  * @param {string} root
  * @param {readonly string[]} files
  * @returns {string[]}
  */
 export function checkBlocks(root, files) {
   return files.filter(isDocument).flatMap((file) => {
+    if (originalOf(file, files) !== null) return [];
     const { problems } = readDocument(fs.readFileSync(path.join(root, file), 'utf8'));
     return problems.map(({ line, message }) => `${file}:${line}: ${message}`);
   });
@@ -147,10 +138,11 @@ export function checkBlocks(root, files) {
 
 /**
  * @param {string} root of a checkout
- * @returns {string[]} all its documents
+ * @returns {string[]} all its documents, but those whose blocks are another's
  */
 export function documentsOf(root) {
-  return repositoryFiles(root).filter(isDocument);
+  const documents = repositoryFiles(root).filter(isDocument);
+  return documents.filter((file) => originalOf(file, documents) === null);
 }
 
 /** @param {string} file */
@@ -217,6 +209,7 @@ if (process.argv[1] === import.meta.filename) {
   const problems = [
     ...checkDocuments(root, { files, targets: makeTargets(root), flags: programFlags(root) }),
     ...checkBlocks(root, files),
+    ...checkTwins(root, files),
     ...checkForbidden(root, files),
   ];
   for (const problem of problems) console.error(problem);

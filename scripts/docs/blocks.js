@@ -9,7 +9,8 @@
  *     <!-- until: COMMANDS -->    anywhere: what has come true by now, or does soon; tried until it succeeds
  *
  * Blocks of sh and python are run; js and ts, too, and need a file, as node does. A block of json or text right below
- * one that is run is its output. Whatever is neither run, nor an output, nor a file, needs a reason.
+ * one that is run is its output. Whatever is neither run, nor an output, nor a file, needs a reason. Twins in another
+ * language have no markers: their blocks are those of the original (twins.js).
  */
 import MarkdownIt from 'markdown-it';
 

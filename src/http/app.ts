@@ -138,8 +138,8 @@ function answerErrors({ logger }: Services): Middleware {
     try {
       await next();
     } catch (error) {
-      const failure = toServingError(error, logger);
-      logger.debug({ code: failure.code, path: ctx.path }, failure.message);
+      const failure = toServingError(error, logger, requestIdOf(ctx.req));
+      logger.debug({ code: failure.code, path: ctx.path, request_id: requestIdOf(ctx.req) }, failure.message);
       await sendError(ctx, failure);
     }
   };

@@ -9,5 +9,9 @@ export const requestIdPattern = /^[!-~]{1,128}$/;
 
 export function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+  if (typeof given === 'string' && requestIdPattern.test(given)) return given;
+  const made = randomUUID();
+  // Whoever asks next, for the answer or for the log, gets the same.
+  headers['x-request-id'] = made;
+  return made;
 }

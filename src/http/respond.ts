@@ -58,14 +58,14 @@ export function sendValue(ctx: Context, value: unknown): void {
 }
 
 /** Whatever was thrown, as an error that a caller may see. The text of our own faults stays in the log. */
-export function toServingError(error: unknown, logger: Logger): ServingError {
+export function toServingError(error: unknown, logger: Logger, requestId: string): ServingError {
   if (error instanceof ServingError) return error;
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
   if (status === 413) return new ServingError('PAYLOAD_TOO_LARGE', 'the body is too large');
   if (status === 415) return new ServingError('UNSUPPORTED_MEDIA_TYPE', messageOf(error));
   if (typeof status === 'number' && status >= 400 && status < 500)
     return new ServingError('INVALID_ARGUMENT', messageOf(error));
-  logger.error({ err: error }, 'a request failed unexpectedly');
+  logger.error({ err: error, request_id: requestId }, 'a request failed unexpectedly');
   return new ServingError('INTERNAL', 'an internal error; the log has the details');
 }
 

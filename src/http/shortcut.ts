@@ -254,7 +254,7 @@ class Exchange extends Arrival {
   private failed(error: unknown): void {
     if (this.isOver) return;
     const { req, res, shared } = this;
-    const failure = toServingError(error, shared.services.logger);
+    const failure = toServingError(error, shared.services.logger, requestIdOf(req));
     req.off('data', this.take);
     req.pause();
     this.over(failure.code);
@@ -268,11 +268,15 @@ class Exchange extends Arrival {
    */
   private refuse(failure: ServingError): void {
     const { req, res, shared } = this;
-    shared.services.logger.debug({ code: failure.code, path: req.url }, failure.message);
+    const requestId = requestIdOf(req);
+    shared.services.logger.debug(
+      { code: failure.code, path: req.url, request_id: requestId },
+      failure.message,
+    );
     const { parts, byteLength } = cborAnswers.encodeValue(errorValue(failure));
     const { retryAfter } = failure;
     res.writeHead(httpStatusOf[failure.code], [
-      ...['x-request-id', requestIdOf(req)],
+      ...['x-request-id', requestId],
       ...(retryAfter === undefined ? [] : ['retry-after', String(retryAfter)]),
       ...['Content-Type', cborAnswers.mediaType],
       ...['Content-Length', String(byteLength)],

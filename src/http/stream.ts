@@ -9,6 +9,7 @@ import { ServingError, shuttingDown } from '../errors.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import type { ServableId } from '../serving/servable.js';
 import { clientGone, whenFinished } from './finished.js';
+import { requestIdOf } from './request-id.js';
 import { errorValue, toServingError } from './respond.js';
 import type { Services } from './services.js';
 
@@ -85,7 +86,7 @@ export async function sendStream(
     return undefined;
   } catch (error) {
     if (!res.headersSent) throw error;
-    const failure = toServingError(error, logger);
+    const failure = toServingError(error, logger, requestIdOf(ctx.req));
     if (!res.destroyed) res.write(codec.error(failure));
     return failure;
   } finally {

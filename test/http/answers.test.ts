@@ -259,7 +259,8 @@ it('what went wrong with a version is told without the place where it lies', asy
 
 it('a fault of ours is INTERNAL, and its text stays in the log', () => {
   const logger = createLogger({ level: 'silent', format: 'json' });
-  const { code, message } = toServingError(new TypeError(`x is undefined in ${process.cwd()}`), logger);
+  const fault = new TypeError(`x is undefined in ${process.cwd()}`);
+  const { code, message } = toServingError(fault, logger, 'an-id');
   expect([code, message]).toEqual(['INTERNAL', 'an internal error; the log has the details']);
 });
 

@@ -65,6 +65,37 @@ it('a run that outlasts --shutdown-timeout does not keep the process: exit 1, an
   expect(await answer).toBe('lost');
 });
 
+it('what is refused is found in the log by the id of its answer, the caller’s or ours', async () => {
+  await serve('--log-level', 'debug', '--log-format', 'json', '--run-threads', '1', '--queue-size', '1');
+  const post = (headers = {}) =>
+    server.fetch('/infer', {
+      method: 'POST',
+      body: steps(1),
+      headers: { 'content-type': 'application/cbor', ...headers },
+    });
+  const first = server.infer('/infer', steps(300_000));
+  await running(1);
+  const second = server.infer('/infer', steps(1));
+  const waiting = 'tfjs_serving_queue_length{model="slow",version="1",signature="serving_default"}';
+  await until(async () => (await server.metric(waiting)) === 1, 'a request that waits');
+
+  const refused = [await post(), await post({ 'x-request-id': 'mine' }), await server.fetch('/nothing')];
+  const ids = refused.map(({ headers }) => headers.get('x-request-id'));
+  const logged = () =>
+    server.log
+      .split('\n')
+      .filter((line) => line.includes('request_id'))
+      .map((line) => JSON.parse(line));
+  await until(() => logged().length === 3, 'three lines of the log');
+  expect(logged().map(({ code, request_id }) => [code, request_id])).toEqual([
+    ['UNAVAILABLE', ids[0]],
+    ['UNAVAILABLE', 'mine'],
+    ['NOT_FOUND', ids[2]],
+  ]);
+  expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
+  await Promise.all([first, second]);
+});
+
 it('at its deadline a request is answered 504; its run goes on, is counted, and leaves nothing', async () => {
   await serve();
   const { status, body } = await server.infer('/infer', steps(100_000), { 'x-request-timeout': '0.05' });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkBlocks, checkDocuments, checkForbidden } from '../../scripts/check-docs.js';
 import { checkLayers, importsOf } from '../../scripts/check-layers.js';
 import { missingEntries } from '../../scripts/check-lock.js';
+import { checkTwins } from '../../scripts/docs/twins.js';
 import { write } from './fixture.js';
 
 let root: string;
@@ -128,6 +129,77 @@ describe('the document check', () => {
     expect(checkForbidden(root, ['a', 'b', 'c'])).toEqual([
       'a:2: names a folder of one machine',
       'b:1: names the host of a package registry',
+    ]);
+  });
+});
+
+describe('the check of twins', () => {
+  const english = [
+    '# Guide',
+    'See [below](#two-words), [one](a.md) and [two](b.md#c).',
+    '## Two words',
+    '```sh\nls\n```',
+    '| a | b |\n|---|---|\n| 1 | 2 |',
+  ].join('\n\n');
+  const chinese = [
+    '# 指南',
+    '参见[二](b.md#c)、[一](a.md)和[下文](#两个词)。',
+    '## 两个词',
+    '```sh\nls\n```',
+    '| 甲 | 乙 |\n|---|---|\n| 1 | 2 |',
+  ].join('\n\n');
+  const check = (twin: string) =>
+    checkTwins(tree({ 'docs/G.md': english, 'docs/G_CN.md': twin }), ['docs/G.md', 'docs/G_CN.md']);
+
+  test('finds nothing wrong where both say the same', () => {
+    expect(check(chinese)).toEqual([]);
+  });
+
+  test.each([
+    ['a heading of another level', '## 两', '### 两', '5: this heading is not that of line 5 of'],
+    ['a heading too few', '## 两个词\n\n', '', '1: a heading is missing, that of line 5 of'],
+    ['a heading too many', '```sh', '## 三\n\n```sh', '7: a heading more than in'],
+    ['another command', 'ls', 'ls -l', '7: this code block is not that of line 7 of'],
+    [
+      'a block in another section',
+      '## 两个词\n\n```sh\nls\n```',
+      '```sh\nls\n```\n\n## 两个词',
+      '5: this code block is not that of line 7 of',
+    ],
+    ['another language of a block', '```sh', '```text', '7: this code block is not that of line 7 of'],
+    [
+      'a table with a row more',
+      '| 1 | 2 |',
+      '| 1 | 2 |\n| 3 | 4 |',
+      '11: this table is not that of line 11 of',
+    ],
+    [
+      'another link',
+      'b.md#c',
+      'b.md',
+      '1: the links below this heading (b.md, b.md#c) are not those of line 1 of',
+    ],
+    [
+      'a link to another heading of its own',
+      '#两个词',
+      '#指南',
+      '1: the links below this heading (#1, #2) are not those of line 1 of',
+    ],
+    [
+      'a marker',
+      '```sh',
+      '<!-- not run: x -->\n```sh',
+      '7: a comment in a document whose blocks are not run; markers belong into',
+    ],
+  ])('refuses %s', (_name, from, to, problem) => {
+    expect(check(chinese.replace(from, to))).toContain(`docs/G_CN.md:${problem} docs/G.md`);
+  });
+
+  test('leaves the blocks of a twin to it, and those of a file without the other to the other checks', () => {
+    tree({ 'G.md': '```sh\nls\n```\n', 'G_CN.md': '```\n```\n', 'H_CN.md': '```\n```\n' });
+    expect(checkTwins(root, ['H_CN.md'])).toEqual([]);
+    expect(checkBlocks(root, ['G.md', 'G_CN.md', 'H_CN.md'])).toEqual([
+      'H_CN.md:1: a block that names no language',
     ]);
   });
 });

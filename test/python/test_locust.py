@@ -36,4 +36,6 @@ def test_failures_are_told():
     url = os.environ["TFJS_SERVING_URL"]
     code, tasks = locust(url)
     assert code == 1
+    assert set(tasks) == {"half_plus_two", "policy"}
+    assert all(task["num_requests"] > 0 for task in tasks.values()), tasks
     assert all(task["num_failures"] == task["num_requests"] for task in tasks.values()), tasks

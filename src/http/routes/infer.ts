@@ -23,6 +23,7 @@ import { type BodyDecoder, bodyDecoders } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
 import { inferOperation, inferPaths } from '../infer-operation.js';
 import { type AskedFor, predictDecoded } from '../predict-decoded.js';
+import { requestIdOf } from '../request-id.js';
 import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
 import { ServerTiming } from '../server-timing.js';
@@ -78,7 +79,7 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     if (!ctx.req.socket.destroyed) record.status = 'ok';
     answer(ctx, result, timing);
   } catch (error) {
-    const failure = toServingError(error, services.logger);
+    const failure = toServingError(error, services.logger, requestIdOf(ctx.req));
     record.status = failure.code;
     throw failure;
   }

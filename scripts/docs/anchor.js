@@ -1,0 +1,13 @@
+/**
+ * A heading as GitHub makes an anchor of it.
+ *
+ * @param {string} heading as it is written
+ */
+export function anchorOf(heading) {
+  return heading
+    .replace(/[`*_]|\[|\]\([^)]*\)/g, '')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s-]/gu, '')
+    .trim()
+    .replaceAll(/\s/g, '-');
+}
