@@ -1,3 +1,4 @@
+/// <reference types="koa-body" preserve="true" />
 /**
  * What a handler is: a module of a model's owner, in TypeScript or JavaScript, that does in tf.js what the model itself does
  * not. Everything in it is optional. It exports these by name, or an object of them as its default.

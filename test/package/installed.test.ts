@@ -271,6 +271,10 @@ describe('a TypeScript program', () => {
     );
   });
 
+  it.each(resolutions)('with a handler compiles: $moduleResolution', (resolution) => {
+    expect(compile('handler.ts', { ...resolution, skipLibCheck: true })).toBe('');
+  });
+
   it.each(resolutions)('with the client compiles, declarations included: $moduleResolution', (resolution) => {
     for (const place of [{}, browser])
       expect(compile('client.ts', { ...resolution, ...place, skipLibCheck: false })).toBe('');
