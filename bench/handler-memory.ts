@@ -5,10 +5,9 @@
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { writePlot } from './plot.ts';
+import { reportMemory } from './memory-curve.ts';
 import { residentMebibytes } from './process.ts';
 import { MeasuredServer } from './server.ts';
-import { median } from './statistics.ts';
 
 const [, reloads = '200', plot = 'build/bench/handler-memory.svg'] = process.argv.slice(2);
 const model = 'handled';
@@ -41,21 +40,8 @@ for (let reload = 1; reload <= Number(reloads); reload++) {
 await server.stop();
 await rm(root, { recursive: true });
 
-/** The median of ten reloads from this one on: what the collector has not looked at yet comes and goes. */
-const ofTenFrom = (reload: number) =>
-  median(curve.slice(reload, reload + 10).map(([, mebibytes]) => mebibytes));
-const last = curve.length - 1;
-const ratio = ofTenFrom(last - 9) / ofTenFrom(11);
-console.log(`\nreloads ${last - 9} to ${last} ÷ reloads 11 to 20: ${ratio.toFixed(3)}`);
 console.log(`tensors after the first reload and the last: ${tensors[0]}, ${tensors.at(-1)}`);
-await writePlot(plot, {
-  title: { text: 'Resident memory over reloads of a handler with 4 MB of tensors', left: 'center' },
-  grid: { left: 60, right: 30, bottom: 50 },
-  xAxis: { type: 'value', name: 'reloads', nameLocation: 'middle', nameGap: 28, max: last },
-  yAxis: { type: 'value', name: 'MiB', min: 0 },
-  series: [{ type: 'line', data: curve, showSymbol: false }],
-});
-console.log(`plot: ${plot}`);
+await reportMemory(curve, 'Resident memory over reloads of a handler with 4 MB of tensors', plot);
 
 async function put(name: string, text: string): Promise<void> {
   const staged = path.join(root, `.staged-${name}`);

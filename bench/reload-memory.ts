@@ -7,10 +7,9 @@
 import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { writePlot } from './plot.ts';
+import { reportMemory } from './memory-curve.ts';
 import { residentMebibytes } from './process.ts';
 import { MeasuredServer } from './server.ts';
-import { median } from './statistics.ts';
 
 const [models = '', reloads = '200', plot = 'build/bench/reload-memory.svg', ...serverArgs] =
   process.argv.slice(2);
@@ -33,20 +32,7 @@ for (let reload = 1; reload <= Number(reloads); reload++) {
 await server.stop();
 await rm(root, { recursive: true });
 
-/** The median of ten reloads from this one on: what the collector has not looked at yet comes and goes. */
-const ofTenFrom = (reload: number) =>
-  median(curve.slice(reload, reload + 10).map(([, mebibytes]) => mebibytes));
-const last = curve.length - 1;
-const ratio = ofTenFrom(last - 9) / ofTenFrom(11);
-console.log(`\nreloads ${last - 9} to ${last} ÷ reloads 11 to 20: ${ratio.toFixed(3)}`);
-await writePlot(plot, {
-  title: { text: 'Resident memory over reloads of ResNet50 (102 MB of weights)', left: 'center' },
-  grid: { left: 60, right: 30, bottom: 50 },
-  xAxis: { type: 'value', name: 'reloads', nameLocation: 'middle', nameGap: 28, max: last },
-  yAxis: { type: 'value', name: 'MiB', min: 0 },
-  series: [{ type: 'line', data: curve, showSymbol: false }],
-});
-console.log(`plot: ${plot}`);
+await reportMemory(curve, 'Resident memory over reloads of ResNet50 (102 MB of weights)', plot);
 
 async function publish(version: number): Promise<void> {
   const staged = path.join(root, `.staged-${version}`);

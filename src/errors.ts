@@ -51,6 +51,11 @@ export class ServingError extends Error {
   }
 }
 
+/** The first code of an HTTP status; undefined for one that no code has. */
+export function errorCodeOf(status: number): ErrorCode | undefined {
+  return (Object.keys(httpStatusOf) as ErrorCode[]).find((code) => httpStatusOf[code] === status);
+}
+
 /** True for a name that {@link httpStatusOf} lists. */
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(httpStatusOf, code);

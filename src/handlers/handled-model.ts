@@ -7,17 +7,17 @@
 import type Router from '@koa/router';
 import { inputTensor } from '../calls/inputs.js';
 import type { WireLimits } from '../codec/wire.js';
-import { invalidArgument, ServingError } from '../errors.js';
-import { joinRows } from '../runtime/rows.js';
+import { invalidArgument, messageOf, ServingError } from '../errors.js';
+import { inputOf, joinTensors } from '../runtime/rows.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
-import type { Signature } from '../runtime/signature.js';
-import { TensorScope } from '../runtime/tensor-scope.js';
+import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { addToScope, TensorScope } from '../runtime/tensor-scope.js';
 import {
-  createTensor,
   disposeTensors,
   type NamedTensors,
   reshapeTensor,
   type Tensor,
+  viewTensor,
 } from '../runtime/tensors.js';
 import type { Batcher, BatchResult } from '../serving/batcher.js';
 import { HandlerError } from '../serving/handled.js';
@@ -91,7 +91,7 @@ export class HandledModel implements InferenceModel {
     const scope = new TensorScope();
     try {
       const inputs = toTensors(members, options, scope);
-      const ctx = this.contextOf(signature, scope, options);
+      const ctx = this.contextOf(signature, options);
       const outputs = await this.through(inputs, ctx, scope);
       const taken = this.take(outputs, signature, options.outputs);
       return { outputs: taken, queueMicros: 0, runMicros: (performance.now() - started) * 1000 };
@@ -112,8 +112,8 @@ export class HandledModel implements InferenceModel {
     const { handler } = this.options;
     let answers: AsyncGenerator<Tensors, void, void> | undefined;
     try {
-      const ctx = this.contextOf(signature, scope, options);
-      const inputs = await this.preprocess(toTensors([member], options, scope), ctx, scope);
+      const ctx = this.contextOf(signature, options);
+      const inputs = await this.convert('preprocess', toTensors([member], options, scope), ctx, scope);
       answers = this.timed(scope, () => handler.predict?.(inputs, ctx)) as AsyncGenerator<
         Tensors,
         void,
@@ -124,7 +124,7 @@ export class HandledModel implements InferenceModel {
         try {
           const next = await this.timed(step, () => answers?.next());
           if (!next || next.done) return;
-          const outputs = await this.postprocess(next.value, ctx, step);
+          const outputs = await this.convert('postprocess', next.value, ctx, step);
           yield this.take(outputs, signature, options.outputs);
         } finally {
           step.dispose();
@@ -154,36 +154,41 @@ export class HandledModel implements InferenceModel {
 
   /** A context for what is no request: `warmup` and `routes`. */
   ownContext(): HandlerContext<unknown> {
-    return this.contextOf(undefined, undefined, {});
+    return this.contextOf(undefined, {});
+  }
+
+  /** Runs what answers a request to a route of the handler's own. */
+  async answerRoute(action: () => Promise<void>): Promise<void> {
+    const scope = new TensorScope();
+    try {
+      await scope.run(action);
+    } catch (error) {
+      // Thrown for the client, as by `koa.throw(404)`.
+      throw error instanceof Error && 'status' in error ? error : this.failure(error);
+    } finally {
+      scope.dispose();
+    }
   }
 
   private async through(given: Tensors, ctx: HandlerContext<unknown>, scope: TensorScope): Promise<Tensors> {
     const { handler } = this.options;
-    const inputs = await this.preprocess(given, ctx, scope);
-    const outputs = handler.predict
-      ? await this.timed(scope, () => handler.predict?.(inputs, ctx) as Tensors | Promise<Tensors>)
-      : await ctx.run(inputs);
-    return this.postprocess(checkTensors(outputs, 'predict'), ctx, scope);
+    const inputs = await this.convert('preprocess', given, ctx, scope);
+    const outputs = await (handler.predict
+      ? this.timed(scope, () => handler.predict?.(inputs, ctx) as Tensors | Promise<Tensors>)
+      : scope.run(() => ctx.run(inputs)));
+    return this.convert('postprocess', checkTensors(outputs, 'predict'), ctx, scope);
   }
 
-  private async preprocess(
-    inputs: Tensors,
+  /** By a part of the handler, if it has that. */
+  private async convert(
+    part: 'preprocess' | 'postprocess',
+    tensors: Tensors,
     ctx: HandlerContext<unknown>,
     scope: TensorScope,
   ): Promise<Tensors> {
     const { handler } = this.options;
-    if (!handler.preprocess) return inputs;
-    return checkTensors(await this.timed(scope, () => handler.preprocess?.(inputs, ctx)), 'preprocess');
-  }
-
-  private async postprocess(
-    outputs: Tensors,
-    ctx: HandlerContext<unknown>,
-    scope: TensorScope,
-  ): Promise<Tensors> {
-    const { handler } = this.options;
-    if (!handler.postprocess) return outputs;
-    return checkTensors(await this.timed(scope, () => handler.postprocess?.(outputs, ctx)), 'postprocess');
+    if (!handler[part]) return tensors;
+    return checkTensors(await this.timed(scope, () => handler[part]?.(tensors, ctx)), part);
   }
 
   /** Calls a part of the handler, and sees how long it keeps the event loop before it waits. */
@@ -198,18 +203,23 @@ export class HandledModel implements InferenceModel {
 
   private contextOf(
     signature: Signature | undefined,
-    scope: TensorScope | undefined,
-    { timeoutSeconds = this.options.requestTimeout, callers = [] }: PredictOptions,
+    { timeoutSeconds, callers = [] }: PredictOptions,
   ): HandlerContext<unknown> {
-    const { context, ask, model } = this.options;
-    const deadline = performance.now() + timeoutSeconds * 1000;
+    const { context, ask, model, requestTimeout } = this.options;
+    const started = performance.now();
+    // What is no request has no end of its own: each run has its time.
+    const deadline = () =>
+      timeoutSeconds === undefined
+        ? performance.now() + requestTimeout * 1000
+        : started + timeoutSeconds * 1000;
+    // Given back with what the part that asks makes itself.
     const keep = (outputs: Tensors) => {
-      for (const tensor of Object.values(outputs)) scope?.add(tensor);
+      for (const tensor of Object.values(outputs)) addToScope(tensor);
       return outputs;
     };
     return {
       ...context,
-      run: async (inputs, options = {}) => keep(await this.runBehind(signature, inputs, deadline, options)),
+      run: async (inputs, options = {}) => keep(await this.runBehind(signature, inputs, deadline(), options)),
       predict: async (request) => keep(await ask([...callers, model], request)),
     };
   }
@@ -238,7 +248,7 @@ export class HandledModel implements InferenceModel {
       }
       const batcher = behind.batchers.get(signature) as Batcher;
       const result = await new Promise<BatchResult>((succeeded, failed) => {
-        batcher.submit({ inputs: matched, single: false, outputs, deadline, callers: [], succeeded, failed });
+        batcher.submit({ inputs: matched, single: false, outputs, deadline, succeeded, failed });
       });
       return toObject(result.outputs);
     } finally {
@@ -252,9 +262,8 @@ export class HandledModel implements InferenceModel {
     try {
       for (const spec of signature.inputs.values()) {
         const tensor = inputs[spec.name];
-        if (!tensor)
-          throw invalidArgument(`the handler gives no input \`${spec.name}\` for \`${signature.name}\``);
-        matched.set(spec.name, inputTensor(tensor, spec, this.options.wireLimits));
+        if (!tensor) throw new TypeError(`the model takes an input \`${spec.name}\`, and none came`);
+        matched.set(spec.name, this.toSpec('an input of the model', tensor, spec));
       }
       return matched;
     } catch (error) {
@@ -277,16 +286,29 @@ export class HandledModel implements InferenceModel {
         const tensor = outputs[name];
         if (!tensor) throw new TypeError(`the handler gave no output \`${name}\``);
         const spec = signature.outputs.get(name);
-        taken.set(
-          name,
-          spec ? inputTensor(tensor, spec, this.options.wireLimits) : reshapeTensor(tensor, tensor.shape),
-        );
+        taken.set(name, spec ? this.toSpec('an output', tensor, spec) : reshapeTensor(tensor, tensor.shape));
       }
       return taken;
     } catch (error) {
       disposeTensors(taken);
       throw error;
     }
+  }
+
+  /** In the dtype of a spec. @throws TypeError if it does not fit: the caller is not to blame for what a handler gives */
+  private toSpec(what: string, tensor: Tensor, spec: TensorSpec): Tensor {
+    let converted: Tensor;
+    try {
+      converted = inputTensor(tensor, spec, this.options.wireLimits);
+    } catch (error) {
+      throw new TypeError(`${what} does not fit: ${messageOf(error)}`);
+    }
+    const { dtype } = viewTensor(converted);
+    if (dtype === spec.dtype) return converted;
+    converted.dispose();
+    throw new TypeError(
+      `${what} does not fit: \`${spec.name}\` is ${dtype} where ${formatSpec(spec)} must be`,
+    );
   }
 
   /** What the caller is told: our own errors as they are, of the handler's own exceptions nothing. */
@@ -304,18 +326,14 @@ function toTensors(
   scope: TensorScope,
 ): Tensors {
   const [first] = members as [NamedTensors];
-  if (members.length === 1 && !padding) return toObject(first);
-  const joined: Record<string, Tensor> = Object.create(null);
-  for (const name of first.keys()) {
-    const { dtype, shape, data } = joinRows(
-      members.map((inputs) => inputs.get(name) as Tensor),
-      padding,
-    );
-    const values = dtype === 'string' ? data : Buffer.concat(data as readonly Uint8Array[]);
-    joined[name] = createTensor(dtype, shape, values);
-    scope.add(joined[name]);
-  }
-  return joined;
+  return toObject(
+    new Map(
+      Array.from(first.keys(), (name) => [
+        name,
+        joinTensors(inputOf(name, members), padding, (tensor) => scope.add(tensor)),
+      ]),
+    ),
+  );
 }
 
 function toObject(tensors: NamedTensors): Tensors {

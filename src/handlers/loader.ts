@@ -1,10 +1,12 @@
 /**
  * Loads the handlers of versions.
  */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import Router from '@koa/router';
 import { type PredictServices, predictInProcess } from '../calls/in-process.js';
 import { ServingError } from '../errors.js';
+import { savedModelFile } from '../repository/saved-model.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { TensorScope } from '../runtime/tensor-scope.js';
@@ -175,16 +177,12 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
         type: 'TensorFlow.js model',
       };
     }
-    try {
-      const found = await host.openSavedModel(host.candidate.directory);
-      opened.push(found.model);
-      return { ...found, type };
-    } catch (error) {
-      // There need not be one beside a handler that predicts by itself.
-      const isMissing = error instanceof ServingError && error.code === 'NOT_FOUND';
-      if (isMissing && handler.predict) return undefined;
-      throw error;
-    }
+    const { directory } = host.candidate;
+    // There need not be one beside a handler that predicts by itself; one that is there must be good.
+    if (handler.predict && !existsSync(path.join(directory, savedModelFile))) return undefined;
+    const found = await host.openSavedModel(directory);
+    opened.push(found.model);
+    return { ...found, type };
   }
 
   private async ask(

@@ -1,8 +1,7 @@
 /**
  * Predictions that come one after another, of a handler whose `predict` is a generator.
  */
-import type { NamedTensors } from '../runtime/tensors.js';
-import { disposeTensors } from '../runtime/tensors.js';
+import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import { queueFull } from '../serving/batcher.js';
 import { matchInputs, removeBatchDim } from '../serving/match.js';
 import { checkOutputs, chooseSignature, type PredictRequest } from '../serving/predict.js';
@@ -27,7 +26,6 @@ export function streamingHandler({ loaded }: Servable): HandledModel | undefined
  */
 export async function* streamPredictions(
   servable: Servable,
-  handled: HandledModel,
   {
     signature: name,
     inputs,
@@ -35,6 +33,8 @@ export async function* streamPredictions(
     outputs,
   }: Pick<PredictRequest, 'signature' | 'inputs' | 'inputNames' | 'outputs'>,
 ): AsyncGenerator<NamedTensors, void, void> {
+  const handled = streamingHandler(servable);
+  if (!handled) throw new Error(`${servable.id.model} does not stream`);
   const count = underWay.get(servable) ?? 0;
   if (count >= mostAtOnce) throw queueFull();
   underWay.set(servable, count + 1);

@@ -3,11 +3,11 @@
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import type { SeenDtype } from '../runtime/dtypes.js';
-import { joinRows } from '../runtime/rows.js';
+import { inputOf, joinTensors } from '../runtime/rows.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import type { Signature, TensorSpec } from '../runtime/signature.js';
 import { TensorScope } from '../runtime/tensor-scope.js';
-import { createTensor, type NamedTensors, reshapeTensor, type Tensor } from '../runtime/tensors.js';
+import { type NamedTensors, reshapeTensor, type Tensor } from '../runtime/tensors.js';
 import { handlerSignatureName } from './handler-signature.js';
 
 /** What layers models and graph models of tf.js share. */
@@ -62,15 +62,9 @@ export class TfModelAdapter implements InferenceModel {
     const started = performance.now();
     const scope = new TensorScope();
     try {
-      const given = Array.from(inputs.keys(), (name) => {
-        const tensors = members.map((member) => member.get(name) as Tensor);
-        if (tensors.length === 1 && !padding) return tensors[0] as Tensor;
-        const { dtype, shape, data } = joinRows(tensors, padding);
-        const values = dtype === 'string' ? data : Buffer.concat(data as readonly Uint8Array[]);
-        const tensor = createTensor(dtype, shape, values);
-        scope.add(tensor);
-        return tensor;
-      });
+      const given = Array.from(inputs.keys(), (name) =>
+        joinTensors(inputOf(name, members), padding, (tensor) => scope.add(tensor)),
+      );
       const made = await scope.run(() => this.run(given));
       const taken = new Map<string, Tensor>();
       for (const [i, name] of [...toSpecs(this.model.outputs).keys()].entries()) {

@@ -3,7 +3,6 @@
  */
 import type { Context, Middleware } from 'koa';
 import { koaBody } from 'koa-body';
-import { ServingError } from '../errors.js';
 import { HandledModel } from '../handlers/handled-model.js';
 import type { Servable } from '../serving/servable.js';
 import type { Services } from './services.js';
@@ -47,10 +46,7 @@ export function handlerRoutes(services: Services): Middleware {
     try {
       await parse(ctx, async () => {});
       ctx['newRouterPath'] = path;
-      await handled.router?.routes()(ctx as never, async () => {});
-    } catch (error) {
-      const isParsing = error instanceof Error && 'status' in error;
-      throw error instanceof ServingError || isParsing ? error : handled.failure(error);
+      await handled.answerRoute(async () => handled.router?.routes()(ctx as never, async () => {}));
     } finally {
       servable.release();
     }

@@ -6,7 +6,7 @@ import type { Context } from 'koa';
 import type { z } from 'zod';
 import { jsonAnswers, valueCodecs } from '../codec/codecs.js';
 import type { EncodedBody } from '../codec/infer-answer.js';
-import { httpStatusOf, messageOf, ServingError } from '../errors.js';
+import { errorCodeOf, httpStatusOf, messageOf, ServingError } from '../errors.js';
 import { RefusedInputs } from '../serving/refused-inputs.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { errorSchema } from './answer-schemas.js';
@@ -62,9 +62,8 @@ export function toServingError(error: unknown, logger: Logger, requestId: string
   if (error instanceof ServingError) return error;
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
   if (status === 413) return new ServingError('PAYLOAD_TOO_LARGE', 'the body is too large');
-  if (status === 415) return new ServingError('UNSUPPORTED_MEDIA_TYPE', messageOf(error));
   if (typeof status === 'number' && status >= 400 && status < 500)
-    return new ServingError('INVALID_ARGUMENT', messageOf(error));
+    return new ServingError(errorCodeOf(status) ?? 'INVALID_ARGUMENT', messageOf(error));
   logger.error({ err: error, request_id: requestId }, 'a request failed unexpectedly');
   return new ServingError('INTERNAL', 'an internal error; the log has the details');
 }

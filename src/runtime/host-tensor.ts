@@ -11,7 +11,7 @@ import { dtypes } from './dtypes.js';
 /** What tf.js's engine does when a tensor is made, private in its typings; checked when it is opened. */
 interface Engine {
   readonly state: { activeScope: unknown };
-  trackTensor(tensor: object, backend: unknown): void;
+  trackTensor(tensor: tfjs.Tensor, backend: unknown): void;
   nextTensorId(): number;
 }
 
@@ -26,6 +26,8 @@ export interface HostTensors {
   make(host: HostTensor, shape: readonly number[]): tfjs.Tensor;
   /** What is under a tensor, if it was made here or shares the data of one that was. */
   hostOf(tensor: tfjs.Tensor): HostTensor | undefined;
+  /** Tells of every tensor that tf.js itself makes from now on. */
+  watch(listener: (tensor: tfjs.Tensor) => void): void;
   /** Tensors that are not disposed and that tf.js has not heard of. */
   readonly unregistered: number;
 }
@@ -94,6 +96,14 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
     },
     // Not by instanceof: tf.Tensor takes all that looks like a tensor for an instance, of its subclasses too.
     hostOf: (tensor) => (tensor as Partial<HostBackedTensor>).host ?? backend.hostOf(tensor.dataId),
+    watch(listener) {
+      const trackTensor = engine.trackTensor.bind(engine);
+      engine.trackTensor = (tensor, keeper) => {
+        trackTensor(tensor, keeper);
+        // One of ours is heard of when an op first takes it, and was not made by that.
+        if (!('host' in tensor)) listener(tensor);
+      };
+    },
     get unregistered() {
       return unregistered;
     },

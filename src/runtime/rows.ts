@@ -3,7 +3,14 @@
  */
 import { invalidArgument } from '../errors.js';
 import { type Dtype, elementCount } from './dtypes.js';
-import { type NamedTensors, sliceTensor, type Tensor, type TensorData, viewTensor } from './tensors.js';
+import {
+  createTensor,
+  type NamedTensors,
+  sliceTensor,
+  type Tensor,
+  type TensorData,
+  viewTensor,
+} from './tensors.js';
 import { fill } from './values.js';
 
 /** Rows that are added so that a batch has a certain size. */
@@ -53,6 +60,25 @@ export function joinRows(tensors: readonly Tensor[], padding: Padding | undefine
     );
   }
   return { dtype, shape: [rows, ...rest], data };
+}
+
+/**
+ * The same input of every member as one tensor: the only one itself, or a new one.
+ *
+ * @param made is told of a new one, which is for it to dispose
+ */
+export function joinTensors(
+  tensors: readonly Tensor[],
+  padding: Padding | undefined,
+  made: (tensor: Tensor) => void,
+): Tensor {
+  const [only] = tensors;
+  if (only && tensors.length === 1 && padding === undefined) return only;
+  const { dtype, shape, data } = joinRows(tensors, padding);
+  const isBytes = dtype !== 'string' && !(data instanceof Uint8Array);
+  const joined = createTensor(dtype, shape, isBytes ? Buffer.concat(data) : data);
+  made(joined);
+  return joined;
 }
 
 /** One input of every member. @throws ServingError INVALID_ARGUMENT if one lacks it */

@@ -8,24 +8,18 @@ import type { Tensor } from './tensors.js';
 
 const current = new AsyncLocalStorage<TensorScope>();
 
-/** What tf.js's engine does with every tensor that it makes, private in its typings. */
-interface Engine {
-  trackTensor(tensor: Tensor, backend: unknown): void;
-}
-
-let watchesEngine = false;
+let isWatching = false;
 
 /** Has tf.js tell of the tensors that it makes. Once per process. */
-function watchEngine(): void {
-  if (watchesEngine) return;
-  watchesEngine = true;
-  const engine = tensorFlowJs().tf.engine() as unknown as Engine;
-  const trackTensor = engine.trackTensor.bind(engine);
-  engine.trackTensor = (tensor, backend) => {
-    trackTensor(tensor, backend);
-    // One over host memory is heard of when an op first takes it, and was not made by that.
-    if (!('host' in tensor)) current.getStore()?.add(tensor);
-  };
+function watchTensors(): void {
+  if (isWatching) return;
+  isWatching = true;
+  tensorFlowJs().tensors.watch(addToScope);
+}
+
+/** Takes a tensor into the scope that the caller runs in, if it runs in one. */
+export function addToScope(tensor: Tensor): void {
+  current.getStore()?.add(tensor);
 }
 
 export class TensorScope {
@@ -33,7 +27,7 @@ export class TensorScope {
 
   /** @param isFinal disposes also variables and what `tf.keep` was asked to keep */
   constructor(private readonly isFinal = false) {
-    watchEngine();
+    watchTensors();
   }
 
   /** Runs a function whose tensors are the scope's, also those that it makes after it has waited. */

@@ -5,7 +5,7 @@
  */
 import { messageOf, ServingError } from '../errors.js';
 import { chooseEngine, type EngineOptions } from './engine.js';
-import { inputOf, joinRows } from './rows.js';
+import { inputOf, joinTensors } from './rows.js';
 import type { InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { TensorFlowJs } from './tensorflow.js';
@@ -98,16 +98,7 @@ class TfjsModel implements InferenceModel {
     const feed: Record<string, Tensor> = Object.create(null);
     const made: Tensor[] = [];
     for (const name of signature.inputs.keys()) {
-      const tensors = inputOf(name, members);
-      const [only] = tensors;
-      if (only && tensors.length === 1 && !options.padding) {
-        feed[name] = only;
-        continue;
-      }
-      const { dtype, shape, data } = joinRows(tensors, options.padding);
-      const isBytes = dtype !== 'string' && !(data instanceof Uint8Array);
-      feed[name] = createTensor(dtype, shape, isBytes ? Buffer.concat(data) : data);
-      made.push(feed[name]);
+      feed[name] = joinTensors(inputOf(name, members), options.padding, (tensor) => made.push(tensor));
     }
     let result: ReturnType<SavedModel['predict']>;
     try {

@@ -343,6 +343,29 @@ describe('what goes wrong in a handler', () => {
     expect(await started.outputs(model, { x: 9 })).toMatchObject({ y: 10 });
   });
 
+  it.each<[what: string, text: string]>([
+    [
+      'an output',
+      "export const signature = { inputs: { x: { dtype: 'float32', shape: [-1] } }, outputs: { y: { dtype: 'int32', shape: [-1] } } };\nexport const postprocess = ({ y }) => ({ y: y.add(0.5) });",
+    ],
+    ['an input of the model', 'export const preprocess = ({ x }) => ({ x: x.cast("string") });'],
+    ['a missing input', 'export const preprocess = ({ x }) => ({ z: x });'],
+  ])('%s that does not fit is its own fault, not the caller’s', async (_, text) => {
+    const started = await HandlerServer.start([model], { [`${model}/handler.js`]: text });
+    const { status, body } = await started.ask(model, { x: 1 });
+    expect([status, body.error.code]).toEqual([500, 'INTERNAL']);
+    await started.logged(/the handler of versioned_rows failed: /);
+  });
+
+  it('that lacks a tag of its SavedModel does not serve without it', async () => {
+    const started = await HandlerServer.start(
+      ['versioned'],
+      { 'versioned/handler.js': 'export const predict = ({ x }) => ({ y: x });' },
+      ...['--tags', 'nothing'],
+    );
+    expect((await started.failure('versioned')).message).toMatch(/no graph with the tags "nothing"/);
+  });
+
   it('it refuses a request with an error of its own', async () => {
     const started = await HandlerServer.start([model], {
       [`${model}/handler.ts`]: `

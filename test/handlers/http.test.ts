@@ -1,9 +1,14 @@
 /**
  * What handlers do over HTTP besides one answer for one request: answers one after another, and endpoints of their own.
  */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Decoder } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
 import { HandlerServer, stopHandlerServersAfterEach } from '../fixtures/handlers.ts';
+import { RawConnection } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
 stopHandlerServersAfterEach();
@@ -41,6 +46,12 @@ async function stream(
     body: JSON.stringify({ n }),
     ...(signal ? { signal } : {}),
   });
+}
+
+async function keyFile(text: string): Promise<string> {
+  const file = path.join(await mkdtemp(path.join(tmpdir(), 'tfjs-serving-keys-')), 'keys');
+  await writeFile(file, text);
+  return file;
 }
 
 /** Server-sent events, as a browser reads them. */
@@ -131,6 +142,51 @@ describe('a generator', () => {
     await until(async () => (await started.tensors()) === before, 'no tensor to be left');
   });
 
+  it('is that of the version that serves when its body is there', async () => {
+    const started = await HandlerServer.start([], { 'counter/handler.ts': counter });
+    let send: (text: string) => void = () => {};
+    const body = new ReadableStream({
+      start(controller) {
+        send = (text) => controller.enqueue(Buffer.from(text));
+        send('{"n": ');
+        // Ended with the last piece.
+        const first = send;
+        send = (text) => {
+          first(text);
+          controller.close();
+        };
+      },
+    });
+    const answer = started.server.fetch('/models/counter/infer', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+      duplex: 'half',
+    });
+    await started.change('counter/handler.ts', `${counter}\nexport const batch = false;`);
+    await started.logged(/generation 1 is unloaded/);
+    send('1}');
+    expect(parse(await (await answer).text())).toMatchObject([
+      { data: { generation: 2, outputs: { i: 1 } } },
+    ]);
+  });
+
+  it('gives back the room of a body whose model has gone meanwhile', async () => {
+    const started = await HandlerServer.start(['versioned'], { 'counter/handler.ts': counter });
+    const connection = await RawConnection.open(started.server.url);
+    connection.send(
+      'POST /models/counter/infer HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"n": ',
+    );
+    await rm(started.repository.path('counter'), { recursive: true });
+    await started.logged(/model counter is taken away/);
+    connection.send('1}');
+    await until(
+      async () => (await started.server.metric('tfjs_serving_inflight_bytes')) === 0,
+      'the bytes to be given back',
+    );
+    connection.socket.destroy();
+  });
+
   it('does not keep a new version from serving, nor the server from stopping', async () => {
     const endless = counter.replace('i === 13', 'false');
     const started = await HandlerServer.start([], { 'counter/handler.ts': endless });
@@ -185,9 +241,51 @@ describe('endpoints', () => {
     expect((await server.get('/models/own')).body.handler).toMatchObject({ type: 'handler', streams: false });
   });
 
+  it('run their model for as long as the server lives, and leave no tensor behind', async () => {
+    const started = await HandlerServer.start(
+      ['versioned'],
+      {
+        'versioned/handler.js': `
+          export function routes(router, { run, tf }) {
+            router.get('/five', async (koa) => {
+              const { y } = await run({ x: tf.tensor1d([4]) });
+              const scaled = y.mul(10);
+              if (koa.query.fail) throw new Error('after tensors were made');
+              koa.body = { y: [...scaled.dataSync()] };
+            });
+          }`,
+      },
+      ...['--request-timeout', '0.5'],
+    );
+    const { server } = started;
+    const five = () => server.get('/models/versioned/five');
+    expect((await five()).body).toEqual({ y: [50] });
+    const before = await started.tensors();
+    // A request's time is its own, not that of the routes' making.
+    await delay(700);
+    for (let i = 0; i < 5; i++) {
+      expect((await five()).body).toEqual({ y: [50] });
+      expect((await server.get('/models/versioned/five?fail=1')).status).toBe(500);
+    }
+    expect(await started.tensors()).toBe(before);
+  });
+
+  it('refuse by the statuses of HTTP', async () => {
+    const { server } = await HandlerServer.start([], {
+      'own/handler.js': `${routes.replace('418', '404')}`,
+    });
+    const { status, body } = await server.get('/models/own/teapot');
+    expect([status, body.error]).toEqual([404, { code: 'NOT_FOUND', message: 'short and stout' }]);
+  });
+
   it('ask for a key with the scope infer', async () => {
-    const repository = await HandlerServer.start([], { 'own/handler.js': routes });
-    const { server } = repository;
-    expect((await server.get('/models/own/labels')).status).toBe(200);
+    const { server } = await HandlerServer.start(
+      [],
+      { 'own/handler.js': routes },
+      ...['--api-key-file', await keyFile('infer:i\nmetrics:m\n')],
+    );
+    const asked = async (key: string) =>
+      (await server.fetch('/models/own/labels', { headers: { 'x-api-key': key } })).status;
+    expect([await asked('i'), await asked('m'), await asked('')]).toEqual([200, 403, 401]);
   });
 });

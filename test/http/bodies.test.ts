@@ -37,17 +37,6 @@ afterAll(async () => {
   await repository.remove();
 });
 
-/** Nothing is held for anybody: no tensor, no reserved byte, no run. */
-async function nothingIsLeft(): Promise<void> {
-  for (const name of [
-    'tfjs_serving_tensors',
-    'tfjs_serving_inflight_bytes',
-    'tfjs_serving_native{kind="tensors"}',
-  ]) {
-    await until(async () => (await server.metric(name)) === 0, `${name} to be 0`);
-  }
-}
-
 async function curl(...args: string[]): Promise<string> {
   const { stdout } = await run('curl', ['-s', '-w', '\n%{http_code}', ...args], { encoding: 'utf8' });
   return stdout;
@@ -79,7 +68,7 @@ describe('a body', () => {
       duplex: 'half',
     } as RequestInit);
     expect({ status: response.status, body: await response.json() }).toEqual(answered);
-    await nothingIsLeft();
+    await server.nothingIsLeft();
   });
 
   it('from curl that asks first (Expect: 100-continue)', async () => {
@@ -230,7 +219,7 @@ describe('slow, broken off, too many', () => {
     await until(() => connection.ended, 'the connection to be closed');
     expect(connection.statuses).toEqual([408]);
     expect(connection.received).toContain('REQUEST_TIMEOUT');
-    await nothingIsLeft();
+    await server.nothingIsLeft();
   });
 
   it('a client that goes away while it sends leaves nothing', async () => {
@@ -240,7 +229,7 @@ describe('slow, broken off, too many', () => {
       await new Promise((resolve) => setImmediate(resolve));
       connection.socket.destroy();
     }
-    await nothingIsLeft();
+    await server.nothingIsLeft();
   });
 
   it('a client that goes away while it waits leaves nothing once the run has ended', async () => {
@@ -259,7 +248,7 @@ describe('slow, broken off, too many', () => {
       );
       connection.socket.destroy();
     }
-    await nothingIsLeft();
+    await server.nothingIsLeft();
     await until(
       async () => (await server.metric('tfjs_serving_native{kind="runsInFlight"}')) === 0,
       'the runs to end',
@@ -281,7 +270,7 @@ describe('slow, broken off, too many', () => {
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
     expect(((await response.json()) as Answer['body']).error.code).toBe('UNAVAILABLE');
     for (const holder of holders) holder.socket.destroy();
-    await nothingIsLeft();
+    await server.nothingIsLeft();
     expect(await server.infer('/infer', body)).toEqual(answered);
   });
 
@@ -296,7 +285,7 @@ describe('slow, broken off, too many', () => {
     for (let i = 0; i < 1000; i++)
       statuses.add((await server.infer('/infer', bad[i % bad.length] as Buffer)).status);
     expect([...statuses].sort()).toEqual([200, 400]);
-    await nothingIsLeft();
+    await server.nothingIsLeft();
     expect(await server.infer('/infer', body)).toEqual(answered);
   });
 });
@@ -341,6 +330,6 @@ describe('the memory of bodies', () => {
         expect(connection.received.includes(Buffer.from(values).toString('latin1'))).toBe(true);
       }
     }
-    await nothingIsLeft();
+    await server.nothingIsLeft();
   });
 });

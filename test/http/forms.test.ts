@@ -16,7 +16,6 @@ import { colours, gif, jpeg, png } from '../fixtures/images.ts';
 import { testModels } from '../fixtures/repository.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';
 import { TestServer } from '../fixtures/server.ts';
-import { until } from '../fixtures/until.ts';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(path.join(tmpdir(), 'tfjs-serving-forms-'));
@@ -82,12 +81,7 @@ const npyOf = (dtype: Dtype, shape: readonly number[], data: Uint8Array) =>
   Buffer.concat(encodeNpy('x', { dtype, shape, data }));
 
 async function nothingIsLeft(): Promise<void> {
-  for (const name of [
-    'tfjs_serving_tensors',
-    'tfjs_serving_inflight_bytes',
-    'tfjs_serving_native{kind="tensors"}',
-  ])
-    await until(async () => (await server.metric(name)) === 0, `${name} to be 0`);
+  await server.nothingIsLeft();
   expect(readdirSync(temporary)).toEqual([]);
 }
 

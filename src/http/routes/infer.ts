@@ -6,9 +6,7 @@ import type { RouterContext } from '@koa/router';
 import { answerCodecs } from '../../codec/codecs.js';
 import { type InferRequest, namedInputs, toTensors } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
-import type { WireLimits } from '../../codec/wire.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
-import type { HandledModel } from '../../handlers/handled-model.js';
 import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
 import type { Signature } from '../../runtime/signature.js';
 import { disposeTensors } from '../../runtime/tensors.js';
@@ -22,7 +20,7 @@ import { type Body, expectsContinue, readBody } from '../body.js';
 import { type BodyDecoder, bodyDecoders } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
 import { inferOperation, inferPaths } from '../infer-operation.js';
-import { type AskedFor, predictDecoded } from '../predict-decoded.js';
+import { predictDecoded } from '../predict-decoded.js';
 import { requestIdOf } from '../request-id.js';
 import { answerCodec, send, toServingError } from '../respond.js';
 import type { Route } from '../route.js';
@@ -63,18 +61,22 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     const deadline =
       started + readTimeout(ctx.req.headers['x-request-timeout'], services.requestTimeout) * 1000;
     const timing = services.serverTiming ? new ServerTiming() : undefined;
-    const streams = streamingHandler(servable);
-    if (streams) {
-      const failure = await runStream(ctx, services, decoder, { servable, handled: streams, deadline });
+    const { defaultSignature } = servable;
+    const { request, body, current } = await read(ctx, services, decoder, timing, {
+      target,
+      defaultSignature,
+    });
+    if (streamingHandler(current)) {
+      record.version = current.id.version;
+      const failure = await stream(ctx, services, current, request, deadline).finally(body.release);
       record.status = failure?.code ?? 'ok';
       return;
     }
-    const result = await run(ctx, services, decoder, timing, {
-      target,
-      deadline,
-      cancellation,
-      signature: servable.defaultSignature,
-    });
+    // Settled not when the client is answered: at its deadline the run still holds the bytes.
+    const asked = { target, deadline, cancellation, settled: body.release };
+    const prediction = predictDecoded(services, request, asked);
+    timing?.decodeEnds();
+    const result = await prediction;
     record.version = result.version;
     if (!ctx.req.socket.destroyed) record.status = 'ok';
     answer(ctx, result, timing);
@@ -85,68 +87,38 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
   }
 }
 
-interface Asked extends Omit<AskedFor, 'settled'> {
-  /** The one that is meant if the body names none. */
-  readonly signature: Signature | undefined;
-}
-
-async function run(
+/** Reads the body, and what it says: to the version that serves now, as a swap may have come meanwhile. The caller releases the body. */
+async function read(
   ctx: RouterContext,
-  services: Services,
+  { bodyLimits, wireLimits, manager }: Services,
   decoder: BodyDecoder,
   timing: ServerTiming | undefined,
-  { signature, ...asked }: Asked,
-): Promise<PredictResult> {
-  const { bodyLimits, wireLimits } = services;
+  { target, defaultSignature }: { target: Target; defaultSignature: Signature | undefined },
+): Promise<{ request: InferRequest; body: Body; current: Servable }> {
   const body = await readBody(ctx.req, ctx.res, bodyLimits);
   timing?.decodeBegins();
-  let request: InferRequest;
   try {
-    request = await decode(ctx, decoder, body, wireLimits, signature);
+    const request = withQuery(await decoder.decode(ctx, body, wireLimits), ctx.query);
+    return { request, body, current: manager.table.find(target) };
   } catch (error) {
     body.release();
-    throw error;
+    throw refusedInputs(error, defaultSignature);
   }
-  // Settled not when the client is answered: at its deadline the run still holds the bytes.
-  const result = predictDecoded(services, request, { ...asked, settled: body.release });
-  timing?.decodeEnds();
-  return result;
 }
 
-async function runStream(
+function stream(
   ctx: RouterContext,
   services: Services,
-  decoder: BodyDecoder,
-  { servable, handled, deadline }: { servable: Servable; handled: HandledModel; deadline: number },
+  servable: Servable,
+  request: InferRequest,
+  deadline: number,
 ): Promise<ServingError | undefined> {
-  const { bodyLimits, wireLimits } = services;
-  const body = await readBody(ctx.req, ctx.res, bodyLimits);
-  try {
-    const request = await decode(ctx, decoder, body, wireLimits, servable.defaultSignature);
-    const answers = streamPredictions(servable, handled, {
-      ...request,
-      inputs: (signature) => toTensors(request, signature, wireLimits),
-      inputNames: (signature) => namedInputs(request, signature).keys(),
-    });
-    return await sendStream(ctx, services, servable.id, answers, deadline);
-  } finally {
-    body.release();
-  }
-}
-
-/** @param signature the one that is meant if the body names none */
-async function decode(
-  ctx: RouterContext,
-  decoder: BodyDecoder,
-  body: Body,
-  limits: WireLimits,
-  signature: Signature | undefined,
-): Promise<InferRequest> {
-  try {
-    return withQuery(await decoder.decode(ctx, body, limits), ctx.query);
-  } catch (error) {
-    throw refusedInputs(error, signature);
-  }
+  const answers = streamPredictions(servable, {
+    ...request,
+    inputs: (signature) => toTensors(request, signature, services.wireLimits),
+    inputNames: (signature) => namedInputs(request, signature).keys(),
+  });
+  return sendStream(ctx, services, servable.id, answers, deadline);
 }
 
 /** Bodies without an envelope say in the query what they want of which signature. */
