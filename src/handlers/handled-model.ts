@@ -148,6 +148,14 @@ export class HandledModel implements InferenceModel {
     return this.options.blocking.total;
   }
 
+  /** Runs of the model behind the handler, and the rows in them; undefined where it has no queue of its own. */
+  get runsBehind(): { runs: number; rows: number } | undefined {
+    const batchers = [...(this.options.behind?.batchers.values() ?? [])];
+    if (batchers.length === 0) return undefined;
+    const sum = (kind: 'runs' | 'rows') => batchers.reduce((total, { totals }) => total + totals[kind], 0);
+    return { runs: sum('runs'), rows: sum('rows') };
+  }
+
   dispose(): Promise<void> {
     return this.options.dispose();
   }

@@ -56,6 +56,10 @@ const handlerSchema = z
     calls: z.int().describe('of parts of the handler'),
     blocked_seconds: z.number().describe('for which it kept the event loop'),
     longest_blocked_seconds: z.number().describe('at once'),
+    behind: z
+      .object({ runs: z.int(), rows: z.int() })
+      .optional()
+      .describe('runs of the model behind it, and the rows in them'),
   })
   .meta({ id: 'Handler' });
 

@@ -117,9 +117,16 @@ function handlerOf({ loaded }: Servable): HandledModel | undefined {
   return loaded instanceof HandledModel ? loaded : undefined;
 }
 
-function describeHandler({ type, streams, blocked }: HandledModel): ModelDescription['handler'] {
+function describeHandler({ type, streams, blocked, runsBehind }: HandledModel): ModelDescription['handler'] {
   const { calls, seconds, longestSeconds } = blocked;
-  return { type, streams, calls, blocked_seconds: seconds, longest_blocked_seconds: longestSeconds };
+  return {
+    type,
+    streams,
+    calls,
+    blocked_seconds: seconds,
+    longest_blocked_seconds: longestSeconds,
+    ...(runsBehind ? { behind: runsBehind } : {}),
+  };
 }
 
 function describeSignatures({ loaded, defaultSignature }: Servable): ModelDescription['signatures'] {
