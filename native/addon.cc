@@ -227,6 +227,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Environment::Attach(env);
   WatchExit(env);
   exports.Set("tensorflowVersion", TF_Version());
+  exports.Set("exposedBytes", static_cast<double>(Run::kExposeBytes));
   Export<Throwing<Initialize>>(exports, "initialize");
   Export<Promising<LoadSession>>(exports, "loadSession");
   Export<Throwing<RetainSession>>(exports, "retainSession");

@@ -95,20 +95,18 @@ Feeds ReadFeeds(Napi::Value value) {
   feeds.sources.resize(array.Length());
   // Where the buffers of each source end in feeds.buffers.
   std::vector<size_t> ends;
-  // Two passes, because reading a property may run JavaScript, which could
+  // Two passes, because reading an element may run JavaScript, which could
   // detach a buffer whose address was already taken.
   for (uint32_t i = 0; i < feeds.sources.size(); ++i) {
     const std::string name = Indexed("feeds", i);
-    const Napi::Value item = array.Get(i);
-    if (!item.IsObject()) Expected(item.Env(), name, "an object");
-    const Napi::Object feed = item.As<Napi::Object>();
+    const Napi::Array feed = ReadArray(array.Get(i), name);
     TensorSource& source = feeds.sources[i];
-    source.dtype = ReadDataType(feed.Get("dtype"), name + ".dtype");
-    const Napi::Array shape = ReadArray(feed.Get("shape"), name + ".shape");
+    source.dtype = ReadDataType(feed.Get(0U), name + ".dtype");
+    const Napi::Array shape = ReadArray(feed.Get(1U), name + ".shape");
     for (uint32_t j = 0; j < shape.Length(); ++j) {
       source.shape.push_back(ReadInteger(shape.Get(j), name + ".shape"));
     }
-    const Napi::Value data = feed.Get("data");
+    const Napi::Value data = feed.Get(2U);
     if (data.IsArray()) {
       const Napi::Array parts = data.As<Napi::Array>();
       for (uint32_t j = 0; j < parts.Length(); ++j) {

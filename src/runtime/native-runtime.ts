@@ -5,7 +5,7 @@ import { isErrorCode, messageOf, ServingError } from '../errors.js';
 import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { EngineChoice } from './engine.js';
-import type { CallHandle, Feed, NativeBinding, RunResult, SessionHandle } from './native.js';
+import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
 import { inputOf, joinRows, type Padding } from './rows.js';
 import type {
   Device,
@@ -132,19 +132,23 @@ class NativeModel implements InferenceModel {
     return this.toPrediction(signature, outputs, result);
   }
 
-  private toPrediction(signature: Signature, outputs: readonly TensorSpec[], result: RunResult): Prediction {
+  private toPrediction(signature: Signature, specs: readonly TensorSpec[], result: RunResult): Prediction {
+    const [outputs, queueMicros, runMicros] = result;
     const named = new Map<string, Tensor>();
-    result.outputs.forEach((output, i) => {
-      const name = outputs[i]?.name;
-      const dtype = dtypeOf(output.dtype);
+    outputs.forEach(([tf, shape, data], i) => {
+      const name = specs[i]?.name;
+      const dtype = dtypeOf(tf);
       if (name === undefined || dtype === undefined)
         throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
-      const { data } = output;
-      const release =
-        data instanceof Uint8Array ? () => this.binding.free(data.buffer as ArrayBuffer) : undefined;
-      named.set(name, createTensor(dtype, output.shape, data, release));
+      named.set(name, createTensor(dtype, shape, data, this.releaseOf(data)));
     });
-    return { outputs: named, queueMicros: result.queueMicros, runMicros: result.runMicros };
+    return { outputs: named, queueMicros, runMicros };
+  }
+
+  /** Gives the memory of an output back; undefined where that is for the collector to do. */
+  private releaseOf(data: Output[2]): (() => void) | undefined {
+    if (!(data instanceof Uint8Array) || data.length < this.binding.exposedBytes) return undefined;
+    return () => this.binding.free(data.buffer);
   }
 
   /** One run at a time: the record of a long loop takes gigabytes, and TensorFlow traces GPUs for one run only. */
@@ -155,16 +159,18 @@ class NativeModel implements InferenceModel {
   ): TracedRun | undefined {
     const { tracer, isBusy } = this.tracing;
     if (tracer === undefined || isBusy || background) return undefined;
-    return tracer.begin(this, signature, (first?.shape[0] ?? 1) - (padding?.rows ?? 0));
+    return tracer.begin(this, signature, (first?.[1][0] ?? 1) - (padding?.rows ?? 0));
   }
 
   private async runTraced(call: CallHandle, feeds: readonly Feed[], trace: TracedRun): Promise<RunResult> {
     const { binding, session, tracing } = this;
     tracing.isBusy = true;
     try {
-      const result = await binding.runTraced(session, call, feeds, tracing.runOptions, trace.maxBytes);
-      trace.ended(result.metadata);
-      return result;
+      const [outputs, queueMicros, runMicros, metadata] = await binding.runTraced(
+        ...([session, call, feeds, tracing.runOptions, trace.maxBytes] as const),
+      );
+      trace.ended(metadata);
+      return [outputs, queueMicros, runMicros];
     } catch (error) {
       rethrow(error);
     } finally {
@@ -216,10 +222,12 @@ function toFeeds(
   members: readonly NamedTensors[],
   padding: Padding | undefined,
 ): Feed[] {
-  return Array.from(inputs.keys(), (name) => {
+  const feeds: Feed[] = [];
+  for (const name of inputs.keys()) {
     const { dtype, shape, data } = joinRows(inputOf(name, members), padding);
-    return { dtype: dtypes[dtype].tf, shape, data };
-  });
+    feeds.push([dtypes[dtype].tf, shape, data]);
+  }
+  return feeds;
 }
 
 /** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */

@@ -3,6 +3,7 @@
  *
  * Rules on both sides of it:
  * - null, never undefined, where something may be absent.
+ * - Tensors and results are tuples: an element is read and written across the boundary in a third of a property's time.
  * - What takes time returns a promise and never throws; what fails in there rejects it. The rest throws.
  * - A failure is an Error with a {@link NativeError.code | code}, TensorFlow's name for it. An argument of the wrong type
  *   is a TypeError and a fault of the caller's code.
@@ -40,44 +41,42 @@ export interface NativeDevice {
   readonly memoryBytes: number;
 }
 
-/** A tensor to feed. */
-export interface Feed {
-  /** The number of a `tensorflow.DataType`: bool, u/int8–64, float16, bfloat16, float32/64, complex64/128 or string. */
-  readonly dtype: number;
-  /** At most 254 dimensions; `[]` is a scalar. */
-  readonly shape: readonly number[];
-  /**
-   * Fixed width: the elements' bytes, in one piece or in several to be joined, at any alignment; a bool is 0 or not 0.
-   * String: one Uint8Array per element.
-   */
-  readonly data: Uint8Array | readonly Uint8Array[];
-}
+/**
+ * A tensor to feed.
+ *
+ * - dtype: the number of a `tensorflow.DataType`: bool, u/int8–64, float16, bfloat16, float32/64, complex64/128 or string.
+ * - shape: at most 254 dimensions; `[]` is a scalar.
+ * - data: of fixed width, the elements' bytes, in one piece or in several to be joined, at any alignment; a bool is 0 or not
+ *   0. Of strings, one Uint8Array per element.
+ */
+export type Feed = readonly [
+  dtype: number,
+  shape: readonly number[],
+  data: Uint8Array | readonly Uint8Array[],
+];
 
-/** A tensor that was fetched. */
-export interface Output {
-  /** The number of a `tensorflow.DataType`. */
-  readonly dtype: number;
-  readonly shape: number[];
-  /**
-   * Fixed width: the elements' bytes, from the start of an ArrayBuffer of their own. String: one Uint8Array per
-   * element, all on one ArrayBuffer. Nobody else's memory: it may be written to.
-   */
-  readonly data: Uint8Array<ArrayBuffer> | Uint8Array<ArrayBuffer>[];
-}
+/**
+ * A tensor that was fetched.
+ *
+ * - dtype: the number of a `tensorflow.DataType`.
+ * - data: of fixed width, the elements' bytes, from the start of an ArrayBuffer of their own; of strings, one Uint8Array per
+ *   element, all on one ArrayBuffer. Nobody else's memory: it may be written to.
+ */
+export type Output = readonly [
+  dtype: number,
+  shape: number[],
+  data: Uint8Array<ArrayBuffer> | Uint8Array<ArrayBuffer>[],
+];
 
-export interface RunResult {
-  /** In the order of the fetches. */
-  readonly outputs: Output[];
-  /** Microseconds from the call until a thread took the run. */
-  readonly queueMicros: number;
-  /** Microseconds from then until the outputs were there: copying large feeds, TensorFlow, copying shared outputs. */
-  readonly runMicros: number;
-}
+/**
+ * - outputs: in the order of the fetches.
+ * - queueMicros: microseconds from the call until a thread took the run.
+ * - runMicros: microseconds from then until the outputs were there: copying large feeds, TensorFlow, copying shared outputs.
+ */
+export type RunResult = readonly [outputs: Output[], queueMicros: number, runMicros: number];
 
-export interface TracedResult extends RunResult {
-  /** The serialized `tensorflow.RunMetadata`, or null if it was larger than was allowed. */
-  readonly metadata: Uint8Array | null;
-}
+/** With the serialized `tensorflow.RunMetadata`, or null if it was larger than was allowed. */
+export type TracedResult = readonly [...RunResult, metadata: Uint8Array | null];
 
 /** What the addon holds in the whole process. All zero but `environments` when it is idle and every output is freed. */
 export interface NativeCounters {
@@ -98,6 +97,8 @@ export interface NativeCounters {
 export interface NativeBinding {
   /** For example `2.21.0`. */
   readonly tensorflowVersion: string;
+  /** Outputs of fixed width from so many bytes on are TensorFlow's own memory, for {@link free}; smaller ones are copies. */
+  readonly exposedBytes: number;
 
   /**
    * Opens TensorFlow's devices, and threads that run models. The first call in the process decides: a session is opened
@@ -196,7 +197,7 @@ export interface NativeBinding {
 
   /**
    * Detaches an ArrayBuffer and frees its memory now rather than when the collector comes by: that of
-   * {@link Output.data}, or any other. Again does nothing.
+   * {@link Output}, or any other. Again does nothing.
    */
   free(data: ArrayBuffer): void;
 

@@ -34,21 +34,21 @@ export interface JoinedTensor {
  * @param tensors of one dtype, whose dims agree but for the first
  */
 export function joinRows(tensors: readonly Tensor[], padding: Padding | undefined): JoinedTensor {
-  const [first, ...others] = tensors.map(viewTensor);
+  const [first] = tensors;
   if (first === undefined) throw new RangeError('no tensors to join');
-  if (others.length === 0 && padding === undefined) return first;
-  const { dtype, shape } = first;
+  const view = viewTensor(first);
+  if (tensors.length === 1 && padding === undefined) return view;
+  const { dtype, shape } = view;
   const rest = shape.slice(1);
-  let rows = shape[0] ?? 0;
+  let rows = 0;
   const data: Uint8Array[] = [];
   const add = (values: TensorData) => {
     if (values instanceof Uint8Array) data.push(values);
     else for (const string of values) data.push(string);
   };
-  add(first.data);
-  for (const view of others) {
-    rows += view.shape[0] ?? 0;
-    add(view.data);
+  for (const tensor of tensors) {
+    rows += tensor.shape[0] ?? 0;
+    add(viewTensor(tensor).data);
   }
   if (padding) {
     rows += padding.rows;

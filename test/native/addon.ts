@@ -69,11 +69,11 @@ export function identityNames(dtype: FixedWidth | 'string'): { feed: string; fet
 }
 
 export function float32(shape: number[], values: Iterable<number>): Feed {
-  return { dtype: 1, shape, data: new Uint8Array(Float32Array.from(values).buffer) };
+  return [1, shape, new Uint8Array(Float32Array.from(values).buffer)];
 }
 
 export function int32(shape: number[], values: Iterable<number>): Feed {
-  return { dtype: 3, shape, data: new Uint8Array(Int32Array.from(values).buffer) };
+  return [3, shape, new Uint8Array(Int32Array.from(values).buffer)];
 }
 
 /** Bytes that differ from their neighbours. */
@@ -96,8 +96,9 @@ export function slowFeeds(steps: number): Feed[] {
 
 /** The bytes of a fixed-width output. */
 export function bytesOf(output: Output | undefined): Uint8Array<ArrayBuffer> {
-  if (!(output?.data instanceof Uint8Array)) throw new Error('the output has no bytes of fixed width');
-  return output.data;
+  const data = output?.[2];
+  if (!(data instanceof Uint8Array)) throw new Error('the output has no bytes of fixed width');
+  return data;
 }
 
 export function floatsOf(output: Output | undefined): number[] {

@@ -25,8 +25,8 @@ function run(steps) {
     session,
     call,
     [
-      { dtype: 1, shape: [1], data: new Uint8Array(Float32Array.of(1).buffer) },
-      { dtype: 3, shape: [], data: new Uint8Array(Int32Array.of(steps).buffer) },
+      [1, [1], new Uint8Array(Float32Array.of(1).buffer)],
+      [3, [], new Uint8Array(Int32Array.of(steps).buffer)],
     ],
     null,
   );
@@ -67,7 +67,7 @@ switch (how) {
     break;
   case 'pending':
     // Nothing but the promise keeps the process alive.
-    run(2_000).then(({ outputs }) => console.log(new Float32Array(outputs[0].data.buffer)[0]));
+    run(2_000).then(([outputs]) => console.log(new Float32Array(outputs[0][2].buffer)[0]));
     break;
   case 'idle':
     // An open session must not keep it alive.

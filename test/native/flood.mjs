@@ -28,25 +28,20 @@ const steps = addon.prepare(
   ['StatefulPartitionedCall'],
 );
 const stepsFeeds = [
-  { dtype: 1, shape: [1], data: float32(1) },
-  { dtype: 3, shape: [], data: int32(200) },
+  [1, [1], float32(1)],
+  [3, [], int32(200)],
 ];
 
 function runOf(kind, size) {
   switch (kind) {
     case 0:
-      return addon.run(
-        identity,
-        bytes,
-        [{ dtype: 4, shape: [size], data: new Uint8Array(size).fill(7) }],
-        null,
-      );
+      return addon.run(identity, bytes, [[4, [size], new Uint8Array(size).fill(7)]], null);
     case 1: {
       const data = Array.from({ length: 3 }, () => new Uint8Array(size).fill(7));
-      return addon.run(identity, strings, [{ dtype: 7, shape: [3], data }], null);
+      return addon.run(identity, strings, [[7, [3], data]], null);
     }
     case 2:
-      return addon.run(identity, bytes, [{ dtype: 4, shape: [size + 1], data: new Uint8Array(size) }], null);
+      return addon.run(identity, bytes, [[4, [size + 1], new Uint8Array(size)]], null);
     case 3:
       return addon.run(slow, steps, stepsFeeds, null);
     default:

@@ -13,8 +13,8 @@ const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
 let sum = 0;
 for (let i = 0; i < runs; i += 1) {
   const data = new Uint8Array(Float32Array.of(i).buffer);
-  const { outputs } = await addon.run(session, call, [{ dtype: 1, shape: [1], data }], null);
-  sum += new Float32Array(outputs[0].data.buffer)[0];
+  const [outputs] = await addon.run(session, call, [[1, [1], data]], null);
+  sum += new Float32Array(outputs[0][2].buffer)[0];
 }
 const { sessions } = addon.counters();
 await addon.releaseSession(session);

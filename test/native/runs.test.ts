@@ -61,7 +61,7 @@ describe('the loop is free', () => {
       turns += 1;
     }
     expect(turns).toBeGreaterThan(100);
-    expect(floatsOf((await run).outputs[0])).toEqual([1 + (5_000 % 128)]);
+    expect(floatsOf((await run)[0][0])).toEqual([1 + (5_000 % 128)]);
   });
 
   test('while more runs are under way than there are threads, and they start in order', async () => {
@@ -70,7 +70,7 @@ describe('the loop is free', () => {
     const runs = Array.from({ length: 3 * runThreads }, () => addon.run(session, call, slowFeeds(300), null));
     await until(() => addon.counters().runsInFlight === runThreads);
     expect(addon.counters().runsQueued).toBeGreaterThan(0);
-    const waits = (await Promise.all(runs)).map(({ queueMicros }) => queueMicros);
+    const waits = (await Promise.all(runs)).map(([, queueMicros]) => queueMicros);
     // Of the runs that had to wait, a whole run lies between the starts of the first and the last.
     expect(waits[runThreads]).toBeLessThan(waits[3 * runThreads - 1] ?? 0);
     expect(addon.counters()).toMatchObject({ runsQueued: 0, runsInFlight: 0 });
@@ -87,14 +87,14 @@ test('large feeds survive the collection of their buffers while the run waits', 
     addon.run(slow, slowCall(addon, slow), slowFeeds(20_000), null),
   );
   const runs = Array.from({ length: 20 }, (_, i) =>
-    addon.run(identity, call, [{ dtype: 4, shape: [size], data: new Uint8Array(size).fill(i) }], null),
+    addon.run(identity, call, [[4, [size], new Uint8Array(size).fill(i)]], null),
   );
   // The collector frees buffers in the background, and is sure to have done so at its next turn.
   for (let i = 0; i < 3; i += 1) await collect();
   expect(addon.counters().runsQueued).toBe(20);
   // Whoever took freed memory would now read these.
   const others = Array.from({ length: 300 }, () => new Uint8Array(size).fill(255));
-  for (const [i, { outputs }] of (await Promise.all(runs)).entries()) {
+  for (const [i, [outputs]] of (await Promise.all(runs)).entries()) {
     const bytes = bytesOf(outputs[0]);
     expect(bytes.every((byte) => byte === i)).toBe(true);
     addon.free(bytes.buffer);
@@ -108,10 +108,10 @@ describe('a run on this thread', () => {
     const session = sessionOf('signatures');
     const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
     const feeds = [float32([3], [1, -2.5, 0])];
-    const { outputs, queueMicros, runMicros } = addon.runHere(session, call, feeds);
+    const [outputs, queueMicros, runMicros] = addon.runHere(session, call, feeds);
     expect(floatsOf(outputs[0])).toEqual([2, -5, 0]);
     const inPool = await addon.run(session, call, feeds, null);
-    expect(outputs).toEqual(inPool.outputs);
+    expect(outputs).toEqual(inPool[0]);
     expect([queueMicros, runMicros].every((micros) => micros >= 0)).toBe(true);
     expect(addon.counters()).toMatchObject({ runsQueued: 0, runsInFlight: 0, tensors: 0 });
   });
@@ -120,8 +120,8 @@ describe('a run on this thread', () => {
     const session = sessionOf('signatures');
     const call = addon.prepare(session, ['mul_a', 'mul_b'], ['PartitionedCall']);
     const feeds = [float32([1], [2 ** -140]), float32([1], [1])];
-    const { outputs } = addon.runHere(session, call, feeds);
-    expect(outputs).toEqual((await addon.run(session, call, feeds, null)).outputs);
+    const [outputs] = addon.runHere(session, call, feeds);
+    expect(outputs).toEqual((await addon.run(session, call, feeds, null))[0]);
     expect(floatsOf(outputs[0])).toEqual([process.arch === 'x64' ? 0 : expect.any(Number)]);
     expect(Number.MIN_VALUE * 1).toBeGreaterThan(0);
   });
@@ -172,7 +172,7 @@ describe('a run that fails', () => {
     const session = sessionOf('failing');
     const call = addon.prepare(session, ['wrong_channels_image'], ['StatefulPartitionedCall_1']);
     // 256 KiB: leaked inputs would come to 2.4 GiB.
-    const feed = { dtype: 4, shape: [1, 256, 256, 4], data: pattern(256 * 256 * 4) };
+    const feed: Feed = [4, [1, 256, 256, 4], pattern(256 * 256 * 4)];
     const fail = async () => {
       const codes = await Promise.all(
         Array.from({ length: 10 }, () => codeOf(() => addon.run(session, call, [feed], null))),
@@ -194,12 +194,7 @@ test('strings of a megabyte leave nothing behind, 1,000 times', async () => {
   const call = addon.prepare(session, ['serving_default_text'], ['PartitionedCall:0']);
   const text = Buffer.alloc(1 << 20, 'a');
   const run = async () => {
-    const { outputs } = await addon.run(
-      session,
-      call,
-      [{ dtype: stringDtype, shape: [1], data: [text] }],
-      null,
-    );
+    const [outputs] = await addon.run(session, call, [[stringDtype, [1], [text]]], null);
     expect(new Int32Array(bytesOf(outputs[0]).buffer)[0]).toBe(1 << 20);
   };
   for (let i = 0; i < 50; i += 1) await run();
@@ -218,7 +213,13 @@ describe('a traced run', () => {
   test('gives the same outputs, and what TensorFlow recorded of its operations', async () => {
     const session = sessionOf('slow');
     const call = slowCall(addon, session);
-    const { outputs, metadata } = await addon.runTraced(session, call, slowFeeds(3), softwareTrace, 1 << 20);
+    const [outputs, , , metadata] = await addon.runTraced(
+      session,
+      call,
+      slowFeeds(3),
+      softwareTrace,
+      1 << 20,
+    );
     expect(floatsOf(outputs[0])).toEqual([1 + 3]);
     // oneDNN has a MatMul of its own.
     const products = Buffer.from(metadata ?? [])
@@ -230,9 +231,9 @@ describe('a traced run', () => {
   test('gives nothing if that is larger than allowed, and little if nothing was asked for', async () => {
     const session = sessionOf('slow');
     const call = slowCall(addon, session);
-    const { outputs, metadata } = await addon.runTraced(session, call, slowFeeds(3), softwareTrace, 1000);
+    const [outputs, , , metadata] = await addon.runTraced(session, call, slowFeeds(3), softwareTrace, 1000);
     expect([floatsOf(outputs[0]), metadata]).toEqual([[1 + 3], null]);
-    expect((await addon.runTraced(session, call, slowFeeds(3), null, 0)).metadata).toHaveLength(0);
+    expect((await addon.runTraced(session, call, slowFeeds(3), null, 0))[3]).toHaveLength(0);
   });
 
   test('that fails rejects as any other', async () => {
@@ -251,7 +252,7 @@ describe('an output', () => {
     const { feed, fetch } = identityNames('uint8');
     const call = addon.prepare(session, [feed], [fetch]);
     const data = pattern(1 << 20);
-    const { outputs } = await addon.run(session, call, [{ dtype: 4, shape: [1 << 20], data }], null);
+    const [outputs] = await addon.run(session, call, [[4, [1 << 20], data]], null);
     const bytes = bytesOf(outputs[0]);
     expect(Buffer.compare(bytes, data)).toBe(0);
     expect(addon.counters()).toMatchObject({ tensors: 1, tensorBytes: 1 << 20 });
@@ -266,7 +267,7 @@ describe('an output', () => {
     const session = sessionOf('identity');
     const { feed, fetch } = identityNames('uint8');
     const call = addon.prepare(session, [feed], [fetch]);
-    await addon.run(session, call, [{ dtype: 4, shape: [1 << 20], data: pattern(1 << 20) }], null);
+    await addon.run(session, call, [[4, [1 << 20], pattern(1 << 20)]], null);
     expect(addon.counters().tensors).toBe(1);
     while (addon.counters().tensors > 0) await collect();
     expect(addon.counters().tensorBytes).toBe(0);
@@ -276,7 +277,7 @@ describe('an output', () => {
     const session = sessionOf('signatures');
     const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
     const { tensors } = addon.counters();
-    const { outputs } = await addon.run(session, call, [float32([2], [1, 2])], null);
+    const [outputs] = await addon.run(session, call, [float32([2], [1, 2])], null);
     expect(addon.counters().tensors).toBe(tensors);
     expect(bytesOf(outputs[0]).buffer.byteLength).toBe(8);
   });
@@ -284,7 +285,7 @@ describe('an output', () => {
   test("that is a variable's memory is a copy: writing to it does not change the model", async () => {
     const session = sessionOf('stateful');
     const call = addon.prepare(session, [], ['StatefulPartitionedCall']);
-    const read = async () => bytesOf((await addon.run(session, call, [], null)).outputs[0]);
+    const read = async () => bytesOf((await addon.run(session, call, [], null))[0][0]);
     const first = await read();
     const weights = first.slice();
     first.fill(255);
@@ -299,7 +300,7 @@ describe('an output', () => {
     const { feed, fetch } = identityNames('uint8');
     const call = addon.prepare(session, [feed], [fetch, fetch]);
     const data = pattern(1 << 16);
-    const { outputs } = await addon.run(session, call, [{ dtype: 4, shape: [1 << 16], data }], null);
+    const [outputs] = await addon.run(session, call, [[4, [1 << 16], data]], null);
     const [one, other] = outputs.map(bytesOf);
     one?.fill(0);
     expect(other).toEqual(data);
@@ -313,7 +314,7 @@ test('denormals are flushed on the run threads as on those of TensorFlow', async
   const callerThread = Uint8Array.of(0x28, ...Array(9).fill(0xff), 0x01);
   const session = await addon.loadSession(modelPath('signatures'), ['serve'], callerThread);
   const call = addon.prepare(session, ['mul_a', 'mul_b'], ['PartitionedCall']);
-  const { outputs } = await addon.run(session, call, [float32([1], [1e-20]), float32([1], [1e-20])], null);
+  const [outputs] = await addon.run(session, call, [float32([1], [1e-20]), float32([1], [1e-20])], null);
   expect(floatsOf(outputs[0])).toEqual([0]);
   await addon.releaseSession(session);
 });

@@ -49,7 +49,7 @@ test('a session is open until its last reference goes, and its handle is never u
   addon.retainSession(session);
   const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
   await addon.releaseSession(session);
-  const { outputs } = await addon.run(session, call, [float32([2], [1, 4])], null);
+  const [outputs] = await addon.run(session, call, [float32([2], [1, 4])], null);
   expect(floatsOf(outputs[0])).toEqual([2, 8]);
   await addon.releaseSession(session);
   expect(addon.counters()).toMatchObject(nothingHeld);
@@ -96,7 +96,7 @@ test('closing waits for the runs under way, which end well', async () => {
   const order: string[] = [];
   await Promise.all([
     addon.releaseSession(session).then(() => order.push('closed')),
-    run.then(({ outputs }) => order.push(`ran ${floatsOf(outputs[0])[0]}`)),
+    run.then(([outputs]) => order.push(`ran ${floatsOf(outputs[0])[0]}`)),
   ]);
   // Both end at once; what must not be is a run that failed or a session that is left.
   expect(order.sort()).toEqual(['closed', `ran ${1 + (2_000 % 128)}`]);
