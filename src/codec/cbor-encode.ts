@@ -5,6 +5,7 @@
 // Without cbor-x's native part, which the import of a library should not load, and without its programs made at run time.
 import { Encoder } from 'cbor-x/index-no-eval';
 import { viewTensor } from '../runtime/tensors.js';
+import { type AnswerSlot, CborAnswerTemplates } from './cbor-answer-templates.js';
 import { major } from './cbor-reader.js';
 import { CborWriter } from './cbor-writer.js';
 import { type EncodedBody, encodedBody, type InferAnswer } from './infer-answer.js';
@@ -16,8 +17,16 @@ export function encodeCbor(value: unknown): EncodedBody {
   return encodedBody([plainEncoder.encode(value)]);
 }
 
+const sharedTemplates = new CborAnswerTemplates();
+
 /** `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}` */
-export function encodeCborAnswer({ model, version, generation, outputs }: InferAnswer): EncodedBody {
+export function encodeCborAnswer(answer: InferAnswer, templates = sharedTemplates): EncodedBody {
+  const filled = templates.fill(answer);
+  return encodedBody(filled ? [filled] : write(answer, templates));
+}
+
+function write(answer: InferAnswer, templates: CborAnswerTemplates): readonly Uint8Array[] {
+  const { model, version, generation, outputs } = answer;
   const writer = new CborWriter(Buffer.allocUnsafe);
   writer.head(major.map, 5);
   writer.text('status');
@@ -30,10 +39,15 @@ export function encodeCborAnswer({ model, version, generation, outputs }: InferA
   writer.head(major.unsigned, generation);
   writer.text('outputs');
   writer.head(major.map, outputs.size);
+  const slots: AnswerSlot[] = [];
   for (const [name, tensor] of outputs) {
     writer.text(name);
     const { dtype, shape, data } = viewTensor(tensor);
     writer.tensor(dtype, shape, data);
+    // The values are what is written last.
+    if (dtype !== 'string') slots.push({ name, dtype, shape, start: writer.length - data.length });
   }
-  return encodedBody(writer.finish());
+  const parts = writer.finish();
+  if (slots.length === outputs.size) templates.keep(answer, { parts, byteLength: writer.length }, slots);
+  return parts;
 }

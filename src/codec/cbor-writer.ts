@@ -13,6 +13,8 @@ const inlineBytes = 4096;
 /** Writes heads and short strings into one growing buffer. */
 export class CborWriter {
   private readonly parts: Uint8Array[] = [];
+  /** Bytes in them. */
+  private ended = 0;
   private buffer: Uint8Array;
   private view: DataView;
   private start = 0;
@@ -109,6 +111,11 @@ export class CborWriter {
     }
   }
 
+  /** Bytes that were written. */
+  get length(): number {
+    return this.ended + this.position - this.start;
+  }
+
   /** All that was written: parts to be sent one after another. */
   finish(): readonly Uint8Array[] {
     this.endPart();
@@ -122,7 +129,7 @@ export class CborWriter {
   private raw(value: Uint8Array): void {
     if (value.length > inlineBytes) {
       this.endPart();
-      this.parts.push(value);
+      this.addPart(value);
       return;
     }
     this.reserve(value.length);
@@ -131,8 +138,13 @@ export class CborWriter {
   }
 
   private endPart(): void {
-    if (this.position > this.start) this.parts.push(this.buffer.subarray(this.start, this.position));
+    if (this.position > this.start) this.addPart(this.buffer.subarray(this.start, this.position));
     this.start = this.position;
+  }
+
+  private addPart(part: Uint8Array): void {
+    this.parts.push(part);
+    this.ended += part.length;
   }
 
   /** Makes room; what was written before stays where it is, as a part. */
