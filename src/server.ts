@@ -20,6 +20,7 @@ import { readApiKeys } from './http/api-keys.js';
 import { createApp } from './http/app.js';
 import type { BodyLimits } from './http/body.js';
 import { BodyMemory } from './http/body-memory.js';
+import { stayingAwake } from './http/busy-poll.js';
 import { ByteBudget } from './http/byte-budget.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
@@ -220,7 +221,11 @@ function createHttp(settings: Settings, listener: RequestListener): HttpServer {
     // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
     requestTimeout: (60 + settings.bodyTimeout) * 1000,
   };
-  const http = createHttpServer(timeouts, listener);
+  const { busyPollMicros } = settings;
+  const http = createHttpServer(
+    timeouts,
+    busyPollMicros > 0 ? stayingAwake(listener, busyPollMicros / 1000) : listener,
+  );
   // Without a listener Node asks every client for its body at once, also those that are about to be refused.
   http.on('checkContinue', (req, res) => http.emit('request', req, res));
   return http;

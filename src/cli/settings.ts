@@ -225,6 +225,11 @@ export const settings = {
     value: 'MICROSECONDS',
     help: 'runs that typically take up to this and cannot take long are made on the event loop; 0: none',
   },
+  busyPollMicros: {
+    schema: number(z.number().nonnegative().max(1_000_000)).default(0),
+    value: 'MICROSECONDS',
+    help: 'the event loop stays awake for so long after a request, for shorter latencies at the price of a core; 0: it sleeps',
+  },
   intraThreads: {
     schema: number(z.number().int().min(0).max(1024)).optional(),
     value: 'N',
