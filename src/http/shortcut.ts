@@ -226,12 +226,10 @@ class Exchange extends Arrival {
       timing?.encodeBegins();
       const encoded = cborAnswers.encodeAnswer(result);
       parts = encoded.parts;
-      res.writeHead(200, [
-        ...['x-request-id', requestIdOf(req)],
-        ...(timing ? ['Server-Timing', timing.value(result)] : []),
-        ...['Content-Type', cborAnswers.mediaType],
-        ...['Content-Length', String(encoded.byteLength)],
-      ]);
+      const head = ['x-request-id', requestIdOf(req), 'Content-Type', cborAnswers.mediaType];
+      if (timing) head.push('Server-Timing', timing.value(result));
+      head.push('Content-Length', String(encoded.byteLength));
+      res.writeHead(200, head);
     } catch (error) {
       disposeTensors(result.outputs);
       this.failed(error);

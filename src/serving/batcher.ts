@@ -17,7 +17,7 @@ import { type BatchLimits, type BatchVerdict, paddedSize } from './batching.js';
 import type { InlineRuns } from './inline.js';
 import { Linked, List } from './list.js';
 import { removeBatchDim } from './match.js';
-import { countStuck, type Lane, type Scheduler, type Start, type StartedRun } from './scheduler.js';
+import { countStuck, Lane, type Scheduler, type Start, type StartedRun } from './scheduler.js';
 
 export interface BatchRequest {
   /** As the graph takes them, with the batch dim. They stay the caller's, and must live until the answer is there. */
@@ -95,7 +95,7 @@ interface Batch {
   readonly isInline: boolean;
 }
 
-export class Batcher implements Lane {
+export class Batcher extends Lane {
   /** In the order they came. */
   private readonly waiting = new List<Entry>();
   private readonly runs = new Set<StartedRun>();
@@ -114,7 +114,9 @@ export class Batcher implements Lane {
     private readonly verdict: BatchVerdict,
     readonly inline: InlineRuns,
     private readonly currentLimits: () => BatchLimits,
-  ) {}
+  ) {
+    super();
+  }
 
   get limits(): BatchLimits {
     return this.currentLimits();

@@ -59,12 +59,24 @@ export class List<Member extends Linked> implements Iterable<Member> {
     return true;
   }
 
+  /** The first, which leaves. */
+  takeFirst(): Member | undefined {
+    const { first } = this;
+    if (first) this.delete(first);
+    return first;
+  }
+
   /** From the first to the last. The member that was given last may leave meanwhile, and others may come. */
-  *[Symbol.iterator](): Iterator<Member> {
-    for (let member = this.first; member; ) {
-      const { after } = member;
-      yield member;
-      member = member.isListed ? member.after : after;
-    }
+  [Symbol.iterator](): Iterator<Member> {
+    let member: Member | undefined;
+    let after = this.first;
+    // Not a generator, which V8 does not inline.
+    return {
+      next: () => {
+        member = member?.isListed ? member.after : after;
+        after = member?.after;
+        return member ? { done: false, value: member } : { done: true, value: undefined };
+      },
+    };
   }
 }

@@ -85,12 +85,13 @@ function fits(spec: readonly (number | null)[], shape: readonly number[]): boole
 function addBatchDim(inputs: NamedTensors, names: readonly string[], single: boolean): MatchedInputs {
   if (names.length === 0) return { inputs, single, dispose: () => {} };
   const matched = new Map(inputs);
-  const made = names.map((name) => {
+  const made: Tensor[] = [];
+  for (const name of names) {
     const tensor = inputs.get(name) as Tensor;
     const batched = reshapeTensor(tensor, [1, ...tensor.shape]);
     matched.set(name, batched);
-    return batched;
-  });
+    made.push(batched);
+  }
   const dispose = () => {
     for (const tensor of made) tensor.dispose();
   };

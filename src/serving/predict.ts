@@ -121,11 +121,11 @@ class Call extends Waiting implements BatchRequest, Cancellable {
     this.cancel(tooLate);
   }
 
-  succeeded(result: BatchResult): void {
-    const { id } = this.servable as Servable;
+  succeeded({ outputs, queueMicros, runMicros, batchSize }: BatchResult): void {
+    const { model, version, generation } = (this.servable as Servable).id;
     this.end();
-    if (this.answered) disposeTensors(result.outputs);
-    else this.resolve({ model: id.model, version: id.version, generation: id.generation, ...result });
+    if (this.answered) disposeTensors(outputs);
+    else this.resolve({ model, version, generation, outputs, queueMicros, runMicros, batchSize });
     this.answered = true;
   }
 

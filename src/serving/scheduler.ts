@@ -2,11 +2,12 @@
  * Shares the run slots of the process between everything that has work: in turn, so that a model with a long queue does
  * not keep the others waiting.
  */
+import { Linked, List } from './list.js';
 
 /** Something with a queue of its own, that starts runs when it is given slots. */
-export interface Lane {
+export abstract class Lane extends Linked {
   /** Starts one run if it may now. @param hasSlot false: only one that takes none */
-  start(now: number, hasSlot: boolean): Start;
+  abstract start(now: number, hasSlot: boolean): Start;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface StartedRun {
 export class Scheduler {
   private readonly runs = new Set<StartedRun>();
   /** Lanes that may have work, in the order of their turns. */
-  private readonly turns = new Set<Lane>();
+  private readonly turns = new List<Lane>();
   private isScheduled = false;
   private timer: NodeJS.Timeout | undefined;
 
@@ -37,7 +38,7 @@ export class Scheduler {
    * the sockets, then shares a batch.
    */
   wake(lane: Lane): void {
-    this.turns.add(lane);
+    if (!lane.isListed) this.turns.add(lane);
     this.schedule();
   }
 
@@ -54,8 +55,7 @@ export class Scheduler {
     const now = performance.now();
     let wait = Number.POSITIVE_INFINITY;
     let resting: Lane[] | undefined;
-    for (const lane of this.turns) {
-      this.turns.delete(lane);
+    for (let lane = this.turns.takeFirst(); lane; lane = this.turns.takeFirst()) {
       const started = lane.start(now, this.runs.size < this.capacity(now));
       if (started === 'idle') continue;
       if (typeof started === 'number' || started === 'no slot') {
@@ -65,10 +65,10 @@ export class Scheduler {
         continue;
       }
       if (started !== 'ran') this.follow(started);
-      // To the end of the line; a Set goes on over what is added meanwhile.
-      this.turns.add(lane);
+      // To the end of the line, if it was not woken meanwhile.
+      if (!lane.isListed) this.turns.add(lane);
     }
-    for (const lane of resting ?? []) this.turns.add(lane);
+    for (const lane of resting ?? []) if (!lane.isListed) this.turns.add(lane);
     if (this.turns.size > 0 && wait < Number.POSITIVE_INFINITY) {
       this.timer = setTimeout(this.run, Math.max(1, wait));
       this.timer.unref();
