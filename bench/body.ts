@@ -15,6 +15,7 @@ interface Description {
 /** The tags of RFC 8746 and the bytes of an element. */
 const typedArrays: Readonly<Record<string, readonly [tag: number, bytes: number]>> = {
   uint8: [64, 1],
+  int32: [78, 4],
   float32: [85, 4],
 };
 
@@ -36,7 +37,8 @@ function tensor({ dtype, shape }: Spec): Buffer {
   const count = dims.reduce((product, dim) => product * dim, 1);
   const bytes = Buffer.alloc(count * width);
   for (let i = 0; i < count; i++) {
-    if (width === 1) bytes[i] = Math.random() * 256;
+    // Integers may be places in a table.
+    if (dtype !== 'float32') bytes[width * i] = Math.random() * 256;
     else bytes.writeFloatLE(Math.random(), 4 * i);
   }
   const sizes = Buffer.concat([head(4, dims.length), ...dims.map((dim) => head(0, dim))]);

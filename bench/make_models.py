@@ -87,6 +87,19 @@ def mobilenet_v2(path: Path) -> None:
     keras.applications.MobileNetV2(weights=None, input_shape=(224, 224, 3)).export(str(path), verbose=False)
 
 
+def encoder(path: Path) -> None:
+    """int32[-1, 128] → float32[-1, 256]: a text's tokens through four layers of attention. 512 bytes of a request, and long runs."""
+    keras.utils.set_random_seed(1)
+    tokens = keras.Input([128], dtype="int32", name="tokens")
+    x = keras.layers.Embedding(8192, 256)(tokens)
+    for _ in range(4):
+        attended = keras.layers.MultiHeadAttention(4, 64)(x, x)
+        x = keras.layers.LayerNormalization()(x + attended)
+        hidden = keras.layers.Dense(1024, activation="gelu")(x)
+        x = keras.layers.LayerNormalization()(x + keras.layers.Dense(256)(hidden))
+    keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(x)).export(str(path), verbose=False)
+
+
 def elementwise(path: Path) -> None:
     """float32[-1, 65536] → the same by 24 operations on each element: what a compiler can make one loop of."""
     model = tf.Module()
@@ -134,7 +147,7 @@ def dense_int8(path: Path) -> None:
     tf.saved_model.save(model, str(path), signatures=model.predict)
 
 
-BUILDERS = [null, mlp, policy, resnet50, mobilenet_v2, elementwise, dense, dense_int8]
+BUILDERS = [null, mlp, policy, resnet50, mobilenet_v2, encoder, elementwise, dense, dense_int8]
 MODELS = {build.__name__: build for build in BUILDERS}
 
 
