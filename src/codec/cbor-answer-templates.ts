@@ -22,7 +22,7 @@ export interface AnswerSlot {
 }
 
 interface Template extends Omit<InferAnswer, 'outputs'> {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   /** In the order of the outputs. */
   readonly slots: readonly AnswerSlot[];
 }
@@ -59,16 +59,16 @@ export class CborAnswerTemplates {
 
 function fill({ bytes, slots }: Template, outputs: InferAnswer['outputs']): Uint8Array | undefined {
   if (outputs.size !== slots.length) return undefined;
-  const filled = Buffer.allocUnsafe(bytes.length);
-  filled.set(bytes);
+  let filled: Uint8Array | undefined;
   let i = 0;
   for (const [name, tensor] of outputs) {
     const slot = slots[i++] as AnswerSlot;
     const data = name === slot.name ? dataIfLike(slot, tensor) : undefined;
     if (!data) return undefined;
+    filled ??= Buffer.from(bytes);
     filled.set(data, slot.start);
   }
-  return filled;
+  return filled ?? Buffer.from(bytes);
 }
 
 function dataIfLike(slot: AnswerSlot, tensor: Tensor): Uint8Array | undefined {

@@ -1,0 +1,76 @@
+/**
+ * `node scripts/bench.js own-cost`: what a request costs this server between HTTP and TensorFlow. Its body is decoded, its
+ * inputs are matched, queued, batched and handed to the run, the outputs are split and encoded; a run's own time is not counted.
+ *
+ * All on the event loop of this process, with no socket: so many callers ask at once, each again as soon as it is answered.
+ */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { cborAnswers, cborRequests } from '#dist/codec/codecs.js';
+import { predictDecoded } from '#dist/http/predict-decoded.js';
+import type { Services } from '#dist/http/services.js';
+import { createServer } from '#dist/index.js';
+import { disposeTensors } from '#dist/runtime/tensors.js';
+import { Cancellation } from '#dist/serving/cancellation.js';
+import { makeBody } from './body.ts';
+import { spread, table } from './statistics.ts';
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    model: { type: 'string', default: 'null' },
+    callers: { type: 'string', default: '1,16,64' },
+    rounds: { type: 'string', default: '9' },
+    requests: { type: 'string', default: '60000' },
+  },
+});
+const modelPath = path.join(positionals[0] ?? '', flags.model);
+const server = createServer({ modelPath, port: 0, logLevel: 'silent' });
+await server.start();
+const body = await makeBody(server.address ?? '', flags.model);
+// What the routes work with is nobody else's business, but for this.
+const { services } = server as unknown as { readonly services: Services };
+
+const target = {};
+const settled = () => {};
+
+/** Microseconds of a request: the CPU of this process, and TensorFlow's part of it. */
+async function measure(callers: number, requests: number): Promise<{ all: number; run: number }> {
+  let left = requests;
+  let runMicros = 0;
+  const call = async () => {
+    while (left-- > 0) {
+      const request = cborRequests.decode(Buffer.from(body), services.wireLimits);
+      // Written out: what the benchmark does itself counts as well.
+      const result = await predictDecoded(services, request, {
+        target,
+        deadline: performance.now() + 60_000,
+        cancellation: new Cancellation(),
+        settled,
+      });
+      runMicros += result.runMicros / result.batchSize;
+      cborAnswers.encodeAnswer(result);
+      disposeTensors(result.outputs);
+    }
+  };
+  const before = process.cpuUsage();
+  await Promise.all(Array.from({ length: callers }, call));
+  const { user, system } = process.cpuUsage(before);
+  return { all: (user + system) / requests, run: runMicros / requests };
+}
+
+const rows: string[][] = [];
+for (const callers of flags.callers.split(',').map(Number)) {
+  const requests = Number(flags.requests);
+  await measure(callers, requests);
+  const rounds: Awaited<ReturnType<typeof measure>>[] = [];
+  for (let round = 0; round < Number(flags.rounds); round++) rounds.push(await measure(callers, requests));
+  rows.push([
+    ...[flags.model, String(callers)],
+    spread(rounds.map(({ all, run }) => all - run)),
+    spread(rounds.map(({ run }) => run)),
+  ]);
+}
+console.log(table(['model', 'callers', 'own CPU µs a request', 'TensorFlow µs'], rows));
+await server.close();
+process.exit(0);
