@@ -2,7 +2,7 @@
  * Keeps the event loop from going to sleep between requests that follow closely on one another.
  *
  * A loop with nothing to do sleeps in the kernel. To wake it, and a processor that has gone to sleep as well, takes longer than
- * a small model's request: one caller of `mlp` at a time got 1.17 to 1.25 times the answers (docs/performance.md). It costs a
+ * a small model's request: one caller of `mlp` at a time got 1.17 to 1.25 times the answers (docs/tuning.md). It costs a
  * core for as long as it lasts.
  */
 import type { RequestListener } from 'node:http';
