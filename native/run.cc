@@ -176,14 +176,15 @@ Napi::Value Run::Result(Environment& environment) {
     outputs.Set(static_cast<uint32_t>(i),
                 OutputValue(environment, std::move(outputs_[i])));
   }
-  const Napi::Array result = Napi::Array::New(env, max_metadata_bytes_ ? 4 : 3);
+  const Napi::Array result = Napi::Array::New(env, 3);
   result.Set(0U, outputs);
   result.Set(1U, Micros(started_ - queued_));
   result.Set(2U, Micros(ended_ - started_));
-  if (max_metadata_bytes_) {
-    result.Set(3U, metadata_ ? CopiedValue(env, metadata_) : env.Null());
-  }
-  return result;
+  if (!max_metadata_bytes_) return result;
+  const Napi::Array traced = Napi::Array::New(env, 2);
+  traced.Set(0U, result);
+  traced.Set(1U, metadata_ ? CopiedValue(env, metadata_) : env.Null());
+  return traced;
 }
 
 }  // namespace tfjs_serving

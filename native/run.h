@@ -80,7 +80,8 @@ class Run : public Completion {
   // ended.
   bool Attempt() noexcept;
 
-  // The RunResult that runtime/native.ts describes.
+  // The RunResult that runtime/native.ts describes, or the TracedResult if
+  // somebody wants the metadata.
   Napi::Value Result(Environment& environment);
 
   const std::shared_ptr<Environment> environment_;

@@ -13,9 +13,8 @@ const margin = { left: 290, top: 70, gap: 40, panelTop: 40, bottom: 30 };
 
 export async function plotPeers(file: string, rows: readonly Row[]): Promise<void> {
   const models = unique(rows.map(({ model }) => model));
-  const titles = unique(rows.map(({ title, settings }) => label(title, settings, rows)));
   const columns = Math.max(...models.map((model) => connectionsOf(model, rows).length));
-  const panelHeight = titles.length * barHeight;
+  const panelHeight = Math.max(...models.map((model) => labelsOf(model, rows).length)) * barHeight;
   const panels = models.flatMap((model, row) =>
     connectionsOf(model, rows).map((connections, column) => ({
       model,
@@ -50,10 +49,10 @@ export async function plotPeers(file: string, rows: readonly Row[]): Promise<voi
       axisLabel: { show: false },
       splitLine: { show: false },
     })),
-    yAxis: panels.map(({ first }, i) => ({
+    yAxis: panels.map(({ first, model }, i) => ({
       type: 'category',
       gridIndex: i,
-      data: titles,
+      data: labelsOf(model, rows),
       inverse: true,
       axisTick: { show: false },
       axisLabel: { show: first, width: margin.left - 20, overflow: 'break' },
@@ -64,7 +63,7 @@ export async function plotPeers(file: string, rows: readonly Row[]): Promise<voi
       yAxisIndex: i,
       barWidth: '62%',
       data: rowsOf(panel, rows).map((row) => ({
-        value: [rate(row), label(row.title, row.settings, rows)],
+        value: [rate(row), label(row, rows)],
         itemStyle: { color: row.ratios.length === 0 ? ours : theirs },
         label: { show: true, position: 'right', formatter: caption(row) },
       })),
@@ -85,10 +84,14 @@ function caption(row: Row): string {
   return `${text} (× ${ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0)})`;
 }
 
+function labelsOf(model: string, rows: readonly Row[]): string[] {
+  return unique(rows.filter((row) => row.model === model).map((row) => label(row, rows)));
+}
+
 /** Settings only where they tell apart. */
-function label(title: string, settings: string, rows: readonly Row[]): string {
-  const all = unique(rows.filter((row) => row.title === title && row.model).map((row) => row.settings));
-  return all.length > 1 ? `${title}, ${settings}` : title;
+function label({ model, title, settings }: Row, rows: readonly Row[]): string {
+  const same = rows.filter((row) => row.model === model && row.title === title);
+  return unique(same.map((row) => row.settings)).length > 1 ? `${title}, ${settings}` : title;
 }
 
 function connectionsOf(model: string, rows: readonly Row[]): number[] {

@@ -7,7 +7,7 @@ import { invalidArgument } from '../errors.js';
 import { dtypes, elementCount } from '../runtime/dtypes.js';
 import { swapBytes, viewOf } from '../runtime/values.js';
 import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
-import { CborTemplates } from './cbor-templates.js';
+import { CborRequestTemplates } from './cbor-request-templates.js';
 import { plainValue } from './cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
 import { checkEnvelope, type InferRequest } from './infer-request.js';
@@ -42,12 +42,12 @@ export function decodeInferRequest(body: Uint8Array, limits: WireLimits): InferR
   return request;
 }
 
-const templatesByLimits = new WeakMap<WireLimits, CborTemplates>();
+const templatesByLimits = new WeakMap<WireLimits, CborRequestTemplates>();
 
-function templatesUnder(limits: WireLimits): CborTemplates {
+function templatesUnder(limits: WireLimits): CborRequestTemplates {
   const existing = templatesByLimits.get(limits);
   if (existing) return existing;
-  const templates = new CborTemplates();
+  const templates = new CborRequestTemplates();
   templatesByLimits.set(limits, templates);
   return templates;
 }

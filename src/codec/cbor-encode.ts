@@ -22,10 +22,10 @@ const sharedTemplates = new CborAnswerTemplates();
 /** `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}` */
 export function encodeCborAnswer(answer: InferAnswer, templates = sharedTemplates): EncodedBody {
   const filled = templates.fill(answer);
-  return encodedBody(filled ? [filled] : write(answer, templates));
+  return filled ? encodedBody([filled]) : write(answer, templates);
 }
 
-function write(answer: InferAnswer, templates: CborAnswerTemplates): readonly Uint8Array[] {
+function write(answer: InferAnswer, templates: CborAnswerTemplates): EncodedBody {
   const { model, version, generation, outputs } = answer;
   const writer = new CborWriter(Buffer.allocUnsafe);
   writer.head(major.map, 5);
@@ -47,7 +47,7 @@ function write(answer: InferAnswer, templates: CborAnswerTemplates): readonly Ui
     // The values are what is written last.
     if (dtype !== 'string') slots.push({ name, dtype, shape, start: writer.length - data.length });
   }
-  const parts = writer.finish();
-  if (slots.length === outputs.size) templates.keep(answer, { parts, byteLength: writer.length }, slots);
-  return parts;
+  const body = encodedBody(writer.finish());
+  if (slots.length === outputs.size) templates.keep(answer, body, slots);
+  return body;
 }

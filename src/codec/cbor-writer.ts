@@ -13,8 +13,6 @@ const inlineBytes = 4096;
 /** Writes heads and short strings into one growing buffer. */
 export class CborWriter {
   private readonly parts: Uint8Array[] = [];
-  /** Bytes in them. */
-  private ended = 0;
   private buffer: Uint8Array;
   private view: DataView;
   private start = 0;
@@ -113,7 +111,7 @@ export class CborWriter {
 
   /** Bytes that were written. */
   get length(): number {
-    return this.ended + this.position - this.start;
+    return this.parts.reduce((sum, part) => sum + part.length, this.position - this.start);
   }
 
   /** All that was written: parts to be sent one after another. */
@@ -129,7 +127,7 @@ export class CborWriter {
   private raw(value: Uint8Array): void {
     if (value.length > inlineBytes) {
       this.endPart();
-      this.addPart(value);
+      this.parts.push(value);
       return;
     }
     this.reserve(value.length);
@@ -138,13 +136,8 @@ export class CborWriter {
   }
 
   private endPart(): void {
-    if (this.position > this.start) this.addPart(this.buffer.subarray(this.start, this.position));
+    if (this.position > this.start) this.parts.push(this.buffer.subarray(this.start, this.position));
     this.start = this.position;
-  }
-
-  private addPart(part: Uint8Array): void {
-    this.parts.push(part);
-    this.ended += part.length;
   }
 
   /** Makes room; what was written before stays where it is, as a part. */

@@ -166,11 +166,10 @@ class NativeModel implements InferenceModel {
     const { binding, session, tracing } = this;
     tracing.isBusy = true;
     try {
-      const [outputs, queueMicros, runMicros, metadata] = await binding.runTraced(
-        ...([session, call, feeds, tracing.runOptions, trace.maxBytes] as const),
-      );
+      const { runOptions } = tracing;
+      const [result, metadata] = await binding.runTraced(session, call, feeds, runOptions, trace.maxBytes);
       trace.ended(metadata);
-      return [outputs, queueMicros, runMicros];
+      return result;
     } catch (error) {
       rethrow(error);
     } finally {

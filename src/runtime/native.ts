@@ -76,7 +76,7 @@ export type Output = readonly [
 export type RunResult = readonly [outputs: Output[], queueMicros: number, runMicros: number];
 
 /** With the serialized `tensorflow.RunMetadata`, or null if it was larger than was allowed. */
-export type TracedResult = readonly [...RunResult, metadata: Uint8Array | null];
+export type TracedResult = readonly [result: RunResult, metadata: Uint8Array | null];
 
 /** What the addon holds in the whole process. All zero but `environments` when it is idle and every output is freed. */
 export interface NativeCounters {

@@ -38,8 +38,13 @@ export class Scheduler {
    * the sockets, then shares a batch.
    */
   wake(lane: Lane): void {
-    if (!lane.isListed) this.turns.add(lane);
+    this.lineUp(lane);
     this.schedule();
+  }
+
+  /** Puts a lane to the end of the line, unless it stands in it. */
+  private lineUp(lane: Lane): void {
+    if (!lane.isListed) this.turns.add(lane);
   }
 
   private schedule(): void {
@@ -65,10 +70,9 @@ export class Scheduler {
         continue;
       }
       if (started !== 'ran') this.follow(started);
-      // To the end of the line, if it was not woken meanwhile.
-      if (!lane.isListed) this.turns.add(lane);
+      this.lineUp(lane);
     }
-    for (const lane of resting ?? []) if (!lane.isListed) this.turns.add(lane);
+    for (const lane of resting ?? []) this.lineUp(lane);
     if (this.turns.size > 0 && wait < Number.POSITIVE_INFINITY) {
       this.timer = setTimeout(this.run, Math.max(1, wait));
       this.timer.unref();

@@ -1,12 +1,13 @@
 /**
  * `--busy-poll-micros`: the loop does not wait for the next request in the kernel, and for no longer than it was told to.
  */
+import path from 'node:path';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createServer, type Server } from '#dist/index.js';
 import { stayingAwake } from '../../src/http/busy-poll.ts';
-import { map, text } from '../fixtures/cbor.ts';
-import { TestServer } from '../fixtures/server.ts';
+import { testModels } from '../fixtures/repository.ts';
 
 const request = [{}, {}] as unknown as Parameters<ReturnType<typeof stayingAwake>>;
 
@@ -33,14 +34,30 @@ it('the loop does not sleep after a request, until its time is over', async () =
   expect(await sleptDuring(20)).toBeGreaterThan(0);
 });
 
-it('a server that stays awake answers, goes to sleep again, and ends when it is told to', async () => {
-  const server = await TestServer.start({ args: ['--busy-poll-micros', '300000'] });
-  try {
-    for (let i = 0; i < 3; i++) {
-      const { status } = await server.infer('/models/half_plus_two/infer', map({ x: text('no number') }));
-      expect(status).toBe(400);
-    }
-  } finally {
-    expect(await server.stop()).toBe(0);
+describe('a server', () => {
+  let server: Server;
+  afterEach(() => server.close());
+
+  async function start(busyPollMicros: number): Promise<void> {
+    const modelPath = path.join(testModels, 'identity');
+    server = createServer({ port: 0, modelPath, logLevel: 'silent', busyPollMicros });
+    await server.start();
   }
+
+  it('sleeps between requests', async () => {
+    await start(0);
+    await fetch(`${server.address}/health`);
+    expect(await sleptDuring(20)).toBeGreaterThan(0);
+  });
+
+  it('that was told to does not', async () => {
+    await start(1_000_000);
+    const slept: number[] = [];
+    // Where the machine is held up for a second, the loop has gone to sleep again: one of three is enough.
+    for (let i = 0; i < 3; i++) {
+      await fetch(`${server.address}/health`);
+      slept.push(await sleptDuring(200));
+    }
+    expect(slept).toContain(0);
+  });
 });

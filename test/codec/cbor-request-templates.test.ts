@@ -3,7 +3,7 @@
  */
 import { expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
-import { CborTemplates } from '../../src/codec/cbor-templates.ts';
+import { CborRequestTemplates } from '../../src/codec/cbor-request-templates.ts';
 import { array, bytes, described, hex, ints, joined, list, map, tag, text } from '../fixtures/cbor.ts';
 import { limits } from '../fixtures/codec.ts';
 
@@ -26,7 +26,7 @@ const some = (length: number, seed: number) => Uint8Array.from({ length }, (_, i
 
 it.each(Object.keys(bodies))('%s with other values are taken by their place', (form) => {
   const make = bodies[form] as (typeof bodies)[string];
-  const templates = new CborTemplates();
+  const templates = new CborRequestTemplates();
   const first = make(some(16, 1), some(3, 2));
   expect(templates.match(first)).toBeUndefined();
   templates.keep(first, read(first));
@@ -37,7 +37,7 @@ it.each(Object.keys(bodies))('%s with other values are taken by their place', (f
 });
 
 it('they are views on the body, not copies', () => {
-  const templates = new CborTemplates();
+  const templates = new CborRequestTemplates();
   const make = bodies['typed arrays'] as (typeof bodies)[string];
   const first = make(some(16, 1), some(3, 2));
   templates.keep(first, read(first));
@@ -51,7 +51,7 @@ it('they are views on the body, not copies', () => {
 
 it('a byte that differs anywhere but in the values makes it another', () => {
   for (const make of Object.values(bodies)) {
-    const templates = new CborTemplates();
+    const templates = new CborRequestTemplates();
     const first = make(some(16, 0), some(3, 0));
     templates.keep(first, read(first));
     // Where two bodies differ in all of their values, they agree in all else.
@@ -77,13 +77,13 @@ it.each([
   ['columns first', map({ x: tag(1040, list(ints(2, 2), tag(85, bytes(some(16, 1))))) })],
   ['long names', map({ [`x${'y'.repeat(600)}`]: tag(85, bytes(some(8, 1))) })],
 ])('%s are read each time', (_, body) => {
-  const templates = new CborTemplates();
+  const templates = new CborRequestTemplates();
   templates.keep(body, read(body));
   expect(templates.match(body)).toBeUndefined();
 });
 
 it('forgets the oldest of many', () => {
-  const templates = new CborTemplates();
+  const templates = new CborRequestTemplates();
   const made = Array.from({ length: 100 }, (_, i) => map({ x: tag(64, bytes(some(i, i))) }));
   for (const body of made) templates.keep(body, read(body));
   const kept = made.filter((body) => templates.match(body) !== undefined);

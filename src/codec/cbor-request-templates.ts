@@ -28,7 +28,7 @@ interface Template extends Pick<InferRequest, 'signature' | 'outputs'> {
 }
 
 /** What was read under the same limits. */
-export class CborTemplates {
+export class CborRequestTemplates {
   private readonly byLength = new Map<number, Template>();
 
   /** What a body says, if it is like one that was read. */
