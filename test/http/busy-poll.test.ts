@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createServer, type Server } from '#dist/index.js';
 import { stayingAwake } from '../../src/http/busy-poll.ts';
 import { testModels } from '../fixtures/repository.ts';
+import { until } from '../fixtures/until.ts';
 
 const request = [{}, {}] as unknown as Parameters<ReturnType<typeof stayingAwake>>;
 
@@ -18,10 +19,15 @@ async function sleptDuring(milliseconds: number): Promise<number> {
   return performance.eventLoopUtilization(before).idle;
 }
 
+/** Waits until it does: a machine that is busy may hold it up for longer than a timer runs. */
+function sleeps(): Promise<boolean> {
+  return until(async () => (await sleptDuring(20)) > 0, 'the loop to sleep');
+}
+
 it('the loop does not sleep after a request, until its time is over', async () => {
   const listener = vi.fn();
   const awake = stayingAwake(listener, 60_000);
-  expect(await sleptDuring(20)).toBeGreaterThan(0);
+  await sleeps();
   vi.spyOn(performance, 'now');
   awake(...request);
   awake(...request);
@@ -31,7 +37,7 @@ it('the loop does not sleep after a request, until its time is over', async () =
   vi.mocked(performance.now).mockReturnValue(Number.MAX_SAFE_INTEGER);
   await delay(1);
   vi.restoreAllMocks();
-  expect(await sleptDuring(20)).toBeGreaterThan(0);
+  await sleeps();
 });
 
 describe('a server', () => {
@@ -47,7 +53,7 @@ describe('a server', () => {
   it('sleeps between requests', async () => {
     await start(0);
     await fetch(`${server.address}/health`);
-    expect(await sleptDuring(20)).toBeGreaterThan(0);
+    await sleeps();
   });
 
   it('that was told to does not', async () => {
