@@ -13,6 +13,7 @@
 #include "environment.h"
 #include "javascript.h"
 #include "lifecycle.h"
+#include "op_library.h"
 #include "process.h"
 #include "run.h"
 #include "run_pool.h"
@@ -85,6 +86,17 @@ Napi::Value Initialize(const Napi::CallbackInfo& info, Environment&) {
     result.Set(static_cast<uint32_t>(i), device);
   }
   return result;
+}
+
+Napi::Value LoadLibrary(const Napi::CallbackInfo& info, Environment&) {
+  const bool loaded = LoadOpLibrary(ReadString(info[0], "path"),
+                                    ReadString(info[1], "digest"));
+  return Napi::Boolean::New(info.Env(), loaded);
+}
+
+Napi::Value ListOperations(const Napi::CallbackInfo& info, Environment&) {
+  const std::string list = OperationList();
+  return Napi::Buffer<char>::Copy(info.Env(), list.data(), list.size());
 }
 
 void LoadSession(const Napi::CallbackInfo& info, Environment& environment,
@@ -229,6 +241,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("tensorflowVersion", TF_Version());
   exports.Set("exposedBytes", static_cast<double>(Run::kExposeBytes));
   Export<Throwing<Initialize>>(exports, "initialize");
+  Export<Throwing<LoadLibrary>>(exports, "loadOpLibrary");
+  Export<Throwing<ListOperations>>(exports, "operationList");
   Export<Promising<LoadSession>>(exports, "loadSession");
   Export<Throwing<RetainSession>>(exports, "retainSession");
   Export<Promising<ReleaseSession>>(exports, "releaseSession");

@@ -1,7 +1,8 @@
 /**
  * `node scripts/models.js`: makes the demo and test models and their golden answers again, with Python TensorFlow in
- * an environment of its own.
+ * environments of its own: one for most models, one with the packages of custom operations.
  */
 import { runWithPython } from './test/with-python.js';
 
-process.exitCode = (await runWithPython('make_models', process.argv.slice(2))) ? 0 : 1;
+const made = await runWithPython('make_models', process.argv.slice(2));
+process.exitCode = made && (await runWithPython('make_custom_models', [])) ? 0 : 1;

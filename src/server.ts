@@ -109,6 +109,8 @@ class ComposedServer implements Server {
     logger.info(
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
     );
+    if (runtime.opLibraries.length > 0)
+      logger.info(`libraries of custom operations: ${runtime.opLibraries.length} loaded`);
     for (const warning of runtime.warnings) logger.warn(warning);
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
@@ -204,6 +206,7 @@ function openConfigured(settings: Settings, slots: number): Runtime {
     visibleDevices: settings.visibleDevices,
     xla: settings.xla,
     mixedPrecision: settings.mixedPrecision,
+    opLibraries: settings.opLibrary,
   });
 }
 

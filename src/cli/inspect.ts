@@ -5,8 +5,10 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ServingError } from '../errors.js';
 import { readListing } from '../repository/listing.js';
-import { readOperations, readSavedModel } from '../repository/saved-model.js';
+import { readSavedModel } from '../repository/saved-model.js';
+import { builtInOperations, builtInVersion } from '../runtime/built-in-operations.js';
 import { describeSignature, mapToObject } from '../runtime/describe.js';
+import { explainUnknownOperations } from '../runtime/operation-wheels.js';
 import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
 
@@ -20,7 +22,8 @@ function help(): string {
   --json           as JSON, sizes in bytes
   --help           this text
 
-A version that is damaged or not complete is told, and the program ends with 1.
+A version that is damaged or not complete is told, and the program ends with 1. Operations that TensorFlow ${builtInVersion} does not
+have are marked: they need --op-library.
 `;
 }
 
@@ -41,6 +44,8 @@ interface Facts {
   readonly signatures: ReadonlyMap<string, Signature>;
   /** Nodes of the graph by operation. */
   readonly operations: ReadonlyMap<string, number>;
+  /** Those that must be known to load it, and are not TensorFlow's own. */
+  readonly unknown: readonly string[];
 }
 
 async function run(args: readonly string[]): Promise<void> {
@@ -78,7 +83,7 @@ async function readVersions(directory: string, tags: readonly string[]): Promise
 }
 
 async function readFacts(directory: string, tags: readonly string[]): Promise<Facts> {
-  const { metaGraph, parameterCount } = await readSavedModel(directory, tags);
+  const { metaGraph, operations, parameterCount } = await readSavedModel(directory, tags);
   const sizes = await readSizes(directory);
   return {
     tags: metaGraph.tags,
@@ -86,7 +91,8 @@ async function readFacts(directory: string, tags: readonly string[]): Promise<Fa
     size: sizes.reduce((sum, size) => sum + size, 0),
     parameters: parameterCount,
     signatures: metaGraph.signatures,
-    operations: new Map([...(await readOperations(directory, tags))].sort(byCount)),
+    operations: new Map([...operations.counts].sort(byCount)),
+    unknown: [...operations.used].filter((name) => !builtInOperations.has(name)).sort(),
   };
 }
 
@@ -105,7 +111,7 @@ async function readSizes(directory: string): Promise<number[]> {
 
 function describe({ model, version, directory, facts }: Version): object {
   if ('error' in facts) return { model, version, directory, error: facts.error };
-  const { tags, files, size, parameters, signatures, operations } = facts;
+  const { tags, files, size, parameters, signatures, operations, unknown } = facts;
   return {
     model,
     version,
@@ -116,13 +122,16 @@ function describe({ model, version, directory, facts }: Version): object {
     parameters,
     signatures: mapToObject(signatures, describeSignature),
     operations: mapToObject(operations, (count) => count),
+    unknown_operations: unknown,
+    advice: adviceOn(unknown),
   };
 }
 
 function textOf({ model, version, directory, facts }: Version): string {
   const title = `${model}, version ${version}: ${directory}\n`;
   if ('error' in facts) return `${title}  error       ${facts.error}\n`;
-  const { tags, files, size, parameters, signatures, operations } = facts;
+  const { tags, files, size, parameters, signatures, operations, unknown } = facts;
+  const advice = adviceOn(unknown);
   const nodes = [...operations.values()].reduce((sum, count) => sum + count, 0);
   return [
     title,
@@ -131,8 +140,17 @@ function textOf({ model, version, directory, facts }: Version): string {
     `  parameters  ${parameters.toLocaleString('en')}\n`,
     ...Array.from(signatures.values(), signatureText),
     `  operations  ${nodes.toLocaleString('en')} of ${operations.size} kinds\n`,
-    ...Array.from(operations, ([name, count]) => `    ${String(count).padStart(8)}  ${name}\n`),
+    ...Array.from(operations, ([name, count]) => {
+      const mark = unknown.includes(name) ? '  (unknown)' : '';
+      return `    ${String(count).padStart(8)}  ${name}${mark}\n`;
+    }),
+    advice === null ? '' : `  unknown     ${advice}\n`,
   ].join('');
+}
+
+/** Which wheels have the operations, and how to serve with them; null if there are none. */
+function adviceOn(unknown: readonly string[]): string | null {
+  return unknown.length > 0 ? explainUnknownOperations(unknown, builtInVersion) : null;
 }
 
 function signatureText({ name, inputs, outputs }: Signature): string {

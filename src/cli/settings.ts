@@ -136,6 +136,12 @@ export const settings = {
     shownDefault: 'none',
     help: 'the handler of models that have none of their own; needs --allow-handlers',
   },
+  opLibrary: {
+    schema: list.optional(),
+    value: 'PATH,PATH',
+    shownDefault: 'none',
+    help: 'libraries of custom operations, or folders whose *.so are meant, loaded once for the process; they are code',
+  },
   maxBodyBytes: {
     schema: bytes(constants.MAX_LENGTH).default(64 * 2 ** 20),
     value: 'BYTES',

@@ -106,31 +106,3 @@ function functionsOf({ attr }: NodeDef): string[] {
     [value?.func, ...(value?.list?.func ?? [])].flatMap((each) => each?.name || []),
   );
 }
-
-/** How many nodes there are of each operation, those in functions included. Any size: no objects are made of them. */
-export function countOperations(graphDef: Uint8Array): Map<string, number> {
-  const counts = new Map<string, number>();
-  const count = (node: Uint8Array) => {
-    for (const op of fieldsOf(node, 2)) {
-      const name = Buffer.from(op).toString();
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-    }
-  };
-  for (const node of fieldsOf(graphDef, 1)) count(node);
-  for (const library of fieldsOf(graphDef, 2)) {
-    for (const definition of fieldsOf(library, 1)) {
-      for (const node of fieldsOf(definition, 3)) count(node);
-    }
-  }
-  return counts;
-}
-
-/** The values of one field of a message, a string, bytes or message each, as views. */
-function* fieldsOf(message: Uint8Array, number: number): Generator<Uint8Array> {
-  const reader = protobuf.Reader.create(message);
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag >>> 3 === number) yield reader.bytes();
-    else reader.skipType(tag & 7);
-  }
-}

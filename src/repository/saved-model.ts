@@ -11,7 +11,8 @@ import { ServingError } from '../errors.js';
 import { dtypeOf } from '../runtime/dtypes.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
-import { countOperations, Graph } from './graph.js';
+import { Graph } from './graph.js';
+import { type GraphOperations, readGraphOperations } from './graph-operations.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
 // saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
@@ -89,6 +90,7 @@ const variableOps = new Set(['VarHandleOp', 'VariableV2', 'Variable']);
 /** A SavedModel that is all there. */
 export interface SavedModel {
   readonly metaGraph: MetaGraph;
+  readonly operations: GraphOperations;
   /** Numbers in all variables together. */
   readonly parameterCount: number;
   /** What it takes in memory at least: its variables and its graph, with the constants in that. */
@@ -109,22 +111,10 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
   return {
     metaGraph: toMetaGraph(graph),
+    operations: readOperations(graph.graphDef),
     parameterCount: index?.parameterCount ?? 0,
     byteLength: file.length + variableBytes,
   };
-}
-
-/**
- * How many nodes of each operation the graph with these tags has.
- *
- * @throws ServingError as {@link readSavedModel}
- */
-export async function readOperations(
-  directory: string,
-  tags: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const { graphDef } = chooseMetaGraph(parse(await readSavedModelFile(directory)), tags);
-  return countOperations(graphDef);
 }
 
 function readSavedModelFile(directory: string): Promise<Uint8Array> {
@@ -142,7 +132,19 @@ function parse(file: Uint8Array): CheckedMetaGraph[] {
   } catch {
     // Said below: what a half-written protobuf fails with is no help to anybody.
   }
-  throw new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
+  throw isDamaged();
+}
+
+function readOperations(graphDef: Uint8Array): GraphOperations {
+  try {
+    return readGraphOperations(graphDef);
+  } catch {
+    throw isDamaged();
+  }
+}
+
+function isDamaged(): ServingError {
+  return new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
 }
 
 function chooseMetaGraph(graphs: readonly CheckedMetaGraph[], tags: readonly string[]): CheckedMetaGraph {

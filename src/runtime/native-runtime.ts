@@ -6,6 +6,7 @@ import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { EngineChoice } from './engine.js';
 import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
+import { operationNames } from './operation-list.js';
 import { inputOf, joinRows, type Padding } from './rows.js';
 import type {
   Device,
@@ -27,12 +28,16 @@ const preparedSelections = 64;
  * @param sessionConfig the serialized ConfigProto under which sessions are opened
  * @param heedsTimeouts a run ends by itself once its time is over
  * @param choice what the config says of how models are computed
+ * @param opLibraries those that are loaded
  */
 export function nativeRuntime(
   binding: NativeBinding,
   devices: readonly Device[],
   sessionConfig: Uint8Array,
-  { heedsTimeouts, ...choice }: EngineChoice & { readonly heedsTimeouts: boolean },
+  {
+    heedsTimeouts,
+    ...choice
+  }: EngineChoice & { readonly heedsTimeouts: boolean; readonly opLibraries: readonly string[] },
 ): Runtime {
   const device = deviceOf(devices);
   const tracing: Tracing = {
@@ -46,6 +51,7 @@ export function nativeRuntime(
     devices,
     device,
     ...choice,
+    unknownOperations: findUnknown(binding),
     async load(directory, metaGraph) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
       return new NativeModel(binding, session, metaGraph, tracing, heedsTimeouts);
@@ -56,6 +62,17 @@ export function nativeRuntime(
     free: (buffer) => binding.free(buffer),
     counters: () => ({ ...binding.counters() }),
     exitNow: (code) => binding.exitNow(code),
+  };
+}
+
+/** To read the list takes 20 ms: it is kept, and read again only if it lacks an operation. Lists only grow. */
+function findUnknown(binding: NativeBinding): (operations: ReadonlySet<string>) => string[] {
+  let known: ReadonlySet<string> = new Set();
+  return (operations) => {
+    const lacking = [...operations].filter((name) => !known.has(name));
+    if (lacking.length === 0) return [];
+    known = operationNames(binding.operationList());
+    return lacking.filter((name) => !known.has(name));
   };
 }
 

@@ -114,6 +114,20 @@ export interface NativeBinding {
   initialize(config: Uint8Array, runThreads: number): NativeDevice[];
 
   /**
+   * Loads a shared object that registers operations and kernels, for the whole process and for good. A library whose
+   * content was loaded before, under whatever path, is left alone. Blocks meanwhile.
+   *
+   * @param path absolute
+   * @param digest of the file's content, made the same way in every call
+   * @returns false if a library with this digest was loaded before
+   * @throws NativeError what TensorFlow reports, for example that the file is no library, or was built for another version
+   */
+  loadOpLibrary(path: string, digest: string): boolean;
+
+  /** The operations that are registered in the process now, a serialized `tensorflow.OpList`. */
+  operationList(): Uint8Array;
+
+  /**
    * Loads a SavedModel on a thread of its own, at low priority. The calling thread then holds one reference to the session.
    * TensorFlow reports success even when the variables are missing; runs fail then.
    *

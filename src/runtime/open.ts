@@ -7,6 +7,7 @@ import { chooseEngine, type EngineOptions, thisProcessor, whyNoBfloat16 } from '
 import { addonFile, howToInstall, missingParts } from './installed.js';
 import { loadBinding, type NativeBinding } from './native.js';
 import { deviceOf, nativeRuntime } from './native-runtime.js';
+import { loadOpLibraries } from './op-libraries.js';
 import type { Runtime, RuntimeKind } from './runtime.js';
 import { openTensorFlowJs } from './tensorflow.js';
 import { tfjsRuntime } from './tfjs-runtime.js';
@@ -18,6 +19,8 @@ export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus' | 'mixed
   readonly device: 'cpu' | 'gpu' | 'auto';
   /** Threads that run models; at least 1. */
   readonly runThreads: number;
+  /** Shared objects with custom operations, or folders of them. */
+  readonly opLibraries?: readonly string[] | undefined;
   /** What TensorFlow itself logs to stderr: 0 everything, 1 warnings, 2 errors, 3 fatal ones. */
   readonly tensorflowLogLevel: 0 | 1 | 2 | 3;
 }
@@ -64,18 +67,24 @@ function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hide
     whyNoBfloat16(thisProcessor()),
   );
   const config = encodeSessionOptions({ ...options, ...choice.engine });
+  const opLibraries = loadOpLibraries(binding, options.opLibraries ?? []);
   // TensorFlow does not look at the time while a run stays on one thread.
-  return nativeRuntime(binding, devices, config, { heedsTimeouts: options.interThreads !== -1, ...choice });
+  return nativeRuntime(binding, devices, config, {
+    heedsTimeouts: options.interThreads !== -1,
+    opLibraries,
+    ...choice,
+  });
 }
 
-function loadAddon(): NativeBinding {
+/** @param otherwise what to do without it */
+function loadAddon(otherwise = 'serve with --runtime tfjs'): NativeBinding {
   try {
     return loadBinding(addonFile);
   } catch (error) {
     const [reason] = messageOf(error).split('\n'); // a list of who required it follows
     throw new ServingError(
       'FAILED_PRECONDITION',
-      `the native addon cannot be loaded (${reason}): ${howToInstall}, or serve with --runtime tfjs`,
+      `the native addon cannot be loaded (${reason}): ${howToInstall}, or ${otherwise}`,
     );
   }
 }
@@ -92,5 +101,9 @@ function openTfjs(options: RuntimeOptions): Runtime {
   for (const [name, value] of Object.entries(environment)) {
     if (value !== undefined) process.env[name] = String(value);
   }
-  return tfjsRuntime(openTensorFlowJs(), options);
+  const tf = openTensorFlowJs();
+  // Upstream cannot load them. The addon needs no runtime of its own for it: operations belong to the process.
+  const asked = options.opLibraries ?? [];
+  const opLibraries = asked.length > 0 ? loadOpLibraries(loadAddon('serve without --op-library'), asked) : [];
+  return tfjsRuntime(tf, { ...options, opLibraries });
 }

@@ -105,6 +105,14 @@ export interface Runtime {
   /** What was asked for and has no effect on this machine, in words. */
   readonly warnings: readonly string[];
 
+  /** The libraries of custom operations that were asked for, absolute. */
+  readonly opLibraries: readonly string[];
+
+  /**
+   * Those of the operations, by name, that TensorFlow does not know now. Absent where the runtime cannot tell.
+   */
+  unknownOperations?(operations: ReadonlySet<string>): string[];
+
   /**
    * Loads the graph with these tags from a SavedModel.
    *

@@ -14,7 +14,10 @@ import { createTensor, type NamedTensors, type Tensor, viewTensor } from './tens
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
 
 /** @param options of which it knows the GPU's only */
-export function tfjsRuntime(tf: TensorFlowJs, options: EngineOptions): Runtime {
+export function tfjsRuntime(
+  tf: TensorFlowJs,
+  { opLibraries, ...options }: EngineOptions & { readonly opLibraries: readonly string[] },
+): Runtime {
   const { isUsingGpuDevice, tensorflowVersion } = factsOf(tf.backend());
   const device = isUsingGpuDevice ? 'gpu' : 'cpu';
   const { engine, warnings } = chooseEngine(
@@ -29,6 +32,7 @@ export function tfjsRuntime(tf: TensorFlowJs, options: EngineOptions): Runtime {
     device,
     engine,
     warnings,
+    opLibraries,
     async load(directory, metaGraph) {
       const models = new Map<string, SavedModel>();
       try {

@@ -6,6 +6,7 @@ import { ServingError } from '../errors.js';
 import { fingerprintOf } from '../repository/listing.js';
 import { readSavedModel } from '../repository/saved-model.js';
 import { readWarmupRequests } from '../repository/warmup-requests.js';
+import { explainUnknownOperations } from '../runtime/operation-wheels.js';
 import type { InferenceModel, Runtime } from '../runtime/runtime.js';
 import type { MetaGraph, Signature } from '../runtime/signature.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -98,7 +99,8 @@ async function openSavedModel(
   options: LoadOptions,
   tags = options.tags,
 ): Promise<OpenedModel> {
-  const { metaGraph, parameterCount, byteLength } = await readSavedModel(directory, tags);
+  const { metaGraph, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
+  checkOperations(operations.used, options.runtime);
   checkMemory(byteLength, process.availableMemory());
   return { model: await open(directory, metaGraph, options), metaGraph, parameterCount };
 }
@@ -161,6 +163,20 @@ export function checkMemory(needed: number, available: number): void {
     'FAILED_PRECONDITION',
     `it takes at least ${mebibytes(needed)} of memory, and ${mebibytes(available)} are left`,
   );
+}
+
+/**
+ * Refuses what TensorFlow would refuse, with all the operations that it lacks and not the first alone.
+ *
+ * @throws ServingError FAILED_PRECONDITION naming them, the wheels that have them, and what to do
+ */
+function checkOperations(used: ReadonlySet<string>, runtime: Runtime): void {
+  const unknown = runtime.unknownOperations?.(used) ?? [];
+  if (unknown.length > 0)
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      explainUnknownOperations(unknown.sort(), runtime.tensorflowVersion),
+    );
 }
 
 async function open(directory: string, metaGraph: MetaGraph, options: LoadOptions): Promise<InferenceModel> {

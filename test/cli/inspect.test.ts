@@ -5,6 +5,7 @@ import { cp, readFile, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../fixtures/command.ts';
+import { customModels } from '../fixtures/custom-operations.ts';
 import { TestRepository, testModels } from '../fixtures/repository.ts';
 import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';
 
@@ -56,6 +57,31 @@ describe('inspect', () => {
       files.map(async (file) => (await readFile(path.join(directory, file))).length),
     );
     expect(versions[0]).toMatchObject({ files: 3, size_bytes: sizes.reduce((sum, size) => sum + size, 0) });
+  });
+
+  it("marks operations that are not TensorFlow's own, and says which wheel has them", async () => {
+    const { code, versions } = await inspect(customModels);
+    expect(code).toBe(0);
+    const [forest, named, unused, wordpieces] = versions;
+    expect(forest).toMatchObject({
+      unknown_operations: [
+        'SimpleMLCreateModelResource',
+        'SimpleMLInferenceOpWithHandle',
+        'SimpleMLLoadModelFromPathWithHandle',
+      ],
+      advice: expect.stringContaining("pip install --no-deps --target op-libraries 'ydf-tf==2.21.*'"),
+    });
+    expect(wordpieces.advice).toContain('--op-library op-libraries/tensorflow_text/python/ops');
+    for (const version of [named, unused])
+      expect(version).toMatchObject({ unknown_operations: [], advice: null });
+    // Counted, and no reason not to load it.
+    expect(unused.operations['TFText>WhitespaceTokenizeWithOffsetsV2']).toBe(1);
+    const { stdout } = await runCommand(['inspect', path.join(customModels, 'wordpieces')]);
+    expect(stdout).toMatch(/^ +1 {2}CaseFoldUTF8 {2}\(unknown\)$/m);
+    expect(stdout).toMatch(/^ +\d+ {2}Const$/m);
+    expect(stdout).toMatch(
+      /^ {2}unknown {5}TensorFlow 2\.21\.0 does not know CaseFoldUTF8, .* \(in the wheel tensorflow-text\)/m,
+    );
   });
 
   it('prints one block for each version of a model, in order', async () => {

@@ -1,0 +1,129 @@
+/**
+ * Counts the operations of a GraphDef and tells which of them are in use, in any size: no objects are made of nodes.
+ */
+import protobuf from 'protobufjs';
+
+/** The operations of one graph. Calls of its own functions by name are not among them. */
+export interface GraphOperations {
+  /** How many nodes there are of each, those in functions included. */
+  readonly counts: ReadonlyMap<string, number>;
+  /**
+   * Those of the nodes outside functions, and of the functions that they call, directly or not. TensorFlow must know them to
+   * import the graph; what only other functions use it need not know.
+   */
+  readonly used: ReadonlySet<string>;
+}
+
+/** The nodes of one function, or those outside functions. */
+interface Body {
+  readonly counts: Map<string, number>;
+  /** Names of functions that nodes name in their attributes. */
+  readonly calls: Set<string>;
+}
+
+/** @param graphDef a serialized `tensorflow.GraphDef` (graph.proto, function.proto, node_def.proto, attr_value.proto) */
+export function readGraphOperations(graphDef: Uint8Array): GraphOperations {
+  const main = emptyBody();
+  const functions = new Map<string, Body>();
+  const reader = protobuf.Reader.create(graphDef);
+  eachField(reader, reader.len, (field, end) => {
+    if (field === 1) readNode(reader, end, main);
+    else if (field === 2) readLibrary(reader, end, functions);
+  });
+  const counts = new Map<string, number>();
+  for (const body of [main, ...functions.values()]) {
+    for (const [operation, count] of body.counts)
+      if (!functions.has(operation)) counts.set(operation, (counts.get(operation) ?? 0) + count);
+  }
+  return { counts, used: operationsUsedBy(main, functions) };
+}
+
+function operationsUsedBy(main: Body, functions: ReadonlyMap<string, Body>): Set<string> {
+  const used = new Set<string>();
+  const seen = new Set<string>();
+  const bodies = [main];
+  for (let body = bodies.pop(); body; body = bodies.pop()) {
+    // An operation may be a function's name: graphs of TensorFlow 1 call functions so.
+    for (const name of [...body.counts.keys(), ...body.calls]) {
+      const called = functions.get(name);
+      if (!called && body.counts.has(name)) used.add(name);
+      if (!called || seen.has(name)) continue;
+      seen.add(name);
+      bodies.push(called);
+    }
+  }
+  return used;
+}
+
+function emptyBody(): Body {
+  return { counts: new Map(), calls: new Set() };
+}
+
+function readLibrary(reader: protobuf.Reader, end: number, functions: Map<string, Body>): void {
+  eachField(reader, end, (field, end) => {
+    if (field !== 1) return;
+    const body = emptyBody();
+    let name = '';
+    eachField(reader, end, (field, end) => {
+      if (field === 1) name = readName(reader, end);
+      else if (field === 3) readNode(reader, end, body);
+    });
+    functions.set(name, body);
+  });
+}
+
+function readNode(reader: protobuf.Reader, end: number, { counts, calls }: Body): void {
+  eachField(reader, end, (field, end) => {
+    if (field === 2) {
+      const operation = text(reader, end);
+      counts.set(operation, (counts.get(operation) ?? 0) + 1);
+    } else if (field === 5) {
+      eachField(reader, end, (field, end) => {
+        if (field === 2) readAttribute(reader, end, calls);
+      });
+    }
+  });
+}
+
+/** An AttrValue: a function is in field 10, a list in field 1 and its functions in field 9 of that. */
+function readAttribute(reader: protobuf.Reader, end: number, calls: Set<string>): void {
+  eachField(reader, end, (field, end) => {
+    if (field === 10) calls.add(readName(reader, end));
+    else if (field === 1)
+      eachField(reader, end, (field, end) => {
+        if (field === 9) calls.add(readName(reader, end));
+      });
+  });
+}
+
+/** The name of an OpDef or a NameAttrList. */
+function readName(reader: protobuf.Reader, end: number): string {
+  let name = '';
+  eachField(reader, end, (field, end) => {
+    if (field === 1) name = text(reader, end);
+  });
+  return name;
+}
+
+/**
+ * Goes over the strings, bytes and messages of a message; all other fields are skipped.
+ *
+ * @param end where the message ends
+ * @param visit called at the begin of each; what it leaves unread is skipped
+ */
+function eachField(reader: protobuf.Reader, end: number, visit: (field: number, end: number) => void): void {
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if ((tag & 7) !== 2) {
+      reader.skipType(tag & 7);
+      continue;
+    }
+    const fieldEnd = reader.uint32() + reader.pos;
+    visit(tag >>> 3, fieldEnd);
+    reader.pos = fieldEnd;
+  }
+}
+
+function text(reader: protobuf.Reader, end: number): string {
+  return Buffer.from(reader.buf.buffer, reader.buf.byteOffset + reader.pos, end - reader.pos).toString();
+}
