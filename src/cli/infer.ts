@@ -2,6 +2,7 @@
  * `tfjs-serving infer`: one prediction, from the command line and back to it.
  */
 import { Client } from '../client/client.js';
+import { greatestVersion, versionOf } from '../repository/version-name.js';
 import { show } from './decode.js';
 import { inputsHelp, readInputs } from './inputs.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
@@ -39,7 +40,7 @@ async function run(args: readonly string[]): Promise<void> {
   const [url = '', ...rest] = positionals;
   if (!/^https?:\/\//.test(url))
     throw new UsageError('infer takes the address of a server first, as http://127.0.0.1:50000');
-  const version = positive('--version', values.version);
+  const version = readVersion(values.version);
   if (version !== undefined && values.model === undefined) throw new UsageError('--version needs --model');
   const { inputs, signature, outputs } = await readInputs(rest);
   const answer = await new Client(url.replace(/\/infer\/?$/, '')).infer(inputs, {
@@ -51,6 +52,14 @@ async function run(args: readonly string[]): Promise<void> {
     timeout: positive('--timeout', values.timeout),
   });
   process.stdout.write(show({ ...answer }, values.json ?? false));
+}
+
+function readVersion(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const version = versionOf(text);
+  if (version === undefined)
+    throw new UsageError(`--version ${text}: expected a whole number from 0 to ${greatestVersion}`);
+  return version;
 }
 
 function positive(flag: string, text: string | undefined): number | undefined {

@@ -68,7 +68,7 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function readVersions(directory: string, tags: readonly string[]): Promise<Version[]> {
-  const { models, problems } = await readListing(directory);
+  const { models, problems, unserved } = await readListing(directory);
   if (!models) throw new ServingError('NOT_FOUND', problems[0] ?? `${directory} is no folder`);
   const versions: Version[] = [];
   for (const model of models) {
@@ -78,7 +78,7 @@ async function readVersions(directory: string, tags: readonly string[]): Promise
     }
   }
   if (versions.length === 0)
-    throw new ServingError('NOT_FOUND', problems[0] ?? `no SavedModel in ${directory}`);
+    throw new ServingError('NOT_FOUND', problems[0] ?? unserved.at(-1) ?? `no SavedModel in ${directory}`);
   return versions.sort((a, b) => (a.model === b.model ? a.version - b.version : 0));
 }
 

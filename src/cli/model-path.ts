@@ -5,6 +5,8 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ServingError } from '../errors.js';
+import { adviceOnFormat } from '../repository/other-formats.js';
+import { savedModelFile } from '../repository/saved-model.js';
 import type { Settings } from './settings.js';
 
 /** The models that come with the package. */
@@ -12,9 +14,24 @@ const demoModels = fileURLToPath(new URL('../../saved_models', import.meta.url))
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
-/** @throws ServingError NOT_FOUND if it is none */
+/** @throws ServingError NOT_FOUND if it is none, saying what may have been meant */
 export function checkFolder(modelPath: string): void {
-  if (!isFolder(modelPath)) throw new ServingError('NOT_FOUND', `--model-path ${modelPath} is no folder`);
+  const facts = statSync(modelPath, { throwIfNoEntry: false });
+  if (facts?.isDirectory()) return;
+  const named = `--model-path ${modelPath}`;
+  if (!facts) throw new ServingError('NOT_FOUND', `${named} does not exist`);
+  throw new ServingError('NOT_FOUND', `${named} is a file, not a folder${adviceOnFile(modelPath)}`);
+}
+
+function adviceOnFile(file: string): string {
+  const folder = path.dirname(file);
+  if (path.basename(file) === savedModelFile)
+    return `: give the folder that it lies in, --model-path ${folder}`;
+  const stem = path.basename(file).replace(/\..*$/, '');
+  const about = adviceOnFormat(file, path.join(folder, stem, '1'));
+  return about
+    ? `. It is ${about.what}: ${about.advice}; then give --model-path ${path.join(folder, stem)}`
+    : '';
 }
 
 /**

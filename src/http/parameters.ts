@@ -16,7 +16,7 @@ export const versionParameter: Parameter = {
   name: 'version',
   in: 'path',
   description: 'A version that is loaded.',
-  schema: z.int().positive(),
+  schema: z.int().nonnegative(),
 };
 
 export const labelParameter: Parameter = {

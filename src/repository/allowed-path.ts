@@ -6,8 +6,9 @@ import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { invalidArgument, ServingError } from '../errors.js';
 import type { HandlerSource } from './handler-file.js';
-import { holdsModel, listVersion, nameSavedModel, type VersionListing, versionOf } from './listing.js';
+import { holdsModel, listVersion, type VersionListing } from './listing.js';
 import { savedModelFile } from './saved-model.js';
+import { nameSavedModel, versionOf } from './version-name.js';
 
 /**
  * The SavedModel that a path from a request means: the path itself, or the newest version in it.
@@ -36,12 +37,11 @@ export async function resolveModelPath(
   const inside = await readdir(real).catch(() => [] as string[]);
   if (holdsModel(inside)) return found(real, handlers);
   const newest = inside
-    .map(versionOf)
-    .filter((version) => version !== undefined)
-    .sort((a, b) => b - a)[0];
+    .filter((name) => versionOf(name) !== undefined)
+    .sort((a, b) => Number(b) - Number(a) || a.length - b.length)[0];
   if (newest === undefined)
     throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${savedModelFile} and no versions`);
-  return found(path.join(real, String(newest)), handlers);
+  return found(path.join(real, newest), handlers);
 }
 
 function found(directory: string, handlers: HandlerSource | undefined): Promise<VersionListing> {

@@ -18,6 +18,8 @@ import {
   readRepositoryConfig,
   servingJson,
 } from './serving-json.js';
+import { findUnserved } from './unserved.js';
+import { nameSavedModel, versionOf } from './version-name.js';
 
 /** What `--model-path` points at. */
 export type Layout = 'repository' | 'model' | 'saved-model';
@@ -51,6 +53,8 @@ export interface Listing {
   readonly config: RepositoryConfig | undefined;
   /** Why something could not be read, for the log. */
   readonly problems: readonly string[];
+  /** What looks like a model and is not served, and what to do about it, for the log. */
+  readonly unserved: readonly string[];
 }
 
 /** Deeper or fuller than any SavedModel; a link that leads back up ends here. */
@@ -65,17 +69,19 @@ const maxFiles = 20_000;
 export async function readListing(root: string, layout?: Layout, handlers?: HandlerSource): Promise<Listing> {
   const problems: string[] = [];
   const children = await readFolder(root, problems);
-  if (!Array.isArray(children)) return { layout, models: undefined, config: undefined, problems };
+  if (!Array.isArray(children))
+    return { layout, models: undefined, config: undefined, problems, unserved: [] };
   const kind = layout ?? layoutOf(root, children, await holdsVersions(root, children));
   const config = kind === 'repository' ? usable(await readRepositoryConfig(root), problems) : {};
+  const told: Told = { problems, unserved: [] };
   const models: ModelListing[] = [];
   if (kind === 'repository') {
     for (const child of children.filter(isFolderName)) {
-      const model = await readModel(child, path.join(root, child), problems, handlers);
+      const model = await readModel(child, path.join(root, child), told, handlers);
       if (model) models.push(model);
     }
   } else if (kind === 'model') {
-    const model = await readModel(path.basename(path.resolve(root)), root, problems, handlers);
+    const model = await readModel(path.basename(path.resolve(root)), root, told, handlers);
     if (model) models.push(model);
   } else if (kind === 'saved-model') {
     const { name, version } = nameSavedModel(root);
@@ -86,28 +92,39 @@ export async function readListing(root: string, layout?: Layout, handlers?: Hand
       config: usable(await readModelConfig(root), problems),
     });
   }
-  return { layout: kind, models, config, problems };
+  return { layout: kind, models, config, problems, unserved: await listUnserved(root, kind, models, told) };
+}
+
+/** What a listing collects for the log. */
+interface Told {
+  readonly problems: string[];
+  readonly unserved: string[];
+}
+
+async function listUnserved(
+  root: string,
+  layout: Layout | undefined,
+  models: readonly ModelListing[],
+  { unserved }: Told,
+): Promise<string[]> {
+  if (layout === 'saved-model') return unserved;
+  const versions = models.flatMap((model) => model.versions ?? []);
+  const handled = versions.filter((each) => 'handler' in each && each.handler !== undefined);
+  const found = await findUnserved({
+    root,
+    depth: layout === 'model' ? 1 : 2,
+    versions: new Set(versions.map(({ directory }) => directory)),
+    handled: new Set(handled.map(({ directory }) => directory)),
+  });
+  const isEmpty = versions.length === 0 && models.every((model) => model.versions);
+  const none = `there is no model in ${root}: put one at ${path.join(root, 'NAME', '1', savedModelFile)}`;
+  return [...(isEmpty ? [none] : []), ...unserved, ...found];
 }
 
 function usable<Config>(file: ConfigFile<Config>, problems: string[]): Config | undefined {
   if ('config' in file) return file.config;
   problems.push(file.problem);
   return undefined;
-}
-
-/** The version that a folder name stands for, or undefined: positive integers without leading zeros. */
-export function versionOf(name: string): number | undefined {
-  const version = Number(name);
-  return /^[1-9][0-9]*$/.test(name) && Number.isSafeInteger(version) ? version : undefined;
-}
-
-/** The name and version of a SavedModel given by its own path: `policy/3` is version 3 of policy, `policy` version 1. */
-export function nameSavedModel(directory: string): { name: string; version: number } {
-  const absolute = path.resolve(directory);
-  const version = versionOf(path.basename(absolute));
-  return version === undefined
-    ? { name: path.basename(absolute), version: 1 }
-    : { name: path.basename(path.dirname(absolute)), version };
 }
 
 function layoutOf(root: string, children: readonly string[], versions: boolean): Layout | undefined {
@@ -142,7 +159,7 @@ function isFolderName(name: string): boolean {
 async function readModel(
   name: string,
   directory: string,
-  problems: string[],
+  { problems, unserved }: Told,
   handlers: HandlerSource | undefined,
 ): Promise<ModelListing | undefined> {
   const children = await readFolder(directory, problems);
@@ -160,7 +177,26 @@ async function readModel(
     const found = await readVersion(version, folders, problems, handlers);
     if (found) versions.push(found);
   }
-  return { name, versions, config };
+  return { name, versions: oneOfEach(versions, unserved), config };
+}
+
+/** Of folders that mean one version, as `7` and `007` do, the one with the shortest name is the version. */
+function oneOfEach<Version extends UnreadableVersion>(
+  versions: readonly Version[],
+  unserved: string[],
+): Version[] {
+  const chosen = new Map<number, Version>();
+  const byLength = (a: Version, b: Version) => a.directory.length - b.directory.length;
+  for (const each of [...versions].sort(byLength)) {
+    const taken = chosen.get(each.version);
+    if (!taken) chosen.set(each.version, each);
+    else
+      unserved.push(
+        `${each.directory} is version ${each.version}, and so is ${taken.directory}, whose name is shorter and which is ` +
+          'the one that counts: take one of them away',
+      );
+  }
+  return [...chosen.values()];
 }
 
 /** The names in a folder, sorted. A file, or nothing, where a folder was expected is no problem; a folder that cannot be read is one. */

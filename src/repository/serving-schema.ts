@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 
-const version = z.int().positive();
+const version = z.int().nonnegative();
 
 /** TensorFlow Serving's text format wraps each number: `{"value": 32}`. */
 function number(schema: z.ZodInt) {
@@ -51,7 +51,7 @@ export const modelSchema = z.strictObject({
   /** Which versions are loaded; the newest one if nothing is said. */
   model_version_policy: z
     .union([
-      z.strictObject({ latest: z.strictObject({ num_versions: version.default(1) }) }),
+      z.strictObject({ latest: z.strictObject({ num_versions: z.int().positive().default(1) }) }),
       z.strictObject({ all: z.strictObject({}) }),
       z.strictObject({ specific: z.strictObject({ versions: z.array(version).min(1) }) }),
     ])

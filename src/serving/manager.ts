@@ -9,14 +9,15 @@
 
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf, ServingError } from '../errors.js';
-import { readListing } from '../repository/listing.js';
+import { messageOf, quoted, ServingError } from '../errors.js';
+import { type Listing, readListing } from '../repository/listing.js';
 import { nothingScanned, type Scan, type ScannedModel, scan } from '../repository/scan.js';
 import type { BatchingParameters } from '../repository/serving-json.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { Batcher } from './batcher.js';
 import { type BatchingDefaults, type BatchLimits, type BatchVerdict, batchLimits } from './batching.js';
+import { FolderNews } from './folder-news.js';
 import type { HandlerLoader } from './handled.js';
 import { InlineRuns, whyNotInline } from './inline.js';
 import { type LoadOptions, loadVersion } from './load.js';
@@ -63,14 +64,16 @@ export class Manager {
   private readonly unloads = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
-  private reportedProblems = '';
+  private readonly news: FolderNews;
   private waiters: (() => void)[] = [];
   /** Handlers wait for runs of others: with the slots of these they would wait for themselves. */
   private readonly handled = new Scheduler(Number.MAX_SAFE_INTEGER);
   /** Names found by the first scan: readiness waits for these. */
   private readonly atStart = new Set<string>();
 
-  constructor(private readonly options: ManagerOptions) {}
+  constructor(private readonly options: ManagerOptions) {
+    this.news = new FolderNews(options.logger, options.scanInterval * 1000);
+  }
 
   get handlers(): HandlerLoader | undefined {
     return this.options.handlers;
@@ -128,16 +131,23 @@ export class Manager {
     const listing = await readListing(root, this.scanned.layout, handlers);
     const emptyFor = scanInterval * 1000;
     this.scanned = scan(this.scanned, listing, { now: performance.now(), settle, emptyFor });
-    this.report(listing.problems);
     this.scheduleScan();
     this.reconcile();
+    this.report(listing, settle);
   }
 
-  /** What cannot be read is told once, until it changes. */
-  private report(problems: readonly string[]): void {
-    const text = problems.join('; ');
-    if (text !== this.reportedProblems && text !== '') this.options.logger.warn(`in the folder: ${text}`);
-    this.reportedProblems = text;
+  private report({ problems, unserved }: Listing, settle: number): void {
+    const doubts = [...unserved, ...this.unknownDefault()];
+    this.news.tell({ problems, doubts }, performance.now(), settle === 0 ? 0 : undefined);
+  }
+
+  private unknownDefault(): string[] {
+    const name = this.defaultModel;
+    if (name === undefined || this.models.has(name) || this.models.size === 0) return [];
+    const source =
+      this.options.defaultModel === undefined ? 'default_model in serving.json' : '--default-model';
+    const known = [...this.models.keys()].map(quoted).join(', ');
+    return [`${source} is ${quoted(name)}, which is no model in the folder; there are ${known}`];
   }
 
   private scheduleScan(): void {

@@ -197,8 +197,8 @@ it('a start that cannot succeed ends with one sentence that names what is wrong'
   const failures: [args: string[], sentence: string][] = [
     [['--port', port], `cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`],
     [['--host', '192.0.2.250'], 'cannot listen on 192.0.2.250:0: '],
-    [['--model-path', nowhere], `--model-path ${nowhere} is no folder`],
-    [['--model-path', file], `--model-path ${file} is no folder`],
+    [['--model-path', nowhere], `--model-path ${nowhere} does not exist`],
+    [['--model-path', file], `--model-path ${file} is a file, not a folder`],
     [['--api-key-file', nowhere], '--api-key-file cannot be read: ENOENT'],
     [['--config', nowhere], `--config ${nowhere} cannot be read: ENOENT`],
     [

@@ -251,7 +251,7 @@ describe('the life of a server', () => {
 
   it('refuses options that cannot be met', () => {
     expect(() => create({ port: -1 })).toThrow('port -1: allowed is N');
-    expect(() => create({ modelPath: repository.path('nowhere') })).toThrow('is no folder');
+    expect(() => create({ modelPath: repository.path('nowhere') })).toThrow('does not exist');
     const slip = { prot: 1 } as ServerOptions;
     expect(() => create(slip)).toThrow('there is no option `prot`');
   });

@@ -124,7 +124,7 @@ describe('before anything is compiled', () => {
   it('a wrong call of serve is refused before anything is fetched', async () => {
     const wrong: [string[], number, RegExp][] = [
       [['--prot', '1'], 2, /^tfjs-serving: Unknown option '--prot'/],
-      [['--model-path', 'nowhere'], 1, /^tfjs-serving: --model-path nowhere is no folder\n$/],
+      [['--model-path', 'nowhere'], 1, /^tfjs-serving: --model-path nowhere does not exist\n$/],
       // Others can connect: models that nobody chose would be worse than none.
       [
         ['--host', '0.0.0.0'],

@@ -109,9 +109,9 @@ describe('--model-path', () => {
   });
 
   it.each([
-    ['that does not exist', 'missing'],
-    ['that is a file', 'file'],
-  ])('%s fails the start with one sentence', async (_, name) => {
+    ['that does not exist', 'missing', 'does not exist'],
+    ['that is a file', 'file', 'is a file, not a folder'],
+  ])('%s fails the start with one sentence', async (_, name, reason) => {
     await writeFile(path.join(root, 'file'), '');
     const { code, output } = await runProgram([
       'serve',
@@ -121,7 +121,7 @@ describe('--model-path', () => {
       path.join(root, name),
     ]);
     expect(code).toBe(1);
-    expect(output).toBe(`tfjs-serving: --model-path ${path.join(root, name)} is no folder\n`);
+    expect(output).toBe(`tfjs-serving: --model-path ${path.join(root, name)} ${reason}\n`);
   });
 });
 

@@ -106,6 +106,13 @@ def test_update_model_looks_at_the_folder(demo):
     assert caught.value.message
 
 
+def test_version_0_is_a_version(client):
+    with pytest.raises(NotFoundError, match="no version 0"):
+        client.infer({"x": np.ones(1, np.float32)}, model="identity", version=0)
+    with pytest.raises(NotFoundError, match="no version 0"):
+        client.update_model("identity", version=0, timeout=1)
+
+
 def test_errors_say_what_happened_and_by_which_id(client):
     with pytest.raises(NotFoundError) as caught:
         client.infer({"x": np.ones(1, np.float32)}, model="nobody/else")

@@ -8,6 +8,7 @@ import { type InferRequest, namedInputs, toTensors } from '../../codec/infer-req
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
 import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
+import { greatestVersion, versionOf } from '../../repository/version-name.js';
 import type { Signature } from '../../runtime/signature.js';
 import { disposeTensors } from '../../runtime/tensors.js';
 import { queueFull } from '../../serving/batcher.js';
@@ -150,9 +151,12 @@ function answer(ctx: RouterContext, result: PredictResult, timing: ServerTiming 
 function readTarget(ctx: RouterContext): Target {
   const { model, version, label } = ctx.params;
   if (version === undefined) return { model, label };
-  if (!/^[1-9][0-9]*$/.test(version))
-    throw invalidArgument(`a version is a positive integer, not ${quoted(version)}`);
-  return { model, version: Number(version) };
+  const number = versionOf(version);
+  if (number === undefined)
+    throw invalidArgument(
+      `expected a version from 0 to ${greatestVersion} in the path, got ${quoted(version)}`,
+    );
+  return { model, version: number };
 }
 
 /** The decoder for the body's type. @throws ServingError UNSUPPORTED_MEDIA_TYPE with those there are */

@@ -19,7 +19,7 @@ const schema = atMostOneOf(
   z.strictObject({
     model: z.string().min(1).optional().describe('the default model if left out beside another key'),
     version: z
-      .union([z.int().positive(), z.literal('latest')])
+      .union([z.int().nonnegative(), z.literal('latest')])
       .optional()
       .describe('pins it; `latest` unpins'),
     label: z.string().min(1).optional().describe('pins the version that has this label now'),
