@@ -267,7 +267,7 @@ const calls: Call[] = [
   [200, 'POST', '/models/versioned/labels/stable/infer', post({ x: [1] })],
   [404, 'POST', '/models/versioned/labels/canary/infer', post({ x: [1] })],
   [200, 'POST', '/update_model', post({ model: 'versioned' })],
-  [400, 'POST', '/update_model', post({ model: 'versioned', version: 0 })],
+  [400, 'POST', '/update_model', post({ model: 'versioned', version: -1 })],
   [403, 'POST', '/update_model', post({ model: 'versioned', model_path: '/' })],
   [403, 'POST', '/update_model', post({}, { ...inJson, origin: 'http://elsewhere.example' })],
   [404, 'POST', '/update_model', post({ model: 'nothing' })],
@@ -342,7 +342,7 @@ describe('requests', () => {
   const others = [
     { version: 'latest' },
     { version: 'newest' },
-    { version: 0 },
+    { version: -1 },
     { version: 1.5 },
     { version: null },
     { label: '' },

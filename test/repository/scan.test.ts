@@ -27,7 +27,7 @@ function list(folder: Folder | null): Listing {
         });
       return { name, versions, config: noModelConfig };
     });
-  return { layout: 'repository', models: models ?? undefined, config: {}, problems };
+  return { layout: 'repository', models: models ?? undefined, config: {}, problems, unserved: [] };
 }
 
 /** Scans one listing after another. */
