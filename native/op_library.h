@@ -8,10 +8,10 @@
 
 namespace tfjs_serving {
 
-// Loads the shared object at `path` for good; it registers its operations
-// meanwhile. Does nothing if a library with this `digest` of its content was
-// loaded before, under whatever path: some end the process when they register
-// a second time. Returns whether it was loaded now. Throws what TensorFlow
+// Loads the shared object at `path` for good, which registers its operations.
+// Does nothing if a library with this `digest` of its content was loaded before,
+// under whatever path: some libraries end the process when they register a
+// second time. Returns whether it was loaded now. Throws what TensorFlow
 // reports; the next call then tries again.
 bool LoadOpLibrary(const std::string& path, const std::string& digest);
 

@@ -1,5 +1,6 @@
 /**
- * Counts the operations of a GraphDef and tells which of them are in use, in any size: no objects are made of nodes.
+ * Counts the operations of a GraphDef, and tells which of them TensorFlow must know to import it. The graph may be large: no
+ * objects are made of its nodes.
  */
 import protobuf from 'protobufjs';
 
@@ -8,8 +9,8 @@ export interface GraphOperations {
   /** How many nodes there are of each, those in functions included. */
   readonly counts: ReadonlyMap<string, number>;
   /**
-   * Those of the nodes outside functions, and of the functions that they call, directly or not. TensorFlow must know them to
-   * import the graph; what only other functions use it need not know.
+   * The operations of the nodes outside functions, and of all functions that these nodes call, directly or not. TensorFlow
+   * must know them to import the graph. It need not know an operation that only other functions use.
    */
   readonly used: ReadonlySet<string>;
 }

@@ -110,8 +110,7 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   const index = await checkVariables(path.join(directory, 'variables'), graph.hasVariables);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
   return {
-    metaGraph: toMetaGraph(graph),
-    operations: readOperations(graph.graphDef),
+    ...readGraph(graph),
     parameterCount: index?.parameterCount ?? 0,
     byteLength: file.length + variableBytes,
   };
@@ -135,9 +134,9 @@ function parse(file: Uint8Array): CheckedMetaGraph[] {
   throw isDamaged();
 }
 
-function readOperations(graphDef: Uint8Array): GraphOperations {
+function readGraph(graph: MetaGraphDef): Pick<SavedModel, 'metaGraph' | 'operations'> {
   try {
-    return readGraphOperations(graphDef);
+    return { metaGraph: toMetaGraph(graph), operations: readGraphOperations(graph.graphDef) };
   } catch {
     throw isDamaged();
   }

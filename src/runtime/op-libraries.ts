@@ -1,9 +1,9 @@
 /**
  * Libraries of custom operations (`--op-library`): which files are meant, and how each is loaded once.
  *
- * Loading is for good and for the whole process. It comes after libtensorflow, since a library that brings protobuf first
- * ends the process; and a file that has the content of one that is loaded is left alone, since some libraries end the
- * process when they register a second time.
+ * A library is loaded for good and for the whole process. It is loaded after libtensorflow: both bring protobuf, and the process
+ * ends if the library comes first. A file is left alone if one with the same content is loaded: some libraries end the process
+ * when they register a second time.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';

@@ -31,7 +31,7 @@ it.runIf(process.arch === 'x64')("TensorFlow's own are those that `inspect` know
   expect([...builtInOperations].sort()).toEqual([...before].sort());
 });
 
-it('what is unknown is told by wheel, with what to do', () => {
+it('unknown operations are told with their wheels and the commands that mend it', () => {
   expect(explainUnknownOperations(['CaseFoldUTF8', 'MyOp', 'RougeL', 'SimpleMLInferenceOp'], '2.21.0')).toBe(
     'TensorFlow 2.21.0 does not know CaseFoldUTF8 (in the wheel tensorflow-text), RougeL (in the wheel tensorflow-text), ' +
       'SimpleMLInferenceOp (in the wheel ydf-tf), MyOp (in no wheel that is known here); to have them, run ' +
