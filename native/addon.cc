@@ -18,6 +18,7 @@
 #include "run.h"
 #include "run_pool.h"
 #include "tensorflow/c/c_api.h"
+#include "tensorflow_allocator.h"
 #include "threads.h"
 #include "values.h"
 
@@ -222,6 +223,7 @@ Napi::Value CountersValue(const Napi::CallbackInfo& info, Environment&) {
   set("closesInFlight", counters.closes_in_flight);
   set("tensors", counters.tensors);
   set("tensorBytes", counters.tensor_bytes);
+  result.Set("arenaBytes", static_cast<double>(ArenaBytes()));
   return result;
 }
 

@@ -16,6 +16,7 @@
 #include "allocator.h"
 #include "environment.h"
 #include "run_pool.h"
+#include "tensorflow_allocator.h"
 #include "threads.h"
 
 namespace tfjs_serving {
@@ -91,6 +92,7 @@ std::vector<Device> InitializeProcess(const std::string& config,
   }
   if (!process.devices_open) {
     TuneAllocator();
+    UseOurArena();
     process.devices = OpenDevices(config);
     process.devices_open = true;
     // Registered now, so that it runs before what TensorFlow has registered so

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "allocator.h"
+#include "tensorflow_allocator.h"
 #include "threads.h"
 
 namespace tfjs_serving {
@@ -31,9 +32,10 @@ Table& Sessions() {
 
 void CloseSession(Session& session) {
   session.Close();
-  // What a model freed would otherwise stay with the threads that loaded it, and
-  // memory grow with every reload.
+  // What a model freed would otherwise stay with this process, and memory grow
+  // with every reload.
   TrimAllocator();
+  GiveBackArena();
 }
 
 }  // namespace

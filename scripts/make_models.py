@@ -618,6 +618,23 @@ def v1_bare(path: Path) -> None:
         save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})])
 
 
+def zeros(path: Path) -> None:
+    """210 MB of weights, all zero, in a data file that is left out: whoever needs it makes it, in no time."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], "x")
+        weights = [
+            v1.get_variable(f"weights_{i}", initializer=tf.zeros([3200, 4096]), use_resource=True) for i in range(4)
+        ]
+        offset = tf.add_n([each[0, 0] for each in weights])
+        y = tf.add(x, offset, "y")
+        session.run(v1.global_variables_initializer())
+        outputs = {"y": y, "version_offset": tf.identity(offset)}
+        save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, outputs)})])
+    data = path / "variables" / "variables.data-00000-of-00001"
+    assert not any(data.read_bytes()), "a byte is not zero"
+    data.unlink()
+
+
 def quantised(path: Path) -> None:
     """Weights in int8 with a scale for each column, a quarter of the size; and the other ways to say it in a graph."""
 
@@ -924,6 +941,7 @@ def main() -> None:
     parser.add_argument("--out-demo", type=Path, default=ROOT / "saved_models")
     parser.add_argument("--out-test", type=Path, default=ROOT / "test" / "models")
     parser.add_argument("--out-golden", type=Path, default=ROOT / "test" / "golden")
+    parser.add_argument("--out-fixtures", type=Path, default=ROOT / "test" / "fixtures")
     arguments = parser.parse_args()
 
     tf.get_logger().setLevel("ERROR")
@@ -932,6 +950,7 @@ def main() -> None:
             path = write_model(model, folder.resolve() / name)
             write_golden(name, model, path, arguments.out_golden)
             print(f"{size_of(folder / name):8}  {name}  {len(model.cases)} golden", flush=True)
+    write_model(Model(zeros), arguments.out_fixtures.resolve() / "zeros")
     (arguments.out_demo / "serving.json").write_text('{"default_model": "policy"}\n')
 
 

@@ -92,6 +92,8 @@ export interface NativeCounters {
   readonly tensors: number;
   /** Their memory. */
   readonly tensorBytes: number;
+  /** Large tensors in the arena that gives memory back: these, and TensorFlow's own. 0 where TensorFlow keeps its own arena. */
+  readonly arenaBytes: number;
 }
 
 export interface NativeBinding {

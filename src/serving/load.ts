@@ -14,6 +14,7 @@ import type { Batcher } from './batcher.js';
 import type { BatchLimits, BatchVerdict } from './batching.js';
 import { warmUp } from './gate.js';
 import type { HandledVersion, HandlerLoader, OpenedModel } from './handled.js';
+import { availableMemory, checkMemory } from './memory.js';
 import type { Candidate } from './policy.js';
 import { judgeBatching } from './row-check.js';
 import { within } from './within.js';
@@ -101,7 +102,7 @@ async function openSavedModel(
 ): Promise<OpenedModel> {
   const { metaGraph, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
   checkOperations(operations.used, options.runtime);
-  checkMemory(byteLength, process.availableMemory());
+  checkMemory(byteLength, await availableMemory());
   return { model: await open(directory, metaGraph, options), metaGraph, parameterCount };
 }
 
@@ -147,22 +148,6 @@ function openHandled(
       `its handler took more than ${loadTimeout} s (--load-timeout)`,
     );
   });
-}
-
-/**
- * Refuses what cannot fit, while the version that serves can still be kept.
- *
- * @param needed bytes of variables and graph
- * @param available bytes that the system, or the container's limit, has left
- * @throws ServingError FAILED_PRECONDITION with the numbers
- */
-export function checkMemory(needed: number, available: number): void {
-  if (needed <= available) return;
-  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  throw new ServingError(
-    'FAILED_PRECONDITION',
-    `it takes at least ${mebibytes(needed)} of memory, and ${mebibytes(available)} are left`,
-  );
 }
 
 /**
