@@ -13,6 +13,7 @@ import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { Graph } from './graph.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
+import { readFailure } from './storage-failure.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
 // saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
@@ -102,7 +103,8 @@ export interface SavedModel {
  *
  * @param directory the folder that holds `saved_model.pb`
  * @param tags those of the graph to serve, in any order
- * @throws ServingError naming the file that is missing, short or damaged, or the tags that exist
+ * @throws ServingError naming the file that is missing, short or damaged, or the tags that exist; UNAVAILABLE if the
+ *   storage fails
  */
 export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
   const file = await readSavedModelFile(directory);
@@ -118,7 +120,11 @@ export async function readSavedModel(directory: string, tags: readonly string[])
 
 function readSavedModelFile(directory: string): Promise<Uint8Array> {
   return readFile(path.join(directory, savedModelFile)).catch((error: NodeJS.ErrnoException) => {
-    throw new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${error.code})`);
+    throw readFailure(
+      savedModelFile,
+      error,
+      (code) => new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${code})`),
+    );
   });
 }
 
@@ -184,9 +190,12 @@ async function checkVariables(folder: string, required: boolean): Promise<Variab
   const indexFile = path.join(folder, 'variables.index');
   const file = await readFile(indexFile).catch((error: NodeJS.ErrnoException) => {
     if (!required && error.code === 'ENOENT') return undefined;
-    throw new ServingError(
-      'DATA_LOSS',
-      `the graph has variables, but variables/variables.index cannot be read (${error.code})`,
+    const what = 'variables/variables.index';
+    throw readFailure(
+      what,
+      error,
+      (code) =>
+        new ServingError('DATA_LOSS', `the graph has variables, but ${what} cannot be read (${code})`),
     );
   });
   if (!file) return undefined;
@@ -194,11 +203,10 @@ async function checkVariables(folder: string, required: boolean): Promise<Variab
   const { shardBytes } = index;
   for (const [shard, needed] of shardBytes.entries()) {
     const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
-    const size = await stat(path.join(folder, name)).then(
-      (facts) => facts.size,
-      () => undefined,
-    );
-    if (size === undefined) throw new ServingError('DATA_LOSS', `variables/${name} is missing`);
+    const { size } = await stat(path.join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+      const what = `variables/${name}`;
+      throw readFailure(what, error, () => new ServingError('DATA_LOSS', `${what} is missing`));
+    });
     if (size < needed)
       throw new ServingError('DATA_LOSS', `variables/${name} is short: ${size} of ${needed} bytes`);
   }

@@ -8,6 +8,7 @@ import protobuf from 'protobufjs';
 import { invalidArgument, ServingError } from '../errors.js';
 import { readTensorProto, type TensorProto, tensorProtoSchema } from '../runtime/tensor-proto.js';
 import type { TensorView } from '../runtime/tensors.js';
+import { readFailure } from './storage-failure.js';
 
 const { root } = protobuf.parse(`
   syntax = "proto3";
@@ -39,6 +40,9 @@ interface PredictRequest {
   readonly outputFilter: readonly string[];
 }
 
+/** The file's name, in `assets.extra`. */
+export const warmupRequestsFile = 'tf_serving_warmup_requests';
+
 /** As many as TensorFlow Serving takes. */
 const maxRecords = 1000;
 
@@ -49,15 +53,16 @@ const tailBytes = 4;
 /**
  * The version's own requests, or undefined if it has none.
  *
- * @throws ServingError INVALID_ARGUMENT if they cannot be read
+ * @throws ServingError INVALID_ARGUMENT if they are no such requests, UNAVAILABLE if the storage fails
  */
 export async function readWarmupRequests(directory: string): Promise<WarmupRequest[] | undefined> {
-  const name = path.join(directory, 'assets.extra', 'tf_serving_warmup_requests');
+  const name = path.join(directory, 'assets.extra', warmupRequestsFile);
   const file = await readFile(name).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new ServingError(
-      'FAILED_PRECONDITION',
-      `tf_serving_warmup_requests cannot be read (${error.code})`,
+    throw readFailure(
+      warmupRequestsFile,
+      error,
+      (code) => new ServingError('FAILED_PRECONDITION', `${warmupRequestsFile} cannot be read (${code})`),
     );
   });
   return file && Array.from(records(file), toRequest);
@@ -67,19 +72,18 @@ function* records(file: Buffer): Generator<Uint8Array> {
   let count = 0;
   for (let at = 0; at < file.length; ) {
     if (++count > maxRecords)
-      throw invalidArgument(`tf_serving_warmup_requests has more than ${maxRecords} records`);
+      throw invalidArgument(`${warmupRequestsFile} has more than ${maxRecords} records`);
     const length =
       at + headBytes <= file.length ? Number(file.readBigUInt64LE(at)) : Number.POSITIVE_INFINITY;
     const start = at + headBytes;
-    if (start + length + tailBytes > file.length)
-      throw invalidArgument('tf_serving_warmup_requests is cut short');
+    if (start + length + tailBytes > file.length) throw invalidArgument(`${warmupRequestsFile} is cut short`);
     yield file.subarray(start, start + length);
     at = start + length + tailBytes;
   }
 }
 
 function toRequest(record: Uint8Array, index: number): WarmupRequest {
-  const what = `record ${index} of tf_serving_warmup_requests`;
+  const what = `record ${index} of ${warmupRequestsFile}`;
   const request = decode(record, what);
   if (!request) throw new ServingError('UNIMPLEMENTED', `${what} is no predict request`);
   const inputs = request.inputs.map(
