@@ -635,6 +635,34 @@ def zeros(path: Path) -> None:
     data.unlink()
 
 
+def gate(path: Path) -> None:
+    """Signatures that load and do not run, none of them the default one."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], "x")
+        saved = v1.get_variable("saved", initializer=1.0, use_resource=True)
+        left_out = v1.get_variable("left_out", initializer=2.0, use_resource=True)
+        text = v1.placeholder(tf.string, [None], "text")
+        # Nobody runs its initializer: a SavedModel has to name one.
+        table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["a"], [1.0]), 0.0)
+        file = v1.placeholder(tf.string, [], "file")
+        # In a function: TensorFlow looks for its kernel at the first run, and for those of the graph itself at the load.
+        python = tf.function(lambda value: tf.py_function(lambda same: same, [value], tf.float32))
+        signatures = {
+            "variable": ({"x": x}, {"y": saved * x + left_out}),
+            "table": ({"text": text}, {"y": table.lookup(text)}),
+            "kernel": ({"x": x}, {"y": python(x)}),
+            "file": ({"file": file}, {"contents": tf.io.read_file(file)}),
+        }
+        session.run(v1.global_variables_initializer())
+        save_v1(path, session, [(SERVE, signatures)], saver=v1.train.Saver([saved]))
+
+
+def no_signatures(path: Path) -> None:
+    with tf.Graph().as_default(), v1.Session() as session:
+        tf.constant(1.0)
+        save_v1(path, session, [(SERVE, {})])
+
+
 def quantised(path: Path) -> None:
     """Weights in int8 with a scale for each column, a quarter of the size; and the other ways to say it in a graph."""
 
@@ -837,6 +865,8 @@ TEST = {
         ],
     ),
     "quantised": Model(quantised, QUANTISED_CASES),
+    "gate": Model(gate, []),
+    "no_signatures": Model(no_signatures, []),
 }
 
 

@@ -50,8 +50,8 @@ export interface HandledModelOptions {
   ) => Promise<Tensors>;
   /** Seconds that a request behind the handler may take, where nothing else is said. */
   readonly requestTimeout: number;
-  /** Tells of an exception, with its place. */
-  readonly report: (error: unknown) => void;
+  /** Tells of an exception in the log. @returns its text, with its place */
+  readonly report: (error: unknown) => string;
   readonly blocking: ModelBlocking;
   /** Everything that lives as long as the version. */
   readonly dispose: () => Promise<void>;
@@ -133,7 +133,7 @@ export class HandledModel implements InferenceModel {
     } catch (error) {
       throw this.failure(error);
     } finally {
-      await answers?.return().catch((error: unknown) => this.options.report(error));
+      await answers?.return().catch((error: unknown) => void this.options.report(error));
       scope.dispose();
     }
   }
@@ -322,8 +322,7 @@ export class HandledModel implements InferenceModel {
   /** What the caller is told: our own errors as they are, of the handler's own exceptions nothing. */
   failure(error: unknown): ServingError {
     if (error instanceof ServingError) return error;
-    this.options.report(error);
-    return new HandlerError(this.options.model, { cause: error });
+    return new HandlerError(this.options.model, this.options.report(error), { cause: error });
   }
 }
 

@@ -5,8 +5,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import Router from '@koa/router';
 import { type PredictServices, predictInProcess } from '../calls/in-process.js';
-import { ServingError } from '../errors.js';
+import { type ErrorCode, ServingError } from '../errors.js';
 import { savedModelFile } from '../repository/saved-model.js';
+import { isStorageFailure } from '../repository/storage-failure.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { TensorScope } from '../runtime/tensor-scope.js';
@@ -75,7 +76,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       if (error instanceof ServingError) throw error;
       const { message, stack } = locate(error, bundle);
       this.options.logger.debug(stack);
-      throw new ServingError('FAILED_PRECONDITION', `its handler failed: ${message}`);
+      throw new ServingError(codeOfFailure(error), `its handler failed: ${message}`);
     }
   }
 
@@ -109,6 +110,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       report: (error) => {
         const { message, stack } = locate(error, bundle);
         logger.error({ model, stack }, `the handler of ${model} failed: ${message}`);
+        return message;
       },
       blocking: blocking.of(model),
       dispose: end,
@@ -133,7 +135,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
           } catch (error) {
             if (error instanceof ServingError) throw error;
             const { message } = locate(error, bundle);
-            throw new ServingError('FAILED_PRECONDITION', `its handler's warm-up failed: ${message}`);
+            throw new ServingError(codeOfFailure(error), `its handler's warm-up failed: ${message}`);
           } finally {
             ofItsOwn.dispose();
           }
@@ -191,6 +193,11 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
   ): Promise<Tensors> {
     return (await predictInProcess(this.connected, request, callers)).outputs;
   }
+}
+
+/** What a handler reads may be out for now, as the files of a model may. */
+function codeOfFailure(error: unknown): ErrorCode {
+  return isStorageFailure(error) ? 'UNAVAILABLE' : 'FAILED_PRECONDITION';
 }
 
 /** The server's own packages, as handlers import them. */

@@ -2,11 +2,13 @@
  * Models of tf.js, loaded by a handler, as the server runs models: on the event loop, a batch at a time.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import { messageOf, ServingError } from '../errors.js';
 import type { SeenDtype } from '../runtime/dtypes.js';
 import { inputOf, joinTensors } from '../runtime/rows.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import type { Signature, TensorSpec } from '../runtime/signature.js';
 import { TensorScope } from '../runtime/tensor-scope.js';
+import { TensorFlowError } from '../runtime/tensorflow-error.js';
 import { type NamedTensors, reshapeTensor, type Tensor } from '../runtime/tensors.js';
 import { handlerSignatureName } from './handler-signature.js';
 
@@ -65,7 +67,7 @@ export class TfModelAdapter implements InferenceModel {
       const given = Array.from(inputs.keys(), (name) =>
         joinTensors(inputOf(name, members), padding, (tensor) => scope.add(tensor)),
       );
-      const made = await scope.run(() => this.run(given));
+      const made = await scope.run(() => this.run(given)).catch(refused);
       const taken = new Map<string, Tensor>();
       for (const [i, name] of [...toSpecs(this.model.outputs).keys()].entries()) {
         const tensor = made[i] as Tensor;
@@ -95,6 +97,11 @@ export class TfModelAdapter implements InferenceModel {
 
   /** Its weights are given back with the scope they were made in. */
   async dispose(): Promise<void> {}
+}
+
+/** As TensorFlow refuses a run: the inputs do not fit this model, or it has an operation that tf.js lacks. */
+function refused(error: unknown): never {
+  throw error instanceof ServingError ? error : new TensorFlowError('INVALID_ARGUMENT', messageOf(error));
 }
 
 const seen: readonly string[] = ['float32', 'int32', 'bool', 'complex64', 'string'] satisfies SeenDtype[];

@@ -75,15 +75,19 @@ const batchingSchema = z
   })
   .meta({ id: 'Batching', description: 'How the requests of a signature share runs, and what waits.' });
 
+const timeSchema = z.iso.datetime();
+
 const versionSchema = z
   .object({
     version: z.int(),
     generation: z.int().describe('counts its loads in this process'),
     state: z.enum(versionStates),
+    since: timeSchema.optional().describe('when its load began, while it is LOADING'),
     error: z
       .object({ code: errorCodeSchema, message: z.string() })
       .optional()
-      .describe('why it is not served'),
+      .describe('why it is not served, also while it is tried again'),
+    retry_at: timeSchema.optional().describe('when it is tried again, if the failure may pass by itself'),
     warmup: z.string().optional().describe('why its warm-up says nothing'),
     fingerprint: z.string().describe('changes when its files do'),
   })

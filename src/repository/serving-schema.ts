@@ -60,6 +60,8 @@ export const modelSchema = z.strictObject({
   version_labels: z.record(z.string().regex(/^[A-Za-z0-9_.-]+$/), version).default({}),
   /** The version that serves, whatever else is there. */
   pin: version.optional(),
+  /** The signature that is meant when a request names none; comes before `--signature`. */
+  default_signature: z.string().min(1).optional(),
   batching_parameters: batchingSchema.optional(),
 });
 

@@ -1,7 +1,7 @@
 /**
  * The runtime that never blocks the event loop: loads and runs go to threads of our addon (`native/`).
  */
-import { isErrorCode, messageOf, ServingError } from '../errors.js';
+import { isErrorCode, messageOf } from '../errors.js';
 import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { EngineChoice } from './engine.js';
@@ -18,6 +18,7 @@ import type {
   TracedRun,
 } from './runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from './signature.js';
+import { TensorFlowError } from './tensorflow-error.js';
 import { createTensor, type NamedTensors, type Tensor } from './tensors.js';
 
 /** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
@@ -249,6 +250,6 @@ function toFeeds(
 /** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */
 function rethrow(error: unknown): never {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (isErrorCode(code)) throw new ServingError(code, messageOf(error));
+  if (isErrorCode(code)) throw new TensorFlowError(code, messageOf(error));
   throw error;
 }

@@ -9,6 +9,7 @@ import { inputOf, joinTensors } from './rows.js';
 import type { InferenceModel, Prediction, PredictOptions, Runtime } from './runtime.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { TensorFlowJs } from './tensorflow.js';
+import { TensorFlowError } from './tensorflow-error.js';
 import { createTensor, type NamedTensors, type Tensor, viewTensor } from './tensors.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
@@ -42,7 +43,7 @@ export function tfjsRuntime(
         }
       } catch (error) {
         for (const model of models.values()) model.dispose();
-        throw new ServingError('INTERNAL', messageOf(error));
+        throw new TensorFlowError('INTERNAL', messageOf(error));
       }
       return new TfjsModel(metaGraph, models);
     },
@@ -108,7 +109,7 @@ class TfjsModel implements InferenceModel {
     try {
       result = model.predict(feed);
     } catch (error) {
-      throw new ServingError('INVALID_ARGUMENT', messageOf(error));
+      throw new TensorFlowError('INVALID_ARGUMENT', messageOf(error));
     } finally {
       for (const tensor of made) tensor.dispose();
     }

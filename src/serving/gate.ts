@@ -2,25 +2,28 @@
  * The gate before a swap: a version must run, not only load.
  *
  * With the requests that its publisher put beside it, each of which must succeed; without them, once with made-up
- * inputs. Those may be invalid for a good model, so only errors that are the model's own refuse it; and only the default
+ * inputs. Those may be invalid for a good model, so only errors that no input can mend refuse it; and only the default
  * signature is run with them, since another may train.
  */
 import { type ErrorCode, messageOf, ServingError } from '../errors.js';
-import type { WarmupRequest } from '../repository/warmup-requests.js';
+import { type WarmupRequest, warmupRequestsFile } from '../repository/warmup-requests.js';
 import { elementCount } from '../runtime/dtypes.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
+import { TensorFlowError } from '../runtime/tensorflow-error.js';
 import { createTensor, disposeTensors, type Tensor } from '../runtime/tensors.js';
 import { makeRow, rowShape, runBeforehand } from './beforehand.js';
 import { HandlerError } from './handled.js';
 import { matchInputs } from './match.js';
+import { isModelsOwnFault } from './model-faults.js';
 
-/** Uninitialised variables, missing tables, missing or unfinished operations: no input can mend these. */
-const modelsOwnFaults: ReadonlySet<ErrorCode> = new Set([
-  'FAILED_PRECONDITION',
-  'NOT_FOUND',
-  'UNIMPLEMENTED',
-  'INTERNAL',
+/** With these our own code, and handlers, refuse an input; time that ran out says nothing either. */
+const refusals: ReadonlySet<ErrorCode> = new Set([
+  'INVALID_ARGUMENT',
+  'OUT_OF_RANGE',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'DEADLINE_EXCEEDED',
 ]);
 
 /** Made-up inputs larger than this are not tried. */
@@ -45,36 +48,41 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
   if (requests) {
     for (const [index, request] of requests.entries()) {
       await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
-        throw new ServingError(
-          codeOf(error),
-          `record ${index} of tf_serving_warmup_requests failed: ${messageOf(error)}`,
-        );
+        const code = error instanceof ServingError ? error.code : 'INTERNAL';
+        const reason = error instanceof HandlerError ? error.details : messageOf(error);
+        throw new ServingError(code, `record ${index} of ${warmupRequestsFile} failed: ${reason}`);
       });
     }
     return undefined;
   }
-  if (!defaultSignature) return 'could not be warmed up: no default signature';
+  if (!defaultSignature) return notWarmedUp('no default signature');
   const specs = [...defaultSignature.inputs.values()];
-  if (specs.some((spec) => elementCount(rowShape(spec)) > maxElements)) {
-    return 'could not be warmed up: its inputs are too large to make up';
-  }
+  if (specs.some((spec) => elementCount(rowShape(spec)) > maxElements))
+    return notWarmedUp('its inputs are too large to make up');
   try {
     const inputs = new Map(specs.map((spec) => [spec.name, makeRow(spec)]));
     const { outputs } = await runBeforehand(model, defaultSignature, [inputs], { deadline });
     disposeTensors(outputs);
     return undefined;
   } catch (error) {
-    // A handler may have its reasons, too; one that wants to be strict has a warm-up of its own.
-    const isUnclear = error instanceof HandlerError || !modelsOwnFaults.has(codeOf(error));
-    if (error instanceof ServingError && isUnclear) {
-      return `could not be warmed up: ${messageOf(error)}`;
-    }
-    throw error;
+    if (saysNothing(error)) return notWarmedUp(messageOf(error).split('\n', 1)[0] ?? '');
+    if (!(error instanceof HandlerError)) throw error;
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      `its handler failed at a made-up input: ${error.details}; to refuse an input, throw a ServingError with ` +
+        `INVALID_ARGUMENT; to warm up with inputs of your own, export \`warmup\` or add ${warmupRequestsFile}`,
+    );
   }
 }
 
-function codeOf(error: unknown): ErrorCode {
-  return error instanceof ServingError ? error.code : 'INTERNAL';
+/** True for an error that other inputs may not meet. */
+function saysNothing(error: unknown): boolean {
+  if (error instanceof TensorFlowError) return !isModelsOwnFault(error);
+  return error instanceof ServingError && refusals.has(error.code);
+}
+
+function notWarmedUp(why: string): string {
+  return `could not be warmed up: ${why}; to warm it up properly, add assets.extra/${warmupRequestsFile}`;
 }
 
 async function runRequest(

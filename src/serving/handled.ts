@@ -46,7 +46,12 @@ export interface HandlerLoader extends HandlerSource {
 
 /** A handler failed at a request: told as INTERNAL, the rest is in the log. */
 export class HandlerError extends ServingError {
-  constructor(model: string, options: ErrorOptions) {
+  /** @param details what it failed with, and where in its files */
+  constructor(
+    model: string,
+    readonly details: string,
+    options: ErrorOptions,
+  ) {
     super('INTERNAL', `the handler of \`${model}\` failed; the log has the details`);
     this.cause = options.cause;
   }

@@ -2,9 +2,10 @@
  * From a version's folder to a servable that has passed the gate.
  */
 import path from 'node:path';
-import { ServingError } from '../errors.js';
+import { type ErrorCode, messageOf, ServingError } from '../errors.js';
 import { fingerprintOf } from '../repository/listing.js';
 import { readSavedModel } from '../repository/saved-model.js';
+import { isStorageFailure, storageFailure } from '../repository/storage-failure.js';
 import { readWarmupRequests } from '../repository/warmup-requests.js';
 import { explainUnknownOperations } from '../runtime/operation-wheels.js';
 import type { InferenceModel, Runtime } from '../runtime/runtime.js';
@@ -12,6 +13,7 @@ import type { MetaGraph, Signature } from '../runtime/signature.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Batcher } from './batcher.js';
 import type { BatchLimits, BatchVerdict } from './batching.js';
+import { checkSignatures, chooseDefault, type DefaultNames, type Predecessor } from './default-signature.js';
 import { warmUp } from './gate.js';
 import type { HandledVersion, HandlerLoader, OpenedModel } from './handled.js';
 import { availableMemory, checkMemory } from './memory.js';
@@ -36,7 +38,6 @@ export interface LoadOptions {
 export interface LoadedVersion {
   readonly model: InferenceModel;
   readonly parameterCount: number;
-  readonly defaultSignature: Signature | undefined;
   /** Why its warm-up says nothing, if so. */
   readonly warmup: string | undefined;
   readonly batching: ReadonlyMap<Signature, BatchVerdict>;
@@ -44,47 +45,91 @@ export interface LoadedVersion {
   readonly isHandled: boolean;
 }
 
+/** What is being done to a version before it serves, for people. */
+export type LoadStage =
+  | 'reading its files'
+  | 'running its handler'
+  | 'loading it into TensorFlow'
+  | 'warming it up'
+  | 'checking its rows';
+
 export interface VersionToLoad {
   readonly model: string;
   readonly candidate: Candidate;
+  /** The version whose place it would take. */
+  readonly predecessor: Predecessor | undefined;
+  readonly defaultNames: DefaultNames;
+  /** Is told each stage as it begins. */
+  readonly onStage: (stage: LoadStage) => void;
   /** Under which it will be batched. */
   readonly limits: BatchLimits;
   /** A queue before a signature of a model that stands behind a handler. */
   readonly makeBatcher: (model: InferenceModel, signature: Signature, verdict: BatchVerdict) => Batcher;
 }
 
+/** A load or a warm-up took too long. It cannot be stopped, and goes on without anybody who waits for it. */
+export class GivenUp extends ServingError {
+  /** @param ended resolves when it is over and nothing of it is left */
+  constructor(
+    message: string,
+    readonly ended: Promise<void>,
+  ) {
+    super('DEADLINE_EXCEEDED', message);
+  }
+}
+
 /**
  * Checks that all of the SavedModel is there, loads it, runs it once, and checks that its folder stayed as it was.
  *
- * @throws ServingError saying why it cannot serve; ABORTED if its folder changed. Nothing of it is left then.
+ * @throws ServingError saying why it cannot serve; ABORTED if its folder changed, UNAVAILABLE if the storage failed.
+ *   Nothing of it is left then, but for what is {@link GivenUp}
  */
 export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
-  const { model: name, candidate, limits } = version;
+  const { model: name, candidate, limits, predecessor, defaultNames, onStage } = version;
   const { directory, handler, fingerprint } = candidate;
   const opened = await (handler === undefined
-    ? openSavedModel(directory, options)
+    ? openSavedModel(directory, onStage, options)
     : openHandled(handler, version, options));
   const { model, parameterCount } = opened;
   const handled = 'whyNotBatched' in opened ? opened : undefined;
   try {
-    const defaultSignature = chooseDefault(model.signatures, options.signature);
+    checkSignatures(model.signatures, defaultNames, predecessor);
+    const defaultSignature = chooseDefault(model.signatures, defaultNames);
     const requests = await readWarmupRequests(directory);
+    onStage('warming it up');
     options.logger.debug(`warming up ${name} version ${candidate.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
     const { engine } = options.runtime;
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
       : await warmUp(model, { deadline, defaultSignature, requests });
+    onStage('checking its rows');
     const batching = handled?.whyNotBatched
       ? unbatched(model, handled.whyNotBatched)
       : await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
-    if ((await fingerprintOf(directory, handler, options.handlers)) !== fingerprint)
-      throw new ServingError('ABORTED', 'its folder changed while it was loaded');
-    return { model, parameterCount, defaultSignature, warmup, batching, isHandled: handled !== undefined };
+    await checkUnchanged(candidate, fingerprint, options);
+    return { model, parameterCount, warmup, batching, isHandled: handled !== undefined };
   } catch (error) {
-    await model.dispose();
+    const disposal = model.dispose();
+    // It may wait for a run that hangs.
+    if (error instanceof ServingError && error.code === 'DEADLINE_EXCEEDED')
+      throw new GivenUp(error.message, disposal);
+    await disposal;
     throw error;
   }
+}
+
+/** @throws ServingError ABORTED, or UNAVAILABLE if that cannot be seen now */
+async function checkUnchanged(
+  { directory, handler }: Candidate,
+  fingerprint: string,
+  { handlers }: LoadOptions,
+): Promise<void> {
+  const now = await fingerprintOf(directory, handler, handlers).catch((error: unknown) => {
+    if (isStorageFailure(error)) throw storageFailure('its folder', error);
+    return messageOf(error);
+  });
+  if (now !== fingerprint) throw new ServingError('ABORTED', 'its folder changed while it was loaded');
 }
 
 function tookTooLong(): ServingError {
@@ -97,19 +142,22 @@ function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<
 
 async function openSavedModel(
   directory: string,
+  onStage: VersionToLoad['onStage'],
   options: LoadOptions,
   tags = options.tags,
 ): Promise<OpenedModel> {
+  onStage('reading its files');
   const { metaGraph, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
   checkOperations(operations.used, options.runtime);
   checkMemory(byteLength, await availableMemory());
+  onStage('loading it into TensorFlow');
   return { model: await open(directory, metaGraph, options), metaGraph, parameterCount };
 }
 
 /** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without what belongs to it */
 function openHandled(
   file: string,
-  { model, candidate, limits, makeBatcher }: VersionToLoad,
+  { model, candidate, limits, makeBatcher, defaultNames, onStage }: VersionToLoad,
   options: LoadOptions,
 ): Promise<HandledVersion> {
   const { handlers, loadTimeout, warmupTimeout } = options;
@@ -120,12 +168,18 @@ function openHandled(
       `it has a handler (${name}), which is code: start the server with --allow-handlers to run it`,
     );
   }
+  onStage('running its handler');
   const opening = handlers.open(file, {
     model,
     candidate,
-    openSavedModel: (directory, tags) => openSavedModel(directory, options, tags),
-    chooseDefault: (signatures) => chooseDefault(signatures, options.signature),
+    async openSavedModel(directory, tags) {
+      const opened = await openSavedModel(directory, onStage, options, tags);
+      onStage('running its handler');
+      return opened;
+    },
+    chooseDefault: (signatures) => chooseDefault(signatures, defaultNames),
     async makeBatchers(behind, defaultSignature) {
+      onStage('checking its rows');
       const deadline = performance.now() + warmupTimeout * 1000;
       const verdicts = await judgeBatching(behind, {
         ...{ deadline, defaultSignature, limits, engine: options.runtime.engine },
@@ -136,18 +190,8 @@ function openHandled(
       );
     },
   });
-  let givenUp = false;
-  opening.then(
-    (late) => (givenUp ? late.model.dispose() : undefined),
-    () => {},
-  );
-  return within(loadTimeout, opening, () => {
-    givenUp = true;
-    return new ServingError(
-      'DEADLINE_EXCEEDED',
-      `its handler took more than ${loadTimeout} s (--load-timeout)`,
-    );
-  });
+  const tooLong = `its handler took more than ${loadTimeout} s (--load-timeout)`;
+  return orGiveUp(loadTimeout, opening, ({ model }) => model.dispose(), tooLong);
 }
 
 /**
@@ -166,21 +210,33 @@ function checkOperations(used: ReadonlySet<string>, runtime: Runtime): void {
 
 async function open(directory: string, metaGraph: MetaGraph, options: LoadOptions): Promise<InferenceModel> {
   const { runtime, loadTimeout } = options;
-  let givenUp = false;
-  const load = runtime.load(directory, metaGraph);
-  // A load cannot be stopped; what it gives after it was given up is given back.
-  load.then(
-    (model) => (givenUp ? model.dispose() : undefined),
-    () => {},
-  );
-  return within(loadTimeout, load, () => {
-    givenUp = true;
-    return new ServingError('DEADLINE_EXCEEDED', `loading took more than ${loadTimeout} s (--load-timeout)`);
-  });
+  const load = runtime.load(directory, metaGraph).catch(rethrowLoadError);
+  const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;
+  return orGiveUp(loadTimeout, load, (model) => model.dispose(), tooLong);
 }
 
-/** The signature of that name, or the only one there is. */
-function chooseDefault(signatures: ReadonlyMap<string, Signature>, name: string): Signature | undefined {
-  const only = signatures.size === 1 ? [...signatures.values()][0] : undefined;
-  return signatures.get(name) ?? only;
+/** What a load gives after it was given up is given back. @throws GivenUp */
+function orGiveUp<Opened>(
+  seconds: number,
+  opening: Promise<Opened>,
+  giveBack: (opened: Opened) => Promise<void>,
+  tooLong: string,
+): Promise<Opened> {
+  return within(
+    seconds,
+    opening,
+    () =>
+      new GivenUp(
+        tooLong,
+        opening.then(giveBack, () => {}),
+      ),
+  );
+}
+
+/** TensorFlow's codes for what the system says of storage: EIO is UNKNOWN, EACCES PERMISSION_DENIED, ESTALE ABORTED. */
+const ofStorage: ReadonlySet<ErrorCode> = new Set(['UNKNOWN', 'PERMISSION_DENIED', 'ABORTED', 'CANCELLED']);
+
+function rethrowLoadError(error: unknown): never {
+  const isOfStorage = error instanceof ServingError && ofStorage.has(error.code);
+  throw isOfStorage ? new ServingError('UNAVAILABLE', error.message) : error;
 }

@@ -17,10 +17,11 @@ import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { Batcher } from './batcher.js';
 import { type BatchingDefaults, type BatchLimits, type BatchVerdict, batchLimits } from './batching.js';
+import { chooseDefault } from './default-signature.js';
 import { FolderNews } from './folder-news.js';
 import type { HandlerLoader } from './handled.js';
 import { InlineRuns, whyNotInline } from './inline.js';
-import { type LoadOptions, loadVersion } from './load.js';
+import { GivenUp, type LoadOptions, type LoadStage, loadVersion } from './load.js';
 import { ModelRecord, type VersionRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
 import { Scheduler } from './scheduler.js';
@@ -49,7 +50,7 @@ export interface ManagerOptions extends LoadOptions {
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
 const handledAtOnce = 64;
 
-/** How long the next load waits for the one before it. */
+/** How long the next load waits for the one before it, and a load goes on before the log says so. */
 const patienceMilliseconds = 10_000;
 
 export class Manager {
@@ -63,6 +64,7 @@ export class Manager {
   private loading: Promise<void> | undefined;
   private readonly unloads = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
+  private retryTimer: NodeJS.Timeout | undefined;
   private closed = false;
   private readonly news: FolderNews;
   private waiters: (() => void)[] = [];
@@ -167,7 +169,7 @@ export class Manager {
       if (!record) {
         const generations = this.generations.get(model.name) ?? new Map<number, number>();
         this.generations.set(model.name, generations);
-        record = new ModelRecord(model.name, generations, this.limitsOf(model));
+        record = new ModelRecord(model.name, generations, this.limitsOf(model), this.options.signature);
         this.models.set(model.name, record);
       }
       record.scanned = model;
@@ -175,11 +177,26 @@ export class Manager {
       record.forget();
       if (model.gone && record.pin?.kind !== 'path') this.remove(record);
     }
-    for (const model of this.models.values()) this.apply(model);
+    for (const model of this.models.values()) {
+      model.postponeHanging();
+      this.apply(model);
+    }
     this.publish();
+    this.scheduleRetry();
     this.loading ??= this.loadAll().finally(() => {
       this.loading = undefined;
     });
+  }
+
+  /** Comes back when the next version that could not be loaded is to be tried again. */
+  private scheduleRetry(): void {
+    clearTimeout(this.retryTimer);
+    if (this.closed) return;
+    const due = Math.min(...Array.from(this.models.values(), (model) => model.nextDue));
+    if (due === Number.POSITIVE_INFINITY) return;
+    // Timers may be early by a fraction of a millisecond.
+    this.retryTimer = setTimeout(() => this.reconcile(), due - performance.now() + 1);
+    this.retryTimer.unref();
   }
 
   private limitsOf({ config }: ScannedModel): BatchLimits {
@@ -241,6 +258,10 @@ export class Manager {
     logger.info(`loading ${name}`);
     this.publish();
     const started = performance.now();
+    let stage: LoadStage = 'reading its files';
+    const sayIsSlow = setTimeout(() => {
+      logger.info(`${name} has been loading for ${patienceMilliseconds / 1000} s: ${stage}`);
+    }, patienceMilliseconds);
     try {
       const { scheduler, runtime, inlineRunMicros } = this.options;
       const makeBatcher = (behind: InferenceModel, signature: Signature, verdict: BatchVerdict) => {
@@ -248,13 +269,26 @@ export class Manager {
         const inline = new InlineRuns(whyNotInline(signature, device), inlineRunMicros, engine.xla);
         return new Batcher(behind, signature, scheduler, verdict, inline, () => model.limits);
       };
-      const version = { model: model.name, candidate, limits: model.limits, makeBatcher };
+      const version = {
+        model: model.name,
+        candidate,
+        predecessor: model.predecessorOf(candidate),
+        defaultNames: model.defaultNames,
+        onStage: (next: LoadStage) => {
+          stage = next;
+        },
+        limits: model.limits,
+        makeBatcher,
+      };
       const loaded = await loadVersion(version, this.options);
-      const { parameterCount, defaultSignature, warmup, batching, isHandled } = loaded;
+      const { parameterCount, warmup, batching, isHandled } = loaded;
+      record.error = undefined;
       record.warmup = warmup;
       record.generation = model.nextGeneration(record.version);
       const id = { model: model.name, version: record.version, generation: record.generation };
-      record.servable = new Servable(id, loaded.model, parameterCount, defaultSignature, (signature) => {
+      const defaultOf = (signatures: InferenceModel['signatures']) =>
+        chooseDefault(signatures, model.defaultNames);
+      record.servable = new Servable(id, loaded.model, parameterCount, defaultOf, (signature) => {
         const verdict = batching.get(signature) ?? { evidence: 'unchecked' };
         if (!isHandled) return makeBatcher(loaded.model, signature, verdict);
         const inline = new InlineRuns('it has a handler', 0);
@@ -265,6 +299,8 @@ export class Manager {
     } catch (error) {
       this.fail(model, record, error);
       return;
+    } finally {
+      clearTimeout(sayIsSlow);
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(2);
     const note = record.warmup ? ` (${record.warmup})` : '';
@@ -274,21 +310,31 @@ export class Manager {
       return;
     }
     record.state = 'AVAILABLE';
+    for (const other of this.models.values()) if (other !== model) other.anotherServes();
     this.reconcile();
   }
 
   private fail(model: ModelRecord, record: VersionRecord, error: unknown): void {
-    record.state = 'END';
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
     // Clients get to read it, and have no business with where the folder is.
-    record.error = new ServingError(code, messageOf(error).replaceAll(`${record.directory}${path.sep}`, ''));
+    const message = messageOf(error).replaceAll(`${record.directory}${path.sep}`, '');
+    model.end(record, new ServingError(code, message));
+    if (error instanceof GivenUp) {
+      const ended = () => {
+        record.hangs = false;
+      };
+      record.hangs = true;
+      error.ended.then(ended, ended);
+    }
+    const again = model.nextTryOf(record)?.at.toISOString();
+    const next = again === undefined ? '' : `; it is tried again at ${again}`;
     const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';
     this.options.logger.error(
-      `${model.name} version ${record.version} is not served: ${messageOf(error)}${stays}`,
+      `${model.name} version ${record.version} is not served: ${messageOf(error)}${next}${stays}`,
     );
     this.publish();
     // Its folder is another by now; the next scan by the clock may be far.
-    if (record.error.code === 'ABORTED') void this.rescan();
+    if (code === 'ABORTED') void this.rescan();
     else this.reconcile();
   }
 
@@ -341,6 +387,7 @@ export class Manager {
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.retryTimer);
     await this.scanning;
     await this.loading;
     const models = [...this.models.values()];

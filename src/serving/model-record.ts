@@ -3,18 +3,38 @@
  * them.
  */
 
-import type { ServingError } from '../errors.js';
+import { ServingError } from '../errors.js';
 import type { ScannedModel } from '../repository/scan.js';
 import { noModelConfig } from '../repository/serving-json.js';
 import type { BatchLimits } from './batching.js';
-import { type Candidate, isSame, type Pin, type Plan, plan, wantedVersion } from './policy.js';
+import { type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
+import {
+  type Candidate,
+  isSame,
+  isWanted,
+  type Pin,
+  type Plan,
+  type PlanInput,
+  plan,
+  wantedVersion,
+} from './policy.js';
+import { isPassing, type NextTry, nextTryAfter } from './retry.js';
 import type { Servable } from './servable.js';
 import type { ModelStatus, VersionState, VersionStatus } from './table.js';
 
 /** One version's folder with just these contents, from the first try to load it on. */
 export interface VersionRecord extends Candidate {
   state: VersionState;
+  /** When the load began. */
+  readonly since: Date;
+  /** Tries that failed in a row, this one included once it has. */
+  failures: number;
+  /** What the last try failed with, also while the next one is under way. */
   error?: ServingError | undefined;
+  /** Where the failure may pass by itself. */
+  nextTry?: NextTry | undefined;
+  /** A load that was given up goes on: another one would only hang beside it. */
+  hangs?: boolean;
   warmup?: string | undefined;
   generation: number;
   servable?: Servable | undefined;
@@ -25,7 +45,7 @@ export class ModelRecord {
   serving: VersionRecord | undefined;
   /** From `/update_model`; comes before the one in `serving.json`. */
   requestedPin: Pin | undefined;
-  scanned: ScannedModel;
+  private scannedNow: ScannedModel;
 
   /** @param generations how often each version was loaded in this process, also before the model last went away */
   constructor(
@@ -33,8 +53,10 @@ export class ModelRecord {
     private readonly generations: Map<number, number>,
     /** As the files and flags have them now. */
     public limits: BatchLimits,
+    /** `--signature` */
+    private readonly signature: string,
   ) {
-    this.scanned = { name, versions: [], config: noModelConfig, gone: false };
+    this.scannedNow = { name, versions: [], config: noModelConfig, gone: false };
   }
 
   get pin(): Pin | undefined {
@@ -42,18 +64,73 @@ export class ModelRecord {
     return this.requestedPin ?? (pin === undefined ? undefined : { kind: 'version', version: pin });
   }
 
+  /** As the folder was last found. */
+  get scanned(): ScannedModel {
+    return this.scannedNow;
+  }
+
+  set scanned(scanned: ScannedModel) {
+    const before = this.scannedNow.config.default_signature;
+    this.scannedNow = scanned;
+    // Versions may have been refused for what it was.
+    if (scanned.config.default_signature !== before) this.forgive();
+  }
+
+  get defaultNames(): DefaultNames {
+    return { configured: this.scanned.config.default_signature, flag: this.signature };
+  }
+
   /** What to load, serve and unload next. */
   plan(): Plan<VersionRecord> {
+    return plan(this.planInput);
+  }
+
+  private get planInput(): PlanInput<VersionRecord> {
     const { versions, config } = this.scanned;
-    return plan({
+    return {
       versions,
       policy: config.model_version_policy,
       labelled: Object.values(config.version_labels),
       pin: this.pin,
       loaded: this.tried.filter(({ state }) => state === 'AVAILABLE'),
       serving: this.serving,
-      failed: (candidate) => this.record(candidate)?.error !== undefined,
-    });
+      failed: (candidate) => hasFailed(this.record(candidate)),
+      mayServe: (record) => this.whyNotServe(record) === undefined,
+    };
+  }
+
+  /** The version whose place a candidate would take once it is loaded. */
+  predecessorOf(candidate: Candidate): Predecessor | undefined {
+    const input = this.planInput;
+    const loaded: Candidate[] = [...input.loaded, candidate];
+    const takesOver = plan<Candidate>({ ...input, loaded, mayServe: () => true }).serve === candidate;
+    return takesOver ? this.predecessor : undefined;
+  }
+
+  private get predecessor(): Predecessor | undefined {
+    const { servable, version } = this.serving ?? {};
+    return servable && version !== undefined
+      ? { version, defaultSignature: servable.defaultSignature }
+      : undefined;
+  }
+
+  /** Why a loaded version must not take the place of the one that serves: it was loaded to be held ready. */
+  private whyNotServe({ servable }: VersionRecord): string | undefined {
+    const { predecessor } = this;
+    if (!servable || !predecessor) return undefined;
+    return whyNotAfter(predecessor, servable.loaded.signatures, this.defaultNames);
+  }
+
+  /** Why the wanted version does not serve, if it could not be loaded or must not take over. */
+  get obstacle(): ServingError | undefined {
+    return this.obstacleOf(this.lastTry(this.wanted));
+  }
+
+  private obstacleOf(record: VersionRecord | undefined): ServingError | undefined {
+    if (!record || record.error) return record?.error;
+    if (record === this.serving || record.version !== this.wanted) return undefined;
+    const reason = this.whyNotServe(record);
+    return reason === undefined ? undefined : new ServingError('FAILED_PRECONDITION', reason);
   }
 
   get wanted(): number | undefined {
@@ -70,14 +147,59 @@ export class ModelRecord {
   }
 
   /** Starts a try. */
-  begin({ version, directory, fingerprint, handler }: Candidate): VersionRecord {
+  begin(candidate: Candidate): VersionRecord {
+    const { version, directory, fingerprint, handler } = candidate;
+    const before = this.tried.find((record) => record.error && isSame(record, candidate));
+    if (before) this.tried.splice(this.tried.indexOf(before), 1);
     const record: VersionRecord = {
       ...{ version, directory, fingerprint, handler },
       state: 'LOADING',
+      since: new Date(),
+      failures: before?.failures ?? 0,
+      error: before?.error,
       generation: 0,
     };
     this.tried.push(record);
     return record;
+  }
+
+  /** Ends a try. Says when the next one is, if there is any. */
+  end(record: VersionRecord, error: ServingError): void {
+    record.state = 'END';
+    record.error = error;
+    record.failures += 1;
+    if (isPassing(error.code)) record.nextTry = nextTryAfter(record.failures);
+  }
+
+  /** When a version is tried again; undefined if it failed for good, or nobody wants it any more. */
+  nextTryOf(record: VersionRecord): NextTry | undefined {
+    const isWaiting = record.state === 'END' && record.nextTry && isWanted(this.planInput, record);
+    return isWaiting ? record.nextTry : undefined;
+  }
+
+  /** The next moment, in milliseconds of the monotonic clock, at which there is something to be tried again. */
+  get nextDue(): number {
+    const now = performance.now();
+    const dues = this.tried.map((record) => this.nextTryOf(record)?.due ?? Number.POSITIVE_INFINITY);
+    return Math.min(...dues.filter((due) => due > now));
+  }
+
+  /** Has those wait once more whose last load still hangs. */
+  postponeHanging(): void {
+    for (const record of this.tried) {
+      if (!record.hangs || !isDue(record)) continue;
+      record.failures += 1;
+      record.nextTry = nextTryAfter(record.failures);
+    }
+  }
+
+  /** Another model serves now: a handler that could not be without it is tried again at once. */
+  anotherServes(): void {
+    for (const record of this.tried) {
+      const { handler, error, nextTry } = record;
+      if (nextTry && handler !== undefined && error?.code === 'UNAVAILABLE')
+        record.nextTry = { due: performance.now(), at: new Date() };
+    }
   }
 
   /** The number of the load that just succeeded. */
@@ -98,7 +220,7 @@ export class ModelRecord {
 
   /** Lets what failed be tried again, although its folder is the same. */
   forgive(): void {
-    const kept = this.tried.filter(({ error }) => !error);
+    const kept = this.tried.filter(({ error, state }) => !error || state === 'LOADING');
     this.tried.splice(0, this.tried.length, ...kept);
   }
 
@@ -133,16 +255,20 @@ export class ModelRecord {
   }
 
   private versionStatuses(): VersionStatus[] {
-    const statuses: VersionStatus[] = this.tried.map(
-      ({ version, generation, state, error, warmup, fingerprint }) => ({
+    const statuses: VersionStatus[] = this.tried.map((record) => {
+      const { version, generation, state, since, warmup, fingerprint } = record;
+      const error = this.obstacleOf(record);
+      return {
         version,
         generation,
         state,
+        since: state === 'LOADING' ? since : undefined,
         error: error && { code: error.code, message: error.message },
+        retryAt: this.nextTryOf(record)?.at,
         warmup,
         fingerprint,
-      }),
-    );
+      };
+    });
     for (const found of this.scanned.versions) {
       if (this.record(found)) continue;
       // Not tried: either it is about to be, or nobody wants it.
@@ -156,4 +282,14 @@ export class ModelRecord {
     }
     return statuses.sort((a, b) => a.version - b.version || a.generation - b.generation);
   }
+}
+
+/** True for a try that is over and failed, unless the next one is due. */
+function hasFailed(record: VersionRecord | undefined): boolean {
+  if (record?.state !== 'END' || !record.error) return false;
+  return record.hangs === true || !isDue(record);
+}
+
+function isDue({ nextTry }: VersionRecord): boolean {
+  return nextTry !== undefined && nextTry.due <= performance.now();
 }

@@ -23,8 +23,10 @@ export interface PlanInput<Loaded extends Candidate> {
   /** Loaded and ready, oldest load first. */
   readonly loaded: readonly Loaded[];
   readonly serving: Loaded | undefined;
-  /** True for a candidate that was tried with just these contents, and failed. */
+  /** True for a candidate that was tried with just these contents, failed, and is not to be tried again now. */
   readonly failed: (candidate: Candidate) => boolean;
+  /** False for one that must not take the place of `serving`. */
+  readonly mayServe: (loaded: Loaded) => boolean;
 }
 
 export interface Plan<Loaded extends Candidate> {
@@ -56,17 +58,8 @@ export function wantedVersion({
  * serves goes on while nothing better can be had.
  */
 export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<Loaded> {
-  const { versions, policy, labelled, pin, loaded, serving, failed } = input;
-  // A version that failed does not take the place of one that would do; one that was damaged in place after it was
-  // loaded still counts.
-  const isHopeful = (each: ScannedVersion) =>
-    !failed(each) || loaded.some(({ directory }) => directory === each.directory);
-  const hopeful = versions.filter(isHopeful).map(({ version }) => version);
-  const admitted = admit(policy, hopeful);
-  const isHeld = (version: number) =>
-    labelled.includes(version) || (pin?.kind === 'version' && pin.version === version);
-  const aspired = new Set([...admitted, ...hopeful.filter(isHeld)]);
-
+  const { versions, pin, loaded, serving, mayServe } = input;
+  const { admitted, aspired } = aspire(input);
   const load = findLoad(input, aspired);
   const isPinned = (each: Loaded) =>
     pin?.kind === 'path' ? each.directory === pin.directory : each.version === pin?.version;
@@ -74,7 +67,7 @@ export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<L
   const choices = pin
     ? loaded.filter(isPinned)
     : loaded.filter((each) => admitted.includes(each.version) && inFolder(each));
-  const serve = newest(choices) ?? serving;
+  const serve = newest(choices.filter((each) => each === serving || mayServe(each))) ?? serving;
   const settled = [...aspired].every((version) => loaded.some((each) => each.version === version));
   const unload = loaded.filter((each) => {
     if (each === serve) return false;
@@ -83,6 +76,34 @@ export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<L
     return isReplaced || (settled && aspired.size > 0 && !isAspired);
   });
   return { load, serve, unload };
+}
+
+/** True if the candidate would be loaded, had it not failed. */
+export function isWanted<Loaded extends Candidate>(input: PlanInput<Loaded>, candidate: Candidate): boolean {
+  if (input.pin?.kind === 'path' && isSame(input.pin, candidate)) return true;
+  const failed = (each: Candidate) => !isSame(each, candidate) && input.failed(each);
+  const isThere = input.versions.some((each) => isSame(each, candidate));
+  return isThere && aspire({ ...input, failed }).aspired.has(candidate.version);
+}
+
+/** The versions that may serve, and with them those that are held ready. */
+function aspire<Loaded extends Candidate>({
+  versions,
+  policy,
+  labelled,
+  pin,
+  loaded,
+  failed,
+}: PlanInput<Loaded>): { admitted: readonly number[]; aspired: ReadonlySet<number> } {
+  // A version that failed does not take the place of one that would do; one that was damaged in place after it was
+  // loaded still counts.
+  const isHopeful = (each: ScannedVersion) =>
+    !failed(each) || loaded.some(({ directory }) => directory === each.directory);
+  const hopeful = versions.filter(isHopeful).map(({ version }) => version);
+  const admitted = admit(policy, hopeful);
+  const isHeld = (version: number) =>
+    labelled.includes(version) || (pin?.kind === 'version' && pin.version === version);
+  return { admitted, aspired: new Set([...admitted, ...hopeful.filter(isHeld)]) };
 }
 
 /** The one that should serve comes first, then the newest. */

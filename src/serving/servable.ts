@@ -23,18 +23,25 @@ export class Servable {
   /** One for each of {@link InferenceModel.signatures}. */
   readonly batchers: ReadonlyMap<Signature, Batcher>;
 
-  /** @param makeBatcher the queue before a signature of the model */
+  /**
+   * @param chooseDefault as files and flags have it now
+   * @param makeBatcher the queue before a signature of the model
+   */
   constructor(
     readonly id: ServableId,
     readonly loaded: InferenceModel,
     /** Numbers in all variables together. */
     readonly parameterCount: number,
-    /** The signature that is meant when a request names none. */
-    readonly defaultSignature: Signature | undefined,
+    private readonly chooseDefault: (signatures: InferenceModel['signatures']) => Signature | undefined,
     makeBatcher: (signature: Signature) => Batcher,
   ) {
     const signatures = [...loaded.signatures.values()];
     this.batchers = new Map(signatures.map((signature) => [signature, makeBatcher(signature)]));
+  }
+
+  /** The signature that is meant when a request names none. */
+  get defaultSignature(): Signature | undefined {
+    return this.chooseDefault(this.loaded.signatures);
   }
 
   batcher(signature: Signature): Batcher {

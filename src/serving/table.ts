@@ -14,8 +14,12 @@ export interface VersionStatus {
   readonly version: number;
   readonly generation: number;
   readonly state: VersionState;
-  /** Why it is not served, where it failed. */
+  /** When its load began, while it is LOADING. */
+  readonly since?: Date | undefined;
+  /** Why it is not served, where it failed, also while it is tried again. */
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
+  /** When it is tried again, where the failure may pass by itself. */
+  readonly retryAt?: Date | undefined;
   /** Why its warm-up says nothing, where no valid inputs could be made up. */
   readonly warmup?: string | undefined;
   readonly fingerprint: string;
@@ -122,6 +126,13 @@ function refuse(model: ModelStatus, version: number | undefined): never {
   throw new ServingError(
     'UNAVAILABLE',
     `${subject} (${state}); see /models/${model.name}`,
-    failed ? undefined : 1,
+    retryAfter(failed),
   );
+}
+
+/** Seconds after which a request may find the version serving; undefined if it failed for good. */
+function retryAfter(failed: VersionStatus | undefined): number | undefined {
+  if (!failed) return 1;
+  const { retryAt } = failed;
+  return retryAt && Math.max(1, Math.ceil((retryAt.getTime() - Date.now()) / 1000));
 }

@@ -127,11 +127,13 @@ function isUnderWay(model: ModelRecord): boolean {
 function throwIfNotServed(model: ModelRecord): void {
   const { name, wanted, serving, pin } = model;
   const stays = serving ? `; version ${serving.version} goes on serving` : '';
-  const error = model.lastTry(wanted)?.error;
+  const error = model.obstacle;
   if (error) {
+    const again = model.status().versions.findLast(({ version }) => version === wanted)?.retryAt;
+    const next = again ? `; it is tried again at ${again.toISOString()}` : '';
     throw new ServingError(
       error.code,
-      `version ${wanted} of \`${name}\` is not served: ${error.message}${stays}`,
+      `version ${wanted} of \`${name}\` is not served: ${error.message}${next}${stays}`,
     );
   }
   const isServed = pin?.kind === 'path' ? serving?.directory === pin.directory : serving?.version === wanted;

@@ -123,7 +123,13 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
   // Half of the models have runs that are now short enough for the event loop and now not.
   const inline = new InlineRuns(pick(2) === 0 ? undefined : 'a test', 50);
   const batcher = new Batcher(model, signature, scheduler, { evidence: '' }, inline, () => limits);
-  const servable = new Servable(id, model, 0, signature, () => batcher);
+  const servable = new Servable(
+    id,
+    model,
+    0,
+    () => signature,
+    () => batcher,
+  );
   const table = new Table(new Map([['m', { name: 'm', serving: servable } as unknown as ModelStatus]]), 'm');
   const tensorsBefore = tensorCount();
   const asked: Asked[] = [];

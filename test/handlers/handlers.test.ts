@@ -242,6 +242,8 @@ describe('requests through a handler', () => {
 
 describe('what goes wrong in a handler', () => {
   const good = 'export const preprocess = ({ x }) => ({ x: x.mul(2) });';
+  /** Its bug is met by requests only. */
+  const unwarmed = 'export const warmup = () => {};';
 
   it.each<[what: string, text: string, message: RegExp]>([
     [
@@ -268,6 +270,16 @@ describe('what goes wrong in a handler', () => {
       'throws in its warm-up',
       'export function warmup() { throw new Error("cold"); }',
       /warm-up failed: cold \(handler\.ts:1:\d+\)/,
+    ],
+    [
+      'has a bug that made-up inputs meet',
+      'export const preprocess = ({ x }) => ({\n  x: x.multiply(2) });',
+      /^its handler failed at a made-up input: x\.multiply is not a function \(handler\.ts:2:\d+\); to refuse/,
+    ],
+    [
+      'gives no tensors',
+      'export const preprocess = () => {};',
+      /^its handler failed at a made-up input: `preprocess` must give an object of tensors/,
     ],
     ['exports nothing', 'const x = 1;', /exports none of load, preprocess/],
     ['exports what is no function', 'export const preprocess = 1;', /`preprocess` is no function/],
@@ -322,7 +334,7 @@ describe('what goes wrong in a handler', () => {
     ],
     ['nothing', 'export const preprocess = () => {};', /`preprocess` must give an object of tensors/],
   ])('%s given where tensors must be is told in the log', async (_, text, message) => {
-    const started = await HandlerServer.start([model], { [`${model}/handler.js`]: text });
+    const started = await HandlerServer.start([model], { [`${model}/handler.js`]: `${text}\n${unwarmed}` });
     expect((await started.ask(model, { x: 1 })).status).toBe(500);
     await started.logged(message);
   });
@@ -352,7 +364,7 @@ describe('what goes wrong in a handler', () => {
     ['an input of the model', 'export const preprocess = ({ x }) => ({ x: x.cast("string") });'],
     ['a missing input', 'export const preprocess = ({ x }) => ({ z: x });'],
   ])('%s that does not fit is its own fault, not the caller’s', async (_, text) => {
-    const started = await HandlerServer.start([model], { [`${model}/handler.js`]: text });
+    const started = await HandlerServer.start([model], { [`${model}/handler.js`]: `${text}\n${unwarmed}` });
     const { status, body } = await started.ask(model, { x: 1 });
     expect([status, body.error.code]).toEqual([500, 'INTERNAL']);
     await started.logged(/the handler of versioned_rows failed: /);
@@ -381,6 +393,57 @@ describe('what goes wrong in a handler', () => {
       status: 400,
       body: { error: { code: 'INVALID_ARGUMENT', message: 'x must not be negative' } },
     });
+  });
+
+  it('it may refuse made-up inputs, and serves, if it says so by code', async () => {
+    const refusing = (code: string) => `
+      import { ServingError } from 'tfjs-serving';
+      export function preprocess({ x }) {
+        if (x.dataSync()[0] < 1) throw new ServingError('${code}', 'x must be 1 or more');
+        return { x };
+      }
+    `;
+    const started = await HandlerServer.start([model], {
+      [`${model}/handler.ts`]: refusing('INVALID_ARGUMENT'),
+    });
+    const { versions } = (await started.server.get(`/models/${model}`)).body;
+    expect(versions[0]).toMatchObject({ state: 'AVAILABLE' });
+    expect(versions[0].warmup).toBe(
+      'could not be warmed up: x must be 1 or more; to warm it up properly, add assets.extra/tf_serving_warmup_requests',
+    );
+    expect(await started.outputs(model, { x: 1 })).toMatchObject({ y: 2 });
+    await started.write(`${model}/handler.ts`, refusing('FAILED_PRECONDITION'));
+    expect(await started.failure(model)).toEqual({
+      code: 'FAILED_PRECONDITION',
+      message: 'x must be 1 or more',
+    });
+    expect(await started.outputs(model, { x: 1 })).toMatchObject({ y: 2 });
+  });
+
+  it('it may refuse made-up inputs by the model behind it, also one of tf.js', async () => {
+    const started = await HandlerServer.start(
+      ['failing'],
+      {
+        'failing/handler.js': 'export const postprocess = ({ y }) => ({ y });',
+        'pooled/handler.js': `
+        import * as tf from '@tensorflow/tfjs-node-gpu';
+        export function load() {
+          const model = tf.sequential();
+          model.add(tf.layers.inputLayer({ inputShape: [null, null, 1] }));
+          for (let i = 0; i < 2; i++)
+            model.add(tf.layers.conv2d({ filters: 1, kernelSize: 3, padding: 'valid' }));
+          model.add(tf.layers.globalAveragePooling2d({}));
+          return model;
+        }
+      `,
+      },
+      '--signature',
+      'wrong_channels',
+    );
+    for (const name of ['failing', 'pooled']) {
+      const { versions } = (await started.server.get(`/models/${name}`)).body;
+      expect(versions[0], name).toMatchObject({ state: 'AVAILABLE' });
+    }
   });
 
   it('it does not serve where handlers are off', async () => {
@@ -424,6 +487,7 @@ describe('a handler that asks other models', () => {
     const asks = (name: string) => `
       export const signature = { inputs: { x: { dtype: 'float32', shape: [-1] } } };
       export const predict = async ({ x }, ctx) => ({ y: (await ctx.predict({ model: '${name}', inputs: { x } })).y });
+      export const warmup = () => {};
     `;
     const started = await HandlerServer.start([], {
       'a/handler.js': asks('b'),

@@ -81,6 +81,42 @@ it('without them, inputs are made up; where these are invalid for a good model i
   expect((await started.get('/models/slow')).body.versions[0].warmup).toBe(undefined);
 });
 
+it.each([
+  ['a variable that was not saved', 'variable', /^Could not find variable left_out/],
+  ['a table that nobody filled', 'table', /^Table not initialized/],
+  [
+    'an operation that this TensorFlow cannot run',
+    'kernel',
+    /^No OpKernel was registered to support Op 'EagerPyFunc'/,
+  ],
+])('made-up inputs refuse a version for %s', async (_, signature, message) => {
+  await cp(path.join(testModels, 'gate'), repository.path('gate'), { recursive: true });
+  const started = await serve('--signature', signature);
+  const { version, versions } = (await started.get('/models/gate')).body;
+  expect([version, versions[0].state]).toEqual([null, 'END']);
+  expect(versions[0].error.message).toMatch(message);
+  // The files' own fault is not tried again.
+  expect(versions[0]).not.toHaveProperty('retry_at');
+  expect((await started.get('/health/ready')).status).toBe(503);
+});
+
+it('a model whose input is the name of a file serves, and is told how it is warmed up properly', async () => {
+  await cp(path.join(testModels, 'gate'), repository.path('gate'), { recursive: true });
+  await writeFile(repository.path('note.txt'), 'read by the model');
+  const started = await serve('--signature', 'file');
+  const { versions } = (await started.get('/models/gate')).body;
+  expect(versions[0].state).toBe('AVAILABLE');
+  expect(versions[0].warmup).toMatch(
+    /^could not be warmed up: .*No such file or directory; .* add assets\.extra\/tf_serving_warmup_requests$/,
+  );
+  const answer = await started.fetch('/models/gate/infer', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ file: repository.path('note.txt') }),
+  });
+  expect(await answer.json()).toMatchObject({ status: 'ok', outputs: { contents: 'read by the model' } });
+});
+
 /** One TFRecord; the checksums are not looked at. */
 function record(data: Uint8Array): Buffer {
   const head = Buffer.alloc(12);

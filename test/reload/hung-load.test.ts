@@ -35,15 +35,20 @@ async function statusOf(version: number) {
 }
 
 it('it is given up after --load-timeout; the version that serves goes on, and a next one is loaded', async () => {
-  const args = ['--model-path', repository.root, '--settle', '0.1', '--load-timeout', '0.5'];
+  const args = ['--model-path', repository.root, '--settle', '0.1', '--load-timeout', '3'];
   server = await TestServer.start({ args });
   await publishHanging(2);
   const error = await until(async () => (await statusOf(2))?.error, 'the load to be given up');
   expect(error).toEqual({
     code: 'DEADLINE_EXCEEDED',
-    message: 'loading took more than 0.5 s (--load-timeout)',
+    message: 'loading took more than 3 s (--load-timeout)',
   });
   expect((await server.get('/models/versioned')).body.version).toBe(1);
+  // It is to be tried again, but not beside the load that hangs: the pause grows.
+  const { retry_at: first } = await statusOf(2);
+  expect(new Date(first).toISOString()).toBe(first);
+  await until(async () => (await statusOf(2)).retry_at !== first, 'the next try to be put off');
+  expect(server.log.match(/loading versioned version 2/g)).toHaveLength(1);
   await repository.publish(3);
   await until(async () => (await server.get('/models/versioned')).body.version === 3, 'version 3 to serve');
   expect(await server.stop()).toBe(0);
@@ -54,10 +59,16 @@ it('while it hangs another model is loaded, after a while, and the server can be
     args: ['--model-path', repository.root, '--settle', '0.1', '--shutdown-timeout', '1'],
   });
   await publishHanging(2);
-  await until(async () => (await statusOf(2))?.state === 'LOADING', 'the load to begin');
+  const { since } = await until(async () => {
+    const found = await statusOf(2);
+    return found?.state === 'LOADING' && found;
+  }, 'the load to begin');
+  expect(new Date(since).toISOString()).toBe(since);
   await repository.publish(1, { model: 'other' });
   await until(async () => (await server.get('/models/other')).body.version === 1, 'the other model to serve');
-  expect((await statusOf(2)).state).toBe('LOADING');
+  expect(await statusOf(2)).toMatchObject({ state: 'LOADING', since });
+  await until(() => /version 2 has been loading for 10 s: /.test(server.log), 'the log to say so');
+  expect(server.log.match(/has been loading for 10 s: loading it into TensorFlow/g)).toHaveLength(1);
   expect((await server.get('/health/ready')).status).toBe(200);
   // Every request was answered: what hangs is nobody's request.
   expect(await server.stop()).toBe(0);

@@ -250,6 +250,7 @@ describe('the plan', () => {
       loaded,
       serving: loaded.find((each) => name(each) === row.serving),
       failed: (candidate) => failed.includes(name(candidate)),
+      mayServe: () => true,
     });
     expect({
       load: result.load && name(result.load),

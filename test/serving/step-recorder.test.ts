@@ -27,9 +27,15 @@ function tableOf(...models: readonly InferenceModel[]): Table {
   const statuses = models.map((loaded, i): [string, ModelStatus] => {
     const name = `model-${i}`;
     const id = { model: name, version: 1, generation: 1 };
-    const serving = new Servable(id, loaded, 0, undefined, () => {
-      throw new Error('no signatures');
-    });
+    const serving = new Servable(
+      id,
+      loaded,
+      0,
+      () => undefined,
+      () => {
+        throw new Error('no signatures');
+      },
+    );
     const facts = { labels: new Map(), wanted: 1, pinned: undefined, sourceMissing: false };
     return [name, { name, versions: [], serving, available: new Map([[1, serving]]), ...facts }];
   });

@@ -99,11 +99,13 @@ export function describeModel(status: ModelStatus): ModelDescription {
     pinned: pinned ?? null,
     labels: mapToObject(labels, (version) => version),
     source_missing: sourceMissing,
-    versions: versions.map(({ version, generation, state, error, warmup, fingerprint }) => ({
+    versions: versions.map(({ version, generation, state, since, error, retryAt, warmup, fingerprint }) => ({
       version,
       generation,
       state,
+      ...(since ? { since: since.toISOString() } : {}),
       ...(error ? { error } : {}),
+      ...(retryAt ? { retry_at: retryAt.toISOString() } : {}),
       ...(warmup ? { warmup } : {}),
       fingerprint,
     })),

@@ -1,0 +1,64 @@
+/**
+ * Which signature is meant when a request names none, and whether a version may take the place of another that has one.
+ */
+import { ServingError } from '../errors.js';
+import type { Signature } from '../runtime/signature.js';
+
+type Signatures = ReadonlyMap<string, Signature>;
+
+/** Names for the default signature, in the order in which they count. */
+export interface DefaultNames {
+  /** `default_signature` in the model's `serving.json`. */
+  readonly configured: string | undefined;
+  /** `--signature` */
+  readonly flag: string;
+}
+
+/** The first name that the model has, or the only signature there is. */
+export function chooseDefault(
+  signatures: Signatures,
+  { configured = '', flag }: DefaultNames,
+): Signature | undefined {
+  const only = signatures.size === 1 ? [...signatures.values()][0] : undefined;
+  return signatures.get(configured) ?? signatures.get(flag) ?? only;
+}
+
+/** What serves before a version takes over. */
+export interface Predecessor {
+  readonly version: number;
+  readonly defaultSignature: Signature | undefined;
+}
+
+/**
+ * Refuses a version that can answer nothing, or not what its predecessor answers to those who name no signature.
+ *
+ * @throws ServingError FAILED_PRECONDITION with the signatures there are
+ */
+export function checkSignatures(
+  signatures: Signatures,
+  names: DefaultNames,
+  predecessor: Predecessor | undefined,
+): void {
+  if (signatures.size === 0)
+    throw new ServingError('FAILED_PRECONDITION', 'it has no signature that can be served');
+  const reason = predecessor && whyNotAfter(predecessor, signatures, names);
+  if (reason !== undefined) throw new ServingError('FAILED_PRECONDITION', reason);
+}
+
+/** Why requests without a signature's name would fail, or would mean another one, from then on. */
+export function whyNotAfter(
+  { version, defaultSignature: before }: Predecessor,
+  signatures: Signatures,
+  names: DefaultNames,
+): string | undefined {
+  if (!before) return undefined;
+  const chosen = chooseDefault(signatures, names);
+  // One that has the predecessor's, too, and another name that comes first, was told to.
+  if (chosen && (signatures.has(before.name) || chosen.name === names.configured)) return undefined;
+  const known = [...signatures.keys()].map((name) => `\`${name}\``).join(', ');
+  const lack = chosen ? '' : ', none of them the default';
+  return (
+    `version ${version} serves the signature \`${before.name}\` by default, and this version has ${known}${lack}: ` +
+    "export it under the same name, or name another as `default_signature` in the model's serving.json"
+  );
+}

@@ -1,0 +1,34 @@
+/**
+ * When a version that could not be loaded is tried again: failures that are not its files' own pass by themselves.
+ */
+import type { ErrorCode } from '../errors.js';
+
+/** The storage or another service is out, the machine has no room now, or time ran out. */
+const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']);
+
+/** The first pause, and the longest, in milliseconds. */
+const firstPause = 1000;
+const longestPause = 300_000;
+
+/** Servers that share a storage come back to it at different moments: each pause is up to this much shorter or longer. */
+const jitter = 0.2;
+
+/** The moment of a next try. */
+export interface NextTry {
+  /** In milliseconds of the monotonic clock. */
+  readonly due: number;
+  /** The same, for people. */
+  readonly at: Date;
+}
+
+/** True for a failure after which the same files may serve. */
+export function isPassing(code: ErrorCode): boolean {
+  return passing.has(code);
+}
+
+/** After each failure the pause is twice as long. @param failures in a row, from 1 */
+export function nextTryAfter(failures: number): NextTry {
+  const pause =
+    Math.min(firstPause * 2 ** (failures - 1), longestPause) * (1 - jitter + 2 * jitter * Math.random());
+  return { due: performance.now() + pause, at: new Date(Date.now() + pause) };
+}
