@@ -787,6 +787,101 @@ def with_warmup(lowest: float) -> Callable[[Path], None]:
     return build
 
 
+@dataclass(frozen=True)
+class Sparse:
+    """A tf.SparseTensor by its parts."""
+
+    indices: np.ndarray
+    values: np.ndarray
+    dense_shape: np.ndarray
+
+    def parts(self) -> list[np.ndarray]:
+        return [self.indices, self.values, self.dense_shape]
+
+    def item(self) -> dict[str, Any]:
+        return {"indices": encode_tensor(self.indices), "values": encode_tensor(self.values),
+                "dense_shape": encode_tensor(self.dense_shape)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A tf.RaggedTensor by its flat values, and the row splits of its dims, outermost first."""
+
+    values: np.ndarray
+    row_splits: list[np.ndarray]
+
+    def parts(self) -> list[np.ndarray]:
+        return [self.values, *self.row_splits]
+
+    def item(self) -> dict[str, Any]:
+        item = encode_tensor(self.values)
+        for splits in reversed(self.row_splits):
+            item = {"values": item, "row_splits": encode_tensor(splits)}
+        return item
+
+
+def sparse(path: Path) -> None:
+    """coo_sparse, which TensorFlow writes for sparse inputs of the TF1 builder alone."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.sparse_placeholder(tf.float32, [None, 4], "x")
+        anything = v1.sparse_placeholder(tf.string, name="anything")
+        total = tf.reshape(tf.sparse.reduce_sum(x, 1), [-1])
+        signatures = {
+            DEFAULT: ({"x": x}, {"total": total, "twice": x * 2.0}),
+            "dense": ({"x": anything}, {"dense": tf.sparse.to_dense(anything)}),
+        }
+        save_v1(path, session, [(SERVE, signatures)])
+
+
+def int64(*values: Any) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+SPARSE_CASES = [
+    Case("two_rows", {"x": Sparse(int64([0, 1], [1, 0], [1, 3]), f32(1.5, 2, -4), int64(2, 4))}),
+    Case("nothing", {"x": Sparse(int64().reshape(0, 2), f32(), int64(3, 4))}),
+    Case("rank3", {"x": Sparse(int64([0, 0, 1], [1, 1, 0]), strings(b"a", b"\xff"), int64(2, 2, 2))}, "dense"),
+]
+
+
+def ragged(path: Path) -> None:
+    """composite_tensor, in and out; some of the outputs are parts of the inputs."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        words = v1.ragged.placeholder(tf.string, 1, [])
+        with tf.name_scope("nested"):
+            nested = v1.ragged.placeholder(tf.float32, 2, [2])
+        with tf.name_scope("narrow"):
+            narrow = tf.RaggedTensor.from_row_splits(
+                v1.placeholder(tf.int32, [None], "values"), v1.placeholder(tf.int32, [None], "splits")
+            )
+        x = v1.sparse_placeholder(tf.float32, [None, 4], "x")
+        bias = v1.placeholder(tf.float32, [None], "bias")
+        signatures = {
+            DEFAULT: ({"words": words}, {"length": tf.strings.length(words), "count": words.row_lengths()}),
+            "nested": ({"x": nested}, {"twice": nested * 2.0, "dense": nested.to_tensor()}),
+            "narrow": ({"x": narrow}, {"y": narrow + 1}),
+            "both": (
+                {"x": x, "words": words, "bias": bias},
+                {"y": bias + tf.sparse.reduce_sum(x) + tf.cast(words.nrows(), tf.float32)},
+            ),
+        }
+        save_v1(path, session, [(SERVE, signatures)])
+
+
+WORDS = Ragged(strings(b"a", b"bcd", b"", b"\xc3\xa9"), [int64(0, 2, 2, 4)])
+RAGGED_CASES = [
+    Case("three_rows", {"words": WORDS}),
+    Case("no_rows", {"words": Ragged(strings(), [int64(0)])}),
+    Case("nested", {"x": Ragged(f32(1, 2, 3, 4, 5, 6).reshape(3, 2), [int64(0, 2, 2, 3), int64(0, 1, 3, 3)])}, "nested"),
+    Case("narrow", {"x": Ragged(np.array([1, 2, 3], np.int32), [np.array([0, 1, 3], np.int32)])}, "narrow"),
+    Case(
+        "both",
+        {"x": Sparse(int64([0, 1]), f32(0.5), int64(1, 4)), "words": WORDS, "bias": f32(1, 2)},
+        "both",
+    ),
+]  # fmt: skip
+
+
 DEMO = {"policy": Model(policy, POLICY_CASES), "half_plus_two": Model(half_plus_two, HALF_PLUS_TWO_CASES)}
 TEST = {
     "identity": Model(identity, identity_cases()),
@@ -867,6 +962,8 @@ TEST = {
     "quantised": Model(quantised, QUANTISED_CASES),
     "gate": Model(gate, []),
     "no_signatures": Model(no_signatures, []),
+    "sparse": Model(sparse, SPARSE_CASES),
+    "ragged": Model(ragged, RAGGED_CASES),
 }
 
 
@@ -892,27 +989,82 @@ def to_tensorflow(value: Any) -> np.ndarray:
     return array.view("<u2").view(ml_dtypes.bfloat16) if array.dtype == BFLOAT16 else array
 
 
-def from_tensorflow(value: Any) -> np.ndarray:
+def from_tensorflow(value: Any) -> Any:
+    if isinstance(value, (tf.SparseTensor, v1.SparseTensorValue)):
+        return Sparse(*(from_tensorflow(part) for part in (value.indices, value.values, value.dense_shape)))
+    if isinstance(value, tf.RaggedTensor):
+        return ragged_of(value.flat_values, value.nested_row_splits)
+    if isinstance(value, v1.ragged.RaggedTensorValue):
+        return ragged_of(value.flat_values, value.nested_row_splits)
+    if isinstance(value, tf.Tensor):
+        value = value.numpy()
     array = np.asarray(value, dtype=object) if isinstance(value, bytes) else np.asarray(value)
     return array.view("<u2").view(BFLOAT16) if array.dtype == ml_dtypes.bfloat16 else array
 
 
-Outputs = dict[str, np.ndarray]
+def ragged_of(values: Any, row_splits: Any) -> Ragged:
+    return Ragged(from_tensorflow(values), [from_tensorflow(splits) for splits in row_splits])
+
+
+Outputs = dict[str, Any]
+
+
+def with_components(inputs: dict[str, Any], names: set[str]) -> dict[str, np.ndarray]:
+    """Sparse and ragged inputs as the tensors that `tf.saved_model.load` and `save` make of them."""
+    flat: dict[str, np.ndarray] = {}
+    for name, value in inputs.items():
+        if not isinstance(value, (Sparse, Ragged)):
+            flat[name] = value
+            continue
+        parts = value.parts()
+        spellings = [
+            [f"{name}_indices", f"{name}_values", f"{name}_dense_shape"],
+            [f"{name}_component_{i}" for i in range(len(parts))],
+            [name, *(f"{name}_{i}" for i in range(1, len(parts)))],
+        ]
+        keys = next(keys for keys in spellings if len(keys) == len(parts) and names.issuperset(keys))
+        flat.update(zip(keys, parts))
+    return flat
 
 
 def ask_v2(loaded: Any, case: Case) -> Outputs:
     function = loaded.signatures[case.signature]
-    inputs = {name: tf.constant(to_tensorflow(value)) for name, value in case.inputs.items()}
-    return {name: from_tensorflow(tensor.numpy()) for name, tensor in function(**inputs).items()}
+    inputs = with_components(case.inputs, set(function.structured_input_signature[1]))
+    tensors = {name: tf.constant(to_tensorflow(value)) for name, value in inputs.items()}
+    return {name: from_tensorflow(value) for name, value in function(**tensors).items()}
+
+
+def graph_names(info: Any) -> list[str]:
+    """The tensors of the graph that a TensorInfo is."""
+    if info.WhichOneof("encoding") == "coo_sparse":
+        sparse = info.coo_sparse
+        return [sparse.indices_tensor_name, sparse.values_tensor_name, sparse.dense_shape_tensor_name]
+    if info.WhichOneof("encoding") == "composite_tensor":
+        return [component.name for component in info.composite_tensor.components]
+    return [info.name]
 
 
 def ask_v1(path: Path, case: Case) -> Outputs:
     with tf.Graph().as_default(), v1.Session() as session:
         meta_graph = v1.saved_model.loader.load(session, list(case.tags), str(path))
         signature = meta_graph.signature_def[case.signature]
-        feeds = {signature.inputs[name].name: to_tensorflow(value) for name, value in case.inputs.items()}
-        fetches = {name: info.name for name, info in signature.outputs.items()}
-        return {name: from_tensorflow(value) for name, value in session.run(fetches, feeds).items()}
+        inputs = case.inputs
+        if not inputs.keys() == signature.inputs.keys():
+            inputs = with_components(inputs, set(signature.inputs))
+        feeds = {}
+        for name, value in inputs.items():
+            parts = value.parts() if isinstance(value, (Sparse, Ragged)) else [to_tensorflow(value)]
+            feeds.update(zip(graph_names(signature.inputs[name]), parts))
+        fetches = {name: graph_names(info) for name, info in signature.outputs.items()}
+        outputs = {}
+        for name, parts in session.run(fetches, feeds).items():
+            encoding = signature.outputs[name].WhichOneof("encoding")
+            values = [from_tensorflow(part) for part in parts]
+            if encoding == "name":
+                outputs[name] = values[0]
+            else:
+                outputs[name] = Sparse(*values) if encoding == "coo_sparse" else Ragged(values[0], values[1:])
+        return outputs
 
 
 def ask(question: Callable[[], Outputs]) -> Outputs | str:
@@ -923,11 +1075,21 @@ def ask(question: Callable[[], Outputs]) -> Outputs | str:
         return next(name for name, code in vars(tf.errors).items() if name.isupper() and code == error.error_code)
 
 
+def with_parts(outputs: Outputs) -> dict[str, np.ndarray]:
+    """Arrays alone, under names of their own."""
+    return {
+        f"{name}/{i}": part
+        for name, value in outputs.items()
+        for i, part in enumerate(value.parts() if isinstance(value, (Sparse, Ragged)) else [value])
+    }
+
+
 def require_same(one: Outputs | str, other: Outputs | str, what: str) -> None:
     if isinstance(one, str) or isinstance(other, str):
         if one != other:
             raise SystemExit(f"{what}: tf.saved_model.load gave {one}, the TF1 loader {other}")
         return
+    one, other = with_parts(one), with_parts(other)
     for name in one.keys() | other.keys():
         a, b = one[name], other[name]
         same = a.shape == b.shape and a.dtype == b.dtype
@@ -937,6 +1099,10 @@ def require_same(one: Outputs | str, other: Outputs | str, what: str) -> None:
             same = a.tolist() == b.tolist() if a.dtype == object else a.tobytes() == b.tobytes()
         if not same:
             raise SystemExit(f"{what}: the two loaders differ in {name}: {a} and {b}")
+
+
+def item_of(value: Any) -> Any:
+    return value.item() if isinstance(value, (Formula, Sparse, Ragged)) else encode_tensor(value)
 
 
 def write_golden(name: str, model: Model, path: Path, folder: Path) -> None:
@@ -951,14 +1117,11 @@ def write_golden(name: str, model: Model, path: Path, folder: Path) -> None:
         if isinstance(answer, str) != case.fails:
             raise SystemExit(f"{what}: {'did not fail' if case.fails else answer}")
         golden: dict[str, Any] = {"model": name, "signature": case.signature, "tags": list(case.tags)}
-        golden["inputs"] = {
-            key: value.item() if isinstance(value, Formula) else encode_tensor(value)
-            for key, value in case.inputs.items()
-        }
+        golden["inputs"] = {key: item_of(value) for key, value in case.inputs.items()}
         if isinstance(answer, str):
             golden["error"] = answer
         else:
-            golden["outputs"] = {key: encode_tensor(answer[key]) for key in sorted(answer)}
+            golden["outputs"] = {key: item_of(answer[key]) for key in sorted(answer)}
         (folder / f"{what}.cbor").write_bytes(cbor2.dumps(golden))
 
 
@@ -972,11 +1135,14 @@ def main() -> None:
     parser.add_argument("--out-test", type=Path, default=ROOT / "test" / "models")
     parser.add_argument("--out-golden", type=Path, default=ROOT / "test" / "golden")
     parser.add_argument("--out-fixtures", type=Path, default=ROOT / "test" / "fixtures")
+    parser.add_argument("--only", nargs="*", metavar="MODEL", help="those to make; all by default")
     arguments = parser.parse_args()
 
     tf.get_logger().setLevel("ERROR")
     for models, folder in ((DEMO, arguments.out_demo), (TEST, arguments.out_test)):
         for name, model in models.items():
+            if arguments.only and name not in arguments.only:
+                continue
             path = write_model(model, folder.resolve() / name)
             write_golden(name, model, path, arguments.out_golden)
             print(f"{size_of(folder / name):8}  {name}  {len(model.cases)} golden", flush=True)

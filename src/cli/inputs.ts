@@ -123,6 +123,9 @@ function readJson(name: string, source: string, text: string, dtype?: Dtype): En
 /** A tensor where a dtype is known, else the plain value. */
 function toEncodable(name: string, wire: KnownTensor, dtype?: Dtype): Encodable {
   return named(`input \`${name}\``, () => {
+    if (wire.kind === 'parts')
+      return new Map(Array.from(wire.parts, ([key, part]) => [key, toEncodable(name, part)]));
+    if (wire.kind === 'uneven') return wire.rows.map((row) => toEncodable(name, row));
     if (wire.kind === 'plain')
       return dtype ? tensor(wire.value as Elements, undefined, dtype) : (wire.value as Encodable);
     return wire.dtype === 'string'

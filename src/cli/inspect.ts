@@ -7,9 +7,10 @@ import { messageOf, ServingError } from '../errors.js';
 import { readListing } from '../repository/listing.js';
 import { readSavedModel } from '../repository/saved-model.js';
 import { builtInOperations, builtInVersion } from '../runtime/built-in-operations.js';
+import { callerInputs, callerOutputs } from '../runtime/composite.js';
 import { describeSignature, mapToObject } from '../runtime/describe.js';
 import { explainUnknownOperations } from '../runtime/operation-wheels.js';
-import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { type CallerSpec, formatSpec, type Signature } from '../runtime/signature.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
 
 export const command: Command = { help, run };
@@ -153,13 +154,14 @@ function adviceOn(unknown: readonly string[]): string | null {
   return unknown.length > 0 ? explainUnknownOperations(unknown, builtInVersion) : null;
 }
 
-function signatureText({ name, inputs, outputs }: Signature): string {
-  return `  signature   ${name}\n${specsText('in ', inputs)}${specsText('out', outputs)}`;
+function signatureText(signature: Signature): string {
+  const [taken, given] = [callerInputs(signature), callerOutputs(signature)];
+  return `  signature   ${signature.name}\n${specsText('in ', taken)}${specsText('out', given)}`;
 }
 
-function specsText(direction: string, specs: ReadonlyMap<string, TensorSpec>): string {
+function specsText(direction: string, specs: ReadonlyMap<string, CallerSpec>): string {
   const width = Math.max(...Array.from(specs.keys(), (name) => name.length));
-  const line = (spec: TensorSpec) => `    ${direction}  ${spec.name.padEnd(width)}  ${formatSpec(spec)}\n`;
+  const line = (spec: CallerSpec) => `    ${direction}  ${spec.name.padEnd(width)}  ${formatSpec(spec)}\n`;
   return Array.from(specs.values(), line).join('');
 }
 

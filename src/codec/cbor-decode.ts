@@ -18,10 +18,13 @@ import {
   checkDtype,
   checkRank,
   checkShape,
+  isMapOfParts,
   isTensorMap,
   type KnownTensor,
-  stackTensors,
+  type PartsOfTensor,
+  stackRows,
   type TypedTensor,
+  type UnevenRows,
   type WireLimits,
 } from './wire.js';
 
@@ -185,7 +188,8 @@ class RequestDecoder {
         shape,
       };
     }
-    if (elements.shape.length !== 1) throw invalidArgument(`${what} has an array within an array`);
+    if (elements.kind !== 'typed' || elements.shape.length !== 1)
+      throw invalidArgument(`${what} has an array within an array`);
     if (elements.dtype === 'string') throw invalidArgument(`${what}: strings must be a plain array`);
     const bytes = elements.data as Uint8Array;
     checkByteCount(what, elements.dtype, shape, bytes.length);
@@ -211,9 +215,11 @@ class RequestDecoder {
   /** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for; data is little-endian bytes, a typed array or strings. */
   private described(what: string, item: Item): KnownTensor {
     const entries = this.readMap(item, what);
+    if (entries && isMapOfParts(entries)) return this.parts(what, entries);
     if (!entries || !isTensorMap(entries)) {
       throw invalidArgument(
-        `${what} is a map, and no tensor: send an array, a typed array or {dtype, shape, data}`,
+        `${what} is a map, and no tensor: send an array, a typed array, {dtype, shape, data}, ` +
+          'or the parts of a sparse or ragged tensor',
       );
     }
     const dtype = checkDtype(what, this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`));
@@ -232,6 +238,13 @@ class RequestDecoder {
       return { ...content, shape };
     }
     throw invalidArgument(`${what}: data must be the little-endian bytes of its elements`);
+  }
+
+  /** Of a sparse or ragged tensor; the values of a ragged one may have parts themselves. */
+  private parts(what: string, entries: ReadonlyMap<string, Item>): PartsOfTensor {
+    const parts = new Map<string, KnownTensor>();
+    for (const [key, item] of entries) parts.set(key, this.tensor(`\`${key}\` of ${what}`, item));
+    return { kind: 'parts', parts };
   }
 
   private strings(what: string, shape: readonly number[], item: Item): Uint8Array[] {
@@ -255,23 +268,23 @@ class RequestDecoder {
     return strings;
   }
 
-  /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front. */
+  /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front, if they fit. */
   private stack(what: string, reader: CborReader): KnownTensor {
     const { argument: length } = reader.head();
-    const rows: TypedTensor[] = [];
+    const rows: (TypedTensor | UnevenRows)[] = [];
     while (!reader.atEnd(length, rows.length)) {
       const row = this.tensor(`${what} at [${rows.length}]`, reader.skip(this.limits.maxDepth));
-      if (row.kind !== 'typed')
+      if (row.kind !== 'typed' && row.kind !== 'uneven')
         throw invalidArgument(`${what} mixes typed arrays with plain values: [${rows.length}] is plain`);
       rows.push(row);
     }
-    return stackTensors(what, rows, this.limits);
+    return stackRows(what, rows, this.limits);
   }
 }
 
 /** Sizes as a list or as a typed array; undefined for anything else. */
 function toDims(wire: KnownTensor): readonly unknown[] | undefined {
   if (wire.kind === 'plain') return Array.isArray(wire.value) && !wire.shape ? wire.value : undefined;
-  if (wire.dtype === 'string' || wire.shape.length !== 1) return undefined;
+  if (wire.kind !== 'typed' || wire.dtype === 'string' || wire.shape.length !== 1) return undefined;
   return Array.from(viewOf(wire.dtype, wire.data as Uint8Array) as Int32Array);
 }

@@ -8,7 +8,13 @@ import { viewTensor } from '../runtime/tensors.js';
 import { type AnswerSlot, CborAnswerTemplates } from './cbor-answer-templates.js';
 import { major } from './cbor-reader.js';
 import { CborWriter } from './cbor-writer.js';
-import { type EncodedBody, encodedBody, type InferAnswer } from './infer-answer.js';
+import {
+  callerOutputsOf,
+  type EncodedBody,
+  encodedBody,
+  type InferAnswer,
+  type Output,
+} from './infer-answer.js';
 
 const plainEncoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
 
@@ -21,23 +27,15 @@ const sharedTemplates = new CborAnswerTemplates();
 
 /** `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}` */
 export function encodeCborAnswer(answer: InferAnswer, templates = sharedTemplates): EncodedBody {
+  if (answer.composites) return writeWithParts(answer);
   const filled = templates.fill(answer);
   return filled ? encodedBody([filled]) : write(answer, templates);
 }
 
 function write(answer: InferAnswer, templates: CborAnswerTemplates): EncodedBody {
-  const { model, version, generation, outputs } = answer;
+  const { outputs } = answer;
   const writer = new CborWriter(Buffer.allocUnsafe);
-  writer.head(major.map, 5);
-  writer.text('status');
-  writer.text('ok');
-  writer.text('model');
-  writer.text(model);
-  writer.text('version');
-  writer.head(major.unsigned, version);
-  writer.text('generation');
-  writer.head(major.unsigned, generation);
-  writer.text('outputs');
+  writeHead(writer, answer);
   writer.head(major.map, outputs.size);
   const slots: AnswerSlot[] = [];
   for (const [name, tensor] of outputs) {
@@ -50,4 +48,39 @@ function write(answer: InferAnswer, templates: CborAnswerTemplates): EncodedBody
   const body = encodedBody(writer.finish());
   if (slots.length === outputs.size) templates.keep(answer, body, slots);
   return body;
+}
+
+/** With sparse or ragged outputs, of which no two answers are alike. */
+function writeWithParts(answer: InferAnswer): EncodedBody {
+  const writer = new CborWriter(Buffer.allocUnsafe);
+  writeHead(writer, answer);
+  writeOutputs(writer, callerOutputsOf(answer));
+  return encodedBody(writer.finish());
+}
+
+function writeOutputs(writer: CborWriter, outputs: ReadonlyMap<string, Output>): void {
+  writer.head(major.map, outputs.size);
+  for (const [name, output] of outputs) {
+    writer.text(name);
+    if (output instanceof Map) {
+      writeOutputs(writer, output);
+      continue;
+    }
+    const { dtype, shape, data } = viewTensor(output);
+    writer.tensor(dtype, shape, data);
+  }
+}
+
+/** All but the outputs. */
+function writeHead(writer: CborWriter, { model, version, generation }: InferAnswer): void {
+  writer.head(major.map, 5);
+  writer.text('status');
+  writer.text('ok');
+  writer.text('model');
+  writer.text(model);
+  writer.text('version');
+  writer.head(major.unsigned, version);
+  writer.text('generation');
+  writer.head(major.unsigned, generation);
+  writer.text('outputs');
 }

@@ -2,9 +2,12 @@
  * What the body of an inference request says, whatever its encoding.
  */
 import { invalidArgument, quoted } from '../errors.js';
-import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
-import { disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
-import { toTensor, type WireLimits, type WireTensor } from './wire.js';
+import { callerInputs } from '../runtime/composite.js';
+import { type CompositeSpec, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../runtime/tensors.js';
+import { viewOf } from '../runtime/values.js';
+import { splitComposites, splitNames } from './composite-inputs.js';
+import { checkShape, toTensor, type WireLimits, type WireTensor } from './wire.js';
 
 export interface InferRequest<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
@@ -35,9 +38,10 @@ export function namedInputs(
   signature: Signature,
 ): ReadonlyMap<string, WireTensor> {
   if (!onlyInput) return inputs;
-  const [name, ...more] = signature.inputs.keys();
+  const specs = callerInputs(signature);
+  const [name, ...more] = specs.keys();
   if (name !== undefined && more.length === 0) return new Map([[name, onlyInput]]);
-  const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`);
+  const takes = Array.from(specs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`);
   throw invalidArgument(
     `the body is one tensor, and \`${signature.name}\` takes ${takes.join(' and ') || 'no inputs'}: send a form or a map`,
   );
@@ -49,9 +53,50 @@ export function namedInputs(
  * @throws ServingError INVALID_ARGUMENT naming the input; then none of the tensors is left
  */
 export function toTensors(request: InferRequest, signature: Signature, limits: WireLimits): NamedTensors {
-  return makeTensors(namedInputs(request, signature), signature, (wire, spec) =>
-    toTensor(wire, spec, limits),
+  const inputs = namedInputs(request, signature);
+  const { composites } = signature;
+  if (!composites) return makeTensors(inputs, signature, (wire, spec) => toTensor(wire, spec, limits));
+  const split = splitComposites(inputs, composites.inputs, limits);
+  const tensors = makeTensors(split, signature, ({ wire, label }, spec) =>
+    toTensor(wire, label === undefined ? spec : { ...spec, name: label }, limits),
   );
+  checkDenseSizes(tensors, composites.inputs, limits);
+  return tensors;
+}
+
+/** The names of the tensors of the graph that a request gives, also those that the signature does not have. */
+export function inputNames(request: InferRequest, signature: Signature): Iterable<string> {
+  const inputs = namedInputs(request, signature);
+  const { composites } = signature;
+  return composites ? splitNames(inputs, composites.inputs) : inputs.keys();
+}
+
+/**
+ * A few bytes can say that a sparse tensor stands for one of any size. What the signature leaves open of that is bounded
+ * as the elements of a tensor are.
+ *
+ * @throws ServingError INVALID_ARGUMENT; then none of the tensors is left
+ */
+function checkDenseSizes(
+  tensors: NamedTensors,
+  composites: ReadonlyMap<string, CompositeSpec>,
+  limits: WireLimits,
+): void {
+  try {
+    for (const spec of composites.values()) {
+      const tensor = spec.kind === 'sparse' ? tensors.get(spec.denseShape.name) : undefined;
+      if (!tensor) continue;
+      const { dtype, data } = viewTensor(tensor);
+      // Matching refuses every other dtype.
+      if (dtype !== 'int64' || !(data instanceof Uint8Array)) continue;
+      const sizes = Array.from<number | bigint>(viewOf(dtype, data));
+      const open = sizes.filter((_, i) => typeof spec.shape?.[i] !== 'number');
+      checkShape(`the dense shape of input \`${spec.name}\``, open, limits);
+    }
+  } catch (error) {
+    disposeTensors(tensors);
+    throw error;
+  }
 }
 
 /**

@@ -13,8 +13,10 @@ import {
   checkByteCount,
   checkDtype,
   checkShape,
+  isMapOfParts,
   isTensorMap,
   type KnownTensor,
+  type PartsOfTensor,
   type WireLimits,
 } from './wire.js';
 
@@ -27,7 +29,8 @@ const longestText = 2 ** 29 - 25;
  * not itself `{dtype, shape, data}`.
  *
  * A tensor is a value, nested lists, `{"b64": …}` (one byte string), or `{dtype, shape, data}` with data as lists, flat or
- * nested, or the little-endian bytes as `{"b64": …}`.
+ * nested, or the little-endian bytes as `{"b64": …}`. A sparse one is `{indices, values, dense_shape}`, a ragged one
+ * `{values, row_splits}` or uneven lists.
  *
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
@@ -83,9 +86,20 @@ function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Ma
 export function toWireTensor(what: string, value: Json, limits: WireLimits): KnownTensor {
   if (!(value instanceof Map)) return { kind: 'plain', value };
   if (isTensorMap(value)) return readDescribed(what, value, limits);
+  if (isMapOfParts(value)) return readParts(what, value, limits);
   const bytes = bytesOfBase64(value);
   if (bytes) return { kind: 'plain', value: bytes };
-  throw invalidArgument(`${what} is an object, and no tensor: send lists, {"b64"} or {dtype, shape, data}`);
+  throw invalidArgument(
+    `${what} is an object, and no tensor: send lists, {"b64"}, {dtype, shape, data}, ` +
+      'or the parts of a sparse or ragged tensor',
+  );
+}
+
+/** Of a sparse or ragged tensor; the values of a ragged one may have parts themselves. */
+function readParts(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): PartsOfTensor {
+  const parts = new Map<string, KnownTensor>();
+  for (const [key, value] of entries) parts.set(key, toWireTensor(`\`${key}\` of ${what}`, value, limits));
+  return { kind: 'parts', parts };
 }
 
 function readDescribed(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): KnownTensor {

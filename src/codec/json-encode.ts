@@ -11,7 +11,13 @@ import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
 import { type TensorView, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
-import { type EncodedBody, encodedBody, type InferAnswer } from './infer-answer.js';
+import {
+  callerOutputsOf,
+  type EncodedBody,
+  encodedBody,
+  type InferAnswer,
+  type Output,
+} from './infer-answer.js';
 
 /** Any JSON value, with a line end, as people see it in a terminal. */
 export function encodeJson(value: unknown): EncodedBody {
@@ -28,23 +34,35 @@ export function encodeStrictJsonAnswer(answer: InferAnswer): EncodedBody {
   return encodeAnswer(answer, strictTexts);
 }
 
-function encodeAnswer(
-  { model, version, generation, outputs }: InferAnswer,
-  textsOf: (view: TensorView) => Texts,
-): EncodedBody {
+function encodeAnswer(answer: InferAnswer, textsOf: (view: TensorView) => Texts): EncodedBody {
+  const { model, version, generation } = answer;
   const writer = new TextWriter();
   writer.write(
-    `{"status":"ok","model":${JSON.stringify(model)},"version":${version},"generation":${generation},"outputs":{`,
+    `{"status":"ok","model":${JSON.stringify(model)},"version":${version},"generation":${generation},"outputs":`,
   );
-  let separator = '';
-  for (const [name, tensor] of outputs) {
-    writer.write(`${separator}${JSON.stringify(name)}:`);
-    const view = viewTensor(tensor);
-    writeJsonLists(writer, `output \`${name}\``, view.shape, textsOf(view));
-    separator = ',';
-  }
-  writer.write('}}\n');
+  writeOutputs(writer, callerOutputsOf(answer), textsOf);
+  writer.write('}\n');
   return encodedBody(writer.finish());
+}
+
+function writeOutputs(
+  writer: TextWriter,
+  outputs: ReadonlyMap<string, Output>,
+  textsOf: (view: TensorView) => Texts,
+): void {
+  writer.write('{');
+  let separator = '';
+  for (const [name, output] of outputs) {
+    writer.write(`${separator}${JSON.stringify(name)}:`);
+    separator = ',';
+    if (output instanceof Map) {
+      writeOutputs(writer, output, textsOf);
+      continue;
+    }
+    const view = viewTensor(output);
+    writeJsonLists(writer, `output \`${name}\``, view.shape, textsOf(view));
+  }
+  writer.write('}');
 }
 
 /**

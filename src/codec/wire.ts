@@ -1,7 +1,7 @@
 /**
  * A tensor as a body carries it, and how it becomes a `tf.Tensor` once the signature says what it should be.
  */
-import { invalidArgument, quoted } from '../errors.js';
+import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
 import { formatShape, formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
@@ -11,7 +11,7 @@ import { describeLeaf, fillPlain, shapeOfPlain } from './plain.js';
 export type WireTensor = KnownTensor | DeferredTensor;
 
 /** What CBOR and JSON have. */
-export type KnownTensor = TypedTensor | PlainValue;
+export type KnownTensor = TypedTensor | PlainValue | UnevenRows | PartsOfTensor;
 
 /** It says itself what it is. */
 export interface TypedTensor {
@@ -29,6 +29,18 @@ export interface PlainValue {
   readonly value: unknown;
   /** The shape, where it is said; then `value` is a flat list. */
   readonly shape?: readonly number[];
+}
+
+/** Rows that are tensors of their own and do not fit into one: only a ragged tensor has such. */
+export interface UnevenRows {
+  readonly kind: 'uneven';
+  readonly rows: readonly (TypedTensor | UnevenRows)[];
+}
+
+/** A map with the parts of a sparse or a ragged tensor, for inputs that are one. */
+export interface PartsOfTensor {
+  readonly kind: 'parts';
+  readonly parts: ReadonlyMap<string, KnownTensor>;
 }
 
 /** What it is depends on what is asked for: a file may be pixels, of so many channels, or a byte string. */
@@ -50,6 +62,19 @@ export interface WireLimits {
 /** The keys, and no others, that make a map a tensor. */
 export function isTensorMap(entries: ReadonlyMap<string, unknown>): boolean {
   return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
+}
+
+/** The keys of a sparse tensor's parts. */
+export const sparseKeys = ['indices', 'values', 'dense_shape'] as const;
+
+/** The keys of a ragged tensor's parts. Its values may be ragged themselves. */
+export const raggedKeys = ['values', 'row_splits'] as const;
+
+/** True for a map of just the parts of a sparse or ragged tensor. */
+export function isMapOfParts(entries: ReadonlyMap<string, unknown>): boolean {
+  return [sparseKeys, raggedKeys].some(
+    (keys) => entries.size === keys.length && keys.every((key) => entries.has(key)),
+  );
 }
 
 /** The dtype of that name. @throws ServingError INVALID_ARGUMENT with those there are */
@@ -115,18 +140,60 @@ export function stackTensors(
   limits: WireLimits,
 ): TypedTensor {
   const [first] = rows as [TypedTensor];
-  for (const [i, row] of rows.entries()) {
-    if (row.dtype !== first.dtype || row.shape.join() !== first.shape.join())
-      throw invalidArgument(
-        `${what} is ragged: [${i}] is ${formatSpec(row)} where the ones before it are ${formatSpec(first)}`,
-      );
-  }
+  const odd = rows.findIndex((row) => !areAlike(row, first));
+  if (odd >= 0) throw unlike(what, odd, rows[odd] as TypedTensor, first);
   const shape = checkShape(what, [rows.length, ...first.shape], limits);
   const data =
     first.dtype === 'string'
       ? rows.flatMap((row) => row.data as readonly Uint8Array[])
       : Buffer.concat(rows.map((row) => row.data as Uint8Array));
   return { kind: 'typed', dtype: first.dtype, shape, data };
+}
+
+/** Several tensors as one, or as they are if they do not fit. */
+export function stackRows(
+  what: string,
+  rows: readonly (TypedTensor | UnevenRows)[],
+  limits: WireLimits,
+): TypedTensor | UnevenRows {
+  const [first] = rows;
+  const typed = rows.filter((row) => row.kind === 'typed');
+  const areEven = first?.kind === 'typed' && typed.every((row) => areAlike(row, first));
+  return areEven && typed.length === rows.length
+    ? stackTensors(what, typed, limits)
+    : { kind: 'uneven', rows };
+}
+
+/** True if both can be rows of one tensor. */
+export function areAlike(row: Omit<TypedTensor, 'kind'>, other: Omit<TypedTensor, 'kind'>): boolean {
+  return row.dtype === other.dtype && row.shape.join() === other.shape.join();
+}
+
+function unlike(
+  what: string,
+  index: number,
+  row: Omit<TypedTensor, 'kind'>,
+  first: Omit<TypedTensor, 'kind'>,
+): ServingError {
+  return invalidArgument(
+    `${what} is ragged: [${index}] is ${formatSpec(row)} where the ones before it are ${formatSpec(first)}`,
+  );
+}
+
+/** Where one tensor was asked for. */
+function unevenRows(what: string, { rows }: UnevenRows): ServingError {
+  const [first] = rows;
+  if (first?.kind !== 'typed') return first ? unevenRows(`${what} at [0]`, first) : invalidArgument(what);
+  for (const [i, row] of rows.entries()) {
+    if (row.kind === 'uneven') return unevenRows(`${what} at [${i}]`, row);
+    if (!areAlike(row, first)) return unlike(what, i, row, first);
+  }
+  return invalidArgument(`${what} is ragged`);
+}
+
+/** What a map of parts is. */
+export function describeParts({ parts }: PartsOfTensor): string {
+  return parts.has('indices') ? 'a sparse tensor' : 'a ragged one';
 }
 
 /**
@@ -139,6 +206,9 @@ export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits)
   if (wire.kind === 'deferred') return toTensor(wire.resolve(spec, limits), spec, limits);
   if (wire.kind === 'typed') return createTensor(wire.dtype, wire.shape, wire.data);
   const what = `input \`${spec.name}\``;
+  if (wire.kind === 'uneven') throw unevenRows(what, wire);
+  if (wire.kind === 'parts')
+    throw invalidArgument(`${what} takes ${formatSpec(spec)}, and ${describeParts(wire)} came`);
   // A byte string is a string tensor's element, or the elements of a uint8 one.
   if (wire.value instanceof Uint8Array && spec.dtype === 'uint8' && wire.shape === undefined) {
     return createTensor('uint8', checkShape(what, [wire.value.length], limits), wire.value);

@@ -221,15 +221,20 @@ function signaturesOf(
     const declared = readSignature(handler.signature);
     const [first] = behind?.signatures.values() ?? [];
     const own = behind?.signatures.get(handlerSignatureName) ?? first;
-    const outputs =
-      declared.outputs.size > 0 || changesOutputs ? declared.outputs : (own?.outputs ?? new Map());
-    return new Map([[declared.name, { ...declared, outputs }]]);
+    if (declared.outputs.size > 0 || changesOutputs || !own) return new Map([[declared.name, declared]]);
+    const { outputs, composites } = own;
+    const given = composites && { inputs: new Map(), outputs: composites.outputs };
+    return new Map([[declared.name, { ...declared, outputs, composites: given }]]);
   }
   if (!behind)
     throw new ServingError('INVALID_ARGUMENT', 'a handler without a model must declare its `signature`');
   if (!changesOutputs) return behind.signatures;
   return new Map(
-    Array.from(behind.signatures, ([name, signature]) => [name, { ...signature, outputs: new Map() }]),
+    Array.from(behind.signatures, ([name, signature]) => {
+      const { composites } = signature;
+      const taken = composites && { inputs: composites.inputs, outputs: new Map() };
+      return [name, { ...signature, outputs: new Map(), composites: taken }];
+    }),
   );
 }
 

@@ -1,6 +1,7 @@
 /**
  * Predictions that come one after another, of a handler whose `predict` is a generator.
  */
+import { fetchedOutputs } from '../runtime/composite.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import { queueFull } from '../serving/batcher.js';
 import { matchInputs, removeBatchDim } from '../serving/match.js';
@@ -51,7 +52,8 @@ export async function* streamPredictions(
       throw refusedInputs(error, signature);
     }
     try {
-      for await (const given of handled.stream(signature, matched.inputs, { outputs }))
+      const selection = { outputs: fetchedOutputs(signature, outputs) };
+      for await (const given of handled.stream(signature, matched.inputs, selection))
         yield matched.single ? removeBatchDim(signature, given) : given;
     } finally {
       matched.dispose();

@@ -32,10 +32,12 @@ export const errorSchema = z
 
 const specSchema = z
   .object({
+    kind: z.enum(['sparse', 'ragged']).optional().describe('left out for a tensor that is neither'),
     dtype: z.enum(Object.keys(dtypes) as (keyof typeof dtypes)[]),
     shape: z
       .union([z.array(z.int()), z.literal('unknown rank')])
       .describe('-1 is a size that is settled per request'),
+    ragged_rank: z.int().positive().optional().describe('how many levels of row splits a ragged tensor has'),
   })
   .meta({ id: 'TensorSpec', description: 'Dtype and shape of an input or output.' });
 

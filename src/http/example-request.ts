@@ -4,8 +4,9 @@
  * It has no double quotes where names allow, so that it can be pasted out of a JSON answer as it stands there.
  */
 import type { Context } from 'koa';
+import { callerInputs } from '../runtime/composite.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
-import type { Signature, TensorSpec } from '../runtime/signature.js';
+import type { CompositeSpec, Signature, TensorSpec } from '../runtime/signature.js';
 
 /** Elements of all inputs that are written out; for more, Python makes them. */
 const maxElements = 64;
@@ -37,10 +38,15 @@ export function exampleFor(ctx: Context, signature: Signature): string | undefin
  */
 export function exampleRequest(
   url: string,
-  { inputs }: Signature,
+  signature: Signature,
   headers: readonly string[] = [],
 ): string | undefined {
+  const { inputs, composites } = signature;
   const curl = (...args: string[]) => `curl ${[...headers, ...args].join(' ')} '${url}'`;
+  if (composites) {
+    const body = exampleInputs(signature);
+    return body && curl(json, `-d '${JSON.stringify(body).replaceAll("'", "'\\''")}'`);
+  }
   const specs = [...inputs.values()];
   if (specs.length === 0) return curl(json, "-d '{}'");
   const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
@@ -56,11 +62,33 @@ export function exampleRequest(
   return `${python} | ${curl('-H content-type:application/x-npz', '-H accept:application/json', '--data-binary @-')}`;
 }
 
-/** One sample of zeros as JSON has it. @returns undefined if that would be long */
-export function exampleInputs({ inputs }: Signature): object | undefined {
-  const specs = [...inputs.values()];
-  if (specs.some((spec) => exampleText(spec) === undefined)) return undefined;
-  return Object.fromEntries(specs.map((spec) => [spec.name, JSON.parse(exampleValue(spec, '"text"'))]));
+/** One sample of zeros as JSON has it; beside sparse and ragged tensors, a batch of one. @returns undefined if that would be long */
+export function exampleInputs(signature: Signature): object | undefined {
+  const specs = [...callerInputs(signature).values()];
+  const isBatch = signature.composites !== undefined;
+  if ([...signature.inputs.values()].some((spec) => exampleText(spec) === undefined)) return undefined;
+  return Object.fromEntries(
+    specs.map((spec) => [
+      spec.name,
+      spec.kind === undefined ? zeroOf(spec, exampleShape(spec, isBatch)) : exampleComposite(spec),
+    ]),
+  );
+}
+
+/** One value, in the first place. */
+function exampleComposite(spec: CompositeSpec): unknown {
+  const sizes = (spec.shape ?? [null, null]).map((dim) => dim ?? 1);
+  if (spec.kind === 'ragged') return zeroOf(spec, sizes);
+  const isEmpty = sizes.includes(0);
+  return {
+    indices: isEmpty ? [] : [sizes.map(() => 0)],
+    values: zeroOf(spec, [isEmpty ? 0 : 1]),
+    dense_shape: sizes,
+  };
+}
+
+function zeroOf(spec: Pick<TensorSpec, 'dtype'>, shape: readonly number[]): unknown {
+  return JSON.parse(listsOf(shape, exampleElement(spec, '"text"')));
 }
 
 /** Zeros for one input as a form's field has them. @returns undefined if that would be long */
@@ -68,22 +96,25 @@ export function exampleText(spec: TensorSpec): string | undefined {
   return elementCount(exampleShape(spec)) <= maxElements ? exampleValue(spec) : undefined;
 }
 
-/** Without the batch dim; other unknown dims are 1. */
-function exampleShape({ shape }: TensorSpec): number[] {
-  const dims = shape?.[0] === null ? shape.slice(1) : (shape ?? []);
+/** Without the batch dim unless it is wanted; other unknown dims are 1. */
+function exampleShape({ shape }: TensorSpec, isBatch = false): number[] {
+  const dims = shape?.[0] === null && !isBatch ? shape.slice(1) : (shape ?? []);
   return dims.map((dim) => dim ?? 1);
 }
 
 function exampleValue(spec: TensorSpec, text = 'text'): string {
   const shape = exampleShape(spec);
-  const element = exampleElement(spec, shape.length === 0 ? text : '"text"');
+  return listsOf(shape, exampleElement(spec, shape.length === 0 ? text : '"text"'));
+}
+
+function listsOf(shape: readonly number[], element: string): string {
   // What lies within an empty list cannot be said.
   const firstZero = shape.indexOf(0);
   const dims = firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
   return dims.reduceRight((inner, dim) => `[${Array(dim).fill(inner).join(', ')}]`, element);
 }
 
-function exampleElement({ dtype }: TensorSpec, text: string): string {
+function exampleElement({ dtype }: Pick<TensorSpec, 'dtype'>, text: string): string {
   switch (dtype) {
     case 'string':
       return text;

@@ -14,9 +14,10 @@ export const stringSchema = z.union([z.string(), base64Schema]);
 
 export const scalarSchema = z.union([z.number(), z.boolean(), stringSchema]);
 
-export const listsSchema: z.ZodType = z
-  .array(z.union([scalarSchema, z.lazy(() => listsSchema)]))
-  .meta({ id: 'NestedLists', description: 'As many levels as the tensor has dims, each of equal lengths.' });
+export const listsSchema: z.ZodType = z.array(z.union([scalarSchema, z.lazy(() => listsSchema)])).meta({
+  id: 'NestedLists',
+  description: 'As many levels as the tensor has dims, each of equal lengths but for ragged dims.',
+});
 
 const describedSchema = z
   .looseObject({
@@ -31,7 +32,34 @@ export function tensorSchemaOf(values: z.ZodType): z.ZodType {
   return z.union([values, describedSchema]);
 }
 
-const tensorSchema = tensorSchemaOf(z.union([scalarSchema, listsSchema])).meta({
+const plainTensorSchema = tensorSchemaOf(z.union([scalarSchema, listsSchema]));
+
+/** The parts of a sparse tensor. */
+export function sparseSchemaOf(indices: z.ZodType, values: z.ZodType, denseShape: z.ZodType): z.ZodType {
+  return z.strictObject({ indices, values, dense_shape: denseShape });
+}
+
+/** The parts of a ragged tensor. */
+export function raggedSchemaOf(values: z.ZodType, rowSplits: z.ZodType): z.ZodType {
+  return z.strictObject({ values, row_splits: rowSplits });
+}
+
+const sparseSchema = sparseSchemaOf(plainTensorSchema, plainTensorSchema, plainTensorSchema).meta({
+  id: 'SparseTensor',
+  description:
+    'For inputs that are sparse: where its values lie, [n, rank], the values, and the shape of the whole.',
+});
+
+const raggedSchema: z.ZodType = raggedSchemaOf(
+  z.union([plainTensorSchema, z.lazy(() => raggedSchema)]),
+  plainTensorSchema,
+).meta({
+  id: 'RaggedTensor',
+  description:
+    'For inputs that are ragged: the values of all rows, ragged themselves or not, and where each row begins and the last ends.',
+});
+
+const tensorSchema = z.union([plainTensorSchema, sparseSchema, raggedSchema]).meta({
   id: 'Tensor',
   description: 'Plain numbers take the dtype that the signature asks for.',
 });
@@ -56,7 +84,7 @@ export const cborRequestSchema = requestSchema(
   z.unknown().meta({
     id: 'CborTensor',
     description:
-      'As in JSON; or, of RFC 8746, a typed array (tags 64 to 87) or an array of any shape (tag 40 or 1040); `data` and ' +
+      'As in JSON, the parts of a sparse or ragged one too; or, of RFC 8746, a typed array (tags 64 to 87) or an array of any shape (tag 40 or 1040); `data` and ' +
       'texts may be byte strings.',
   }),
 ).meta({ id: 'CborInferRequest' });
@@ -77,13 +105,26 @@ function answerSchema(output: z.ZodType) {
   });
 }
 
-export const outputSchema = z.union([scalarSchema, listsSchema]).meta({
-  id: 'Output',
-  description: 'Nested lists; bytes that are no text are {"b64"}, complex numbers [re, im].',
-});
+const denseOutputSchema = z.union([scalarSchema, listsSchema]);
+
+const raggedOutputSchema: z.ZodType = z.lazy(() =>
+  raggedSchemaOf(z.union([denseOutputSchema, raggedOutputSchema]), listsSchema),
+);
+
+export const outputSchema = z
+  .union([denseOutputSchema, sparseSchemaOf(listsSchema, listsSchema, listsSchema), raggedOutputSchema])
+  .meta({
+    id: 'Output',
+    description:
+      'Nested lists; bytes that are no text are {"b64"}, complex numbers [re, im]. Of sparse and ragged tensors the parts.',
+  });
 
 export const inferAnswerSchema = answerSchema(outputSchema).meta({ id: 'InferAnswer' });
 
 export const cborAnswerSchema = answerSchema(
-  z.unknown().meta({ id: 'CborOutput', description: 'An array of RFC 8746, or {"dtype", "shape", "data"}.' }),
+  z.unknown().meta({
+    id: 'CborOutput',
+    description:
+      'An array of RFC 8746, or {"dtype", "shape", "data"}; of a sparse or ragged tensor its parts, each such an array.',
+  }),
 ).meta({ id: 'CborInferAnswer' });

@@ -2,6 +2,7 @@
  * The inference operations of the models that are served now: each with its own inputs and outputs.
  */
 import { z } from 'zod';
+import { callerInputs, callerOutputs } from '../runtime/composite.js';
 import { formatSpec } from '../runtime/signature.js';
 import type { Servable } from '../serving/servable.js';
 import type { Table } from '../serving/table.js';
@@ -83,7 +84,7 @@ function operationOf(servable: Servable | undefined, operation: Operation): Oper
 /** The names there are, where any name could be. */
 function ofModel(parameter: Parameter, named: readonly NamedSignature[]): Parameter {
   const signatures = named.map(({ signature }) => signature);
-  const outputs = new Set(signatures.flatMap((signature) => [...signature.outputs.keys()]));
+  const outputs = new Set(signatures.flatMap((signature) => [...callerOutputs(signature).keys()]));
   switch (parameter.name) {
     case 'signature':
       return { ...parameter, schema: z.enum(signatures.map(({ name }) => name)) };
@@ -105,7 +106,7 @@ function signaturesOf({ loaded, defaultSignature }: Servable): NamedSignature[] 
 function describeSignatures({ loaded, defaultSignature }: Servable): string {
   return Array.from(loaded.signatures.values(), (signature) => {
     const isDefault = signature === defaultSignature ? ' (the default)' : '';
-    const [inputs, outputs] = [signature.inputs, signature.outputs].map((specs) =>
+    const [inputs, outputs] = [callerInputs(signature), callerOutputs(signature)].map((specs) =>
       Array.from(specs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(', '),
     );
     return `- \`${signature.name}\`${isDefault}: ${inputs || 'no inputs'} → ${outputs || 'no outputs'}`;

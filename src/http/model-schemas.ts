@@ -2,14 +2,24 @@
  * What requests and answers of one served model look like in JSON, by its signatures: names, dtypes, dims.
  */
 import { z } from 'zod';
+import { callerInputs, callerOutputs } from '../runtime/composite.js';
 import type { Dtype } from '../runtime/dtypes.js';
-import { type Dim, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import {
+  type CallerSpec,
+  type CompositeSpec,
+  type Dim,
+  formatSpec,
+  type Signature,
+  type TensorSpec,
+} from '../runtime/signature.js';
 import { exampleText } from './example-request.js';
 import {
   inferAnswerSchema,
   listsSchema,
   outputSchema,
+  raggedSchemaOf,
   scalarSchema,
+  sparseSchemaOf,
   stringSchema,
   tensorSchemaOf,
 } from './infer-schemas.js';
@@ -35,7 +45,7 @@ export function modelRequestSchema(signatures: readonly NamedSignature[]): z.Zod
         ? {}
         : {
             outputs: z
-              .array(z.enum([...signature.outputs.keys()]))
+              .array(z.enum([...callerOutputs(signature).keys()]))
               .min(1)
               .nullish(),
           }),
@@ -66,7 +76,7 @@ export function modelFormSchema({ inputs }: Signature): z.ZodType {
 /** As {@link inferAnswerSchema}, with the outputs of one of the signatures, or those that were asked for. */
 export function modelAnswerSchema(model: string, signatures: readonly NamedSignature[]): z.ZodType {
   const outputs = signatures.map(({ signature }) =>
-    z.object(mapSpecs(signature.outputs, (spec) => outputOf(spec).optional())),
+    z.object(mapSpecs(callerOutputs(signature), (spec) => outputOf(spec).optional())),
   );
   return inferAnswerSchema.extend({
     model: z.literal(model),
@@ -74,21 +84,42 @@ export function modelAnswerSchema(model: string, signatures: readonly NamedSigna
   });
 }
 
-function inputsSchema({ inputs }: Signature): z.ZodType {
-  return z.strictObject(mapSpecs(inputs, inputOf));
+function inputsSchema(signature: Signature): z.ZodType {
+  // Beside a sparse or ragged tensor no input may leave its first dim out.
+  const maySingle = signature.composites === undefined;
+  return z.strictObject(mapSpecs(callerInputs(signature), (spec) => inputOf(spec, maySingle)));
 }
 
-function mapSpecs(specs: ReadonlyMap<string, TensorSpec>, map: (spec: TensorSpec) => z.ZodType) {
+function mapSpecs(specs: ReadonlyMap<string, CallerSpec>, map: (spec: CallerSpec) => z.ZodType) {
   return Object.fromEntries(Array.from(specs.values(), (spec) => [spec.name, map(spec)]));
 }
 
-function inputOf(spec: TensorSpec): z.ZodType {
+function inputOf(spec: CallerSpec, maySingle: boolean): z.ZodType {
+  if (spec.kind !== undefined) {
+    const parts = partsOf(spec, tensorSchemaOf);
+    const { dtype, shape } = spec;
+    // A ragged one may also be lists, as its rows are.
+    const isLists = spec.kind === 'ragged' && shape !== null;
+    return (isLists ? z.union([lists(shape, elementOf(dtype)), parts]) : parts).describe(formatSpec(spec));
+  }
   const first = spec.shape?.[0];
-  const mayLeaveOutFirst = first === null || first === 1;
+  const mayLeaveOutFirst = maySingle && (first === null || first === 1);
   return tensorSchemaOf(valuesOf(spec, mayLeaveOutFirst)).describe(formatSpec(spec));
 }
 
-function outputOf(spec: TensorSpec): z.ZodType {
+/** @param tensor what a part looks like, whose plain values look so */
+function partsOf(spec: CompositeSpec, tensor: (values: z.ZodType) => z.ZodType): z.ZodType {
+  const part = (each: TensorSpec) => tensor(valuesOf(each, false));
+  if (spec.kind === 'sparse')
+    return sparseSchemaOf(part(spec.indices), part(spec.values), part(spec.denseShape));
+  return spec.rowSplits.reduceRight<z.ZodType>(
+    (values, splits) => raggedSchemaOf(values, part(splits)),
+    part(spec.values),
+  );
+}
+
+function outputOf(spec: CallerSpec): z.ZodType {
+  if (spec.kind !== undefined) return partsOf(spec, (values) => values).describe(formatSpec(spec));
   // A batch of one sample comes without the batch dim.
   return spec.shape === null
     ? outputSchema

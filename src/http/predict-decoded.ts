@@ -1,7 +1,7 @@
 /**
  * From a body that has been read to the one core call.
  */
-import { type InferRequest, namedInputs, toTensors } from '../codec/infer-request.js';
+import { type InferRequest, inputNames, toTensors } from '../codec/infer-request.js';
 import { type PredictRequest, type PredictResult, predict } from '../serving/predict.js';
 import type { Services } from './services.js';
 
@@ -17,7 +17,7 @@ export function predictDecoded(
     target,
     signature: request.signature,
     inputs: (signature) => toTensors(request, signature, wireLimits),
-    inputNames: (signature) => namedInputs(request, signature).keys(),
+    inputNames: (signature) => inputNames(request, signature),
     outputs: request.outputs,
     deadline,
     cancellation,

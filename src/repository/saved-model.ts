@@ -8,37 +8,20 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { ServingError } from '../errors.js';
-import { dtypeOf } from '../runtime/dtypes.js';
-import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
+import type { MetaGraph, Signature } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { Graph } from './graph.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
+import { type Entry, readSignatureDef, type SignatureDef, signatureDefSchema } from './signature-def.js';
 import { readFailure } from './storage-failure.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
-// saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped. Maps are
-// written out as the repeated entries they are on the wire, so that a tensor called `__proto__` is only a name.
+// saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped.
 const { root } = protobuf.parse(`
   syntax = "proto3";
   package tensorflow;
   ${tensorShapeSchema}
-  message TensorInfo {
-    string name = 1;
-    int32 dtype = 2;
-    TensorShapeProto tensor_shape = 3;
-  }
-  message NamedTensorInfo {
-    string key = 1;
-    TensorInfo value = 2;
-  }
-  message SignatureDef {
-    repeated NamedTensorInfo inputs = 1;
-    repeated NamedTensorInfo outputs = 2;
-  }
-  message NamedSignatureDef {
-    string key = 1;
-    SignatureDef value = 2;
-  }
+  ${signatureDefSchema}
   message MetaInfoDef { repeated string tags = 4; }
   message MetaGraphDef {
     MetaInfoDef meta_info_def = 1;
@@ -49,15 +32,6 @@ const { root } = protobuf.parse(`
 `);
 const SavedModelProto = root.lookupType('tensorflow.SavedModel');
 
-interface TensorInfo {
-  readonly name: string;
-  readonly dtype: number;
-  readonly tensorShape?: {
-    readonly dim: readonly { readonly size: number }[];
-    readonly unknownRank: boolean;
-  };
-}
-
 interface MetaGraphDef {
   readonly metaInfoDef?: { readonly tags: readonly string[] };
   readonly graphDef: Uint8Array;
@@ -66,17 +40,6 @@ interface MetaGraphDef {
 
 interface CheckedMetaGraph extends MetaGraphDef {
   readonly hasVariables: boolean;
-}
-
-interface SignatureDef {
-  readonly inputs: readonly Entry<TensorInfo>[];
-  readonly outputs: readonly Entry<TensorInfo>[];
-}
-
-/** An entry of a protobuf map; both fields may be left out on the wire. */
-interface Entry<Value> {
-  readonly key: string;
-  readonly value?: Value;
 }
 
 /** The file that makes a folder a SavedModel. */
@@ -225,29 +188,13 @@ function toMetaGraph(graph: MetaGraphDef): MetaGraph {
   const nodes = graph.graphDef.length <= smallGraph ? new Graph(graph.graphDef) : undefined;
   for (const { key: name, value } of graph.signatureDef) {
     if (name === initSignature || !value) continue;
-    const [inputs, outputs] = [toSpecs(value.inputs), toSpecs(value.outputs)];
+    const signature = readSignatureDef(name, value);
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
-    if (inputs && outputs && outputs.size > 0) {
-      const fetched = Array.from(outputs.values(), ({ graphName }) => graphName);
-      signatures.set(name, { name, inputs, outputs, operations: nodes?.operationsBehind(fetched) });
+    if (signature && signature.outputs.size > 0) {
+      const fetched = Array.from(signature.outputs.values(), ({ graphName }) => graphName);
+      signatures.set(name, { ...signature, operations: nodes?.operationsBehind(fetched) });
     }
   }
   return { tags: graph.metaInfoDef?.tags ?? [], signatures };
-}
-
-/** undefined if one of the tensors is of a dtype or an encoding (sparse, composite) that cannot travel. */
-function toSpecs(infos: readonly Entry<TensorInfo>[]): Map<string, TensorSpec> | undefined {
-  const specs = new Map<string, TensorSpec>();
-  for (const { key: name, value: info } of infos) {
-    const dtype = info && dtypeOf(info.dtype);
-    if (!dtype || info.name === '') return undefined;
-    specs.set(name, { name, dtype, shape: toShape(info), graphName: info.name });
-  }
-  return specs;
-}
-
-function toShape({ tensorShape }: TensorInfo): readonly Dim[] | null {
-  if (!tensorShape || tensorShape.unknownRank) return null;
-  return tensorShape.dim.map(({ size }) => (size < 0 ? null : size));
 }

@@ -84,7 +84,10 @@ export function deviceOf(devices: readonly Device[]): 'cpu' | 'gpu' {
 
 interface PreparedCall {
   readonly call: CallHandle;
+  /** What a run fetches, in its order. */
   readonly outputs: readonly TensorSpec[];
+  /** Outputs that are inputs as they came: TensorFlow does not fetch what it is fed. */
+  readonly passed: readonly { readonly output: string; readonly input: string }[];
 }
 
 /** What all models of the runtime look at as a run begins. */
@@ -117,7 +120,8 @@ class NativeModel implements InferenceModel {
     members: readonly NamedTensors[],
     options: PredictOptions = {},
   ): Promise<Prediction> {
-    const { call, outputs } = this.prepare(signature, options.outputs);
+    const prepared = this.prepare(signature, options.outputs);
+    const { call } = prepared;
     const feeds = toFeeds(signature, members, options.padding);
     const { background = false } = options;
     const timeoutSeconds = this.heedsTimeouts ? options.timeoutSeconds : undefined;
@@ -127,7 +131,7 @@ class NativeModel implements InferenceModel {
     const result = trace
       ? await this.runTraced(call, feeds, trace)
       : await run(this.session, call, feeds, runOptions).catch(rethrow);
-    return this.toPrediction(signature, outputs, result);
+    return this.toPrediction(signature, prepared, result, members, options.padding);
   }
 
   get isTraced(): boolean {
@@ -139,18 +143,24 @@ class NativeModel implements InferenceModel {
     members: readonly NamedTensors[],
     options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
   ): Prediction {
-    const { call, outputs } = this.prepare(signature, options.outputs);
+    const prepared = this.prepare(signature, options.outputs);
     const feeds = toFeeds(signature, members, options.padding);
     let result: RunResult;
     try {
-      result = this.binding.runHere(this.session, call, feeds);
+      result = this.binding.runHere(this.session, prepared.call, feeds);
     } catch (error) {
       rethrow(error);
     }
-    return this.toPrediction(signature, outputs, result);
+    return this.toPrediction(signature, prepared, result, members, options.padding);
   }
 
-  private toPrediction(signature: Signature, specs: readonly TensorSpec[], result: RunResult): Prediction {
+  private toPrediction(
+    signature: Signature,
+    { outputs: specs, passed }: PreparedCall,
+    result: RunResult,
+    members: readonly NamedTensors[],
+    padding: Padding | undefined,
+  ): Prediction {
     const [outputs, queueMicros, runMicros] = result;
     const named = new Map<string, Tensor>();
     outputs.forEach(([tf, shape, data], i) => {
@@ -160,6 +170,7 @@ class NativeModel implements InferenceModel {
         throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
       named.set(name, createTensor(dtype, shape, data, this.releaseOf(data)));
     });
+    for (const { output, input } of passed) named.set(output, copyRows(inputOf(input, members), padding));
     return { outputs: named, queueMicros, runMicros };
   }
 
@@ -219,10 +230,17 @@ class NativeModel implements InferenceModel {
   }
 
   private find(signature: Signature, outputs: readonly TensorSpec[]): PreparedCall {
-    const feeds = Array.from(signature.inputs.values(), ({ graphName }) => graphName);
-    const fetches = outputs.map(({ graphName }) => graphName);
+    const specs = [...signature.inputs.values()];
+    const inputs = new Map(specs.map(({ name, graphName }) => [graphName, name]));
+    const feeds = specs.map(({ graphName }) => graphName);
+    const passed = outputs.flatMap(({ name, graphName }) => {
+      const input = inputs.get(graphName);
+      return input === undefined ? [] : { output: name, input };
+    });
+    const fetched = outputs.filter(({ graphName }) => !inputs.has(graphName));
+    const fetches = fetched.map(({ graphName }) => graphName);
     try {
-      return { call: this.binding.prepare(this.session, feeds, fetches), outputs };
+      return { call: this.binding.prepare(this.session, feeds, fetches), outputs: fetched, passed };
     } catch (error) {
       rethrow(error);
     }
@@ -232,6 +250,11 @@ class NativeModel implements InferenceModel {
     this.disposal ??= this.binding.releaseSession(this.session);
     return this.disposal;
   }
+}
+
+/** A Buffer's own slice() would not copy. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 function toFeeds(
@@ -245,6 +268,14 @@ function toFeeds(
     feeds.push([dtypes[dtype].tf, shape, data]);
   }
   return feeds;
+}
+
+/** The rows of all members and the padding, in memory of their own: a member's body may be given back before its answer is sent. */
+function copyRows(tensors: readonly Tensor[], padding: Padding | undefined): Tensor {
+  const { dtype, shape, data } = joinRows(tensors, padding);
+  if (dtype === 'string') return createTensor(dtype, shape, Array.from(data as Uint8Array[], copyOf));
+  const bytes = data instanceof Uint8Array ? copyOf(data) : Buffer.concat(data);
+  return createTensor(dtype, shape, bytes);
 }
 
 /** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */

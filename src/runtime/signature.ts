@@ -8,6 +8,8 @@ export type Dim = number | null;
 
 /** Name, dtype and shape of an input or output. */
 export interface TensorSpec {
+  /** Neither sparse nor ragged: those are a `CompositeSpec`. */
+  readonly kind?: undefined;
   readonly name: string;
   readonly dtype: Dtype;
   /** null: not even the rank is known. */
@@ -16,11 +18,56 @@ export interface TensorSpec {
   readonly graphName: string;
 }
 
+/** A `tf.SparseTensor`: values, and where they lie in a tensor that is zero elsewhere. */
+export interface SparseSpec {
+  readonly kind: 'sparse';
+  readonly name: string;
+  /** Of the values. */
+  readonly dtype: Dtype;
+  /** Of the tensor that it stands for; null: not even the rank is known. */
+  readonly shape: readonly Dim[] | null;
+  /** int64 [n, rank] */
+  readonly indices: TensorSpec;
+  /** [n] */
+  readonly values: TensorSpec;
+  /** int64 [rank] */
+  readonly denseShape: TensorSpec;
+}
+
+/** A `tf.RaggedTensor`: rows of different lengths, one after another. */
+export interface RaggedSpec {
+  readonly kind: 'ragged';
+  readonly name: string;
+  /** Of the values. */
+  readonly dtype: Dtype;
+  /** With the ragged dims, whose sizes are null as a rule; null: not known. */
+  readonly shape: readonly Dim[] | null;
+  /** All values of all rows, `flat_values` in TensorFlow. */
+  readonly values: TensorSpec;
+  /** Where the rows begin and end, outermost dim first: at least one. int64 or int32 [rows + 1] */
+  readonly rowSplits: readonly TensorSpec[];
+}
+
+export type CompositeSpec = SparseSpec | RaggedSpec;
+
+/** The sparse and ragged tensors of a signature by name. */
+export interface Composites {
+  readonly inputs: ReadonlyMap<string, CompositeSpec>;
+  readonly outputs: ReadonlyMap<string, CompositeSpec>;
+}
+
+/** An input or output as callers see it. */
+export type CallerSpec = TensorSpec | CompositeSpec;
+
 /** A named function of a SavedModel. */
 export interface Signature {
   readonly name: string;
+  /** The tensors of the graph that a run feeds; of sparse and ragged inputs their components. */
   readonly inputs: ReadonlyMap<string, TensorSpec>;
+  /** The tensors of the graph that a run fetches. */
   readonly outputs: ReadonlyMap<string, TensorSpec>;
+  /** Its sparse and ragged tensors; undefined if it has none. */
+  readonly composites?: Composites | undefined;
   /** TensorFlow's operations that a run may execute; undefined where the graph is too large to tell. */
   readonly operations?: ReadonlySet<string> | undefined;
 }
@@ -36,7 +83,10 @@ export function formatShape(shape: readonly Dim[] | null): string {
   return shape === null ? 'unknown rank' : `[${shape.map((dim) => dim ?? -1).join(', ')}]`;
 }
 
-/** `float32 [-1, 6]` */
-export function formatSpec(spec: Pick<TensorSpec, 'dtype' | 'shape'>): string {
-  return `${spec.dtype} ${formatShape(spec.shape)}`;
+/** `float32 [-1, 6]`, `ragged int32 [-1, -1]`; a kind of anything else is not said. */
+export function formatSpec(
+  spec: Pick<TensorSpec, 'dtype' | 'shape'> & { readonly kind?: string | undefined },
+): string {
+  const kind = spec.kind === 'sparse' || spec.kind === 'ragged' ? `${spec.kind} ` : '';
+  return `${kind}${spec.dtype} ${formatShape(spec.shape)}`;
 }

@@ -38,7 +38,8 @@ export function tfjsRuntime(
       const models = new Map<string, SavedModel>();
       try {
         // Upstream shares one session between the signatures of a folder.
-        for (const name of metaGraph.signatures.keys()) {
+        for (const { name, composites } of metaGraph.signatures.values()) {
+          if (composites) continue;
           models.set(name, await tf.node.loadSavedModel(directory, [...metaGraph.tags], name));
         }
       } catch (error) {
@@ -89,6 +90,11 @@ class TfjsModel implements InferenceModel {
     options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
   ): Prediction {
     const started = performance.now();
+    if (signature.composites)
+      throw new ServingError(
+        'UNIMPLEMENTED',
+        `\`${signature.name}\` has a sparse or ragged tensor, which --runtime tfjs cannot run: serve with --runtime native`,
+      );
     const model = this.models.get(signature.name);
     if (!model) throw new ServingError('NOT_FOUND', `no signature \`${signature.name}\``);
     for (const { name, dtype } of signature.outputs.values()) {

@@ -44,8 +44,10 @@ export interface BatchVerdict {
 }
 
 /** Why requests for this signature cannot share a run, or undefined where its specs allow it. */
-export function whyNotBatched({ inputs, outputs }: Signature): string | undefined {
+export function whyNotBatched({ inputs, outputs, composites }: Signature): string | undefined {
   if (inputs.size === 0) return 'it has no inputs';
+  const [composite] = [...(composites?.inputs.values() ?? []), ...(composites?.outputs.values() ?? [])];
+  if (composite) return `\`${composite.name}\` is a ${composite.kind} tensor`;
   for (const [kind, specs] of [
     ['input', inputs],
     ['output', outputs],

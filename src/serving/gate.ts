@@ -12,8 +12,9 @@ import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { TensorFlowError } from '../runtime/tensorflow-error.js';
 import { createTensor, disposeTensors, type Tensor } from '../runtime/tensors.js';
-import { makeRow, rowShape, runBeforehand } from './beforehand.js';
+import { rowShape, runBeforehand } from './beforehand.js';
 import { HandlerError } from './handled.js';
+import { makeInputs } from './made-up-inputs.js';
 import { matchInputs } from './match.js';
 import { isModelsOwnFault } from './model-faults.js';
 
@@ -60,7 +61,7 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
   if (specs.some((spec) => elementCount(rowShape(spec)) > maxElements))
     return notWarmedUp('its inputs are too large to make up');
   try {
-    const inputs = new Map(specs.map((spec) => [spec.name, makeRow(spec)]));
+    const inputs = makeInputs(defaultSignature);
     const { outputs } = await runBeforehand(model, defaultSignature, [inputs], { deadline });
     disposeTensors(outputs);
     return undefined;

@@ -2,8 +2,14 @@
  * Holds the tensors of a request against a signature, and tells one sample from a batch.
  */
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
-import type { Dtype, dtypes } from '../runtime/dtypes.js';
-import { formatShape, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { callerInputs, componentsOf } from '../runtime/composite.js';
+import {
+  type CallerSpec,
+  formatShape,
+  formatSpec,
+  type Signature,
+  type TensorSpec,
+} from '../runtime/signature.js';
 import {
   type NamedTensors,
   reshapeTensor,
@@ -11,6 +17,8 @@ import {
   type TensorView,
   viewTensor,
 } from '../runtime/tensors.js';
+import { fits, wrongDtype } from './fit.js';
+import { matchComposites } from './match-composites.js';
 
 /** Inputs as the graph takes them. */
 export interface MatchedInputs {
@@ -26,7 +34,8 @@ export interface MatchedInputs {
  * Matches inputs with a signature and adds the batch dim where one sample came without it.
  *
  * Only inputs whose first dim is unknown vote, and they must agree: each one rank below its spec is one sample. Scalars
- * and inputs of fixed shape pass as they are; a fixed first dim of 1 may be left out.
+ * and inputs of fixed shape pass as they are; a fixed first dim of 1 may be left out. Where a tensor of the signature is
+ * sparse or ragged, no dim may be left out.
  *
  * @throws ServingError INVALID_ARGUMENT naming the input, what was expected and what came
  */
@@ -37,6 +46,10 @@ export function matchInputs(
   given: Iterable<string>,
 ): MatchedInputs {
   checkNames(model, signature, given);
+  if (signature.composites) {
+    matchComposites(signature, signature.composites.inputs, inputs);
+    return { inputs, single: false, dispose: () => {} };
+  }
   let sample: string | undefined;
   let batch: string | undefined;
   const added: string[] = [];
@@ -58,12 +71,15 @@ function checkNames(model: string, signature: Signature, given: Iterable<string>
   const names = [...given];
   const unknown = names.find((name) => !signature.inputs.has(name));
   if (unknown === undefined && names.length === signature.inputs.size) return;
-  const missing = [...signature.inputs.keys()].find((name) => !names.includes(name));
-  const takes = Array.from(signature.inputs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(
-    ' and ',
-  );
+  const specs = [...callerInputs(signature).values()];
+  const missing = specs.find((spec) => !isGiven(spec, names))?.name;
+  const takes = specs.map((spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(' and ');
   const what = unknown === undefined ? `input \`${missing}\` is missing` : `no input ${quoted(unknown)}`;
   throw invalidArgument(`${what}: \`${signature.name}\` of \`${model}\` takes ${takes || 'no inputs'}`);
+}
+
+function isGiven(spec: CallerSpec, names: readonly string[]): boolean {
+  return (spec.kind === undefined ? [spec] : componentsOf(spec)).every(({ name }) => names.includes(name));
 }
 
 /** @throws ServingError if the shape fits neither as it is nor with a dim in front */
@@ -76,10 +92,6 @@ function isOneRankBelow(spec: TensorSpec, { dtype, shape }: TensorView): boolean
   throw invalidArgument(
     `input \`${spec.name}\` takes ${formatSpec(spec)}${alternative}; ${dtype} ${formatShape(shape)} came`,
   );
-}
-
-function fits(spec: readonly (number | null)[], shape: readonly number[]): boolean {
-  return spec.length === shape.length && spec.every((dim, i) => dim === null || dim === shape[i]);
 }
 
 function addBatchDim(inputs: NamedTensors, names: readonly string[], single: boolean): MatchedInputs {
@@ -121,30 +133,4 @@ function mixed(signature: Signature, inputs: NamedTensors, sample: string, batch
   return invalidArgument(
     `one sample and a batch are mixed: ${describe(sample)} is one sample, ${describe(batch)} is a batch; give all inputs the batch dim, or none`,
   );
-}
-
-function wrongDtype(spec: TensorSpec, view: TensorView): ServingError {
-  return invalidArgument(
-    `${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}: ${advice(spec.dtype)}`,
-  );
-}
-
-/** The line of Python that would mend it. */
-function advice(dtype: Dtype): string {
-  switch (dtype) {
-    case 'string':
-      return 'send text or byte strings';
-    case 'bool':
-    case 'complex64':
-    case 'complex128':
-      return describedForm(dtype, `x.astype(np.${dtype === 'bool' ? 'bool_' : dtype}).tobytes()`);
-    case 'bfloat16':
-      return describedForm(dtype, 'x.astype(ml_dtypes.bfloat16).tobytes()');
-    default:
-      return `send x.astype(np.${dtype})`;
-  }
-}
-
-function describedForm(dtype: keyof typeof dtypes, bytes: string): string {
-  return `send {"dtype": "${dtype}", "shape": x.shape, "data": ${bytes}}`;
 }

@@ -2,7 +2,8 @@
  * The one core call: every surface decodes into it and encodes what it gives.
  */
 import { quoted, ServingError } from '../errors.js';
-import type { Signature } from '../runtime/signature.js';
+import { callerOutputs, fetchedOutputs } from '../runtime/composite.js';
+import type { CompositeSpec, Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import type { Batcher, BatchRequest, BatchResult, Entry } from './batcher.js';
 import type { Cancellable, Cancellation } from './cancellation.js';
@@ -35,7 +36,10 @@ export interface PredictRequest {
   readonly settled?: (() => void) | undefined;
 }
 
-export interface PredictResult extends ServableId, BatchResult {}
+export interface PredictResult extends ServableId, BatchResult {
+  /** The sparse and ragged outputs of the signature, whose components are among the outputs; undefined if it has none. */
+  readonly composites: ReadonlyMap<string, CompositeSpec> | undefined;
+}
 
 const deadlines = new Deadlines();
 
@@ -58,6 +62,9 @@ class Call extends Waiting implements BatchRequest, Cancellable {
   private batcher: Batcher | undefined;
   private entry: Entry | undefined;
   private answered = false;
+  /** The outputs that are asked for, as the graph has them. */
+  private fetched: readonly string[] | undefined;
+  private composites: ReadonlyMap<string, CompositeSpec> | undefined;
 
   constructor(
     private readonly request: PredictRequest,
@@ -76,7 +83,7 @@ class Call extends Waiting implements BatchRequest, Cancellable {
   }
 
   get outputs(): readonly string[] | undefined {
-    return this.request.outputs;
+    return this.fetched;
   }
 
   get deadline(): number {
@@ -95,6 +102,8 @@ class Call extends Waiting implements BatchRequest, Cancellable {
       this.servable = servable;
       const signature = chooseSignature(servable, request.signature);
       checkOutputs(signature, request.outputs);
+      this.fetched = fetchedOutputs(signature, request.outputs);
+      this.composites = signature.composites?.outputs;
       this.takeInputs(servable, signature);
       this.batcher = servable.batcher(signature);
       this.entry = this.batcher.submit(this);
@@ -123,9 +132,10 @@ class Call extends Waiting implements BatchRequest, Cancellable {
 
   succeeded({ outputs, queueMicros, runMicros, batchSize }: BatchResult): void {
     const { model, version, generation } = (this.servable as Servable).id;
+    const { composites } = this;
     this.end();
     if (this.answered) disposeTensors(outputs);
-    else this.resolve({ model, version, generation, outputs, queueMicros, runMicros, batchSize });
+    else this.resolve({ model, version, generation, outputs, composites, queueMicros, runMicros, batchSize });
     this.answered = true;
   }
 
@@ -174,9 +184,11 @@ export function chooseSignature(servable: Servable, name: string | undefined): S
 
 /** @throws ServingError INVALID_ARGUMENT with those there are; a handler need not say its outputs beforehand */
 export function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {
-  const unknown = signature.outputs.size > 0 && names?.find((name) => !signature.outputs.has(name));
-  if (!unknown && names?.length !== 0) return;
-  const known = [...signature.outputs.keys()].map((each) => `\`${each}\``).join(', ');
+  if (names === undefined) return;
+  const specs = callerOutputs(signature);
+  const unknown = specs.size > 0 && names.find((name) => !specs.has(name));
+  if (!unknown && names.length !== 0) return;
+  const known = [...specs.keys()].map((each) => `\`${each}\``).join(', ');
   const what = unknown ? `no output ${quoted(unknown)}` : '`outputs` is empty';
   throw new ServingError('INVALID_ARGUMENT', `${what}; \`${signature.name}\` gives ${known}`);
 }

@@ -127,6 +127,17 @@ def decode_tensor(item: Any) -> np.ndarray:
     return flat.reshape(shape, order="F" if item.tag == COLUMN_MAJOR else "C")
 
 
+def flat_items(items: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors in CBOR items by name; those of a sparse or ragged one by the names of its parts, `x/row_splits`."""
+    flat: dict[str, Any] = {}
+    for name, item in items.items():
+        if isinstance(item, Mapping) and "dtype" not in item:
+            flat.update({f"{name}/{part}": tensor for part, tensor in flat_items(item).items()})
+        else:
+            flat[name] = item
+    return flat
+
+
 def post(url: str, body: Any, *, timeout: float = 60.0) -> Any:
     """POST one CBOR item and return the decoded answer.
 
@@ -155,7 +166,7 @@ def infer_items(url: str, body: Any, *, timeout: float = 60.0) -> Answer:
     answer = post(url, body, timeout=timeout)
     if answer["status"] != "ok":
         raise ServerError(200, "UNKNOWN", f"status {answer['status']!r} under HTTP 200")
-    items = answer["outputs"]
+    items = flat_items(answer["outputs"])
     outputs = {name: decode_tensor(item) for name, item in items.items()}
     return Answer(answer["model"], answer["version"], answer["generation"], outputs, items)
 

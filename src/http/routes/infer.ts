@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type { RouterContext } from '@koa/router';
 import { answerCodecs } from '../../codec/codecs.js';
-import { type InferRequest, namedInputs, toTensors } from '../../codec/infer-request.js';
+import { type InferRequest, inputNames, toTensors } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
 import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
@@ -117,7 +117,7 @@ function stream(
   const answers = streamPredictions(servable, {
     ...request,
     inputs: (signature) => toTensors(request, signature, services.wireLimits),
-    inputNames: (signature) => namedInputs(request, signature).keys(),
+    inputNames: (signature) => inputNames(request, signature),
   });
   return sendStream(ctx, services, servable.id, answers, deadline);
 }

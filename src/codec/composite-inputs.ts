@@ -1,0 +1,255 @@
+/**
+ * Sparse and ragged inputs of a request into the tensors of the graph that they are.
+ *
+ * Only their form is settled here. Whether the parts fit together is checked where inputs are matched with the signature,
+ * for every way they come in.
+ */
+import { invalidArgument } from '../errors.js';
+import { componentsOf } from '../runtime/composite.js';
+import { elementCount } from '../runtime/dtypes.js';
+import {
+  type CompositeSpec,
+  formatSpec,
+  type RaggedSpec,
+  type SparseSpec,
+  type TensorSpec,
+} from '../runtime/signature.js';
+import { allocate, viewOf } from '../runtime/values.js';
+import {
+  areAlike,
+  describeParts,
+  type TypedTensor,
+  type UnevenRows,
+  type WireLimits,
+  type WireTensor,
+} from './wire.js';
+
+/** A tensor of the graph before it is made. */
+export interface Component {
+  readonly wire: WireTensor;
+  /** What errors call it, where the caller does not know the graph's own name. */
+  readonly label?: string;
+}
+
+/**
+ * The inputs by the names of the graph's tensors. A sparse or ragged one may come as one value, or as its components by
+ * their own names.
+ *
+ * @throws ServingError INVALID_ARGUMENT if a value has no form of such a tensor
+ */
+export function splitComposites(
+  inputs: ReadonlyMap<string, WireTensor>,
+  composites: ReadonlyMap<string, CompositeSpec>,
+  limits: WireLimits,
+): Map<string, Component> {
+  const split = new Map<string, Component>();
+  const add = (name: string, component: Component) => {
+    if (split.has(name)) throw invalidArgument(`input \`${name}\` comes twice`);
+    split.set(name, component);
+  };
+  for (const [name, wire] of inputs) {
+    const spec = compositeMeant(name, inputs, composites);
+    if (!spec) add(name, { wire });
+    else if (spec.kind === 'sparse') splitSparse(spec, wire, add);
+    else splitRagged(spec, wire, limits, add);
+  }
+  return split;
+}
+
+/** The names that {@link splitComposites} gives. */
+export function splitNames(
+  inputs: ReadonlyMap<string, WireTensor>,
+  composites: ReadonlyMap<string, CompositeSpec>,
+): string[] {
+  return Array.from(inputs.keys()).flatMap((name) => {
+    const spec = compositeMeant(name, inputs, composites);
+    return spec ? componentsOf(spec).map((component) => component.name) : [name];
+  });
+}
+
+/** The first component may have the name of the whole: beside another component, it is that. */
+function compositeMeant(
+  name: string,
+  inputs: ReadonlyMap<string, WireTensor>,
+  composites: ReadonlyMap<string, CompositeSpec>,
+): CompositeSpec | undefined {
+  const spec = composites.get(name);
+  if (!spec || inputs.get(name)?.kind === 'parts') return spec;
+  const isComponent = componentsOf(spec).some((each) => each.name !== name && inputs.has(each.name));
+  return isComponent ? undefined : spec;
+}
+
+type Add = (name: string, component: Component) => void;
+
+function splitSparse(spec: SparseSpec, wire: WireTensor, add: Add): void {
+  const { indices, values, denseShape } = spec;
+  const parts = wire.kind === 'parts' ? wire.parts : undefined;
+  const [places, elements, sizes] = ['indices', 'values', 'dense_shape'].map((key) => parts?.get(key));
+  if (!places || !elements || !sizes) throw misfit(spec, wire, '{"indices", "values", "dense_shape"}');
+  const label = (key: string) => labelOf(spec, key);
+  const rank = spec.shape?.length ?? lengthOf(sizes) ?? 0;
+  add(indices.name, { wire: asIndices(withShape(places, [0, rank]), indices), label: label('indices') });
+  add(values.name, { wire: elements, label: label('values') });
+  add(denseShape.name, { wire: asIndices(sizes, denseShape), label: label('dense_shape') });
+}
+
+function splitRagged(spec: RaggedSpec, wire: WireTensor, limits: WireLimits, add: Add): void {
+  let rest = wire;
+  for (const splits of spec.rowSplits) {
+    const level = takeRows(spec, rest, splits, limits);
+    add(splits.name, { wire: level.splits, label: labelOf(spec, 'row_splits') });
+    rest = level.values;
+  }
+  const row = spec.values.shape?.slice(1) ?? [];
+  const values = withShape(rest, [0, ...row.map((dim) => dim ?? 0)]);
+  add(spec.values.name, { wire: values, label: labelOf(spec, 'values') });
+}
+
+interface Level {
+  readonly splits: WireTensor;
+  /** Of all rows, one after another. */
+  readonly values: WireTensor;
+}
+
+/** Takes the outermost dim off: where its rows end, and what is in them. */
+function takeRows(spec: RaggedSpec, wire: WireTensor, splits: TensorSpec, limits: WireLimits): Level {
+  switch (wire.kind) {
+    case 'parts': {
+      const [values, ends] = [wire.parts.get('values'), wire.parts.get('row_splits')];
+      if (values && ends) return { values, splits: asIndices(ends, splits) };
+      break;
+    }
+    case 'plain':
+      if (Array.isArray(wire.value) && wire.shape === undefined)
+        return rowsOfLists(spec, wire.value, splits, limits);
+      break;
+    case 'typed': {
+      const [rows, length, ...rest] = wire.shape;
+      if (rows === undefined || length === undefined) break;
+      checkRows(spec, rows, wire);
+      const values = { ...wire, shape: [rows * length, ...rest] };
+      return { values, splits: toSplits(new Array<number>(rows).fill(length), splits) };
+    }
+    case 'uneven':
+      return rowsOfArrays(spec, wire, splits);
+    default:
+  }
+  throw misfit(spec, wire, '{"values", "row_splits"} or a list of rows');
+}
+
+function rowsOfLists(spec: RaggedSpec, rows: readonly unknown[], splits: TensorSpec, limits: WireLimits) {
+  const values: unknown[] = [];
+  const lengths = rows.map((row, i) => {
+    if (!Array.isArray(row))
+      throw invalidArgument(`input \`${spec.name}\` takes ${formatSpec(spec)}: row ${i} of it is no list`);
+    if (values.length + row.length > limits.maxElements)
+      throw invalidArgument(
+        `input \`${spec.name}\` has more elements than ${limits.maxElements} (--max-elements)`,
+      );
+    for (const each of row) values.push(each);
+    return row.length;
+  });
+  return { values: { kind: 'plain', value: values } as const, splits: toSplits(lengths, splits) };
+}
+
+function rowsOfArrays(spec: RaggedSpec, { rows }: UnevenRows, splits: TensorSpec): Level {
+  const lengths = rows.map((row, i) => {
+    const length = row.kind === 'typed' ? row.shape[0] : row.rows.length;
+    if (length !== undefined) return length;
+    throw invalidArgument(`input \`${spec.name}\` takes ${formatSpec(spec)}: row ${i} of it is a scalar`);
+  });
+  const typed = rows.filter((row) => row.kind === 'typed');
+  const values =
+    typed.length === rows.length
+      ? joined(spec, typed)
+      : ({ kind: 'uneven', rows: rows.flatMap((row) => rowsWithin(spec, row)) } as const);
+  return { values, splits: toSplits(lengths, splits) };
+}
+
+/** Arrays that agree in all but their first dim, one after another. */
+function joined(spec: RaggedSpec, rows: readonly TypedTensor[]): TypedTensor {
+  const [first] = rows as [TypedTensor];
+  const rest = first.shape.slice(1);
+  for (const [i, row] of rows.entries()) {
+    const alike = areAlike({ ...row, shape: row.shape.slice(1) }, { ...first, shape: rest });
+    if (!alike)
+      throw invalidArgument(
+        `input \`${spec.name}\`: row ${i} is ${formatSpec(row)} where the first is ${formatSpec(first)}`,
+      );
+  }
+  const count = rows.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
+  const data =
+    first.dtype === 'string'
+      ? rows.flatMap((row) => row.data as readonly Uint8Array[])
+      : Buffer.concat(rows.map((row) => row.data as Uint8Array));
+  return { kind: 'typed', dtype: first.dtype, shape: [count, ...rest], data };
+}
+
+/** The rows of a row, each a tensor. */
+function rowsWithin(spec: RaggedSpec, row: TypedTensor | UnevenRows): UnevenRows['rows'] {
+  if (row.kind === 'uneven') return row.rows;
+  const [count = 0, ...rest] = row.shape;
+  checkRows(spec, count, row);
+  const size = count === 0 ? 0 : row.data.length / count;
+  return Array.from({ length: count }, (_, i): TypedTensor => {
+    const [from, to] = [i * size, (i + 1) * size];
+    const data = row.data instanceof Uint8Array ? row.data.subarray(from, to) : row.data.slice(from, to);
+    return { ...row, shape: rest, data };
+  });
+}
+
+/** Rows without elements that an array may have: a few bytes of shape can ask for billions. */
+const maxEmptyRows = 2 ** 16;
+
+function checkRows({ name }: RaggedSpec, rows: number, { data }: TypedTensor): void {
+  if (data.length > 0 || rows <= maxEmptyRows) return;
+  throw invalidArgument(`input \`${name}\` has ${rows} rows without elements: send {"values", "row_splits"}`);
+}
+
+function toSplits(lengths: readonly number[], { dtype }: TensorSpec): TypedTensor {
+  const type = dtype === 'int32' ? 'int32' : 'int64';
+  const { values, bytes } = allocate(type, lengths.length + 1);
+  let end = 0;
+  for (const [i, length] of lengths.entries()) {
+    end += length;
+    values[i + 1] = values instanceof BigInt64Array ? BigInt(end) : end;
+  }
+  return { kind: 'typed', dtype: type, shape: [lengths.length + 1], data: bytes };
+}
+
+/** Whole numbers of any width in the one that the graph has: a caller need not know it. */
+function asIndices(wire: WireTensor, { dtype }: TensorSpec): WireTensor {
+  if (wire.kind !== 'typed' || wire.dtype === dtype || !/^u?int(8|16|32|64)$/.test(wire.dtype)) return wire;
+  if (wire.dtype === 'string') return wire;
+  const values = viewOf(wire.dtype, wire.data as Uint8Array);
+  return { kind: 'plain', value: Array.from<number | bigint>(values), shape: wire.shape };
+}
+
+/** An empty list says nothing of the dims within it. */
+function withShape(wire: WireTensor, shape: readonly number[]): WireTensor {
+  const isEmptyList = wire.kind === 'plain' && Array.isArray(wire.value) && wire.value.length === 0;
+  return isEmptyList && wire.shape === undefined && elementCount(shape) === 0 ? { ...wire, shape } : wire;
+}
+
+function lengthOf(wire: WireTensor): number | undefined {
+  if (wire.kind === 'typed') return wire.shape[0];
+  return wire.kind === 'plain' && Array.isArray(wire.value) ? wire.value.length : undefined;
+}
+
+function labelOf({ name }: CompositeSpec, part: string): string {
+  return `${name}/${part}`;
+}
+
+function misfit(spec: CompositeSpec, wire: WireTensor, forms: string) {
+  const came =
+    wire.kind === 'parts'
+      ? describeParts(wire)
+      : wire.kind === 'typed'
+        ? formatSpec(wire)
+        : wire.kind === 'deferred'
+          ? 'a field of a form'
+          : 'something else';
+  return invalidArgument(
+    `input \`${spec.name}\` takes ${formatSpec(spec)}, and ${came} came: send ${forms} as JSON or CBOR`,
+  );
+}

@@ -1,0 +1,370 @@
+/**
+ * Sparse and ragged tensors in and out of a real server, in every body that has a form for them.
+ */
+import type { Tag } from 'cbor-x';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { array, bytes, ints, list, map, tag, text } from '../fixtures/cbor.ts';
+import { goldenCases } from '../fixtures/golden.ts';
+import { TestRepository } from '../fixtures/repository.ts';
+import { ask, errorOf, expectSame, outputsOf } from '../fixtures/same.ts';
+import { TestServer } from '../fixtures/server.ts';
+
+let repository: TestRepository;
+let server: TestServer;
+
+beforeAll(async () => {
+  repository = await TestRepository.create('sparse', 'ragged');
+  server = await TestServer.start({ args: ['--model-path', repository.root] });
+});
+afterAll(async () => {
+  await server?.stop();
+  await repository?.remove();
+});
+
+async function post(path: string, body: unknown): Promise<{ status: number; body: Answer }> {
+  const response = await server.fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Answer };
+}
+
+interface Answer {
+  readonly outputs: Record<string, unknown>;
+  readonly error: { readonly code: string; readonly message: string; readonly example: string };
+}
+
+const sparse = '/models/sparse/infer';
+const ragged = '/models/ragged/infer';
+const twoRows = {
+  indices: [
+    [0, 1],
+    [1, 0],
+    [1, 3],
+  ],
+  values: [1.5, 2, -4],
+  dense_shape: [2, 4],
+};
+
+describe('CBOR is answered as TensorFlow for Python answers', () => {
+  it.each(goldenCases().filter(({ model }) => model === 'sparse' || model === 'ragged'))(
+    '$name',
+    async (golden) => {
+      const answered = await ask(server, golden);
+      expect(answered.status, JSON.stringify(errorOf(answered))).toBe(200);
+      expectSame(golden.outputs, outputsOf(answered));
+    },
+  );
+});
+
+describe('JSON', () => {
+  it('has the parts of a sparse tensor, in and out', async () => {
+    const { body } = await post(sparse, { x: twoRows });
+    expect(body.outputs).toEqual({
+      total: [1.5, -2],
+      twice: { indices: twoRows.indices, values: [3, 4, -8], dense_shape: [2, 4] },
+    });
+  });
+
+  it('has the parts of a ragged one, nested as the dims are', async () => {
+    const inner = {
+      values: [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+      row_splits: [0, 1, 3, 3],
+    };
+    const { body } = await post(`${ragged}?signature=nested`, {
+      x: { values: inner, row_splits: [0, 2, 2, 3] },
+    });
+    expect(body.outputs['twice']).toEqual({
+      values: {
+        values: [
+          [2, 4],
+          [6, 8],
+          [10, 12],
+        ],
+        row_splits: [0, 1, 3, 3],
+      },
+      row_splits: [0, 2, 2, 3],
+    });
+  });
+
+  it('takes uneven lists for a ragged one, empty ones too', async () => {
+    const lists = [
+      [
+        [[1, 2]],
+        [
+          [3, 4],
+          [5, 6],
+        ],
+      ],
+      [],
+      [[]],
+    ];
+    const { body } = await post(`${ragged}?signature=nested`, { x: lists });
+    expect(body.outputs['twice']).toEqual({
+      values: {
+        values: [
+          [2, 4],
+          [6, 8],
+          [10, 12],
+        ],
+        row_splits: [0, 1, 3, 3],
+      },
+      row_splits: [0, 2, 2, 3],
+    });
+    const empty = await post(`${ragged}?signature=nested`, { x: [[], [[]]] });
+    expect(empty.body.outputs['twice']).toEqual({
+      values: { values: [], row_splits: [0, 0] },
+      row_splits: [0, 0, 1],
+    });
+    const words = await post(ragged, { words: [['größe'], [], ['a', '']] });
+    expect(words.body.outputs).toEqual({
+      count: [1, 0, 2],
+      length: { values: [7, 1, 0], row_splits: [0, 1, 1, 3] },
+    });
+  });
+
+  it('has a sparse tensor without values, as it gives one', async () => {
+    const nothing = { indices: [], values: [], dense_shape: [3, 4] };
+    const { body } = await post(sparse, { x: nothing });
+    expect(body.outputs).toEqual({ total: [0, 0, 0], twice: nothing });
+  });
+
+  it('stands for row splits of either width', async () => {
+    const { body } = await post(`${ragged}?signature=narrow`, {
+      x: { values: [1, 2, 3], row_splits: [0, 1, 3] },
+    });
+    expect(body.outputs).toEqual({ y: { values: [2, 3, 4], row_splits: [0, 1, 3] } });
+  });
+});
+
+describe('an output is chosen by its own name', () => {
+  it('and comes with all of its parts', async () => {
+    const { body } = await post(`${sparse}?outputs=twice`, { x: twoRows });
+    expect(Object.keys(body.outputs)).toEqual(['twice']);
+  });
+
+  it('not by the name of a part', async () => {
+    const { status, body } = await post(`${sparse}?outputs=twice/values`, { x: twoRows });
+    expect([status, body.error.message]).toEqual([
+      400,
+      'no output `twice/values`; `serving_default` gives `total`, `twice`',
+    ]);
+  });
+});
+
+describe('CBOR takes more than the parts as plain arrays', () => {
+  it('rows that are typed arrays of several lengths', async () => {
+    const rows = list(
+      typedFloats([[1, 2]]),
+      typedFloats([
+        [3, 4],
+        [5, 6],
+      ]),
+    );
+    const asked = {
+      model: 'ragged',
+      body: map({ inputs: map({ x: list(rows) }), signature: text('nested') }),
+    };
+    const twice = outputsOf(await ask(server, asked)).get('twice') as Map<string, unknown>;
+    expect(elements(twice.get('row_splits'))).toEqual([0n, 2n]);
+    expect(elements((twice.get('values') as Map<string, unknown>).get('row_splits'))).toEqual([0n, 1n, 3n]);
+  });
+
+  it('row splits and indices of any integer type', async () => {
+    const splits = tag(64, bytes(Uint8Array.of(0, 1, 3)));
+    const body = map({
+      inputs: map({ x: map({ values: ints(1, 2, 3), row_splits: splits }) }),
+      signature: text('narrow'),
+    });
+    const y = outputsOf(await ask(server, { model: 'ragged', body })).get('y') as Map<string, unknown>;
+    expect(elements(y.get('values'))).toEqual([2, 3, 4]);
+  });
+});
+
+describe('parts by their own names', () => {
+  it('are taken from forms and .npz, and given in .npz', async () => {
+    const form = new FormData();
+    form.set('words/values', '["a", "bcd"]');
+    form.set('words/row_splits', '[0, 2]');
+    const response = await server.fetch(`${ragged}?outputs=length`, { method: 'POST', body: form });
+    expect(await response.json()).toMatchObject({
+      outputs: { length: { values: [1, 3], row_splits: [0, 2] } },
+    });
+    const npz = await server.fetch(`${ragged}?outputs=length`, {
+      method: 'POST',
+      headers: { accept: 'application/x-npz' },
+      body: form,
+    });
+    const zip = Buffer.from(await npz.arrayBuffer()).toString('latin1');
+    expect(zip).toContain('length/values.npy');
+    expect(zip).toContain('length/row_splits.npy');
+  });
+
+  it('as one field of a form they are refused, with what to send', async () => {
+    const form = new FormData();
+    form.set('x', JSON.stringify(twoRows));
+    const response = await server.fetch(sparse, { method: 'POST', body: form });
+    const { error } = (await response.json()) as Answer;
+    expect(error.message).toBe(
+      'input `x` takes sparse float32 [-1, 4], and a field of a form came: send {"indices", "values", "dense_shape"} as JSON or CBOR',
+    );
+  });
+});
+
+describe('what does not fit together never reaches TensorFlow', () => {
+  const wrong: readonly [what: string, path: string, inputs: object, message: string | RegExp][] = [
+    [
+      'an index outside the shape',
+      sparse,
+      {
+        x: {
+          ...twoRows,
+          indices: [
+            [0, 1],
+            [1, 0],
+            [1, 4],
+          ],
+        },
+      },
+      'input `x`: index 2 is outside the dense shape: 4 in dim 1 of size 4',
+    ],
+    [
+      'an index below 0',
+      sparse,
+      {
+        x: {
+          ...twoRows,
+          indices: [
+            [0, 1],
+            [-1, 0],
+            [1, 3],
+          ],
+        },
+      },
+      'input `x`: index 1 is outside the dense shape: -1 in dim 0 of size 2',
+    ],
+    [
+      'more values than indices',
+      sparse,
+      { x: { ...twoRows, values: [1, 2, 3, 4] } },
+      'input `x` has 3 indices and 4 values: each value takes one',
+    ],
+    [
+      'a dense shape that the signature does not have',
+      sparse,
+      { x: { ...twoRows, dense_shape: [2, 5] } },
+      'input `x` takes sparse float32 [-1, 4]; a dense shape of [2, 5] came',
+    ],
+    ['a dense shape below 0', sparse, { x: { indices: [], values: [], dense_shape: [-1, 4] } }, /-1/],
+    [
+      'another rank',
+      sparse,
+      { x: { ...twoRows, dense_shape: [2] } },
+      'input `x/dense_shape` takes int64 [2]; int64 [1] came',
+    ],
+    [
+      'ranks that differ',
+      `${sparse}?signature=dense`,
+      { x: { indices: [[0, 0]], values: ['a'], dense_shape: [2] } },
+      'input `x`: indices of 2 numbers and a dense shape of 1 came',
+    ],
+    [
+      'a size beyond all bounds',
+      `${sparse}?signature=dense`,
+      { x: { indices: [[0, 0]], values: ['a'], dense_shape: [2 ** 31, 2 ** 31] } },
+      /more elements than 2147483647/,
+    ],
+    [
+      'indices in a row',
+      sparse,
+      { x: { ...twoRows, indices: [0, 1, 1] } },
+      'input `x/indices` takes int64 [-1, 2]; int64 [3] came',
+    ],
+    [
+      'row splits that do not begin with 0',
+      ragged,
+      { words: { values: ['a', 'b'], row_splits: [1, 2] } },
+      'input `words`: its row_splits begin with 1 and not with 0',
+    ],
+    [
+      'row splits that descend',
+      ragged,
+      { words: { values: ['a', 'b'], row_splits: [0, 2, 1, 2] } },
+      'input `words`: its row_splits must ascend, and 1 follows 2',
+    ],
+    [
+      'row splits that end elsewhere',
+      ragged,
+      { words: { values: ['a', 'b'], row_splits: [0, 3] } },
+      'input `words`: its row_splits end with 3, and there are 2 values',
+    ],
+    ['no row splits', ragged, { words: { values: [], row_splits: [] } }, /row_splits \[0\] came/],
+    [
+      'row splits of an inner dim',
+      `${ragged}?signature=nested`,
+      { x: { values: { values: [[1, 2]], row_splits: [0, 1] }, row_splits: [0, 2] } },
+      'input `x`: its row_splits of dim 1 end with 2, and there are 1 rows within',
+    ],
+    [
+      'one level too few',
+      `${ragged}?signature=nested`,
+      { x: { values: [1, 2], row_splits: [0, 2] } },
+      /takes ragged float32 \[-1, -1, -1, 2\]: row 0 of it is no list/,
+    ],
+    [
+      'the parts of the other kind',
+      ragged,
+      { words: twoRows },
+      /takes ragged string \[-1, -1\], and a sparse tensor came/,
+    ],
+    [
+      'a tensor for a sparse input',
+      sparse,
+      { x: [[0, 1, 2, 3]] },
+      /takes sparse float32 \[-1, 4\], and something else came/,
+    ],
+  ];
+  it.each(wrong)('%s', async (_what, path, inputs, message) => {
+    const { status, body } = await post(path, inputs);
+    expect([status, body.error.code]).toEqual([400, 'INVALID_ARGUMENT']);
+    if (typeof message === 'string') expect(body.error.message).toBe(message);
+    else expect(body.error.message).toMatch(message);
+  });
+
+  it('and the line of shell in the answer would be taken', async () => {
+    const { body } = await post(`${ragged}?signature=both`, {});
+    const data = /-d '(.*)' '/.exec(body.error.example)?.[1] ?? '';
+    expect((await post(`${ragged}?signature=both`, JSON.parse(data))).status).toBe(200);
+  });
+});
+
+it('signatures say which tensors are sparse and ragged, and that they run alone', async () => {
+  const { body } = await server.get('/models/ragged');
+  expect(body).toMatchObject({
+    signatures: {
+      nested: {
+        inputs: { x: { kind: 'ragged', dtype: 'float32', shape: [-1, -1, -1, 2], ragged_rank: 2 } },
+        outputs: { dense: { dtype: 'float32' }, twice: { kind: 'ragged' } },
+      },
+      both: { inputs: { x: { kind: 'sparse', dtype: 'float32', shape: [-1, 4] } } },
+    },
+    batching: { nested: { choice: 'not batched: `x` is a ragged tensor' } },
+  });
+  expect(server.log).not.toContain('could not be warmed up');
+});
+
+function typedFloats(rows: readonly (readonly number[])[]): Uint8Array {
+  const data = Float32Array.from(rows.flat());
+  return array([rows.length, rows[0]?.length ?? 0], 85, new Uint8Array(data.buffer));
+}
+
+/** Of a tensor as cbor-x gives it. */
+function elements(item: unknown): unknown[] {
+  const [, values] = (item as Tag).value as [number[], ArrayLike<unknown>];
+  return Array.from(values);
+}
