@@ -7,6 +7,7 @@ import type { Context } from 'koa';
 import { callerInputs } from '../runtime/composite.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../runtime/signature.js';
+import { exampleParts, nestParts } from './example-composites.js';
 
 /** Elements of all inputs that are written out; for more, Python makes them. */
 const maxElements = 64;
@@ -44,8 +45,8 @@ export function exampleRequest(
   const { inputs, composites } = signature;
   const curl = (...args: string[]) => `curl ${[...headers, ...args].join(' ')} '${url}'`;
   if (composites) {
-    const body = exampleInputs(signature);
-    return body && curl(json, `-d '${JSON.stringify(body).replaceAll("'", "'\\''")}'`);
+    const fields = exampleFields(signature);
+    return fields && curl(...fields.map((field) => `-F '${field.replaceAll("'", "'\\''")}'`));
   }
   const specs = [...inputs.values()];
   if (specs.length === 0) return curl(json, "-d '{}'");
@@ -75,16 +76,36 @@ export function exampleInputs(signature: Signature): object | undefined {
   );
 }
 
-/** One value, in the first place. */
 function exampleComposite(spec: CompositeSpec): unknown {
-  const sizes = (spec.shape ?? [null, null]).map((dim) => dim ?? 1);
-  if (spec.kind === 'ragged') return zeroOf(spec, sizes);
-  const isEmpty = sizes.includes(0);
-  return {
-    indices: isEmpty ? [] : [sizes.map(() => 0)],
-    values: zeroOf(spec, [isEmpty ? 0 : 1]),
-    dense_shape: sizes,
-  };
+  const parts = exampleParts(spec, 1).map(({ spec: part, content }) =>
+    'count' in content ? zeroOf(part, shapeOfValues(part, content.count)) : content.integers,
+  );
+  return nestParts(spec, parts);
+}
+
+function shapeOfValues({ shape }: TensorSpec, count: number): number[] {
+  return [count, ...(shape?.slice(1) ?? []).map((dim) => dim ?? 1)];
+}
+
+/** The fields of a form, in which sparse and ragged tensors are their parts. @returns undefined if that would be long */
+function exampleFields(signature: Signature): string[] | undefined {
+  const { inputs, composites } = signature;
+  if ([...inputs.values()].some((spec) => exampleText(spec) === undefined)) return undefined;
+  const ofParts = [...(composites?.inputs.values() ?? [])].flatMap((spec) =>
+    // Texts in a list would need quotes; two fields of one name are a list without any.
+    exampleParts(spec, spec.dtype === 'string' ? 2 : 1),
+  );
+  const parts = new Map(ofParts.map(({ spec, content }) => [spec.name, content]));
+  return [...inputs.values()].flatMap((spec) => {
+    const content = parts.get(spec.name);
+    if (content && 'integers' in content) return [`${spec.name}=${JSON.stringify(content.integers)}`];
+    const shape = content ? shapeOfValues(spec, content.count) : exampleShape(spec, true);
+    const [first, ...rest] = shape;
+    const count = content || spec.shape?.[0] !== null ? first : 2;
+    if (spec.dtype === 'string' && rest.length === 0 && count !== undefined && count > 1)
+      return new Array<string>(count).fill(`${spec.name}=text`);
+    return [`${spec.name}=${listsOf(shape, exampleElement(spec, shape.length === 0 ? 'text' : '"text"'))}`];
+  });
 }
 
 function zeroOf(spec: Pick<TensorSpec, 'dtype'>, shape: readonly number[]): unknown {

@@ -1,6 +1,7 @@
 /**
  * Sparse and ragged tensors in and out of a real server, in every body that has a form for them.
  */
+import { execFileSync } from 'node:child_process';
 import type { Tag } from 'cbor-x';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { array, bytes, ints, list, map, tag, text } from '../fixtures/cbor.ts';
@@ -336,10 +337,17 @@ describe('what does not fit together never reaches TensorFlow', () => {
     else expect(body.error.message).toMatch(message);
   });
 
-  it('and the line of shell in the answer would be taken', async () => {
-    const { body } = await post(`${ragged}?signature=both`, {});
-    const data = /-d '(.*)' '/.exec(body.error.example)?.[1] ?? '';
-    expect((await post(`${ragged}?signature=both`, JSON.parse(data))).status).toBe(200);
+  it.each([
+    ragged,
+    `${ragged}?signature=nested`,
+    `${ragged}?signature=both`,
+    sparse,
+    `${sparse}?signature=dense`,
+  ])('and the line of shell in the answer of %s would be taken', async (path) => {
+    const { body } = await post(path, {});
+    const answer = execFileSync('sh', ['-c', `${body.error.example} -s`], { encoding: 'utf8' });
+    expect(JSON.parse(answer)).toMatchObject({ status: 'ok' });
+    expect(JSON.stringify(body.error.example)).not.toContain('\\"');
   });
 });
 
