@@ -7,6 +7,7 @@
  */
 import { type ErrorCode, messageOf, ServingError } from '../errors.js';
 import { type WarmupRequest, warmupRequestsFile } from '../repository/warmup-requests.js';
+import { fetchedOutputs } from '../runtime/composite.js';
 import { elementCount } from '../runtime/dtypes.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
@@ -103,7 +104,7 @@ async function runRequest(
     disposeTensors(inputs);
     throw error;
   }
-  const selection = request.outputs.length > 0 ? request.outputs : undefined;
+  const selection = fetchedOutputs(signature, request.outputs.length > 0 ? request.outputs : undefined);
   const { outputs } = await runBeforehand(model, signature, [inputs], { outputs: selection, deadline });
   disposeTensors(outputs);
 }
