@@ -3,6 +3,4 @@
  */
 import { ServingError } from '../errors.js';
 
-export class TensorFlowError extends ServingError {
-  override readonly name = 'TensorFlowError';
-}
+export class TensorFlowError extends ServingError {}

@@ -22,11 +22,12 @@ import { FolderNews } from './folder-news.js';
 import type { HandlerLoader } from './handled.js';
 import { InlineRuns, whyNotInline } from './inline.js';
 import { GivenUp, type LoadOptions, type LoadStage, loadVersion } from './load.js';
-import { ModelRecord, type VersionRecord } from './model-record.js';
+import { ModelRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
 import { Scheduler } from './scheduler.js';
 import { Servable } from './servable.js';
 import { type ModelStatus, Table } from './table.js';
+import type { VersionRecord } from './tries.js';
 
 export interface ManagerOptions extends LoadOptions {
   /** `--model-path` */
@@ -109,7 +110,7 @@ export class Manager {
     await this.scanOnce(0);
     for (const name of this.models.keys()) this.atStart.add(name);
     await this.loading;
-    const isLoading = () => [...this.models.values()].some((model) => model.isLoading);
+    const isLoading = () => [...this.models.values()].some((model) => model.tries.isLoading);
     while (isLoading()) await this.change(1000);
   }
 
@@ -178,7 +179,7 @@ export class Manager {
       if (model.gone && record.pin?.kind !== 'path') this.remove(record);
     }
     for (const model of this.models.values()) {
-      model.postponeHanging();
+      model.tries.postponeHanging();
       this.apply(model);
     }
     this.publish();
@@ -213,7 +214,7 @@ export class Manager {
     models.delete(model.name);
     this.scanned = { ...this.scanned, models };
     this.publish();
-    for (const record of model.tried) this.unload(model, record);
+    for (const record of model.tries.records) this.unload(model, record);
   }
 
   /** Swaps and unloads as the plan says. One pointer: requests that come after it go to the new version, those before it finish on the old. */
@@ -243,17 +244,21 @@ export class Manager {
     }
   }
 
+  /** One that was not tried yet comes before those that failed. */
   private nextLoad(): { model: ModelRecord; candidate: Candidate } | undefined {
+    let failed: { model: ModelRecord; candidate: Candidate } | undefined;
     for (const model of this.models.values()) {
-      const { load } = model.plan();
-      if (load && !model.isLoading) return { model, candidate: load };
+      const { load: candidate } = model.plan();
+      if (!candidate || model.tries.isLoading) continue;
+      if (!model.tries.find(candidate)?.error) return { model, candidate };
+      failed ??= { model, candidate };
     }
-    return undefined;
+    return failed;
   }
 
   private async load(model: ModelRecord, candidate: Candidate): Promise<void> {
     const { logger } = this.options;
-    const record = model.begin(candidate);
+    const record = model.tries.begin(candidate);
     const name = `${model.name} version ${record.version}`;
     logger.info(`loading ${name}`);
     this.publish();
@@ -310,7 +315,7 @@ export class Manager {
       return;
     }
     record.state = 'AVAILABLE';
-    for (const other of this.models.values()) if (other !== model) other.anotherServes();
+    for (const other of this.models.values()) if (other !== model) other.tries.anotherServes();
     this.reconcile();
   }
 
@@ -318,14 +323,8 @@ export class Manager {
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
     // Clients get to read it, and have no business with where the folder is.
     const message = messageOf(error).replaceAll(`${record.directory}${path.sep}`, '');
-    model.end(record, new ServingError(code, message));
-    if (error instanceof GivenUp) {
-      const ended = () => {
-        record.hangs = false;
-      };
-      record.hangs = true;
-      error.ended.then(ended, ended);
-    }
+    const hanging = error instanceof GivenUp ? error.ended : undefined;
+    model.tries.end(record, new ServingError(code, message), hanging);
     const again = model.nextTryOf(record)?.at.toISOString();
     const next = again === undefined ? '' : `; it is tried again at ${again}`;
     const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';
@@ -394,7 +393,7 @@ export class Manager {
     this.models.clear();
     this.publish();
     for (const model of models) {
-      for (const record of model.tried) this.unload(model, record);
+      for (const record of model.tries.records) this.unload(model, record);
     }
     await Promise.all(this.unloads);
   }

@@ -10,7 +10,6 @@ import type { BatchLimits } from './batching.js';
 import { type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
 import {
   type Candidate,
-  isSame,
   isWanted,
   type Pin,
   type Plan,
@@ -18,30 +17,13 @@ import {
   plan,
   wantedVersion,
 } from './policy.js';
-import { isPassing, type NextTry, nextTryAfter } from './retry.js';
+import type { NextTry } from './retry.js';
 import type { Servable } from './servable.js';
-import type { ModelStatus, VersionState, VersionStatus } from './table.js';
-
-/** One version's folder with just these contents, from the first try to load it on. */
-export interface VersionRecord extends Candidate {
-  state: VersionState;
-  /** When the load began. */
-  readonly since: Date;
-  /** Tries that failed in a row, this one included once it has. */
-  failures: number;
-  /** What the last try failed with, also while the next one is under way. */
-  error?: ServingError | undefined;
-  /** Where the failure may pass by itself. */
-  nextTry?: NextTry | undefined;
-  /** A load that was given up goes on: another one would only hang beside it. */
-  hangs?: boolean;
-  warmup?: string | undefined;
-  generation: number;
-  servable?: Servable | undefined;
-}
+import type { ModelStatus, VersionStatus } from './table.js';
+import { Tries, type VersionRecord } from './tries.js';
 
 export class ModelRecord {
-  readonly tried: VersionRecord[] = [];
+  readonly tries = new Tries();
   serving: VersionRecord | undefined;
   /** From `/update_model`; comes before the one in `serving.json`. */
   requestedPin: Pin | undefined;
@@ -73,7 +55,7 @@ export class ModelRecord {
     const before = this.scannedNow.config.default_signature;
     this.scannedNow = scanned;
     // Versions may have been refused for what it was.
-    if (scanned.config.default_signature !== before) this.forgive();
+    if (scanned.config.default_signature !== before) this.tries.forgive();
   }
 
   get defaultNames(): DefaultNames {
@@ -92,9 +74,9 @@ export class ModelRecord {
       policy: config.model_version_policy,
       labelled: Object.values(config.version_labels),
       pin: this.pin,
-      loaded: this.tried.filter(({ state }) => state === 'AVAILABLE'),
+      loaded: this.tries.loaded,
       serving: this.serving,
-      failed: (candidate) => hasFailed(this.record(candidate)),
+      failed: (candidate) => this.tries.hasFailed(candidate),
       mayServe: (record) => this.whyNotServe(record) === undefined,
     };
   }
@@ -123,7 +105,7 @@ export class ModelRecord {
 
   /** Why the wanted version does not serve, if it could not be loaded or must not take over. */
   get obstacle(): ServingError | undefined {
-    return this.obstacleOf(this.lastTry(this.wanted));
+    return this.obstacleOf(this.tries.last(this.wanted));
   }
 
   private obstacleOf(record: VersionRecord | undefined): ServingError | undefined {
@@ -138,39 +120,6 @@ export class ModelRecord {
     return wantedVersion({ versions, policy: config.model_version_policy, pin: this.pin });
   }
 
-  record(candidate: Candidate): VersionRecord | undefined {
-    return this.tried.find((record) => isSame(record, candidate));
-  }
-
-  get isLoading(): boolean {
-    return this.tried.some(({ state }) => state === 'LOADING');
-  }
-
-  /** Starts a try. */
-  begin(candidate: Candidate): VersionRecord {
-    const { version, directory, fingerprint, handler } = candidate;
-    const before = this.tried.find((record) => record.error && isSame(record, candidate));
-    if (before) this.tried.splice(this.tried.indexOf(before), 1);
-    const record: VersionRecord = {
-      ...{ version, directory, fingerprint, handler },
-      state: 'LOADING',
-      since: new Date(),
-      failures: before?.failures ?? 0,
-      error: before?.error,
-      generation: 0,
-    };
-    this.tried.push(record);
-    return record;
-  }
-
-  /** Ends a try. Says when the next one is, if there is any. */
-  end(record: VersionRecord, error: ServingError): void {
-    record.state = 'END';
-    record.error = error;
-    record.failures += 1;
-    if (isPassing(error.code)) record.nextTry = nextTryAfter(record.failures);
-  }
-
   /** When a version is tried again; undefined if it failed for good, or nobody wants it any more. */
   nextTryOf(record: VersionRecord): NextTry | undefined {
     const isWaiting = record.state === 'END' && record.nextTry && isWanted(this.planInput, record);
@@ -180,26 +129,8 @@ export class ModelRecord {
   /** The next moment, in milliseconds of the monotonic clock, at which there is something to be tried again. */
   get nextDue(): number {
     const now = performance.now();
-    const dues = this.tried.map((record) => this.nextTryOf(record)?.due ?? Number.POSITIVE_INFINITY);
+    const dues = this.tries.records.map((record) => this.nextTryOf(record)?.due ?? Number.POSITIVE_INFINITY);
     return Math.min(...dues.filter((due) => due > now));
-  }
-
-  /** Has those wait once more whose last load still hangs. */
-  postponeHanging(): void {
-    for (const record of this.tried) {
-      if (!record.hangs || !isDue(record)) continue;
-      record.failures += 1;
-      record.nextTry = nextTryAfter(record.failures);
-    }
-  }
-
-  /** Another model serves now: a handler that could not be without it is tried again at once. */
-  anotherServes(): void {
-    for (const record of this.tried) {
-      const { handler, error, nextTry } = record;
-      if (nextTry && handler !== undefined && error?.code === 'UNAVAILABLE')
-        record.nextTry = { due: performance.now(), at: new Date() };
-    }
   }
 
   /** The number of the load that just succeeded. */
@@ -209,30 +140,15 @@ export class ModelRecord {
     return generation;
   }
 
-  /** Forgets tries that are over and whose folder is no longer as it was, so that the folder's history does not pile up. */
+  /** Forgets tries whose folder is no longer as it was. */
   forget(): void {
-    const current = [...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])];
-    const kept = this.tried.filter(
-      (record) => record.state !== 'END' || current.some((candidate) => isSame(record, candidate)),
-    );
-    this.tried.splice(0, this.tried.length, ...kept);
-  }
-
-  /** Lets what failed be tried again, although its folder is the same. */
-  forgive(): void {
-    const kept = this.tried.filter(({ error, state }) => !error || state === 'LOADING');
-    this.tried.splice(0, this.tried.length, ...kept);
-  }
-
-  /** The last try of a version with the contents its folder has now. */
-  lastTry(version: number | undefined): VersionRecord | undefined {
-    return this.tried.findLast((record) => record.version === version);
+    this.tries.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
   }
 
   status(): ModelStatus {
     const available = new Map<number, Servable>();
-    for (const { state, version, servable } of this.tried) {
-      if (state === 'AVAILABLE' && servable) available.set(version, servable);
+    for (const { version, servable } of this.tries.loaded) {
+      if (servable) available.set(version, servable);
     }
     return {
       name: this.name,
@@ -255,7 +171,7 @@ export class ModelRecord {
   }
 
   private versionStatuses(): VersionStatus[] {
-    const statuses: VersionStatus[] = this.tried.map((record) => {
+    const statuses: VersionStatus[] = this.tries.records.map((record) => {
       const { version, generation, state, since, warmup, fingerprint } = record;
       const error = this.obstacleOf(record);
       return {
@@ -270,7 +186,7 @@ export class ModelRecord {
       };
     });
     for (const found of this.scanned.versions) {
-      if (this.record(found)) continue;
+      if (this.tries.find(found)) continue;
       // Not tried: either it is about to be, or nobody wants it.
       const isWanted = found.version === this.wanted || this.serving === undefined;
       statuses.push({
@@ -282,14 +198,4 @@ export class ModelRecord {
     }
     return statuses.sort((a, b) => a.version - b.version || a.generation - b.generation);
   }
-}
-
-/** True for a try that is over and failed, unless the next one is due. */
-function hasFailed(record: VersionRecord | undefined): boolean {
-  if (record?.state !== 'END' || !record.error) return false;
-  return record.hangs === true || !isDue(record);
-}
-
-function isDue({ nextTry }: VersionRecord): boolean {
-  return nextTry !== undefined && nextTry.due <= performance.now();
 }

@@ -65,7 +65,7 @@ async function apply(
   const { model: name, version, label, modelPath, unload } = request;
   const namesNothing = [name, version, label, modelPath, unload].every((each) => each === undefined);
   if (namesNothing) {
-    for (const model of manager.models.values()) model.forgive();
+    for (const model of manager.models.values()) model.tries.forgive();
     return undefined;
   }
   const model = modelNamed(manager, name);
@@ -75,7 +75,7 @@ async function apply(
   else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
   else if (version === 'latest') model.requestedPin = undefined;
   else if (version !== undefined) model.requestedPin = versionPin(model, version);
-  model.forgive();
+  model.tries.forgive();
   return [model.name];
 }
 
@@ -117,7 +117,7 @@ function letGo(manager: Manager, model: ModelRecord): void {
 
 /** Loading, about to, or waiting for its folder to become quiet. */
 function isUnderWay(model: ModelRecord): boolean {
-  if (model.isLoading || model.plan().load !== undefined) return true;
+  if (model.tries.isLoading || model.plan().load !== undefined) return true;
   const { pin, scanned } = model;
   return scanned.versions.some(
     ({ quiet, version }) => !quiet && (pin === undefined || pin.version === version),

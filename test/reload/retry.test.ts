@@ -85,8 +85,26 @@ it('at start, a server whose only model waits is not ready, and says when it loo
   expect((await started.get('/health/ready')).status).toBe(503);
   const { retry_at: next } = await until(() => versionOf(started, 1), 'the version');
   expect(new Date(next).toISOString()).toBe(next);
-  const refused = await started.infer('/models/versioned/infer', Uint8Array.of(0xa0));
-  expect([refused.status, refused.body.error.code]).toEqual([503, 'UNAVAILABLE']);
+  const refused = await started.fetch('/models/versioned/infer', { method: 'POST' });
+  expect(refused.status).toBe(503);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+});
+
+it('a handler whose own files cannot be read waits, too', async () => {
+  const started = await HandlerServer.start(['versioned'], {
+    'versioned/handler.js': `
+      import { readFileSync } from 'node:fs';
+      export const load = () => readFileSync('/proc/self/mem');
+    `,
+  });
+  expect(await versionOf(started.server, 1)).toMatchObject({
+    state: 'END',
+    error: {
+      code: 'UNAVAILABLE',
+      message: expect.stringMatching(/^its handler failed: EIO: i\/o error, read/),
+    },
+    retry_at: expect.any(String),
+  });
 });
 
 it('a version that is not wanted any more is not tried again', async () => {

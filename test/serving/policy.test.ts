@@ -4,7 +4,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ScannedVersion } from '../../src/repository/scan.ts';
 import type { VersionPolicy } from '../../src/repository/serving-json.ts';
-import { type Candidate, type Pin, plan, wantedVersion } from '../../src/serving/policy.ts';
+import {
+  type Candidate,
+  isWanted,
+  type Pin,
+  type PlanInput,
+  plan,
+  wantedVersion,
+} from '../../src/serving/policy.ts';
 
 /** `3` is version 3 with its first contents, `3b` with others; `3?` is not quiet yet. */
 function version(text: string): ScannedVersion {
@@ -24,6 +31,8 @@ interface Row {
   readonly loaded?: string;
   readonly serving?: string;
   readonly failed?: string;
+  /** Loaded ones that must not take the place of the one that serves. */
+  readonly misfit?: string;
   readonly policy?: VersionPolicy;
   readonly labels?: number[];
   readonly pin?: number | 'elsewhere';
@@ -50,6 +59,22 @@ const rows: Row[] = [
     serve: '1',
   },
   { what: 'swapped in, the older goes', folder: '1 2', loaded: '1 2', serving: '1', serve: '2', unload: '1' },
+  {
+    what: 'a newer one that must not take over is held ready, and the older serves',
+    folder: '1 2',
+    loaded: '1 2',
+    serving: '1',
+    misfit: '2',
+    serve: '1',
+  },
+  {
+    what: 'the one that serves goes on whatever may be said of it',
+    folder: '1',
+    loaded: '1',
+    serving: '1',
+    misfit: '1',
+    serve: '1',
+  },
   {
     what: 'a newer one that failed changes nothing',
     folder: '1 2',
@@ -236,6 +261,7 @@ describe('the plan', () => {
         .map((each) => (each === '1@elsewhere' ? elsewhere : version(each)));
     const loaded = parse(row.loaded);
     const failed = parse(row.failed).map(name);
+    const misfit = parse(row.misfit).map(name);
     const pin: Pin | undefined =
       row.pin === undefined
         ? undefined
@@ -250,13 +276,29 @@ describe('the plan', () => {
       loaded,
       serving: loaded.find((each) => name(each) === row.serving),
       failed: (candidate) => failed.includes(name(candidate)),
-      mayServe: () => true,
+      mayServe: (candidate) => !misfit.includes(name(candidate)),
     });
     expect({
       load: result.load && name(result.load),
       serve: result.serve && name(result.serve),
       unload: result.unload.map(name).join(' ') || undefined,
     }).toEqual({ load: row.load, serve: row.serve, unload: row.unload });
+  });
+
+  it('wants a failed version again if nothing newer took its place, or somebody names it', () => {
+    const folder = (text: string) => text.split(' ').map(version);
+    const wants = (candidate: string, input: Partial<PlanInput<Candidate>>) => {
+      const none = { policy: latest(1), labelled: [], pin: undefined, loaded: [], serving: undefined };
+      const rest = { failed: () => false, mayServe: () => true };
+      return isWanted({ ...none, versions: folder('1 2 3'), ...rest, ...input }, version(candidate));
+    };
+    expect(wants('3', {})).toBe(true);
+    expect(wants('3b', {})).toBe(false);
+    expect(wants('2', {})).toBe(false);
+    expect(wants('2', { failed: ({ version: number }) => number === 3 })).toBe(true);
+    expect(wants('2', { labelled: [2] })).toBe(true);
+    expect(wants('2', { pin: { kind: 'version', version: 2 } })).toBe(true);
+    expect(wants('1', { versions: folder('2 3') })).toBe(false);
   });
 
   it('wants the pinned version, else the newest that the policy admits', () => {
