@@ -100,7 +100,7 @@ export const settings = {
   signature: {
     schema: z.string().min(1).default('serving_default'),
     value: 'NAME',
-    help: 'the signature meant when a request names none',
+    help: 'the signature meant when a request names none, unless serving.json says another',
   },
   tags: { schema: list.default(['serve']), value: 'TAG,TAG', help: 'which graph of a SavedModel to load' },
   watch: {

@@ -179,7 +179,10 @@ export class Manager {
       if (model.gone && record.pin?.kind !== 'path') this.remove(record);
     }
     for (const model of this.models.values()) {
-      model.tries.postponeHanging();
+      for (const { version, nextTry } of model.tries.postponeHanging())
+        this.options.logger.warn(
+          `${model.name} version ${version}: its last load still hangs; it is tried again at ${nextTry?.at.toISOString()}`,
+        );
       this.apply(model);
     }
     this.publish();

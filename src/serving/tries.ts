@@ -92,13 +92,14 @@ export class Tries {
     hanging.then(ended, ended);
   }
 
-  /** Has those wait once more whose last load still hangs. */
-  postponeHanging(): void {
-    for (const record of this.list) {
-      if (!record.hangs || !isDue(record)) continue;
+  /** Has those wait once more whose last load still hangs. @returns them */
+  postponeHanging(): readonly VersionRecord[] {
+    const hanging = this.list.filter((record) => record.hangs && isDue(record));
+    for (const record of hanging) {
       record.failures += 1;
       record.nextTry = nextTryAfter(record.failures);
     }
+    return hanging;
   }
 
   /** Another model serves now: a handler that could not be without it is tried again at once. */
