@@ -90,7 +90,7 @@ const STRINGS = ['63617420f09f9088', '', 'ff00fe', '00', 'c3a9', '61'.repeat(300
 
 /** @returns {{ name: string, value: Note, cbor: string }[]} */
 export function makeVectors() {
-  const notes = [...tensors(), ...plainValues(), ...dicts()];
+  const notes = [...tensors(), ...plainValues(), ...dicts(), ...composites()];
   return notes.map(([name, value]) => ({ name, value, cbor: write(value).toString('hex') }));
 }
 
@@ -202,6 +202,31 @@ function dicts() {
         ['outputs', { map: [['action', tensor('float32', [2])]] }],
       ],
     }),
+  ];
+}
+
+/** @returns {[name: string, value: Note][]} sparse and ragged tensors, as requests and answers have them */
+function composites() {
+  /**
+   * @param {Note} values
+   * @returns {Note}
+   */
+  const ragged = (values) => ({
+    map: [
+      ['values', values],
+      ['row_splits', tensor('int64', [2])],
+    ],
+  });
+  return [
+    named('sparse tensor', {
+      map: [
+        ['indices', tensor('int64', [2, 2])],
+        ['values', tensor('float32', [2])],
+        ['dense_shape', tensor('int64', [2])],
+      ],
+    }),
+    named('ragged tensor', ragged(tensor('string', [3]))),
+    named('ragged tensor of two ragged dims', ragged(ragged(tensor('int32', [3, 1])))),
   ];
 }
 

@@ -43,7 +43,11 @@ async function run(args: readonly string[]): Promise<void> {
   const version = readVersion(values.version);
   if (version !== undefined && values.model === undefined) throw new UsageError('--version needs --model');
   const { inputs, signature, outputs } = await readInputs(rest);
-  const answer = await new Client(url.replace(/\/infer\/?$/, '')).infer(inputs, {
+  const {
+    outputs: tensors,
+    composites,
+    ...answer
+  } = await new Client(url.replace(/\/infer\/?$/, '')).infer(inputs, {
     model: values.model,
     version,
     signature: values.signature ?? signature,
@@ -51,7 +55,7 @@ async function run(args: readonly string[]): Promise<void> {
     apiKey: values['api-key'],
     timeout: positive('--timeout', values.timeout),
   });
-  process.stdout.write(show({ ...answer }, values.json ?? false));
+  process.stdout.write(show({ ...answer, outputs: { ...tensors, ...composites } }, values.json ?? false));
 }
 
 function readVersion(text: string | undefined): number | undefined {

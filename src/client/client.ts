@@ -1,10 +1,11 @@
 /**
  * The server's calls.
  */
+import { type RaggedTensor, type SparseTensor, sortOutputs } from './composites.js';
 import type { Dict } from './decode.js';
 import { dictToBinary, type EncodableDict, inferBody } from './encode.js';
 import { RequestError } from './request-error.js';
-import { isTensor, type Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 import { type CallOptions, call } from './transport.js';
 
 export interface InferOptions extends CallOptions {
@@ -23,6 +24,8 @@ export interface InferResult {
   readonly version: number;
   readonly generation: number;
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** The outputs that are sparse or ragged, which are not among the others. */
+  readonly composites: Readonly<Record<string, SparseTensor | RaggedTensor>>;
 }
 
 /** What `POST /update_model` takes: see the README. */
@@ -61,8 +64,9 @@ export class Client {
     const { model, version, label, signature, outputs } = options;
     const body = inferBody(inputs, { signature, outputs });
     const answer = await this.call(inferPath(model, version, label), body, options);
-    if (!isInferResult(answer)) throw new RequestError('INTERNAL', 'what came is no answer of tfjs-serving');
-    return answer;
+    const result = toInferResult(answer);
+    if (!result) throw new RequestError('INTERNAL', 'what came is no answer of tfjs-serving');
+    return result;
   }
 
   /**
@@ -93,17 +97,17 @@ export class Client {
   }
 }
 
-/** Something else may listen there. */
-function isInferResult(answer: Dict): answer is Dict & InferResult {
+/** Undefined if something else listens there. */
+function toInferResult(answer: Dict): InferResult | undefined {
   const { model, version, generation, outputs } = answer;
-  return (
+  const isAnswer =
     typeof model === 'string' &&
     typeof version === 'number' &&
     typeof generation === 'number' &&
     typeof outputs === 'object' &&
-    outputs !== null &&
-    Object.values(outputs).every(isTensor)
-  );
+    outputs !== null;
+  const sorted = isAnswer ? sortOutputs(outputs as Dict) : undefined;
+  return isAnswer && sorted ? { ...answer, model, version, generation, ...sorted } : undefined;
 }
 
 function inferPath(

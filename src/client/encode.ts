@@ -3,6 +3,7 @@
  */
 import { major } from '../codec/cbor-reader.js';
 import { CborWriter } from '../codec/cbor-writer.js';
+import { isMapOfParts } from './composites.js';
 import { bytesOf, dtypeOfArray, isTensor, rawData, type Tensor } from './tensor.js';
 
 /** What {@link dictToBinary} writes. */
@@ -39,13 +40,15 @@ export function dictToBinary(dict: EncodableDict): Uint8Array<ArrayBuffer> {
 
 /**
  * The body of an inference request: an envelope only where it is needed or wanted, as within one inputs named dtype, shape
- * and data would be a tensor.
+ * and data would be a tensor. Without one an input named inputs could not be sparse or ragged.
  */
 export function inferBody(
   inputs: EncodableDict,
   { signature, outputs, envelope = false }: InferBodyOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  if (signature === undefined && !outputs && !envelope) return dictToBinary(inputs);
+  const { inputs: ownInputs } = inputs instanceof Map ? Object.fromEntries(inputs) : inputs;
+  const isNeeded = signature !== undefined || outputs !== undefined || isMapOfParts(ownInputs);
+  if (!isNeeded && !envelope) return dictToBinary(inputs);
   const request = new Map<string, Encodable>([['inputs', inputs]]);
   if (signature !== undefined) request.set('signature', signature);
   if (outputs) request.set('outputs', outputs);

@@ -10,6 +10,7 @@ export {
   sendInferenceRequest,
   type UpdateRequest,
 } from './client.js';
+export { isRaggedTensor, isSparseTensor, type RaggedTensor, type SparseTensor } from './composites.js';
 export { binaryToDict, type Dict, type Value } from './decode.js';
 export { dictToBinary, type Encodable, type EncodableDict } from './encode.js';
 export { RequestError } from './request-error.js';

@@ -4,6 +4,11 @@
 import { execFileSync } from 'node:child_process';
 import type { Tag } from 'cbor-x';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from '../../src/client/client.ts';
+import { isRaggedTensor, isSparseTensor } from '../../src/client/composites.ts';
+import { binaryToDict } from '../../src/client/decode.ts';
+import { inferBody } from '../../src/client/encode.ts';
+import { isTensor, tensor } from '../../src/client/tensor.ts';
 import { array, bytes, ints, list, map, tag, text } from '../fixtures/cbor.ts';
 import { goldenCases } from '../fixtures/golden.ts';
 import { TestRepository } from '../fixtures/repository.ts';
@@ -140,6 +145,32 @@ describe('JSON', () => {
       x: { values: [1, 2, 3], row_splits: [0, 1, 3] },
     });
     expect(body.outputs).toEqual({ y: { values: [2, 3, 4], row_splits: [0, 1, 3] } });
+  });
+});
+
+describe('the TypeScript client', () => {
+  it('sends and brings both, apart from other tensors', async () => {
+    const client = new Client(server.url);
+    const int64 = (...values: bigint[]) => tensor(BigInt64Array.from(values));
+    const x = {
+      indices: tensor(BigInt64Array.of(0n, 1n, 1n, 3n), [2, 2]),
+      values: tensor(Float32Array.of(1.5, 2)),
+      dense_shape: int64(2n, 4n),
+    };
+    const { outputs, composites } = await client.infer({ x }, { model: 'sparse' });
+    expect(outputs['total']?.data).toEqual(Float32Array.of(1.5, 2));
+    expect(isSparseTensor(composites['twice']) && composites['twice'].values.data).toEqual(
+      Float32Array.of(3, 4),
+    );
+    const words = { values: tensor(['a', 'bcd']), row_splits: int64(0n, 2n) };
+    const { composites: lengths } = await client.infer({ words }, { model: 'ragged', outputs: ['length'] });
+    expect(isRaggedTensor(lengths['length']) && isTensor(lengths['length'].values)).toBe(true);
+    expect(lengths['length']?.values).toMatchObject({ dtype: 'int32', data: Int32Array.of(1, 3) });
+  });
+
+  it('puts an input called inputs into an envelope, where a map of parts would be one', () => {
+    const parts = { values: tensor(['a']), row_splits: tensor(BigInt64Array.of(0n, 1n)) };
+    expect(Object.keys(binaryToDict(inferBody({ inputs: parts }))['inputs'] as object)).toEqual(['inputs']);
   });
 });
 

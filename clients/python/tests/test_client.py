@@ -16,8 +16,10 @@ from tfjs_serving_client import (
     InvalidArgumentError,
     LossyCastError,
     NotFoundError,
+    RaggedTensor,
     Retries,
     ServingError,
+    SparseTensor,
     UnavailableError,
     send_inference_request,
     to_bfloat16,
@@ -184,3 +186,18 @@ def test_asyncio():
                 await client.infer({"x": np.ones(1, np.float32)}, model="half_plus_two", timeout=1e-9)
 
     asyncio.run(main())
+
+
+def test_sparse_and_ragged_tensors_in_and_out(client):
+    sparse = SparseTensor(np.array([[0, 1], [1, 3]]), np.array([1.5, 2.0]), np.array([2, 4]))
+    answer = client.infer({"x": sparse}, model="sparse").outputs
+    assert answer["total"].tolist() == [1.5, 2]
+    assert isinstance(answer["twice"], SparseTensor)
+    assert answer["twice"].values.tolist() == [3, 4]
+    assert answer["twice"].indices.tolist() == [[0, 1], [1, 3]]
+    rows = [np.array([1, 2]), np.array([], int), np.array([3])]
+    ragged = RaggedTensor(np.array([1, 2, 3]), np.array([0, 2, 2, 3]))
+    for x in (ragged, [row.astype(np.int32) for row in rows], [[1, 2], [], [3]]):
+        got = client.infer({"x": x}, model="ragged", signature="narrow").outputs["y"]
+        assert isinstance(got, RaggedTensor)
+        assert (got.values.tolist(), got.row_splits.tolist()) == ([2, 3, 4], [0, 2, 2, 3])

@@ -3,6 +3,7 @@
 from ._arrays import BFLOAT16, from_bfloat16, to_bfloat16
 from ._calls import Answer
 from ._client import AsyncClient, Client
+from ._composites import RaggedTensor, SparseTensor
 from ._errors import (
     CancelledError,
     DeadlineExceededError,
@@ -37,9 +38,11 @@ __all__ = [
     "NotFoundError",
     "PayloadTooLargeError",
     "PermissionDeniedError",
+    "RaggedTensor",
     "ResourceExhaustedError",
     "Retries",
     "ServingError",
+    "SparseTensor",
     "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, TypeVar, Union
 from urllib.parse import quote
 
-from ._arrays import Array
 from ._casting import as_input, cast_inputs, is_wide
+from ._composites import output_of
 from ._errors import DeadlineExceededError, InvalidArgumentError, ServingError, UnavailableError, error_from
 from ._protocol import binary_to_dict, encode
 from ._retries import Retries, parse_retry_after
@@ -23,13 +23,14 @@ CBOR = "application/cbor"
 class Answer:
     """What a model answered: `outputs` by name, and the version and generation that made them.
 
-    The arrays are read-only, most of them views on the message; `.copy()` gives one of your own.
+    An output is an array, a SparseTensor or a RaggedTensor. The arrays are read-only, most of them views on the message;
+    `.copy()` gives one of your own.
     """
 
     model: str
     version: int
     generation: int
-    outputs: dict[str, Array]
+    outputs: dict[str, Any]
     request_id: str
 
 
@@ -164,7 +165,8 @@ class Calls:
         if known is not None and target.version is None and target.label is None:
             if (known.version, known.generation) != (answer["version"], answer["generation"]):
                 self._known.pop(target, None)
-        return Answer(answer["model"], answer["version"], answer["generation"], answer["outputs"], request_id)
+        outputs = {name: output_of(item) for name, item in answer["outputs"].items()}
+        return Answer(answer["model"], answer["version"], answer["generation"], outputs, request_id)
 
     def _fetch_specs(self, target: Target, deadline: float) -> Call[Specs]:
         described = yield from self._get(info_path(target.model), deadline)

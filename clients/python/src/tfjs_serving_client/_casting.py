@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 
 from ._arrays import Array, from_bfloat16, to_bfloat16
+from ._composites import RaggedTensor, SparseTensor, composite_of
 from ._errors import LossyCastError
 
 _WIDE = (np.dtype("float64"), np.dtype("int64"))
@@ -14,18 +17,31 @@ _WIDE = (np.dtype("float64"), np.dtype("int64"))
 
 def as_input(value: Any) -> Any:
     """Lists of arrays or of NumPy's numbers, and what else turns into an array, as one array; the rest as it is."""
+    composite = composite_of(value)
+    if composite is not None:
+        return composite
     if isinstance(value, (list, tuple)):
         first: Any = cast("list[Any]", value)
         while isinstance(first, (list, tuple)) and first:
             first = cast("list[Any]", first)[0]
-        return np.asarray(cast(Any, value)) if isinstance(first, (np.ndarray, np.generic)) else cast(Any, value)
+        is_array = isinstance(first, (np.ndarray, np.generic)) and not _is_uneven(cast("list[Any]", value))
+        return np.asarray(cast(Any, value)) if is_array else cast(Any, value)
     if isinstance(value, (str, bytes)):
         return value
     return np.asarray(value) if hasattr(value, "__array__") else value
 
 
+def _is_uneven(rows: Sequence[Any]) -> bool:
+    """Whether rows that are arrays fit into no array: a ragged input takes them as they are."""
+    shapes = {np.shape(row) if isinstance(row, (np.ndarray, np.generic)) else None for row in rows}
+    nested = (_is_uneven(cast("list[Any]", row)) for row in rows if isinstance(row, (list, tuple)))
+    return len(shapes) > 1 or any(nested)
+
+
 def is_wide(value: Any) -> bool:
     """Whether the dtype may have come about by itself."""
+    if isinstance(value, (SparseTensor, RaggedTensor)):
+        return is_wide(value.values)
     return isinstance(value, np.ndarray) and cast(Array, value).dtype.newbyteorder("=") in _WIDE
 
 
@@ -42,6 +58,9 @@ def cast_inputs(inputs: Mapping[str, Any], dtypes: Mapping[str, str], taker: str
 def _cast_input(name: str, value: Any, dtype: str | None, taker: str) -> Any:
     if dtype is None or dtype == "string" or not is_wide(value):
         return value
+    if isinstance(value, (SparseTensor, RaggedTensor)):
+        # Row splits and indices may have any width.
+        return replace(value, values=_cast_input(name, value.values, dtype, taker))
     array = cast(Array, value)
     if array.dtype.name == dtype:
         return array

@@ -13,6 +13,7 @@ import cbor2
 import numpy as np
 
 from ._arrays import LITTLE_ENDIAN_TAGS, ROW_MAJOR, Array, Buffer, dtype_name, strings_of, values_of
+from ._composites import composite_of, parts_of
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 
@@ -48,6 +49,8 @@ def _write(value: Any, put: _Put) -> None:
         for key, each in entries.items():
             _write(key, put)
             _write(each, put)
+    elif (composite := composite_of(value)) is not None:
+        _write(parts_of(composite), put)
     elif isinstance(value, (list, tuple)):
         elements = cast("list[Any]", value)
         put(_head(ARRAY, len(elements)))
