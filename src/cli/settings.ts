@@ -116,7 +116,7 @@ export const settings = {
   settle: {
     schema: seconds.default(1),
     value: 'SECONDS',
-    help: 'a folder must stay the same this long before it is loaded',
+    help: 'a version that was renamed into place must stay the same this long before it is loaded, a copied one five times',
   },
   allowPath: {
     schema: list.optional(),

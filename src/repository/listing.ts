@@ -1,13 +1,12 @@
 /**
  * Reads the folder of models: which versions there are, where, and a fingerprint of each one's files.
  *
- * Only names and file facts are read, no contents. What is to be done about them is `scan.ts`'s business.
+ * What is to be done about them is `scan.ts`'s business.
  */
-import { createHash } from 'node:crypto';
-import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.js';
+import { type FolderFacts, readFolderFacts } from './fingerprint.js';
 import { findHandler, type HandlerSource, isHandlerName } from './handler-file.js';
 import { savedModelFile } from './saved-model.js';
 import {
@@ -28,14 +27,15 @@ export type Layout = 'repository' | 'model' | 'saved-model';
 export interface VersionListing {
   readonly version: number;
   readonly directory: string;
-  /** A digest of path, size, ctime and inode of every file, and of the handler; changes when anything of it does. */
+  /** Changes when any of its files does, or its handler. */
   readonly fingerprint: string;
+  readonly facts: FolderFacts;
   /** The file of its handler, if it has one. */
   readonly handler?: string | undefined;
 }
 
 /** A version's folder that is there but cannot be read now. */
-export type UnreadableVersion = Omit<VersionListing, 'fingerprint' | 'handler'>;
+export type UnreadableVersion = Pick<VersionListing, 'version' | 'directory'>;
 
 /** One model's folder; `versions` is undefined where it could not be read, which is not the same as empty. */
 export interface ModelListing {
@@ -47,6 +47,8 @@ export interface ModelListing {
 
 /** The whole of `--model-path`; `models` is undefined where it could not be read. */
 export interface Listing {
+  /** When the look began, in milliseconds since 1970. */
+  readonly at: number;
   readonly layout: Layout | undefined;
   readonly models: readonly ModelListing[] | undefined;
   /** From the repository's own `serving.json`; undefined where that cannot be used. */
@@ -57,20 +59,17 @@ export interface Listing {
   readonly unserved: readonly string[];
 }
 
-/** Deeper or fuller than any SavedModel; a link that leads back up ends here. */
-const maxDepth = 12;
-const maxFiles = 20_000;
-
 /**
  * @param root `--model-path`
  * @param layout what the root was at an earlier listing; by default it is told from what is in it
  * @param handlers undefined where they are off: then a version still has one, and cannot serve
  */
 export async function readListing(root: string, layout?: Layout, handlers?: HandlerSource): Promise<Listing> {
+  const at = Date.now();
   const problems: string[] = [];
   const children = await readFolder(root, problems);
   if (!Array.isArray(children))
-    return { layout, models: undefined, config: undefined, problems, unserved: [] };
+    return { at, layout, models: undefined, config: undefined, problems, unserved: [] };
   const kind = layout ?? layoutOf(root, children, await holdsVersions(root, children));
   const config = kind === 'repository' ? usable(await readRepositoryConfig(root), problems) : {};
   const told: Told = { problems, unserved: [] };
@@ -92,7 +91,8 @@ export async function readListing(root: string, layout?: Layout, handlers?: Hand
       config: usable(await readModelConfig(root), problems),
     });
   }
-  return { layout: kind, models, config, problems, unserved: await listUnserved(root, kind, models, told) };
+  const unserved = await listUnserved(root, kind, models, told);
+  return { at, layout: kind, models, config, problems, unserved };
 }
 
 /** What a listing collects for the log. */
@@ -250,44 +250,6 @@ export async function listVersion(
   handlers: HandlerSource | undefined,
 ): Promise<VersionListing> {
   const handler = (await findHandler(directory, ...above)) ?? handlers?.defaultFile;
-  return { version, directory, handler, fingerprint: await fingerprintOf(directory, handler, handlers) };
-}
-
-/**
- * A digest of what is in a folder: path, size, ctime and inode of every file, links followed. Modification times are
- * left out, since `tar`, `rsync` and `cp -p` keep old ones. And of what its handler is made of, wherever that lies.
- *
- * @throws the file system's error if something in it cannot be read
- */
-export async function fingerprintOf(
-  directory: string,
-  handler: string | undefined,
-  handlers: HandlerSource | undefined,
-): Promise<string> {
-  const facts: string[] = [];
-  await collect(directory, '', 0, facts);
-  // Where handlers are off, that there is one is all that matters.
-  if (handler !== undefined) facts.push(handlers ? await handlers.digest(handler) : handler);
-  return createHash('sha256').update(facts.sort().join('\n')).digest('hex').slice(0, 32);
-}
-
-async function collect(directory: string, prefix: string, depth: number, facts: string[]): Promise<void> {
-  if (depth > maxDepth || facts.length > maxFiles)
-    throw new Error('too deep or too many files for a SavedModel');
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    const name = path.join(directory, entry.name);
-    const relative = prefix + entry.name;
-    // Beside a bare SavedModel: it says how the model is served, and changes nothing about it.
-    if (relative === servingJson) continue;
-    if (await isFolder(entry, name)) {
-      await collect(name, `${relative}/`, depth + 1, facts);
-    } else {
-      const { size, ctimeNs, ino } = await stat(name, { bigint: true });
-      facts.push(`${relative}\0${size}\0${ctimeNs}\0${ino}`);
-    }
-  }
-}
-
-async function isFolder(entry: Dirent, name: string): Promise<boolean> {
-  return entry.isDirectory() || (entry.isSymbolicLink() && (await stat(name)).isDirectory());
+  const facts = await readFolderFacts(directory, above, handler, handlers);
+  return { version, directory, handler, fingerprint: facts.fingerprint, facts };
 }

@@ -27,7 +27,9 @@ const { root } = protobuf.parse(`
     MetaInfoDef meta_info_def = 1;
     bytes graph_def = 2;
     repeated NamedSignatureDef signature_def = 5;
+    repeated AssetFileDef asset_file_def = 6;
   }
+  message AssetFileDef { string filename = 2; }
   message SavedModel { repeated MetaGraphDef meta_graphs = 2; }
 `);
 const SavedModelProto = root.lookupType('tensorflow.SavedModel');
@@ -36,6 +38,7 @@ interface MetaGraphDef {
   readonly metaInfoDef?: { readonly tags: readonly string[] };
   readonly graphDef: Uint8Array;
   readonly signatureDef: readonly Entry<SignatureDef>[];
+  readonly assetFileDef: readonly { readonly filename: string }[];
 }
 
 interface CheckedMetaGraph extends MetaGraphDef {
@@ -73,6 +76,7 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   const file = await readSavedModelFile(directory);
   const graph = chooseMetaGraph(parse(file), tags);
   const index = await checkVariables(path.join(directory, 'variables'), graph.hasVariables);
+  await checkAssets(directory, graph);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
   return {
     ...readGraph(graph),
@@ -146,6 +150,16 @@ function hasVariables(graphDef: Uint8Array): boolean {
     }
   }
   return false;
+}
+
+/** A vocabulary that has not arrived yet is found before TensorFlow fails with it. */
+async function checkAssets(directory: string, { assetFileDef }: MetaGraphDef): Promise<void> {
+  for (const { filename } of assetFileDef) {
+    const what = `assets/${filename}`;
+    await stat(path.join(directory, what)).catch((error: NodeJS.ErrnoException) => {
+      throw readFailure(what, error, () => new ServingError('DATA_LOSS', `${what} is missing`));
+    });
+  }
 }
 
 /** @returns what `variables.index` says, or undefined if there are no variables */

@@ -40,11 +40,19 @@ export const batchingSchema = z
       ctx.addIssue(`the last of allowed_batch_sizes must be max_batch_size, ${max}`);
   });
 
+/** The file whose presence in a version's folder says that all of it is there. */
+const marker = z
+  .string()
+  .regex(/^[^/\0]+$/, 'the name of a file, without a folder')
+  .refine((name) => name !== '.' && name !== '..', 'the name of a file');
+
 export const repositorySchema = z.strictObject({
   /** The model that `/infer` means. */
   default_model: z.string().min(1).optional(),
   /** For every model whose own file does not say otherwise. */
   batching_parameters: batchingSchema.optional(),
+  /** Made last by who publishes, in each version of every model: a version without it is not loaded. */
+  complete_marker: marker.optional(),
 });
 
 export const modelSchema = z.strictObject({
@@ -62,6 +70,8 @@ export const modelSchema = z.strictObject({
   pin: version.optional(),
   /** The signature that is meant when a request names none; comes before `--signature`. */
   default_signature: z.string().min(1).optional(),
+  /** As the repository's, for this model. */
+  complete_marker: marker.optional(),
   batching_parameters: batchingSchema.optional(),
 });
 

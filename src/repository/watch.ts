@@ -2,7 +2,6 @@
  * Tells when something in the folder of models may have changed. Only a hint: the scan is the truth, and runs by the
  * clock as well.
  */
-import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../errors.js';
@@ -20,22 +19,6 @@ export interface WatchOptions {
 
 /** repository / model / version / variables / shard */
 const depth = 4;
-
-/** statfs(2): file systems whose changes come from elsewhere and raise no events here. */
-const remoteFileSystems: ReadonlyMap<number, string> = new Map([
-  [0x6969, 'NFS'],
-  [0x517b, 'SMB'],
-  [0xff534d42, 'CIFS'],
-  [0xfe534d42, 'SMB2'],
-  [0x01021997, '9p'],
-  [0x65735546, 'FUSE'],
-]);
-
-/** The kind of network or 9p mount that the folder is on, or undefined where events can be trusted. */
-export async function remoteFileSystem(root: string): Promise<string | undefined> {
-  const { type } = await statfs(root);
-  return remoteFileSystems.get(type >>> 0);
-}
 
 export interface Watch {
   /** Watches files that lie elsewhere, too. */

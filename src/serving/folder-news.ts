@@ -9,6 +9,8 @@ export interface News {
   readonly problems: readonly string[];
   /** What is not as its owner will have meant it: told when it stays, as files may be on their way. */
   readonly doubts: readonly string[];
+  /** What will be loaded later, and when. */
+  readonly waits: readonly string[];
 }
 
 export class FolderNews {
@@ -26,24 +28,25 @@ export class FolderNews {
    * @param now milliseconds of the monotonic clock
    * @param patience for a first scan, after which somebody waits for the log, 0
    */
-  tell({ problems, doubts }: News, now: number, patience = this.patience): void {
-    const current = new Set([...problems, ...doubts]);
+  tell({ problems, doubts, waits }: News, now: number, patience = this.patience): void {
+    const current = new Set([...problems, ...doubts, ...waits]);
     for (const text of [...this.seen.keys(), ...this.told]) {
       if (current.has(text)) continue;
       this.seen.delete(text);
       this.told.delete(text);
     }
-    for (const text of problems) this.warn(`in the folder: ${text}`, text);
+    for (const text of problems) this.once('warn', text, `in the folder: ${text}`);
+    for (const text of waits) this.once('info', text);
     for (const text of doubts) {
       const since = this.seen.get(text) ?? now;
       this.seen.set(text, since);
-      if (now - since >= patience) this.warn(text, text);
+      if (now - since >= patience) this.once('warn', text);
     }
   }
 
-  private warn(message: string, text: string): void {
+  private once(level: 'info' | 'warn', text: string, message = text): void {
     if (this.told.has(text)) return;
     this.told.add(text);
-    this.logger.warn(message);
+    this.logger[level](message);
   }
 }

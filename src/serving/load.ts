@@ -3,7 +3,7 @@
  */
 import path from 'node:path';
 import { type ErrorCode, messageOf, ServingError } from '../errors.js';
-import { fingerprintOf } from '../repository/listing.js';
+import { fingerprintOf } from '../repository/fingerprint.js';
 import { readSavedModel } from '../repository/saved-model.js';
 import { isStorageFailure, storageFailure } from '../repository/storage-failure.js';
 import { readWarmupRequests } from '../repository/warmup-requests.js';

@@ -10,6 +10,7 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, quoted, ServingError } from '../errors.js';
+import { copyPatience } from '../repository/arrival.js';
 import { type Listing, readListing } from '../repository/listing.js';
 import { nothingScanned, type Scan, type ScannedModel, scan } from '../repository/scan.js';
 import type { BatchingParameters } from '../repository/serving-json.js';
@@ -50,6 +51,9 @@ export interface ManagerOptions extends LoadOptions {
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
 const handledAtOnce = 64;
+
+/** Between two scans by the clock, also where `--settle` is 0. */
+const shortestInterval = 20;
 
 /** How long the next load waits for the one before it, and a load goes on before the log says so. */
 const patienceMilliseconds = 10_000;
@@ -105,13 +109,20 @@ export class Manager {
     return this.scanned.readable;
   }
 
-  /** Scans for the first time and tries every model once. What is there at start is taken as quiet. */
+  /**
+   * Scans for the first time and tries every model once. What is whole at start is taken as quiet; a version that seems to
+   * be copied just now is waited for, but no longer than a copy that has ended would take.
+   */
   async start(): Promise<void> {
-    await this.scanOnce(0);
+    const settle = this.options.settle * 1000;
+    await this.scanOnce(true);
     for (const name of this.models.keys()) this.atStart.add(name);
     await this.loading;
+    const end = performance.now() + (copyPatience + 2) * settle;
     const isLoading = () => [...this.models.values()].some((model) => model.tries.isLoading);
-    while (isLoading()) await this.change(1000);
+    const mayBecomeQuiet = () => this.scanned.unsettled && performance.now() < end;
+    const pause = Math.min(1000, Math.max(settle, shortestInterval));
+    while (!this.closed && (isLoading() || mayBecomeQuiet())) await this.change(pause);
   }
 
   /** Scans now, or once more after the scan under way; resolves when what was there at the call has been seen. */
@@ -123,25 +134,26 @@ export class Manager {
       return this.rescanWanted ? this.rescan() : this.scanning;
     }
     this.rescanWanted = false;
-    this.scanning = this.scanOnce(this.options.settle * 1000).finally(() => {
+    this.scanning = this.scanOnce().finally(() => {
       this.scanning = undefined;
     });
     await this.scanning;
   }
 
-  private async scanOnce(settle: number): Promise<void> {
-    const { root, scanInterval, handlers } = this.options;
+  private async scanOnce(atStart = false): Promise<void> {
+    const { root, settle, scanInterval, handlers } = this.options;
     const listing = await readListing(root, this.scanned.layout, handlers);
-    const emptyFor = scanInterval * 1000;
-    this.scanned = scan(this.scanned, listing, { now: performance.now(), settle, emptyFor });
+    const times = { now: performance.now(), settle: settle * 1000, emptyFor: scanInterval * 1000 };
+    this.scanned = scan(this.scanned, listing, { ...times, atStart });
     this.scheduleScan();
     this.reconcile();
-    this.report(listing, settle);
+    this.report(listing, atStart);
   }
 
-  private report({ problems, unserved }: Listing, settle: number): void {
+  private report({ problems, unserved }: Listing, atStart: boolean): void {
+    const { waits } = this.scanned;
     const doubts = [...unserved, ...this.unknownDefault()];
-    this.news.tell({ problems, doubts }, performance.now(), settle === 0 ? 0 : undefined);
+    this.news.tell({ problems, doubts, waits }, performance.now(), atStart ? 0 : undefined);
   }
 
   private unknownDefault(): string[] {
@@ -159,7 +171,7 @@ export class Manager {
     const { settle, scanInterval } = this.options;
     const seconds = this.scanned.unsettled ? settle : scanInterval;
     // A little later than the settle time, so that the second listing is far enough from the first.
-    this.timer = setTimeout(() => void this.rescan(), seconds * 1000 + 5);
+    this.timer = setTimeout(() => void this.rescan(), Math.max(seconds * 1000, shortestInterval) + 5);
     this.timer.unref();
   }
 

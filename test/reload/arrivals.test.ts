@@ -107,8 +107,8 @@ describe('a repository under traffic', () => {
     {
       what: 'whose asset is missing',
       damage: (dir: string) => rm(path.join(dir, 'assets'), { recursive: true }),
-      code: 'NOT_FOUND',
-      message: /offset\.txt/,
+      code: 'DATA_LOSS',
+      message: 'assets/offset.txt is missing',
     },
   ])('a version $what never serves, the old one does and says why', async ({ damage, code, message }) => {
     const staged = await repository.stage(2);

@@ -112,7 +112,7 @@ it("a request's pin comes before the file's, until it is taken back", async () =
 it.each([
   ['no JSON', '{', /JSON/],
   ['an unknown key', { model_version_polcy: {} }, /model_version_polcy/],
-  ['a version that is none', { pin: 0 }, /pin/],
+  ['a version that is none', { pin: -1 }, /pin/],
   ['two policies at once', { model_version_policy: { all: {}, latest: {} } }, /model_version_policy/],
 ])('a serving.json with %s changes nothing and is told', async (_, config, message) => {
   await configure({ pin: 2 });
