@@ -31,6 +31,8 @@ import cbor2
 import ml_dtypes
 import numpy as np
 import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf import saved_model_pb2
 
 from client import BFLOAT16, encode_tensor, strings
 
@@ -882,6 +884,33 @@ RAGGED_CASES = [
 ]  # fmt: skip
 
 
+def text_form(path: Path) -> None:
+    """saved_model.pbtxt in place of saved_model.pb, with a variable, a loop, and a ragged output."""
+
+    class TextForm(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = tf.Variable(f32(1.5, -2))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x"), tf.TensorSpec([], tf.int32, "times")])
+        def predict(self, x, times):
+            y = tf.while_loop(lambda i, _: i < times, lambda i, y: (i + 1, y * self.scale), (0, x))[1]
+            table = tf.constant([2**40 + 1, -1], tf.int64)
+            return {"y": y, "table": table + tf.cast(times, tf.int64)}
+
+        @tf.function(input_signature=[vector(tf.string, "text")])
+        def split(self, text):
+            return {"words": tf.strings.split(text, "\"\\,\n")}
+
+    model = TextForm()
+    save(model, path, {DEFAULT: model.predict, "split": model.split})
+    saved_model = saved_model_pb2.SavedModel()
+    binary = path / "saved_model.pb"
+    saved_model.ParseFromString(binary.read_bytes())
+    (path / "saved_model.pbtxt").write_text(text_format.MessageToString(saved_model))
+    binary.unlink()
+
+
 DEMO = {"policy": Model(policy, POLICY_CASES), "half_plus_two": Model(half_plus_two, HALF_PLUS_TWO_CASES)}
 TEST = {
     "identity": Model(identity, identity_cases()),
@@ -962,6 +991,13 @@ TEST = {
     "quantised": Model(quantised, QUANTISED_CASES),
     "gate": Model(gate, []),
     "no_signatures": Model(no_signatures, []),
+    "text_form": Model(
+        text_form,
+        [
+            Case("twice", {"x": f32(1, 2, -3, 0.5).reshape(2, 2), "times": np.int32(2)}),
+            Case("words", {"text": strings(b'a"\\,\nbc', b"", b"d")}, "split"),
+        ],
+    ),
     "sparse": Model(sparse, SPARSE_CASES),
     "ragged": Model(ragged, RAGGED_CASES),
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ServingError } from '../errors.js';
 import { adviceOnFormat } from '../repository/other-formats.js';
-import { savedModelFile } from '../repository/saved-model.js';
+import { isSavedModelFile } from '../repository/saved-model.js';
 import type { Settings } from './settings.js';
 
 /** The models that come with the package. */
@@ -25,7 +25,7 @@ export function checkFolder(modelPath: string): void {
 
 function adviceOnFile(file: string): string {
   const folder = path.dirname(file);
-  if (path.basename(file) === savedModelFile)
+  if (isSavedModelFile(path.basename(file)))
     return `: give the folder that it lies in, --model-path ${folder}`;
   const stem = path.basename(file).replace(/\..*$/, '');
   const about = adviceOnFormat(file, path.join(folder, stem, '1'));

@@ -1,12 +1,12 @@
 /**
  * Loads the handlers of versions.
  */
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import Router from '@koa/router';
 import { type PredictServices, predictInProcess } from '../calls/in-process.js';
 import { type ErrorCode, ServingError } from '../errors.js';
-import { savedModelFile } from '../repository/saved-model.js';
+import { isSavedModelFile } from '../repository/saved-model.js';
 import { isStorageFailure } from '../repository/storage-failure.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
@@ -181,7 +181,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     }
     const { directory } = host.candidate;
     // There need not be one beside a handler that predicts by itself; one that is there must be good.
-    if (handler.predict && !existsSync(path.join(directory, savedModelFile))) return undefined;
+    if (handler.predict && !readdirSync(directory).some(isSavedModelFile)) return undefined;
     const found = await host.openSavedModel(directory);
     opened.push(found.model);
     return { ...found, type };

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { messageOf } from '../errors.js';
 import { type FolderFacts, readFolderFacts } from './fingerprint.js';
 import { findHandler, type HandlerSource, isHandlerName } from './handler-file.js';
-import { savedModelFile } from './saved-model.js';
+import { isSavedModelFile, savedModelFile } from './saved-model.js';
 import {
   type ConfigFile,
   type ModelConfig,
@@ -128,7 +128,7 @@ function usable<Config>(file: ConfigFile<Config>, problems: string[]): Config | 
 }
 
 function layoutOf(root: string, children: readonly string[], versions: boolean): Layout | undefined {
-  if (children.includes(savedModelFile)) return 'saved-model';
+  if (children.some(isSavedModelFile)) return 'saved-model';
   if (versions) return 'model';
   if (children.some(isHandlerName)) return 'saved-model';
   // An empty folder may still become any of the three, unless its own name says which.
@@ -138,7 +138,7 @@ function layoutOf(root: string, children: readonly string[], versions: boolean):
 
 /** A SavedModel, or a handler, which may do without one. */
 export function holdsModel(names: readonly string[]): boolean {
-  return names.includes(savedModelFile) || names.some(isHandlerName);
+  return names.some(isSavedModelFile) || names.some(isHandlerName);
 }
 
 async function holdsVersions(root: string, children: readonly string[]): Promise<boolean> {

@@ -12,6 +12,7 @@ import type { MetaGraph, Signature } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { Graph } from './graph.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
+import { savedModelOfText, savedModelTextFile } from './saved-model-text.js';
 import { type Entry, readSignatureDef, type SignatureDef, signatureDefSchema } from './signature-def.js';
 import { readFailure } from './storage-failure.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
@@ -47,6 +48,11 @@ interface CheckedMetaGraph extends MetaGraphDef {
 
 /** The file that makes a folder a SavedModel. */
 export const savedModelFile = 'saved_model.pb';
+
+/** True for a file that makes a folder a SavedModel. */
+export function isSavedModelFile(name: string): boolean {
+  return name === savedModelFile || name === savedModelTextFile;
+}
 
 /** How TensorFlow's loader names its own signature for the initialisation op. */
 const initSignature = '__saved_model_init_op';
@@ -85,14 +91,29 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   };
 }
 
-function readSavedModelFile(directory: string): Promise<Uint8Array> {
-  return readFile(path.join(directory, savedModelFile)).catch((error: NodeJS.ErrnoException) => {
-    throw readFailure(
-      savedModelFile,
-      error,
-      (code) => new ServingError('NOT_FOUND', `${savedModelFile} cannot be read (${code})`),
-    );
-  });
+/** `saved_model.pb`, or where there is none what `saved_model.pbtxt` says, as TensorFlow does. */
+async function readSavedModelFile(directory: string): Promise<Uint8Array> {
+  const read = (name: string) => readFile(path.join(directory, name));
+  const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
+  try {
+    return await read(savedModelFile);
+  } catch (error) {
+    const text = isMissing(error as NodeJS.ErrnoException)
+      ? await read(savedModelTextFile).catch((failure: NodeJS.ErrnoException) => {
+          if (!isMissing(failure)) throw cannotBeRead(savedModelTextFile, failure);
+        })
+      : undefined;
+    if (text) return savedModelOfText(text);
+    throw cannotBeRead(savedModelFile, error as NodeJS.ErrnoException);
+  }
+}
+
+function cannotBeRead(name: string, error: NodeJS.ErrnoException): ServingError {
+  return readFailure(
+    name,
+    error,
+    (code) => new ServingError('NOT_FOUND', `${name} cannot be read (${code})`),
+  );
 }
 
 function parse(file: Uint8Array): CheckedMetaGraph[] {

@@ -7,7 +7,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { adviceOnFormat } from './other-formats.js';
-import { savedModelFile } from './saved-model.js';
+import { isSavedModelFile } from './saved-model.js';
 import { greatestVersion, versionOf } from './version-name.js';
 
 /** Deeper than any layout, and no more folders than a scan can look at. */
@@ -48,7 +48,7 @@ async function visit(place: readonly string[], search: Search): Promise<void> {
   if (handled.has(folder)) return;
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (entries.some(({ name }) => name === savedModelFile)) {
+  if (entries.some(({ name }) => isSavedModelFile(name))) {
     if (versions.has(folder) || isNumbered(place, search.served)) return;
     search.found.push(aboutSavedModel(place, search.served));
   }
