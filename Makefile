@@ -57,7 +57,7 @@ bench-reload: install ## what a small model's requests notice while a large one 
 bench-handler-memory: install ## memory over 200 reloads of a handler, with a plot
 	@$(NODE) scripts/bench.js handler-memory
 
-bench-reload-memory: install ## memory over 200 reloads of a 100 MB model, with a plot
+bench-reload-memory: install ## memory over 200 reloads of a 200 MB model and 10 of a 1 GB one, with a plot
 	@$(NODE) scripts/bench.js reload-memory
 
 bench-clients: install ## what a call of the TypeScript and the Python client costs over a bare one

@@ -147,15 +147,32 @@ def dense_int8(path: Path) -> None:
     tf.saved_model.save(model, str(path), signatures=model.predict)
 
 
+def gigabyte(path: Path) -> None:
+    """float32[-1, 4096] → float32[-1, 4096] through sixteen layers: 1.07 GB of weights."""
+    model = tf.Module()
+    generator = tf.random.Generator.from_seed(4)
+    model.weights = [tf.Variable(generator.normal([4096, 4096]) / 64) for _ in range(16)]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4096], tf.float32, name="x")])
+    def predict(x):
+        for weights in model.weights:
+            x = tf.nn.relu(tf.matmul(x, weights))
+        return {"y": x}
+
+    tf.saved_model.save(model, str(path), signatures=predict)
+
+
 BUILDERS = [null, mlp, policy, resnet50, mobilenet_v2, encoder, elementwise, dense, dense_int8]
-MODELS = {build.__name__: build for build in BUILDERS}
+LARGE_BUILDERS = [gigabyte]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--large", action="store_true", help="make those that fill a disk, too")
     arguments = parser.parse_args()
-    for name, build in MODELS.items():
+    for build in BUILDERS + (LARGE_BUILDERS if arguments.large else []):
+        name = build.__name__
         path = arguments.out / name / "1"
         if (path / "saved_model.pb").exists():
             continue

@@ -18,7 +18,8 @@ const [name, ...args] = process.argv.slice(2);
 
 /** @param {import('./bench/peer-environments.js').Python} python */
 function makeModels({ python, env }) {
-  return run(python, ['bench/make_models.py', '--out', models], { env });
+  const large = name === 'reload-memory' ? ['--large'] : [];
+  return run(python, ['bench/make_models.py', '--out', models, ...large], { env });
 }
 
 /**
