@@ -1,41 +1,101 @@
 /**
- * `make bench-reload-memory`: the server's resident memory over reload after reload of a 100 MB model.
+ * `make bench-reload-memory`: the server's resident memory over reload after reload, of a model of 200 MB and one of 1 GB.
  *
- * Each reload is a new version of ResNet50, dropped by a link; what is read is what the system says after the version
- * before it was unloaded.
+ * Each reload is a new version of the model, dropped by a link. What is told is what the system says of the server: before
+ * the version is dropped, at the most until the one before it is unloaded, once it serves beside that, and after the unload.
  */
 import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { reportMemory } from './memory-curve.ts';
-import { residentMebibytes } from './process.ts';
+import { parseArgs } from 'node:util';
+import { type MemoryCurve, reportMemory } from './memory-curve.ts';
+import { forgetPeak, residentMebibytes } from './process.ts';
 import { MeasuredServer } from './server.ts';
+import { spread, table } from './statistics.ts';
 
-const [models = '', reloads = '200', plot = 'build/bench/reload-memory.svg', ...serverArgs] =
-  process.argv.slice(2);
-const model = 'resnet50';
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** With the number of reloads. */
+    models: { type: 'string', default: 'resnet50:200,gigabyte:10' },
+    /** Flags of the server, in one text. */
+    serve: { type: 'string', default: '' },
+    out: { type: 'string', default: 'build/bench' },
+  },
+});
+const models = positionals[0] ?? '';
+/** From so many reloads on there is a plot, and the last ten are held against the second ten. */
+const many = 30;
 
-const root = await mkdtemp(path.join(tmpdir(), 'tfjs-serving-bench-'));
-await mkdir(path.join(root, model));
-await publish(1);
-const server = await MeasuredServer.start(['--model-path', root, '--settle', '0.05', ...serverArgs]);
-await server.line(new RegExp(`^${model} version 1 generation 1 serves$`));
-
-const curve: [reload: number, mebibytes: number][] = [[0, residentMebibytes(server.pid)]];
-for (let reload = 1; reload <= Number(reloads); reload++) {
-  await publish(reload + 1);
-  await server.line(new RegExp(`^${model} version ${reload} generation 1 is unloaded$`));
-  await rm(path.join(root, model, String(reload)));
-  curve.push([reload, residentMebibytes(server.pid)]);
-  if (reload % 10 === 0) console.log(`${reload} reloads: ${curve.at(-1)?.[1].toFixed(0)} MiB`);
+/** MiB of one reload. */
+interface Reload {
+  readonly before: number;
+  readonly most: number;
+  readonly both: number;
+  readonly after: number;
 }
-await server.stop();
-await rm(root, { recursive: true });
 
-await reportMemory(curve, 'Resident memory over reloads of ResNet50 (102 MB of weights)', plot);
+await mkdir(flags.out, { recursive: true });
+for (const each of flags.models.split(',')) {
+  const [model = '', reloads = '10'] = each.split(':');
+  await measure(model, Number(reloads));
+}
 
-async function publish(version: number): Promise<void> {
+async function measure(model: string, count: number): Promise<void> {
+  const root = await mkdtemp(path.join(tmpdir(), 'tfjs-serving-bench-'));
+  await mkdir(path.join(root, model));
+  await publish(root, model, 1);
+  const server = await MeasuredServer.start([
+    ...['--model-path', root, '--settle', '0.05'],
+    ...flags.serve.split(' ').filter(Boolean),
+  ]);
+  await server.line(new RegExp(`^${model} version 1 generation 1 serves`));
+  const reloads: Reload[] = [];
+  for (let version = 2; version <= count + 1; version++) {
+    const before = residentMebibytes(server.pid);
+    forgetPeak(server.pid);
+    await publish(root, model, version);
+    await server.line(new RegExp(`^${model} version ${version} generation 1 serves`));
+    const both = residentMebibytes(server.pid);
+    await server.line(new RegExp(`^${model} version ${version - 1} generation 1 is unloaded$`));
+    const after = residentMebibytes(server.pid);
+    const most = residentMebibytes(server.pid, 'at its most');
+    await rm(path.join(root, model, String(version - 1)));
+    reloads.push({ before, most, both, after });
+    if (reloads.length % 10 === 0)
+      console.log(`${model}, ${reloads.length} reloads: ${after.toFixed(0)} MiB`);
+  }
+  await server.stop();
+  await rm(root, { recursive: true });
+  await report(model, reloads);
+}
+
+async function publish(root: string, model: string, version: number): Promise<void> {
   const staged = path.join(root, `.staged-${version}`);
   await symlink(path.resolve(models, model, '1'), staged);
   await rename(staged, path.join(root, model, String(version)));
+}
+
+async function report(model: string, reloads: readonly Reload[]): Promise<void> {
+  const row = (name: string, of: (reload: Reload) => number) => [
+    name,
+    spread(reloads.map(of), 0),
+    of(reloads.at(-1) as Reload).toFixed(0),
+  ];
+  const rows = [
+    row('before the load', ({ before }) => before),
+    row('at the most', ({ most }) => most),
+    row('both versions there', ({ both }) => both),
+    row('after the unload', ({ after }) => after),
+    row('after ÷ before, %', ({ before, after }) => (100 * after) / before),
+  ];
+  console.log(`\n${table([`${model}, MiB over ${reloads.length} reloads`, 'median', 'the last'], rows)}\n`);
+  if (reloads.length < many) return;
+  const curve: MemoryCurve = reloads.map(({ after }, i) => [i + 1, after]);
+  const plot = path.join(flags.out, `reload-memory-${model}.svg`);
+  await reportMemory(
+    [[0, reloads[0]?.before ?? 0], ...curve],
+    `Resident memory over reloads of ${model}`,
+    plot,
+  );
 }
