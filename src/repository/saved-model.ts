@@ -223,10 +223,12 @@ const smallGraph = 256 * 1024;
 
 function toMetaGraph(graph: MetaGraphDef): MetaGraph {
   const signatures = new Map<string, Signature>();
+  const unusable: string[] = [];
   const nodes = graph.graphDef.length <= smallGraph ? new Graph(graph.graphDef) : undefined;
   for (const { key: name, value } of graph.signatureDef) {
     if (name === initSignature || !value) continue;
     const signature = readSignatureDef(name, value);
+    if (!signature) unusable.push(name);
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
     if (signature && signature.outputs.size > 0) {
@@ -234,5 +236,5 @@ function toMetaGraph(graph: MetaGraphDef): MetaGraph {
       signatures.set(name, { ...signature, operations: nodes?.operationsBehind(fetched) });
     }
   }
-  return { tags: graph.metaInfoDef?.tags ?? [], signatures };
+  return { tags: graph.metaInfoDef?.tags ?? [], signatures, unusable };
 }

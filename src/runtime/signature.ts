@@ -76,6 +76,8 @@ export interface Signature {
 export interface MetaGraph {
   readonly tags: readonly string[];
   readonly signatures: ReadonlyMap<string, Signature>;
+  /** Names of signatures with a tensor that cannot travel. */
+  readonly unusable: readonly string[];
 }
 
 /** `[null, 480, 640, 3]` as people write it: `[-1, 480, 640, 3]`; `unknown rank` for null. */

@@ -87,13 +87,15 @@ export class GivenUp extends ServingError {
 export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
   const { model: name, candidate, limits, predecessor, defaultNames, onStage } = version;
   const { directory, handler, fingerprint } = candidate;
+  const check = (signatures: MetaGraph['signatures'], unusable: readonly string[] = []) =>
+    checkSignatures(signatures, unusable, defaultNames, predecessor);
   const opened = await (handler === undefined
-    ? openSavedModel(directory, onStage, options)
+    ? openSavedModel(directory, onStage, options, ({ signatures, unusable }) => check(signatures, unusable))
     : openHandled(handler, version, options));
   const { model, parameterCount } = opened;
   const handled = 'whyNotBatched' in opened ? opened : undefined;
   try {
-    checkSignatures(model.signatures, defaultNames, predecessor);
+    if (handled) check(model.signatures);
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
     const requests = await readWarmupRequests(directory);
     onStage('warming it up');
@@ -140,15 +142,18 @@ function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<
   return new Map(Array.from(signatures.values(), (signature) => [signature, { whyNot, evidence: '' }]));
 }
 
+/** @param check throws if what the graph says of itself is enough to refuse it */
 async function openSavedModel(
   directory: string,
   onStage: VersionToLoad['onStage'],
   options: LoadOptions,
+  check: (metaGraph: MetaGraph) => void,
   tags = options.tags,
 ): Promise<OpenedModel> {
   onStage('reading its files');
   const { metaGraph, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
   checkOperations(operations.used, options.runtime);
+  check(metaGraph);
   checkMemory(byteLength, await availableMemory());
   onStage('loading it into TensorFlow');
   return { model: await open(directory, metaGraph, options), metaGraph, parameterCount };
@@ -173,7 +178,7 @@ function openHandled(
     model,
     candidate,
     async openSavedModel(directory, tags) {
-      const opened = await openSavedModel(directory, onStage, options, tags);
+      const opened = await openSavedModel(directory, onStage, options, () => {}, tags);
       onStage('running its handler');
       return opened;
     },
