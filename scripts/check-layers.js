@@ -19,6 +19,7 @@ const LAYERS = [
   ['codec'],
   ['serving'],
   ['repository'],
+  ['graph'],
   ['runtime'],
   ['telemetry'],
   ['errors', 'package-version'],

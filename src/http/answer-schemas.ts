@@ -67,7 +67,12 @@ const handlerSchema = z
 
 const batchingSchema = z
   .object({
-    choice: z.string().describe('whether its requests share runs, and why'),
+    sharing: z
+      .enum(['proven', 'trial', 'declared', 'alone'])
+      .describe(
+        'proven: requests share runs, as the graph shows that rows are not mixed; trial: as somebody said so, and answers are compared; declared: as its handler takes batches; alone: they share none',
+      ),
+    choice: z.string().describe('the same with the reasons'),
     max_batch_size: z.int(),
     batch_timeout_micros: z.number(),
     allowed_batch_sizes: z.array(z.int()),

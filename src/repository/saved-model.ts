@@ -8,9 +8,11 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { ServingError } from '../errors.js';
+import { GraphDef } from '../graph/graph-def.js';
+import { pauser } from '../graph/pause.js';
+import { proveRows, shapeOfRank } from '../graph/prove.js';
 import type { MetaGraph, Signature } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
-import { Graph } from './graph.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
 import { savedModelOfText, savedModelTextFile } from './saved-model-text.js';
 import { type Entry, readSignatureDef, type SignatureDef, signatureDefSchema } from './signature-def.js';
@@ -88,7 +90,7 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   await checkAssets(directory, graph);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
   return {
-    ...readGraph(graph),
+    ...(await readGraph(graph)),
     parameterCount: index?.parameterCount ?? 0,
     byteLength: graphCopies * file.length + variableBytes,
   };
@@ -131,9 +133,9 @@ function parse(file: Uint8Array): CheckedMetaGraph[] {
   throw isDamaged();
 }
 
-function readGraph(graph: MetaGraphDef): Pick<SavedModel, 'metaGraph' | 'operations'> {
+async function readGraph(graph: MetaGraphDef): Promise<Pick<SavedModel, 'metaGraph' | 'operations'>> {
   try {
-    return { metaGraph: toMetaGraph(graph), operations: readGraphOperations(graph.graphDef) };
+    return { metaGraph: await toMetaGraph(graph), operations: readGraphOperations(graph.graphDef) };
   } catch {
     throw isDamaged();
   }
@@ -218,23 +220,26 @@ function pad(shard: number): string {
   return String(shard).padStart(5, '0');
 }
 
-/** Bytes of a GraphDef up to which its nodes are made objects of: more would hold up the event loop. */
-const smallGraph = 256 * 1024;
-
-function toMetaGraph(graph: MetaGraphDef): MetaGraph {
+async function toMetaGraph({ graphDef, metaInfoDef, signatureDef }: MetaGraphDef): Promise<MetaGraph> {
   const signatures = new Map<string, Signature>();
   const unusable: string[] = [];
-  const nodes = graph.graphDef.length <= smallGraph ? new Graph(graph.graphDef) : undefined;
-  for (const { key: name, value } of graph.signatureDef) {
+  const pause = pauser();
+  const graph = await GraphDef.read(graphDef, pause);
+  for (const { key: name, value } of signatureDef) {
     if (name === initSignature || !value) continue;
     const signature = readSignatureDef(name, value);
     if (!signature) unusable.push(name);
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
-    if (signature && signature.outputs.size > 0) {
-      const fetched = Array.from(signature.outputs.values(), ({ graphName }) => graphName);
-      signatures.set(name, { ...signature, operations: nodes?.operationsBehind(fetched) });
-    }
+    if (!signature || signature.outputs.size === 0) continue;
+    const { ranks, operations, ...rows } = await proveRows(graph, signature, pause);
+    const inputs = new Map(
+      Array.from(signature.inputs, ([input, spec]) => [
+        input,
+        { ...spec, shape: spec.shape ?? shapeOfRank(ranks.get(input)) },
+      ]),
+    );
+    signatures.set(name, { ...signature, inputs, operations, rows });
   }
-  return { tags: graph.metaInfoDef?.tags ?? [], signatures, unusable };
+  return { tags: metaInfoDef?.tags ?? [], signatures, unusable };
 }

@@ -59,6 +59,18 @@ export interface Composites {
 /** An input or output as callers see it. */
 export type CallerSpec = TensorSpec | CompositeSpec;
 
+/** What the graph shows of the rows of a signature. */
+export interface RowProof {
+  /**
+   * - proven: a row of each output follows from the same row of the inputs alone.
+   * - unproven: rows may be mixed.
+   * - effects: its runs leave something behind, or are not all alike.
+   */
+  readonly verdict: 'proven' | 'unproven' | 'effects';
+  /** Which operation stands against a proof, in words; empty where there is one. */
+  readonly why: string;
+}
+
 /** A named function of a SavedModel. */
 export interface Signature {
   readonly name: string;
@@ -68,8 +80,10 @@ export interface Signature {
   readonly outputs: ReadonlyMap<string, TensorSpec>;
   /** Its sparse and ragged tensors; undefined if it has none. */
   readonly composites?: Composites | undefined;
-  /** TensorFlow's operations that a run may execute; undefined where the graph is too large to tell. */
+  /** TensorFlow's operations that a run may execute; undefined where no graph tells. */
   readonly operations?: ReadonlySet<string> | undefined;
+  /** Undefined where no graph tells: behind a handler. */
+  readonly rows?: RowProof | undefined;
 }
 
 /** One of the graphs a SavedModel holds, told apart by its tags. */

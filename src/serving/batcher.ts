@@ -8,16 +8,19 @@
  * A request whose time would be over before its run is lets those behind it go first. Otherwise, under more requests than
  * can be answered, each would wait until just before its deadline, and be run for nothing.
  */
-import { ServingError } from '../errors.js';
+import { messageOf, ServingError } from '../errors.js';
+import type { Engine } from '../runtime/engine.js';
 import { type Padding, type RowRange, splitRows } from '../runtime/rows.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
+import { compareAnswers } from './agreement.js';
 import { type BatchLimits, type BatchVerdict, paddedSize } from './batching.js';
 import type { InlineRuns } from './inline.js';
 import { Linked, List } from './list.js';
 import { removeBatchDim } from './match.js';
 import { countStuck, Lane, type Scheduler, type Start, type StartedRun } from './scheduler.js';
+import { Trial } from './trial.js';
 
 export interface BatchRequest {
   /** As the graph takes them, with the batch dim. They stay the caller's, and must live until the answer is there. */
@@ -93,6 +96,18 @@ interface Batch {
   readonly started: number;
   /** It is run on the event loop. */
   readonly isInline: boolean;
+  /** Its members are run alone as well. */
+  readonly isChecked: boolean;
+}
+
+/** What a queue tells of, and is told. */
+export interface BatcherSurroundings {
+  /** As they are now: they change with `serving.json`. */
+  readonly limits: () => BatchLimits;
+  /** How models are computed. */
+  readonly engine: Engine;
+  /** Requests no longer share runs. */
+  readonly onDisagreement: (why: string) => void;
 }
 
 export class Batcher extends Lane {
@@ -105,27 +120,51 @@ export class Batcher extends Lane {
   private longRun = 0;
   /** Found out while serving: from then on every request runs alone. */
   private disagreement: string | undefined;
+  readonly trial = new Trial();
 
-  /** @param limits as they are now: they change with `serving.json` */
   constructor(
     private readonly model: InferenceModel,
     readonly signature: Signature,
     private readonly scheduler: Scheduler,
     private readonly verdict: BatchVerdict,
     readonly inline: InlineRuns,
-    private readonly currentLimits: () => BatchLimits,
+    private readonly surroundings: BatcherSurroundings,
   ) {
     super();
   }
 
   get limits(): BatchLimits {
-    return this.currentLimits();
+    return this.surroundings.limits();
   }
 
   /** Why every request runs alone, or undefined if they share runs. */
   get whyNot(): string | undefined {
-    const { whyNot } = this.verdict;
-    return whyNot ?? this.disagreement ?? (this.maxBatchSize === 1 ? 'the largest batch is 1' : undefined);
+    const { whyNot, unproven } = this.verdict;
+    return whyNot ?? this.disagreement ?? (this.limits.isTrusted ? undefined : unproven) ?? this.whyNoBatch;
+  }
+
+  private get whyNoBatch(): string | undefined {
+    if (this.maxBatchSize > 1) return undefined;
+    const { maxBatchSize, isExplicit } = this.limits;
+    if (maxBatchSize > 1) return 'larger batches save nothing, as its warm-up showed';
+    return `somebody set the largest batch to 1 (${isExplicit ? 'batching_parameters' : '--max-batch-size'})`;
+  }
+
+  /** True once it was seen that requests that shared runs must not. */
+  get hasDisagreed(): boolean {
+    return this.disagreement !== undefined;
+  }
+
+  /**
+   * - proven: requests share runs, since the graph shows that rows are not mixed.
+   * - trial: they share runs because somebody said so, and are checked.
+   * - declared: they share runs because a handler takes batches.
+   * - alone: they share none.
+   */
+  get sharing(): 'proven' | 'trial' | 'declared' | 'alone' {
+    if (this.whyNot !== undefined) return 'alone';
+    if (this.verdict.unproven !== undefined) return 'trial';
+    return this.signature.rows && !this.verdict.isDeclared ? 'proven' : 'declared';
   }
 
   /** Rows that a batch is filled up to. */
@@ -136,10 +175,16 @@ export class Batcher extends Lane {
 
   /** How requests are batched and why, for people. */
   get explanation(): string {
-    const { whyNot, maxBatchSize, verdict, limits } = this;
-    if (whyNot !== undefined) return `not batched: ${whyNot}`;
+    const { whyNot, sharing, maxBatchSize, verdict, limits, disagreement } = this;
+    const mayTry =
+      verdict.whyNot === undefined && verdict.unproven !== undefined && disagreement === undefined;
+    const how = mayTry ? `; ${howToTry}` : '';
+    if (whyNot !== undefined) return `alone: ${whyNot}${whyNot === verdict.unproven ? how : ''}`;
     const cut = maxBatchSize < limits.maxBatchSize ? '; larger ones save nothing or take long' : '';
-    return `batched, up to ${maxBatchSize} rows: ${verdict.evidence}${cut}`;
+    const size = `in batches of up to ${maxBatchSize} rows${cut}`;
+    if (sharing === 'trial')
+      return `on trial, ${size}: ${verdict.unproven}; ${this.trial.checked} batches were compared`;
+    return `${sharing}, ${size}${verdict.evidence === '' ? '' : `: ${verdict.evidence}`}`;
   }
 
   get queued(): number {
@@ -192,11 +237,14 @@ export class Batcher extends Lane {
       if (wait > 0) return wait;
     }
     const size = isShared ? paddedSize(rows, limits.allowedSizes) : rows;
-    const isInline = first.isEven && !this.model.isTraced && this.inline.areShort(size, givesAll(first));
+    const isTried = members.length > 1 && this.verdict.unproven !== undefined;
+    const isInline =
+      first.isEven && !isTried && !this.model.isTraced && this.inline.areShort(size, givesAll(first));
     if (noThread && !isInline) return noThread;
     for (const member of members) this.waiting.delete(member);
     const padding = size > rows ? { rows: size - rows, value: limits.paddingValue } : undefined;
-    const batch = { members, rows, padding, started: now, isInline };
+    const isChecked = isTried && this.trial.takesNext();
+    const batch = { members, rows, padding, started: now, isInline, isChecked };
     this.totals.runs += 1;
     this.totals.rows += rows;
     this.totals.paddingRows += size - rows;
@@ -208,7 +256,7 @@ export class Batcher extends Lane {
     const lastDeadline = Math.max(...members.map(({ request }) => request.deadline));
     const run: StartedRun = {
       lastDeadline,
-      ended: this.run(batch, (lastDeadline - now) / 1000).then(() => {
+      ended: this.begin(batch, (lastDeadline - now) / 1000).then(() => {
         this.runs.delete(run);
         this.longRun = Math.max(performance.now() - now, (this.longRun * 7) / 8);
         if (this.waiting.size > 0) this.scheduler.wake(this);
@@ -251,6 +299,48 @@ export class Batcher extends Lane {
     return members;
   }
 
+  private begin(batch: Batch, timeoutSeconds: number): Promise<void> {
+    return batch.isChecked ? this.runAndCheck(batch, timeoutSeconds) : this.run(batch, timeoutSeconds);
+  }
+
+  /** Runs a batch together and its members alone, and answers with the latter. Never rejects. */
+  private async runAndCheck(batch: Batch, timeoutSeconds: number): Promise<void> {
+    const { members, rows, padding, started } = batch;
+    const options = { ...optionsOf(batch), timeoutSeconds };
+    this.trial.checked += 1;
+    const together = await this.model
+      .predict(this.signature, inputsOf(batch), options)
+      .then(({ outputs }) => this.split(members, outputs, rows + (padding?.rows ?? 0), false))
+      .catch((error: unknown) => messageOf(error));
+    let hasFailed = false;
+    for (const [i, { request, enqueued }] of members.entries()) {
+      try {
+        const { padding: _, ...alone } = options;
+        const { outputs, runMicros } = await this.model.predict(this.signature, [request.inputs], alone);
+        const difference =
+          typeof together === 'string'
+            ? undefined
+            : compareAnswers(together[i] as NamedTensors, outputs, this.surroundings.engine);
+        if (difference !== undefined) this.disagree(`in a batch of ${rows}, ${difference}`);
+        const queueMicros = (started - enqueued) * 1000;
+        const given = request.single ? removeBatchDim(this.signature, outputs) : outputs;
+        request.succeeded({ outputs: given, queueMicros, runMicros, batchSize: 1 });
+      } catch (error) {
+        hasFailed = true;
+        request.failed(error);
+      }
+    }
+    if (typeof together !== 'string') together.forEach(disposeTensors);
+    else if (!hasFailed) this.disagree(`a batch failed whose requests do not fail alone: ${together}`);
+  }
+
+  /** Ends the sharing of runs. */
+  private disagree(why: string): void {
+    if (this.disagreement !== undefined) return;
+    this.disagreement = why;
+    this.surroundings.onDisagreement(why);
+  }
+
   /** Runs a batch on a thread and answers its members. Never rejects. */
   private async run(batch: Batch, timeoutSeconds: number): Promise<void> {
     let prediction: Prediction;
@@ -281,7 +371,7 @@ export class Batcher extends Lane {
     this.inline.observe(rows + (padding?.rows ?? 0), runMicros, isInline, givesAll(members[0]));
     let split: readonly NamedTensors[];
     try {
-      if (!isWhole(batch)) split = this.split(members, outputs, rows + (padding?.rows ?? 0));
+      if (!isWhole(batch)) split = this.split(members, outputs, rows + (padding?.rows ?? 0), true);
       else split = [members[0]?.request.single ? removeBatchDim(this.signature, outputs) : outputs];
     } catch (error) {
       this.giveUp(batch, error);
@@ -293,17 +383,28 @@ export class Batcher extends Lane {
     });
   }
 
-  /** Each member's own rows. @throws ServingError if the outputs do not have a row for each of the inputs' */
-  private split(members: readonly Entry[], outputs: NamedTensors, size: number): NamedTensors[] {
+  /**
+   * Each member's own rows.
+   *
+   * @param takesOff the batch dim comes off where a member is one sample
+   * @throws ServingError if the outputs do not have a row for each of the inputs'
+   */
+  private split(
+    members: readonly Entry[],
+    outputs: NamedTensors,
+    size: number,
+    takesOff: boolean,
+  ): NamedTensors[] {
     for (const [name, { shape }] of outputs) {
       if (shape[0] === size) continue;
-      this.disagreement = `output \`${name}\` gave ${shape[0]} rows for ${size}`;
       disposeTensors(outputs);
-      throw new ServingError('INTERNAL', this.disagreement);
+      const why = `output \`${name}\` gave ${shape[0]} rows for ${size}`;
+      this.disagree(why);
+      throw new ServingError('INTERNAL', why);
     }
     let start = 0;
     const ranges = members.map(({ rows: count, request }): RowRange => {
-      const range = { start, count, single: request.single };
+      const range = { start, count, single: takesOff && request.single };
       start += count;
       return range;
     });
@@ -325,6 +426,8 @@ export class Batcher extends Lane {
     this.scheduler.wake(this);
   }
 }
+
+const howToTry = '"batching_parameters": {"enabled": true} in its serving.json has them share runs on trial';
 
 /** True if all outputs are asked for: what shares a run asks for the same. */
 function givesAll(member: Entry | undefined): boolean {

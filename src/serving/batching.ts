@@ -10,6 +10,8 @@ export interface BatchLimits {
   readonly maxBatchSize: number;
   /** Somebody asked for just that size. */
   readonly isExplicit: boolean;
+  /** Somebody said that requests may share runs, whatever the graph shows. */
+  readonly isTrusted: boolean;
   /** Milliseconds that the first of a batch waits for more. */
   readonly timeoutMilliseconds: number;
   /** Batches are padded to the next of these, ascending; empty: none is padded. */
@@ -35,16 +37,20 @@ export interface BatchingDefaults {
 
 /** What is known of a signature's rows when they are run together. */
 export interface BatchVerdict {
-  /** Why its requests cannot share a run, if so. */
+  /** Why its requests cannot share a run, if so: whatever anybody says. */
   readonly whyNot?: string | undefined;
-  /** What was seen of rows that were run together, in words. */
+  /** Why they share none unless somebody says that they may, and then on trial: rows may be mixed. */
+  readonly unproven?: string | undefined;
+  /** A handler stands before the model, and takes batches: what its code does to rows no graph shows. */
+  readonly isDeclared?: boolean | undefined;
+  /** What was seen of rows that were run together, in words; empty where none were. */
   readonly evidence: string;
   /** The size from which on a larger batch saves nothing, where that was seen. */
   readonly worthwhile?: number | undefined;
 }
 
-/** Why requests for this signature cannot share a run, or undefined where its specs allow it. */
-export function whyNotBatched({ inputs, outputs, composites }: Signature): string | undefined {
+/** Why requests for this signature cannot share a run, or undefined where its specs and its graph allow it. */
+export function whyNotBatched({ inputs, outputs, composites, rows }: Signature): string | undefined {
   if (inputs.size === 0) return 'it has no inputs';
   const [composite] = [...(composites?.inputs.values() ?? []), ...(composites?.outputs.values() ?? [])];
   if (composite) return `\`${composite.name}\` is a ${composite.kind} tensor`;
@@ -58,7 +64,12 @@ export function whyNotBatched({ inputs, outputs, composites }: Signature): strin
       if (shape[0] !== null) return `${kind} \`${name}\` has a fixed first dim`;
     }
   }
-  return undefined;
+  return rows?.verdict === 'effects' ? rows.why : undefined;
+}
+
+/** Why rows may be mixed, or undefined where the graph shows that they are not, or no graph tells. */
+export function whyUnproven({ rows }: Signature): string | undefined {
+  return rows?.verdict === 'unproven' ? rows.why : undefined;
 }
 
 /** @param parameters what files say, the most particular first; the first that says anything holds, whole */
@@ -85,6 +96,7 @@ export function batchLimits(
   return {
     maxBatchSize,
     isExplicit: explicitSize !== undefined,
+    isTrusted: given.enabled === true,
     timeoutMilliseconds,
     allowedSizes,
     paddingValue: given.padding_value ?? 0,

@@ -2,7 +2,7 @@
  * Runs of a model that does not serve yet: at low priority, with inputs that are made up.
  */
 import { ServingError } from '../errors.js';
-import { elementCount } from '../runtime/dtypes.js';
+import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import type { Signature, TensorSpec } from '../runtime/signature.js';
 import { createTensor, disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
@@ -47,53 +47,83 @@ export function rowShape({ shape }: TensorSpec): number[] {
   return shape === null ? [1] : shape.map((dim) => dim ?? 1);
 }
 
-/** Dtypes for which any value is as good as another. A number of another dtype may be an index. */
-const arbitrary: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64', 'uint8']);
-
-/** True if rows made up for it differ from each other. */
-export function canMakeRows({ dtype }: TensorSpec): boolean {
-  return arbitrary.has(dtype);
-}
-
 /**
- * So many rows are made up to be run alone, and larger batches hold them again and again. They differ clearly in each
- * element: rows that happen to be alike would hide what they do to each other.
+ * So many rows are made up to be run alone, and larger batches hold them again and again. They differ in size and sign,
+ * and in nearly every element: rows that happen to be alike would hide what they do to each other.
  */
 export const distinctRows = 4;
 
 /**
- * One row: random values where any will do, else zeros or empty strings.
+ * One row of made-up values: numbers from 0 to 1, negative ones, large ones, and zeros between both; small whole numbers,
+ * which may be indices; bools of both kinds; texts of several lengths.
  *
- * @param place below {@link distinctRows}: rows of different places differ, in each element, by an eighth of its range
+ * @param place below {@link distinctRows}: which of the rows
  */
 export function makeRow(spec: TensorSpec, place = 0): Tensor {
   const shape = rowShape(spec);
   const count = elementCount(shape);
   const { dtype } = spec;
   if (dtype === 'string') {
-    return createTensor(dtype, shape, new Array<Uint8Array>(count).fill(new Uint8Array()));
+    return createTensor(
+      dtype,
+      shape,
+      Array.from({ length: count }, (_, i) => texts[small(i, place, texts.length)] as Uint8Array),
+    );
   }
   const { values, bytes } = allocate(dtype, count);
-  if (canMakeRows(spec)) {
-    const from = fromUnit(dtype);
-    for (let i = 0; i < count; i++) {
-      const band = (i + place) % distinctRows;
-      values[i] = from((band + Math.random() / 2) / distinctRows);
-    }
-  }
+  const make = maker(dtype, place);
+  for (let i = 0; i < values.length; i++) values[i] = make(i);
   return createTensor(dtype, shape, bytes);
 }
 
-/** What stands for a number from 0 to 1. */
-function fromUnit(dtype: string): (value: number) => number {
+const texts = ['', 'a row', '7', 'a longer row of several words'].map((text) =>
+  new TextEncoder().encode(text),
+);
+
+/** The value of each element, as it is stored. */
+function maker(dtype: FixedDtype, place: number): (i: number) => number | bigint {
   switch (dtype) {
+    case 'bool':
+      return (i) => (i + place) % 2;
     case 'uint8':
-      return (value) => Math.floor(value * 256);
+      return (i) => Math.floor(bandOf(i, place) * 256);
     case 'float16':
-      return toFloat16;
+      return (i) => toFloat16(real(i, place));
     case 'bfloat16':
-      return toBfloat16;
+      return (i) => toBfloat16(real(i, place));
+    case 'float32':
+    case 'float64':
+    case 'complex64':
+    case 'complex128':
+      return (i) => real(i, place);
+    case 'int64':
+    case 'uint64':
+      return (i) => BigInt(small(i, place, 3));
     default:
-      return (value) => value;
+      return (i) => small(i, place, 3);
+  }
+}
+
+/** Below a limit. Zeros in the first row, which are an index of whatever there is one. */
+function small(i: number, place: number, limit: number): number {
+  return place === 0 ? 0 : (i + place) % limit;
+}
+
+/** Random, from 0 to 1; that of another place is off by an eighth or more. */
+function bandOf(i: number, place: number): number {
+  return (((i + place) % distinctRows) + Math.random() / 2) / distinctRows;
+}
+
+function real(i: number, place: number): number {
+  const value = bandOf(i, place);
+  switch (place % distinctRows) {
+    case 1:
+      return -value;
+    case 2:
+      return 50 * value + 2;
+    case 3:
+      return i % 3 === 0 ? 0 : 8 * value - 4;
+    default:
+      return value;
   }
 }

@@ -132,7 +132,7 @@ const step = 1.1;
 export function whyNotInline({ inputs, operations }: Signature, device: 'cpu' | 'gpu'): string | undefined {
   // There a run waits for the device.
   if (device !== 'cpu') return 'the model runs on a GPU';
-  if (operations === undefined) return 'its graph is large';
+  if (operations === undefined) return 'no graph tells what its runs do';
   for (const { name, dtype, shape } of inputs.values()) {
     if (dtype === 'string') return `input \`${name}\` holds strings, of any length`;
     if (shape === null || shape.slice(1).includes(null)) return `input \`${name}\` may be of any size`;

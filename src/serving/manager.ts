@@ -16,7 +16,7 @@ import { nothingScanned, type Scan, type ScannedModel, scan } from '../repositor
 import type { BatchingParameters } from '../repository/serving-json.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
-import { Batcher } from './batcher.js';
+import { Batcher, type BatcherSurroundings } from './batcher.js';
 import { type BatchingDefaults, type BatchLimits, type BatchVerdict, batchLimits } from './batching.js';
 import { chooseDefault } from './default-signature.js';
 import { FolderNews } from './folder-news.js';
@@ -284,10 +284,19 @@ export class Manager {
     }, patienceMilliseconds);
     try {
       const { scheduler, runtime, inlineRunMicros } = this.options;
+      const surroundings = (
+        { name: signature }: Signature,
+        limits = () => model.limits,
+      ): BatcherSurroundings => ({
+        limits,
+        engine: runtime.engine,
+        onDisagreement: (why) =>
+          logger.warn(`${name}: requests for \`${signature}\` no longer share runs: ${why}`),
+      });
       const makeBatcher = (behind: InferenceModel, signature: Signature, verdict: BatchVerdict) => {
         const { device, engine } = runtime;
         const inline = new InlineRuns(whyNotInline(signature, device), inlineRunMicros, engine.xla);
-        return new Batcher(behind, signature, scheduler, verdict, inline, () => model.limits);
+        return new Batcher(behind, signature, scheduler, verdict, inline, surroundings(signature));
       };
       const version = {
         model: model.name,
@@ -314,7 +323,14 @@ export class Manager {
         const inline = new InlineRuns('it has a handler', 0);
         const takesBatches = verdict.whyNot === undefined;
         const limits = () => (takesBatches ? model.limits : { ...model.limits, runsInFlight: handledAtOnce });
-        return new Batcher(loaded.model, signature, this.handled, verdict, inline, limits);
+        return new Batcher(
+          loaded.model,
+          signature,
+          this.handled,
+          verdict,
+          inline,
+          surroundings(signature, limits),
+        );
       });
     } catch (error) {
       this.fail(model, record, error);

@@ -62,6 +62,16 @@ export function addModelMetrics(telemetry: Telemetry, table: () => Table): void 
   telemetry.counters('tfjs_serving_rows_total', 'Rows of requests in these runs', () =>
     perSignature(({ totals }) => totals.rows),
   );
+  telemetry.counters(
+    'tfjs_serving_trial_batches_total',
+    'Shared runs whose requests were also run alone, and compared',
+    () => perSignature(({ trial }) => trial.checked),
+  );
+  telemetry.gauges(
+    'tfjs_serving_sharing_ended',
+    '1 where requests no longer share runs, as a shared run gave something else than they get alone',
+    () => perSignature(({ hasDisagreed }) => Number(hasDisagreed)),
+  );
   telemetry.counters('tfjs_serving_padding_rows_total', 'Rows added to them for the size of a batch', () =>
     perSignature(({ totals }) => totals.paddingRows),
   );

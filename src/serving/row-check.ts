@@ -1,25 +1,26 @@
 /**
- * Whether requests may share runs: said by the specs, and seen in runs before the version serves.
+ * Whether requests may share runs: shown by the graph, and compared in runs before the version serves.
  *
  * Rows that all differ are run alone, and then together, in every size that will be used. That warms those sizes up, and
- * shows whether a row's answer depends on its neighbours, and from which size on a larger batch saves nothing.
+ * shows from which size on a larger batch saves nothing. A row whose answer is another in a batch ends it, whatever the
+ * graph shows.
  */
 import { messageOf } from '../errors.js';
-import { type Dtype, dtypes, elementCount } from '../runtime/dtypes.js';
+import { elementCount } from '../runtime/dtypes.js';
 import type { Engine } from '../runtime/engine.js';
 import type { Padding } from '../runtime/rows.js';
 import type { InferenceModel } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
+import { disposeTensors, viewTensor } from '../runtime/tensors.js';
+import { findDifference, toTensors, toValues, type Values } from './agreement.js';
 import {
-  createTensor,
-  disposeTensors,
-  type NamedTensors,
-  type TensorView,
-  viewTensor,
-} from '../runtime/tensors.js';
-import { fromBfloat16, fromFloat16, viewOf } from '../runtime/values.js';
-import { type BatchLimits, type BatchVerdict, doublingSizes, whyNotBatched } from './batching.js';
-import { canMakeRows, distinctRows, makeRow, rowShape, runBeforehand } from './beforehand.js';
+  type BatchLimits,
+  type BatchVerdict,
+  doublingSizes,
+  whyNotBatched,
+  whyUnproven,
+} from './batching.js';
+import { distinctRows, makeRow, rowShape, runBeforehand } from './beforehand.js';
 
 export interface RowCheckOptions {
   /** In milliseconds of the monotonic clock; sizes that are not reached by then stay unchecked. */
@@ -37,31 +38,60 @@ const maxElements = 2 ** 26;
 /** A row may cost this much more than in the best size: smaller batches answer sooner. */
 const goodEnough = 1.1;
 
-/** A verdict for each signature. */
+/**
+ * A verdict for each signature: what its graph shows, and what is seen of rows that are made up.
+ *
+ * The default signature is run in every size that will be used; others that nothing stands against in one, to compare.
+ */
 export async function judgeBatching(
   model: InferenceModel,
   options: RowCheckOptions,
 ): Promise<ReadonlyMap<Signature, BatchVerdict>> {
+  const { defaultSignature, limits } = options;
   const verdicts = new Map<Signature, BatchVerdict>();
+  const byDefault = defaultSignature && (await judge(model, defaultSignature, options));
   for (const signature of model.signatures.values()) {
-    const whyNot = whyNotBatched(signature);
-    const whyUnchecked = whyNot ?? cannotCheck(signature, options);
-    if (whyNot !== undefined) verdicts.set(signature, { whyNot, evidence: '' });
-    else if (whyUnchecked !== undefined) verdicts.set(signature, { evidence: `unchecked: ${whyUnchecked}` });
-    else verdicts.set(signature, await checkRows(model, signature, options));
+    if (signature === defaultSignature && byDefault) {
+      verdicts.set(signature, byDefault);
+      continue;
+    }
+    const sizes = { ...limits, maxBatchSize: Math.min(limits.maxBatchSize, distinctRows), allowedSizes: [] };
+    const { worthwhile: _, ...verdict } = await judge(model, signature, { ...options, limits: sizes });
+    const isAlike = defaultSignature !== undefined && runsTheSame(signature, defaultSignature);
+    verdicts.set(signature, isAlike ? { ...verdict, worthwhile: byDefault?.worthwhile } : verdict);
   }
   return verdicts;
 }
 
-function cannotCheck(
+/** A function that was saved under two names gains as much from batches under either. */
+function runsTheSame({ operations: a }: Signature, { operations: b }: Signature): boolean {
+  return (
+    a !== undefined && b !== undefined && a.size === b.size && [...a].every((operation) => b.has(operation))
+  );
+}
+
+async function judge(
+  model: InferenceModel,
   signature: Signature,
-  { defaultSignature, limits, warmup }: RowCheckOptions,
-): string | undefined {
+  options: RowCheckOptions,
+): Promise<BatchVerdict> {
+  const whyNot = whyNotBatched(signature);
+  if (whyNot !== undefined) return { whyNot, evidence: '' };
+  const unproven = whyUnproven(signature);
+  if (unproven !== undefined && !options.limits.isTrusted) return { unproven, evidence: '' };
+  const whyUnchecked = cannotCheck(options);
+  const verdict =
+    whyUnchecked === undefined ? await checkRows(model, signature, options) : unchecked(whyUnchecked);
+  return { ...verdict, unproven };
+}
+
+function cannotCheck({ limits, warmup }: RowCheckOptions): string | undefined {
   if (limits.maxBatchSize === 1) return 'batches were turned off';
-  if (signature !== defaultSignature) return 'only the default signature is run before it serves';
-  if (warmup !== undefined) return `it ${warmup}`;
-  const unmade = [...signature.inputs.values()].find((spec) => !canMakeRows(spec));
-  return unmade && `no rows can be made up for input \`${unmade.name}\`, which is ${unmade.dtype}`;
+  return warmup === undefined ? undefined : `it ${warmup}`;
+}
+
+function unchecked(why: string): BatchVerdict {
+  return { evidence: `rows that were made up could not be compared: ${why}` };
 }
 
 /**
@@ -72,9 +102,6 @@ const shortRun = 1000;
 
 /** Microseconds. A batch that runs for longer keeps its requests waiting more than it saves, unless it was asked for. */
 const longRun = 100_000;
-
-/** Values of one row or of several, without a `tf.Tensor`: rows are fed again and again. */
-type Values = ReadonlyMap<string, TensorView>;
 
 async function checkRows(
   model: InferenceModel,
@@ -94,7 +121,7 @@ async function checkRows(
   const costs = new Costs(engine.xla);
   for (const row of rows) {
     const outcome = await run([row]).catch(firstLine);
-    if (typeof outcome === 'string') return { evidence: `unchecked: ${outcome}` };
+    if (typeof outcome === 'string') return unchecked(outcome);
     alone.push(outcome.values);
     costs.add(1, outcome.micros);
   }
@@ -157,7 +184,7 @@ class Costs {
     const largestShort = sizes.findLast(([size, cost]) => size * cost <= shortRun)?.[0] ?? 1;
     const worthwhile = Math.max(cheapest, largestShort);
     const [largest] = sizes.at(-1) ?? [1];
-    const evidence = `in batches of up to ${largest} they agreed with rows run alone`;
+    const evidence = `rows that were made up gave in batches of up to ${largest} what they gave alone`;
     const mayGrow = worthwhile === largest && !this.haveSettled && !this.isBounded;
     return mayGrow ? { evidence } : { evidence, worthwhile };
   }
@@ -177,92 +204,6 @@ function makeValues({ inputs }: Signature, place: number): Values {
   const values = new Map(Array.from(tensors, ([name, tensor]) => [name, viewTensor(tensor)]));
   disposeTensors(tensors);
   return values;
-}
-
-function toTensors(values: Values): NamedTensors {
-  return new Map(
-    Array.from(values, ([name, { dtype, shape, data }]) => [name, createTensor(dtype, shape, data)]),
-  );
-}
-
-/** A copy that outlives the tensors. */
-function toValues(tensors: NamedTensors): Values {
-  const copy = (data: TensorView['data']) =>
-    data instanceof Uint8Array ? Uint8Array.from(data) : data.map((string) => Uint8Array.from(string));
-  return new Map(
-    Array.from(tensors, ([name, tensor]) => {
-      const { dtype, shape, data } = viewTensor(tensor);
-      return [name, { dtype, shape, data: copy(data) }];
-    }),
-  );
-}
-
-/**
- * Holds each row of a batch against what it gave alone.
- *
- * @param count rows of members; those behind are padding
- * @param size rows of the batch
- * @returns in words what keeps rows from sharing a run, if anything does
- */
-function findDifference(
-  batch: Values,
-  alone: readonly Values[],
-  count: number,
-  size: number,
-  engine: Engine,
-): string | undefined {
-  for (const [name, output] of batch) {
-    if (output.shape[0] !== size) return `output \`${name}\` gave ${output.shape[0]} rows for ${size}`;
-    for (let row = 0; row < count; row++) {
-      const expected = alone[row % alone.length]?.get(name);
-      const isAlike = expected !== undefined && isAlikeRow(output, row, size, expected, engine);
-      if (!isAlike) return `in a batch of ${size}, \`${name}\` of a row is not what it is alone`;
-    }
-  }
-  return undefined;
-}
-
-function isAlikeRow(
-  batch: TensorView,
-  row: number,
-  size: number,
-  expected: TensorView,
-  engine: Engine,
-): boolean {
-  const width = batch.data.length / size;
-  if (width !== expected.data.length) return false;
-  const values = batch.data.slice(row * width, (row + 1) * width);
-  if (batch.dtype === 'string') {
-    const strings = expected.data as readonly Uint8Array[];
-    return (values as readonly Uint8Array[]).every(
-      (value, i) => Buffer.compare(value, strings[i] as Uint8Array) === 0,
-    );
-  }
-  const found = numbersOf(batch.dtype, values as Uint8Array);
-  const wanted = numbersOf(batch.dtype, expected.data as Uint8Array);
-  const tolerance = toleranceOf(batch.dtype, engine);
-  return found.every((value, i) => isClose(value, wanted[i] as number, tolerance));
-}
-
-function numbersOf(dtype: Exclude<Dtype, 'string'>, bytes: Uint8Array): (number | bigint)[] {
-  const values = Array.from<number | bigint>(viewOf(dtype, bytes));
-  if (dtype === 'float16') return values.map((bits) => fromFloat16(Number(bits)));
-  if (dtype === 'bfloat16') return values.map((bits) => fromBfloat16(Number(bits)));
-  return values;
-}
-
-/** Relative to the value, or absolute below 1. Kernels may add up in another order for another size. */
-function toleranceOf(dtype: Dtype, { mixedPrecision }: Engine): number {
-  if (dtypes[dtype].seenAs === 'int32' || dtype === 'bool') return 0;
-  // A sum that comes out on the other side of a rounding differs by 2^-8 in bfloat16, and is carried on.
-  if (mixedPrecision) return 3e-2;
-  return dtype === 'float16' || dtype === 'bfloat16' ? 1e-2 : 1e-3;
-}
-
-function isClose(a: number | bigint, b: number | bigint, tolerance: number): boolean {
-  if (Object.is(a, b) || a === b) return true;
-  if (typeof a === 'bigint' || typeof b === 'bigint') return false;
-  return Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(b));
 }
 
 /** TensorFlow adds where in the graph it was. */

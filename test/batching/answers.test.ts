@@ -93,18 +93,51 @@ it('a bad request in a batch fails alone', async () => {
   expect(await counted(server, 'rows_guarded', 'runs')).toBe(9);
 });
 
-it('rows that go missing are noticed, their requests answered alone, and batching ended', async () => {
-  const { server } = await serveModels(['rows_unique'], ...exactly(4));
+/** Somebody says that requests may share runs, whatever the graph shows. */
+const trusting = (size: number) => [
+  '--batching-parameters',
+  JSON.stringify({ enabled: true, max_batch_size: size, batch_timeout_micros: 60_000_000 }),
+];
+
+it.each([
+  ['rows_mean', 'in a batch of 2, `y` of a row is not what it is alone'],
+  ['rows_unique', 'output `y` gave 4 rows for 8'],
+])('%s is found out before it serves, although somebody trusts it', async (model, why) => {
+  const { server } = await serveModels([model], '--batching-parameters', '{"enabled": true}');
+  const { sharing, choice } = (await server.get(`/models/${model}`)).body.batching.serving_default;
+  expect({ sharing, choice }).toEqual({ sharing: 'alone', choice: `alone: ${why}` });
+});
+
+it('a difference that only requests show ends the sharing, and none of them gets a wrong answer', async () => {
+  // Rows that are made up all differ, so that nothing is seen of what happens to equal ones.
+  const { server } = await serveModels(['rows_unique'], ...trusting(4));
   const ask = (...values: number[]) =>
     Promise.all(values.map((x) => server.infer('/infer', map({ x: ints(x) }))));
   const outputs = (answers: Answer[]) => answers.map(({ body }) => body.outputs.y);
+  const batching = async () => (await server.get('/models/rows_unique')).body.batching.serving_default;
+  expect((await batching()).sharing).toBe('trial');
   expect(outputs(await ask(1, 2, 3, 4))).toEqual([[1], [2], [3], [4]]);
   expect(await counted(server, 'rows_unique', 'runs')).toBe(1);
+  expect(await counted(server, 'rows_unique', 'trial_batches')).toBe(1);
+  expect((await batching()).choice).toMatch(
+    /^on trial, in batches of up to 4 rows: .*`Unique`.*; 1 batches were compared$/,
+  );
   expect(outputs(await ask(7, 7, 8, 9))).toEqual([[7], [7], [8], [9]]);
-  const { choice } = (await server.get('/models/rows_unique')).body.batching.serving_default;
-  expect(choice).toBe('not batched: output `y` gave 3 rows for 4');
+  expect((await batching()).choice).toBe('alone: output `y` gave 3 rows for 4');
+  expect(server.log).toContain(
+    'requests for `serving_default` no longer share runs: output `y` gave 3 rows for 4',
+  );
+  const ended = 'tfjs_serving_sharing_ended{model="rows_unique",version="1",signature="serving_default"}';
+  expect(await server.metric(ended)).toBe(1);
   // Nobody waits for company any more.
   expect(outputs(await ask(5))).toEqual([[5]]);
+});
+
+it('what writes never shares runs, whoever says so', async () => {
+  const { server } = await serveModels(['warmed_up'], ...trusting(4));
+  const { sharing, choice } = (await server.get('/models/warmed_up')).body.batching.serving_default;
+  expect(sharing).toBe('alone');
+  expect(choice).toMatch(/^alone: operation `AssignAddVariableOp` changes something/);
 });
 
 it('batches are padded to the allowed sizes with the value that was named', async () => {
@@ -121,7 +154,7 @@ it('padding that a model does not take is found before it serves', async () => {
   const parameters = JSON.stringify({ allowed_batch_sizes: [4, 8], padding_value: -1 });
   const { server } = await serveModels(['rows_guarded'], '--batching-parameters', parameters);
   const { choice } = (await server.get('/models/rows_guarded')).body.batching.serving_default;
-  expect(choice).toMatch(/^not batched: rows cannot be joined: assertion failed/);
+  expect(choice).toMatch(/^alone: rows cannot be joined: assertion failed/);
 });
 
 it('requests with other outputs do not share a run, and get theirs', async () => {

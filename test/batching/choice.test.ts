@@ -28,18 +28,26 @@ it('is told per signature, with the reason in words', async () => {
   );
   const { models } = (await server.get('/models')).body;
   const choices: Record<string, string> = {};
-  for (const { name, batching } of models) choices[name] = batching.serving_default.choice;
+  for (const { name, batching } of models)
+    choices[name] = `${batching.serving_default.sharing}: ${batching.serving_default.choice}`;
+  const proven =
+    'proven: proven, in batches of up to 32 rows: rows that were made up gave in batches of up to 32 what they gave alone';
+  const alone = (why: string) => `alone: alone: ${why}`;
+  const unproven = (why: string) =>
+    alone(
+      `output \`y\`: ${why}; "batching_parameters": {"enabled": true} in its serving.json has them share runs on trial`,
+    );
   expect(choices).toEqual({
-    rows: 'batched, up to 32 rows: in batches of up to 32 they agreed with rows run alone',
-    rows_mean: 'not batched: in a batch of 2, `y` of a row is not what it is alone',
-    rows_unique: 'not batched: output `y` gave 4 rows for 8',
-    rows_slow: 'batched, up to 32 rows: unchecked: no rows can be made up for input `steps`, which is int32',
-    fixed_batch: 'not batched: input `x` has a fixed first dim',
-    unknown_rank: 'not batched: input `x` has an unknown rank',
-    mixed: 'not batched: input `table` has a fixed first dim',
-    strings: 'batched, up to 32 rows: unchecked: no rows can be made up for input `text`, which is string',
-    failing: expect.stringMatching(/^not batched: rows cannot be joined: Matrix size-incompatible/),
-    stateful: 'not batched: it has no inputs',
+    rows: proven,
+    strings: proven,
+    rows_mean: unproven('operation `Mean` (Mean) takes rows together'),
+    rows_unique: unproven('operation `Unique` (Unique) has no rule that shows what it does to rows'),
+    rows_slow: unproven('operation `ConcatV2` (concat) joins rows with what has none, or other ones'),
+    failing: unproven('operation `MatMul` (MatMul) sums over the rows'),
+    fixed_batch: alone('input `x` has a fixed first dim'),
+    unknown_rank: alone('input `x` has an unknown rank'),
+    mixed: alone('input `table` has a fixed first dim'),
+    stateful: alone('it has no inputs'),
   });
 });
 
@@ -85,7 +93,9 @@ it('follows serving.json without a reload: the model before the repository befor
   );
   await server.update({});
   await until(async () => (await sizes())[0] === 1, 'batching to be off');
-  expect((await batching('rows')).choice).toBe('not batched: the largest batch is 1');
+  expect((await batching('rows')).choice).toBe(
+    'alone: somebody set the largest batch to 1 (batching_parameters)',
+  );
 });
 
 it.each([

@@ -113,6 +113,7 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
   const limits: BatchLimits = {
     maxBatchSize: 1 + pick(8),
     isExplicit: true,
+    isTrusted: false,
     timeoutMilliseconds: pick(3) === 0 ? pick(5) : 0,
     allowedSizes: [],
     paddingValue: 0,
@@ -122,7 +123,11 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
   const id = { model: 'm', version: 1, generation: 1 };
   // Half of the models have runs that are now short enough for the event loop and now not.
   const inline = new InlineRuns(pick(2) === 0 ? undefined : 'a test', 50);
-  const batcher = new Batcher(model, signature, scheduler, { evidence: '' }, inline, () => limits);
+  const batcher = new Batcher(model, signature, scheduler, { evidence: '' }, inline, {
+    limits: () => limits,
+    engine: { xla: false, mixedPrecision: undefined },
+    onDisagreement: () => {},
+  });
   const servable = new Servable(
     id,
     model,

@@ -54,11 +54,22 @@ async function afterOneRun(maxBatchSize: number) {
   vi.spyOn(scheduler, 'wake').mockReturnValue();
   const model = new Echo();
   const limits = {
-    ...{ maxBatchSize, isExplicit: true, timeoutMilliseconds: 0, allowedSizes: [], paddingValue: 0 },
+    ...{
+      maxBatchSize,
+      isExplicit: true,
+      isTrusted: false,
+      timeoutMilliseconds: 0,
+      allowedSizes: [],
+      paddingValue: 0,
+    },
     ...{ runsInFlight: 1, queueSize: 10 },
   };
   const inline = new InlineRuns('a double', 0);
-  const batcher = new Batcher(model, signature, scheduler, { evidence: 'a double' }, inline, () => limits);
+  const batcher = new Batcher(model, signature, scheduler, { evidence: 'a double' }, inline, {
+    limits: () => limits,
+    engine: { xla: false, mixedPrecision: undefined },
+    onDisagreement: () => {},
+  });
   const answered: string[] = [];
   const submit = (name: string, deadline: number) => {
     const inputs = new Map([['x', createTensor('uint8', [1], Uint8Array.of(1))]]);

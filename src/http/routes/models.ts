@@ -141,12 +141,13 @@ function describeSignatures({ loaded, defaultSignature }: Servable): ModelDescri
 /** For each signature how its requests share runs, and what waits. */
 function describeBatching({ loaded, batchers }: Servable): ModelDescription['batching'] {
   return mapToObject(loaded.signatures, (signature: Signature) => {
-    const { explanation, whyNot, maxBatchSize, limits, inline, queued, inFlight, stuck } = batchers.get(
+    const { explanation, sharing, maxBatchSize, limits, inline, queued, inFlight, stuck } = batchers.get(
       signature,
     ) as Batcher;
     return {
+      sharing,
       choice: explanation,
-      max_batch_size: whyNot === undefined ? maxBatchSize : 1,
+      max_batch_size: sharing === 'alone' ? 1 : maxBatchSize,
       batch_timeout_micros: limits.timeoutMilliseconds * 1000,
       allowed_batch_sizes: [...limits.allowedSizes],
       queue: { waiting: queued, size: limits.queueSize },

@@ -1,0 +1,187 @@
+/**
+ * Operations that call functions, choose among them, loop or check: what becomes of rows there.
+ */
+import type { GraphDef, GraphNode } from './graph-def.js';
+import { joinValues, maxTurns } from './join.js';
+import type { Operation, Outputs } from './operation.js';
+import { Size } from './size.js';
+import { isEqual, type Mixed, oneRow, same, type Value } from './value.js';
+
+/** What evaluates functions. */
+export interface Caller {
+  /** Checks that may hold for a request alone and not for all together, or the other way round. */
+  readonly obstacles: Mixed[];
+  /** Calls a function. @param place tells this call from others */
+  call(name: string, inputs: readonly Value[], place: string): Promise<Value[]>;
+  /** True if a function gives a parameter back as it is, as the result of the same number. */
+  handsOn(name: string, i: number): Promise<boolean>;
+  /** True if a run of one of these functions may check something. */
+  hasChecks(names: readonly string[]): Promise<boolean>;
+}
+
+type Control = (operation: Operation, walk: Caller, place: string) => Outputs | Promise<Outputs>;
+
+/** @returns undefined for an operation that only computes */
+export function findControl(node: GraphNode, graph: GraphDef): Control | undefined {
+  return controls.get(node.op) ?? (graph.has(node.op) ? callByName : undefined);
+}
+
+const call: Control = ({ node, inputs }, walk, place) => walk.call(node.function('f'), inputs, place);
+const callByName: Control = ({ node, inputs }, walk, place) => walk.call(node.op, inputs, place);
+
+const chooseOne: Control = (operation, walk, place) => {
+  const { node } = operation;
+  return choose(operation, walk, place, [node.function('else_branch'), node.function('then_branch')]);
+};
+const chooseOfMany: Control = (operation, walk, place) =>
+  choose(operation, walk, place, operation.node.functions('branches'));
+
+async function choose(
+  operation: Operation,
+  walk: Caller,
+  place: string,
+  branches: readonly string[],
+): Promise<Outputs> {
+  const [condition, ...inputs] = operation.inputs;
+  if (condition?.kind === 'dead') return condition;
+  if (condition?.kind === 'one row') return withinOneRow(operation, inputs);
+  if (condition?.kind !== 'same') {
+    const refused =
+      condition?.kind === 'mixed' ? condition : operation.mixed('chooses for all rows together');
+    // What is done where something does not hold for each row fails for one row alone as well.
+    if (condition?.kind === 'every row')
+      for (const [i, branch] of branches.entries()) await walk.call(branch, inputs, `${place}/${i}`);
+    else if (await walk.hasChecks(branches)) walk.obstacles.push(refused);
+    return refused;
+  }
+  const chosen = condition.integers?.[0]?.value;
+  const taken =
+    chosen === undefined
+      ? undefined
+      : branches[branches.length === 2 ? Math.min(1, Math.abs(chosen)) : chosen];
+  let joined: readonly Value[] | undefined;
+  for (const [i, branch] of (taken === undefined ? branches : [taken]).entries()) {
+    const values = await walk.call(branch, inputs, `${place}/${i}`);
+    joined = joined ? joinAll(joined, values, place) : values;
+  }
+  return joined ?? [];
+}
+
+function withinOneRow(operation: Operation, inputs: readonly Value[]): Outputs {
+  const isWithin = inputs.every(({ kind }) => kind === 'one row' || kind === 'same');
+  return isWithin ? oneRow : operation.mixed('joins one row with others');
+}
+
+function joinAll(before: readonly Value[], after: readonly Value[], place: string): Value[] {
+  return before.map((value, i) =>
+    joinValues(value, after[i] ?? value, (name) => Size.named(`${place}~${i}:${name}`)),
+  );
+}
+
+const loop: Control = async (operation, walk, place) => {
+  const { node, inputs } = operation;
+  if (inputs.some(({ kind }) => kind === 'one row') && !inputs.some(({ kind }) => kind === 'row number'))
+    return withinOneRow(operation, inputs);
+  let state = inputs;
+  for (let turn = 0; turn < maxTurns; turn++) {
+    const [condition] = await walk.call(node.function('cond'), state, `${place}/cond`);
+    if (condition?.kind !== 'same') {
+      if (await walk.hasChecks([node.function('body')]))
+        walk.obstacles.push(operation.mixed('checks in a loop that depends on the rows'));
+      if (condition?.kind === 'mixed' && turn === 0) return condition;
+      return turn <= 1 && (condition?.kind === 'sizes' || condition?.kind === 'mixed')
+        ? loopOverRows(operation, walk, place)
+        : operation.mixed('goes on for as long as a condition holds that depends on the rows');
+    }
+    if (turn === 0 && condition.integers?.[0]?.is(0)) return state;
+    const after = await walk.call(node.function('body'), state, `${place}/body`);
+    const joined = joinAll(state, after, place);
+    if (joined.every((value, i) => isEqual(value, state[i]))) return joined;
+    state = joined;
+  }
+  return operation.mixed('is a loop that does not settle');
+};
+
+/**
+ * A loop that takes one row with each turn, and keeps nothing of it but what it writes to the row's own place of a list.
+ */
+async function loopOverRows(operation: Operation, walk: Caller, place: string): Promise<Outputs> {
+  const { node, inputs } = operation;
+  const body = node.function('body');
+  const isHandedOn = await Promise.all(inputs.map((_, i) => walk.handsOn(body, i)));
+  const state = inputs.map((value, i): Value => {
+    const isCounter = value.kind === 'same' && value.dims?.length === 0 && value.integers?.[0]?.is(0);
+    return isCounter && !isHandedOn[i] ? { kind: 'row number', isNext: false } : value;
+  });
+  const [condition] = await walk.call(node.function('cond'), state, `${place}/cond`);
+  if (condition?.kind !== 'every row')
+    return operation.mixed('goes on for as long as a condition holds that depends on the rows');
+  const after = await walk.call(body, state, `${place}/body`);
+  const found = after.find(({ kind }) => kind === 'mixed');
+  if (found) return found;
+  const isKept = state.every((value, i) => {
+    const next = after[i];
+    if (value.kind === 'row number') return next?.kind === 'row number' && next.isNext;
+    const isWritten = value.kind === 'list' && value.member?.kind === 'one row';
+    return isHandedOn[i] || (isWritten && isEqual(value, next));
+  });
+  if (!isKept) return operation.mixed('hands something on from row to row');
+  // How often it turned is the number of rows.
+  return state.map((value) =>
+    value.kind === 'row number' ? { kind: 'sizes', isScalar: true, items: [Size.batch] } : value,
+  );
+}
+
+/** `condition, what to say…` */
+const check: Control = (operation, walk) => {
+  const condition = operation.input(0);
+  const isHarmless = ['same', 'every row', 'dead', 'one row'].includes(condition.kind);
+  if (!isHarmless)
+    walk.obstacles.push(condition.kind === 'mixed' ? condition : operation.mixed('checks all rows together'));
+  return [];
+};
+
+/** `value, condition` → the value if the condition is false, and if it is true */
+const switchWay: Control = (operation) => {
+  const [value, condition] = [operation.input(0), operation.input(1)];
+  if (value.kind === 'mixed' || value.kind === 'dead') return value;
+  if (condition.kind === 'mixed' || condition.kind === 'dead') return condition;
+  if (condition.kind !== 'same') return operation.mixed('chooses for all rows together');
+  const chosen = condition.integers?.[0]?.value;
+  const dead: Value = { kind: 'dead' };
+  if (chosen === undefined) return [value, value];
+  return chosen === 0 ? [value, dead] : [dead, value];
+};
+
+const mergeWays: Control = (operation, _walk, place) => {
+  const joined = operation.inputs.reduce<Value>(
+    (before, value) => joinValues(before, value, (name) => Size.named(`${place}:${name}`)),
+    { kind: 'dead' },
+  );
+  return [joined, same([])];
+};
+
+const pass: Control = (operation) => operation.input(0);
+
+const controls: ReadonlyMap<string, Control> = new Map([
+  ['PartitionedCall', call],
+  ['StatefulPartitionedCall', call],
+  ['If', chooseOne],
+  ['StatelessIf', chooseOne],
+  ['Case', chooseOfMany],
+  ['StatelessCase', chooseOfMany],
+  ['While', loop],
+  ['StatelessWhile', loop],
+  ['Assert', check],
+  ['Switch', switchWay],
+  ['RefSwitch', switchWay],
+  ['Merge', mergeWays],
+  ['RefMerge', mergeWays],
+  ['Enter', pass],
+  ['RefEnter', pass],
+  ['Exit', pass],
+  ['RefExit', pass],
+  ['NextIteration', pass],
+  ['RefNextIteration', pass],
+  ['LoopCond', pass],
+]);

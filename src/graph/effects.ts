@@ -1,0 +1,85 @@
+/**
+ * Operations whose runs are not all alike: they write, draw random numbers, read what changes, or wait for others. A graph
+ * with one of them never shares runs.
+ *
+ * These are the stateful operations of TensorFlow 2.21's registry, less those whose runs leave nothing behind and find
+ * nothing changed (they read variables and tables, call functions, hold lists, check), and the old ones that write
+ * without being registered so.
+ */
+const effects: ReadonlySet<string> = new Set(
+  `
+  Abort AddManySparseToTensorsMap AddSparseToTensorsMap AllCandidateSampler AllToAll AnonymousIterator
+  AnonymousIteratorV2 AnonymousIteratorV3 AnonymousMemoryCache AnonymousMultiDeviceIterator
+  AnonymousMultiDeviceIteratorV3 AnonymousMutableDenseHashTable AnonymousMutableHashTableOfTensors
+  AnonymousRandomSeedGenerator AnonymousSeedGenerator ApplyAdagrad ApplyAdam ApplyFtrl ApplyGradientDescent
+  ApplyMomentum ApplyRMSProp Assign AssignAdd AssignAddVariableOp AssignSub AssignSubVariableOp AssignVariableOp
+  Barrier Batch BatchFunction CSVDataset CSVDatasetV2 CacheDatasetV2 CalibrationStatisticsSaver ComputeDedupDataSize
+  ComputeDedupDataSizeV2 ComputeDedupDataTupleMask ComputeDedupDataTupleMaskV2 ConditionalAccumulator ConsumeMutexLock
+  ConvertToCooTensor CountUpTo CrossReplicaSum CudnnRNN CudnnRNNBackprop CudnnRNNBackpropV2 CudnnRNNBackpropV3
+  CudnnRNNV2 CudnnRNNV3 DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4
+  DatasetToSingleElement DatasetToTFRecord DebugIdentityV2 DebugIdentityV3 DeleteIterator DeleteMemoryCache
+  DeleteMultiDeviceIterator DeleteRandomSeedGenerator DeleteRpcFutureResource DeleteSeedGenerator DeleteSessionTensor
+  DeserializeIterator DestroyResourceOp DestroyTemporaryVariable DeviceIndex DevicePlacementOp DisableCopyOnRead
+  DistributedSave DtypeWithDefaultOp DummyIterationCounter DummyMemoryCache DumpTensor EagerPyFunc
+  ExperimentalCSVDataset ExperimentalDatasetToTFRecord ExperimentalGroupByReducerDataset ExperimentalIteratorGetDevice
+  ExperimentalLMDBDataset ExperimentalMatchingFilesDataset ExperimentalRandomDataset
+  ExperimentalSetStatsAggregatorDataset ExperimentalSqlDataset ExperimentalStatsAggregatorHandle
+  ExperimentalThreadPoolDataset ExperimentalThreadPoolHandle FIFOQueue FIFOQueueV2 FakeQueue
+  FileSystemSetConfiguration FixedLengthRecordDataset FixedLengthRecordDatasetV2 FixedLengthRecordReader
+  FixedLengthRecordReaderV2 FixedUnigramCandidateSampler FractionalAvgPool FractionalMaxPool GeneratorDataset
+  GetMinibatchSplitsWithPhysicalReplica GetMinibatchesInCsrWithPhysicalReplica GetSessionHandle GetSessionHandleV2
+  GetSessionTensor GlobalIterId GlobalShuffleDataset GraphDefVersion GroupByReducerDataset IdentityReader
+  IdentityReaderV2 ImportEvent InitializeTableFromDataset InitializeTableFromTextFileV2 InitializeTableV2 InplaceAdd
+  InplaceSub InplaceUpdate IsResourceHandleRefCounting Iterator IteratorFromStringHandle IteratorFromStringHandleV2
+  IteratorGetDevice IteratorGetModelProto IteratorGetNext IteratorGetNextAsOptional IteratorGetNextSync
+  IteratorToStringHandle IteratorV2 LMDBDataset LMDBReader LearnedUnigramCandidateSampler ListDataset
+  ListSnapshotChunksDataset LoadAndRemapMatrix LoadDataset LogUniformCandidateSampler LookupTableExportV2
+  LookupTableImport LookupTableImportV2 LookupTableInsert LookupTableInsertV2 LookupTableRemoveV2 MakeIterator
+  MakeWeakResourceHandle MapClear MapIncompleteSize MapPeek MapSize MapStage MapUnstage MapUnstageNoKey MatchingFiles
+  MatchingFilesDataset MergeV2Checkpoints MultiDeviceIterator MultiDeviceIteratorFromStringHandle
+  MultiDeviceIteratorGetNextFromShard MultiDeviceIteratorInit MultiDeviceIteratorToStringHandle Multinomial MutexLock
+  MutexV2 NegTrain NonDeterministicInts OneShotIterator OrderedMapClear OrderedMapIncompleteSize OrderedMapPeek
+  OrderedMapSize OrderedMapStage OrderedMapUnstage OrderedMapUnstageNoKey PaddingFIFOQueue PaddingFIFOQueueV2
+  ParameterizedTruncatedNormal PriorityQueue PriorityQueueV2 PyFunc PyFuncStateless QueueCloseV2 QueueDequeue
+  QueueDequeueMany QueueDequeueManyV2 QueueDequeueUpToV2 QueueDequeueV2 QueueEnqueue QueueEnqueueMany
+  QueueEnqueueManyV2 QueueEnqueueV2 QueueIsClosedV2 QueueSizeV2 RandomCrop RandomDataset RandomDatasetV2 RandomGamma
+  RandomPoisson RandomPoissonV2 RandomShuffle RandomShuffleQueue RandomShuffleQueueV2 RandomStandardNormal
+  RandomUniform RandomUniformInt RangeDataset ReadFile ReaderNumRecordsProducedV2 ReaderNumWorkUnitsCompletedV2
+  ReaderRead ReaderReadUpToV2 ReaderReadV2 ReaderResetV2 ReaderRestoreStateV2 ReaderSerializeStateV2 RecordInput Recv
+  ReduceDataset RemoteCall RequiresOlderGraphVersion ResourceAccumulatorApplyGradient
+  ResourceAccumulatorNumAccumulated ResourceAccumulatorSetGlobalStep ResourceAccumulatorTakeGradient
+  ResourceApplyAdaMax ResourceApplyAdadelta ResourceApplyAdagrad ResourceApplyAdagradDA ResourceApplyAdagradV2
+  ResourceApplyAdam ResourceApplyAdamWithAmsgrad ResourceApplyAddSign ResourceApplyCenteredRMSProp ResourceApplyFtrl
+  ResourceApplyFtrlV2 ResourceApplyGradientDescent ResourceApplyKerasMomentum ResourceApplyMomentum
+  ResourceApplyPowerSign ResourceApplyProximalAdagrad ResourceApplyProximalGradientDescent ResourceApplyRMSProp
+  ResourceConditionalAccumulator ResourceCountUpTo ResourceCreateOp ResourceInitializedOp ResourceScatterAdd
+  ResourceScatterDiv ResourceScatterMax ResourceScatterMin ResourceScatterMul ResourceScatterNdAdd
+  ResourceScatterNdMax ResourceScatterNdMin ResourceScatterNdSub ResourceScatterNdUpdate ResourceScatterSub
+  ResourceScatterUpdate ResourceSparseApplyAdadelta ResourceSparseApplyAdagrad ResourceSparseApplyAdagradDA
+  ResourceSparseApplyAdagradV2 ResourceSparseApplyCenteredRMSProp ResourceSparseApplyFtrl ResourceSparseApplyFtrlV2
+  ResourceSparseApplyKerasMomentum ResourceSparseApplyMomentum ResourceSparseApplyProximalAdagrad
+  ResourceSparseApplyProximalGradientDescent ResourceSparseApplyRMSProp ResourceStridedSliceAssign ResourceUsingOp
+  Restore RestoreSlice RestoreV2 RiscWhile RngReadAndSkip RngSkip RpcCall RpcCheckStatus RpcClient RpcGetValue
+  RpcServer RpcServerRegister RpcServerStart SampleDistortedBoundingBox SampleDistortedBoundingBoxV2 Save SaveDataset
+  SaveDatasetV2 SaveSlices SaveV2 ScatterAdd ScatterDiv ScatterMax ScatterMin ScatterMul ScatterNdAdd ScatterNdMax
+  ScatterNdMin ScatterNdSub ScatterNdUpdate ScatterSub ScatterUpdate Send SerializeIterator SetStatsAggregatorDataset
+  ShuffleAndRepeatDatasetV2 ShuffleDatasetV2 ShuffleDatasetV3 Skipgram SleepIdentityOp SleepOp
+  SparseConditionalAccumulator SparseTensorSliceDataset SqlDataset Stack StackCloseV2 StackPopV2 StackPushV2 StackV2
+  Stage StageClear StagePeek StageSize StatefulRandomBinomial StatefulStandardNormal StatefulStandardNormalV2
+  StatefulTruncatedNormal StatefulUniform StatefulUniformFullInt StatefulUniformInt StatsAggregatorHandle
+  StatsAggregatorHandleV2 StoreMinibatchStatisticsInFdo StridedSliceAssign StubResourceHandleOp SyncDevice
+  TFRecordDataset TFRecordDatasetV2 TFRecordReader TFRecordReaderV2 TakeManySparseFromTensorsMap TemporaryVariable
+  TensorArray TensorArrayGrad TensorArrayGradV2 TensorArrayGradV3 TensorArrayGradWithShape TensorArrayV2 TensorDataset
+  TensorSliceDataset TextLineDataset TextLineReader TextLineReaderV2 ThreadPoolDataset ThreadPoolHandle
+  ThreadUnsafeUnigramCandidateSampler Timestamp TruncatedNormal Unbatch UniformCandidateSampler Unstage
+  UpdateTaskIdAndGlobalCoreArray WholeFileReader WholeFileReaderV2 WorkerHeartbeat WriteFile
+`
+    .trim()
+    .split(/\s+/),
+);
+
+/** @returns the first operation with effects, or undefined */
+export function findEffect(operations: Iterable<string>): string | undefined {
+  for (const operation of operations) if (effects.has(operation)) return operation;
+  return undefined;
+}

@@ -1,0 +1,259 @@
+/**
+ * A GraphDef as nodes that can be looked up: those of the graph, and those of each function of its library.
+ */
+import {
+  bytesField,
+  bytesFields,
+  integerField,
+  integerFields,
+  type Message,
+  messageOf,
+  readFields,
+  stringField,
+} from './wire.js';
+
+/** Gives a promise whenever others should have their turn first. */
+export type Pause = () => Promise<void> | undefined;
+
+/** Where a value comes from: an output of a node, by its number or by the name that the operation has for it. */
+export interface Source {
+  readonly node: string;
+  /** Of an operation's output argument; empty where outputs are only numbered. */
+  readonly argument: string;
+  /** Within the argument, or of all outputs. */
+  readonly index: number;
+}
+
+/** A shape as an attribute has it: null for a dim that is not known, undefined for an unknown rank. */
+export type GraphShape = readonly (number | null)[] | undefined;
+
+/** One operation of a graph. Its attributes are read when they are asked for. */
+export class GraphNode {
+  readonly inputs: readonly Source[];
+  /** Nodes that must run before it. */
+  readonly controls: readonly string[];
+
+  constructor(
+    readonly name: string,
+    readonly op: string,
+    inputs: readonly string[],
+    private readonly message: Message,
+  ) {
+    this.inputs = inputs.flatMap((input) => (input.startsWith('^') ? [] : [sourceOf(input)]));
+    this.controls = inputs.flatMap((input) => (input.startsWith('^') ? [input.slice(1)] : []));
+  }
+
+  /** The AttrValue of that name. */
+  private attribute(name: string): Message | undefined {
+    for (const entry of bytesFields(this.message, 5)) {
+      if (stringField(entry, 1) === name) return bytesField(entry, 2);
+    }
+    return undefined;
+  }
+
+  /** @returns a whole number, or `none` where there is no such attribute */
+  integer(name: string, none = 0): number {
+    const value = this.attribute(name);
+    return value === undefined ? none : integerField(value, 3);
+  }
+
+  flag(name: string): boolean {
+    const value = this.attribute(name);
+    return value !== undefined && integerField(value, 5) !== 0;
+  }
+
+  /** The same where leaving it out means something else than false. */
+  flagOr(name: string, none: boolean): boolean {
+    const value = this.attribute(name);
+    return value === undefined ? none : integerField(value, 5) !== 0;
+  }
+
+  text(name: string): string {
+    const value = this.attribute(name);
+    return value === undefined ? '' : stringField(value, 2);
+  }
+
+  /** The number of a `tensorflow.DataType`; 0 where there is none. */
+  type(name: string): number {
+    const value = this.attribute(name);
+    return value === undefined ? 0 : integerField(value, 6);
+  }
+
+  integers(name: string): number[] {
+    const list = this.list(name);
+    return list ? integerFields(list, 3) : [];
+  }
+
+  texts(name: string): string[] {
+    const list = this.list(name);
+    return list ? bytesFields(list, 2).map((text) => text.toString('utf8')) : [];
+  }
+
+  /** How many values a list has, types or shapes. */
+  count(name: string, kind: 'types' | 'shapes'): number {
+    const list = this.list(name);
+    if (!list) return 0;
+    return kind === 'types' ? integerFields(list, 6).length : bytesFields(list, 7).length;
+  }
+
+  shapes(name: string): GraphShape[] {
+    const list = this.list(name);
+    return list ? bytesFields(list, 7).map(shapeOf) : [];
+  }
+
+  shape(name: string): GraphShape {
+    const value = this.attribute(name);
+    const shape = value && bytesField(value, 7);
+    return shape && shapeOf(shape);
+  }
+
+  /** A TensorProto. */
+  tensor(name: string): Message | undefined {
+    const value = this.attribute(name);
+    return value && bytesField(value, 8);
+  }
+
+  /** The name of a function. */
+  function(name: string): string {
+    const value = this.attribute(name);
+    const named = value && bytesField(value, 10);
+    return named ? stringField(named, 1) : '';
+  }
+
+  functions(name: string): string[] {
+    const list = this.list(name);
+    return list ? bytesFields(list, 9).map((named) => stringField(named, 1)) : [];
+  }
+
+  /** The names of all functions that it may call. */
+  get calledFunctions(): string[] {
+    return bytesFields(this.message, 5).flatMap((entry) => {
+      const value = bytesField(entry, 2);
+      const list = value && bytesField(value, 1);
+      const named = [...(value ? bytesFields(value, 10) : []), ...(list ? bytesFields(list, 9) : [])];
+      return named.map((each) => stringField(each, 1));
+    });
+  }
+
+  private list(name: string): Message | undefined {
+    const value = this.attribute(name);
+    return value && bytesField(value, 1);
+  }
+}
+
+/** A list of nodes that need each other: the graph's own, or a function's. */
+export class Nodes {
+  readonly byName: ReadonlyMap<string, GraphNode>;
+
+  constructor(nodes: readonly GraphNode[]) {
+    this.byName = new Map(nodes.map((node) => [node.name, node]));
+  }
+}
+
+/** A function of a graph's library. */
+export interface GraphFunction {
+  readonly name: string;
+  /** The names of its arguments. */
+  readonly parameters: readonly string[];
+  readonly nodes: Nodes;
+  /** In the order of its outputs. */
+  readonly results: readonly Source[];
+  /** Nodes that must run although nothing takes their values. */
+  readonly controls: readonly string[];
+}
+
+export class GraphDef {
+  private readonly definitions = new Map<string, Message>();
+  private readonly functions = new Map<string, GraphFunction>();
+
+  private constructor(
+    readonly nodes: Nodes,
+    definitions: Iterable<Message>,
+  ) {
+    for (const definition of definitions) {
+      const signature = bytesField(definition, 1);
+      if (signature) this.definitions.set(stringField(signature, 1), definition);
+    }
+  }
+
+  /**
+   * Reads the nodes; gives the event loop back now and then.
+   *
+   * @param bytes a serialized `tensorflow.GraphDef`, which must stay as it is
+   */
+  static async read(bytes: Uint8Array, pause: Pause): Promise<GraphDef> {
+    const message = messageOf(bytes);
+    const nodes = await readNodes(bytesFields(message, 1), pause);
+    const definitions = bytesFields(message, 2).flatMap((library) => bytesFields(library, 1));
+    return new GraphDef(nodes, definitions);
+  }
+
+  /** True if there is a function of that name. */
+  has(name: string): boolean {
+    return this.definitions.has(name);
+  }
+
+  /** The function of that name, which is read when it is first asked for. */
+  async function(name: string, pause: Pause): Promise<GraphFunction | undefined> {
+    const known = this.functions.get(name);
+    const definition = this.definitions.get(name);
+    if (known || !definition) return known;
+    const read = await readFunction(name, definition, pause);
+    this.functions.set(name, read);
+    return read;
+  }
+}
+
+async function readNodes(messages: readonly Message[], pause: Pause): Promise<Nodes> {
+  const nodes: GraphNode[] = [];
+  for (const message of messages) {
+    const pausing = pause();
+    if (pausing) await pausing;
+    nodes.push(readNode(message));
+  }
+  return new Nodes(nodes);
+}
+
+function readNode(message: Message): GraphNode {
+  let name = '';
+  let op = '';
+  const inputs: string[] = [];
+  readFields(message, (field, wireType, reader) => {
+    if (field === 1) name = reader.string();
+    else if (field === 2) op = reader.string();
+    else if (field === 3) inputs.push(reader.string());
+    else reader.skipType(wireType);
+  });
+  return new GraphNode(name, op, inputs, message);
+}
+
+async function readFunction(name: string, definition: Message, pause: Pause): Promise<GraphFunction> {
+  const signature = bytesField(definition, 1) ?? messageOf(new Uint8Array());
+  const names = (field: number) => bytesFields(signature, field).map((argument) => stringField(argument, 1));
+  const entries = (field: number) =>
+    new Map(bytesFields(definition, field).map((entry) => [stringField(entry, 1), stringField(entry, 2)]));
+  const results = entries(4);
+  return {
+    name,
+    parameters: names(2),
+    nodes: await readNodes(bytesFields(definition, 3), pause),
+    results: names(3).map((output) => sourceOf(results.get(output) ?? '')),
+    controls: [...entries(6).values()],
+  };
+}
+
+/** `a`, `a:1` as a graph names it, `a:output:1` as a function does. */
+function sourceOf(input: string): Source {
+  const [node = '', second, third] = input.split(':');
+  if (third !== undefined) return { node, argument: second ?? '', index: Number(third) };
+  return { node, argument: '', index: Number(second ?? 0) };
+}
+
+/** A TensorShapeProto. */
+export function shapeOf(message: Message): GraphShape {
+  if (integerField(message, 3) !== 0) return undefined;
+  return bytesFields(message, 2).map((dim) => {
+    const size = integerField(dim, 1);
+    return size < 0 ? null : size;
+  });
+}

@@ -1,0 +1,139 @@
+/**
+ * One operation as its rule sees it, and what rules have in common.
+ */
+import type { GraphNode } from './graph-def.js';
+import { Size } from './size.js';
+import {
+  axisOf,
+  type Dims,
+  dimsOf,
+  integersOf,
+  type Mixed,
+  mixed,
+  numberOf,
+  numbersOf,
+  type Rows,
+  type Value,
+} from './value.js';
+
+/** The value of every output, or of each one in its order. */
+export type Outputs = Value | readonly Value[];
+
+/** What an operation makes of its inputs, none of which is mixed or unranked. */
+export type Rule = (operation: Operation) => Outputs;
+
+export class Operation {
+  constructor(
+    readonly node: GraphNode,
+    readonly inputs: readonly Value[],
+    /** Tells this place of the graph from every other, calls of functions included. */
+    private readonly place: string,
+  ) {}
+
+  /** An input that is there, or nobody knows what. */
+  input(i: number): Value {
+    return this.inputs[i] ?? this.mixed(`its input ${i} is missing`);
+  }
+
+  mixed(why: string): Mixed {
+    return mixed(`operation \`${this.node.op}\` (${this.node.name}) ${why}`);
+  }
+
+  /** A size that nobody knows, and that does not depend on the batch. */
+  unknownSize(axis: number, output = 0): Size {
+    return Size.named(`${this.place}:${output}.${axis}`);
+  }
+
+  namedSize(name: string): Size {
+    return Size.named(`${this.place}:${name}`);
+  }
+
+  unknownSizes(count: number, output = 0): Size[] {
+    return Array.from({ length: count }, (_, axis) => this.unknownSize(axis, output));
+  }
+
+  /** The axis that an input or attribute names, counted from the start. */
+  axis(given: number | Value | undefined, rank: number): number | undefined {
+    const number = typeof given === 'number' ? given : numberOf(given);
+    return number === undefined ? undefined : axisOf(number, rank);
+  }
+
+  /** Several axes. */
+  axes(given: Value | undefined, rank: number): number[] | undefined {
+    const axes = numbersOf(given)?.map((axis) => axisOf(axis, rank));
+    return axes?.every((axis) => axis !== undefined) ? (axes as number[]) : undefined;
+  }
+
+  /** What a loop over the rows put into a list, as rows. */
+  rowsOfOneRow(): Value {
+    const [shape] = this.node.shapes('_output_shapes');
+    const element = integersOf(this.inputs[1]);
+    const inner = shape
+      ? shape.slice(1).map((dim, axis) => (dim === null ? this.unknownSize(axis + 1) : Size.of(dim)))
+      : element?.map((dim, axis) => (dim && !dim.hasBatch && !dim.is(-1) ? dim : this.unknownSize(axis + 1)));
+    if (!inner) return this.mixed('stacks rows of unknown rank');
+    return { kind: 'rows', axis: 0, dims: [Size.batch, ...inner] };
+  }
+
+  /** The first input that is neither rows nor the same for all, as a reason. */
+  unfit(): Mixed | undefined {
+    const found = this.inputs.find(({ kind }) => kind !== 'rows' && kind !== 'same');
+    if (!found) return undefined;
+    if (found.kind === 'sizes') return this.mixed('takes the size of the batch as a number');
+    return this.mixed(`has no rule for an input that is ${nameOf(found)}`);
+  }
+}
+
+function nameOf({ kind }: Value): string {
+  switch (kind) {
+    case 'flat':
+    case 'partition':
+      return 'ragged';
+    case 'every row':
+      return 'a condition on all rows';
+    default:
+      return `a ${kind}`;
+  }
+}
+
+/** The sizes of tensors that are broadcast together: aligned at their ends. */
+export function broadcastDims(operation: Operation, all: readonly Dims[]): Size[] {
+  const rank = Math.max(0, ...all.map((dims) => dims.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    const sizes = all.flatMap((dims) => dims[axis - rank + dims.length] ?? []);
+    const wide = sizes.filter((size) => !size.is(1));
+    const [first] = wide;
+    if (!first) return sizes[0] ?? Size.one;
+    const known = wide.find((size) => size.value !== undefined || size.hasBatch);
+    return known ?? (wide.every((size) => size.equals(first)) ? first : operation.unknownSize(axis));
+  });
+}
+
+/** Rows and values that are the same for all, joined element by element. */
+export function joinElements(operation: Operation, values: readonly Value[] = operation.inputs): Value {
+  const all: Dims[] = [];
+  let found: { readonly rows: Rows; readonly fromEnd: number } | undefined;
+  for (const value of values) {
+    if (value.kind !== 'rows') continue;
+    const fromEnd = value.dims.length - value.axis;
+    found ??= { rows: value, fromEnd };
+    const isAlike =
+      fromEnd === found.fromEnd &&
+      value.dims[value.axis]?.equals(found.rows.dims[found.rows.axis]) &&
+      value.dealt === found.rows.dealt;
+    if (!isAlike) return operation.mixed('joins rows along one axis with rows along another');
+  }
+  for (const value of values) {
+    const dims = dimsOf(value);
+    if (!dims)
+      return found ? operation.mixed('takes a tensor of unknown rank') : { kind: 'same', dims: undefined };
+    const aligned = found && value.kind === 'same' ? dims[dims.length - found.fromEnd] : undefined;
+    if (aligned && !aligned.is(1))
+      return operation.mixed('joins each row with another part of a tensor that is the same for all');
+    all.push(dims);
+  }
+  const dims = broadcastDims(operation, all);
+  if (!found) return { kind: 'same', dims };
+  const { rows, fromEnd } = found;
+  return { ...rows, axis: dims.length - fromEnd, dims };
+}

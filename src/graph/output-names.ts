@@ -1,0 +1,50 @@
+/**
+ * Which output a name means, as functions name them: `TopKV2:indices:0` is the second one.
+ */
+import type { GraphNode, Source } from './graph-def.js';
+import { rules } from './rules.js';
+
+/** Names of operations without a rule of their own for rows, or whose outputs are lists of varying length. */
+const argumentLists: Readonly<
+  Record<string, (node: GraphNode) => readonly (readonly [argument: string, count: number])[]>
+> = {
+  ParseExample(node) {
+    const sparse = node.integer('Nsparse');
+    return [
+      ['sparse_indices', sparse],
+      ['sparse_values', sparse],
+      ['sparse_shapes', sparse],
+      ['dense_values', node.integer('Ndense')],
+    ];
+  },
+  ParseExampleV2(node) {
+    const sparse = node.integer('num_sparse');
+    const ragged = node.count('ragged_value_types', 'types');
+    return [
+      ['sparse_indices', sparse],
+      ['sparse_values', sparse],
+      ['sparse_shapes', sparse],
+      ['dense_values', node.count('Tdense', 'types')],
+      ['ragged_values', ragged],
+      ['ragged_row_splits', ragged],
+    ];
+  },
+};
+
+/** @returns the number of the output among all outputs of the node; undefined if nobody knows */
+export function outputNumber(node: GraphNode, { argument, index }: Source): number | undefined {
+  if (argument === '') return index;
+  const names = rules.get(node.op)?.outputs;
+  if (names) {
+    const place = names.indexOf(argument);
+    return place < 0 ? undefined : place;
+  }
+  const lists = argumentLists[node.op]?.(node);
+  if (!lists) return index;
+  let before = 0;
+  for (const [name, count] of lists) {
+    if (name === argument) return before + index;
+    before += count;
+  }
+  return undefined;
+}

@@ -1,0 +1,18 @@
+/**
+ * Long work on the event loop that lets others have their turn.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Pause } from './graph-def.js';
+
+/** Milliseconds of work between two turns of others. */
+const patience = 5;
+
+export function pauser(): Pause {
+  let started = performance.now();
+  return () => {
+    if (performance.now() - started < patience) return undefined;
+    return nextTurn().then(() => {
+      started = performance.now();
+    });
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * Operations along axes: sums, means, cumulative sums, softmax, Fourier transforms, decompositions of matrices.
+ */
+import type { Operation, Outputs } from '../operation.js';
+import { Size } from '../size.js';
+import { type Dims, dimsOf, everyRow, integers, integersOf, numbersOf, same, type Value } from '../value.js';
+import { listRules } from './rule.js';
+
+function reduce(operation: Operation): Outputs {
+  const [value, along] = [operation.input(0), operation.input(1)];
+  const items = integersOf(value);
+  const keeps = operation.node.flag('keep_dims');
+  if (items && !keeps && dimsOf(value)?.length === 1 && numbersOf(along)?.length !== 0)
+    return reduceItems(operation, items);
+  if (value.kind === 'sizes') return operation.mixed('works on the size of the batch');
+  if (value.kind === 'flat' || value.kind === 'every row') return operation.mixed('takes rows together');
+  const dims = dimsOf(value);
+  const axes = dims && operation.axes(along, dims.length);
+  if (along.kind !== 'same') return operation.mixed('works along an axis that depends on the rows');
+  const left = dims?.flatMap((dim, axis) => (!axes?.includes(axis) ? [dim] : keeps ? [Size.one] : []));
+  if (value.kind === 'same') return same(axes && left);
+  if (value.kind !== 'rows') return operation.unfit() ?? value;
+  if (!axes) return operation.mixed('works along an axis that is not known');
+  if (axes.includes(value.axis)) {
+    const isEvery = operation.node.op === 'All' && !keeps && left?.length === 0;
+    return isEvery ? everyRow : operation.mixed('takes rows together');
+  }
+  const before = axes.filter((axis) => axis < value.axis).length;
+  return { ...value, axis: keeps ? value.axis : value.axis - before, dims: left ?? [] };
+}
+
+/** Of the numbers of a shape. */
+function reduceItems(operation: Operation, items: readonly (Size | undefined)[]): Value {
+  const { op } = operation.node;
+  const numbers = items.map((item) => item?.value);
+  const known = numbers.every((each) => each !== undefined) ? (numbers as number[]) : undefined;
+  if (op === 'Prod' && items.every((item) => item !== undefined))
+    return integers([Size.product(items as Dims)], true);
+  if (items.length === 1) return integers(items, true);
+  const compute: Readonly<Record<string, ((numbers: number[]) => number) | undefined>> = {
+    Sum: (all) => all.reduce((a, b) => a + b, 0),
+    Max: (all) => Math.max(...all),
+    Min: (all) => Math.min(...all),
+    All: (all) => Number(all.every((each) => each !== 0)),
+    Any: (all) => Number(all.some((each) => each !== 0)),
+  };
+  const computed = known && compute[op]?.(known);
+  if (computed !== undefined) return integers([Size.of(computed)], true);
+  const isSame = items.every((item) => item && !item.hasBatch);
+  return isSame ? same([]) : operation.mixed('works on the size of the batch');
+}
+
+/** The place of the greatest or least; the dim goes. */
+function place(operation: Operation): Outputs {
+  const value = operation.input(0);
+  const dims = dimsOf(value);
+  const axis = dims && operation.axis(operation.input(1), dims.length);
+  if (value.kind === 'same') return same(axis === undefined ? undefined : dims?.toSpliced(axis, 1));
+  if (value.kind !== 'rows') return operation.unfit() ?? value;
+  if (axis === undefined || axis === value.axis) return operation.mixed('takes rows together');
+  return {
+    ...value,
+    axis: axis < value.axis ? value.axis - 1 : value.axis,
+    dims: value.dims.toSpliced(axis, 1),
+  };
+}
+
+/** Along one axis, which stays. */
+function along(operation: Operation): Outputs {
+  const value = operation.input(0);
+  if (value.kind === 'same' && operation.input(1).kind === 'same') return same(value.dims);
+  if (value.kind !== 'rows')
+    return operation.unfit() ?? operation.mixed('works along an axis that depends on the rows');
+  const axis = operation.axis(operation.input(1), value.dims.length);
+  return axis === undefined || axis === value.axis ? operation.mixed('takes rows together') : value;
+}
+
+function all(operation: Operation): Outputs {
+  const isSame = operation.inputs.every(({ kind }) => kind === 'same');
+  return isSame ? same([]) : (operation.unfit() ?? operation.mixed('takes rows together'));
+}
+
+interface InnerOptions {
+  /** Dims at the end that are worked on together, of each input that has rows. */
+  readonly inner: number;
+  /** Dims at the end that the outputs have in their place, for each output. */
+  readonly made: readonly number[];
+  /** Inputs that must be the same for all. */
+  readonly fixed?: readonly number[];
+}
+
+/** Whatever the dims in front: they are those of a batch, and all inputs with rows have them alike. */
+function inner({ inner: count, made, fixed = [] }: InnerOptions): (operation: Operation) => Outputs {
+  return (operation) => {
+    const unfit = operation.unfit();
+    if (unfit) return unfit;
+    if (fixed.some((i) => operation.inputs[i] && operation.inputs[i].kind !== 'same'))
+      return operation.mixed('takes rows for a parameter');
+    const values = operation.inputs.filter((_, i) => !fixed.includes(i));
+    const rows = values.find((value) => value.kind === 'rows');
+    const front = dimsOf(rows ?? operation.input(0));
+    const outputs = (build: (dims: Size[], output: number) => Value): Outputs => {
+      const all = made.map((length, output) =>
+        build(
+          [
+            ...(front ?? []).slice(0, (front?.length ?? 0) - count),
+            ...operation.unknownSizes(length, output),
+          ],
+          output,
+        ),
+      );
+      return all.length === 1 ? (all[0] as Value) : all;
+    };
+    if (!rows) return front ? outputs((dims) => same(dims)) : same(undefined);
+    if (rows.axis >= rows.dims.length - count) return operation.mixed('works across the rows');
+    const isAlike = values.every(
+      (value) =>
+        value.kind === 'rows' &&
+        value.axis === rows.axis &&
+        value.dims[value.axis]?.equals(rows.dims[rows.axis]),
+    );
+    if (!isAlike) return operation.mixed('joins rows with what has none, or other ones');
+    return outputs((dims) => ({ kind: 'rows', axis: rows.axis, dims }));
+  };
+}
+
+/** The last dim stays as it is. */
+function lastDim(operation: Operation): Outputs {
+  const value = operation.input(0);
+  if (value.kind === 'same') return same(value.dims);
+  if (value.kind !== 'rows') return operation.unfit() ?? value;
+  return value.axis < value.dims.length - 1 ? value : operation.mixed('takes rows together');
+}
+
+/** Counts in each row of a matrix; a vector is one row. */
+function count(operation: Operation): Outputs {
+  const [value, size, weights] = [operation.input(0), operation.input(1), operation.input(2)];
+  if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);
+  const isAlike =
+    value.kind === 'rows' &&
+    value.axis === 0 &&
+    value.dims.length === 2 &&
+    size.kind === 'same' &&
+    ((weights.kind === 'same' && weights.dims?.some((dim) => dim.is(0))) ||
+      (weights.kind === 'rows' && weights.axis === 0 && weights.dims.length === 2));
+  if (!isAlike) return operation.unfit() ?? operation.mixed('counts rows together');
+  return { kind: 'rows', axis: 0, dims: [value.dims[0] ?? Size.batch, operation.unknownSize(1)] };
+}
+
+/** Scatter into a tensor that has rows, at places that are the same for all: not along the rows. */
+function scatter(operation: Operation): Outputs {
+  const isSame = operation.inputs.every(({ kind }) => kind === 'same');
+  return isSame
+    ? same(dimsOf(operation.input(0)))
+    : (operation.unfit() ?? operation.mixed('writes to places that may be other rows'));
+}
+
+/** One diagonal is a vector, several are a matrix. @param place of the input that says which */
+function isOneDiagonal(operation: Operation, place: number): boolean | undefined {
+  const diagonals = numbersOf(operation.input(place));
+  return diagonals && diagonals[0] === diagonals.at(-1);
+}
+
+/** `matrix, diagonals, padding` */
+function takeDiagonals(operation: Operation): Outputs {
+  const isOne = isOneDiagonal(operation, 1);
+  if (isOne === undefined) return operation.mixed('takes diagonals that are not known');
+  return inner({ inner: 2, made: [isOne ? 1 : 2], fixed: [1, 2] })(operation);
+}
+
+/** `diagonals, which, rows, columns, padding` */
+function makeDiagonals(operation: Operation): Outputs {
+  const isOne = isOneDiagonal(operation, 1);
+  if (isOne === undefined) return operation.mixed('sets diagonals that are not known');
+  return inner({ inner: isOne ? 1 : 2, made: [2], fixed: [1, 2, 3, 4] })(operation);
+}
+
+const scalarOf = inner({ inner: 2, made: [0] });
+const matrixOf = inner({ inner: 2, made: [2] });
+
+export const reductionRules = listRules(
+  ['All Any EuclideanNorm Max Mean Min Prod Sum ReduceJoin', { rule: reduce }],
+  ['ArgMax ArgMin', { rule: place }],
+  ['Cumprod Cumsum CumulativeLogsumexp', { rule: along }],
+  ['L2Loss', { rule: all }],
+  ['LogSoftmax Softmax', { rule: lastDim }],
+  ['FFT IFFT', { rule: inner({ inner: 1, made: [1] }) }],
+  ['RFFT IRFFT', { rule: inner({ inner: 1, made: [1], fixed: [1] }) }],
+  ['FFT2D IFFT2D', { rule: matrixOf }],
+  ['RFFT2D IRFFT2D', { rule: inner({ inner: 2, made: [2], fixed: [1] }) }],
+  ['FFT3D IFFT3D', { rule: inner({ inner: 3, made: [3] }) }],
+  ['RFFT3D IRFFT3D', { rule: inner({ inner: 3, made: [3], fixed: [1] }) }],
+  ['NthElement', { rule: inner({ inner: 1, made: [0], fixed: [1] }) }],
+  ['AudioSpectrogram', { rule: all }],
+  ['MatrixBandPart', { rule: inner({ inner: 2, made: [2], fixed: [1, 2] }) }],
+  ['MatrixDiagPartV2 MatrixDiagPartV3', { rule: takeDiagonals }],
+  ['MatrixDiagV2 MatrixDiagV3', { rule: makeDiagonals }],
+  ['MatrixDiag', { rule: inner({ inner: 1, made: [2] }) }],
+  ['MatrixDiagPart', { rule: inner({ inner: 2, made: [1] }) }],
+  ['Cholesky MatrixInverse MatrixExponential MatrixLogarithm MatrixSquareRoot', { rule: matrixOf }],
+  ['MatrixSolve MatrixTriangularSolve', { rule: matrixOf }],
+  ['MatrixDeterminant', { rule: scalarOf }],
+  ['Cross', { rule: inner({ inner: 1, made: [1] }) }],
+  ['SelfAdjointEigV2', { rule: inner({ inner: 2, made: [1, 2] }), outputs: ['e', 'v'] }],
+  ['Svd', { rule: inner({ inner: 2, made: [1, 2, 2] }), outputs: ['s', 'u', 'v'] }],
+  ['Qr', { rule: inner({ inner: 2, made: [2, 2] }), outputs: ['q', 'r'] }],
+  ['DenseBincount', { rule: count }],
+  [
+    'TensorScatterUpdate TensorScatterAdd TensorScatterSub TensorScatterMax TensorScatterMin',
+    { rule: scatter },
+  ],
+);

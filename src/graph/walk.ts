@@ -1,0 +1,248 @@
+/**
+ * Evaluates a graph over what is known of its tensors: each operation by its rule, calls and loops by what they call.
+ */
+import { type Caller, findControl } from './control.js';
+import type { GraphDef, GraphFunction, GraphNode, Nodes, Pause, Source } from './graph-def.js';
+import { joinValues, maxTurns } from './join.js';
+import { Operation, type Outputs } from './operation.js';
+import { operationsOf } from './operations.js';
+import { isBackEdge, orderOf } from './order.js';
+import { outputNumber } from './output-names.js';
+import { pureOperations } from './pure-operations.js';
+import type { OperationRule } from './rules/rule.js';
+import { rules } from './rules.js';
+import { Size } from './size.js';
+import { isEqual, type Mixed, mixed, oneRow, same, type Value } from './value.js';
+
+/** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
+const maxSteps = 500_000;
+
+/** One evaluation of nodes that need each other. */
+interface Frame {
+  readonly nodes: Nodes;
+  /** Tells it from every other evaluation, for sizes that are named after their place. */
+  readonly place: string;
+  /** The values of parameters or of inputs, by name. */
+  readonly given: ReadonlyMap<string, Value>;
+  readonly outputs: Map<string, Outputs>;
+  /** What is assumed at the starts of loops of the old kind. */
+  readonly assumed: Map<string, Value>;
+}
+
+export class Walk implements Caller {
+  /** Ranks that inputs of unknown rank must have, by the input's name. */
+  readonly ranks = new Map<string, number>();
+  readonly obstacles: Mixed[] = [];
+  private steps = 0;
+  private readonly orders = new Map<GraphFunction, GraphNode[]>();
+
+  constructor(
+    readonly graph: GraphDef,
+    private readonly pause: Pause,
+  ) {}
+
+  /** The values of some tensors of the graph, where others are given. */
+  async fetch(sources: readonly Source[], given: ReadonlyMap<string, Value>): Promise<Value[]> {
+    const { nodes } = this.graph;
+    const order = orderOf(
+      nodes,
+      sources.map(({ node }) => node),
+    );
+    return this.evaluate(nodes, order, sources, given, '');
+  }
+
+  async call(name: string, inputs: readonly Value[], place: string): Promise<Value[]> {
+    const called = await this.graph.function(name, this.pause);
+    if (!called) return [mixed(`function \`${name}\` is not in the graph`)];
+    let order = this.orders.get(called);
+    if (!order) {
+      order = orderOf(called.nodes, rootsOf(called));
+      this.orders.set(called, order);
+    }
+    const given = new Map(called.parameters.map((parameter, i) => [parameter, inputs[i] ?? same(undefined)]));
+    return this.evaluate(called.nodes, order, called.results, given, place);
+  }
+
+  async handsOn(name: string, i: number): Promise<boolean> {
+    const called = await this.graph.function(name, this.pause);
+    let source = called?.results[i];
+    for (let node = source && called?.nodes.byName.get(source.node); node?.op === 'Identity'; ) {
+      source = node.inputs[0];
+      node = source && called?.nodes.byName.get(source.node);
+    }
+    return source !== undefined && source.node === called?.parameters[i];
+  }
+
+  async hasChecks(names: readonly string[]): Promise<boolean> {
+    return (await operationsOf(this.graph, names, this.pause)).has('Assert');
+  }
+
+  private async evaluate(
+    nodes: Nodes,
+    order: readonly GraphNode[],
+    results: readonly Source[],
+    given: ReadonlyMap<string, Value>,
+    place: string,
+  ): Promise<Value[]> {
+    const frame: Frame = { nodes, place, given, outputs: new Map(), assumed: new Map() };
+    for (let turn = 1; ; turn++) {
+      frame.outputs.clear();
+      for (const node of order) {
+        const pausing = this.pause();
+        if (pausing) await pausing;
+        frame.outputs.set(node.name, await this.evaluateNode(node, frame));
+      }
+      if (!this.learn(order, frame, turn > maxTurns)) break;
+    }
+    return results.map((source) => valueAt(frame, source));
+  }
+
+  /** Compares what loops of the old kind begin with to what they come back with. @returns true if something is new */
+  private learn(order: readonly GraphNode[], frame: Frame, isLast: boolean): boolean {
+    let isNew = false;
+    for (const merge of order) {
+      for (const [i, source] of merge.inputs.entries()) {
+        if (!isBackEdge(frame.nodes.byName.get(source.node))) continue;
+        const before = valueAt(frame, { node: merge.name, argument: '', index: 0 });
+        const place = `${frame.place}/${merge.name}~${i}`;
+        const joined = joinValues(before, valueAt(frame, source), (name) => Size.named(`${place}:${name}`));
+        if (isEqual(before, joined)) continue;
+        frame.assumed.set(merge.name, isLast ? mixed(`the loop at ${merge.name} does not settle`) : joined);
+        isNew = true;
+      }
+    }
+    return isNew;
+  }
+
+  private async evaluateNode(node: GraphNode, frame: Frame): Promise<Outputs> {
+    const given = frame.given.get(node.name);
+    if (given) return given;
+    const assumed = frame.assumed.get(node.name);
+    if (assumed) return [assumed, same([])];
+    if (++this.steps > maxSteps) return mixed('the graph is too large to follow');
+    const sources = node.op === 'Merge' ? withoutBack(node, frame) : node.inputs;
+    const inputs = sources.map((source) => valueAt(frame, source));
+    const place = `${frame.place}/${node.name}`;
+    const operation = new Operation(node, inputs, place);
+    const control = findControl(node, this.graph);
+    const outputs = control ? await control(operation, this, place) : this.apply(operation);
+    return refined(node, outputs, place);
+  }
+
+  /** An operation that calls nothing, by its rule. */
+  apply(operation: Operation): Outputs {
+    const { node, inputs } = operation;
+    const unfit = inputs.find(({ kind }) => kind === 'mixed' || kind === 'dead');
+    if (unfit) return unfit;
+    const found = rules.get(node.op);
+    const unranked = this.learnRanks(operation, found);
+    if (unranked) return unranked;
+    const inLoop = inOneRow(operation);
+    if (inLoop) return inLoop;
+    if (!found) {
+      const isSame = inputs.every(({ kind }) => kind === 'same');
+      if (isSame && pureOperations.has(node.op)) return same(undefined);
+      return operation.mixed(isSame ? 'is not known' : 'has no rule that shows what it does to rows');
+    }
+    const isDealt = inputs.some((value) => value.kind === 'rows' && value.dealt);
+    if (isDealt && !found.takesDealt) return operation.mixed('works on blocks of several rows');
+    return found.rule(operation);
+  }
+
+  private learnRanks({ inputs }: Operation, rule: OperationRule | undefined): Value | undefined {
+    let found: Value | undefined;
+    for (const [i, value] of inputs.entries()) {
+      if (value.kind !== 'unranked') continue;
+      const rank = rule?.ranks?.[i];
+      if (rank !== undefined) this.ranks.set(value.input, rank);
+      found = i === 0 && rule?.keepsShape ? value : mixed(`input \`${value.input}\` has an unknown rank`);
+    }
+    return found;
+  }
+}
+
+/** What must be evaluated of a function: also what runs although nobody takes its value. */
+function rootsOf({ results, controls, nodes }: GraphFunction): string[] {
+  const checks = [...nodes.byName.values()].filter(
+    (node) => node.op === 'Assert' || (node.op !== 'PartitionedCall' && node.calledFunctions.length > 0),
+  );
+  return [...results.map(({ node }) => node), ...controls, ...checks.map(({ name }) => name)];
+}
+
+function withoutBack(node: GraphNode, { nodes }: Frame): Source[] {
+  return node.inputs.filter((source) => !isBackEdge(nodes.byName.get(source.node)));
+}
+
+function valueAt({ nodes, given, outputs }: Frame, source: Source): Value {
+  const fed = given.get(source.node);
+  if (fed) return fed;
+  const node = nodes.byName.get(source.node);
+  const found = outputs.get(source.node);
+  if (!node || found === undefined) return mixed(`\`${source.node}\` is not in the graph`);
+  if ('kind' in found) return found;
+  const number = outputNumber(node, source);
+  return (
+    (number === undefined ? undefined : found[number]) ??
+    mixed(`\`${node.op}\` has an output that is not known`)
+  );
+}
+
+/** Within a loop over the rows everything that follows from one row, and from what is the same for all, is that row's. */
+function inOneRow(operation: Operation): Value | undefined {
+  const { node, inputs } = operation;
+  if (inputs.some(({ kind }) => kind === 'row number')) {
+    const [first, second] = inputs;
+    if (node.op === 'Identity' || node.op === 'Cast') return first;
+    const isCounted = /^Add(V2)?$/.test(node.op) && first?.kind === 'row number' && !first.isNext;
+    if (isCounted && second?.kind === 'same' && second.integers?.[0]?.is(1))
+      return { ...first, isNext: true };
+    const isCompared =
+      node.op === 'Less' && first?.kind === 'row number' && !first.isNext && second?.kind === 'sizes';
+    if (isCompared && second.isScalar && second.items[0]?.equals(Size.batch)) return { kind: 'every row' };
+    const isTaken =
+      /^Gather(V2)?$/.test(node.op) &&
+      first?.kind === 'rows' &&
+      first.axis === 0 &&
+      second?.kind === 'row number';
+    if (isTaken && !second.isNext && (inputs[2] === undefined || isZero(inputs[2]))) return oneRow;
+    return /^TensorList/.test(node.op) ? undefined : operation.mixed('works with the number of a row');
+  }
+  if (!inputs.some(({ kind }) => kind === 'one row') || /^TensorList(SetItem|GetItem)$/.test(node.op))
+    return undefined;
+  const isWithin = inputs.every(
+    (value) =>
+      value.kind === 'one row' ||
+      value.kind === 'same' ||
+      (value.kind === 'list' && value.member?.kind !== 'one row'),
+  );
+  const isKnown = pureOperations.has(node.op) || rules.has(node.op);
+  if (!isWithin || !isKnown) return operation.mixed(isWithin ? 'is not known' : 'joins one row with others');
+  return oneRow;
+}
+
+function isZero(value: Value): boolean {
+  return value.kind === 'same' && value.integers?.[0]?.is(0) === true;
+}
+
+/** Puts in the sizes that TensorFlow wrote beside a node, where rules know none. */
+function refined(node: GraphNode, outputs: Outputs, place: string): Outputs {
+  const isUnclear = (value: Value) =>
+    (value.kind === 'same' && !value.dims) ||
+    ((value.kind === 'rows' || value.kind === 'same') &&
+      value.dims?.some((dim) => dim.value === undefined && !dim.hasBatch));
+  const all = 'kind' in outputs ? [outputs] : outputs;
+  if (!all.some(isUnclear)) return outputs;
+  const shapes = node.shapes('_output_shapes');
+  const made = all.map((value, i): Value => {
+    const shape = shapes[i];
+    if (!shape || (value.kind !== 'rows' && value.kind !== 'same')) return value;
+    const known = value.dims ?? shape.map((_, axis) => Size.named(`${place}:${i}.${axis}`));
+    if (known.length !== shape.length) return value;
+    const dims = known.map((dim, axis) => {
+      const size = shape[axis];
+      return dim.value === undefined && !dim.hasBatch && typeof size === 'number' ? Size.of(size) : dim;
+    });
+    return { ...value, dims };
+  });
+  return 'kind' in outputs ? (shapes.length <= 1 ? (made[0] as Value) : outputs) : made;
+}

@@ -1,0 +1,66 @@
+/**
+ * Protobuf messages read field by field, in place: nothing that is not asked for is copied or made an object of. A graph
+ * may hold hundreds of megabytes of constants.
+ */
+import protobuf from 'protobufjs';
+
+/** A message's bytes; a `Buffer`, so that views on it stay views. */
+export type Message = Buffer;
+
+/** A view on the same memory. */
+export function messageOf(bytes: Uint8Array): Message {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Calls back with each field of a message; the callback reads or skips its value. */
+export function readFields(
+  message: Message,
+  field: (number: number, wireType: number, reader: protobuf.Reader) => void,
+): void {
+  const reader = protobuf.Reader.create(message);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    field(tag >>> 3, tag & 7, reader);
+  }
+}
+
+/** The values of a field that holds strings, bytes or messages, as views. */
+export function bytesFields(message: Message, number: number): Message[] {
+  const values: Message[] = [];
+  readFields(message, (field, wireType, reader) => {
+    if (field === number && wireType === 2) values.push(messageOf(reader.bytes()));
+    else reader.skipType(wireType);
+  });
+  return values;
+}
+
+/** The last value of such a field, or undefined. */
+export function bytesField(message: Message, number: number): Message | undefined {
+  return bytesFields(message, number).at(-1);
+}
+
+/** The last value of a string field, or nothing as an empty string. */
+export function stringField(message: Message, number: number): string {
+  return bytesField(message, number)?.toString('utf8') ?? '';
+}
+
+/** The values of a field that holds whole numbers, packed or not; as doubles, which is exact for sizes and indices. */
+export function integerFields(message: Message, number: number): number[] {
+  const values: number[] = [];
+  readFields(message, (field, wireType, reader) => {
+    if (field !== number) {
+      reader.skipType(wireType);
+    } else if (wireType === 2) {
+      const end = reader.uint32() + reader.pos;
+      while (reader.pos < end) values.push(Number(reader.int64().toString()));
+    } else {
+      values.push(Number(reader.int64().toString()));
+    }
+  });
+  return values;
+}
+
+/** The last value of a whole number's field, or nothing as 0. */
+export function integerField(message: Message, number: number): number {
+  return integerFields(message, number).at(-1) ?? 0;
+}
