@@ -51,6 +51,7 @@ export interface BatchVerdict {
 
 /** Why requests for this signature cannot share a run, or undefined where its specs and its graph allow it. */
 export function whyNotBatched({ inputs, outputs, composites, rows }: Signature): string | undefined {
+  if (rows?.verdict === 'effects') return rows.why;
   if (inputs.size === 0) return 'it has no inputs';
   const [composite] = [...(composites?.inputs.values() ?? []), ...(composites?.outputs.values() ?? [])];
   if (composite) return `\`${composite.name}\` is a ${composite.kind} tensor`;
@@ -64,7 +65,7 @@ export function whyNotBatched({ inputs, outputs, composites, rows }: Signature):
       if (shape[0] !== null) return `${kind} \`${name}\` has a fixed first dim`;
     }
   }
-  return rows?.verdict === 'effects' ? rows.why : undefined;
+  return undefined;
 }
 
 /** Why rows may be mixed, or undefined where the graph shows that they are not, or no graph tells. */

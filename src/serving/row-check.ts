@@ -114,17 +114,23 @@ async function checkRows(
     disposeTensors(prediction.outputs);
     return { values, micros: prediction.runMicros };
   };
-  const rows = Array.from({ length: Math.min(distinctRows, limits.maxBatchSize) }, (_, place) =>
-    makeValues(signature, place),
-  );
+  const rows: Values[] = [];
   const alone: Values[] = [];
   const costs = new Costs(engine.xla);
-  for (const row of rows) {
+  let refusal = '';
+  // Some made-up values are wrong for a model that takes others.
+  for (let place = 0; place < Math.min(distinctRows, limits.maxBatchSize); place++) {
+    const row = makeValues(signature, place);
     const outcome = await run([row]).catch(firstLine);
-    if (typeof outcome === 'string') return unchecked(outcome);
+    if (typeof outcome === 'string') {
+      refusal ||= outcome;
+      continue;
+    }
+    rows.push(row);
     alone.push(outcome.values);
     costs.add(1, outcome.micros);
   }
+  if (rows.length === 0) return unchecked(refusal);
   // The first run of a size is interpreted and the second compiles: neither says what it costs.
   const uncounted = engine.xla ? 2 : 0;
   for (const size of batchSizes(signature, limits)) {

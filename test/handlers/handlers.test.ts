@@ -177,7 +177,13 @@ describe('requests through a handler', () => {
   it('share runs of the model behind it', async () => {
     const started = await HandlerServer.start(
       ['rows_guarded'],
-      { 'rows_guarded/handler.js': 'export const preprocess = (inputs) => inputs;' },
+      {
+        // A made-up request would wait for company.
+        'rows_guarded/handler.js': `
+          export const preprocess = (inputs) => inputs;
+          export const warmup = () => {};
+        `,
+      },
       ...exactly(4),
     );
     const describe = async () => (await started.server.get('/models/rows_guarded')).body;
@@ -201,6 +207,7 @@ describe('requests through a handler', () => {
         'rows_guarded/handler.ts': `
           import * as tf from '@tensorflow/tfjs-node-gpu';
           export const batch = true;
+          export const warmup = () => {};
           export const preprocess = ({ x }) => ({ x: x.add(1) });
           export const postprocess = ({ y }) => ({ y: tf.add(y, 1) });
         `,
