@@ -327,7 +327,7 @@ export class Manager {
           loaded.model,
           signature,
           this.handled,
-          verdict,
+          { ...verdict, isDeclared: takesBatches },
           inline,
           surroundings(signature, limits),
         );
