@@ -432,6 +432,65 @@ def rows_guarded(path: Path) -> None:
     save(model, path, {DEFAULT: predict})
 
 
+def rows_mixed(path: Path) -> None:
+    """Signatures whose rows depend on each other, each in its own way."""
+    model = tf.Module()
+    model.table = tf.Variable(np.linspace(-1, 1, 20, dtype=np.float32).reshape(5, 4))
+    model.count = tf.Variable(np.int64(0))
+
+    def signature(*spec):
+        return tf.function(input_signature=[tf.TensorSpec(shape, dtype, "x") for shape, dtype in [spec]])
+
+    @signature([None, 4], tf.float32)
+    def mean(x):
+        return {"y": x - tf.reduce_mean(x, axis=0)}
+
+    @signature([None, 3], tf.int32)
+    def embedding(x):
+        rows = tf.gather(model.table, x)
+        return {"y": rows - tf.reduce_mean(rows, axis=0)}
+
+    @signature([None], tf.int32)
+    def mask(x):
+        return {"y": tf.sequence_mask(x)}
+
+    @signature([None, 2], tf.bool)
+    def every(x):
+        return {"y": tf.logical_and(x, tf.reduce_all(x, axis=0))}
+
+    @signature([None, 2], tf.complex64)
+    def complex_mean(x):
+        return {"y": x - tf.reduce_mean(x, axis=0)}
+
+    @signature([None], tf.string)
+    def words(x):
+        return {"y": tf.strings.split(x).to_tensor()}
+
+    @signature([None], tf.string)
+    def flat_words(x):
+        return {"y": tf.strings.split(x).flat_values}
+
+    @signature([None, 2], tf.float32)
+    def halved(x):
+        return {"y": tf.while_loop(lambda x: tf.reduce_max(x) > 1, lambda x: [x / 2], [x])[0]}
+
+    @signature([None, 2], tf.float32)
+    def chosen(x):
+        return {"y": tf.cond(tf.reduce_sum(x) > 0, lambda: x * 2, lambda: -x)}
+
+    @signature([None, 2], tf.float32)
+    def least(x):
+        return {"y": tf.minimum(x, tf.maximum(10.0, 3 * tf.reduce_mean(x)))}
+
+    @signature([None], tf.int64)
+    def counted(x):
+        return {"y": x * 0 + model.count.assign_add(1)}
+
+    functions = [embedding, mask, every, complex_mean, words, flat_words, halved, chosen, least, counted]
+    names = "embedding mask every complex_mean words flat_words halved chosen least counted".split()
+    save(model, path, {DEFAULT: mean, **dict(zip(names, functions))})
+
+
 def rows_slow(path: Path) -> None:
     """`slow`, row for row: it takes as long as the row with the most steps."""
 
@@ -976,6 +1035,21 @@ TEST = {
     ),
     "rows_guarded": Model(
         rows_guarded, [Case("good", {"x": f32(1, 2)}), Case("bad", {"x": f32(1, -2)}, fails=True)]
+    ),
+    "rows_mixed": Model(
+        rows_mixed,
+        [
+            Case("one", {"x": np.array([[1, 2, 3, 4]], np.float32)}),
+            Case("one", {"x": np.array([[0, 1, 4]], np.int32)}, "embedding"),
+            Case("one", {"x": np.array([3], np.int32)}, "mask"),
+            Case("one", {"x": np.array([[True, False]])}, "every"),
+            Case("one", {"x": np.array([[1 + 2j, 3 - 1j]], np.complex64)}, "complex_mean"),
+            Case("one", {"x": strings(b"two words")}, "words"),
+            Case("one", {"x": strings(b"two words")}, "flat_words"),
+            Case("one", {"x": np.array([[3, -8]], np.float32)}, "halved"),
+            Case("one", {"x": np.array([[3, -8]], np.float32)}, "chosen"),
+            Case("one", {"x": np.array([[50, 3]], np.float32)}, "least"),
+        ],
     ),
     "rows_slow": Model(
         rows_slow, [Case("two_rows", {"x": f32(0.5, 1), "steps": np.array([3, 100], np.int32)})]

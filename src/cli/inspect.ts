@@ -11,6 +11,7 @@ import { callerInputs, callerOutputs } from '../runtime/composite.js';
 import { describeSignature, mapToObject } from '../runtime/describe.js';
 import { explainUnknownOperations } from '../runtime/operation-wheels.js';
 import { type CallerSpec, formatSpec, type Signature } from '../runtime/signature.js';
+import { sharingOf } from '../serving/batching.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
 
 export const command: Command = { help, run };
@@ -121,7 +122,10 @@ function describe({ model, version, directory, facts }: Version): object {
     files,
     size_bytes: size,
     parameters,
-    signatures: mapToObject(signatures, describeSignature),
+    signatures: mapToObject(signatures, (signature: Signature) => ({
+      ...describeSignature(signature),
+      batching: sharingOf(signature),
+    })),
     operations: mapToObject(operations, (count) => count),
     unknown_operations: unknown,
     advice: adviceOn(unknown),
@@ -156,7 +160,14 @@ function adviceOn(unknown: readonly string[]): string | null {
 
 function signatureText(signature: Signature): string {
   const [taken, given] = [callerInputs(signature), callerOutputs(signature)];
-  return `  signature   ${signature.name}\n${specsText('in ', taken)}${specsText('out', given)}`;
+  const { sharing, why } = sharingOf(signature);
+  const batching = why === '' ? sharing : `${sharing}: ${why}`;
+  return [
+    `  signature   ${signature.name}\n`,
+    specsText('in ', taken),
+    specsText('out', given),
+    `    batching  ${batching}\n`,
+  ].join('');
 }
 
 function specsText(direction: string, specs: ReadonlyMap<string, CallerSpec>): string {

@@ -78,8 +78,20 @@ const effects: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
-/** @returns the first operation with effects, or undefined */
-export function findEffect(operations: Iterable<string>): string | undefined {
-  for (const operation of operations) if (effects.has(operation)) return operation;
-  return undefined;
+/** They only draw numbers, which runs may do beside each other. */
+const random =
+  /^(Random|Multinomial|ParameterizedTruncatedNormal|TruncatedNormal|SampleDistorted|Fractional|.*Sampler$)/;
+
+export interface Effect {
+  readonly operation: string;
+  /** It leaves something behind: two runs at once may get in each other's way. */
+  readonly writes: boolean;
+}
+
+/** @returns one operation with effects, rather one that writes; undefined if there is none */
+export function findEffect(operations: Iterable<string>): Effect | undefined {
+  const found = [...operations].filter((operation) => effects.has(operation));
+  const writer = found.find((operation) => !random.test(operation));
+  const operation = writer ?? found[0];
+  return operation === undefined ? undefined : { operation, writes: writer !== undefined };
 }

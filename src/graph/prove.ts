@@ -33,12 +33,11 @@ export async function proveRows(
   const { ranks } = first;
   const told = { ranks, operations };
   const effect = findEffect(operations);
-  if (effect !== undefined)
-    return {
-      ...told,
-      verdict: 'effects',
-      why: `operation \`${effect}\` changes something, or is not the same each time`,
-    };
+  if (effect) {
+    const { operation, writes } = effect;
+    const what = writes ? 'leaves something behind' : 'draws random numbers';
+    return { ...told, verdict: 'effects', writes, why: `operation \`${operation}\` ${what}` };
+  }
   const needsAnother = specs.some(({ name, shape }) => shape === null && ranks.has(name));
   const walk = needsAnother ? new Walk(graph, pause) : first;
   const values = needsAnother ? await walk.fetch(sources, givenBy(withRanks(specs, ranks))) : found;

@@ -69,6 +69,8 @@ export interface RowProof {
   readonly verdict: 'proven' | 'unproven' | 'effects';
   /** Which operation stands against a proof, in words; empty where there is one. */
   readonly why: string;
+  /** Runs leave something behind, and must not go on beside each other. */
+  readonly writes?: boolean | undefined;
 }
 
 /** A named function of a SavedModel. */

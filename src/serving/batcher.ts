@@ -167,6 +167,11 @@ export class Batcher extends Lane {
     return this.signature.rows && !this.verdict.isDeclared ? 'proven' : 'declared';
   }
 
+  /** One where runs leave something behind: a counter that two of them write may give both the same number. */
+  get runsAtOnce(): number {
+    return this.signature.rows?.writes ? 1 : this.limits.runsInFlight;
+  }
+
   /** Rows that a batch is filled up to. */
   get maxBatchSize(): number {
     const { maxBatchSize, isExplicit } = this.limits;
@@ -227,7 +232,7 @@ export class Batcher extends Lane {
     const { limits, maxBatchSize } = this;
     const first = this.first(now);
     if (first === undefined) return 'idle';
-    const noThread = this.runs.size >= limits.runsInFlight ? 'idle' : hasSlot ? undefined : 'no slot';
+    const noThread = this.runs.size >= this.runsAtOnce ? 'idle' : hasSlot ? undefined : 'no slot';
     if (noThread && !this.inline.arePossible) return noThread;
     const isShared = !first.alone && this.whyNot === undefined;
     const members = isShared ? this.gather(first, maxBatchSize, now) : [first];

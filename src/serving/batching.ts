@@ -68,6 +68,15 @@ export function whyNotBatched({ inputs, outputs, composites, rows }: Signature):
   return undefined;
 }
 
+/** What specs and graph say of a signature's requests, before anybody runs it. */
+export function sharingOf(signature: Signature): {
+  readonly sharing: 'proven' | 'alone';
+  readonly why: string;
+} {
+  const why = whyNotBatched(signature) ?? whyUnproven(signature);
+  return { sharing: why === undefined ? 'proven' : 'alone', why: why ?? '' };
+}
+
 /** Why rows may be mixed, or undefined where the graph shows that they are not, or no graph tells. */
 export function whyUnproven({ rows }: Signature): string | undefined {
   return rows?.verdict === 'unproven' ? rows.why : undefined;

@@ -59,6 +59,9 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
   }
   if (!defaultSignature) return notWarmedUp('no default signature');
   const specs = [...defaultSignature.inputs.values()];
+  // Of a rank that nobody knows TensorFlow may end the process.
+  const unranked = specs.find(({ shape }) => shape === null);
+  if (unranked) return notWarmedUp(`nobody knows the rank of input \`${unranked.name}\``);
   if (specs.some((spec) => elementCount(rowShape(spec)) > maxElements))
     return notWarmedUp('its inputs are too large to make up');
   try {

@@ -47,7 +47,7 @@ it('is told per signature, with the reason in words', async () => {
     fixed_batch: alone('input `x` has a fixed first dim'),
     unknown_rank: alone('input `x` has an unknown rank'),
     mixed: alone('input `table` has a fixed first dim'),
-    stateful: alone('operation `AssignAddVariableOp` changes something, or is not the same each time'),
+    stateful: alone('operation `AssignAddVariableOp` leaves something behind'),
   });
 });
 

@@ -141,9 +141,8 @@ function describeSignatures({ loaded, defaultSignature }: Servable): ModelDescri
 /** For each signature how its requests share runs, and what waits. */
 function describeBatching({ loaded, batchers }: Servable): ModelDescription['batching'] {
   return mapToObject(loaded.signatures, (signature: Signature) => {
-    const { explanation, sharing, maxBatchSize, limits, inline, queued, inFlight, stuck } = batchers.get(
-      signature,
-    ) as Batcher;
+    const { explanation, sharing, maxBatchSize, limits, inline, queued, inFlight, stuck, runsAtOnce } =
+      batchers.get(signature) as Batcher;
     return {
       sharing,
       choice: explanation,
@@ -152,7 +151,7 @@ function describeBatching({ loaded, batchers }: Servable): ModelDescription['bat
       allowed_batch_sizes: [...limits.allowedSizes],
       queue: { waiting: queued, size: limits.queueSize },
       run: inline.explanation,
-      runs: { in_flight: inFlight, stuck, at_once: limits.runsInFlight },
+      runs: { in_flight: inFlight, stuck, at_once: runsAtOnce },
     };
   });
 }

@@ -1,0 +1,13 @@
+/**
+ * `node scripts/list-rules.js`: writes into docs/architecture.md which operations have a rule in the proof of batching. The
+ * sources must be compiled (`make install`).
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { rules } from '#dist/graph/rules.js';
+
+import { withRules } from './docs/rule-list.js';
+
+const file = path.join(import.meta.dirname, '..', 'docs', 'architecture.md');
+fs.writeFileSync(file, withRules(fs.readFileSync(file, 'utf8'), rules.keys()));
