@@ -153,12 +153,17 @@ const switchWay: Control = (operation) => {
   return chosen === 0 ? [value, dead] : [dead, value];
 };
 
+/** The second output of a merge: the number of the way that was taken. */
+export function whichWay(joined: Value): Value {
+  return joined.kind === 'mixed' ? joined : same([]);
+}
+
 const mergeWays: Control = (operation, _walk, place) => {
   const joined = operation.inputs.reduce<Value>(
     (before, value) => joinValues(before, value, (name) => Size.named(`${place}:${name}`)),
     { kind: 'dead' },
   );
-  return [joined, same([])];
+  return [joined, whichWay(joined)];
 };
 
 const pass: Control = (operation) => operation.input(0);

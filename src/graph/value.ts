@@ -109,6 +109,9 @@ export interface Mixed {
   readonly kind: 'mixed';
   /** Which operation may, and why, in words. */
   readonly why: string;
+  /** Numbers that it is not less, or not greater than, whatever the rows. */
+  readonly atLeast?: Size | undefined;
+  readonly atMost?: Size | undefined;
 }
 
 export type Dims = readonly Size[];

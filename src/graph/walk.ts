@@ -1,7 +1,7 @@
 /**
  * Evaluates a graph over what is known of its tensors: each operation by its rule, calls and loops by what they call.
  */
-import { type Caller, findControl } from './control.js';
+import { type Caller, findControl, whichWay } from './control.js';
 import type { GraphDef, GraphFunction, GraphNode, Nodes, Pause, Source } from './graph-def.js';
 import { joinValues, maxTurns } from './join.js';
 import { Operation, type Outputs } from './operation.js';
@@ -118,7 +118,7 @@ export class Walk implements Caller {
     const given = frame.given.get(node.name);
     if (given) return given;
     const assumed = frame.assumed.get(node.name);
-    if (assumed) return [assumed, same([])];
+    if (assumed) return [assumed, whichWay(assumed)];
     if (++this.steps > maxSteps) return mixed('the graph is too large to follow');
     const sources = node.op === 'Merge' ? withoutBack(node, frame) : node.inputs;
     const inputs = sources.map((source) => valueAt(frame, source));
@@ -133,7 +133,7 @@ export class Walk implements Caller {
   apply(operation: Operation): Outputs {
     const { node, inputs } = operation;
     const unfit = inputs.find(({ kind }) => kind === 'mixed' || kind === 'dead');
-    if (unfit) return unfit;
+    if (unfit) return bounded(operation) ?? unfit;
     const found = rules.get(node.op);
     const unranked = this.learnRanks(operation, found);
     if (unranked) return unranked;
@@ -159,6 +159,19 @@ export class Walk implements Caller {
     }
     return found;
   }
+}
+
+/**
+ * `Minimum(n, Maximum(n, anything))` is n: so a length that is given twice, as the least and the most, is the same for all.
+ */
+function bounded({ node, inputs }: Operation): Value | undefined {
+  const [mixed, other] = inputs[0]?.kind === 'mixed' ? inputs : [inputs[1], inputs[0]];
+  if (mixed?.kind !== 'mixed' || other?.kind !== 'same' || other.dims?.length !== 0) return undefined;
+  const bound = other.integers?.[0];
+  if (!bound) return undefined;
+  if (node.op === 'Minimum') return mixed.atLeast?.equals(bound) ? other : { ...mixed, atMost: bound };
+  if (node.op === 'Maximum') return mixed.atMost?.equals(bound) ? other : { ...mixed, atLeast: bound };
+  return undefined;
 }
 
 /** What must be evaluated of a function: also what runs although nobody takes its value. */

@@ -197,6 +197,8 @@ function convolveBack(operation: Operation): Outputs {
     return sizes.kind === 'same' ? same(undefined) : operation.mixed('takes the size of the batch');
   if (value.kind !== 'rows') return operation.unfit() ?? value;
   const isAlike = value.axis === 0 && wanted?.[0]?.equals(value.dims[0]);
+  if (!wanted?.slice(1).every((item) => item && !item.hasBatch))
+    return operation.mixed('makes images of a size that depends on the batch');
   if (!isAlike) return operation.mixed('takes another dim than that of the rows for the batch');
   return {
     ...value,

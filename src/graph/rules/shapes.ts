@@ -11,6 +11,7 @@ import {
   numbersOf,
   type Rows,
   rowsOf,
+  type Same,
   same,
   type Value,
 } from '../value.js';
@@ -102,7 +103,7 @@ function reshape(operation: Operation): Outputs {
     if (value.kind === 'sizes')
       return operation.mixed('reshapes numbers that depend on the size of the batch');
   }
-  if (value.kind === 'same') return reshapeSame(operation, value.dims, target);
+  if (value.kind === 'same') return reshapeSame(operation, value, target);
   if (value.kind === 'flat') {
     const [first, ...inner] = wanted ?? [];
     const isAlike = first?.is(-1) && inner.length === value.inner.length;
@@ -116,11 +117,11 @@ function reshape(operation: Operation): Outputs {
   return reshapeRows(operation, value, wanted as Dims);
 }
 
-function reshapeSame(operation: Operation, dims: Dims | undefined, target: Value): Value {
+function reshapeSame(operation: Operation, { dims, integers: numbers }: Same, target: Value): Value {
   const made = tensorOf(operation, target);
   if (made.kind !== 'same')
     return operation.mixed('gives a tensor that is the same for all a row for each request');
-  return same(made.dims && resolve(operation, dims, made.dims));
+  return same(made.dims && resolve(operation, dims, made.dims), numbers);
 }
 
 /** Replaces the -1 among the dims. */
@@ -243,6 +244,10 @@ function pack(operation: Operation): Outputs {
     return item ?? (value.kind === 'same' ? operation.unknownSize(i) : undefined);
   });
   if (scalars.every((scalar) => scalar !== null)) return integers(scalars, false);
+  const vectors = operation.inputs.flatMap((value) => (value.kind === 'same' ? (value.integers ?? []) : []));
+  const [width] = dimsOf(operation.input(0)) ?? [];
+  if (width && vectors.length > 0 && width.times(Size.of(operation.inputs.length)).is(vectors.length))
+    if (operation.node.integer('axis') === 0) return same([Size.of(operation.inputs.length), width], vectors);
   const unfit = operation.unfit();
   if (unfit) return unfit;
   const rows = operation.inputs.find((value) => value.kind === 'rows');
@@ -330,6 +335,8 @@ function split(operation: Operation): Outputs {
 }
 
 function splitBySizes(operation: Operation): Outputs {
+  if (operation.input(1).kind !== 'same')
+    return operation.mixed('splits into parts that depend on the batch');
   const given = integersOf(operation.input(1));
   const count = operation.node.integer('num_split');
   return splitInto(operation, operation.input(0), operation.input(2), given ?? Array(count).fill(undefined));
@@ -370,13 +377,13 @@ function restOf(sizes: readonly (Size | undefined)[]): number {
   return sizes.reduce((sum, size) => sum + Math.max(0, size?.value ?? 0), 0);
 }
 
-/** A dim that is given as a fixed number would hold for one size of the batch only. */
 function ensureShape(operation: Operation): Outputs {
   const value = operation.input(0);
   const wanted = operation.node.shape('shape');
   if (value.kind === 'same')
     return { ...value, dims: value.dims ?? wanted?.map((dim, i) => sizeOr(operation, dim, i)) };
   if (value.kind !== 'rows' || !wanted) return value;
+  if (typeof wanted[value.axis] === 'number') return operation.mixed('takes one number of rows only');
   return {
     ...value,
     dims: value.dims.map((dim, i) => {
@@ -394,20 +401,23 @@ function sizeOr(operation: Operation, dim: number | null, axis: number): Size {
 
 function pad(operation: Operation): Outputs {
   const [value, paddings] = [operation.input(0), operation.input(1)];
-  const amounts = numbersOf(paddings);
+  const amounts = integersOf(paddings);
+  if (operation.inputs.slice(1).some(({ kind }) => kind !== 'same'))
+    return operation.mixed('pads by what depends on the batch');
   if (value.kind === 'same') return same(value.dims && operation.unknownSizes(value.dims.length));
   if (value.kind !== 'rows') return operation.unfit() ?? value;
   const around = (axis: number) =>
     amounts ? [amounts[2 * axis], amounts[2 * axis + 1]] : [undefined, undefined];
-  if (!around(value.axis).every((amount) => amount === 0))
+  if (!around(value.axis).every((amount) => amount?.is(0)))
     return operation.mixed('adds rows, or may add some');
   return {
     ...value,
     dims: value.dims.map((dim, axis) => {
       const [before, after] = around(axis);
-      if (before === 0 && after === 0) return dim;
-      const isKnown = dim.value !== undefined && before !== undefined && after !== undefined;
-      return isKnown ? Size.of(dim.value + before + after) : operation.unknownSize(axis);
+      if (before?.is(0) && after?.is(0)) return dim;
+      const [total, more, evenMore] = [dim.value, before?.value, after?.value];
+      const isKnown = total !== undefined && more !== undefined && evenMore !== undefined;
+      return isKnown ? Size.of(total + more + evenMore) : operation.unknownSize(axis);
     }),
   };
 }
@@ -415,6 +425,7 @@ function pad(operation: Operation): Outputs {
 function spaceToBatch(operation: Operation): Outputs {
   const value = operation.input(0);
   const blocks = numbersOf(operation.input(1));
+  if (operation.input(2).kind !== 'same') return operation.mixed('pads by what depends on the batch');
   if (value.kind === 'same') return same(value.dims && operation.unknownSizes(value.dims.length));
   if (value.kind !== 'rows') return operation.unfit() ?? value;
   if (value.axis !== 0 || !blocks || !value.dims[0]?.equals(Size.batch))
@@ -432,6 +443,7 @@ function spaceToBatch(operation: Operation): Outputs {
 function batchToSpace(operation: Operation): Outputs {
   const value = operation.input(0);
   const blocks = numbersOf(operation.input(1));
+  if (operation.input(2).kind !== 'same') return operation.mixed('pads by what depends on the batch');
   if (value.kind === 'same') return same(value.dims && operation.unknownSizes(value.dims.length));
   if (value.kind !== 'rows') return operation.unfit() ?? value;
   const factor = Size.of(blocks?.reduce((product, block) => product * block, 1) ?? 0);

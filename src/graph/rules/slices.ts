@@ -30,6 +30,10 @@ function slice(operation: Operation): Outputs {
   const size = sizes?.[value.axis];
   const isWhole = begin?.[value.axis]?.is(0) && (size?.is(-1) || size?.equals(value.dims[value.axis]));
   if (!isWhole) return operation.mixed('takes some of the rows');
+  const isAlike = [begin, sizes].every((part) =>
+    part?.every((item, axis) => axis === value.axis || isSameForAll(item)),
+  );
+  if (!isAlike) return operation.mixed('takes a part that depends on the batch');
   return {
     ...value,
     dims: value.dims.map((dim, axis) => {
@@ -38,6 +42,11 @@ function slice(operation: Operation): Outputs {
       return part && !part.is(-1) ? part : operation.unknownSize(axis);
     }),
   };
+}
+
+/** A number that does not depend on who shares the run. */
+function isSameForAll(item: Size | undefined): boolean {
+  return item !== undefined && !item.hasBatch;
 }
 
 function sliceUnknown(operation: Operation, value: Value): Value {
@@ -100,6 +109,18 @@ function isWhole(place: Place, dim: Size | undefined, slice: StridedSlice): bool
   return fromStart === true && toEnd === true;
 }
 
+/** True for a place whose numbers are the same for all; the one that takes all of the rows may name their number. */
+function isFixed(slice: StridedSlice, whole: Place): (place: Place) => boolean {
+  return (place) => {
+    if (place === whole || place.kind === 'new' || place.kind === 'whole') return true;
+    const { i } = place;
+    const isOpen = (mask: number) => ((mask >> i) & 1) === 1;
+    const begin = isOpen(slice.beginMask) || isSameForAll(slice.begin?.[i]);
+    const end = isOpen(slice.endMask) || place.kind === 'one' || isSameForAll(slice.end?.[i]);
+    return begin && end;
+  };
+}
+
 /** The size of what a place leaves of a dim, where it is known. */
 function sizeOf(place: Place & { kind: 'some' }, dim: Size, slice: StridedSlice): Size | undefined {
   const { i } = place;
@@ -134,6 +155,11 @@ function stridedSlice(operation: Operation): Outputs {
   const place = slice.places.find((each) => each.kind !== 'new' && each.dim === value.axis);
   if (!place || !isWhole(place, value.dims[value.axis], slice))
     return operation.mixed('takes some of the rows');
+  if (
+    !operation.inputs.slice(1).every(({ kind }) => kind === 'same') &&
+    !slice.places.every(isFixed(slice, place))
+  )
+    return operation.mixed('takes a part that depends on the batch');
   const before = slice.places.slice(0, slice.places.indexOf(place));
   const axis = before.filter(({ kind }) => kind !== 'one').length;
   return { ...value, axis, dims: sliceDims(operation, value.dims, slice) };

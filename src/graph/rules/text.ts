@@ -119,7 +119,7 @@ function parseExample(operation: Operation): Outputs {
 }
 
 export const textRules = listRules(
-  ['StringSplitV2', { rule: split, outputs: ['indices', 'values', 'shape'], ranks: { 0: 1 } }],
+  ['StringSplit StringSplitV2', { rule: split, outputs: ['indices', 'values', 'shape'], ranks: { 0: 1 } }],
   [
     'UnicodeDecodeWithOffsets',
     { rule: decode, outputs: ['row_splits', 'char_values', 'char_to_byte_starts'] },
