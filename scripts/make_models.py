@@ -929,6 +929,32 @@ def ragged(path: Path) -> None:
         save_v1(path, session, [(SERVE, signatures)])
 
 
+def flattened(path: Path) -> None:
+    """Arguments that tf.saved_model.save flattens: x becomes x, x_1, x_2."""
+
+    class Flattened(tf.Module):
+        @tf.function(input_signature=[tf.SparseTensorSpec([None, 4], tf.float32)])
+        def sparse(self, x):
+            return {"total": tf.sparse.reduce_sum(x, 1), "twice": x * 2.0}
+
+        @tf.function(
+            input_signature=[tf.TensorSpec([None], tf.float32), tf.RaggedTensorSpec([None, None, None, 2], tf.int32, 2)]
+        )
+        def nested(self, bias, x):
+            return {"twice": x * 2, "y": bias + tf.cast(tf.reduce_sum(x), tf.float32)}
+
+    model = Flattened()
+    save(model, path, {DEFAULT: model.sparse, "nested": model.nested})
+
+
+FLATTENED_CASES = [
+    Case("two_rows", {"x": Sparse(int64([0, 1], [1, 0], [1, 3]), f32(1.5, 2, -4), int64(2, 4))}),
+    Case(
+        "nested",
+        {"x": Ragged(np.arange(6, dtype=np.int32).reshape(3, 2), [int64(0, 2, 2), int64(0, 1, 3)]), "bias": f32(1)},
+        "nested",
+    ),
+]
 WORDS = Ragged(strings(b"a", b"bcd", b"", b"\xc3\xa9"), [int64(0, 2, 2, 4)])
 RAGGED_CASES = [
     Case("three_rows", {"words": WORDS}),
@@ -1074,6 +1100,7 @@ TEST = {
     ),
     "sparse": Model(sparse, SPARSE_CASES),
     "ragged": Model(ragged, RAGGED_CASES),
+    "flattened": Model(flattened, FLATTENED_CASES),
 }
 
 

@@ -13,6 +13,7 @@ import { pauser } from '../graph/pause.js';
 import { proveRows, shapeOfRank } from '../graph/prove.js';
 import type { MetaGraph, Signature } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
+import { FlattenedInputs } from './flattened-inputs.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
 import { savedModelOfText, savedModelTextFile } from './saved-model-text.js';
 import { type Entry, readSignatureDef, type SignatureDef, signatureDefSchema } from './signature-def.js';
@@ -30,6 +31,7 @@ const { root } = protobuf.parse(`
     MetaInfoDef meta_info_def = 1;
     bytes graph_def = 2;
     repeated NamedSignatureDef signature_def = 5;
+    bytes object_graph_def = 7;
     repeated AssetFileDef asset_file_def = 6;
   }
   message AssetFileDef { string filename = 2; }
@@ -41,6 +43,7 @@ interface MetaGraphDef {
   readonly metaInfoDef?: { readonly tags: readonly string[] };
   readonly graphDef: Uint8Array;
   readonly signatureDef: readonly Entry<SignatureDef>[];
+  readonly objectGraphDef: Uint8Array;
   readonly assetFileDef: readonly { readonly filename: string }[];
 }
 
@@ -220,14 +223,16 @@ function pad(shard: number): string {
   return String(shard).padStart(5, '0');
 }
 
-async function toMetaGraph({ graphDef, metaInfoDef, signatureDef }: MetaGraphDef): Promise<MetaGraph> {
+async function toMetaGraph(metaGraph: MetaGraphDef): Promise<MetaGraph> {
+  const { graphDef, metaInfoDef, signatureDef, objectGraphDef } = metaGraph;
   const signatures = new Map<string, Signature>();
   const unusable: string[] = [];
   const pause = pauser();
   const graph = await GraphDef.read(graphDef, pause);
+  const flattened = new FlattenedInputs(objectGraphDef, graphDef);
   for (const { key: name, value } of signatureDef) {
     if (name === initSignature || !value) continue;
-    const signature = readSignatureDef(name, value);
+    const signature = flattened.restore(readSignatureDef(name, value));
     if (!signature) unusable.push(name);
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.

@@ -5,21 +5,39 @@ import { componentsOf } from '../runtime/composite.js';
 import { type Dtype, dtypeOf } from '../runtime/dtypes.js';
 import type { CompositeSpec, Dim, Signature, TensorSpec } from '../runtime/signature.js';
 
+/** struct.proto, for a protobufjs schema that also has `tensorShapeSchema`. */
+export const structuredValueSchema = `
+  message TensorSpecProto { string name = 1; }
+  message PairValue {
+    string key = 1;
+    StructuredValue value = 2;
+  }
+  message DictValue { repeated PairValue fields = 1; }
+  message NamedTupleValue { repeated PairValue values = 2; }
+  message TupleValue { repeated StructuredValue values = 1; }
+  message StructuredValue {
+    TensorShapeProto tensor_shape_value = 31;
+    TensorSpecProto tensor_spec_value = 33;
+    TypeSpecProto type_spec_value = 34;
+    TensorSpecProto bounded_tensor_spec_value = 35;
+    TupleValue list_value = 51;
+    TupleValue tuple_value = 52;
+    DictValue dict_value = 53;
+    NamedTupleValue named_tuple_value = 54;
+  }
+  message TypeSpecProto {
+    int32 type_spec_class = 1;
+    StructuredValue type_state = 2;
+    int32 num_flat_components = 4;
+  }
+`;
+
 /**
  * For a protobufjs schema that also has `tensorShapeSchema`. Maps are written as the repeated entries they are on the
  * wire, so that a tensor called `__proto__` is only a name.
  */
 export const signatureDefSchema = `
-  message StructuredValue {
-    sint64 int64_value = 12;
-    TensorShapeProto tensor_shape_value = 31;
-    TupleValue tuple_value = 52;
-  }
-  message TupleValue { repeated StructuredValue values = 1; }
-  message TypeSpecProto {
-    int32 type_spec_class = 1;
-    StructuredValue type_state = 2;
-  }
+  ${structuredValueSchema}
   message CooSparse {
     string values_tensor_name = 1;
     string indices_tensor_name = 2;
@@ -56,9 +74,13 @@ interface Shape {
 }
 
 interface StructuredValue {
-  readonly int64Value?: number;
   readonly tensorShapeValue?: Shape | null;
   readonly tupleValue?: { readonly values: readonly StructuredValue[] } | null;
+}
+
+interface TypeSpec {
+  readonly typeSpecClass: number;
+  readonly typeState?: StructuredValue | null;
 }
 
 interface TensorInfo {
@@ -91,8 +113,8 @@ export interface SignatureDef {
   readonly outputs: readonly Entry<TensorInfo>[];
 }
 
-/** Of struct.proto. */
-const [sparseTensorSpec, raggedTensorSpec] = [1, 3];
+/** Classes of types, of struct.proto. */
+export const [sparseTensorSpec, raggedTensorSpec] = [1, 3];
 
 /** @returns undefined if one of its tensors is of a dtype or an encoding that cannot travel */
 export function readSignatureDef(
@@ -170,19 +192,32 @@ function toSparse(
 /** `composite_tensor`: a type, and the tensors that a value of it is. */
 function toComposite(name: string, { compositeTensor }: TensorInfo): CompositeSpec | TensorSpec | undefined {
   const { typeSpec, components = [] } = compositeTensor ?? {};
-  const typeShape = typeSpec?.typeState?.tupleValue?.values[0]?.tensorShapeValue;
-  const shape = toShape(typeShape);
-  const parts = (names: readonly string[]) =>
-    components.flatMap((info, i) => toSpec(`${name}/${names[i]}`, info) ?? []);
-  if (typeSpec?.typeSpecClass === sparseTensorSpec && components.length === 3) {
-    const [indices, values, denseShape] = parts(['indices', 'values', 'dense_shape']);
-    if (!indices || !values || !denseShape) return undefined;
+  if (!typeSpec) return undefined;
+  const parts =
+    typeSpec.typeSpecClass === sparseTensorSpec
+      ? ['indices', 'values', 'dense_shape']
+      : ['values', ...rowSplitsNames(components.length - 1)];
+  const specs = components.flatMap((info, i) => toSpec(`${name}/${parts[i]}`, info) ?? []);
+  return specs.length === components.length ? compositeOf(name, typeSpec, specs) : undefined;
+}
+
+/**
+ * A value of a type whose components are these.
+ *
+ * @returns a tensor like any other for a ragged one without a ragged dim; undefined for any other type
+ */
+export function compositeOf(
+  name: string,
+  { typeSpecClass, typeState }: TypeSpec,
+  components: readonly TensorSpec[],
+): CompositeSpec | TensorSpec | undefined {
+  const shape = toShape(typeState?.tupleValue?.values[0]?.tensorShapeValue);
+  if (typeSpecClass === sparseTensorSpec && components.length === 3) {
+    const [indices, values, denseShape] = components as [TensorSpec, TensorSpec, TensorSpec];
     return { kind: 'sparse', name, dtype: values.dtype, shape, indices, values, denseShape };
   }
-  if (typeSpec?.typeSpecClass !== raggedTensorSpec) return undefined;
-  const [values, ...rowSplits] = parts(['values', ...rowSplitsNames(components.length - 1)]);
-  if (!values || rowSplits.length !== components.length - 1) return undefined;
-  // Without a ragged dim it is a tensor like any other.
+  const [values, ...rowSplits] = components;
+  if (typeSpecClass !== raggedTensorSpec || !values) return undefined;
   if (rowSplits.length === 0) return { ...values, name };
   return { kind: 'ragged', name, dtype: values.dtype, shape, values, rowSplits };
 }

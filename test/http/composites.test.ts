@@ -19,7 +19,7 @@ let repository: TestRepository;
 let server: TestServer;
 
 beforeAll(async () => {
-  repository = await TestRepository.create('sparse', 'ragged');
+  repository = await TestRepository.create('sparse', 'ragged', 'flattened');
   server = await TestServer.start({ args: ['--model-path', repository.root] });
 });
 afterAll(async () => {
@@ -54,7 +54,7 @@ const twoRows = {
 };
 
 describe('CBOR is answered as TensorFlow for Python answers', () => {
-  it.each(goldenCases().filter(({ model }) => model === 'sparse' || model === 'ragged'))(
+  it.each(goldenCases().filter(({ model }) => ['sparse', 'ragged', 'flattened'].includes(model)))(
     '$name',
     async (golden) => {
       const answered = await ask(server, golden);
@@ -379,6 +379,40 @@ describe('what does not fit together never reaches TensorFlow', () => {
     const answer = execFileSync('sh', ['-c', `${body.error.example} -s`], { encoding: 'utf8' });
     expect(JSON.parse(answer)).toMatchObject({ status: 'ok' });
     expect(JSON.stringify(body.error.example)).not.toContain('\\"');
+  });
+});
+
+describe('arguments that tf.saved_model.save flattened', () => {
+  const path = '/models/flattened/infer?signature=nested';
+
+  it('are one value again', async () => {
+    const { body } = await server.get('/models/flattened');
+    expect(body).toMatchObject({
+      signatures: {
+        serving_default: { inputs: { x: { kind: 'sparse', dtype: 'float32', shape: [-1, 4] } } },
+        nested: {
+          inputs: {
+            bias: { dtype: 'float32' },
+            x: { kind: 'ragged', shape: [-1, -1, -1, 2], ragged_rank: 2 },
+          },
+        },
+      },
+    });
+    const answered = await post(path, { bias: [1], x: [[[[1, 2]], []], []] });
+    expect(answered.body.outputs).toEqual({
+      y: [4],
+      twice: { values: { values: [[2, 4]], row_splits: [0, 1, 1] }, row_splits: [0, 2, 2] },
+    });
+  });
+
+  it('and are still taken as the inputs that TensorFlow names, if they fit together', async () => {
+    const x = { bias: [1], x: [[1, 2]], x_1: [0, 2, 2], x_2: [0, 1, 1] };
+    expect((await post(path, x)).body.outputs['y']).toEqual([4]);
+    const { status, body } = await post(path, { ...x, x_2: [0, 1, 5] });
+    expect([status, body.error.message]).toEqual([
+      400,
+      'input `x`: its row_splits of dim 2 end with 5, and there are 1 values',
+    ]);
   });
 });
 

@@ -62,7 +62,7 @@ const refusedByUpstream: Readonly<Record<string, { code: string; message: string
 };
 
 /** All of their signatures have tensors that upstream does not know. */
-const unknownUpstream = ['sparse', 'ragged'];
+const unknownUpstream = ['sparse', 'ragged', 'flattened'];
 
 /** Upstream reads no saved_model.pbtxt. */
 const unreadUpstream = ['text_form'];
