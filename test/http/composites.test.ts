@@ -426,7 +426,7 @@ it('signatures say which tensors are sparse and ragged, and that they run alone'
       },
       both: { inputs: { x: { kind: 'sparse', dtype: 'float32', shape: [-1, 4] } } },
     },
-    batching: { nested: { choice: 'not batched: `x` is a ragged tensor' } },
+    batching: { nested: { choice: 'alone: `x` is a ragged tensor' } },
   });
   expect(server.log).not.toContain('could not be warmed up');
 });
