@@ -333,6 +333,18 @@ def unknown_rank(path: Path) -> None:
     save(model, path, {DEFAULT: model.describe})
 
 
+def unknown_rank_image(path: Path) -> None:
+    """The signature says nothing of the shape, the convolution behind it does."""
+    model = tf.Module()
+    model.filter = tf.Variable(np.ones((2, 2, 1, 1), np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, "x")])
+    def predict(x):
+        return {"y": tf.nn.conv2d(tf.nn.relu(x), model.filter, 1, "VALID")}
+
+    save(model, path, {DEFAULT: predict})
+
+
 def several_signatures(path: Path) -> None:
     class Signatures(tf.Module):
         @tf.function(input_signature=[vector(name="a"), vector(name="b")])
@@ -1009,6 +1021,9 @@ TEST = {
             Case("empty", {"x": np.zeros((0, 3), np.float32)}),
             Case("rank3", {"x": np.arange(6, dtype=np.float32).reshape(1, 2, 3)}),
         ],
+    ),
+    "unknown_rank_image": Model(
+        unknown_rank_image, [Case("one", {"x": np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)})]
     ),
     "signatures": Model(
         several_signatures, [Case("add", AB), Case("mul", AB, "mul"), Case("twice", {"a": f32(1, -2.5)}, "twice")]

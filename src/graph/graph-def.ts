@@ -32,6 +32,7 @@ export class GraphNode {
   readonly inputs: readonly Source[];
   /** Nodes that must run before it. */
   readonly controls: readonly string[];
+  private attributes: ReadonlyMap<string, Message> | undefined;
 
   constructor(
     readonly name: string,
@@ -45,10 +46,8 @@ export class GraphNode {
 
   /** The AttrValue of that name. */
   private attribute(name: string): Message | undefined {
-    for (const entry of bytesFields(this.message, 5)) {
-      if (stringField(entry, 1) === name) return bytesField(entry, 2);
-    }
-    return undefined;
+    this.attributes ??= readAttributes(this.message);
+    return this.attributes.get(name);
   }
 
   /** @returns a whole number, or `none` where there is no such attribute */
@@ -127,10 +126,10 @@ export class GraphNode {
 
   /** The names of all functions that it may call. */
   get calledFunctions(): string[] {
-    return bytesFields(this.message, 5).flatMap((entry) => {
-      const value = bytesField(entry, 2);
-      const list = value && bytesField(value, 1);
-      const named = [...(value ? bytesFields(value, 10) : []), ...(list ? bytesFields(list, 9) : [])];
+    this.attributes ??= readAttributes(this.message);
+    return [...this.attributes.values()].flatMap((value) => {
+      const list = bytesField(value, 1);
+      const named = [...bytesFields(value, 10), ...(list ? bytesFields(list, 9) : [])];
       return named.map((each) => stringField(each, 1));
     });
   }
@@ -139,6 +138,16 @@ export class GraphNode {
     const value = this.attribute(name);
     return value && bytesField(value, 1);
   }
+}
+
+/** The AttrValues of a NodeDef by name. */
+function readAttributes(node: Message): Map<string, Message> {
+  const attributes = new Map<string, Message>();
+  for (const entry of bytesFields(node, 5)) {
+    const value = bytesField(entry, 2);
+    if (value) attributes.set(stringField(entry, 1), value);
+  }
+  return attributes;
 }
 
 /** A list of nodes that need each other: the graph's own, or a function's. */

@@ -1,12 +1,12 @@
 /**
  * Whether the requests for a signature may share runs: shown from its graph, never assumed.
  */
-import type { RowProof, Signature, TensorSpec } from '../runtime/signature.js';
+import type { Dim, RowProof, Signature, TensorSpec } from '../runtime/signature.js';
 import { findEffect } from './effects.js';
 import type { GraphDef, Pause, Source } from './graph-def.js';
 import { operationsBehind } from './operations.js';
 import { Size } from './size.js';
-import { type Dims, same, type Value } from './value.js';
+import { type Dims, dimsOf, same, type Value } from './value.js';
 import { Walk } from './walk.js';
 
 /** What the graph shows of a signature. */
@@ -15,6 +15,8 @@ export interface SignatureProof extends RowProof {
   readonly ranks: ReadonlyMap<string, number>;
   /** TensorFlow's operations that a run may execute. */
   readonly operations: ReadonlySet<string>;
+  /** What is known of the shapes of outputs that were proven. */
+  readonly shapes: ReadonlyMap<string, readonly Dim[]>;
 }
 
 type Inputs = Iterable<Pick<TensorSpec, 'name' | 'shape' | 'graphName'>>;
@@ -31,7 +33,7 @@ export async function proveRows(
   const first = new Walk(graph, pause);
   const found = await first.fetch(sources, givenBy(specs));
   const { ranks } = first;
-  const told = { ranks, operations };
+  const told = { ranks, operations, shapes: new Map<string, Dim[]>() };
   const effect = findEffect(operations);
   if (effect) {
     const { operation, writes } = effect;
@@ -46,9 +48,13 @@ export async function proveRows(
     if (why !== undefined) return { ...told, verdict: 'unproven', why: `output \`${spec.name}\`: ${why}` };
   }
   const [obstacle] = walk.obstacles;
-  return obstacle
-    ? { ...told, verdict: 'unproven', why: obstacle.why }
-    : { ...told, verdict: 'proven', why: '' };
+  if (obstacle) return { ...told, verdict: 'unproven', why: obstacle.why };
+  const shapes = new Map(fetched.map(({ spec }, i) => [spec.name, shapeOf(values[i])]));
+  return { ...told, shapes, verdict: 'proven', why: '' };
+}
+
+function shapeOf(value: Value | undefined): Dim[] {
+  return (dimsOf(value) ?? []).map((dim) => dim.value ?? null);
 }
 
 function withRanks(specs: Inputs, ranks: ReadonlyMap<string, number>): Inputs {

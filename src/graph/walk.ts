@@ -17,6 +17,9 @@ import { isEqual, type Mixed, mixed, oneRow, same, type Value } from './value.js
 /** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
 const maxSteps = 500_000;
 
+/** Calls within calls. A function that calls itself is not followed for ever. */
+const maxDepth = 64;
+
 /** One evaluation of nodes that need each other. */
 interface Frame {
   readonly nodes: Nodes;
@@ -34,6 +37,7 @@ export class Walk implements Caller {
   readonly ranks = new Map<string, number>();
   readonly obstacles: Mixed[] = [];
   private steps = 0;
+  private depth = 0;
   private readonly orders = new Map<GraphFunction, GraphNode[]>();
 
   constructor(
@@ -60,7 +64,13 @@ export class Walk implements Caller {
       this.orders.set(called, order);
     }
     const given = new Map(called.parameters.map((parameter, i) => [parameter, inputs[i] ?? same(undefined)]));
-    return this.evaluate(called.nodes, order, called.results, given, place);
+    if (this.depth >= maxDepth) return [mixed(`function \`${name}\` is called within too many others`)];
+    this.depth += 1;
+    try {
+      return await this.evaluate(called.nodes, order, called.results, given, place);
+    } finally {
+      this.depth -= 1;
+    }
   }
 
   async handsOn(name: string, i: number): Promise<boolean> {

@@ -11,7 +11,7 @@ import { ServingError } from '../errors.js';
 import { GraphDef } from '../graph/graph-def.js';
 import { pauser } from '../graph/pause.js';
 import { proveRows, shapeOfRank } from '../graph/prove.js';
-import type { MetaGraph, Signature } from '../runtime/signature.js';
+import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { FlattenedInputs } from './flattened-inputs.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
@@ -237,14 +237,20 @@ async function toMetaGraph(metaGraph: MetaGraphDef): Promise<MetaGraph> {
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
     if (!signature || signature.outputs.size === 0) continue;
-    const { ranks, operations, ...rows } = await proveRows(graph, signature, pause);
-    const inputs = new Map(
-      Array.from(signature.inputs, ([input, spec]) => [
-        input,
-        { ...spec, shape: spec.shape ?? shapeOfRank(ranks.get(input)) },
-      ]),
-    );
-    signatures.set(name, { ...signature, inputs, operations, rows });
+    const { ranks, shapes, operations, ...rows } = await proveRows(graph, signature, pause);
+    const inputs = withShapes(signature.inputs, (input) => shapeOfRank(ranks.get(input)));
+    const outputs = withShapes(signature.outputs, (output) => shapes.get(output) ?? null);
+    signatures.set(name, { ...signature, inputs, outputs, operations, rows });
   }
   return { tags: metaInfoDef?.tags ?? [], signatures, unusable };
+}
+
+/** Shapes that the graph shows, where the signature says none. */
+function withShapes(
+  specs: ReadonlyMap<string, TensorSpec>,
+  shapeOf: (name: string) => readonly Dim[] | null,
+): Map<string, TensorSpec> {
+  return new Map(
+    Array.from(specs, ([name, spec]) => [name, { ...spec, shape: spec.shape ?? shapeOf(name) }]),
+  );
 }

@@ -82,3 +82,30 @@ it('each signature says which operation stands against it', async () => {
     counted: 'AssignAddVariableOp',
   });
 });
+
+it('an input of unknown rank takes the rank that its first consumer needs, and shares runs', async () => {
+  const { server } = await serveModels(['unknown_rank_image'], '--batch-timeout', '200');
+  const image = (shape: number[], seed: number) => {
+    const count = shape.reduce((product, dim) => product * dim, 1);
+    const values = Float32Array.from({ length: count }, (_, i) => i + seed);
+    return map({ x: array(shape, 85, new Uint8Array(values.buffer)) });
+  };
+  const { signatures, batching, versions } = (await server.get('/models/unknown_rank_image')).body;
+  expect(signatures.serving_default).toMatchObject({
+    inputs: { x: { shape: [-1, -1, -1, -1] } },
+    outputs: { y: { shape: [-1, -1, -1, 1] } },
+  });
+  expect(batching.serving_default.sharing).toBe('proven');
+  expect(versions[0].warmup).toBeUndefined();
+  for (const shape of [[], [3], [3, 3], [1, 1, 3, 3, 1]]) {
+    const refused = await server.infer('/infer', image(shape, 0));
+    expect(refused.status).toBe(400);
+    expect(refused.body.error.message).toMatch(/takes float32 \[-1, -1, -1, -1\]/);
+  }
+  const answers = await Promise.all(
+    [0, 10, 20].map((seed) => server.infer('/infer', image([1, 3, 3, 1], seed))),
+  );
+  expect(answers.map(({ body }) => body.outputs.y.flat(3)[0])).toEqual([8, 48, 88]);
+  // One sample: the batch dim is added, and taken off.
+  expect((await server.infer('/infer', image([3, 3, 1], 0))).body.outputs.y.flat(2)[0]).toBe(8);
+});
