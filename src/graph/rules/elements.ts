@@ -125,15 +125,16 @@ function pass(operation: Operation): Outputs {
   return operation.inputs.length === 1 ? operation.input(0) : operation.inputs;
 }
 
-/** DT_INT8 to DT_UINT64 and DT_BOOL, which hold sizes. */
-const wholeTypes: ReadonlySet<number> = new Set([3, 4, 5, 6, 9, 10, 17, 22, 23]);
+/** DT_INT32 and DT_INT64, which hold sizes. */
+const sizeTypes: ReadonlySet<number> = new Set([3, 9]);
 
+/** Numbers of other types are not followed: they may be other ones there. */
 function cast(operation: Operation): Outputs {
   const value = operation.input(0);
   if (value.kind === 'partition') return value;
-  const isWhole = wholeTypes.has(operation.node.type('DstT'));
-  if (isWhole && integersOf(value)) return value;
-  return elementsOf(operation, value);
+  const items = integersOf(value);
+  const hasRoom = items?.every((item) => Math.abs(item?.value ?? 0) < 2 ** 31);
+  return hasRoom && sizeTypes.has(operation.node.type('DstT')) ? value : elementsOf(operation, value);
 }
 
 /** A condition of rank 1 chooses whole rows. */
@@ -155,11 +156,26 @@ function addAll(operation: Operation): Outputs {
   return operation.unfit() ?? joinElements(operation);
 }
 
-/** The range is given, or taken from all values together. */
+/** The range is given, or taken from all values together. There may be one for each place along an axis. */
 function quantizeAndDequantize(operation: Operation): Outputs {
   const isGiven = operation.node.flag('range_given');
-  const isSame = operation.input(0).kind === 'same';
-  return isGiven || isSame ? firstOnly(operation) : operation.mixed('takes its range from all rows together');
+  const value = operation.input(0);
+  if (value.kind === 'rows' && operation.node.integer('axis', -1) === value.axis)
+    return anotherForEach(operation);
+  return isGiven || value.kind === 'same'
+    ? firstOnly(operation)
+    : operation.mixed('takes its range from all rows together');
+}
+
+/** One range for each place along the last axis. */
+function quantizeChannels(operation: Operation): Outputs {
+  const value = operation.input(0);
+  const isAcross = value.kind === 'rows' && value.axis === value.dims.length - 1;
+  return isAcross ? anotherForEach(operation) : firstOnly(operation);
+}
+
+function anotherForEach(operation: Operation): Outputs {
+  return operation.mixed('takes another range for each row');
 }
 
 /** Bytes of an element, by its `tensorflow.DataType`. */
@@ -187,7 +203,8 @@ export const elementRules = listRules(
   ['Select', { rule: select }],
   ['SelectV2', { rule: elements, takesDealt: true }],
   ['AddN AccumulateNV2', { rule: addAll, takesDealt: true }],
-  ['FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel', { rule: firstOnly, keepsShape: true }],
+  ['FakeQuantWithMinMaxVars', { rule: firstOnly, keepsShape: true }],
+  ['FakeQuantWithMinMaxVarsPerChannel', { rule: quantizeChannels, keepsShape: true }],
   [
     'QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4',
     { rule: quantizeAndDequantize },

@@ -255,6 +255,15 @@ function eachImage(operation: Operation): Outputs {
   );
 }
 
+/** `images, transforms, …`: one transform for all, or one for each image. */
+function projectImages(operation: Operation): Outputs {
+  const [images, transforms] = [operation.input(0), operation.input(1)];
+  const isOne = transforms.kind === 'same' && transforms.dims?.[0]?.is(1);
+  return images.kind === 'rows' && !isOne
+    ? operation.mixed('takes another transform for each row')
+    : eachImage(operation);
+}
+
 function eachImageAlike(operation: Operation): Outputs {
   return inFront(operation, (dims) => [...dims]);
 }
@@ -327,7 +336,7 @@ export const linearRules = listRules(
   ['MaxPoolV2 Dilation2D ExtractImagePatches DepthToSpace SpaceToDepth', { rule: eachImage, ranks: image }],
   ['ExtractVolumePatches', { rule: eachImage, ranks: volume }],
   ['LRN', { rule: eachImageAlike, ranks: image }],
-  ['ImageProjectiveTransformV2 ImageProjectiveTransformV3', { rule: eachImage, ranks: image }],
+  ['ImageProjectiveTransformV2 ImageProjectiveTransformV3', { rule: projectImages, ranks: image }],
   [
     'ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate',
     { rule: resize, ranks: image },

@@ -84,6 +84,8 @@ function gather(operation: Operation): Outputs {
       ? operation.rowsOfOneRow()
       : operation.mixed('reads from a list at places that depend on the rows');
   }
+  if (list.kind === 'list' && list.member?.kind === 'one row')
+    return operation.mixed('takes rows by their numbers');
   return stacked(operation, list);
 }
 
@@ -95,7 +97,9 @@ function writeArray(operation: Operation): Outputs {
 /** `handle, indices, value, flow` */
 function scatterArray(operation: Operation): Outputs {
   if (operation.input(1).kind !== 'same') return operation.mixed('writes to places that depend on the rows');
-  return slices(operation, operation.input(2));
+  const list = slices(operation, operation.input(2));
+  const isRows = list.kind === 'list' && list.member?.kind === 'one row';
+  return isRows ? operation.mixed('takes as many rows as it has places') : list;
 }
 
 function newArray(operation: Operation): Outputs {

@@ -77,7 +77,9 @@ function along(operation: Operation): Outputs {
 
 function all(operation: Operation): Outputs {
   const isSame = operation.inputs.every(({ kind }) => kind === 'same');
-  return isSame ? same([]) : (operation.unfit() ?? operation.mixed('takes rows together'));
+  return isSame
+    ? same(operation.node.op === 'L2Loss' ? [] : undefined)
+    : (operation.unfit() ?? operation.mixed('takes rows together'));
 }
 
 interface InnerOptions {
@@ -111,17 +113,24 @@ function inner({ inner: count, made, fixed = [] }: InnerOptions): (operation: Op
       );
       return all.length === 1 ? (all[0] as Value) : all;
     };
-    if (!rows) return front ? outputs((dims) => same(dims)) : same(undefined);
+    const hasFrontOf = (value: Value) => frontOf(value, count) === frontOf(rows ?? operation.input(0), count);
+    if (!rows) return front && values.every(hasFrontOf) ? outputs((dims) => same(dims)) : same(undefined);
     if (rows.axis >= rows.dims.length - count) return operation.mixed('works across the rows');
     const isAlike = values.every(
-      (value) =>
-        value.kind === 'rows' &&
-        value.axis === rows.axis &&
-        value.dims[value.axis]?.equals(rows.dims[rows.axis]),
+      (value) => value.kind === 'rows' && value.axis === rows.axis && hasFrontOf(value),
     );
     if (!isAlike) return operation.mixed('joins rows with what has none, or other ones');
     return outputs((dims) => ({ kind: 'rows', axis: rows.axis, dims }));
   };
+}
+
+/** What is before the dims that are worked on together: others are broadcast, from their ends. */
+function frontOf(value: Value, inner: number): string | undefined {
+  const dims = dimsOf(value);
+  return dims
+    ?.slice(0, dims.length - inner)
+    .map(({ key }) => key)
+    .join();
 }
 
 /** The last dim stays as it is. */
@@ -175,6 +184,16 @@ function makeDiagonals(operation: Operation): Outputs {
   return inner({ inner: isOne ? 1 : 2, made: [2], fixed: [1, 2, 3, 4] })(operation);
 }
 
+/** Outputs behind the first are computed if an attribute says so; else they hold whatever was in memory. */
+function decompose(flag: string, made: readonly number[]): (operation: Operation) => Outputs {
+  const rule = inner({ inner: 2, made });
+  return (operation) => {
+    const outputs = rule(operation);
+    if ('kind' in outputs || operation.node.flagOr(flag, true)) return outputs;
+    return outputs.map((output, i) => (i === 0 ? output : operation.mixed('does not compute an output')));
+  };
+}
+
 const scalarOf = inner({ inner: 2, made: [0] });
 const matrixOf = inner({ inner: 2, made: [2] });
 
@@ -201,8 +220,8 @@ export const reductionRules = listRules(
   ['MatrixSolve MatrixTriangularSolve', { rule: matrixOf }],
   ['MatrixDeterminant', { rule: scalarOf }],
   ['Cross', { rule: inner({ inner: 1, made: [1] }) }],
-  ['SelfAdjointEigV2', { rule: inner({ inner: 2, made: [1, 2] }), outputs: ['e', 'v'] }],
-  ['Svd', { rule: inner({ inner: 2, made: [1, 2, 2] }), outputs: ['s', 'u', 'v'] }],
+  ['SelfAdjointEigV2', { rule: decompose('compute_v', [1, 2]), outputs: ['e', 'v'] }],
+  ['Svd', { rule: decompose('compute_uv', [1, 2, 2]), outputs: ['s', 'u', 'v'] }],
   ['Qr', { rule: inner({ inner: 2, made: [2, 2] }), outputs: ['q', 'r'] }],
   ['DenseBincount', { rule: count }],
   [

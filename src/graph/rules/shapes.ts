@@ -192,9 +192,8 @@ function squeeze(operation: Operation): Outputs {
 function transpose(operation: Operation): Outputs {
   const value = operation.input(0);
   const dims = dimsOf(value);
-  const permutation = numbersOf(operation.input(1));
-  if (value.kind === 'same')
-    return same(permutation && dims && permutation.map((axis) => dims[axis] ?? Size.one));
+  const permutation = dims && operation.axes(operation.input(1), dims.length);
+  if (value.kind === 'same') return same(permutation?.map((axis) => dims?.[axis] ?? Size.one));
   if (value.kind !== 'rows') return operation.unfit() ?? operation.mixed('transposes a ragged tensor');
   if (!permutation) return operation.mixed('transposes rows in an order that is not known');
   return {
@@ -352,12 +351,10 @@ function splitInto(
   const dims = dimsOf(value);
   const axis = dims && operation.axis(along, dims.length);
   const items = integersOf(value);
-  if (items && dims?.length === 1) {
+  const parts = axis === undefined ? [] : partsOf(operation, dims?.[axis], axis, sizes);
+  if (items && dims?.length === 1 && parts.every((part) => part.value !== undefined)) {
     let start = 0;
-    return sizes.map((size) => {
-      const count = size?.is(-1)
-        ? items.length - restOf(sizes)
-        : (size?.value ?? items.length / sizes.length);
+    return parts.map(({ value: count = 0 }) => {
       start += count;
       return integers(items.slice(start - count, start), false);
     });
@@ -366,15 +363,31 @@ function splitInto(
   if (!dims || (value.kind !== 'same' && value.kind !== 'rows')) return operation.unfit() ?? value;
   if (axis === undefined || (value.kind === 'rows' && axis === value.axis))
     return operation.mixed('splits the rows');
-  const equal = dims[axis]?.dividedBy(Size.of(sizes.length));
-  return sizes.map((size, i) => {
-    const part = (size?.is(-1) ? undefined : size) ?? equal ?? operation.unknownSize(axis, i);
-    return { ...value, integers: undefined, dims: dims.map((dim, j) => (j === axis ? part : dim)) };
-  });
+  return parts.map((part) => ({
+    ...value,
+    integers: undefined,
+    dims: dims.map((dim, i) => (i === axis ? part : dim)),
+  }));
 }
 
-function restOf(sizes: readonly (Size | undefined)[]): number {
-  return sizes.reduce((sum, size) => sum + Math.max(0, size?.value ?? 0), 0);
+/** How much of a dim each part has: what an input says, or all alike. One may be told to take what the others leave. */
+function partsOf(
+  operation: Operation,
+  dim: Size | undefined,
+  axis: number,
+  sizes: readonly (Size | undefined)[],
+): Size[] {
+  const isTold = sizes.some((size) => size !== undefined) || operation.node.op === 'SplitV';
+  const equal = isTold && sizes.length > 1 ? undefined : dim?.dividedBy(Size.of(sizes.length));
+  const told = sizes.filter((size) => size?.is(-1) !== true).map((size) => size?.value);
+  const rest = told.reduce(
+    (left, size) => (left === undefined || size === undefined ? undefined : left - size),
+    dim?.value,
+  );
+  return sizes.map((size, i) => {
+    const part = size?.is(-1) ? rest : size;
+    return (typeof part === 'number' ? Size.of(part) : part) ?? equal ?? operation.unknownSize(axis, i);
+  });
 }
 
 function ensureShape(operation: Operation): Outputs {

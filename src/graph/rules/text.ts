@@ -8,7 +8,7 @@ import { listRules } from './rule.js';
 
 /** True for one text each row, `[rows]`. */
 function isOneEach(value: Value): boolean {
-  return value.kind === 'rows' && value.axis === 0 && value.dims.length === 1;
+  return value.kind === 'rows' && value.dims.length === 1 && value.dims[0]?.equals(Size.batch) === true;
 }
 
 /** What one operation shares out among the rows, named after its place. */
@@ -48,6 +48,8 @@ function nGrams(operation: Operation): Outputs {
   const [values, splits] = [operation.input(0), operation.input(1)];
   if (values.kind === 'same' && splits.kind === 'same') return same(undefined);
   if (!belong(values, splits, 'splits')) return operation.mixed('joins a ragged tensor with another one');
+  // An empty row gets n-grams of padding alone, unless all rows are empty.
+  if (operation.node.integer('pad_width') !== 0) return operation.mixed('pads empty rows beside others only');
   const { flat, of } = made(operation);
   return [flat, of('splits')];
 }
