@@ -264,7 +264,7 @@ function generatorOf(op: string): Generator {
     /^(Add|AddV2|Sub|Mul|FloorDiv|TruncateDiv|FloorMod|Maximum|Minimum|.*Equal|Less|Greater)$/.test(op);
   return isFoldable && op !== 'ApproximateEqual'
     ? foldable
-    : several(parameters[op], /^(EluGrad|Betainc)$/.test(op) ? 0.85 : 0.2);
+    : several(parameters[op], /^(EluGrad|Betainc)$/.test(op) ? 1 : 0.2);
 }
 
 judgeRules(elementRules.keys(), new Map([...elementRules.keys()].map((op) => [op, generatorOf(op)])), {

@@ -27,8 +27,8 @@ import { CaseMaker, type Feed, type Generator } from './case.ts';
 import { Comparison, outcomeOf, type RunOutcome } from './outputs.ts';
 import { Random } from './random.ts';
 
-/** RULES_SEED repeats a run; RULES_CASES makes it so many times longer. */
-const seed = Number(process.env['RULES_SEED'] ?? Date.now() % 1_000_000);
+/** RULES_SEED makes other cases; RULES_CASES makes so many times as many. */
+const seed = Number(process.env['RULES_SEED'] ?? 11);
 const factor = Number(process.env['RULES_CASES'] ?? 1);
 
 /** Cases whose outputs must be found rows, and be so. */
