@@ -8,13 +8,12 @@
  * A request whose time would be over before its run is lets those behind it go first. Otherwise, under more requests than
  * can be answered, each would wait until just before its deadline, and be run for nothing.
  */
-import { messageOf, ServingError } from '../errors.js';
+import { ServingError } from '../errors.js';
 import type { Engine } from '../runtime/engine.js';
 import { type Padding, type RowRange, splitRows } from '../runtime/rows.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
-import { compareAnswers } from './agreement.js';
 import { type BatchLimits, type BatchVerdict, paddedSize } from './batching.js';
 import type { InlineRuns } from './inline.js';
 import { Linked, List } from './list.js';
@@ -308,35 +307,31 @@ export class Batcher extends Lane {
     return batch.isChecked ? this.runAndCheck(batch, timeoutSeconds) : this.run(batch, timeoutSeconds);
   }
 
-  /** Runs a batch together and its members alone, and answers with the latter. Never rejects. */
+  /** Runs a batch together and its members alone. Never rejects. */
   private async runAndCheck(batch: Batch, timeoutSeconds: number): Promise<void> {
     const { members, rows, padding, started } = batch;
     const options = { ...optionsOf(batch), timeoutSeconds };
-    this.trial.checked += 1;
-    const together = await this.model
-      .predict(this.signature, inputsOf(batch), options)
-      .then(({ outputs }) => this.split(members, outputs, rows + (padding?.rows ?? 0), false))
-      .catch((error: unknown) => messageOf(error));
-    let hasFailed = false;
-    for (const [i, { request, enqueued }] of members.entries()) {
-      try {
-        const { padding: _, ...alone } = options;
-        const { outputs, runMicros } = await this.model.predict(this.signature, [request.inputs], alone);
-        const difference =
-          typeof together === 'string'
-            ? undefined
-            : compareAnswers(together[i] as NamedTensors, outputs, this.surroundings.engine);
-        if (difference !== undefined) this.disagree(`in a batch of ${rows}, ${difference}`);
-        const queueMicros = (started - enqueued) * 1000;
-        const given = request.single ? removeBatchDim(this.signature, outputs) : outputs;
-        request.succeeded({ outputs: given, queueMicros, runMicros, batchSize: 1 });
-      } catch (error) {
-        hasFailed = true;
-        request.failed(error);
-      }
-    }
-    if (typeof together !== 'string') together.forEach(disposeTensors);
-    else if (!hasFailed) this.disagree(`a batch failed whose requests do not fail alone: ${together}`);
+    const predict = (inputs: readonly NamedTensors[], added?: Padding) =>
+      this.model.predict(this.signature, inputs, { ...options, padding: added });
+    const difference = await this.trial.run(
+      {
+        members,
+        rows,
+        together: async () => {
+          const { outputs } = await predict(inputsOf(batch), padding);
+          return this.split(members, outputs, rows + (padding?.rows ?? 0), false);
+        },
+        alone: ({ request }) => predict([request.inputs]),
+        succeeded: ({ request, enqueued }, { outputs, runMicros }) => {
+          const given = request.single ? removeBatchDim(this.signature, outputs) : outputs;
+          const queueMicros = (started - enqueued) * 1000;
+          request.succeeded({ outputs: given, queueMicros, runMicros, batchSize: 1 });
+        },
+        failed: ({ request }, error) => request.failed(error),
+      },
+      this.surroundings.engine,
+    );
+    if (difference !== undefined) this.disagree(difference);
   }
 
   /** Ends the sharing of runs. */
