@@ -86,6 +86,8 @@ async function readVersions(directory: string, tags: readonly string[]): Promise
 
 async function readFacts(directory: string, tags: readonly string[]): Promise<Facts> {
   const { metaGraph, operations, parameterCount } = await readSavedModel(directory, tags);
+  if (metaGraph.signatures.size === 0)
+    throw new ServingError('FAILED_PRECONDITION', 'it has no signature that can be served');
   const sizes = await readSizes(directory);
   return {
     tags: metaGraph.tags,

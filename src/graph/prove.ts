@@ -37,7 +37,7 @@ export async function proveRows(
   const effect = findEffect(operations);
   if (effect) {
     const { operation, writes } = effect;
-    const what = writes ? 'leaves something behind' : 'draws random numbers';
+    const what = writes ? 'keeps something from run to run' : 'draws random numbers';
     return { ...told, verdict: 'effects', writes, why: `operation \`${operation}\` ${what}` };
   }
   const needsAnother = specs.some(({ name, shape }) => shape === null && ranks.has(name));

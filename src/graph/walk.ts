@@ -152,7 +152,7 @@ export class Walk implements Caller {
     if (!found) {
       const isSame = inputs.every(({ kind }) => kind === 'same');
       if (isSame && pureOperations.has(node.op)) return same(undefined);
-      return operation.mixed(isSame ? 'is not known' : 'has no rule that shows what it does to rows');
+      return operation.mixed('has no rule that shows what it does to rows');
     }
     const isDealt = inputs.some((value) => value.kind === 'rows' && value.dealt);
     if (isDealt && !found.takesDealt) return operation.mixed('works on blocks of several rows');
@@ -239,7 +239,7 @@ function inOneRow(operation: Operation): Value | undefined {
       (value.kind === 'list' && value.member?.kind !== 'one row'),
   );
   const isKnown = pureOperations.has(node.op) || rules.has(node.op);
-  if (!isWithin || !isKnown) return operation.mixed(isWithin ? 'is not known' : 'joins one row with others');
+  if (!isWithin || !isKnown) return operation.mixed(isWithin ? 'has no rule' : 'joins one row with others');
   return oneRow;
 }
 

@@ -313,6 +313,14 @@ export class Manager {
       const { parameterCount, warmup, batching, isHandled } = loaded;
       record.error = undefined;
       record.warmup = warmup;
+      for (const [{ name: signature }, { whyNot, unproven }] of batching) {
+        if (unproven === undefined || !model.limits.isTrusted) continue;
+        if (whyNot === undefined) logger.info(`${name}: requests for \`${signature}\` share runs on trial`);
+        else
+          logger.warn(
+            `${name}: requests for \`${signature}\` run alone although they were to share runs: ${whyNot}`,
+          );
+      }
       record.generation = model.nextGeneration(record.version);
       const id = { model: model.name, version: record.version, generation: record.generation };
       const defaultOf = (signatures: InferenceModel['signatures']) =>

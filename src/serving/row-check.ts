@@ -91,7 +91,7 @@ function cannotCheck({ limits, warmup }: RowCheckOptions): string | undefined {
 }
 
 function unchecked(why: string): BatchVerdict {
-  return { evidence: `rows that were made up could not be compared: ${why}` };
+  return { evidence: `made-up rows could not be compared: ${why}` };
 }
 
 /**
@@ -190,7 +190,7 @@ class Costs {
     const largestShort = sizes.findLast(([size, cost]) => size * cost <= shortRun)?.[0] ?? 1;
     const worthwhile = Math.max(cheapest, largestShort);
     const [largest] = sizes.at(-1) ?? [1];
-    const evidence = `rows that were made up gave in batches of up to ${largest} what they gave alone`;
+    const evidence = `made-up rows gave the same in batches of up to ${largest} as alone`;
     const mayGrow = worthwhile === largest && !this.haveSettled && !this.isBounded;
     return mayGrow ? { evidence } : { evidence, worthwhile };
   }

@@ -48,7 +48,7 @@ export async function update(
     const models = (names ?? [...manager.models.keys()]).flatMap((name) => manager.models.get(name) ?? []);
     const left = deadline - performance.now();
     if (!models.some(isUnderWay)) {
-      for (const model of models) throwIfNotServed(model);
+      throwIfNotServed(models);
       return { done: true, models: models.map((model) => model.status()) };
     }
     if (left <= 0) return { done: false, models: models.map((model) => model.status()) };
@@ -124,23 +124,30 @@ function isUnderWay(model: ModelRecord): boolean {
   );
 }
 
-function throwIfNotServed(model: ModelRecord): void {
+/** @throws ServingError for the first model that is not served as it should be, and the names of the others */
+function throwIfNotServed(models: readonly ModelRecord[]): void {
+  const failures = models.flatMap((model) => whyNotServed(model) ?? []);
+  const [first, ...others] = failures;
+  if (!first) return;
+  if (others.length === 0) throw first;
+  const more = others.length === 1 ? 'one other model is' : `${others.length} other models are`;
+  throw new ServingError(first.code, `${first.message}; ${more} not served as wanted: see /models`);
+}
+
+function whyNotServed(model: ModelRecord): ServingError | undefined {
   const { name, wanted, serving, pin } = model;
   const stays = serving ? `; version ${serving.version} goes on serving` : '';
   const error = model.obstacle;
   if (error) {
     const again = model.status().versions.findLast(({ version }) => version === wanted)?.retryAt;
     const next = again ? `; it is tried again at ${again.toISOString()}` : '';
-    throw new ServingError(
+    return new ServingError(
       error.code,
       `version ${wanted} of \`${name}\` is not served: ${error.message}${next}${stays}`,
     );
   }
   const isServed = pin?.kind === 'path' ? serving?.directory === pin.directory : serving?.version === wanted;
   // It was still there when it was asked for.
-  if (wanted !== undefined && !isServed)
-    throw new ServingError(
-      'NOT_FOUND',
-      `version ${wanted} of \`${name}\` is no longer in the folder${stays}`,
-    );
+  if (wanted === undefined || isServed) return undefined;
+  return new ServingError('NOT_FOUND', `version ${wanted} of \`${name}\` is no longer in the folder${stays}`);
 }

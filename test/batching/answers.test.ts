@@ -106,6 +106,7 @@ it.each([
   const { server } = await serveModels([model], '--batching-parameters', '{"enabled": true}');
   const { sharing, choice } = (await server.get(`/models/${model}`)).body.batching.serving_default;
   expect({ sharing, choice }).toEqual({ sharing: 'alone', choice: `alone: ${why}` });
+  expect(server.log).toContain(`run alone although they were to share runs: ${why}`);
 });
 
 it('a difference that only requests show ends the sharing, and none of them gets a wrong answer', async () => {
@@ -137,7 +138,7 @@ it('what writes never shares runs, whoever says so', async () => {
   const { server } = await serveModels(['warmed_up'], ...trusting(4));
   const { sharing, choice } = (await server.get('/models/warmed_up')).body.batching.serving_default;
   expect(sharing).toBe('alone');
-  expect(choice).toMatch(/^alone: operation `AssignAddVariableOp` leaves something behind/);
+  expect(choice).toMatch(/^alone: operation `AssignAddVariableOp` keeps something from run to run/);
 });
 
 it('batches are padded to the allowed sizes with the value that was named', async () => {

@@ -31,7 +31,7 @@ it('is told per signature, with the reason in words', async () => {
   for (const { name, batching } of models)
     choices[name] = `${batching.serving_default.sharing}: ${batching.serving_default.choice}`;
   const proven =
-    'proven: proven, in batches of up to 32 rows: rows that were made up gave in batches of up to 32 what they gave alone';
+    'proven: proven, in batches of up to 32 rows: made-up rows gave the same in batches of up to 32 as alone';
   const alone = (why: string) => `alone: alone: ${why}`;
   const unproven = (why: string) =>
     alone(
@@ -47,7 +47,7 @@ it('is told per signature, with the reason in words', async () => {
     fixed_batch: alone('input `x` has a fixed first dim'),
     unknown_rank: alone('input `x` has an unknown rank'),
     mixed: alone('input `table` has a fixed first dim'),
-    stateful: alone('operation `AssignAddVariableOp` leaves something behind'),
+    stateful: alone('operation `AssignAddVariableOp` keeps something from run to run'),
   });
 });
 

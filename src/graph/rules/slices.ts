@@ -425,7 +425,7 @@ function stitch(operation: Operation): Outputs {
 function topK(operation: Operation): Outputs {
   const value = operation.input(0);
   const k = operation.inputs.length > 1 ? operation.input(1) : undefined;
-  if (k && k.kind !== 'same') return operation.mixed('takes as many as depend on the rows');
+  if (k && k.kind !== 'same') return operation.mixed('takes a number of them that depends on the batch');
   const given = k ? numberOf(k) : operation.node.integer('k');
   const last = given === undefined ? operation.unknownSize(0) : Size.of(given);
   if (value.kind === 'same') return same(value.dims && [...value.dims.slice(0, -1), last]);

@@ -42,6 +42,9 @@ def is_wide(value: Any) -> bool:
     """Whether the dtype may have come about by itself."""
     if isinstance(value, (SparseTensor, RaggedTensor)):
         return is_wide(value.values)
+    if isinstance(value, (list, tuple)):
+        # The rows of a ragged input.
+        return any(is_wide(row) for row in cast("list[Any]", value))
     return isinstance(value, np.ndarray) and cast(Array, value).dtype.newbyteorder("=") in _WIDE
 
 
@@ -61,6 +64,8 @@ def _cast_input(name: str, value: Any, dtype: str | None, taker: str) -> Any:
     if isinstance(value, (SparseTensor, RaggedTensor)):
         # Row splits and indices may have any width.
         return replace(value, values=_cast_input(name, value.values, dtype, taker))
+    if isinstance(value, (list, tuple)):
+        return [_cast_input(name, row, dtype, taker) for row in cast("list[Any]", value)]
     array = cast(Array, value)
     if array.dtype.name == dtype:
         return array
