@@ -44,6 +44,8 @@ function readIntegers(tensor: Message, count: number): number[] | undefined {
     return Array.from({ length: count }, (_, i) => readInteger(content, i * type.size, type));
   }
   const values = integerFields(tensor, type.field);
+  const limit = 2 ** (8 * type.size - (type.isUnsigned ? 0 : 1));
+  if (values.some((value) => value >= limit || value < (type.isUnsigned ? 0 : -limit))) return undefined;
   // Fewer values than elements: the last one stands for the rest.
   return Array.from({ length: count }, (_, i) => values[Math.min(i, values.length - 1)] ?? 0);
 }

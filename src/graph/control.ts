@@ -54,7 +54,7 @@ async function choose(
     else if (await walk.hasChecks(branches)) walk.obstacles.push(refused);
     return refused;
   }
-  const chosen = condition.integers?.[0]?.value;
+  const chosen = condition.dims?.length === 0 ? condition.integers?.[0]?.value : undefined;
   const taken =
     chosen === undefined
       ? undefined
@@ -93,7 +93,7 @@ const loop: Control = async (operation, walk, place) => {
         ? loopOverRows(operation, walk, place)
         : operation.mixed('goes on for as long as a condition holds that depends on the rows');
     }
-    if (turn === 0 && condition.integers?.[0]?.is(0)) return state;
+    if (turn === 0 && condition.dims?.length === 0 && condition.integers?.[0]?.is(0)) return state;
     const after = await walk.call(node.function('body'), state, `${place}/body`);
     const joined = joinAll(state, after, place);
     if (joined.every((value, i) => isEqual(value, state[i]))) return joined;
@@ -147,7 +147,7 @@ const switchWay: Control = (operation) => {
   if (value.kind === 'mixed' || value.kind === 'dead') return value;
   if (condition.kind === 'mixed' || condition.kind === 'dead') return condition;
   if (condition.kind !== 'same') return operation.mixed('chooses for all rows together');
-  const chosen = condition.integers?.[0]?.value;
+  const chosen = condition.dims?.length === 0 ? condition.integers?.[0]?.value : undefined;
   const dead: Value = { kind: 'dead' };
   if (chosen === undefined) return [value, value];
   return chosen === 0 ? [value, dead] : [dead, value];

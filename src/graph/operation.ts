@@ -98,7 +98,7 @@ function nameOf({ kind }: Value): string {
 
 /** The sizes of tensors that are broadcast together: aligned at their ends. */
 export function broadcastDims(operation: Operation, all: readonly Dims[]): Size[] {
-  const rank = Math.max(0, ...all.map((dims) => dims.length));
+  const rank = all.reduce((most, dims) => Math.max(most, dims.length), 0);
   return Array.from({ length: rank }, (_, axis) => {
     const sizes = all.flatMap((dims) => dims[axis - rank + dims.length] ?? []);
     const wide = sizes.filter((size) => !size.is(1));

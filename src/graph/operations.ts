@@ -5,13 +5,13 @@ import type { GraphDef, GraphNode, Pause, Source } from './graph-def.js';
 import { orderOf } from './order.js';
 
 /** Those behind some tensors of a graph, and in the functions that are called there. */
-export function operationsBehind(
+export async function operationsBehind(
   graph: GraphDef,
   sources: readonly Source[],
   pause: Pause,
 ): Promise<Set<string>> {
   const roots = sources.map(({ node }) => node);
-  return collect(graph, [orderOf(graph.nodes, roots)], pause);
+  return collect(graph, [await orderOf(graph.nodes, roots, pause)], pause);
 }
 
 /** Those in some functions, and in the functions that they call. */

@@ -1,7 +1,7 @@
 /**
  * The order in which nodes can be evaluated: each one behind those that it needs.
  */
-import type { GraphNode, Nodes } from './graph-def.js';
+import type { GraphNode, Nodes, Pause } from './graph-def.js';
 
 /** The way back to the start of a loop of the old kind. */
 export function isBackEdge(node: GraphNode | undefined): boolean {
@@ -12,7 +12,11 @@ export function isBackEdge(node: GraphNode | undefined): boolean {
  * @param roots names of nodes that must be among them
  * @returns the roots and whatever they need, by values or by control
  */
-export function orderOf({ byName }: Nodes, roots: Iterable<string>): GraphNode[] {
+export async function orderOf(
+  { byName }: Nodes,
+  roots: Iterable<string>,
+  pause: Pause,
+): Promise<GraphNode[]> {
   const order: GraphNode[] = [];
   const seen = new Set<string>();
   const waiting = [...roots];
@@ -37,6 +41,8 @@ export function orderOf({ byName }: Nodes, roots: Iterable<string>): GraphNode[]
   for (let root = waiting.pop(); root !== undefined; root = waiting.pop()) {
     enter(root);
     for (let top = path.at(-1); top; top = path.at(-1)) {
+      const pausing = pause();
+      if (pausing) await pausing;
       const name = top.needs[top.next++];
       if (name !== undefined) enter(name);
       else order.push((path.pop() as { node: GraphNode }).node);

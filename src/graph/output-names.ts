@@ -8,6 +8,14 @@ import { rules } from './rules.js';
 const argumentLists: Readonly<
   Record<string, (node: GraphNode) => readonly (readonly [argument: string, count: number])[]>
 > = {
+  Switch: () => [
+    ['output_false', 1],
+    ['output_true', 1],
+  ],
+  Merge: () => [
+    ['output', 1],
+    ['value_index', 1],
+  ],
   ParseExample(node) {
     const sparse = node.integer('Nsparse');
     return [

@@ -40,6 +40,13 @@ export async function proveRows(
     const what = writes ? 'keeps something from run to run' : 'draws random numbers';
     return { ...told, verdict: 'effects', writes, why: `operation \`${operation}\` ${what}` };
   }
+  const inside = specs.find(({ graphName }) => parseTensorName(graphName).index !== 0);
+  if (inside)
+    return {
+      ...told,
+      verdict: 'unproven',
+      why: `input \`${inside.name}\` is fed in the middle of the graph`,
+    };
   const needsAnother = specs.some(({ name, shape }) => shape === null && ranks.has(name));
   const walk = needsAnother ? new Walk(graph, pause) : first;
   const values = needsAnother ? await walk.fetch(sources, givenBy(withRanks(specs, ranks))) : found;
@@ -71,7 +78,7 @@ function givenBy(specs: Inputs): Map<string, Value> {
   const given = new Map<string, Value>();
   for (const { name, shape, graphName } of specs) {
     const dims: Dims | undefined = shape?.map((dim, axis) =>
-      dim === null ? (axis === 0 ? Size.batch : Size.named(`${name}.${axis}`)) : Size.of(dim),
+      dim === null ? (axis === 0 ? Size.batch : Size.named(`input ${name}.${axis}`)) : Size.of(dim),
     );
     const value: Value = !dims
       ? { kind: 'unranked', input: name }

@@ -5,6 +5,9 @@
 
 const batchName = 'batch';
 
+/** Names of a product; a longer one is only known by a name of its own. */
+const maxNames = 16;
+
 export class Size {
   /** Equal sizes have equal keys. */
   readonly key: string;
@@ -25,6 +28,8 @@ export class Size {
     return new Size(1, [name]);
   }
 
+  /** Products that are only known by a name. */
+  private static products = 0;
   static readonly batch = new Size(1, [batchName]);
   static readonly one = new Size(1, []);
 
@@ -52,7 +57,12 @@ export class Size {
   times(other: Size): Size {
     if (this.key === Size.one.key) return other;
     if (other.key === Size.one.key) return this;
-    return new Size(this.factor * other.factor, [...this.names, ...other.names].sort());
+    const names = [...this.names, ...other.names];
+    if (names.length > maxNames) {
+      const batches = names.filter((name) => name === batchName).slice(0, 2);
+      return new Size(1, [...batches, `product ${Size.products++}`]);
+    }
+    return new Size(this.factor * other.factor, names.sort());
   }
 
   /** undefined if the quotient may have a remainder. */

@@ -27,6 +27,8 @@ export interface Same {
   readonly integers?: readonly Size[] | undefined;
   /** Of the variable that it is the handle of. */
   readonly variable?: Dims | undefined;
+  /** Names the TensorArray that it is the handle of. */
+  readonly array?: string | undefined;
 }
 
 /**
@@ -109,6 +111,8 @@ export interface Mixed {
   readonly kind: 'mixed';
   /** Which operation may, and why, in words. */
   readonly why: string;
+  /** It is one number. */
+  readonly isScalar?: true | undefined;
   /** Numbers that it is not less, or not greater than, whatever the rows. */
   readonly atLeast?: Size | undefined;
   readonly atMost?: Size | undefined;

@@ -12,7 +12,7 @@ import { pureOperations } from './pure-operations.js';
 import type { OperationRule } from './rules/rule.js';
 import { rules } from './rules.js';
 import { Size } from './size.js';
-import { isEqual, type Mixed, mixed, oneRow, same, type Value } from './value.js';
+import { isEqual, type Mixed, mixed, oneRow, type Same, same, type Value } from './value.js';
 
 /** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
 const maxSteps = 500_000;
@@ -37,6 +37,9 @@ export class Walk implements Caller {
   readonly ranks = new Map<string, number>();
   readonly obstacles: Mixed[] = [];
   private steps = 0;
+  private readonly checks = new Map<string, boolean>();
+  /** The nodes that write to each TensorArray. */
+  private readonly writers = new Map<string, Set<string>>();
   private depth = 0;
   private readonly orders = new Map<GraphFunction, GraphNode[]>();
 
@@ -48,9 +51,10 @@ export class Walk implements Caller {
   /** The values of some tensors of the graph, where others are given. */
   async fetch(sources: readonly Source[], given: ReadonlyMap<string, Value>): Promise<Value[]> {
     const { nodes } = this.graph;
-    const order = orderOf(
+    const order = await orderOf(
       nodes,
       sources.map(({ node }) => node),
+      this.pause,
     );
     return this.evaluate(nodes, order, sources, given, '');
   }
@@ -60,7 +64,7 @@ export class Walk implements Caller {
     if (!called) return [mixed(`function \`${name}\` is not in the graph`)];
     let order = this.orders.get(called);
     if (!order) {
-      order = orderOf(called.nodes, rootsOf(called));
+      order = await orderOf(called.nodes, rootsOf(called), this.pause);
       this.orders.set(called, order);
     }
     const given = new Map(called.parameters.map((parameter, i) => [parameter, inputs[i] ?? same(undefined)]));
@@ -76,7 +80,10 @@ export class Walk implements Caller {
   async handsOn(name: string, i: number): Promise<boolean> {
     const called = await this.graph.function(name, this.pause);
     let source = called?.results[i];
-    for (let node = source && called?.nodes.byName.get(source.node); node?.op === 'Identity'; ) {
+    const seen = new Set<string>();
+    let node = source && called?.nodes.byName.get(source.node);
+    while (node?.op === 'Identity' && !seen.has(node.name)) {
+      seen.add(node.name);
       source = node.inputs[0];
       node = source && called?.nodes.byName.get(source.node);
     }
@@ -84,7 +91,12 @@ export class Walk implements Caller {
   }
 
   async hasChecks(names: readonly string[]): Promise<boolean> {
-    return (await operationsOf(this.graph, names, this.pause)).has('Assert');
+    const key = names.join('\n');
+    const known = this.checks.get(key);
+    if (known !== undefined) return known;
+    const found = (await operationsOf(this.graph, names, this.pause)).has('Assert');
+    this.checks.set(key, found);
+    return found;
   }
 
   private async evaluate(
@@ -114,7 +126,7 @@ export class Walk implements Caller {
       for (const [i, source] of merge.inputs.entries()) {
         if (!isBackEdge(frame.nodes.byName.get(source.node))) continue;
         const before = valueAt(frame, { node: merge.name, argument: '', index: 0 });
-        const place = `${frame.place}/${merge.name}~${i}`;
+        const place = `${frame.place}\n${merge.name}~${i}`;
         const joined = joinValues(before, valueAt(frame, source), (name) => Size.named(`${place}:${name}`));
         if (isEqual(before, joined)) continue;
         frame.assumed.set(merge.name, isLast ? mixed(`the loop at ${merge.name} does not settle`) : joined);
@@ -132,7 +144,7 @@ export class Walk implements Caller {
     if (++this.steps > maxSteps) return mixed('the graph is too large to follow');
     const sources = node.op === 'Merge' ? withoutBack(node, frame) : node.inputs;
     const inputs = sources.map((source) => valueAt(frame, source));
-    const place = `${frame.place}/${node.name}`;
+    const place = `${frame.place}\n${node.name}`;
     const operation = new Operation(node, inputs, place);
     const control = findControl(node, this.graph);
     const outputs = control ? await control(operation, this, place) : this.apply(operation);
@@ -143,7 +155,8 @@ export class Walk implements Caller {
   apply(operation: Operation): Outputs {
     const { node, inputs } = operation;
     const unfit = inputs.find(({ kind }) => kind === 'mixed' || kind === 'dead');
-    if (unfit) return bounded(operation) ?? unfit;
+    if (unfit) return unfit.kind === 'mixed' ? (bounded(operation) ?? passOn(operation, unfit)) : unfit;
+    this.watchWriters(operation);
     const found = rules.get(node.op);
     const unranked = this.learnRanks(operation, found);
     if (unranked) return unranked;
@@ -157,6 +170,15 @@ export class Walk implements Caller {
     const isDealt = inputs.some((value) => value.kind === 'rows' && value.dealt);
     if (isDealt && !found.takesDealt) return operation.mixed('works on blocks of several rows');
     return found.rule(operation);
+  }
+
+  /** A TensorArray that several nodes write to may hold what the other one wrote. */
+  private watchWriters({ node, inputs: [handle] }: Operation): void {
+    if (!/^TensorArray(Write|Scatter)V3$/.test(node.op) || handle?.kind !== 'same' || !handle.array) return;
+    const writers = this.writers.get(handle.array) ?? new Set();
+    this.writers.set(handle.array, writers.add(node.name));
+    if (writers.size > 1)
+      this.obstacles.push(mixed(`several operations write to one TensorArray (${node.name})`));
   }
 
   private learnRanks({ inputs }: Operation, rule: OperationRule | undefined): Value | undefined {
@@ -176,12 +198,28 @@ export class Walk implements Caller {
  */
 function bounded({ node, inputs }: Operation): Value | undefined {
   const [mixed, other] = inputs[0]?.kind === 'mixed' ? inputs : [inputs[1], inputs[0]];
-  if (mixed?.kind !== 'mixed' || other?.kind !== 'same' || other.dims?.length !== 0) return undefined;
+  if (mixed?.kind !== 'mixed' || !mixed.isScalar || !isScalar(other)) return undefined;
   const bound = other.integers?.[0];
   if (!bound) return undefined;
   if (node.op === 'Minimum') return mixed.atLeast?.equals(bound) ? other : { ...mixed, atMost: bound };
   if (node.op === 'Maximum') return mixed.atMost?.equals(bound) ? other : { ...mixed, atLeast: bound };
   return undefined;
+}
+
+/** Operations that make a scalar of scalars. */
+const arithmetic: ReadonlySet<string> = new Set(['Add', 'AddV2', 'Cast', 'Identity', 'Mul', 'Sub']);
+
+/** What follows from a mixed tensor is mixed; a scalar stays one. */
+function passOn({ node, inputs }: Operation, { kind, why, isScalar: wasScalar }: Mixed): Mixed {
+  const isOne =
+    wasScalar &&
+    arithmetic.has(node.op) &&
+    inputs.every((value) => (value.kind === 'mixed' ? value.isScalar : isScalar(value)));
+  return isOne ? { kind, why, isScalar: true } : { kind, why };
+}
+
+function isScalar(value: Value | undefined): value is Same {
+  return value?.kind === 'same' && value.dims?.length === 0;
 }
 
 /** What must be evaluated of a function: also what runs although nobody takes its value. */
@@ -226,6 +264,8 @@ function inOneRow(operation: Operation): Value | undefined {
       /^Gather(V2)?$/.test(node.op) &&
       first?.kind === 'rows' &&
       first.axis === 0 &&
+      first.dims[0]?.equals(Size.batch) === true &&
+      !first.dealt &&
       second?.kind === 'row number';
     if (isTaken && !second.isNext && (inputs[2] === undefined || isZero(inputs[2]))) return oneRow;
     return /^TensorList/.test(node.op) ? undefined : operation.mixed('works with the number of a row');

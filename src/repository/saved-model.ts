@@ -7,10 +7,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import protobuf from 'protobufjs';
-import { ServingError } from '../errors.js';
-import { GraphDef } from '../graph/graph-def.js';
+import { messageOf, ServingError } from '../errors.js';
+import { GraphDef, type Pause } from '../graph/graph-def.js';
 import { pauser } from '../graph/pause.js';
-import { proveRows, shapeOfRank } from '../graph/prove.js';
+import { proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { FlattenedInputs } from './flattened-inputs.js';
@@ -237,7 +237,7 @@ async function toMetaGraph(metaGraph: MetaGraphDef): Promise<MetaGraph> {
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
     if (!signature || signature.outputs.size === 0) continue;
-    const { ranks, shapes, operations, ...rows } = await proveRows(graph, signature, pause);
+    const { ranks, shapes, operations, ...rows } = await prove(graph, signature, pause);
     const inputs = withShapes(signature.inputs, (input) => shapeOfRank(ranks.get(input)));
     const outputs = withShapes(signature.outputs, (output) => shapes.get(output) ?? null);
     signatures.set(name, { ...signature, inputs, outputs, operations, rows });
@@ -253,4 +253,18 @@ function withShapes(
   return new Map(
     Array.from(specs, ([name, spec]) => [name, { ...spec, shape: spec.shape ?? shapeOf(name) }]),
   );
+}
+
+/** What cannot be followed is not proven: a graph that TensorFlow takes may be of a form that nobody thought of. */
+async function prove(
+  graph: GraphDef,
+  signature: Pick<Signature, 'inputs' | 'outputs'>,
+  pause: Pause,
+): Promise<Omit<SignatureProof, 'operations'> & Pick<Signature, 'operations'>> {
+  try {
+    return await proveRows(graph, signature, pause);
+  } catch (error) {
+    const why = `its graph cannot be followed (${messageOf(error)})`;
+    return { verdict: 'unproven', why, ranks: new Map(), shapes: new Map(), operations: undefined };
+  }
 }

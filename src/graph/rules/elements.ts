@@ -58,8 +58,13 @@ const folds: Readonly<Record<string, Fold>> = {
 const foldable = new Map<string, Fold>([
   ...Object.entries(folds),
   ['AddV2', folds['Add'] as Fold],
-  ['TruncateDiv', folds['FloorDiv'] as Fold],
+  ['TruncateDiv', (a, b) => a.dividedBy(b) ?? numeric((x, y) => Math.trunc(x / y))(a, b)],
 ]);
+
+/** Beyond this a number may have wrapped around. */
+function inRange(size: Size | undefined): Size | undefined {
+  return size?.value !== undefined && Math.abs(size.value) >= 2 ** 31 ? undefined : size;
+}
 
 /** Whole numbers that are known are followed, those of a scalar or a vector. */
 function foldIntegers(operation: Operation, fold: Fold): Value | undefined {
@@ -73,7 +78,7 @@ function foldIntegers(operation: Operation, fold: Fold): Value | undefined {
   const items = Array.from({ length: count }, (_, i) => {
     const x = left[left.length === 1 ? 0 : i];
     const y = right[right.length === 1 ? 0 : i];
-    const folded = x && y && fold(x, y);
+    const folded = x && y && inRange(fold(x, y));
     if (folded || !x || !y || x.hasBatch || y.hasBatch) return folded;
     return operation.unknownSize(i);
   });
@@ -85,8 +90,7 @@ function arithmetic(operation: Operation): Outputs {
   const folded = fold && foldIntegers(operation, fold);
   if (folded) return folded;
   if (operation.node.op === 'LogicalAnd' && operation.inputs.some(({ kind }) => kind === 'every row')) {
-    const isAlike = operation.inputs.every(({ kind }) => kind === 'every row' || kind === 'same');
-    if (isAlike) return everyRow;
+    if (operation.inputs.every(({ kind }) => kind === 'every row')) return everyRow;
   }
   return elements(operation);
 }
@@ -97,7 +101,9 @@ function elements(operation: Operation): Outputs {
   if (flat) {
     const isAlike = operation.inputs.every((value) =>
       value.kind === 'flat'
-        ? value.partition === flat.partition && value.inner.length === flat.inner.length
+        ? value.partition === flat.partition &&
+          value.inner.length === flat.inner.length &&
+          value.inner.every((size, i) => size.equals(flat.inner[i]))
         : value.kind === 'same' && value.dims?.length === 0,
     );
     return isAlike ? flat : operation.mixed('joins a ragged tensor with another tensor');

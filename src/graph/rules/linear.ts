@@ -106,6 +106,7 @@ function einsumRows(
   if (isShared)
     return operation.mixed('joins each row with another part of a tensor that is the same for all');
   const axis = made.indexOf(label);
+  if (made.indexOf(label, axis + 1) > axis && axis >= 0) return operation.mixed('gives rows along two axes');
   if (axis < 0) return operation.mixed('sums over the rows');
   const size = rows.dims[rows.axis] ?? Size.batch;
   return { kind: 'rows', axis, dims: dims.map((dim, i) => (i === axis ? size : dim)) };

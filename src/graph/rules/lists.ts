@@ -5,6 +5,7 @@
 
 import { joinValues } from '../join.js';
 import type { Operation, Outputs } from '../operation.js';
+import { Size } from '../size.js';
 import { dimsOf, integers, integersOf, type List, oneRow, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
 
@@ -13,7 +14,8 @@ const emptyList: List = { kind: 'list', member: undefined };
 /** `element shape, length` */
 function reserve(operation: Operation): Outputs {
   const length = operation.input(1);
-  if (length.kind === 'sizes') return { kind: 'list', member: oneRow };
+  if (length.kind === 'sizes' && length.isScalar && length.items[0]?.equals(Size.batch))
+    return { kind: 'list', member: oneRow };
   return length.kind === 'same' ? emptyList : operation.mixed('makes a list as long as depends on the rows');
 }
 
@@ -29,6 +31,15 @@ function slices(operation: Operation, value: Value): Value {
 }
 
 const fromTensor = (operation: Operation) => slices(operation, operation.input(0));
+
+/** One of the members, whose sizes may be others than those of the next. */
+function renamed(operation: Operation, member: Value): Value {
+  if (member.kind !== 'rows' && member.kind !== 'same') return member;
+  const dims = member.dims?.map((dim, axis) =>
+    dim.value !== undefined || dim.hasBatch ? dim : operation.unknownSize(axis),
+  );
+  return member.kind === 'rows' ? { ...member, dims: dims ?? [] } : same(dims);
+}
 
 /** A tensor of all members, one behind the other. */
 function stacked(operation: Operation, list: Value): Value {
@@ -49,7 +60,7 @@ function read(operation: Operation, list: Value, index: Value): Value {
       ? oneRow
       : operation.mixed('reads another row than the one it is at');
   if (index.kind !== 'same') return operation.mixed('reads from a list at a place that depends on the rows');
-  return list.member ?? same(undefined);
+  return list.member ? renamed(operation, list.member) : same(undefined);
 }
 
 function written(operation: Operation, list: Value, index: Value, item: Value): Value {
@@ -61,7 +72,10 @@ function written(operation: Operation, list: Value, index: Value, item: Value): 
       : operation.mixed('writes another row than the one it is at');
   }
   if (index.kind !== 'same') return operation.mixed('writes to a list at a place that depends on the rows');
-  const member = list.member ? joinValues(list.member, item, (name) => operation.namedSize(name)) : item;
+  if (item.kind !== 'rows' && item.kind !== 'same')
+    return operation.mixed('keeps something that is neither rows nor the same for all in a list');
+  const plain: Value = item.kind === 'same' ? same(item.dims) : item;
+  const member = list.member ? joinValues(list.member, plain, (name) => operation.namedSize(name)) : plain;
   return member.kind === 'mixed' ? operation.mixed(member.why) : { kind: 'list', member };
 }
 
@@ -104,7 +118,7 @@ function scatterArray(operation: Operation): Outputs {
 
 function newArray(operation: Operation): Outputs {
   return operation.input(0).kind === 'same'
-    ? [same([]), emptyList]
+    ? [{ ...same([]), array: operation.namedSize('array').key }, emptyList]
     : operation.mixed('makes a list as long as depends on the rows');
 }
 

@@ -23,7 +23,9 @@ function reduce(operation: Operation): Outputs {
   if (!axes) return operation.mixed('works along an axis that is not known');
   if (axes.includes(value.axis)) {
     const isEvery = operation.node.op === 'All' && !keeps && left?.length === 0;
-    return isEvery ? everyRow : operation.mixed('takes rows together');
+    if (isEvery) return everyRow;
+    const together = operation.mixed('takes rows together');
+    return left?.length === 0 ? { ...together, isScalar: true } : together;
   }
   const before = axes.filter((axis) => axis < value.axis).length;
   return { ...value, axis: keeps ? value.axis : value.axis - before, dims: left ?? [] };

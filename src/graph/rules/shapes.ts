@@ -17,6 +17,12 @@ import {
 } from '../value.js';
 import { listRules } from './rule.js';
 
+/** TensorFlow's own limit. */
+const maxRank = 254;
+
+/** More parts are not followed. */
+const maxParts = 4096;
+
 /** A vector that holds the dims of a tensor. */
 function shapeOf(operation: Operation, value: Value): Value {
   if (value.kind === 'flat') return integers([undefined, ...value.inner], false);
@@ -48,6 +54,8 @@ function tensorOf(operation: Operation, sizes: Value): Value {
   const items = integersOf(sizes);
   if (!items) {
     const [length] = dimsOf(sizes) ?? [];
+    if ((length?.value ?? 0) > maxRank)
+      return operation.mixed('makes a tensor of more dims than there may be');
     return sizes.kind === 'same'
       ? same(length?.value === undefined ? undefined : operation.unknownSizes(length.value))
       : operation.mixed('makes a tensor of a shape that depends on the rows');
@@ -245,7 +253,12 @@ function pack(operation: Operation): Outputs {
   if (scalars.every((scalar) => scalar !== null)) return integers(scalars, false);
   const vectors = operation.inputs.flatMap((value) => (value.kind === 'same' ? (value.integers ?? []) : []));
   const [width] = dimsOf(operation.input(0)) ?? [];
-  if (width && vectors.length > 0 && width.times(Size.of(operation.inputs.length)).is(vectors.length))
+  if (
+    operation.inputs.every((value) => dimsOf(value)?.length === 1) &&
+    width &&
+    vectors.length > 0 &&
+    width.times(Size.of(operation.inputs.length)).is(vectors.length)
+  )
     if (operation.node.integer('axis') === 0) return same([Size.of(operation.inputs.length), width], vectors);
   const unfit = operation.unfit();
   if (unfit) return unfit;
@@ -330,6 +343,7 @@ function concatDims(
 
 function split(operation: Operation): Outputs {
   const count = operation.node.integer('num_split');
+  if (count > maxParts) return operation.mixed('splits into more parts than are followed');
   return splitInto(operation, operation.input(1), operation.input(0), Array(count).fill(undefined));
 }
 
@@ -338,6 +352,7 @@ function splitBySizes(operation: Operation): Outputs {
     return operation.mixed('splits into parts that depend on the batch');
   const given = integersOf(operation.input(1));
   const count = operation.node.integer('num_split');
+  if (count > maxParts) return operation.mixed('splits into more parts than are followed');
   return splitInto(operation, operation.input(0), operation.input(2), given ?? Array(count).fill(undefined));
 }
 

@@ -75,7 +75,7 @@ function describe(operation: Operation, rank: number): StridedSlice | undefined 
   const { node } = operation;
   const begin = integersOf(operation.input(1));
   const length = begin?.length ?? dimsOf(operation.input(1))?.[0]?.value;
-  if (length === undefined) return undefined;
+  if (length === undefined || length > 254) return undefined;
   const [ellipsis, fresh, shrunk] = ['ellipsis_mask', 'new_axis_mask', 'shrink_axis_mask'].map((name) =>
     node.integer(name),
   ) as [number, number, number];
@@ -316,7 +316,7 @@ function gatherNd(operation: Operation): Outputs {
 function oneHot(operation: Operation): Outputs {
   const indices = operation.input(0);
   const [depth] = integersOf(operation.input(1)) ?? [];
-  if (indices.kind === 'flat')
+  if (indices.kind === 'flat' && operation.node.integer('axis', -1) === -1)
     return { ...indices, inner: [...indices.inner, depth ?? operation.unknownSize(0)] };
   const unfit = operation.unfit();
   const dims = dimsOf(indices);
@@ -403,6 +403,8 @@ function invertPermutation(operation: Operation): Outputs {
   return value.kind === 'same' ? same(value.dims) : operation.mixed('inverts an order that depends on rows');
 }
 
+const maxStitched = 256;
+
 /** `indices, data` lists that are woven into one: of shapes, in tf.tensordot. */
 function stitch(operation: Operation): Outputs {
   const half = operation.inputs.length / 2;
@@ -414,6 +416,8 @@ function stitch(operation: Operation): Outputs {
       return operation.inputs.every(({ kind }) => kind === 'same')
         ? same(undefined)
         : operation.mixed('weaves rows');
+    if (places.some((place) => place < 0 || place >= maxStitched))
+      return operation.mixed('weaves more than is followed');
     places.forEach((place, j) => {
       items[place] = data[j];
     });

@@ -107,6 +107,7 @@ function parseExample(operation: Operation): Outputs {
   const sparse = node.integer(node.op === 'ParseExample' ? 'Nsparse' : 'num_sparse');
   const ragged = node.op === 'ParseExample' ? 0 : node.count('ragged_value_types', 'types');
   const shapes = node.shapes('dense_shapes');
+  if (3 * sparse + 2 * ragged > 10_000) return operation.mixed('has more features than are followed');
   const notFollowed = operation.mixed('gives a sparse or ragged feature');
   const dense = shapes.map((shape): Value => {
     if (!shape || shape.includes(null))
