@@ -32,6 +32,13 @@ function slices(operation: Operation, value: Value): Value {
 
 const fromTensor = (operation: Operation) => slices(operation, operation.input(0));
 
+/** What a TensorList holds at first; a TensorArray is written by others as well. */
+function unwritten(operation: Operation): Value {
+  return operation.node.op.startsWith('TensorArray')
+    ? operation.mixed('reads what was not written before it')
+    : same(undefined);
+}
+
 /** One of the members, whose sizes may be others than those of the next. */
 function renamed(operation: Operation, member: Value): Value {
   if (member.kind !== 'rows' && member.kind !== 'same') return member;
@@ -45,7 +52,7 @@ function renamed(operation: Operation, member: Value): Value {
 function stacked(operation: Operation, list: Value): Value {
   if (list.kind !== 'list') return operation.unfit() ?? list;
   const { member } = list;
-  if (member === undefined) return same(undefined);
+  if (member === undefined) return unwritten(operation);
   if (member.kind === 'one row') return operation.rowsOfOneRow();
   const dims = dimsOf(member);
   if (member.kind === 'same') return same(dims && [operation.unknownSize(0), ...dims]);
@@ -60,7 +67,7 @@ function read(operation: Operation, list: Value, index: Value): Value {
       ? oneRow
       : operation.mixed('reads another row than the one it is at');
   if (index.kind !== 'same') return operation.mixed('reads from a list at a place that depends on the rows');
-  return list.member ? renamed(operation, list.member) : same(undefined);
+  return list.member ? renamed(operation, list.member) : unwritten(operation);
 }
 
 function written(operation: Operation, list: Value, index: Value, item: Value): Value {
