@@ -42,9 +42,14 @@ export async function runBeforehand(
   });
 }
 
-/** The shape of one row, with the batch dim; what is not known is 1. */
+/** An image of 1 × 1 is smaller than most windows; oneDNN then gives what happens to lie in memory. */
+const imageSize = 16;
+
+/** The shape of one row, with the batch dim; what is not known is 1, and of images a few pixels. */
 export function rowShape({ shape }: TensorSpec): number[] {
-  return shape === null ? [1] : shape.map((dim) => dim ?? 1);
+  if (shape === null) return [1];
+  const isPixels = (axis: number) => shape.length > 3 && axis > 0 && axis < shape.length - 1;
+  return shape.map((dim, axis) => dim ?? (isPixels(axis) ? imageSize : 1));
 }
 
 /**
