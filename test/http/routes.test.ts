@@ -227,7 +227,8 @@ describe('without keys', () => {
     );
     expect((await server.infer('/models/versioned/versions/9/infer', body)).status).toBe(404);
     expect((await server.infer('/models/versioned/versions/x/infer', body)).status).toBe(400);
-    expect((await server.infer('/models/versioned/versions/01/infer', body)).status).toBe(400);
+    // As a folder's name may have leading zeros, so may a version in a path.
+    expect((await server.infer('/models/versioned/versions/01/infer', body)).status).toBe(200);
     expect((await server.get('/models/nothing')).status).toBe(404);
   });
 
