@@ -2,6 +2,7 @@
  * The rules of products, convolutions, pooling, images and recurrent cells.
  */
 import { beforeAll } from 'vitest';
+import { imageRules } from '../../src/graph/rules/images.ts';
 import { linearRules } from '../../src/graph/rules/linear.ts';
 import type { Attributes } from '../fixtures/graph.ts';
 import { between, type CaseMaker, type Generator, type Operand } from './case.ts';
@@ -378,4 +379,4 @@ beforeAll(() => {
   process.env['TF_ENABLE_ONEDNN_OPTS'] = '0';
 });
 
-judgeRules(linearRules.keys(), generators, { cases: 20 });
+judgeRules([...linearRules.keys(), ...imageRules.keys()], generators, { cases: 20 });

@@ -1,6 +1,9 @@
 /**
  * The rules of operations that tell shapes, make tensors of a shape, and change the shape of tensors.
  */
+import { joiningRules } from '../../src/graph/rules/joining.ts';
+import { repeatingRules } from '../../src/graph/rules/repeating.ts';
+import { reshapingRules } from '../../src/graph/rules/reshaping.ts';
 import { shapeRules } from '../../src/graph/rules/shapes.ts';
 import type { Ref } from '../fixtures/graph.ts';
 import type { CaseMaker, Generator, Operand } from './case.ts';
@@ -298,4 +301,9 @@ const generators = new Map<string, Generator>([
   ['BatchToSpaceND', blocks],
 ]);
 
-judgeRules(shapeRules.keys(), generators, { cases: 24, neverRows: ['Rank', 'Range'] });
+const tables = [shapeRules, reshapingRules, repeatingRules, joiningRules];
+judgeRules(
+  tables.flatMap((table) => [...table.keys()]),
+  generators,
+  { cases: 24, neverRows: ['Rank', 'Range'] },
+);

@@ -1,6 +1,8 @@
 /**
  * The rules of operations that take parts of tensors: slices, and members by their indices.
  */
+import { gatherRules } from '../../src/graph/rules/gathers.ts';
+import { orderingRules } from '../../src/graph/rules/ordering.ts';
 import { sliceRules } from '../../src/graph/rules/slices.ts';
 import type { Ref } from '../fixtures/graph.ts';
 import { between, type CaseMaker, type Generator, type Operand } from './case.ts';
@@ -278,13 +280,18 @@ const generators = new Map<string, Generator>([
   ['InTopKV2', inTopK],
 ]);
 
-judgeRules(sliceRules.keys(), generators, {
-  cases: 30,
-  exceptions: {
-    ResourceGather: 'needs a variable: in state.test.ts',
-    ResourceGatherNd: 'needs a variable: in state.test.ts',
-    LookupTableFindV2: 'needs a table: in state.test.ts',
-    TopK: 'its kernels ask for an attribute that it does not have',
+const tables = [sliceRules, gatherRules, orderingRules];
+judgeRules(
+  tables.flatMap((table) => [...table.keys()]),
+  generators,
+  {
+    cases: 30,
+    exceptions: {
+      ResourceGather: 'needs a variable: in state.test.ts',
+      ResourceGatherNd: 'needs a variable: in state.test.ts',
+      LookupTableFindV2: 'needs a table: in state.test.ts',
+      TopK: 'its kernels ask for an attribute that it does not have',
+    },
+    neverRows: ['InvertPermutation'],
   },
-  neverRows: ['InvertPermutation'],
-});
+);
