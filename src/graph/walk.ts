@@ -154,9 +154,9 @@ export class Walk implements Caller {
   /** An operation that calls nothing, by its rule. */
   apply(operation: Operation): Outputs {
     const { node, inputs } = operation;
+    this.watchWriters(operation);
     const unfit = inputs.find(({ kind }) => kind === 'mixed' || kind === 'dead');
     if (unfit) return unfit.kind === 'mixed' ? (bounded(operation) ?? passOn(operation, unfit)) : unfit;
-    this.watchWriters(operation);
     const found = rules.get(node.op);
     const unranked = this.learnRanks(operation, found);
     if (unranked) return unranked;
