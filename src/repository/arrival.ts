@@ -33,6 +33,7 @@ export interface Arrival {
 export interface Earlier {
   readonly fingerprint: string;
   readonly identity?: string | undefined;
+  readonly model?: string | undefined;
   /** When its last change was seen, in milliseconds of the monotonic clock. */
   readonly since: number;
   readonly quiet: boolean;
@@ -70,6 +71,9 @@ export function arrivalOf(
   if (!earlier || (facts.identity !== undefined && facts.identity !== earlier.identity))
     return cameWhole(facts, options) ? whole : { kind: 'copied', needs: patience, pause: 0 };
   if (facts.fingerprint === earlier.fingerprint) return earlier.arrival ?? whole;
+  // Somebody edits its handler.
+  if (earlier.quiet && facts.model !== undefined && facts.model === earlier.model)
+    return { ...whole, needs: settle };
   const latest = now - earlier.since;
   const before = earlier.quiet ? 0 : (earlier.arrival?.pause ?? 0);
   const pause = Math.max(before, latest <= longestPause ? latest : 0);

@@ -18,6 +18,8 @@ import { servingJson } from './serving-json.js';
 /** Times in milliseconds since 1970, by the clock of whoever keeps the files. */
 export interface FolderFacts {
   readonly fingerprint: string;
+  /** The same without its handler: what stays as it is while code is edited. */
+  readonly model?: string | undefined;
   /** The least that can be believed of any of its files. */
   readonly storage: Storage;
   /** Changes when another folder stands in its place; undefined where inodes cannot be believed. */
@@ -60,6 +62,8 @@ export async function readFolderFacts(
   const own = await stat(directory, { bigint: true });
   const entries = await collector.collect(directory, '', 0);
   const { lines } = collector;
+  const code = handler === undefined ? undefined : `${path.relative(directory, handler)}\0`;
+  const model = digestOf(lines.filter((line) => code === undefined || !line.startsWith(code)));
   // Where handlers are off, that there is one is all that matters.
   if (handler !== undefined) lines.push(handlers ? await handlers.digest(handler) : handler);
   const storage = await collector.storage(directory, own);
@@ -68,7 +72,8 @@ export async function readFolderFacts(
   const isNumbered = above.length > 0;
   const isLinked = (await lstat(directory)).isSymbolicLink();
   return {
-    fingerprint: createHash('sha256').update(lines.sort().join('\n')).digest('hex').slice(0, 32),
+    fingerprint: digestOf(lines),
+    model,
     storage,
     identity: isLocal ? `${own.dev}:${own.ino}` : undefined,
     changedAt: milliseconds(storage === 'fuse' ? collector.changed : latest(collector.changed, own.mtimeNs)),
@@ -77,6 +82,10 @@ export async function readFolderFacts(
       isLocal && isNumbered && !isLinked && own.birthtimeNs > 0n ? milliseconds(own.birthtimeNs) : undefined,
     entries,
   };
+}
+
+function digestOf(lines: readonly string[]): string {
+  return createHash('sha256').update(lines.toSorted().join('\n')).digest('hex').slice(0, 32);
 }
 
 /** The digest alone. @throws as {@link readFolderFacts} */

@@ -11,6 +11,7 @@ import { type ModelConfig, noModelConfig, type RepositoryConfig } from './servin
 /** A version's folder, and whether it has stopped changing. */
 export interface ScannedVersion extends Omit<VersionListing, 'facts'> {
   readonly identity?: string | undefined;
+  readonly model?: string | undefined;
   readonly arrival?: Arrival;
   /** It was complete once, and its marker has been taken away: it is being overwritten. */
   readonly unmarked?: boolean;
@@ -157,10 +158,10 @@ function scanVersions(
       if (before) versions.push({ ...before, quiet: false, unmarked: true });
       continue;
     }
-    const { identity } = facts;
+    const { identity, model } = facts;
     const arrival = arrivalOf(facts, before, { ...settings, atStart, marked });
     const since = before?.fingerprint === found.fingerprint ? before.since : now;
-    versions.push({ ...version, identity, arrival, since, quiet: now - since >= arrival.needs });
+    versions.push({ ...version, identity, model, arrival, since, quiet: now - since >= arrival.needs });
   }
   for (const before of known) {
     if (listed.some(({ directory }) => directory === before.directory)) continue;
