@@ -270,7 +270,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   try {
     await repository.publish(1, { offset: 1 });
     server = await TestServer.start({
-      args: ['--model-path', repository.root, '--settle', '0.1', '--scan-interval', '1'],
+      args: ['--model-path', repository.root, '--settle', '0.02', '--scan-interval', '1'],
     });
     return await new Torture(repository, server, options).run();
   } finally {
