@@ -33,7 +33,7 @@ def as_input(value: Any) -> Any:
 
 def _is_uneven(rows: Sequence[Any]) -> bool:
     """Whether rows that are arrays fit into no array: a ragged input takes them as they are."""
-    shapes = {np.shape(row) if isinstance(row, (np.ndarray, np.generic)) else None for row in rows}
+    shapes = {np.shape(cast(Any, row)) if isinstance(row, (np.ndarray, np.generic)) else None for row in rows}
     nested = (_is_uneven(cast("list[Any]", row)) for row in rows if isinstance(row, (list, tuple)))
     return len(shapes) > 1 or any(nested)
 

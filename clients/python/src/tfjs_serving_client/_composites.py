@@ -57,7 +57,7 @@ def parts_of(value: SparseTensor | RaggedTensor) -> dict[str, Any]:
 def output_of(item: Any) -> Any:
     """An output of an answer, with a map of parts as what it stands for."""
     if not isinstance(item, dict):
-        return cast(Any, item)
+        return item
     parts = cast("dict[str, Any]", item)
     if parts.keys() == {"indices", "values", "dense_shape"}:
         return SparseTensor(**parts)
@@ -68,4 +68,4 @@ def output_of(item: Any) -> Any:
 
 def _array(value: Any) -> Any:
     """Lists of numbers take the dtype that the signature asks for, and stay as they are."""
-    return value if isinstance(value, (list, tuple)) else np.asarray(value)
+    return cast(Any, value) if isinstance(value, (list, tuple)) else np.asarray(value)
