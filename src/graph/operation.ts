@@ -97,7 +97,7 @@ function nameOf({ kind }: Value): string {
 }
 
 /** The sizes of tensors that are broadcast together: aligned at their ends. */
-export function broadcastDims(operation: Operation, all: readonly Dims[]): Size[] {
+function broadcastDims(operation: Operation, all: readonly Dims[]): Size[] {
   const rank = all.reduce((most, dims) => Math.max(most, dims.length), 0);
   return Array.from({ length: rank }, (_, axis) => {
     const sizes = all.flatMap((dims) => dims[axis - rank + dims.length] ?? []);

@@ -148,7 +148,7 @@ function search(operation: Operation): Outputs {
     : operation.mixed('searches other rows');
 }
 
-/** `data, indices, updates` of a tensor that is the same for all but its updates is not; rows may be updated along others. */
+/** Where each number of a permutation stands. */
 function invertPermutation(operation: Operation): Outputs {
   const numbers = numbersOf(operation.input(0));
   if (numbers)

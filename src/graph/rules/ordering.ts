@@ -66,6 +66,6 @@ export const orderingRules = listRules(
   ['ReverseV2', { rule: reverse }],
   ['Roll', { rule: roll }],
   ['ReverseSequence', { rule: reverseSequence }],
-  ['TopKV2 TopK', { rule: topK, outputs: ['values', 'indices'], ranks: {} }],
+  ['TopKV2 TopK', { rule: topK, outputs: ['values', 'indices'] }],
   ['InTopK InTopKV2', { rule: inTopK, ranks: { 0: 2, 1: 1 } }],
 );
