@@ -119,7 +119,8 @@ export class Manager {
     for (const name of this.models.keys()) this.atStart.add(name);
     await this.loading;
     const end = performance.now() + (copyPatience + 2) * settle;
-    const isLoading = () => [...this.models.values()].some((model) => model.tries.isLoading);
+    const isLoading = () =>
+      this.loading !== undefined || [...this.models.values()].some((model) => model.tries.isLoading);
     const mayBecomeQuiet = () => this.scanned.unsettled && performance.now() < end;
     const pause = Math.min(1000, Math.max(settle, shortestInterval));
     while (!this.closed && (isLoading() || mayBecomeQuiet())) await this.change(pause);

@@ -5,7 +5,7 @@ import { appendFile, cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestRepository } from '../fixtures/repository.ts';
+import { TestRepository, testModels } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -57,6 +57,19 @@ async function beginCopy(version: number, text: string): Promise<string> {
 }
 
 describe('a copy', () => {
+  it('that had just ended when the server started is waited for, each model of it', async () => {
+    for (const model of ['identity', 'versioned']) {
+      await cp(path.join(testModels, model), repository.path(model), { recursive: true });
+      await delay(25);
+      await writeFile(repository.path(model, '1', 'last'), '');
+    }
+    const started = await serve(0.6, '--watch', 'off');
+    const told = started.log.match(
+      /(?<=INFO: )(identity version 1|versioned version 1|serving)(?=.* (serves|on http))/g,
+    );
+    expect(told?.map((line) => line.split(' ')[0])).toEqual(['identity', 'versioned', 'serving']);
+  });
+
   it('that stalls for longer than --settle, with its asset cut, does not serve until the rest is there', async () => {
     await repository.publish(1);
     const started = await serve(2);
