@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { endTogether } from './process.ts';
 
 export class EchoServer {
   private constructor(
@@ -17,6 +18,7 @@ export class EchoServer {
     const child = spawn(process.execPath, [script, kind, String(bytes)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    endTogether(child);
     const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
     return new EchoServer(child, String(line).trim());
   }

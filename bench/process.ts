@@ -1,6 +1,7 @@
 /**
  * What Linux says of processes.
  */
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** Of a tick, as every Linux that Node runs on has it. */
@@ -23,6 +24,13 @@ export function residentMebibytes(pid: number, when: 'now' | 'at its most' = 'no
 /** From now on `residentMebibytes(pid, 'at its most')` is of what comes. */
 export function forgetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+/** Has a child end with this process: a benchmark that fails half-way leaves nothing behind. */
+export function endTogether(child: ChildProcess): void {
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
 }
 
 /** A process and all that descend from it. */

@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { endTogether } from './process.ts';
 
 export interface LogLine {
   /** Epoch milliseconds. */
@@ -25,6 +26,7 @@ export class MeasuredServer {
   static async start(args: readonly string[]): Promise<MeasuredServer> {
     const flags = ['dist/main.js', 'serve', '--port', '0', '--log-format', 'json', ...args];
     const child = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'ignore'] });
+    endTogether(child);
     const server = new MeasuredServer(child);
     await server.line(/^serving on /);
     return server;

@@ -69,6 +69,7 @@ export async function wrk(load: Load): Promise<Measured> {
     connections,
     seconds,
   } = load;
+  if (!Number.isInteger(seconds)) throw new Error(`wrk takes whole seconds, not ${seconds}`);
   const headerLines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptFile, url];
   const settings = {
