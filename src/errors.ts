@@ -6,13 +6,14 @@
  * the log only.
  */
 
-/** Code → HTTP status. The names are gRPC's, which TensorFlow uses too; three more are HTTP's own. */
+/** Code → HTTP status. The names are gRPC's, which TensorFlow uses too; some more are HTTP's own. */
 export const httpStatusOf = {
   INVALID_ARGUMENT: 400,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
+  NOT_ACCEPTABLE: 406,
   REQUEST_TIMEOUT: 408,
   FAILED_PRECONDITION: 409,
   ALREADY_EXISTS: 409,

@@ -9,6 +9,7 @@ import { type AnswerSlot, CborAnswerTemplates } from './cbor-answer-templates.js
 import { major } from './cbor-reader.js';
 import { CborWriter } from './cbor-writer.js';
 import {
+  type AnswerBody,
   callerOutputsOf,
   type EncodedBody,
   encodedBody,
@@ -26,10 +27,54 @@ export function encodeCbor(value: unknown): EncodedBody {
 const sharedTemplates = new CborAnswerTemplates();
 
 /** `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}` */
-export function encodeCborAnswer(answer: InferAnswer, templates = sharedTemplates): EncodedBody {
-  if (answer.composites) return writeWithParts(answer);
-  const filled = templates.fill(answer);
-  return filled ? encodedBody([filled]) : write(answer, templates);
+export function encodeCborAnswer(answer: InferAnswer, templates = sharedTemplates): AnswerBody {
+  const filled = answer.composites ? undefined : templates.fill(answer);
+  if (filled) return encodedBody([filled]);
+  if (hasManyStrings(answer)) return { pieces: piecesOf(answer), byteLength: undefined };
+  return answer.composites ? writeWithParts(answer) : write(answer, templates);
+}
+
+/** Strings of all outputs together up to which an answer is written at once. Numbers are not written: they are sent as they lie. */
+const fewStrings = 4096;
+
+function hasManyStrings({ outputs }: InferAnswer): boolean {
+  let strings = 0;
+  for (const tensor of outputs.values()) if (tensor.dtype === 'string') strings += tensor.size;
+  return strings > fewStrings;
+}
+
+/** Strings in one piece of an answer with many. */
+const stringsInPiece = 1024;
+
+function* piecesOf(answer: InferAnswer): Generator<Uint8Array, void, void> {
+  const writer = new CborWriter(Buffer.allocUnsafe);
+  writeHead(writer, answer);
+  yield* outputPieces(writer, callerOutputsOf(answer));
+  yield* writer.take();
+}
+
+function* outputPieces(
+  writer: CborWriter,
+  outputs: ReadonlyMap<string, Output>,
+): Generator<Uint8Array, void, void> {
+  writer.head(major.map, outputs.size);
+  for (const [name, output] of outputs) {
+    writer.text(name);
+    if (output instanceof Map) {
+      yield* outputPieces(writer, output);
+      continue;
+    }
+    const { dtype, shape, data } = viewTensor(output);
+    if (data instanceof Uint8Array) {
+      writer.tensor(dtype, shape, data);
+      continue;
+    }
+    writer.stringsHead(shape, data.length);
+    for (const [i, string] of data.entries()) {
+      writer.bytes(string);
+      if (i % stringsInPiece === stringsInPiece - 1) yield* writer.take();
+    }
+  }
 }
 
 function write(answer: InferAnswer, templates: CborAnswerTemplates): EncodedBody {

@@ -10,9 +10,12 @@ import { encodeUtf8 } from './utf8.js';
 /** Longer byte strings are not copied but become parts of their own. */
 const inlineBytes = 4096;
 
+/** Bytes up to which the buffer for heads and short strings grows. */
+const longestBuffer = 2 ** 20;
+
 /** Writes heads and short strings into one growing buffer. */
 export class CborWriter {
-  private readonly parts: Uint8Array[] = [];
+  private parts: Uint8Array[] = [];
   private buffer: Uint8Array;
   private view: DataView;
   private start = 0;
@@ -97,19 +100,27 @@ export class CborWriter {
       this.bytes(data as Uint8Array);
       return;
     }
-    this.head(major.tag, tags.multiDimensional);
-    this.head(major.array, 2);
-    this.dims(shape);
     if (tag === undefined) {
-      this.head(major.array, data.length);
+      this.stringsHead(shape, data.length);
       for (const string of data as readonly Uint8Array[]) this.bytes(string);
     } else {
+      this.head(major.tag, tags.multiDimensional);
+      this.head(major.array, 2);
+      this.dims(shape);
       this.head(major.tag, tag);
       this.bytes(data as Uint8Array);
     }
   }
 
-  /** Bytes that were written. */
+  /** What stands before the strings of a tensor. */
+  stringsHead(shape: readonly number[], count: number): void {
+    this.head(major.tag, tags.multiDimensional);
+    this.head(major.array, 2);
+    this.dims(shape);
+    this.head(major.array, count);
+  }
+
+  /** Bytes that were written and not taken. */
   get length(): number {
     return this.parts.reduce((sum, part) => sum + part.length, this.position - this.start);
   }
@@ -118,6 +129,14 @@ export class CborWriter {
   finish(): readonly Uint8Array[] {
     this.endPart();
     return this.parts;
+  }
+
+  /** What was written since the last call. */
+  take(): readonly Uint8Array[] {
+    this.endPart();
+    const { parts } = this;
+    this.parts = [];
+    return parts;
   }
 
   private byte(value: number): void {
@@ -144,7 +163,7 @@ export class CborWriter {
   private reserve(bytes: number): void {
     if (this.position + bytes <= this.buffer.length) return;
     this.endPart();
-    this.buffer = this.allocate(Math.max(2 * this.buffer.length, bytes + 512));
+    this.buffer = this.allocate(Math.max(Math.min(2 * this.buffer.length, longestBuffer), bytes + 512));
     this.view = viewOf(this.buffer);
     this.start = 0;
     this.position = 0;

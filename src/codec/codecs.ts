@@ -5,7 +5,7 @@ import { invalidArgument } from '../errors.js';
 import { decodeInferRequest } from './cbor-decode.js';
 import { encodeCbor, encodeCborAnswer } from './cbor-encode.js';
 import { imageTensor } from './image.js';
-import type { EncodedBody, InferAnswer } from './infer-answer.js';
+import type { AnswerBody, EncodedBody, InferAnswer } from './infer-answer.js';
 import type { InferRequest } from './infer-request.js';
 import { decodeJsonRequest } from './json-decode.js';
 import { encodeJson, encodeJsonAnswer, encodeStrictJsonAnswer } from './json-encode.js';
@@ -22,8 +22,10 @@ export interface ValueCodec {
 /** How inference answers are written. */
 export interface AnswerCodec {
   readonly mediaType: string;
-  /** @throws ServingError INVALID_ARGUMENT for outputs that it has no form for */
-  encodeAnswer(answer: InferAnswer): EncodedBody;
+  /**
+   * @throws ServingError INVALID_ARGUMENT for outputs that it has no form for, NOT_ACCEPTABLE for those that are too large for it
+   */
+  encodeAnswer(answer: InferAnswer): AnswerBody;
 }
 
 /** How inference requests are read. */

@@ -59,6 +59,16 @@ export interface EncodedBody {
   readonly byteLength: number;
 }
 
+/** A body that is made while it is sent: a large one neither holds the event loop nor lies in memory as a whole. */
+export interface BodyInPieces {
+  /** Short work each. An empty piece only says that there was work. They read the outputs, which must live until the last. */
+  readonly pieces: Iterable<Uint8Array>;
+  /** Of all pieces together, where it is known before. */
+  readonly byteLength: number | undefined;
+}
+
+export type AnswerBody = EncodedBody | BodyInPieces;
+
 export function encodedBody(parts: readonly Uint8Array[]): EncodedBody {
   return { parts, byteLength: parts.reduce((sum, part) => sum + part.length, 0) };
 }

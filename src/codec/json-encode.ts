@@ -6,12 +6,13 @@
  * complex numbers as [re, im].
  */
 import { isUtf8 } from 'node:buffer';
-import { invalidArgument } from '../errors.js';
+import { ServingError } from '../errors.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
 import { type TensorView, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
 import {
+  type AnswerBody,
   callerOutputsOf,
   type EncodedBody,
   encodedBody,
@@ -25,51 +26,103 @@ export function encodeJson(value: unknown): EncodedBody {
 }
 
 /** `{"status": "ok", "model", "version", "generation", "outputs": {name: nested lists}}` */
-export function encodeJsonAnswer(answer: InferAnswer): EncodedBody {
+export function encodeJsonAnswer(answer: InferAnswer): AnswerBody {
   return encodeAnswer(answer, elementTexts);
 }
 
 /** The same for parsers that know no bare `NaN`: it and the infinities are the texts "NaN", "Infinity" and "-Infinity". */
-export function encodeStrictJsonAnswer(answer: InferAnswer): EncodedBody {
+export function encodeStrictJsonAnswer(answer: InferAnswer): AnswerBody {
   return encodeAnswer(answer, strictTexts);
 }
 
-function encodeAnswer(answer: InferAnswer, textsOf: (view: TensorView) => Texts): EncodedBody {
-  const { model, version, generation } = answer;
-  const writer = new TextWriter();
-  writer.write(
-    `{"status":"ok","model":${JSON.stringify(model)},"version":${version},"generation":${generation},"outputs":`,
-  );
-  writeOutputs(writer, callerOutputsOf(answer), textsOf);
-  writer.write('}\n');
-  return encodedBody(writer.finish());
+/** How the elements of a tensor are written. */
+type TextsOf = (view: TensorView) => Texts;
+
+function encodeAnswer(answer: InferAnswer, textsOf: TextsOf): AnswerBody {
+  const outputs = callerOutputsOf(answer);
+  const size = sizeOf(outputs);
+  checkSize(size);
+  const pieces = utf8Pieces(answerTexts(answer, outputs, textsOf));
+  const isSmall = size.values <= smallAnswer && size.stringBytes <= smallAnswer;
+  return isSmall ? encodedBody([...pieces]) : { pieces, byteLength: undefined };
 }
 
-function writeOutputs(
-  writer: TextWriter,
+/** Values, and bytes of strings, up to which an answer is written at once. */
+const smallAnswer = 8192;
+
+/** Values and bytes of strings of one JSON answer. A few seconds of work, in pieces; more is what CBOR is for. */
+export const largestJsonAnswer = { values: 2 ** 24, stringBytes: 2 ** 26 } as const;
+
+type Size = Readonly<Record<keyof typeof largestJsonAnswer, number>>;
+
+/** @throws ServingError NOT_ACCEPTABLE if there would be lists almost without elements */
+function sizeOf(outputs: ReadonlyMap<string, Output>): Size {
+  let [values, stringBytes] = [0, 0];
+  for (const [name, output] of outputs) {
+    if (output instanceof Map) {
+      const inner = sizeOf(output);
+      values += inner.values;
+      stringBytes += inner.stringBytes;
+      continue;
+    }
+    const { shape, data } = viewTensor(output);
+    checkListCount(`output \`${name}\``, shape);
+    const count = elementCount(shape);
+    values += count;
+    // Of more there will be none.
+    if (data instanceof Uint8Array || values > largestJsonAnswer.values) continue;
+    for (const string of data) stringBytes += string.length;
+  }
+  return { values, stringBytes };
+}
+
+function checkSize({ values, stringBytes }: Size): void {
+  const { values: mostValues, stringBytes: mostBytes } = largestJsonAnswer;
+  if (values > mostValues) throw tooLarge(`at most ${mostValues} values`, String(values));
+  if (stringBytes > mostBytes)
+    throw tooLarge(`strings of at most ${mostBytes} bytes`, `${stringBytes} bytes`);
+}
+
+function tooLarge(expected: string, came: string): ServingError {
+  return new ServingError(
+    'NOT_ACCEPTABLE',
+    `expected ${expected} in the outputs of a JSON answer, got ${came}: ask for accept: application/cbor or application/x-npz, or for fewer outputs`,
+  );
+}
+
+function* answerTexts(
+  { model, version, generation }: InferAnswer,
   outputs: ReadonlyMap<string, Output>,
-  textsOf: (view: TensorView) => Texts,
-): void {
-  writer.write('{');
+  textsOf: TextsOf,
+): Generator<string, void, void> {
+  yield `{"status":"ok","model":${JSON.stringify(model)},"version":${version},"generation":${generation},"outputs":`;
+  yield* outputTexts(outputs, textsOf);
+  yield '}\n';
+}
+
+function* outputTexts(outputs: ReadonlyMap<string, Output>, textsOf: TextsOf): Generator<string, void, void> {
+  yield '{';
   let separator = '';
   for (const [name, output] of outputs) {
-    writer.write(`${separator}${JSON.stringify(name)}:`);
+    yield `${separator}${JSON.stringify(name)}:`;
     separator = ',';
     if (output instanceof Map) {
-      writeOutputs(writer, output, textsOf);
+      yield* outputTexts(output, textsOf);
       continue;
     }
     const view = viewTensor(output);
-    writeJsonLists(writer, `output \`${name}\``, view.shape, textsOf(view));
+    const { data } = view;
+    const longAt = data instanceof Uint8Array ? undefined : (i: number) => longText(data[i] as Uint8Array);
+    yield* listTexts(view.shape, textsOf(view), longAt);
   }
-  writer.write('}');
+  yield '}';
 }
 
 /**
  * Writes nested lists of texts, row-major.
  *
  * @param what names them in errors
- * @throws ServingError INVALID_ARGUMENT if there would be lists almost without elements
+ * @throws ServingError NOT_ACCEPTABLE if there would be lists almost without elements
  */
 export function writeJsonLists(
   writer: TextWriter,
@@ -77,11 +130,8 @@ export function writeJsonLists(
   shape: readonly number[],
   textAt: Texts,
 ): void {
-  // What lies within an empty list cannot be said.
-  const firstZero = shape.indexOf(0);
-  const written = firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
-  checkListCount(what, shape, written);
-  nest(writer, written, textAt);
+  checkListCount(what, shape);
+  for (const text of listTexts(shape, textAt)) writer.write(text);
 }
 
 /** The elements of a tensor as JSON has them, by index. */
@@ -97,39 +147,90 @@ function strictTexts(view: TensorView): Texts {
 /** Lists that one output may have beyond 16 for each element: a few bytes of shape can ask for billions of them. */
 const maxLists = 2 ** 16;
 
-function checkListCount(what: string, shape: readonly number[], written: readonly number[]): void {
+function checkListCount(what: string, shape: readonly number[]): void {
   let lists = 0;
   let inEach = 1;
-  for (const dim of written) {
+  for (const dim of written(shape)) {
     lists += inEach;
     inEach *= dim;
   }
   if (lists <= maxLists + 16 * elementCount(shape)) return;
-  throw invalidArgument(
+  throw new ServingError(
+    'NOT_ACCEPTABLE',
     `${what} of shape ${formatShape(shape)} would be ${lists} lists in JSON: ask for CBOR by accept: application/cbor`,
   );
 }
 
-/** Lists within lists, row-major. */
-function nest(writer: TextWriter, shape: readonly number[], textAt: Texts): void {
-  let index = 0;
-  const write = (depth: number): void => {
-    if (depth === shape.length) {
-      writer.write(textAt(index++));
-      return;
-    }
-    writer.write('[');
-    for (let i = 0; i < (shape[depth] as number); i++) {
-      if (i > 0) writer.write(',');
-      write(depth + 1);
-    }
-    writer.write(']');
-  };
-  write(0);
+/** The dims that nested lists can say: what lies within an empty list they cannot. */
+function written(shape: readonly number[]): readonly number[] {
+  const firstZero = shape.indexOf(0);
+  return firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
 }
 
-/** Characters of text that are gathered before they become bytes: texts of millions of elements would not fit the heap. */
-const partLength = 2 ** 16;
+/**
+ * Lists within lists, row-major, as texts of about {@link partLength}.
+ *
+ * @param longAt the pieces of an element that is too long for one text
+ */
+function* listTexts(
+  shape: readonly number[],
+  textAt: Texts,
+  longAt?: (index: number) => Iterable<string> | undefined,
+): Generator<string, void, void> {
+  const outer = written(shape).slice(0, -1);
+  const width = written(shape).at(-1);
+  /** Of each outer dim, the innermost lists within one list of it. */
+  const spans = outer.map((_, depth) => elementCount(outer.slice(depth)));
+  const bordersAt = (row: number) => spans.reduce((count, span) => count + (row % span === 0 ? 1 : 0), 0);
+  const rows = elementCount(outer);
+  let text = '';
+  let index = 0;
+  for (let row = 0; row < rows; row++) {
+    if (row > 0) text += ',';
+    if (width !== undefined) text += '['.repeat(bordersAt(row) + 1);
+    for (let i = 0; i < (width ?? 1); i++) {
+      if (i > 0) text += ',';
+      const long = longAt?.(index);
+      if (long) {
+        yield text;
+        yield* long;
+        text = '';
+      } else {
+        text += textAt(index);
+      }
+      index += 1;
+      if (text.length >= partLength) {
+        yield text;
+        text = '';
+      }
+    }
+    if (width !== undefined) text += ']'.repeat(bordersAt(row + 1) + 1);
+    // Lists without elements are text, too.
+    if (text.length >= partLength) {
+      yield text;
+      text = '';
+    }
+  }
+  yield text;
+}
+
+/**
+ * Characters of text that are gathered before they become bytes: a few milliseconds of work, and the texts of millions of
+ * elements would not fit the heap.
+ */
+const partLength = 2 ** 15;
+
+/** UTF-8 of texts, in pieces of about {@link partLength}. */
+function* utf8Pieces(texts: Iterable<string>): Generator<Uint8Array, void, void> {
+  let gathered = '';
+  for (const text of texts) {
+    gathered += text;
+    if (gathered.length < partLength) continue;
+    yield Buffer.from(gathered);
+    gathered = '';
+  }
+  if (gathered !== '') yield Buffer.from(gathered);
+}
 
 /** Gathers text into parts of UTF-8. */
 export class TextWriter {
@@ -225,6 +326,36 @@ export function floatText(value: number): string {
 }
 
 export function stringText(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = bufferOf(bytes);
   return isUtf8(buffer) ? JSON.stringify(buffer.toString('utf8')) : `{"b64":"${buffer.toString('base64')}"}`;
+}
+
+/** The same in pieces, for a string that is too long for one; undefined for others. */
+function longText(bytes: Uint8Array): Iterable<string> | undefined {
+  return bytes.length > partLength ? longPieces(bufferOf(bytes)) : undefined;
+}
+
+function* longPieces(bytes: Buffer): Generator<string, void, void> {
+  const isText = isUtf8(bytes);
+  yield isText ? '"' : '{"b64":"';
+  let start = 0;
+  while (start < bytes.length) {
+    // Three bytes are four characters of base64.
+    const end = isText ? endOfCharacter(bytes, start + partLength) : start + 3 * 2 ** 13;
+    const piece = bytes.subarray(start, end);
+    yield isText ? JSON.stringify(piece.toString('utf8')).slice(1, -1) : piece.toString('base64');
+    start = end;
+  }
+  yield isText ? '"' : '"}';
+}
+
+/** The first place from `start` on where a character of UTF-8 begins. */
+function endOfCharacter(bytes: Uint8Array, start: number): number {
+  let end = start;
+  while (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) end += 1;
+  return end;
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

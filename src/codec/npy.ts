@@ -3,12 +3,13 @@
  *
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { invalidArgument, quoted } from '../errors.js';
+import { invalidArgument, quoted, ServingError } from '../errors.js';
 import { dtypes, elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import type { TensorView } from '../runtime/tensors.js';
 import { swapBytes } from '../runtime/values.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
 import { checkByteCount, checkShape, type TypedTensor, type WireLimits } from './wire.js';
+import type { ZipContent } from './zip-encode.js';
 
 const magic = '\x93NUMPY';
 
@@ -169,31 +170,69 @@ function inRowMajor({ dtype, shape, data }: TypedTensor): TypedTensor {
 /** What a string array may take beyond four times its strings: it has room for the longest in each. */
 const maxFilling = 2 ** 20;
 
+/** Strings that one array of an answer may have: each is looked at before the first byte leaves. */
+const maxStrings = 2 ** 20;
+
 /**
- * Writes an array, as `np.save` would: the header, then the values, which are a view on the tensor's.
+ * An array as `np.save` would write it: the header, then the values, which are a view on the tensor's.
  *
- * @throws ServingError INVALID_ARGUMENT for strings that NumPy's arrays cannot hold
+ * @throws ServingError INVALID_ARGUMENT for strings that NumPy's arrays cannot hold, NOT_ACCEPTABLE for too many
  */
-export function encodeNpy(what: string, { dtype, shape, data }: TensorView): readonly Uint8Array[] {
-  if (dtype !== 'string')
-    return [
-      npyHeader(`${dtypes[dtype].size === 1 ? '|' : '<'}${typeCodes[dtype]}`, shape),
-      data as Uint8Array,
-    ];
+export function encodeNpy(what: string, { dtype, shape, data }: TensorView): ZipContent {
+  if (dtype !== 'string') {
+    const header = npyHeader(`${dtypes[dtype].size === 1 ? '|' : '<'}${typeCodes[dtype]}`, shape);
+    const bytes = data as Uint8Array;
+    return { byteLength: header.length + bytes.length, pieces: () => [header, bytes] };
+  }
   const strings = data as readonly Uint8Array[];
-  const used = strings.reduce((sum, each) => sum + each.length, 0);
-  const width = strings.reduce((longest, each) => Math.max(longest, each.length), 1);
+  if (strings.length > maxStrings)
+    throw new ServingError(
+      'NOT_ACCEPTABLE',
+      `expected at most ${maxStrings} strings in ${what} for .npz, got ${strings.length}: ask for CBOR by accept: application/cbor`,
+    );
+  let [used, width, hasZeroAtEnd] = [0, 1, false];
+  for (const each of strings) {
+    used += each.length;
+    width = Math.max(width, each.length);
+    hasZeroAtEnd ||= each.at(-1) === 0;
+  }
   if (width * strings.length > maxFilling + 4 * used)
     throw invalidArgument(
       `${what} has strings of very different lengths, and one has ${width} bytes: ask for CBOR by accept: application/cbor`,
     );
-  if (strings.some((each) => each.at(-1) === 0))
+  if (hasZeroAtEnd)
     throw invalidArgument(
       `${what} has a string that ends with a zero byte, which NumPy drops: ask for CBOR by accept: application/cbor`,
     );
-  const bytes = new Uint8Array(width * strings.length);
-  for (const [i, each] of strings.entries()) bytes.set(each, i * width);
-  return [npyHeader(`|S${width}`, shape), bytes];
+  const header = npyHeader(`|S${width}`, shape);
+  return {
+    byteLength: header.length + width * strings.length,
+    pieces: () => stringPieces(header, strings, width),
+  };
+}
+
+/** Bytes of strings in one piece, and strings in one. */
+const pieceBytes = 2 ** 18;
+const pieceStrings = 2 ** 12;
+
+function* stringPieces(
+  header: Uint8Array,
+  strings: readonly Uint8Array[],
+  width: number,
+): Generator<Uint8Array, void, void> {
+  yield header;
+  // It fills its place: nothing is to be copied.
+  if (strings.length === 1) {
+    yield strings[0]?.length === width ? strings[0] : new Uint8Array(width);
+    return;
+  }
+  const step = Math.max(1, Math.min(pieceStrings, Math.floor(pieceBytes / width)));
+  for (let start = 0; start < strings.length; start += step) {
+    const some = strings.slice(start, start + step);
+    const bytes = new Uint8Array(some.length * width);
+    for (const [i, each] of some.entries()) bytes.set(each, i * width);
+    yield bytes;
+  }
 }
 
 /** So that the values begin at a multiple of 64 bytes, for who maps the file. */

@@ -1,11 +1,13 @@
 /**
  * Answers in the caller's encoding.
  */
+import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import { jsonAnswers, valueCodecs } from '../codec/codecs.js';
-import type { EncodedBody } from '../codec/infer-answer.js';
+import type { AnswerBody, BodyInPieces } from '../codec/infer-answer.js';
+import { inTurns } from '../codec/turns.js';
 import { errorCodeOf, httpStatusOf, messageOf, ServingError } from '../errors.js';
 import { RefusedInputs } from '../serving/refused-inputs.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -35,16 +37,39 @@ export function answerCodec<Codec extends { readonly mediaType: string }>(
   return preferred.find(({ mediaType }) => mediaType === accepted) ?? own;
 }
 
-/** Sends an encoded body; several parts leave one after another, without being copied together. */
-export function send(ctx: Context, { mediaType }: { readonly mediaType: string }, body: EncodedBody): void {
-  const [only] = body.parts;
-  ctx.body =
-    body.parts.length === 1 && only
-      ? toBuffer(only)
-      : Readable.from(body.parts.map(toBuffer), { objectMode: false });
+/**
+ * Sends an encoded body. Several parts leave one after another, without being copied together; pieces are made as fast as the
+ * client takes them, and no more once it has left.
+ */
+export function send(ctx: Context, { mediaType }: { readonly mediaType: string }, body: AnswerBody): void {
+  if ('pieces' in body) {
+    ctx.body = streamOf(body, ctx.res);
+  } else {
+    const [only] = body.parts;
+    ctx.body =
+      body.parts.length === 1 && only
+        ? toBuffer(only)
+        : Readable.from(body.parts.map(toBuffer), { objectMode: false });
+  }
   // After the body, which sets both to guesses.
   ctx.type = mediaType;
-  ctx.length = body.byteLength;
+  if (body.byteLength !== undefined) ctx.length = body.byteLength;
+}
+
+/** Bytes of pieces that are made before the client takes them. */
+const piecesAhead = 2 ** 18;
+
+/** The pieces of a body, made in turns until its answer is over. */
+export function streamOf({ pieces }: BodyInPieces, res: ServerResponse): Readable {
+  const isWanted = () => !res.closed && res.socket?.destroyed === false;
+  return Readable.from(buffersOf(inTurns(pieces, isWanted)), {
+    objectMode: false,
+    highWaterMark: piecesAhead,
+  });
+}
+
+async function* buffersOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, void> {
+  for await (const piece of pieces) yield toBuffer(piece);
 }
 
 export function toBuffer(part: Uint8Array): Buffer {

@@ -7,6 +7,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { cborAnswers, cborRequests } from '../codec/codecs.js';
+import type { AnswerBody } from '../codec/infer-answer.js';
 import type { InferRequest } from '../codec/infer-request.js';
 import { httpStatusOf, type ServingError } from '../errors.js';
 import { streamingHandler } from '../handlers/stream.js';
@@ -22,7 +23,7 @@ import { Arrival } from './byte-budget.js';
 import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
 import { predictDecoded } from './predict-decoded.js';
 import { requestIdOf } from './request-id.js';
-import { drainBytes, errorValue, toBuffer, toServingError } from './respond.js';
+import { drainBytes, errorValue, streamOf, toBuffer, toServingError } from './respond.js';
 import { ServerTiming } from './server-timing.js';
 import type { Services } from './services.js';
 import { readTimeout } from './timeout.js';
@@ -221,20 +222,29 @@ class Exchange extends Arrival {
       disposeTensors(result.outputs);
       return;
     }
-    let parts: readonly Uint8Array[];
+    let encoded: AnswerBody;
     try {
       timing?.encodeBegins();
-      const encoded = cborAnswers.encodeAnswer(result);
-      parts = encoded.parts;
+      encoded = cborAnswers.encodeAnswer(result);
       const head = ['x-request-id', requestIdOf(req), 'Content-Type', cborAnswers.mediaType];
       if (timing) head.push('Server-Timing', timing.value(result));
-      head.push('Content-Length', String(encoded.byteLength));
+      if (encoded.byteLength !== undefined) head.push('Content-Length', String(encoded.byteLength));
       res.writeHead(200, head);
     } catch (error) {
       disposeTensors(result.outputs);
       this.failed(error);
       return;
     }
+    if ('pieces' in encoded) {
+      streamOf(encoded, res).pipe(res);
+      whenFinished(req.socket, res, () => {
+        disposeTensors(result.outputs);
+        this.over('ok');
+      });
+      this.startStallTimer();
+      return;
+    }
+    const { parts } = encoded;
     for (let i = 0; i < parts.length - 1; i++) res.write(toBuffer(parts[i] as Uint8Array));
     res.end(toBuffer(parts.at(-1) as Uint8Array));
     // A single part has been copied together; of several, the long ones are views on the outputs.

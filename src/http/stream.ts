@@ -4,7 +4,8 @@
 import { once } from 'node:events';
 import type { RouterContext } from '@koa/router';
 import { cborAnswers, jsonAnswers } from '../codec/codecs.js';
-import type { EncodedBody } from '../codec/infer-answer.js';
+import { type AnswerBody, type EncodedBody, encodedBody } from '../codec/infer-answer.js';
+import { inTurns } from '../codec/turns.js';
 import { ServingError, shuttingDown } from '../errors.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import type { ServableId } from '../serving/servable.js';
@@ -15,27 +16,43 @@ import type { Services } from './services.js';
 
 interface StreamCodec {
   readonly mediaType: string;
-  answer(id: ServableId, outputs: NamedTensors): Uint8Array;
+  /** @throws ServingError as the codec of its answers does */
+  answer(id: ServableId, outputs: NamedTensors): AnswerBody;
   error(error: ServingError): Uint8Array;
 }
 
+const eventStart = Buffer.from('event: message\ndata: ');
+const eventEnd = Buffer.from('\n');
+
 const events: StreamCodec = {
   mediaType: 'text/event-stream',
-  answer: (id, outputs) => event('message', jsonAnswers.encodeAnswer({ ...id, outputs })),
-  error: (error) => event('error', jsonAnswers.encodeValue(errorValue(error))),
+  answer: (id, outputs) => event(jsonAnswers.encodeAnswer({ ...id, outputs })),
+  error: (error) =>
+    Buffer.concat([
+      Buffer.from('event: error\ndata: '),
+      joined(jsonAnswers.encodeValue(errorValue(error))),
+      eventEnd,
+    ]),
 };
 
 const cborSequence: StreamCodec = {
   mediaType: 'application/cbor-seq',
-  answer: (id, outputs) => joined(cborAnswers.encodeAnswer({ ...id, outputs })),
+  answer: (id, outputs) => cborAnswers.encodeAnswer({ ...id, outputs }),
   error: (error) => joined(cborAnswers.encodeValue(errorValue(error))),
 };
 
 export const streamCodecs: readonly StreamCodec[] = [events, cborSequence];
 
 /** The JSON is one line. */
-function event(type: string, { parts }: EncodedBody): Uint8Array {
-  return Buffer.concat([Buffer.from(`event: ${type}\ndata: `), ...parts, Buffer.from('\n')]);
+function event(body: AnswerBody): AnswerBody {
+  if ('parts' in body) return encodedBody([eventStart, ...body.parts, eventEnd]);
+  return { pieces: within(body.pieces), byteLength: undefined };
+}
+
+function* within(pieces: Iterable<Uint8Array>): Generator<Uint8Array, void, void> {
+  yield eventStart;
+  yield* pieces;
+  yield eventEnd;
 }
 
 function joined({ parts, byteLength }: EncodedBody): Uint8Array {
@@ -65,6 +82,8 @@ export async function sendStream(
   const drain = () => end(shuttingDown());
   draining.addEventListener('abort', drain);
   whenFinished(req.socket, res, () => end(clientGone()));
+  /** An answer has begun and not ended: nothing else can be said within it. */
+  let isWithinAnswer = false;
   try {
     for (;;) {
       const coming = answers.next();
@@ -75,9 +94,15 @@ export async function sendStream(
       });
       if (next.done) break;
       try {
+        const answer = codec.answer(id, next.value);
         begin(ctx, codec);
-        const isTaken = res.write(codec.answer(id, next.value));
-        if (!isTaken) await unlessEnded(ended.signal, once(res, 'drain'));
+        isWithinAnswer = 'pieces' in answer;
+        for await (const piece of piecesOf(answer, ended.signal)) {
+          const isTaken = res.write(piece);
+          if (!isTaken) await unlessEnded(ended.signal, once(res, 'drain'));
+        }
+        ended.signal.throwIfAborted();
+        isWithinAnswer = false;
       } finally {
         disposeTensors(next.value);
       }
@@ -87,6 +112,7 @@ export async function sendStream(
   } catch (error) {
     if (!res.headersSent) throw error;
     const failure = toServingError(error, logger, requestIdOf(ctx.req));
+    if (isWithinAnswer) res.destroy();
     if (!res.destroyed) res.write(codec.error(failure));
     return failure;
   } finally {
@@ -105,6 +131,11 @@ function begin(ctx: RouterContext, { mediaType }: StreamCodec): void {
   ctx.set('Content-Type', mediaType);
   ctx.set('Cache-Control', 'no-store');
   res.writeHead(200);
+}
+
+/** A short answer as one piece, at once; a long one in turns, until the stream ends. */
+function piecesOf(answer: AnswerBody, ended: AbortSignal): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  return 'parts' in answer ? [joined(answer)] : inTurns(answer.pieces, () => !ended.aborted);
 }
 
 function tooLate(): ServingError {

@@ -93,7 +93,7 @@ describe('encode', () => {
 
   it('.npy and .npz files are arrays of their own dtype, or of the one that is named', async () => {
     const values = new Uint8Array(Float32Array.of(1, 2, 5).buffer);
-    const npy = Buffer.concat(encodeNpy('x', { dtype: 'float32', shape: [3], data: values }));
+    const npy = Buffer.concat([...encodeNpy('x', { dtype: 'float32', shape: [3], data: values }).pieces()]);
     const where = file('series.npy', npy);
     const floats = array([3], 85, values);
     expect((await encode(where)).bytes).toEqual(Buffer.from(map({ series: floats })));

@@ -9,6 +9,7 @@ import { CborReader } from '../../src/codec/cbor-reader.ts';
 import { plainValue } from '../../src/codec/cbor-values.ts';
 import { dtypes } from '../../src/runtime/dtypes.ts';
 import { createTensor } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { decodeX } from '../fixtures/codec.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';
 import { fromHex, type Note, type Vector } from './checks.ts';
@@ -39,12 +40,14 @@ describe('the server', () => {
     const { dtype, shape, bytes = '', strings } = value.tensor;
     const data = strings ? strings.map(fromHex) : fromHex(bytes);
     const tensor = createTensor(dtype, shape, data);
-    const { parts } = encodeCborAnswer({
-      model: 'm',
-      version: 1,
-      generation: 1,
-      outputs: new Map([['y', tensor]]),
-    });
+    const { parts } = wholeBody(
+      encodeCborAnswer({
+        model: 'm',
+        version: 1,
+        generation: 1,
+        outputs: new Map([['y', tensor]]),
+      }),
+    );
     tensor.dispose();
     // What follows the name of the output, text y.
     const answer = Buffer.concat(parts).toString('hex');

@@ -8,6 +8,7 @@ import { encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
 import type { InferAnswer } from '../../src/codec/infer-answer.ts';
 import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
 import { createTensor, disposeTensors } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';
 
 openTestRuntime();
@@ -31,7 +32,7 @@ function answer(outputs: readonly Output[], seed = 0, of: Partial<InferAnswer> =
 }
 
 function bytesOf(given: InferAnswer, templates = new CborAnswerTemplates()): string {
-  const { parts, byteLength } = encodeCborAnswer(given, templates);
+  const { parts, byteLength } = wholeBody(encodeCborAnswer(given, templates));
   const body = Buffer.concat(parts);
   expect(body).toHaveLength(byteLength);
   return body.toString('hex');

@@ -4,9 +4,11 @@
 import { Decoder, type Tag } from 'cbor-x';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeCbor, encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
+import { CborWriter } from '../../src/codec/cbor-writer.ts';
 import type { EncodedBody } from '../../src/codec/infer-answer.ts';
 import { type Dtype, dtypes, type FixedDtype } from '../../src/runtime/dtypes.ts';
-import { createTensor, type Tensor, type TensorData } from '../../src/runtime/tensors.ts';
+import { createTensor, type Tensor, type TensorData, viewTensor } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { hex } from '../fixtures/cbor.ts';
 import { held, openTestRuntime } from '../fixtures/runtime.ts';
 
@@ -32,7 +34,7 @@ function tensor(dtype: Dtype, shape: readonly number[], data: TensorData): Tenso
 }
 
 function answer(...outputs: readonly (readonly [string, Tensor])[]): EncodedBody {
-  return encodeCborAnswer({ model: 'm', version: 1, generation: 2, outputs: new Map(outputs) });
+  return wholeBody(encodeCborAnswer({ model: 'm', version: 1, generation: 2, outputs: new Map(outputs) }));
 }
 
 function whole({ parts, byteLength }: EncodedBody): Buffer {
@@ -158,4 +160,28 @@ it('values without tensors are plain CBOR maps, and one does not spoil another',
   expect(reader.decode(whole(first))).toEqual(error);
   expect(reader.decode(whole(second))).toEqual(states);
   expect(whole(encodeCbor({ a: 1 })).toString('hex')).toBe('a1616101');
+});
+
+it('an answer with many strings comes in pieces, and is what it would be in one', () => {
+  const strings = Array.from({ length: 10_000 }, (_, i) =>
+    Buffer.from(i % 100 === 0 ? 'x'.repeat(5000) : String(i)),
+  );
+  const outputs = new Map([
+    ['few', tensor('string', [2], strings.slice(0, 2))],
+    ['many', tensor('string', [100, 100], strings)],
+    ['numbers', tensor('uint8', [3], Uint8Array.of(1, 2, 3))],
+  ]);
+  const given = { model: 'm', version: 1, generation: 2, outputs };
+  const body = encodeCborAnswer(given);
+  if ('parts' in body) throw new Error('it is written at once');
+  const writer = new CborWriter();
+  for (const [name, each] of outputs) {
+    const { dtype, shape, data } = viewTensor(each);
+    writer.text(name);
+    writer.tensor(dtype, shape, data);
+  }
+  const expected = Buffer.concat(writer.finish());
+  const pieces = [...body.pieces];
+  expect(pieces.length).toBeGreaterThan(10);
+  expect(Buffer.concat(pieces).subarray(-expected.length).equals(expected)).toBe(true);
 });

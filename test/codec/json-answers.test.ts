@@ -4,10 +4,11 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeJson, encodeJsonAnswer } from '../../src/codec/json-encode.ts';
+import { encodeJson, encodeJsonAnswer, largestJsonAnswer } from '../../src/codec/json-encode.ts';
 import type { Dtype } from '../../src/runtime/dtypes.ts';
 import { createTensor, type Tensor, type TensorData } from '../../src/runtime/tensors.ts';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../src/runtime/values.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { hex } from '../fixtures/cbor.ts';
 import { refusal } from '../fixtures/codec.ts';
 import { held, openTestRuntime } from '../fixtures/runtime.ts';
@@ -35,7 +36,9 @@ function tensor(dtype: Dtype, shape: readonly number[], data: TensorData | Array
 }
 
 function answer(outputs: ReadonlyMap<string, Tensor>): string {
-  const { parts, byteLength } = encodeJsonAnswer({ model: 'm', version: 3, generation: 2, outputs });
+  const { parts, byteLength } = wholeBody(
+    encodeJsonAnswer({ model: 'm', version: 3, generation: 2, outputs }),
+  );
   const body = Buffer.concat(parts);
   expect(byteLength).toBe(body.length);
   return body.toString('utf8');
@@ -203,12 +206,14 @@ describe('shapes', () => {
       [1, 2 ** 17, 0],
       [2, 2 ** 16, 1, 0, 1],
     ]) {
-      expect(refusal(() => y('uint8', shape, new Uint8Array(0)))).toMatch(
+      expect(refusal(() => y('uint8', shape, new Uint8Array(0)), 'NOT_ACCEPTABLE')).toMatch(
         /^output `y` of shape \[.*\] would be \d+ lists in JSON: ask for CBOR/,
       );
     }
     const thin = [10_000, ...new Array<number>(253).fill(1)];
-    expect(refusal(() => y('uint8', thin, new Uint8Array(10_000)))).toContain('lists in JSON');
+    expect(refusal(() => y('uint8', thin, new Uint8Array(10_000)), 'NOT_ACCEPTABLE')).toContain(
+      'lists in JSON',
+    );
     expect(JSON.parse(y('uint8', [1000, 0], new Uint8Array(0)))).toHaveLength(1000);
     expect(JSON.parse(y('uint8', [100_000, 1, 1], new Uint8Array(100_000)))).toHaveLength(100_000);
   });
@@ -254,4 +259,55 @@ it("Python's json reads an answer, NaN and infinities and large integers too", (
 
 it('values without tensors are JSON with a line end', () => {
   expect(Buffer.concat(encodeJson({ a: [1, 'é'] }).parts).toString()).toBe('{"a":[1,"é"]}\n');
+});
+
+describe('a large answer', () => {
+  const pieces = (dtype: Dtype, shape: readonly number[], data: TensorData) => {
+    const outputs = new Map([['y', tensor(dtype, shape, data)]]);
+    const body = encodeJsonAnswer({ model: 'm', version: 3, generation: 2, outputs });
+    if ('parts' in body) throw new Error('it is written at once');
+    return [...body.pieces];
+  };
+  const outputOf = (parts: readonly Uint8Array[]) => JSON.parse(Buffer.concat(parts).toString()).outputs.y;
+
+  it.each([
+    [[10_000]],
+    [[100, 100]],
+    [[10_000, 1]],
+    [[1, 1, 10_000]],
+    [[5000, 2, 1]],
+    [[2, 5000]],
+    [[10, 10, 10, 10]],
+  ])('of shape %j comes in short pieces that are one text', (shape) => {
+    const values = Uint8Array.from({ length: 10_000 }, (_, i) => i % 251);
+    const parts = pieces('uint8', shape, values);
+    for (const part of parts) expect(part.length).toBeLessThan(2 ** 17);
+    const read = outputOf(parts);
+    expect(read.flat(9)).toEqual([...values]);
+    const dims: number[] = [];
+    for (let level: unknown = read; Array.isArray(level); level = level[0]) dims.push(level.length);
+    expect(dims).toEqual(shape);
+  });
+
+  it('may have long strings, of text and of other bytes', () => {
+    const text = utf8('aé€😀"\\'.repeat(20_000));
+    const bytes = Uint8Array.from({ length: 100_001 }, (_, i) => 255 - (i % 7));
+    const parts = pieces('string', [3], [text, bytes, utf8('')]);
+    for (const part of parts) expect(part.length).toBeLessThan(2 ** 18);
+    const [readText, readBytes, empty] = outputOf(parts);
+    expect(utf8(readText)).toEqual(text);
+    expect(Buffer.from(readBytes.b64, 'base64').equals(bytes)).toBe(true);
+    expect(empty).toBe('');
+  });
+
+  it('is refused past the size that JSON is for, with what to ask for', () => {
+    const { values, stringBytes } = largestJsonAnswer;
+    expect(refusal(() => y('uint8', [values + 1], new Uint8Array(values + 1)), 'NOT_ACCEPTABLE')).toBe(
+      'expected at most 16777216 values in the outputs of a JSON answer, got 16777217: ask for accept: application/cbor or application/x-npz, or for fewer outputs',
+    );
+    const half = new Uint8Array(stringBytes / 2);
+    expect(refusal(() => y('string', [3], [half, half, utf8('x')]), 'NOT_ACCEPTABLE')).toContain(
+      'expected strings of at most 67108864 bytes',
+    );
+  });
 });

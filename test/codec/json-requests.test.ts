@@ -9,6 +9,7 @@ import { encodeJsonAnswer, encodeStrictJsonAnswer } from '../../src/codec/json-e
 import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
 import { createTensor, disposeTensors, type TensorData, viewTensor } from '../../src/runtime/tensors.ts';
 import { viewOf } from '../../src/runtime/values.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
 import { held, openTestRuntime } from '../fixtures/runtime.ts';
 
@@ -181,12 +182,14 @@ describe('what an answer says is read back as it was', () => {
       i <= infinity ? i : 0x8000 + i - infinity - 1,
     );
     const y = createTensor(dtype, [bits.length], new Uint8Array(bits.buffer));
-    const { parts } = encodeJsonAnswer({
-      model: 'm',
-      version: 1,
-      generation: 1,
-      outputs: new Map([['x', y]]),
-    });
+    const { parts } = wholeBody(
+      encodeJsonAnswer({
+        model: 'm',
+        version: 1,
+        generation: 1,
+        outputs: new Map([['x', y]]),
+      }),
+    );
     y.dispose();
     const text = Buffer.concat(parts).toString();
     expect(x(text.slice(text.indexOf('{"x"'), text.lastIndexOf('}')), dtype).values).toEqual([...bits]);
@@ -208,12 +211,14 @@ describe('what an answer says is read back as it was', () => {
                 : readable(dtype, take(count * dtypes[dtype].size));
             const before = createTensor(dtype, shape, data);
             for (const encode of [encodeJsonAnswer, encodeStrictJsonAnswer]) {
-              const { parts } = encode({
-                model: 'm',
-                version: 1,
-                generation: 1,
-                outputs: new Map([['x', before]]),
-              });
+              const { parts } = wholeBody(
+                encode({
+                  model: 'm',
+                  version: 1,
+                  generation: 1,
+                  outputs: new Map([['x', before]]),
+                }),
+              );
               const text = Buffer.concat(parts).toString('utf8');
               if (encode === encodeStrictJsonAnswer) JSON.parse(text);
               const outputs = text.slice(

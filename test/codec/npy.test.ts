@@ -9,6 +9,7 @@ import type { TypedTensor } from '../../src/codec/wire.ts';
 import { ServingError } from '../../src/errors.ts';
 import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
 import { createTensor, disposeTensors } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, refusal } from '../fixtures/codec.ts';
 import { openRuntimeForTests } from '../fixtures/runtime.ts';
 
@@ -41,7 +42,7 @@ describe('.npy', () => {
           : Uint8Array.from({ length: count * dtypes[dtype].size }, (_, i) =>
               dtype === 'bool' ? i % 2 : 7 * i,
             );
-      const file = Buffer.concat(encodeNpy('x', { dtype, shape, data }));
+      const file = Buffer.concat([...encodeNpy('x', { dtype, shape, data }).pieces()]);
       expect(isNpy(file)).toBe(true);
       // The values begin where NumPy's own files have them.
       expect(file.indexOf('\n') % 64).toBe(63);
@@ -234,8 +235,18 @@ describe('.npz', () => {
     const outputs = new Map([
       ['y', createTensor('float32', [2], new Uint8Array(Float32Array.of(1.5, -2).buffer))],
       ['ü/b', createTensor('string', [1], [Buffer.from('text')])],
+      [
+        'many',
+        createTensor(
+          'string',
+          [9000],
+          Array.from({ length: 9000 }, (_, i) => Buffer.from(`${i}`)),
+        ),
+      ],
     ]);
-    const { parts, byteLength } = encodeNpzAnswer({ model: 'm', version: 1, generation: 1, outputs });
+    const { parts, byteLength } = wholeBody(
+      encodeNpzAnswer({ model: 'm', version: 1, generation: 1, outputs }),
+    );
     const file = Buffer.concat(parts);
     disposeTensors(outputs);
     expect(file.length).toBe(byteLength);
@@ -243,10 +254,10 @@ describe('.npz', () => {
       'python3',
       [
         '-c',
-        'import io, sys, zipfile\nz = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))\nassert z.testzip() is None\nprint(z.namelist(), z.read("y.npy")[-8:].hex(), z.read("ü/b.npy")[-4:])',
+        'import io, sys, zipfile\nz = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))\nassert z.testzip() is None\nprint(z.namelist(), z.read("y.npy")[-8:].hex(), z.read("ü/b.npy")[-4:], z.read("many.npy")[-8:])',
       ],
       { input: file, encoding: 'utf8', env: { ...process.env, PYTHONIOENCODING: 'utf8' } },
     );
-    expect(names).toBe("['y.npy', 'ü/b.npy'] 0000c03f000000c0 b'text'\n");
+    expect(names).toBe("['y.npy', 'ü/b.npy', 'many.npy'] 0000c03f000000c0 b'text' b'89988999'\n");
   });
 });

@@ -11,6 +11,7 @@ import { type InferRequest, toTensors } from '../../src/codec/infer-request.ts';
 import { ServingError } from '../../src/errors.ts';
 import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
 import { createTensor, disposeTensors, type Tensor, viewTensor } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import {
   array,
   bytes,
@@ -224,7 +225,9 @@ describe('any tensor', () => {
         const outputs = new Map<string, Tensor>(
           tensors.map(({ dtype, shape, data }, i) => [`t${i}`, createTensor(dtype, shape, data)]),
         );
-        const { parts, byteLength } = encodeCborAnswer({ model: 'm', version: 3, generation: 2, outputs });
+        const { parts, byteLength } = wholeBody(
+          encodeCborAnswer({ model: 'm', version: 3, generation: 2, outputs }),
+        );
         const body = new Uint8Array(Buffer.concat(parts));
         expect(body).toHaveLength(byteLength);
         expect(reader.decode(body)).toMatchObject({ status: 'ok', model: 'm', version: 3, generation: 2 });

@@ -11,6 +11,7 @@ import { encodeNpy } from '../../src/codec/npy.ts';
 import { encodeNpzAnswer } from '../../src/codec/npz.ts';
 import type { Dtype } from '../../src/runtime/dtypes.ts';
 import { createTensor } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { goldenCases } from '../fixtures/golden.ts';
 import { colours, gif, jpeg, png } from '../fixtures/images.ts';
 import { testModels } from '../fixtures/repository.ts';
@@ -78,7 +79,7 @@ const raw = (type: string, content: Uint8Array, name = 'body') => [
 
 const floats = (values: readonly number[]) => new Uint8Array(Float32Array.from(values).buffer);
 const npyOf = (dtype: Dtype, shape: readonly number[], data: Uint8Array) =>
-  Buffer.concat(encodeNpy('x', { dtype, shape, data }));
+  Buffer.concat([...encodeNpy('x', { dtype, shape, data }).pieces()]);
 
 async function nothingIsLeft(): Promise<void> {
   await server.nothingIsLeft();
@@ -131,7 +132,9 @@ describe('a form', () => {
       ['x', createTensor('float32', [1, 3], floats([1, 2, 3]))],
       ['mask', createTensor('uint8', [1, 2, 2], Uint8Array.of(1, 0, 0, 1))],
     ]);
-    const archive = Buffer.concat(encodeNpzAnswer({ model: '', version: 1, generation: 1, outputs }).parts);
+    const archive = Buffer.concat(
+      wholeBody(encodeNpzAnswer({ model: '', version: 1, generation: 1, outputs })).parts,
+    );
     for (const tensor of outputs.values()) tensor.dispose();
     const where = file('in.npz', archive);
     const json = await ask(infer('rows'), '-F', 'x=[[1, 2, 3]]', '-F', 'mask=[[[1, 0], [0, 1]]]');

@@ -19,6 +19,7 @@ import {
   type Tensor,
   viewTensor,
 } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { array, bytes, described, hex, int, ints, list, map, tag, text } from '../fixtures/cbor.ts';
 import { limits } from '../fixtures/codec.ts';
 import { held, loadTestModel, openTestRuntime, signatureOf } from '../fixtures/runtime.ts';
@@ -165,7 +166,7 @@ function only(tensors: NamedTensors): Tensor {
 async function answered(dtype: Dtype, inputs: NamedTensors): Promise<unknown> {
   const { outputs } = await identity.predict(signatureOf(identity, dtype), [inputs]);
   try {
-    const { parts } = encodeCborAnswer({ model: 'identity', version: 1, generation: 1, outputs });
+    const { parts } = wholeBody(encodeCborAnswer({ model: 'identity', version: 1, generation: 1, outputs }));
     const answer: unknown = new Decoder({ useRecords: false, mapsAsObjects: true }).decode(
       Buffer.concat(parts),
     );

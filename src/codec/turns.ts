@@ -1,0 +1,41 @@
+/**
+ * Long work on the event loop, in pieces. All such work of the process shares one piece of a few milliseconds in each turn of
+ * the loop, however many requests want some: so short requests never wait for the sum.
+ */
+import { setImmediate as turnOfLoop } from 'node:timers/promises';
+
+/** Milliseconds of work in one turn. */
+const patience = 5;
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** Resolves in a turn of the loop that no other caller has; callers are served in their order. */
+export function nextTurn(): Promise<unknown> {
+  last = last.then(() => turnOfLoop());
+  return last;
+}
+
+/**
+ * Makes the pieces in turns, and gives those that are not empty.
+ *
+ * @param pieces short work each
+ * @param isWanted asked after every pause. After the first false nothing is made, so that `pieces` may read memory which goes
+ * at that moment
+ */
+export async function* inTurns(
+  pieces: Iterable<Uint8Array>,
+  isWanted: () => boolean,
+): AsyncGenerator<Uint8Array, void, void> {
+  const iterator = pieces[Symbol.iterator]();
+  let end = 0;
+  for (;;) {
+    if (performance.now() >= end) {
+      await nextTurn();
+      end = performance.now() + patience;
+    }
+    if (!isWanted()) return;
+    const next = iterator.next();
+    if (next.done) return;
+    if (next.value.length > 0) yield next.value;
+  }
+}
