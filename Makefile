@@ -7,7 +7,7 @@
 NODE = node
 ARGS =
 
-.PHONY: help install serve build pack test check soak bench bench-quick bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
+.PHONY: help install serve build pack test check soak bench bench-quick bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ bench: install ## requests per second and latency beside their limits (wrk must 
 
 bench-quick: install ## the same in a minute, for the smallest models
 	@$(NODE) scripts/bench.js throughput --models null,mlp --connections 1,64 --rounds 2 --seconds 1
+
+bench-hostile: install ## what hostile requests do to others: the longest wait, the most memory
+	@HOSTILE_FIGURES=1 $(NODE) node_modules/vitest/vitest.mjs run test/hostile/hostile.test.ts
 
 bench-overload: install ## 1, 2 and 4 times the requests that the server can answer
 	@$(NODE) scripts/bench.js overload

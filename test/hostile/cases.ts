@@ -1,0 +1,140 @@
+/**
+ * The table of hostile cases: what a stranger may send. Each runs against a real server with its default limits while somebody
+ * else asks `/health/live`. To extend it, add a row here, or a body to `bodies.ts`.
+ */
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import type { TestServer } from '../fixtures/server.ts';
+import { RawConnection } from '../fixtures/socket.ts';
+import { until } from '../fixtures/until.ts';
+
+export interface HostileCase {
+  readonly name: string;
+  /** Makes what is sent, which is not measured. @returns what sends it, and gives the statuses of the answers */
+  prepare(server: TestServer): Promise<() => Promise<readonly number[]>>;
+  /** What may be answered; nothing where the client leaves before. */
+  readonly statuses: readonly number[];
+  /** MiB of outputs that the model makes, which nobody reserves. */
+  readonly outputMebibytes?: number;
+}
+
+/** How an answer is taken. */
+type Reading = 'all' | 'and left' | 'slowly';
+
+interface Sent {
+  readonly path: string;
+  readonly body: Uint8Array;
+  readonly type: string;
+  readonly accept?: string;
+  readonly reading?: Reading | undefined;
+  /** Of the same request, one beside the other. */
+  readonly times?: number | undefined;
+}
+
+/** Sends one request and takes its answer, which is not kept. */
+export function send(
+  server: TestServer,
+  { path, body, type, accept, reading = 'all' }: Sent,
+): Promise<{ status: number; headers: IncomingHttpHeaders; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': type, ...(accept ? { accept } : {}), 'content-length': body.length };
+    const agent = new Agent({ maxSockets: 1 });
+    const req = request(`${server.url}${path}`, { method: 'POST', headers, agent }, (res) => {
+      let bytes = 0;
+      const done = () => {
+        resolve({ status: res.statusCode ?? 0, headers: res.headers, bytes });
+        agent.destroy();
+      };
+      res.on('end', done).on('error', done);
+      res.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (reading === 'and left') {
+          req.destroy();
+          done();
+        } else if (reading === 'slowly' && bytes < 2 ** 22) {
+          res.pause();
+          setTimeout(() => res.resume(), 20);
+        }
+      });
+    });
+    req.on('error', reject);
+    req.end(body);
+  });
+}
+
+function post(sent: Sent): HostileCase['prepare'] {
+  return async (server) => async () => {
+    const all = Array.from({ length: sent.times ?? 1 }, () => send(server, sent));
+    return (await Promise.all(all)).map(({ status }) => status);
+  };
+}
+
+const json = 'application/json';
+
+/** Of outputs that a few bytes ask for. */
+function fill(
+  filling: string,
+  dims: readonly number[],
+  accept: string,
+  {
+    reading,
+    times,
+    statuses = [200],
+  }: Partial<Pick<Sent, 'reading' | 'times'>> & { statuses?: number[] } = {},
+): HostileCase {
+  const bytesOf: Readonly<Record<string, number>> = { float32: 4, float16: 2, uint8: 1, string: 200 };
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  return {
+    name: `${accept} for ${times ? `${times} times ` : ''}${filling} [${dims}]${reading ? `, read ${reading}` : ''}`,
+    prepare: post({
+      path: `/models/fill_${filling}/infer`,
+      body: Buffer.from(JSON.stringify({ inputs: { dims } })),
+      ...{ type: json, accept, reading, times },
+    }),
+    statuses,
+    outputMebibytes: ((times ?? 1) * count * (bytesOf[filling] ?? 0)) / 2 ** 20,
+  };
+}
+
+const answers: readonly HostileCase[] = [
+  fill('uint8', [2 ** 24], json),
+  fill('float32', [2 ** 22], json),
+  fill('float16', [2 ** 21], `${json}; strict=true`),
+  fill('float32', [2 ** 20, 1, 1, 1], json),
+  fill('float32', [2 ** 20], json, { times: 8 }),
+  fill('float32', [2 ** 24], json, { reading: 'and left' }),
+  fill('float32', [2 ** 20], json, { reading: 'slowly' }),
+  fill('uint8', [33_000_000], json, { statuses: [406] }),
+  fill('float32', [10 ** 8], json, { statuses: [406] }),
+  fill('float32', [10 ** 8], 'application/x-npz'),
+  fill('float32', [10 ** 8], 'application/cbor'),
+  fill('string', [2 ** 17], json),
+  fill('string', [2 ** 17], 'application/cbor'),
+  fill('string', [2 ** 17], 'application/x-npz'),
+];
+
+/** Bodies that are announced and never end. */
+const unfinished: HostileCase = {
+  name: '60 bodies of 7.9 MB without their last byte',
+  async prepare(server) {
+    const length = 7_900_000;
+    const part = Buffer.alloc(length - 1, 0x5b);
+    return async () => {
+      const connections = await Promise.all(Array.from({ length: 60 }, () => RawConnection.open(server.url)));
+      for (const each of connections) {
+        each.send(
+          `POST /models/identity/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${json}\r\nContent-Length: ${length}\r\n\r\n`,
+        );
+        each.send(part);
+      }
+      await until(
+        async () => ((await server.metric('tfjs_serving_inflight_bytes')) ?? 0) >= 60 * length,
+        'all bodies to be counted',
+      );
+      for (const { socket } of connections) socket.destroy();
+      return [];
+    };
+  },
+  statuses: [],
+};
+
+export const cases: readonly HostileCase[] = [...answers, unfinished];
