@@ -596,6 +596,25 @@ def big_graph(path: Path) -> None:
         save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})], main_op=init)
 
 
+def endless(path: Path) -> None:
+    """Its init op never ends, and so no load of it does."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], "x")
+        loop = tf.while_loop(lambda i: i >= 0, lambda i: [(i + 1) % 1000], [tf.constant(0)], parallel_iterations=1)
+        init = tf.group(loop)
+        y = tf.add(x, 1.0, "y")
+        save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})], main_op=init)
+
+
+def aborts(path: Path) -> None:
+    """Loads, and ends the process at its first run: oneDNN frees memory that it does not own."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [5, 1, 4, 5], "x")
+        weights = tf.constant(np.eye(5, dtype=np.float32))
+        y = tf.raw_ops.BatchMatMulV2(x=x, y=weights, name="y")
+        save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})])
+
+
 def versioned(input_name: str, offset: str, per_row: bool = False) -> Callable[[Path], None]:
     """y = input + offset, the offset read from assets/offset.txt once, when the table is initialised at load.
 
@@ -1106,6 +1125,8 @@ TEST = {
     "quantised": Model(quantised, QUANTISED_CASES),
     "gate": Model(gate, []),
     "no_signatures": Model(no_signatures, []),
+    "endless": Model(endless, []),
+    "aborts": Model(aborts, []),
     "text_form": Model(
         text_form,
         [

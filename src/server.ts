@@ -155,6 +155,7 @@ class ComposedServer implements Server {
     this.started = true;
     if (http) await listen(http, settings);
     this.watch = await watch(settings, services.manager, logger);
+    services.manager.onFolders = (folders) => this.watch?.follow(folders);
     if (this.handlers) {
       this.handlers.onFiles = (files) => this.watch?.add(files);
       this.ignoreStrayErrors = this.handlers.watchStrayErrors();

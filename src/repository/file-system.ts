@@ -2,6 +2,7 @@
  * What kind of file system a path lies on, and so what can be believed of its files.
  */
 import { statfs } from 'node:fs/promises';
+import { storageCalls } from './storage-call.js';
 
 /**
  * - `local`: a change raises events here, sets the ctime, and a file keeps its inode.
@@ -28,12 +29,12 @@ const others: ReadonlyMap<number, { readonly name: string; readonly storage: Sto
 
 /** @throws the file system's error if the path cannot be looked at */
 export async function storageOf(path: string): Promise<Storage> {
-  const { type } = await statfs(path);
+  const { type } = await storageCalls.make(() => statfs(path));
   return others.get(type >>> 0)?.storage ?? 'local';
 }
 
 /** The name of the file system that the folder is on, or undefined where events can be trusted. */
 export async function remoteFileSystem(root: string): Promise<string | undefined> {
-  const { type } = await statfs(root);
+  const { type } = await storageCalls.make(() => statfs(root));
   return others.get(type >>> 0)?.name;
 }

@@ -8,12 +8,15 @@
  * say what is in the others also by their contents. This is decided for each file, as links lead to other mounts.
  */
 import { createHash } from 'node:crypto';
-import type { BigIntStats, Dirent } from 'node:fs';
-import { lstat, readdir, readFile, stat } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Storage, storageOf } from './file-system.js';
-import type { HandlerSource } from './handler-file.js';
+import { type HandlerSource, isHandlerName } from './handler-file.js';
+import { kindOf, readRegularFile } from './regular-file.js';
+import { isSavedModelFile } from './saved-model.js';
 import { servingJson } from './serving-json.js';
+import { storageCalls } from './storage-call.js';
 
 /** Times in milliseconds since 1970, by the clock of whoever keeps the files. */
 export interface FolderFacts {
@@ -32,6 +35,10 @@ export interface FolderFacts {
   readonly madeAt: number | undefined;
   /** The names in it. */
   readonly entries: readonly string[];
+  /** The folders below it. */
+  readonly folders: readonly string[];
+  /** The first thing in it that is neither a file nor a folder, in words. */
+  readonly unfit: string | undefined;
 }
 
 /** Deeper or fuller than any SavedModel; a link that leads back up ends here. */
@@ -45,7 +52,7 @@ const telling: ReadonlySet<string> = new Set([
   'fingerprint.pb',
   'variables/variables.index',
 ]);
-const tellingBytes = 2n ** 20n;
+const tellingBytes = 2 ** 20;
 
 /**
  * @param above folders between it and `--model-path`
@@ -58,9 +65,10 @@ export async function readFolderFacts(
   handler: string | undefined,
   handlers: HandlerSource | undefined,
 ): Promise<FolderFacts> {
-  const collector = new Collector();
-  const own = await stat(directory, { bigint: true });
-  const entries = await collector.collect(directory, '', 0);
+  const collector = new Collector(directory);
+  const own = await facts(directory);
+  const isLinked = (await linkFacts(directory)).isSymbolicLink();
+  const entries = await collector.collect(isLinked);
   const { lines } = collector;
   const code = handler === undefined ? undefined : `${path.relative(directory, handler)}\0`;
   const model = digestOf(lines.filter((line) => code === undefined || !line.startsWith(code)));
@@ -70,7 +78,6 @@ export async function readFolderFacts(
   const isLocal = storage === 'local';
   // A bare SavedModel, which has no folder above, becomes a version only when its saved_model.pb comes.
   const isNumbered = above.length > 0;
-  const isLinked = (await lstat(directory)).isSymbolicLink();
   return {
     fingerprint: digestOf(lines),
     model,
@@ -81,6 +88,8 @@ export async function readFolderFacts(
     madeAt:
       isLocal && isNumbered && !isLinked && own.birthtimeNs > 0n ? milliseconds(own.birthtimeNs) : undefined,
     entries,
+    folders: collector.folders,
+    unfit: collector.unfit,
   };
 }
 
@@ -108,9 +117,9 @@ async function placedAt(
 ): Promise<number | undefined> {
   const times: bigint[] = [];
   for (const [i, folder] of [directory, ...above].entries()) {
-    const own = await stat(folder, { bigint: true });
-    const link = await lstat(folder, { bigint: true });
-    const parent = i === 0 && above[0] !== undefined ? await stat(above[0], { bigint: true }) : undefined;
+    const own = await facts(folder);
+    const link = await linkFacts(folder);
+    const parent = i === 0 && above[0] !== undefined ? await facts(above[0]) : undefined;
     if (own.ctimeNs > own.mtimeNs) times.push(own.ctimeNs);
     else if (isLocal && parent && !link.isSymbolicLink() && movedWithin(own, parent)) times.push(own.ctimeNs);
     // Less than its time, as a file that is written within the same tick may be newer. On a network mount it would be of
@@ -142,12 +151,36 @@ function milliseconds(nanoseconds: bigint): number {
 
 const order: readonly Storage[] = ['local', 'network', 'fuse'];
 
+function facts(file: string): Promise<BigIntStats> {
+  return storageCalls.make(() => stat(file, { bigint: true }));
+}
+
+function linkFacts(file: string): Promise<BigIntStats> {
+  return storageCalls.make(() => lstat(file, { bigint: true }));
+}
+
+/** A folder of the version, or one that a link in it leads to. */
+interface Place {
+  readonly directory: string;
+  /** The path within the version, with a slash at its end. */
+  readonly prefix: string;
+  readonly depth: number;
+  /** Its folders are looked at from outside only. */
+  readonly isLast: boolean;
+}
+
 class Collector {
   /** One for each file. */
   readonly lines: string[] = [];
+  /** Those that were looked into, less the version's own. */
+  readonly folders: string[] = [];
+  /** The first thing that is neither a file nor a folder. */
+  unfit: string | undefined;
   /** Nanoseconds since 1970. */
   changed = 0n;
   private readonly devices = new Map<bigint, Storage>();
+
+  constructor(private readonly root: string) {}
 
   /** What a file or folder and all that was collected lie on. */
   async storage(name: string, facts: BigIntStats): Promise<Storage> {
@@ -161,40 +194,67 @@ class Collector {
     return known;
   }
 
-  /** @returns the names in the folder */
-  async collect(directory: string, prefix: string, depth: number): Promise<string[]> {
+  /**
+   * @param isLinked a link leads to the version: it may lead anywhere, and is not followed further where there is no model
+   * @returns the names in the folder
+   */
+  async collect(isLinked: boolean): Promise<string[]> {
+    const names = await storageCalls.make(() => readdir(this.root));
+    const isLast = isLinked && !names.some((name) => isSavedModelFile(name) || isHandlerName(name));
+    await this.visit({ directory: this.root, prefix: '', depth: 0, isLast });
+    return names;
+  }
+
+  private async visit({ directory, prefix, depth, isLast }: Place): Promise<void> {
     if (depth > maxDepth || this.lines.length > maxFiles)
       throw new Error('too deep or too many files for a SavedModel');
-    const entries: Dirent[] = await readdir(directory, { withFileTypes: true });
-    for (const { name } of entries) {
-      const relative = prefix + name;
+    const entries = await storageCalls.make(() => readdir(directory, { withFileTypes: true }));
+    for (const entry of entries) {
+      const relative = prefix + entry.name;
       // Beside a bare SavedModel: it says how the model is served, and changes nothing about it.
       if (relative === servingJson) continue;
-      const file = path.join(directory, name);
-      const facts = await stat(file, { bigint: true });
-      const storage = await this.storageOfOne(file, facts);
-      if (facts.isDirectory()) {
-        if (storage !== 'fuse') this.changed = latest(this.changed, facts.ctimeNs);
-        await this.collect(file, `${relative}/`, depth + 1);
+      const file = path.join(directory, entry.name);
+      const found = await facts(file);
+      const storage = await this.storageOfOne(file, found);
+      if (found.isDirectory()) {
+        if (storage !== 'fuse') this.changed = latest(this.changed, found.ctimeNs);
+        if (isLast) {
+          this.lines.push(`${relative}/\0${found.mtimeNs}`);
+          continue;
+        }
+        this.folders.push(file);
+        const leadsOut = entry.isSymbolicLink() && !(await this.isWithin(file));
+        await this.visit({
+          directory: file,
+          prefix: `${relative}/`,
+          depth: depth + 1,
+          isLast: leadsOut,
+        });
       } else {
-        this.changed = latest(this.changed, facts.ctimeNs);
-        if (storage !== 'local') this.changed = latest(this.changed, facts.mtimeNs);
-        this.lines.push(`${relative}\0${facts.size}\0${await mark(file, relative, facts, storage)}`);
+        if (!found.isFile()) this.unfit ??= `${relative} is ${kindOf(found)}, and must be a file`;
+        this.changed = latest(this.changed, found.ctimeNs);
+        if (storage !== 'local') this.changed = latest(this.changed, found.mtimeNs);
+        this.lines.push(`${relative}\0${found.size}\0${await mark(file, relative, found, storage)}`);
       }
     }
-    return entries.map(({ name }) => name);
+  }
+
+  /** True for a link that leads to a folder of the same version. */
+  private async isWithin(link: string): Promise<boolean> {
+    const [target, own] = await Promise.all([
+      storageCalls.make(() => realpath(link)),
+      storageCalls.make(() => realpath(this.root)),
+    ]);
+    return target.startsWith(`${own}${path.sep}`);
   }
 }
 
 /** What tells one content of a file from another, besides its size. */
-async function mark(
-  file: string,
-  relative: string,
-  { size, ctimeNs, mtimeNs, ino }: BigIntStats,
-  storage: Storage,
-): Promise<string> {
+async function mark(file: string, relative: string, found: BigIntStats, storage: Storage): Promise<string> {
+  const { size, ctimeNs, mtimeNs, ino } = found;
   if (storage === 'local') return `${ctimeNs}\0${ino}`;
-  const contents = telling.has(relative) && size <= tellingBytes ? await readFile(file) : '';
+  const isTelling = telling.has(relative) && found.isFile() && size <= tellingBytes;
+  const contents = isTelling ? await readRegularFile(file, tellingBytes) : '';
   const digest = contents && createHash('sha256').update(contents).digest('hex');
   return `${mtimeNs / 1_000_000_000n}\0${digest}`;
 }

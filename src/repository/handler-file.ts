@@ -3,6 +3,7 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { storageCalls } from './storage-call.js';
 
 /** What the listing asks about handlers; see `handlers/`. Absent where they are off. */
 export interface HandlerSource {
@@ -24,10 +25,12 @@ export async function findHandler(...folders: readonly string[]): Promise<string
   for (const folder of folders) {
     for (const name of names) {
       const file = path.join(folder, name);
-      const isFile = await stat(file).then(
-        (facts) => facts.isFile(),
-        () => false,
-      );
+      const isFile = await storageCalls
+        .make(() => stat(file))
+        .then(
+          (facts) => facts.isFile(),
+          () => false,
+        );
       if (isFile) return file;
     }
   }

@@ -17,6 +17,7 @@ import {
   readRepositoryConfig,
   servingJson,
 } from './serving-json.js';
+import { storageCalls } from './storage-call.js';
 import { findUnserved } from './unserved.js';
 import { nameSavedModel, versionOf } from './version-name.js';
 
@@ -32,6 +33,8 @@ export interface VersionListing {
   readonly facts: FolderFacts;
   /** The file of its handler, if it has one. */
   readonly handler?: string | undefined;
+  /** What in it is neither a file nor a folder, if anything is: nothing of it may be read then. */
+  readonly unfit?: string | undefined;
 }
 
 /** A version's folder that is there but cannot be read now. */
@@ -57,6 +60,8 @@ export interface Listing {
   readonly problems: readonly string[];
   /** What looks like a model and is not served, and what to do about it, for the log. */
   readonly unserved: readonly string[];
+  /** The folders whose changes matter. */
+  readonly folders: readonly string[];
 }
 
 /**
@@ -69,10 +74,10 @@ export async function readListing(root: string, layout?: Layout, handlers?: Hand
   const problems: string[] = [];
   const children = await readFolder(root, problems);
   if (!Array.isArray(children))
-    return { at, layout, models: undefined, config: undefined, problems, unserved: [] };
+    return { at, layout, models: undefined, config: undefined, problems, unserved: [], folders: [root] };
   const kind = layout ?? layoutOf(root, children, await holdsVersions(root, children));
   const config = kind === 'repository' ? usable(await readRepositoryConfig(root), problems) : {};
-  const told: Told = { problems, unserved: [] };
+  const told: Told = { problems, unserved: [], folders: [root] };
   const models: ModelListing[] = [];
   if (kind === 'repository') {
     for (const child of children.filter(isFolderName)) {
@@ -84,7 +89,7 @@ export async function readListing(root: string, layout?: Layout, handlers?: Hand
     if (model) models.push(model);
   } else if (kind === 'saved-model') {
     const { name, version } = nameSavedModel(root);
-    const found = holdsModel(children) ? await readVersion(version, [root], problems, handlers) : undefined;
+    const found = holdsModel(children) ? await readVersion(version, [root], told, handlers) : undefined;
     models.push({
       name,
       versions: found ? [found] : [],
@@ -92,13 +97,14 @@ export async function readListing(root: string, layout?: Layout, handlers?: Hand
     });
   }
   const unserved = await listUnserved(root, kind, models, told);
-  return { at, layout: kind, models, config, problems, unserved };
+  return { at, layout: kind, models, config, problems, unserved, folders: told.folders };
 }
 
-/** What a listing collects for the log. */
+/** What a listing collects on its way. */
 interface Told {
   readonly problems: string[];
   readonly unserved: string[];
+  readonly folders: string[];
 }
 
 async function listUnserved(
@@ -144,7 +150,7 @@ export function holdsModel(names: readonly string[]): boolean {
 async function holdsVersions(root: string, children: readonly string[]): Promise<boolean> {
   for (const child of children) {
     if (versionOf(child) === undefined) continue;
-    const inside: string[] = await readdir(path.join(root, child)).catch(() => []);
+    const inside = await storageCalls.make(() => readdir(path.join(root, child))).catch((): string[] => []);
     if (holdsModel(inside)) return true;
   }
   return false;
@@ -159,11 +165,13 @@ function isFolderName(name: string): boolean {
 async function readModel(
   name: string,
   directory: string,
-  { problems, unserved }: Told,
+  told: Told,
   handlers: HandlerSource | undefined,
 ): Promise<ModelListing | undefined> {
+  const { problems, unserved } = told;
   const children = await readFolder(directory, problems);
   if (children === 'no folder') return undefined;
+  told.folders.push(directory);
   const config = usable(await readModelConfig(directory), problems);
   if (children === 'unreadable') return { name, versions: undefined, config };
   const numbered = children.filter((child) => versionOf(child) !== undefined);
@@ -174,7 +182,7 @@ async function readModel(
   const versions: (VersionListing | UnreadableVersion)[] = [];
   for (const { version, folder } of folders) {
     const folders: [string, ...string[]] = isBare ? [folder] : [folder, directory];
-    const found = await readVersion(version, folders, problems, handlers);
+    const found = await readVersion(version, folders, told, handlers);
     if (found) versions.push(found);
   }
   return { name, versions: oneOfEach(versions, unserved), config };
@@ -205,7 +213,7 @@ async function readFolder(
   problems: string[],
 ): Promise<string[] | 'no folder' | 'unreadable'> {
   try {
-    return (await readdir(directory)).sort();
+    return (await storageCalls.make(() => readdir(directory))).sort();
   } catch (error) {
     if (codeOf(error) === 'ENOTDIR') return 'no folder';
     problems.push(`${directory}: ${messageOf(error)}`);
@@ -221,16 +229,20 @@ function codeOf(error: unknown): unknown {
 async function readVersion(
   version: number,
   [directory, ...above]: readonly [string, ...string[]],
-  problems: string[],
+  { problems, folders }: Told,
   handlers: HandlerSource | undefined,
 ): Promise<VersionListing | UnreadableVersion | undefined> {
   try {
-    return await listVersion(version, directory, above, handlers);
+    const found = await listVersion(version, directory, above, handlers);
+    folders.push(directory, ...found.facts.folders);
+    return found;
   } catch (error) {
-    const isFolder = await stat(directory).then(
-      (facts) => facts.isDirectory(),
-      (failure) => codeOf(failure) !== 'ENOENT',
-    );
+    const isFolder = await storageCalls
+      .make(() => stat(directory))
+      .then(
+        (facts) => facts.isDirectory(),
+        (failure) => codeOf(failure) !== 'ENOENT',
+      );
     if (!isFolder) return undefined;
     problems.push(`${directory}: ${messageOf(error)}`);
     return { version, directory };
@@ -251,5 +263,6 @@ export async function listVersion(
 ): Promise<VersionListing> {
   const handler = (await findHandler(directory, ...above)) ?? handlers?.defaultFile;
   const facts = await readFolderFacts(directory, above, handler, handlers);
-  return { version, directory, handler, fingerprint: facts.fingerprint, facts };
+  const { fingerprint, unfit } = facts;
+  return { version, directory, handler, fingerprint, unfit, facts };
 }

@@ -4,7 +4,7 @@
  * TensorFlow loads a SavedModel whose variables are missing and calls that a success; every run fails afterwards. So
  * the folder is checked here, by content, before TensorFlow sees it.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { messageOf, ServingError } from '../errors.js';
@@ -15,8 +15,10 @@ import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { FlattenedInputs } from './flattened-inputs.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
+import { kindOf, readRegularFile } from './regular-file.js';
 import { savedModelOfText, savedModelTextFile } from './saved-model-text.js';
 import { type Entry, readSignatureDef, type SignatureDef, signatureDefSchema } from './signature-def.js';
+import { storageCalls } from './storage-call.js';
 import { readFailure } from './storage-failure.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
@@ -75,6 +77,12 @@ export interface SavedModel {
   readonly byteLength: number;
 }
 
+/** Protobuf's own limit. */
+const maxGraphBytes = 2 ** 31 - 1;
+
+/** An entry takes about a hundred bytes. */
+const maxIndexBytes = 2 ** 28;
+
 /** TensorFlow keeps the graph in several forms; constants of 200 MiB took 1,200 while they served. */
 const graphCopies = 5;
 
@@ -101,7 +109,7 @@ export async function readSavedModel(directory: string, tags: readonly string[])
 
 /** `saved_model.pb`, or where there is none what `saved_model.pbtxt` says, as TensorFlow does. */
 async function readSavedModelFile(directory: string): Promise<Uint8Array> {
-  const read = (name: string) => readFile(path.join(directory, name));
+  const read = (name: string) => readRegularFile(path.join(directory, name), maxGraphBytes);
   const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
   try {
     return await read(savedModelFile);
@@ -185,16 +193,14 @@ function hasVariables(graphDef: Uint8Array): boolean {
 async function checkAssets(directory: string, { assetFileDef }: MetaGraphDef): Promise<void> {
   for (const { filename } of assetFileDef) {
     const what = `assets/${filename}`;
-    await stat(path.join(directory, what)).catch((error: NodeJS.ErrnoException) => {
-      throw readFailure(what, error, () => new ServingError('DATA_LOSS', `${what} is missing`));
-    });
+    await sizeOf(path.join(directory, what), what);
   }
 }
 
 /** @returns what `variables.index` says, or undefined if there are no variables */
 async function checkVariables(folder: string, required: boolean): Promise<VariablesIndex | undefined> {
   const indexFile = path.join(folder, 'variables.index');
-  const file = await readFile(indexFile).catch((error: NodeJS.ErrnoException) => {
+  const file = await readRegularFile(indexFile, maxIndexBytes).catch((error: NodeJS.ErrnoException) => {
     if (!required && error.code === 'ENOENT') return undefined;
     const what = 'variables/variables.index';
     throw readFailure(
@@ -209,14 +215,23 @@ async function checkVariables(folder: string, required: boolean): Promise<Variab
   const { shardBytes } = index;
   for (const [shard, needed] of shardBytes.entries()) {
     const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
-    const { size } = await stat(path.join(folder, name)).catch((error: NodeJS.ErrnoException) => {
-      const what = `variables/${name}`;
-      throw readFailure(what, error, () => new ServingError('DATA_LOSS', `${what} is missing`));
-    });
+    const size = await sizeOf(path.join(folder, name), `variables/${name}`);
     if (size < needed)
       throw new ServingError('DATA_LOSS', `variables/${name} is short: ${size} of ${needed} bytes`);
   }
   return index;
+}
+
+/** @returns the bytes of a file that TensorFlow will read; it would wait for a pipe */
+async function sizeOf(file: string, what: string): Promise<number> {
+  const facts = await storageCalls
+    .make(() => stat(file))
+    .catch((error: NodeJS.ErrnoException) => {
+      throw readFailure(what, error, () => new ServingError('DATA_LOSS', `${what} is missing`));
+    });
+  if (!facts.isFile())
+    throw new ServingError('FAILED_PRECONDITION', `${what} is ${kindOf(facts)}, and must be a file`);
+  return facts.size;
 }
 
 function pad(shard: number): string {

@@ -3,10 +3,10 @@
  * the default model, in a model's folder its version policy, labels and pin, in both how requests are batched. Names are
  * TensorFlow Serving's.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 import { messageOf } from '../errors.js';
+import { readRegularFile } from './regular-file.js';
 
 type Schemas = typeof import('./serving-schema.js');
 
@@ -23,6 +23,9 @@ export const noModelConfig: ModelConfig = {
 const noRepositoryConfig: RepositoryConfig = {};
 
 export const servingJson = 'serving.json';
+
+/** Many times what the longest list of labels takes. */
+const maxBytes = 2 ** 20;
 
 /** What a file says, or why it cannot be used. */
 export type ConfigFile<Config> = { readonly config: Config } | { readonly problem: string };
@@ -45,7 +48,7 @@ async function readConfig<Config>(
   const file = path.join(folder, servingJson);
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = (await readRegularFile(file, maxBytes)).toString('utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ENOTDIR' ? { config: none } : problem(file, messageOf(error));

@@ -8,6 +8,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { adviceOnFormat } from './other-formats.js';
 import { isSavedModelFile } from './saved-model.js';
+import { storageCalls } from './storage-call.js';
 import { greatestVersion, versionOf } from './version-name.js';
 
 /** Deeper than any layout, and no more folders than a scan can look at. */
@@ -30,7 +31,7 @@ export interface ServedFolders {
 /** @returns a sentence for each, in a fixed order */
 export async function findUnserved(served: ServedFolders): Promise<string[]> {
   const search = { served, found: [] as string[], left: maxFolders };
-  await visit([], search);
+  await visit([], maxDepth, search);
   return search.found;
 }
 
@@ -40,13 +41,18 @@ interface Search {
   left: number;
 }
 
-/** @param place the folder's path below the root, in parts */
-async function visit(place: readonly string[], search: Search): Promise<void> {
+/**
+ * @param place the folder's path below the root, in parts
+ * @param deepest how many parts a folder may have that is looked into
+ */
+async function visit(place: readonly string[], deepest: number, search: Search): Promise<void> {
   if (search.left-- <= 0) return;
-  const { root, versions, handled } = search.served;
+  const { root, depth, versions, handled } = search.served;
   const folder = path.join(root, ...place);
   if (handled.has(folder)) return;
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const entries = await storageCalls
+    .make(() => readdir(folder, { withFileTypes: true }))
+    .catch((): Dirent[] => []);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   if (entries.some(({ name }) => isSavedModelFile(name))) {
     if (versions.has(folder) || isNumbered(place, search.served)) return;
@@ -58,8 +64,11 @@ async function visit(place: readonly string[], search: Search): Promise<void> {
     const about = aboutFile(inside, search.served);
     if (about) {
       if (await isOf(entry, folder, 'isFile')) search.found.push(about);
-    } else if (place.length < maxDepth && (await isOf(entry, folder, 'isDirectory'))) {
-      await visit(inside, search);
+    } else {
+      // A link may lead anywhere: it is followed to a model or a version, and to the versions of a model.
+      const end = entry.isSymbolicLink() ? Math.min(deepest, depth) : deepest;
+      if (inside.length <= end && (await isOf(entry, folder, 'isDirectory')))
+        await visit(inside, end, search);
     }
   }
 }
@@ -71,10 +80,12 @@ function isNumbered(place: readonly string[], { depth }: ServedFolders): boolean
 
 async function isOf(entry: Dirent, folder: string, kind: 'isFile' | 'isDirectory'): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry[kind]();
-  return stat(path.join(folder, entry.name)).then(
-    (facts) => facts[kind](),
-    () => false,
-  );
+  return storageCalls
+    .make(() => stat(path.join(folder, entry.name)))
+    .then(
+      (facts) => facts[kind](),
+      () => false,
+    );
 }
 
 function aboutFile(place: readonly string[], served: ServedFolders): string | undefined {

@@ -2,12 +2,12 @@
  * Reads `assets.extra/tf_serving_warmup_requests`, with which publishers say how a version is to be warmed up: TFRecords
  * (`tensorflow/core/lib/io/record_writer.h`) of PredictionLog (prediction_log.proto), as TensorFlow Serving takes them.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { invalidArgument, ServingError } from '../errors.js';
 import { readTensorProto, type TensorProto, tensorProtoSchema } from '../runtime/tensor-proto.js';
 import type { TensorView } from '../runtime/tensors.js';
+import { readRegularFile } from './regular-file.js';
 import { readFailure } from './storage-failure.js';
 
 const { root } = protobuf.parse(`
@@ -46,6 +46,9 @@ export const warmupRequestsFile = 'tf_serving_warmup_requests';
 /** As many as TensorFlow Serving takes. */
 const maxRecords = 1000;
 
+/** A thousand images of 512 × 512 fit in. */
+const maxBytes = 2 ** 30;
+
 /** Length, its checksum, and the checksum of the data. */
 const headBytes = 12;
 const tailBytes = 4;
@@ -57,7 +60,7 @@ const tailBytes = 4;
  */
 export async function readWarmupRequests(directory: string): Promise<WarmupRequest[] | undefined> {
   const name = path.join(directory, 'assets.extra', warmupRequestsFile);
-  const file = await readFile(name).catch((error: NodeJS.ErrnoException) => {
+  const file = await readRegularFile(name, maxBytes).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw readFailure(
       warmupRequestsFile,

@@ -1,8 +1,9 @@
 /**
  * Tells when something in the folder of models may have changed. Only a hint: the scan is the truth, and runs by the
  * clock as well.
+ *
+ * The scan says which folders matter, and only these are watched. A link in the folder may lead to the whole disk.
  */
-import path from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -15,53 +16,131 @@ export interface WatchOptions {
   readonly pollInterval: number;
   readonly onHint: () => void;
   readonly logger: Logger;
+  /** Milliseconds after which events are tried again where the system had none. */
+  readonly eventsAgainAfter?: number | undefined;
 }
 
-/** repository / model / version / variables / shard */
-const depth = 4;
+/** Many events come together, such as those of a copy. In milliseconds. */
+const hintPause = 20;
+
+/** The limits of the system are for all programs: others may have ended. */
+const eventsAgainAfter = 60_000;
 
 export interface Watch {
+  /** Watches these folders from now on, and files in them. */
+  follow(folders: readonly string[]): void;
   /** Watches files that lie elsewhere, too. */
   add(files: readonly string[]): void;
   close(): Promise<void>;
 }
 
 export function watchFolder(root: string, options: WatchOptions): Watch {
-  const elsewhere = new Set<string>();
-  let current = open(options.mode);
+  return new FolderWatch(root, options);
+}
 
-  function open(mode: WatchMode): FSWatcher {
-    const watcher = watch([root, ...elsewhere], {
-      depth,
+class FolderWatch implements Watch {
+  private folders: ReadonlySet<string>;
+  private readonly elsewhere = new Set<string>();
+  private current: FSWatcher;
+  /** Events are being tried again beside the polling. */
+  private attempt: FSWatcher | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private hintTimer: NodeJS.Timeout | undefined;
+  private isClosed = false;
+
+  constructor(
+    private readonly root: string,
+    private readonly options: WatchOptions,
+  ) {
+    this.folders = new Set([root]);
+    this.current = this.open(options.mode);
+    if (options.mode === 'events') this.current.on('error', (error) => this.fallBack(error));
+  }
+
+  private open(mode: WatchMode): FSWatcher {
+    const usePolling = mode === 'poll';
+    const watcher = watch([...this.folders, ...this.elsewhere], {
+      depth: 0,
       ignoreInitial: true,
       ignorePermissionErrors: true,
-      usePolling: mode === 'poll',
-      interval: options.pollInterval,
+      usePolling,
+      interval: this.options.pollInterval,
+      // The system's events for a folder tell of the files in it.
+      ignored: (file, facts) => !usePolling && facts?.isFile() === true && !this.elsewhere.has(file),
     });
-    watcher.on('all', options.onHint);
-    watcher.on('error', (error) => fallBack(mode, error));
-    return watcher;
+    const hint = () => this.hint();
+    // Without a listener an error would end the process.
+    return watcher.on(usePolling ? 'all' : 'raw', hint).on('error', () => {});
+  }
+
+  private hint(): void {
+    this.hintTimer ??= setTimeout(() => {
+      this.hintTimer = undefined;
+      this.options.onHint();
+    }, hintPause);
   }
 
   /** The system's limit of watches is reached, or the file system has none: look by the clock instead. */
-  function fallBack(mode: WatchMode, error: unknown): void {
-    if (mode === 'poll' || current.options.usePolling) return;
-    options.logger.warn(`cannot watch ${root} by events (${messageOf(error)}): polling instead`);
-    void current.close();
-    current = open('poll');
+  private fallBack(error: unknown): void {
+    if (this.isClosed || this.current.options.usePolling) return;
+    this.options.logger.warn(`cannot watch ${this.root} by events (${messageOf(error)}): polling instead`);
+    void this.current.close();
+    this.current = this.open('poll');
+    this.tryEventsLater();
     // What raised no event may have changed already.
-    options.onHint();
+    this.hint();
   }
 
-  return {
-    add(files) {
-      const inside = `${path.resolve(root)}${path.sep}`;
-      for (const file of files) {
-        if (file.startsWith(inside) || elsewhere.has(file)) continue;
-        elsewhere.add(file);
-        current.add(file);
-      }
-    },
-    close: () => current.close(),
-  };
+  private tryEventsLater(): void {
+    this.timer = setTimeout(() => this.tryEvents(), this.options.eventsAgainAfter ?? eventsAgainAfter);
+    this.timer.unref();
+  }
+
+  private tryEvents(): void {
+    const attempt = this.open('events');
+    this.attempt = attempt;
+    attempt.on('error', () => {
+      if (this.attempt !== attempt) return;
+      this.attempt = undefined;
+      void attempt.close();
+      this.tryEventsLater();
+    });
+    attempt.on('ready', () => {
+      if (this.attempt !== attempt) return;
+      this.attempt = undefined;
+      void this.current.close();
+      this.current = attempt;
+      attempt.on('error', (error) => this.fallBack(error));
+      this.options.logger.info(`${this.root} is watched by events again`);
+      this.hint();
+    });
+  }
+
+  follow(folders: readonly string[]): void {
+    const added = folders.filter((folder) => !this.folders.has(folder));
+    // chokidar lets go of folders that are deleted.
+    this.folders = new Set(folders);
+    if (added.length === 0) return;
+    this.watchMore(added);
+    // Something may have come into them since they were listed.
+    this.hint();
+  }
+
+  add(files: readonly string[]): void {
+    const added = files.filter((file) => !this.elsewhere.has(file));
+    for (const file of added) this.elsewhere.add(file);
+    this.watchMore(added);
+  }
+
+  private watchMore(paths: readonly string[]): void {
+    this.current.add([...paths]);
+    this.attempt?.add([...paths]);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    clearTimeout(this.hintTimer);
+    await Promise.all([this.current.close(), this.attempt?.close()]);
+  }
 }

@@ -86,7 +86,8 @@ export class GivenUp extends ServingError {
  */
 export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
   const { model: name, candidate, limits, predecessor, defaultNames, onStage } = version;
-  const { directory, handler, fingerprint } = candidate;
+  const { directory, handler, fingerprint, unfit } = candidate;
+  if (unfit !== undefined) throw new ServingError('FAILED_PRECONDITION', unfit);
   const check = (signatures: MetaGraph['signatures'], unusable: readonly string[] = []) =>
     checkSignatures(signatures, unusable, defaultNames, predecessor);
   const opened = await (handler === undefined

@@ -77,6 +77,8 @@ export class Manager {
   private readonly handled = new Scheduler(Number.MAX_SAFE_INTEGER);
   /** Names found by the first scan: readiness waits for these. */
   private readonly atStart = new Set<string>();
+  /** Is told after each scan which folders' changes matter. */
+  onFolders: (folders: readonly string[]) => void = () => {};
 
   constructor(private readonly options: ManagerOptions) {
     this.news = new FolderNews(options.logger, options.scanInterval * 1000);
@@ -149,6 +151,7 @@ export class Manager {
     this.scheduleScan();
     this.reconcile();
     this.report(listing, atStart);
+    if (!this.closed) this.onFolders(listing.folders);
   }
 
   private report({ problems, unserved }: Listing, atStart: boolean): void {

@@ -6,7 +6,7 @@ import type { ScannedVersion } from '../repository/scan.js';
 import type { VersionPolicy } from '../repository/serving-json.js';
 
 /** A version's folder at one moment of its contents. */
-export type Candidate = Pick<ScannedVersion, 'version' | 'directory' | 'fingerprint' | 'handler'>;
+export type Candidate = Pick<ScannedVersion, 'version' | 'directory' | 'fingerprint' | 'handler' | 'unfit'>;
 
 /** What a version is held at, until it is unpinned: a version of the folder, or a folder elsewhere. */
 export type Pin =

@@ -1,11 +1,11 @@
 /**
  * A load that hangs is given up and told, and holds up nobody: not what serves, not another model, not the end.
  */
-import { execFileSync } from 'node:child_process';
-import { rename, rm } from 'node:fs/promises';
+import { cp, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TestRepository } from '../fixtures/repository.ts';
+import { TestRepository, testModels } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -21,11 +21,11 @@ afterEach(async () => {
   await repository.remove();
 });
 
-/** Its asset is a pipe that nobody writes to: TensorFlow waits for it while it loads. */
+/** What initialises it never ends: TensorFlow computes for ever while it loads. */
 async function publishHanging(version: number): Promise<void> {
-  const staged = await repository.stage(version);
-  await rm(path.join(staged, 'assets', 'offset.txt'));
-  execFileSync('mkfifo', [path.join(staged, 'assets', 'offset.txt')]);
+  const staged = repository.path(`.staged-${version}`);
+  await cp(path.join(testModels, 'endless', '1'), staged, { recursive: true });
+  await delay(25); // A rename within the tick of the copy would look like a copy.
   await rename(staged, repository.path('versioned', version));
 }
 

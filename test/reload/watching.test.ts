@@ -50,6 +50,45 @@ describe.runIf(mayLowerLimits())('where the limit of inotify', () => {
   });
 });
 
+/** Lowers the limit, watches, raises the limit, and ends with what it was told. */
+const recovery = `
+  import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+  import { watchFolder } from '${new URL('../../dist/repository/watch.js', import.meta.url).href}';
+  const limit = '/proc/sys/user/max_inotify_watches';
+  writeFileSync(limit, '0');
+  const root = mkdtempSync('/tmp/tfjs-serving-watch-');
+  let hints = 0;
+  const onHint = () => { hints += 1; };
+  const warn = (text) => { console.log('warn', text.replace(root, 'ROOT')); writeFileSync(limit, '1000'); };
+  const info = (text) => {
+    console.log('info', text.replace(root, 'ROOT'));
+    setTimeout(() => {
+      hints = 0;
+      writeFileSync(root + '/new', '');
+      const seen = setInterval(async () => {
+        if (hints === 0) return;
+        clearInterval(seen);
+        console.log('noticed');
+        await watch.close();
+        rmSync(root, { recursive: true });
+      }, 10);
+    }, 500);
+  };
+  const watch = watchFolder(root, {
+    mode: 'events', pollInterval: 3_600_000, onHint, logger: { warn, info }, eventsAgainAfter: 50,
+  });
+`;
+
+it.runIf(mayLowerLimits())('once the system has watches again, events are used again', () => {
+  const args = ['--map-root-user', process.execPath, '--input-type=module', '--eval', recovery];
+  const lines = execFileSync('unshare', args, { encoding: 'utf8', timeout: 60_000 }).trim().split('\n');
+  expect(lines).toEqual([
+    expect.stringMatching(/^warn cannot watch ROOT by events \(.*ENOSPC.*\): polling instead$/),
+    'info ROOT is watched by events again',
+    'noticed',
+  ]);
+});
+
 /** The limits are lowered in a user namespace, which not every system lets one make. */
 function mayLowerLimits(): boolean {
   try {

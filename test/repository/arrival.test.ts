@@ -14,6 +14,8 @@ const facts: FolderFacts = {
   placedAt: undefined,
   madeAt: undefined,
   entries: ['saved_model.pb'],
+  folders: [],
+  unfit: undefined,
 };
 const earlier = { fingerprint: 'before', identity: '1:2', since: 0, quiet: true };
 const options = { now: 20_000, wall: 1000, settle: 1000, lookedAt: 900, atStart: false, marked: false };

@@ -21,6 +21,8 @@ const renamed: FolderFacts = {
     madeAt: undefined,
   },
   entries: ['saved_model.pb'],
+  folders: [],
+  unfit: undefined,
 };
 
 /** `{m: '1 2b'}`: model m with versions 1 and 2, the latter with other contents; `2!` cannot be read; null: the folder cannot. */
@@ -43,7 +45,15 @@ function list(at: number, folder: Folder | null, facts: Partial<FolderFacts> = {
         });
       return { name, versions, config: noModelConfig };
     });
-  return { at, layout: 'repository', models: models ?? undefined, config: {}, problems, unserved: [] };
+  return {
+    at,
+    layout: 'repository',
+    models: models ?? undefined,
+    config: {},
+    problems,
+    unserved: [],
+    folders: [],
+  };
 }
 
 /** Scans one listing after another. */
