@@ -68,7 +68,11 @@ export interface Flat {
 export interface RowPartition {
   readonly kind: 'partition';
   readonly partition: string;
-  readonly form: 'splits' | 'rowids' | 'indices';
+  /**
+   * - `indices`: row and place of each slice; `rowids`: the row alone
+   * - `lengths`: how many slices each row has; `ends`: where each ends; `splits`: 0 and the ends
+   */
+  readonly form: 'splits' | 'rowids' | 'indices' | 'lengths' | 'ends';
 }
 
 /** A TensorList or TensorArray. */

@@ -12,7 +12,7 @@ import { pureOperations } from './pure-operations.js';
 import type { OperationRule } from './rules/rule.js';
 import { rules } from './rules.js';
 import { Size } from './size.js';
-import { isEqual, type Mixed, mixed, oneRow, type Same, same, type Value } from './value.js';
+import { integersOf, isEqual, type Mixed, mixed, oneRow, type Same, same, type Value } from './value.js';
 
 /** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
 const maxSteps = 500_000;
@@ -169,7 +169,8 @@ export class Walk implements Caller {
     }
     const isDealt = inputs.some((value) => value.kind === 'rows' && value.dealt);
     if (isDealt && !found.takesDealt) return operation.mixed('works on blocks of several rows');
-    return found.rule(operation);
+    const outputs = found.rule(operation);
+    return 'kind' in outputs && outputs.kind === 'mixed' ? passOn(operation, outputs) : outputs;
   }
 
   /** A TensorArray that several nodes write to may hold what the other one wrote. */
@@ -198,8 +199,8 @@ export class Walk implements Caller {
  */
 function bounded({ node, inputs }: Operation): Value | undefined {
   const [mixed, other] = inputs[0]?.kind === 'mixed' ? inputs : [inputs[1], inputs[0]];
-  if (mixed?.kind !== 'mixed' || !mixed.isScalar || !isScalar(other)) return undefined;
-  const bound = other.integers?.[0];
+  if (mixed?.kind !== 'mixed' || !mixed.isScalar || !other || !isOneNumber(other)) return undefined;
+  const bound = integersOf(other)?.[0];
   if (!bound) return undefined;
   if (node.op === 'Minimum') return mixed.atLeast?.equals(bound) ? other : { ...mixed, atMost: bound };
   if (node.op === 'Maximum') return mixed.atMost?.equals(bound) ? other : { ...mixed, atLeast: bound };
@@ -207,15 +208,21 @@ function bounded({ node, inputs }: Operation): Value | undefined {
 }
 
 /** Operations that make a scalar of scalars. */
-const arithmetic: ReadonlySet<string> = new Set(['Add', 'AddV2', 'Cast', 'Identity', 'Mul', 'Sub']);
+const arithmetic: ReadonlySet<string> = new Set([
+  ...['Add', 'AddV2', 'Cast', 'Identity', 'Mul', 'Sub'],
+  ...['Equal', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'NotEqual'],
+]);
 
-/** What follows from a mixed tensor is mixed; a scalar stays one. */
-function passOn({ node, inputs }: Operation, { kind, why, isScalar: wasScalar }: Mixed): Mixed {
-  const isOne =
-    wasScalar &&
-    arithmetic.has(node.op) &&
-    inputs.every((value) => (value.kind === 'mixed' ? value.isScalar : isScalar(value)));
+/** What follows from a mixed tensor is mixed; what arithmetic makes of scalars is one. */
+function passOn({ node, inputs }: Operation, mixed: Mixed): Mixed {
+  if (mixed.isScalar && !inputs.includes(mixed)) return mixed;
+  const { kind, why } = mixed;
+  const isOne = arithmetic.has(node.op) && inputs.every(isOneNumber);
   return isOne ? { kind, why, isScalar: true } : { kind, why };
+}
+
+function isOneNumber(value: Value): boolean {
+  return value.kind === 'mixed' || value.kind === 'sizes' ? value.isScalar === true : isScalar(value);
 }
 
 function isScalar(value: Value | undefined): value is Same {

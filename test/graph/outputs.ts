@@ -185,6 +185,8 @@ function comparePartition({ form }: RowPartition, whole: Outcome, parts: readonl
     const numbers = part.values.map(Number);
     const last = expected.at(-1) ?? 0;
     if (form === 'splits') expected.push(...numbers.slice(1).map((each) => each + last));
+    else if (form === 'lengths') expected.push(...numbers);
+    else if (form === 'ends') expected.push(...numbers.map((each) => each + last));
     else if (form === 'rowids') expected.push(...numbers.map((each) => each + run.start));
     else expected.push(...numbers.map((each, i) => (i % 2 === 0 ? each + run.start : each)));
   }

@@ -3,6 +3,7 @@
  */
 import { reductionRules } from '../../src/graph/rules/reductions.ts';
 import type { Dtype } from '../../src/runtime/dtypes.ts';
+import type { Ref } from '../fixtures/graph.ts';
 import { between, type CaseMaker, type Generator, type MakeValue, type Operand } from './case.ts';
 import { judgeRules } from './judge.ts';
 
@@ -205,6 +206,53 @@ const count: Generator = (make) => {
   make.judge([value, make.numbers(5), weights], { binary_output: random.chance(0.3) });
 };
 
+const words: MakeValue = (random) =>
+  random.list(random.int(0, 4), () => random.pick(['', 'a', 'bc', 'def'])).join(' ');
+
+/** The words of texts, as TensorFlow makes a ragged tensor of them, and how often each length of a word occurs. */
+const countRagged: Generator = (make) => {
+  const { random, graph, outputs } = make;
+  const texts = make.rows([random.pick([1, 1, 1, 2])], 0, { dtype: 'string', value: words });
+  const separator = make.fixed([], { dtype: 'string', value: () => ' ' });
+  const [indices, values] = make.add('StringSplitV2', [texts, separator]) as [Ref, Ref];
+  const place = [graph.integers([0, 0]), graph.integers([0, 1]), graph.integers([1, 1])];
+  const ids = graph.first('StridedSlice', [indices, ...place], {
+    begin_mask: 1,
+    end_mask: 1,
+    shrink_axis_mask: 2,
+  });
+  const rows = random.chance(0.9) ? make.rowCount(texts, 'int64') : graph.integers(make.batch, 'int64');
+  const flags = random.pick([{}, {}, {}, { exclusive: true }, { reverse: true }]);
+  const none = make.fixed([0], { dtype: 'int64' });
+  const counted = [
+    graph.first('Reshape', [ids, graph.integers([-1])]),
+    atMost(make, ids, rows, 'int64'),
+    none,
+  ];
+  const lengths = graph.first('DenseBincount', counted, { binary_output: random.chance(0.1) });
+  const ends = graph.first('Cumsum', [lengths, graph.integers(0)], flags);
+  const start = graph.integers([random.chance(0.9) ? 0 : 1], 'int64');
+  const splits = graph.first('ConcatV2', [start, ends, graph.integers(0)]);
+  outputs.push(lengths, ends, splits);
+  const sizes = graph.first('StringLength', [values]);
+  const bound = random.chance(0.8) ? atMost(make, sizes, graph.integers(3), 'int32') : graph.integers(2);
+  const weights = random.chance(0.9) ? make.fixed([0]) : make.fixed([1]);
+  make.judge([splits, sizes, bound, weights], { binary_output: random.chance(0.3) });
+};
+
+/** `minimum(bound, maximum(bound, max(values) + 1))`, which is the bound. */
+function atMost({ graph, random }: CaseMaker, values: Ref, bound: Ref, dtype: 'int32' | 'int64'): Ref {
+  const one = graph.integers(1, dtype);
+  const some = graph.first('Greater', [
+    graph.first('Size', [values], { out_type: dtype }),
+    graph.integers(0, dtype),
+  ]);
+  const most = graph.first('AddV2', [graph.first('Max', [values, graph.integers([0])]), one]);
+  const product = graph.first('Mul', [graph.first('Cast', [some], { DstT: dtype }), most]);
+  const least = graph.first('Maximum', [random.chance(0.9) ? bound : one, product]);
+  return graph.first('Minimum', [bound, least]);
+}
+
 const scatter: Generator = (make) => {
   const { random } = make;
   const options = { dtype: 'int32' as const, value: between(0, 1, true) };
@@ -246,6 +294,7 @@ const generators = new Map<string, Generator>([
   ['Svd', singular],
   ['Qr', qr],
   ['DenseBincount', count],
+  ['RaggedBincount', countRagged],
   ...['Update', 'Add', 'Sub', 'Max', 'Min'].map((how) => [`TensorScatter${how}`, scatter] as const),
 ]);
 

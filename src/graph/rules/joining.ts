@@ -3,7 +3,7 @@
  */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
-import { dimsOf, integers, integersOf, type Rows, same, type Value } from '../value.js';
+import { dimsOf, integers, integersOf, numbersOf, type Rows, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
 
 /** More parts are not followed. */
@@ -79,6 +79,10 @@ function concat(operation: Operation, values: readonly Value[], along: Value | u
   if (values.some(integersOf) && vectors.every((vector) => vector !== undefined))
     return integers(vectors.flat(), false);
   if (values.every(({ kind }) => kind === 'same')) return same(concatDims(operation, values, along));
+  const [first, second] = values;
+  const isStart = first && dimsOf(first)?.length === 1 && numbersOf(first)?.join() === '0';
+  if (isStart && values.length === 2 && second?.kind === 'partition' && second.form === 'ends')
+    return { ...second, form: 'splits' };
   const rows = values.find((value) => value.kind === 'rows');
   const axis = rows && operation.axis(along, rows.dims.length);
   if (!rows || !values.every((value) => value.kind === 'rows' && isAligned(value, rows)))

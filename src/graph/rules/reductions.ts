@@ -3,7 +3,18 @@
  */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
-import { type Dims, dimsOf, everyRow, integers, integersOf, numbersOf, same, type Value } from '../value.js';
+import {
+  type Dims,
+  dimsOf,
+  everyRow,
+  type Flat,
+  integers,
+  integersOf,
+  numbersOf,
+  type RowPartition,
+  same,
+  type Value,
+} from '../value.js';
 import { listRules } from './rule.js';
 
 function reduce(operation: Operation): Outputs {
@@ -13,7 +24,8 @@ function reduce(operation: Operation): Outputs {
   if (items && !keeps && dimsOf(value)?.length === 1 && numbersOf(along)?.length !== 0)
     return reduceItems(operation, items);
   if (value.kind === 'sizes') return operation.mixed('works on the size of the batch');
-  if (value.kind === 'flat' || value.kind === 'every row') return operation.mixed('takes rows together');
+  if (value.kind === 'every row') return operation.mixed('takes rows together');
+  if (value.kind === 'flat' || value.kind === 'partition') return reduceRagged(operation, value);
   const dims = dimsOf(value);
   const axes = dims && operation.axes(along, dims.length);
   if (along.kind !== 'same') return operation.mixed('works along an axis that depends on the rows');
@@ -29,6 +41,13 @@ function reduce(operation: Operation): Outputs {
   }
   const before = axes.filter((axis) => axis < value.axis).length;
   return { ...value, axis: keeps ? value.axis : value.axis - before, dims: left ?? [] };
+}
+
+function reduceRagged(operation: Operation, value: Flat | RowPartition): Value {
+  const isVector = value.kind === 'flat' ? value.inner.length === 0 : value.form !== 'indices';
+  const isWhole =
+    isVector && numbersOf(operation.input(1))?.join() === '0' && !operation.node.flag('keep_dims');
+  return { ...operation.mixed('takes rows together'), isScalar: isWhole || undefined };
 }
 
 /** Of the numbers of a shape. */
@@ -71,10 +90,23 @@ function place(operation: Operation): Outputs {
 function along(operation: Operation): Outputs {
   const value = operation.input(0);
   if (value.kind === 'same' && operation.input(1).kind === 'same') return same(value.dims);
+  if (value.kind === 'partition') return endsOf(operation, value);
   if (value.kind !== 'rows')
     return operation.unfit() ?? operation.mixed('works along an axis that depends on the rows');
   const axis = operation.axis(operation.input(1), value.dims.length);
   return axis === undefined || axis === value.axis ? operation.mixed('takes rows together') : value;
+}
+
+/** How many slices all rows up to each have. */
+function endsOf(operation: Operation, value: RowPartition): Outputs {
+  const { node } = operation;
+  const isRunning =
+    node.op === 'Cumsum' &&
+    value.form === 'lengths' &&
+    numbersOf(operation.input(1))?.join() === '0' &&
+    !node.flag('exclusive') &&
+    !node.flag('reverse');
+  return isRunning ? { ...value, form: 'ends' } : operation.mixed('has no rule for an input that is ragged');
 }
 
 function all(operation: Operation): Outputs {
@@ -147,15 +179,46 @@ function lastDim(operation: Operation): Outputs {
 function count(operation: Operation): Outputs {
   const [value, size, weights] = [operation.input(0), operation.input(1), operation.input(2)];
   if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);
+  const isWeightless = weights.kind === 'same' && weights.dims?.some((dim) => dim.is(0)) === true;
+  if (value.kind === 'partition') return lengthsOf(operation, value, isWeightless);
   const isAlike =
     value.kind === 'rows' &&
     value.axis === 0 &&
     value.dims.length === 2 &&
     size.kind === 'same' &&
-    ((weights.kind === 'same' && weights.dims?.some((dim) => dim.is(0))) ||
-      (weights.kind === 'rows' && weights.axis === 0 && weights.dims.length === 2));
+    (isWeightless || (weights.kind === 'rows' && weights.axis === 0 && weights.dims.length === 2));
   if (!isAlike) return operation.unfit() ?? operation.mixed('counts rows together');
   return { kind: 'rows', axis: 0, dims: [value.dims[0] ?? Size.batch, operation.unknownSize(1)] };
+}
+
+/** The numbers of the rows, counted: as many as each row has slices. */
+function lengthsOf(operation: Operation, value: RowPartition, isWeightless: boolean): Outputs {
+  const size = operation.input(1);
+  const isEach =
+    value.form === 'rowids' &&
+    isWeightless &&
+    !operation.node.flag('binary_output') &&
+    size.kind === 'sizes' &&
+    size.isScalar &&
+    size.items[0]?.equals(Size.batch) === true;
+  return isEach ? { ...value, form: 'lengths' } : operation.mixed('counts rows together');
+}
+
+/** `row splits, values, size, weights`: counts within each row. */
+function countRagged(operation: Operation): Outputs {
+  const [splits, values, size, weights] = operation.inputs;
+  if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);
+  const isAlike =
+    splits?.kind === 'partition' &&
+    splits.form === 'splits' &&
+    values?.kind === 'flat' &&
+    values.partition === splits.partition &&
+    values.inner.length === 0 &&
+    size?.kind === 'same' &&
+    weights?.kind === 'same' &&
+    weights.dims?.some((dim) => dim.is(0)) === true;
+  if (!isAlike) return operation.mixed('joins a ragged tensor with another one');
+  return { kind: 'rows', axis: 0, dims: [Size.batch, integersOf(size)?.[0] ?? operation.unknownSize(1)] };
 }
 
 /** Scatter into a tensor that has rows, at places that are the same for all: not along the rows. */
@@ -226,6 +289,7 @@ export const reductionRules = listRules(
   ['Svd', { rule: decompose('compute_uv', [1, 2, 2]), outputs: ['s', 'u', 'v'] }],
   ['Qr', { rule: inner({ inner: 2, made: [2, 2] }), outputs: ['q', 'r'] }],
   ['DenseBincount', { rule: count }],
+  ['RaggedBincount', { rule: countRagged }],
   [
     'TensorScatterUpdate TensorScatterAdd TensorScatterSub TensorScatterMax TensorScatterMin',
     { rule: scatter },

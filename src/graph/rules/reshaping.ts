@@ -38,6 +38,8 @@ function reshape(operation: Operation): Outputs {
       ? value
       : operation.mixed('reshapes a ragged tensor');
   }
+  if (value.kind === 'partition' && value.form !== 'indices' && wanted?.length === 1 && wanted[0]?.is(-1))
+    return value;
   if (value.kind !== 'rows') return operation.unfit() ?? value;
   if (!wanted?.every((item) => item !== undefined))
     return operation.mixed('reshapes rows to a shape that is not known');

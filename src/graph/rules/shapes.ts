@@ -23,7 +23,10 @@ function shape(operation: Operation): Outputs {
 }
 
 function size(operation: Operation): Outputs {
-  const dims = dimsOf(operation.input(0));
+  const value = operation.input(0);
+  const dims = dimsOf(value);
+  if (value.kind === 'flat' || value.kind === 'partition')
+    return { ...operation.mixed('counts what all rows have'), isScalar: true };
   if (dims) return integers([Size.product(dims)], true);
   return operation.unfit() ?? same([]);
 }
