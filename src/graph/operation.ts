@@ -89,6 +89,8 @@ function nameOf({ kind }: Value): string {
     case 'flat':
     case 'partition':
       return 'ragged';
+    case 'places':
+      return 'the numbers of the rows';
     case 'every row':
       return 'a condition on all rows';
     default:

@@ -10,6 +10,7 @@ export type Value =
   | Sizes
   | Flat
   | RowPartition
+  | Places
   | List
   | EveryRow
   | OneRow
@@ -73,6 +74,16 @@ export interface RowPartition {
    * - `lengths`: how many slices each row has; `ends`: where each ends; `splits`: 0 and the ends
    */
   readonly form: 'splits' | 'rowids' | 'indices' | 'lengths' | 'ends';
+}
+
+/**
+ * Whole numbers that say where each row finds something: its own number first, `[rows]` or `[rows, columns]`, then others
+ * that follow from the row.
+ */
+export interface Places {
+  readonly kind: 'places';
+  /** undefined: a vector of the rows' numbers alone. */
+  readonly columns: number | undefined;
 }
 
 /** A TensorList or TensorArray. */

@@ -136,6 +136,7 @@ export class Comparison {
       const joined = parts.flatMap(({ part }) => part.values);
       compareElements(whole.values, joined, whole.isFloat, 'the values');
     }
+    if (value.kind === 'places') compareNumbers(whole, value.columns ?? 1);
     if (value.kind === 'every row') {
       const isEvery = parts.every(({ part }) => part.values[0] === 1);
       if (whole.values[0] !== Number(isEvery)) fail('does not say whether it holds for each row');
@@ -177,6 +178,12 @@ function rowOf({ axis, dealt }: Rows, { shape, values }: Outcome, row: number, r
     }
   }
   return found;
+}
+
+/** Their first column counts the rows. */
+function compareNumbers({ values }: Outcome, columns: number): void {
+  const wrong = values.findIndex((value, i) => i % columns === 0 && Number(value) !== i / columns);
+  if (wrong >= 0) fail(`has ${values[wrong]} for the number of row ${wrong / columns}`);
 }
 
 function comparePartition({ form }: RowPartition, whole: Outcome, parts: readonly Part[]): void {

@@ -89,7 +89,8 @@ function indices(make: CaseMaker, dims: readonly number[], limit: number, rows =
 const gather: Generator = (make) => {
   const { random } = make;
   const isFirst = make.op === 'Gather';
-  if (!isFirst && random.chance(0.3)) return gatherInBatches(make);
+  if (!isFirst && random.chance(0.25)) return gatherInBatches(make);
+  if (!isFirst && random.chance(0.2)) return gatherOwn(make);
   const params = make.either(make.dims(1, 3), {}, 0.5);
   const axis = isFirst ? 0 : random.int(0, params.dims.length - 1);
   const limit = params.axis === axis ? 1 : (params.dims[axis] ?? 1);
@@ -98,6 +99,44 @@ const gather: Generator = (make) => {
   const given = random.chance(0.3) ? axis - params.dims.length : axis;
   make.judge([params, places, make.numbers(given)], { batch_dims: 0 });
 };
+
+/** The number of each row, from 0 or another start, as a range counts them. */
+function rowNumbers(make: CaseMaker, rows: Operand): Ref {
+  const { random, graph } = make;
+  const [start, step] = [random.chance(0.85) ? 0 : 1, random.chance(0.9) ? 1 : 2];
+  const numbers = graph.first('Range', [graph.integers(start), make.rowCount(rows), graph.integers(step)]);
+  return random.chance(0.3) ? graph.first('Cast', [numbers], { DstT: 9 }) : numbers;
+}
+
+/** Each row by its own number. */
+function gatherOwn(make: CaseMaker): void {
+  const { random } = make;
+  const params = make.rows([random.pick([1, 1, 1, 2]), ...make.dims(0, 2)]);
+  const axis = random.chance(0.85) ? 0 : random.int(0, params.dims.length - 1);
+  make.judge([params, rowNumbers(make, params), make.numbers(axis)], { batch_dims: 0 });
+}
+
+/** Something of each row, at a place that begins with the row's own number. */
+function gatherNdOwn(make: CaseMaker): void {
+  const { random, graph } = make;
+  const least = random.int(1, 3);
+  const params = make.rows([random.pick([1, 1, 1, 2]), least, random.int(least, 4), ...make.dims(0, 1)]);
+  const numbers = graph.first('Cast', [rowNumbers(make, params)], { DstT: 3 });
+  const options = { dtype: 'int32' as const, value: between(0, least - 1, true) };
+  const column = () => graph.first('Reshape', [numbers, graph.integers([-1, 1])]);
+  const isFirst = random.chance(0.9);
+  const inOrder = (own: Ref, others: readonly Ref[]) => (isFirst ? [own, ...others] : [...others, own]);
+  const places = random.pick([
+    () => column(),
+    () => graph.first('ExpandDims', [numbers, graph.integers(random.pick([1, -1]))]),
+    () => graph.first('Pack', inOrder(numbers, [make.rows([1], 0, options)]), { axis: random.pick([1, -1]) }),
+    () => {
+      const others = make.rows([1, random.int(1, 2)], 0, options);
+      return graph.first('ConcatV2', [...inOrder(column(), [others]), graph.integers(random.pick([1, -1]))]);
+    },
+  ])();
+  make.judge([params, places]);
+}
 
 /** From each member of the dims in front its own. */
 function gatherInBatches(make: CaseMaker): void {
@@ -124,6 +163,7 @@ function gatherInBatches(make: CaseMaker): void {
 
 const gatherNd: Generator = (make) => {
   const { random } = make;
+  if (random.chance(0.4)) return gatherNdOwn(make);
   const dims = make.dims(1, 3).map((dim) => Math.max(1, dim));
   const params = make.either(dims, {}, 0.5);
   const depth = random.int(1, dims.length);

@@ -138,6 +138,7 @@ const sizeTypes: ReadonlySet<number> = new Set([3, 9]);
 function cast(operation: Operation): Outputs {
   const value = operation.input(0);
   if (value.kind === 'partition') return value;
+  if (value.kind === 'places' && sizeTypes.has(operation.node.type('DstT'))) return value;
   const items = integersOf(value);
   const hasRoom = items?.every((item) => Math.abs(item?.value ?? 0) < 2 ** 31);
   return hasRoom && sizeTypes.has(operation.node.type('DstT')) ? value : elementsOf(operation, value);

@@ -32,6 +32,14 @@ function gather(operation: Operation, along: number | Value, batchDims: number):
       ? { ...indices, inner: [...indices.inner, ...dims.slice(1)] }
       : operation.mixed('gathers ragged rows');
   }
+  if (indices.kind === 'places' && params.kind === 'rows') {
+    const isItsOwn =
+      indices.columns === undefined &&
+      batchDims === 0 &&
+      hasOneSliceInFront(params) &&
+      operation.axis(along, params.dims.length) === 0;
+    return isItsOwn ? params : operation.mixed('takes rows by their numbers');
+  }
   if ([params, indices].some(({ kind }) => kind !== 'same' && kind !== 'rows'))
     return operation.unfit() ?? operation.mixed('gathers by ragged indices');
   const index = dimsOf(indices);
@@ -45,6 +53,10 @@ function gather(operation: Operation, along: number | Value, batchDims: number):
   const gathered = [...dims.slice(0, axis), ...index.slice(shared), ...dims.slice(axis + 1)];
   if (params.kind === 'same' && indices.kind === 'same') return same(gathered);
   return gatherRows(operation, { params, indices, axis, shared, gathered });
+}
+
+function hasOneSliceInFront({ axis, dims, dealt }: Rows): boolean {
+  return axis === 0 && dealt === undefined && dims[0]?.equals(Size.batch) === true;
 }
 
 interface RowGather {
@@ -84,6 +96,13 @@ function gatherNd(operation: Operation): Outputs {
   const params = operation.node.op.startsWith('Resource')
     ? variableOf(operation.input(0))
     : operation.input(0);
+  if (indices.kind === 'places' && params.kind === 'rows') {
+    const { columns } = indices;
+    const isItsOwn = columns !== undefined && columns <= params.dims.length && hasOneSliceInFront(params);
+    return isItsOwn
+      ? { kind: 'rows', axis: 0, dims: [Size.batch, ...params.dims.slice(columns)] }
+      : operation.mixed('takes rows by their numbers');
+  }
   const unfit = operation.unfit();
   if (unfit) return unfit;
   const [dims, index] = [dimsOf(params), dimsOf(indices)];

@@ -25,6 +25,11 @@ function pack(operation: Operation): Outputs {
     width.times(Size.of(operation.inputs.length)).is(vectors.length)
   )
     if (operation.node.integer('axis') === 0) return same([Size.of(operation.inputs.length), width], vectors);
+  const [first, ...others] = operation.inputs;
+  if (first?.kind === 'places' && first.columns === undefined && others.every(isVectorOfRows)) {
+    const isColumn = operation.axis(operation.node.integer('axis'), 2) === 1;
+    if (isColumn) return { kind: 'places', columns: operation.inputs.length };
+  }
   const unfit = operation.unfit();
   if (unfit) return unfit;
   const rows = operation.inputs.find((value) => value.kind === 'rows');
@@ -37,6 +42,18 @@ function pack(operation: Operation): Outputs {
   if (!operation.inputs.every((value) => value.kind === 'rows' && isAligned(value, rows)))
     return operation.mixed('stacks rows with what has none');
   return { ...rows, axis: axis <= rows.axis ? rows.axis + 1 : rows.axis, dims: stacked ?? [] };
+}
+
+/** One number for each row. */
+function isVectorOfRows(value: Value): boolean {
+  return value.kind === 'rows' && value.dims.length === 1 && value.dims[0]?.equals(Size.batch) === true;
+}
+
+/** Columns of numbers, one line for each row: how many; undefined if it is something else. */
+function columnsOf(value: Value): number | undefined {
+  if (value.kind === 'places') return value.columns;
+  const [rows, columns, ...more] = value.kind === 'rows' ? value.dims : [];
+  return more.length === 0 && rows?.equals(Size.batch) ? columns?.value : undefined;
 }
 
 function isAligned(a: Rows, b: Rows): boolean {
@@ -83,6 +100,13 @@ function concat(operation: Operation, values: readonly Value[], along: Value | u
   const isStart = first && dimsOf(first)?.length === 1 && numbersOf(first)?.join() === '0';
   if (isStart && values.length === 2 && second?.kind === 'partition' && second.form === 'ends')
     return { ...second, form: 'splits' };
+  if (first?.kind === 'places') {
+    const columns = values.map(columnsOf);
+    const isBeside = along && operation.axis(along, 2) === 1 && columns.every((each) => each !== undefined);
+    return isBeside
+      ? { kind: 'places', columns: columns.reduce((sum, each) => sum + (each ?? 0), 0) }
+      : operation.mixed('joins the numbers of the rows with something else');
+  }
   const rows = values.find((value) => value.kind === 'rows');
   const axis = rows && operation.axis(along, rows.dims.length);
   if (!rows || !values.every((value) => value.kind === 'rows' && isAligned(value, rows)))

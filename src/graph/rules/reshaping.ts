@@ -40,6 +40,8 @@ function reshape(operation: Operation): Outputs {
   }
   if (value.kind === 'partition' && value.form !== 'indices' && wanted?.length === 1 && wanted[0]?.is(-1))
     return value;
+  if (value.kind === 'places' && value.columns === undefined && wanted)
+    return reshapeNumbers(operation, wanted);
   if (value.kind !== 'rows') return operation.unfit() ?? value;
   if (!wanted?.every((item) => item !== undefined))
     return operation.mixed('reshapes rows to a shape that is not known');
@@ -51,6 +53,15 @@ function reshapeSame(operation: Operation, { dims, integers: numbers }: Same, ta
   if (made.kind !== 'same')
     return operation.mixed('gives a tensor that is the same for all a row for each request');
   return same(made.dims && resolve(operation, dims, made.dims), numbers);
+}
+
+/** The numbers of the rows, as a vector or a column. */
+function reshapeNumbers(operation: Operation, wanted: readonly (Size | undefined)[]): Value {
+  const [rows, column, ...more] = wanted;
+  const isWhole = more.length === 0 && (rows?.is(-1) || rows?.equals(Size.batch));
+  if (!isWhole || (wanted.length === 2 && !column?.is(1)))
+    return operation.mixed('reshapes the numbers of the rows');
+  return { kind: 'places', columns: wanted.length === 2 ? 1 : undefined };
 }
 
 /** Replaces the -1 among the dims. */
@@ -83,6 +94,8 @@ function expandDims(operation: Operation): Outputs {
     return operation.mixed('adds a dim to numbers that depend on the size of the batch');
   }
   if (integersOf(value) && dimsOf(value)?.length === 0) return integers(integersOf(value) ?? [], false);
+  if (value.kind === 'places' && value.columns === undefined && operation.axis(operation.input(1), 2) === 1)
+    return { kind: 'places', columns: 1 };
   const dims = dimsOf(value);
   const axis = dims && operation.axis(operation.input(1), dims.length + 1);
   if (value.kind === 'same')

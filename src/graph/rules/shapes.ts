@@ -83,6 +83,7 @@ function range(operation: Operation): Outputs {
       );
     return same([Size.of(count)]);
   }
+  if (from === 0 && step === 1 && limit?.equals(Size.batch)) return { kind: 'places', columns: undefined };
   if (!operation.inputs.every(({ kind }) => kind === 'same'))
     return operation.mixed('numbers the rows, or as many as depend on them');
   return same([from === 0 && step === 1 && limit ? limit : operation.unknownSize(0)]);
