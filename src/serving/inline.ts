@@ -92,7 +92,7 @@ export class InlineRuns {
     if (this.whyNever !== undefined) return `on threads: ${this.whyNever}`;
     const seen = [...this.sizes.entries()].flatMap(([index, size]) => (size ? [{ index, ...size }] : []));
     const [least] = seen;
-    if (!least) return 'on threads: none was seen yet';
+    if (!least) return 'on threads: no run has been timed yet';
     const largest = seen.findLast((size) => this.isShort(size));
     const { index, onLoop, onThreads } = largest ?? least;
     const micros = (largest ? (onLoop.micros ?? onThreads.micros) : onThreads.micros) ?? 0;

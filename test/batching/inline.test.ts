@@ -48,14 +48,14 @@ it('is told per signature where runs are made, and why', async () => {
   for (const { name, batching } of models) told[name] = batching.serving_default.run;
   expect(told).toEqual({
     rows_table: expect.stringMatching(/^on the event loop, in batches of up to 1: one takes about \d+ µs$/),
-    rows: 'on threads: none was seen yet',
+    rows: 'on threads: no run has been timed yet',
     rows_slow: expect.stringMatching(/^on threads: operation `\w+` may take any time$/),
     rows_guarded: 'on threads: operation `If` may take any time',
     strings: 'on threads: input `text` holds strings, of any length',
     failing: 'on threads: input `w` may be of any size',
     stateful: 'on threads: operation `AssignAddVariableOp` may take any time',
     unknown_rank: 'on threads: input `x` may be of any size',
-    big_graph: 'on threads: none was seen yet',
+    big_graph: 'on threads: no run has been timed yet',
   });
 });
 
