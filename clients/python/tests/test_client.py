@@ -7,6 +7,7 @@ import ssl
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfjs_serving_client import (
     BFLOAT16,
@@ -77,8 +78,10 @@ def test_float64_and_int64_are_cast_to_what_the_model_takes(demo):
         answer = demo.infer({"x": np.array(values)}, model="half_plus_two")
         assert answer.outputs["y"].tolist() == [2.5, 3.0, 4.5]
         assert (answer.model, answer.version) == ("half_plus_two", 1)
+    rounded = demo.infer({"x": np.array([0.1])}, model="half_plus_two").outputs["y"]
+    assert rounded.tolist() == [float(np.float32(0.5) * np.float32(0.1) + np.float32(2))]
     with pytest.raises(LossyCastError, match=r"x\.astype\(np\.float32\)"):
-        demo.infer({"x": np.array([0.1])}, model="half_plus_two")
+        demo.infer({"x": np.array([1e300])}, model="half_plus_two")
     # int64 is what this signature takes: nothing is cast, however large.
     with Client(SERVER) as client:
         answer = client.infer({"x": np.array([1 << 62])}, model="identity", signature="int64")
@@ -179,7 +182,7 @@ def test_asyncio():
             assert (await client.model_info())["model"] == "policy"
             assert (await client.models())["default_model"] == "policy"
             with pytest.raises(LossyCastError):
-                await client.infer({"x": np.array([0.1])}, model="half_plus_two")
+                await client.infer({"x": np.array([1e300])}, model="half_plus_two")
             with pytest.raises(NotFoundError):
                 await client.infer({}, model="nobody")
             with pytest.raises(DeadlineExceededError):
@@ -201,3 +204,22 @@ def test_sparse_and_ragged_tensors_in_and_out(client):
         got = client.infer({"x": x}, model="ragged", signature="narrow").outputs["y"]
         assert isinstance(got, RaggedTensor)
         assert (got.values.tolist(), got.row_splits.tolist()) == ([2, 3, 4], [0, 2, 2, 3])
+
+
+def test_a_server_that_is_not_there_is_named():
+    with Client("http://127.0.0.1:9", retries=Retries(attempts=1)) as client:
+        with pytest.raises(UnavailableError, match=r"cannot reach http://127\.0\.0\.1:9/infer: ConnectError"):
+            client.infer({"x": [1]})
+
+    async def main():
+        async with AsyncClient("http://127.0.0.1:9", retries=Retries(attempts=1)) as client:
+            with pytest.raises(UnavailableError, match=r"cannot reach http://127\.0\.0\.1:9/models: ConnectError"):
+                await client.models()
+
+    asyncio.run(main())
+
+
+def test_an_image_of_pillow_is_an_input(client):
+    image = Image.new("RGB", (3, 2), (255, 0, 7))
+    answer = client.infer({"x": image}, model="identity", signature="uint8").outputs["y"]
+    np.testing.assert_array_equal(answer, np.array(image))

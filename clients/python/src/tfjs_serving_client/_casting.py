@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -28,7 +28,9 @@ def as_input(value: Any) -> Any:
         return np.asarray(cast(Any, value)) if is_array else cast(Any, value)
     if isinstance(value, (str, bytes)):
         return value
-    return np.asarray(value) if hasattr(value, "__array__") else value
+    # Pillow's images have the one, most others the other.
+    is_array = hasattr(value, "__array__") or hasattr(value, "__array_interface__")
+    return np.asarray(value) if is_array else value
 
 
 def _is_uneven(rows: Sequence[Any]) -> bool:
@@ -49,7 +51,7 @@ def is_wide(value: Any) -> bool:
 
 
 def cast_inputs(inputs: Mapping[str, Any], dtypes: Mapping[str, str], taker: str) -> dict[str, Any]:
-    """The inputs, with float64 and int64 arrays in the dtypes that are asked for.
+    """The inputs, with float64 and int64 arrays in the dtypes that are asked for: floats rounded, whole numbers exact.
 
     :param dtypes: by the names of the inputs
     :param taker: what takes them, for the message
@@ -69,44 +71,42 @@ def _cast_input(name: str, value: Any, dtype: str | None, taker: str) -> Any:
     array = cast(Array, value)
     if array.dtype.name == dtype:
         return array
-    result = _cast_exactly(array, dtype)
+    result = _cast_within_kind(array, dtype)
     if result is not None:
         return result
     variable = name if name.isidentifier() else f"inputs[{name!r}]"
     line = f"to_bfloat16({variable})" if dtype == "bfloat16" else f"{variable}.astype(np.{'bool_' if dtype == 'bool' else dtype})"
-    raise LossyCastError(
-        f"input `{name}` is {array.dtype.name} where {taker} takes {dtype}, which cannot hold its values exactly: "
-        f"if that is meant, send {line}"
-    )
+    why = "would cut off what is behind the point" if _is_fraction_lost(array, dtype) else "cannot hold all its values"
+    raise LossyCastError(f"input `{name}` is {array.dtype.name}, and {taker} takes {dtype}, which {why}: if that is meant, send {line}")
 
 
-def _cast_exactly(array: Array, name: str) -> Array | None:
-    """The same values in another dtype; None if one of them would change."""
-    if array.size == 0:
-        return _convert(array, name)
+def _is_fraction_lost(array: Array, name: str) -> bool:
+    return array.dtype.kind == "f" and name != "bfloat16" and np.dtype(name).kind in "iub"
+
+
+def _cast_within_kind(array: Array, name: str) -> Array | None:
+    """What NumPy calls a cast of the same kind, and whole numbers to any dtype that can hold them.
+
+    Floats are rounded to nearest. None if floats would become whole numbers, or a value would not fit.
+    """
     if name == "bfloat16":
-        floats = _cast_exactly(array, "float32")
-        result = None if floats is None else to_bfloat16(floats)
-        return result if result is not None and np.array_equal(from_bfloat16(result), cast(Any, floats), equal_nan=True) else None
-    if name.startswith("complex"):
-        parts = _cast_exactly(array, "float32" if name == "complex64" else "float64")
-        return None if parts is None else parts.astype(name)
+        floats = _cast_within_kind(array, "float32")
+        return None if floats is None else _if_finite(floats, to_bfloat16(floats), from_bfloat16)
     target = np.dtype(name)
-    if target.kind in "iu" and not _lies_within(array, np.iinfo(target)):
+    if target.kind in "fc":
+        with np.errstate(over="ignore"):
+            return _if_finite(array, array.astype(target), np.asarray)
+    if array.dtype.kind == "f":
         return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = array.astype(target)
-    # What is rounded up to 2^63 has no way back to int64.
-    if array.dtype.kind == "i" and target.kind == "f" and not _lies_within(result, np.iinfo(array.dtype)):
-        return None
-    back = result.astype(array.dtype)
-    return result if np.array_equal(back, array, equal_nan=array.dtype.kind == "f") else None
+    limits = (0, 1) if target.kind == "b" else (int(np.iinfo(target).min), int(np.iinfo(target).max))
+    return array.astype(target) if array.size == 0 or _lies_within(array, *limits) else None
 
 
-def _convert(array: Array, name: str) -> Array:
-    return to_bfloat16(array) if name == "bfloat16" else array.astype(name)
+def _if_finite(array: Array, result: Array, floats: Callable[[Array], Array]) -> Array | None:
+    """The result, unless a number became an infinity in it."""
+    return result if np.array_equal(np.isinf(array), np.isinf(floats(result))) else None
 
 
-def _lies_within(array: Array, limits: np.iinfo[Any]) -> bool:
-    """Compared as Python's numbers, which are exact; false for NaN."""
-    return bool(array.min().item() >= int(limits.min)) and bool(array.max().item() <= int(limits.max))
+def _lies_within(array: Array, least: int, most: int) -> bool:
+    """Compared as Python's numbers, which are exact."""
+    return bool(array.min().item() >= least) and bool(array.max().item() <= most)

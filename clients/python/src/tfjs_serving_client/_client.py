@@ -56,8 +56,8 @@ class Client:
     ) -> Answer:
         """Run a model, the default one if none is named.
 
-        :param inputs: arrays by name, all with the batch dim or all without. float64 and int64 arrays are cast to what the
-            model takes if that changes no value; nothing else is cast
+        :param inputs: arrays by name, all with the batch dim or all without; images of Pillow are arrays, too. float64 arrays
+            are cast to the floats that the model takes, int64 arrays to what holds their values; nothing else is cast
         :param outputs: the outputs to give, all by default
         :param timeout: seconds, retries included; the server hears of them, too
         :raises ServingError: one of its subclasses, by the server's code
@@ -143,7 +143,7 @@ class Client:
             finally:
                 response.close()
         except httpx.HTTPError as error:
-            raise _no_reply(error) from error
+            raise _no_reply(error, request.url) from error
         return Reply(response.status_code, response.headers, b"".join(chunks))
 
 
@@ -240,7 +240,7 @@ class AsyncClient:
         except asyncio.TimeoutError as error:
             raise Late("the time is up") from error
         except httpx.HTTPError as error:
-            raise _no_reply(error) from error
+            raise _no_reply(error, self._http.base_url.join(step.path)) from error
         return Reply(response.status_code, response.headers, response.content)
 
 
@@ -264,8 +264,9 @@ def _settings(
     }
 
 
-def _no_reply(error: httpx.HTTPError) -> NoReply:
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _no_reply(error: httpx.HTTPError, url: httpx.URL) -> NoReply:
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = f"{'cannot reach' if isinstance(error, httpx.ConnectError) else 'no answer from'} {url}: {said}"
     if isinstance(error, httpx.TimeoutException):
         return Late(text)
     return NotConnected(text) if isinstance(error, httpx.ConnectError) else NoReply(text)

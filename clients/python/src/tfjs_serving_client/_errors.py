@@ -44,7 +44,7 @@ class InvalidArgumentError(ServingError):
 
 
 class LossyCastError(InvalidArgumentError, ValueError):
-    """A float64 or int64 array whose values the dtype that the model takes cannot hold. Nothing was sent."""
+    """A float64 or int64 array that the dtype of the model cannot hold, or floats for whole numbers. Nothing was sent."""
 
 
 class UnauthenticatedError(ServingError):
