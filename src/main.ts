@@ -4,6 +4,7 @@
  *
  * A command is imported when it is called, so that those that only read files or ask a server need no TensorFlow.
  */
+import { didYouMean } from './cli/nearest.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { messageOf, ServingError } from './errors.js';
 
@@ -100,7 +101,10 @@ async function runProgram(args: readonly string[]): Promise<void> {
 
 async function find(name: string): Promise<Command> {
   const entry = commands.get(name);
-  if (!entry) throw new UsageError(`no command \`${name}\`; there are ${[...commands.keys()].join(', ')}`);
+  if (!entry)
+    throw new UsageError(
+      `no command \`${name}\`${didYouMean(name, [...commands.keys()])}; there are ${[...commands.keys()].join(', ')}`,
+    );
   return (await entry.load()).command;
 }
 

@@ -22,6 +22,8 @@ import type { BodyLimits } from './http/body.js';
 import { BodyMemory } from './http/body-memory.js';
 import { stayingAwake } from './http/busy-poll.js';
 import { ByteBudget } from './http/byte-budget.js';
+import { answerParserErrors } from './http/client-error.js';
+import { Hosts, nameOf } from './http/hosts.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
 import { remoteFileSystem } from './repository/file-system.js';
@@ -123,6 +125,11 @@ class ComposedServer implements Server {
       runtime,
       telemetry,
       logger,
+      hosts: new Hosts({
+        listensOn: listens ? settings.host : undefined,
+        hasKeys: keys.configured,
+        allowed: settings.allowHost ?? [],
+      }),
       bodyLimits: limitBodies(settings, runtime, budget, logger),
       wireLimits: limitWire(settings),
       requestTimeout: settings.requestTimeout,
@@ -141,7 +148,7 @@ class ComposedServer implements Server {
     this.app = app.koa;
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
-    this.http = listens ? createHttp(settings, shortcut.listener) : undefined;
+    this.http = listens ? createHttp(settings, shortcut.listener, logger) : undefined;
     this.underWay = () => app.underWay + shortcut.underWay + this.predictions;
   }
 
@@ -220,19 +227,22 @@ function chosen({ device }: Settings, { kind, engine: { xla, mixedPrecision } }:
   return options.join(', ');
 }
 
-function createHttp(settings: Settings, listener: RequestListener): HttpServer {
-  const timeouts = {
+function createHttp(settings: Settings, listener: RequestListener, logger: Logger): HttpServer {
+  const options = {
+    // Node's own answer has no body.
+    requireHostHeader: false,
     keepAliveTimeout: settings.idleTimeout * 1000,
     // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
     requestTimeout: (60 + settings.bodyTimeout) * 1000,
   };
   const { busyPollMicros } = settings;
   const http = createHttpServer(
-    timeouts,
+    options,
     busyPollMicros > 0 ? stayingAwake(listener, busyPollMicros / 1000) : listener,
   );
   // Without a listener Node asks every client for its body at once, also those that are about to be refused.
   http.on('checkContinue', (req, res) => http.emit('request', req, res));
+  answerParserErrors(http, logger);
   return http;
 }
 
@@ -322,8 +332,13 @@ async function listen(http: HttpServer, { host, port }: Settings): Promise<void>
         new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${messageOf(error)}`),
       );
     });
-    http.listen(port, host, resolve);
+    http.listen(port, listenAddress(host), resolve);
   });
+}
+
+/** An IPv6 address may stand in brackets, as in a URL. */
+function listenAddress(host: string): string {
+  return host.startsWith('[') ? nameOf(host) : host;
 }
 
 function addressOf(http: HttpServer): string {

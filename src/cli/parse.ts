@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument, messageOf, quoted } from '../errors.js';
+import { didYouMean, unknownFlagIn } from './nearest.js';
 import {
   flagOf,
   keyOf,
@@ -74,6 +75,14 @@ function parseFlags(args: readonly string[]): Flags {
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Flags;
   } catch (error) {
+    const flag = unknownFlagIn(error);
+    if (flag !== undefined)
+      throw invalidArgument(
+        `there is no flag \`${flag}\`${didYouMean(
+          flag,
+          Object.keys(options).map((name) => `--${name}`),
+        )}\nrun \`tfjs-serving serve --help\` for the flags there are`,
+      );
     throw invalidArgument(`${messageOf(error)}\nrun \`tfjs-serving serve --help\` for the flags there are`);
   }
 }
@@ -91,7 +100,9 @@ function readConfig(file: string | boolean | undefined): ReadonlyMap<string, unk
   const known = settingNames.map(keyOf);
   const unknown = Object.keys(entries.data).find((key) => !known.includes(key));
   if (unknown !== undefined)
-    throw invalidArgument(`--config ${file} has no setting \`${unknown}\`; there are ${known.join(', ')}`);
+    throw invalidArgument(
+      `--config ${file} has no setting \`${unknown}\`${didYouMean(unknown, known)}; there are ${known.join(', ')}`,
+    );
   return new Map(Object.entries(entries.data));
 }
 

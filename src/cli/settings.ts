@@ -85,6 +85,12 @@ export const settings = {
     value: 'ADDRESS',
     help: 'the address to listen on; 0.0.0.0 for all',
   },
+  allowHost: {
+    schema: list.optional(),
+    value: 'NAME,NAME',
+    shownDefault: "this machine's names on loopback without keys, else any",
+    help: 'more names that requests may say as Host, and pages as Origin; * for any Host',
+  },
   defaultModel: {
     schema: z.string().min(1).optional(),
     value: 'NAME',

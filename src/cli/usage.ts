@@ -3,6 +3,7 @@
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../errors.js';
+import { didYouMean, unknownFlagIn } from './nearest.js';
 
 /** One subcommand. */
 export interface Command {
@@ -31,6 +32,12 @@ export function parseArguments<Options extends NonNullable<ParseArgsConfig['opti
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (error) {
+    const flag = unknownFlagIn(error);
+    const known = Object.keys(options).map((name) => `--${name}`);
+    if (flag !== undefined)
+      throw new UsageError(
+        `there is no flag \`${flag}\`${didYouMean(flag, known)} (\`tfjs-serving help ${command}\` says what there is)`,
+      );
     const [reason] = messageOf(error).split('. To specify');
     throw new UsageError(`${reason} (\`tfjs-serving help ${command}\` says what there is)`);
   }

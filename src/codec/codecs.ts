@@ -68,7 +68,7 @@ export const cborRequests = {
   decode: decodeInferRequest,
 } satisfies RequestCodec;
 
-const jsonRequests: RequestCodec = { mediaType: 'application/json', decode: decodeJsonRequest };
+export const jsonRequests: RequestCodec = { mediaType: 'application/json', decode: decodeJsonRequest };
 
 const npyRequests: RequestCodec = {
   mediaType: 'application/x-npy',

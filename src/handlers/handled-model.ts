@@ -7,7 +7,7 @@
 import type Router from '@koa/router';
 import { inputTensor } from '../calls/inputs.js';
 import type { WireLimits } from '../codec/wire.js';
-import { invalidArgument, messageOf, ServingError } from '../errors.js';
+import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import { inputOf, joinTensors } from '../runtime/rows.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
@@ -21,6 +21,7 @@ import {
 } from '../runtime/tensors.js';
 import type { Batcher, BatchResult } from '../serving/batcher.js';
 import { HandlerError } from '../serving/handled.js';
+import { noOutputs } from '../serving/predict.js';
 import type { Blocked, ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
 
@@ -292,6 +293,11 @@ export class HandledModel implements InferenceModel {
     try {
       for (const name of names) {
         const tensor = outputs[name];
+        // What the signature does not say beforehand, a caller cannot know.
+        if (!tensor && selection && !signature.outputs.has(name))
+          throw invalidArgument(
+            `${noOutputs(names.filter((each) => !outputs[each]))}; the handler gave ${Object.keys(outputs).map(quoted).join(', ')}`,
+          );
         if (!tensor) throw new TypeError(`the handler gave no output \`${name}\``);
         const spec = signature.outputs.get(name);
         taken.set(name, spec ? this.toSpec('an output', tensor, spec) : reshapeTensor(tensor, tensor.shape));

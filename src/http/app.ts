@@ -6,11 +6,12 @@ import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import { quoted, ServingError } from '../errors.js';
 import type { ApiKeys, Scope } from './api-keys.js';
-import { authenticate } from './auth.js';
+import { authenticate, type RouteAccess } from './auth.js';
 import { cutOffIfStalled, whenFinished } from './finished.js';
 import { findHandlerRoute, handlerRoutes, pathOf } from './handler-routes.js';
+import { checkHead } from './request-head.js';
 import { requestIdOf } from './request-id.js';
-import { sendError, toServingError } from './respond.js';
+import { sendError, toServingError, withDocs } from './respond.js';
 import type { Route } from './route.js';
 import { docsRoutes } from './routes/docs.js';
 import { healthRoutes } from './routes/health.js';
@@ -61,7 +62,11 @@ export function createApp(services: Services, keys: ApiKeys): App {
     if (failure) throw failure;
     await next();
   });
-  app.use(authenticate({ keys, scopeOf }));
+  app.use(async ({ req }, next) => {
+    checkHead(req, services.hosts);
+    await next();
+  });
+  app.use(authenticate({ keys, scopeOf, hosts: services.hosts }));
   app.use(router.routes());
   app.use(handlerRoutes(services));
   // Koa reports here what happens after an answer has begun: clients that go away.
@@ -89,12 +94,12 @@ function createRouter(routes: readonly Route[], services: Services) {
     router.register(path, [method], (ctx) => handle(ctx), { name });
   }
 
-  function scopeOf(ctx: Context): Scope {
+  function scopeOf(ctx: Context): RouteAccess {
     const { method } = ctx;
     const path = pathOf(ctx);
     const { pathAndMethod, path: samePath } = router.match(path, method);
     const scope = scopes.get(pathAndMethod[0]?.name ?? '');
-    if (scope) return scope;
+    if (scope) return { scope, isOfHandler: false };
     if (samePath.length === 0) return scopeOfHandler(ctx, path);
     const methods = allowed(samePath.flatMap((layer) => layer.methods));
     ctx.set('allow', methods);
@@ -102,11 +107,11 @@ function createRouter(routes: readonly Route[], services: Services) {
   }
 
   /** Those of handlers are as open as predictions. */
-  function scopeOfHandler(ctx: Context, path: string): Scope {
+  function scopeOfHandler(ctx: Context, path: string): RouteAccess {
     const found = findHandlerRoute(services, path);
     if (!found)
-      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}; see the README for those there are`);
-    if (found.methods.includes(ctx.method)) return 'infer';
+      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}; see /docs for those there are`);
+    if (found.methods.includes(ctx.method)) return { scope: 'infer', isOfHandler: true };
     const methods = allowed(found.methods);
     ctx.set('allow', methods);
     throw new ServingError('METHOD_NOT_ALLOWED', `${quoted(path)} takes ${methods}, not ${ctx.method}`);
@@ -140,7 +145,8 @@ function answerErrors({ logger }: Services): Middleware {
     } catch (error) {
       const failure = toServingError(error, logger, requestIdOf(ctx.req));
       logger.debug({ code: failure.code, path: ctx.path, request_id: requestIdOf(ctx.req) }, failure.message);
-      await sendError(ctx, failure);
+      // Not where a handler's route says 404.
+      await sendError(ctx, failure === error ? withDocs(failure) : failure);
     }
   };
 }

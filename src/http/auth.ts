@@ -5,19 +5,30 @@
  * route and reach another.
  */
 import type { Context, Middleware } from 'koa';
-import { ServingError } from '../errors.js';
+import { quoted, ServingError } from '../errors.js';
 import type { ApiKeys, Scope } from './api-keys.js';
+import { type Hosts, nameOf } from './hosts.js';
+import { mediaTypeOf } from './media-type.js';
+
+/** What is to be known of a route before it runs. */
+export interface RouteAccess {
+  readonly scope: Scope;
+  /** It is one of a handler, which may do anything. */
+  readonly isOfHandler: boolean;
+}
 
 export interface AuthOptions {
   readonly keys: ApiKeys;
-  /** The scope of the route that the router will run. @throws ServingError NOT_FOUND or METHOD_NOT_ALLOWED if there is none */
-  readonly scopeOf: (ctx: Context) => Scope;
+  readonly hosts: Hosts;
+  /** Of the route that the router will run. @throws ServingError NOT_FOUND or METHOD_NOT_ALLOWED if there is none */
+  readonly scopeOf: (ctx: Context) => RouteAccess;
 }
 
-export function authenticate({ keys, scopeOf }: AuthOptions): Middleware {
+export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware {
   return async (ctx, next) => {
-    const scope = scopeOf(ctx);
-    if (scope === 'admin') refuseForeignOrigin(ctx.get('origin'));
+    const { scope, isOfHandler } = scopeOf(ctx);
+    if (scope === 'admin') refuseForeignOrigin(ctx, hosts);
+    else if (isOfHandler || (scope === 'infer' && isSimple(ctx))) refuseOtherOrigin(ctx, hosts);
     if (scope !== 'open') {
       if (keys.configured) checkKey(keys, scope, ctx.get('x-api-key'));
       else if (scope === 'admin') checkLoopback(ctx.req.socket.remoteAddress);
@@ -47,12 +58,44 @@ function checkLoopback(address: string | undefined): void {
   }
 }
 
-const ownHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
-
 /** A web page must not be able to change a model on the machine of whoever looks at it. */
-function refuseForeignOrigin(origin: string): void {
-  if (origin === '') return;
-  const host = URL.canParse(origin) ? new URL(origin).hostname : '';
-  if (!ownHosts.has(host))
-    throw new ServingError('PERMISSION_DENIED', 'requests from other origins are refused here');
+function refuseForeignOrigin(ctx: Context, hosts: Hosts): void {
+  const origin = ctx.get('origin');
+  if (origin !== '' && !hosts.isOwn(nameOf(hostOf(origin)))) throw foreign(origin);
+}
+
+/**
+ * The types that a page of any origin may send without being asked for (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
+ * For all others its browser asks first, and is not answered.
+ */
+const simpleTypes: ReadonlySet<string> = new Set([
+  '',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data',
+  'text/plain',
+]);
+
+function isSimple({ method, req }: Context): boolean {
+  return method === 'POST' && simpleTypes.has(mediaTypeOf(req));
+}
+
+/** A page of this server's own, or of this machine, may ask; a page of another origin may not. */
+function refuseOtherOrigin(ctx: Context, hosts: Hosts): void {
+  const origin = ctx.get('origin');
+  // Browsers alone can say so, and a proxy may have changed the host.
+  if (origin === '' || ctx.get('sec-fetch-site') === 'same-origin') return;
+  const host = hostOf(origin);
+  if (host !== ctx.get('host').toLowerCase() && !hosts.isOwn(nameOf(host))) throw foreign(origin);
+}
+
+/** With the port, where that is not the scheme's; empty for `null` and what is no origin. */
+function hostOf(origin: string): string {
+  return URL.canParse(origin) ? new URL(origin).host : '';
+}
+
+function foreign(origin: string): ServingError {
+  return new ServingError(
+    'PERMISSION_DENIED',
+    `requests from other origins are refused here, and ${quoted(origin)} is one: --allow-host allows it`,
+  );
 }

@@ -2,10 +2,12 @@
  * The bodies that an inference request may have, by media type.
  */
 import type { RouterContext } from '@koa/router';
-import { requestCodecs } from '../codec/codecs.js';
+import { jsonRequests, requestCodecs } from '../codec/codecs.js';
 import { decodeForm } from '../codec/form.js';
 import type { InferRequest } from '../codec/infer-request.js';
+import { isPickleStart, pickleAdvice } from '../codec/pickle.js';
 import type { WireLimits } from '../codec/wire.js';
+import { ServingError } from '../errors.js';
 import type { Body } from './body.js';
 import { readForm } from './form.js';
 
@@ -18,6 +20,20 @@ export interface BodyDecoder {
 const formDecoder: BodyDecoder = {
   mediaType: 'multipart/form-data',
   decode: async (ctx, { bytes, claim }, limits) => decodeForm(await readForm(ctx, bytes), limits, claim),
+};
+
+/** What `curl -d` says of JSON of its own accord. Forms of that type are none that an inference takes. */
+export const curlDecoder: BodyDecoder = {
+  mediaType: 'application/x-www-form-urlencoded',
+  decode(_ctx, { bytes, claim }, limits) {
+    if (isPickleStart(bytes)) throw new ServingError('UNSUPPORTED_MEDIA_TYPE', pickleAdvice);
+    if (!/^\s*[[{]/.test(Buffer.from(bytes.subarray(0, 64)).toString('latin1')))
+      throw new ServingError(
+        'UNSUPPORTED_MEDIA_TYPE',
+        `expected JSON, got a form of the type \`${this.mediaType}\`: send JSON by -d '{"x": …}', or a form by -F x=…`,
+      );
+    return jsonRequests.decode(bytes, limits, claim);
+  },
 };
 
 export const bodyDecoders: readonly BodyDecoder[] = [

@@ -9,6 +9,7 @@ import { invalidArgument, ServingError } from '../errors.js';
 import { within } from '../serving/within.js';
 import { continueIfExpected, hasBody, readBody } from './body.js';
 import { tooSlow } from './byte-budget.js';
+import { mediaTypeOf } from './media-type.js';
 import type { Services } from './services.js';
 
 /** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
@@ -46,7 +47,7 @@ export async function readControlRequest(
   services: Services,
   example: object,
 ): Promise<unknown> {
-  const { type } = ctx.request;
+  const type = mediaTypeOf(ctx.req);
   const { bodyLimits } = services;
   if (!hasBody(ctx.req) && ['', ...controlTypes].includes(type)) return {};
   switch (type) {

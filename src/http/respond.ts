@@ -14,6 +14,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { errorSchema } from './answer-schemas.js';
 import { expectsContinue, hasBody } from './body.js';
 import { exampleFor } from './example-request.js';
+import { mediaTypeOf } from './media-type.js';
 
 /** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
 export const drainBytes = 1024 * 1024;
@@ -31,7 +32,7 @@ export function answerCodec<Codec extends { readonly mediaType: string }>(
   codecs: readonly Codec[],
 ): Codec {
   const ofType = (type: string) => codecs.find(({ mediaType }) => mediaType === type);
-  const own = (ofType(ctx.request.type) ?? ofType(jsonAnswers.mediaType)) as Codec;
+  const own = (ofType(mediaTypeOf(ctx.req)) ?? ofType(jsonAnswers.mediaType)) as Codec;
   const preferred = [own, ...codecs.filter((codec) => codec !== own)];
   const accepted = ctx.accepts(preferred.map(({ mediaType }) => mediaType));
   return preferred.find(({ mediaType }) => mediaType === accepted) ?? own;
@@ -96,6 +97,12 @@ export function toServingError(error: unknown, logger: Logger, requestId: string
 /** What is answered in place of a result. @param example a line of shell that would work */
 export function errorValue({ code, message }: ServingError, example?: string): z.output<typeof errorSchema> {
   return { status: 'error', error: { code, message, ...(example === undefined ? {} : { example }) } };
+}
+
+/** Every 404 of ours says where to look. */
+export function withDocs(error: ServingError): ServingError {
+  if (httpStatusOf[error.code] !== 404 || error.message.includes('/docs')) return error;
+  return new ServingError(error.code, `${error.message}; see /docs`);
 }
 
 /** Answers `{"status": "error", "error": {"code", "message", "example"?}}`. */

@@ -7,12 +7,14 @@ import type { Manager } from '../serving/manager.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
 import type { BodyLimits } from './body.js';
+import type { Hosts } from './hosts.js';
 
 export interface Services {
   readonly manager: Manager;
   readonly runtime: Runtime;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
+  readonly hosts: Hosts;
   readonly bodyLimits: BodyLimits;
   readonly wireLimits: WireLimits;
   /** Seconds that a request may take; a client can ask for less. */

@@ -22,6 +22,7 @@ import type { ApiKeys } from './api-keys.js';
 import { Arrival } from './byte-budget.js';
 import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
 import { predictDecoded } from './predict-decoded.js';
+import { isPlainHead } from './request-head.js';
 import { requestIdOf } from './request-id.js';
 import { drainBytes, errorValue, streamOf, toBuffer, toServingError } from './respond.js';
 import { ServerTiming } from './server-timing.js';
@@ -81,11 +82,13 @@ class Paths {
 }
 
 /** The length of the body, if nothing in the head asks for more than the short cut can do. */
-function lengthIfCommon({ headers }: IncomingMessage, services: Services, keys: ApiKeys): number | undefined {
+function lengthIfCommon(req: IncomingMessage, services: Services, keys: ApiKeys): number | undefined {
+  const { headers } = req;
   const { accept } = headers;
   const length = Number(headers['content-length']);
   const isCommon =
     headers['content-type'] === cborRequests.mediaType &&
+    isPlainHead(req, services.hosts) &&
     (accept === undefined || accept === '*/*' || accept === cborAnswers.mediaType) &&
     length > 0 &&
     length <= services.bodyLimits.maxBytes &&

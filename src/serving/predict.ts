@@ -186,9 +186,23 @@ export function chooseSignature(servable: Servable, name: string | undefined): S
 export function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {
   if (names === undefined) return;
   const specs = callerOutputs(signature);
-  const unknown = specs.size > 0 && names.find((name) => !specs.has(name));
-  if (!unknown && names.length !== 0) return;
-  const known = [...specs.keys()].map((each) => `\`${each}\``).join(', ');
-  const what = unknown ? `no output ${quoted(unknown)}` : '`outputs` is empty';
-  throw new ServingError('INVALID_ARGUMENT', `${what}; \`${signature.name}\` gives ${known}`);
+  const unknown = specs.size > 0 ? names.filter((name) => !specs.has(name)) : [];
+  if (unknown.length === 0 && names.length !== 0) return;
+  throw new ServingError(
+    'INVALID_ARGUMENT',
+    `${unknown.length > 0 ? noOutputs(unknown) : '`outputs` is empty'}; \`${signature.name}\` gives ${listed([...specs.keys()])}`,
+  );
+}
+
+/** More names than anybody reads. */
+const mostNamed = 10;
+
+/** `no output `a`, `b`` */
+export function noOutputs(names: readonly string[]): string {
+  const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';
+  return `no output ${names.slice(0, mostNamed).map(quoted).join(', ')}${more}`;
+}
+
+function listed(names: readonly string[]): string {
+  return names.map((each) => `\`${each}\``).join(', ');
 }

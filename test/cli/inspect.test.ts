@@ -122,6 +122,8 @@ describe('inspect', () => {
     expect(await inspect(repository.root)).toMatchObject({ code: 1 });
     expect((await inspect(repository.path('none'))).stderr).toMatch(/^tfjs-serving: .*ENOENT.*\n$/);
     expect(await inspect()).toMatchObject({ code: 2, versions: [] });
-    expect((await inspect('--jsno', 'x')).stderr).toMatch(/^tfjs-serving: Unknown option '--jsno'.*\n$/);
+    expect((await inspect('--jsno', 'x')).stderr).toMatch(
+      /^tfjs-serving: there is no flag `--jsno` \(did you mean `--json`\?\).*\n$/,
+    );
   });
 });

@@ -150,7 +150,7 @@ describe('settings', () => {
       /^port in the config file x: /,
     );
     expect(() => parseSettings(['--config', configFile({ prot: 1 })], {})).toThrow(
-      /has no setting `prot`; there are model_path, /,
+      /has no setting `prot` \(did you mean `port`\?\); there are model_path, /,
     );
     expect(() => parseSettings(['--config', configFile('{')], {})).toThrow(/cannot be read/);
     expect(() => parseSettings(['--config', configFile('[]')], {})).toThrow(/must be a JSON object/);

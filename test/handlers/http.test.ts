@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Decoder } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
 import { HandlerServer, stopHandlerServersAfterEach } from '../fixtures/handlers.ts';
+import type { TestServer } from '../fixtures/server.ts';
 import { RawConnection } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -175,7 +176,7 @@ describe('a generator', () => {
     const started = await HandlerServer.start(['versioned'], { 'counter/handler.ts': counter });
     const connection = await RawConnection.open(started.server.url);
     connection.send(
-      'POST /models/counter/infer HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"n": ',
+      'POST /models/counter/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"n": ',
     );
     await rm(started.repository.path('counter'), { recursive: true });
     await started.logged(/model counter is taken away/);
@@ -276,6 +277,75 @@ describe('endpoints', () => {
     });
     const { status, body } = await server.get('/models/own/teapot');
     expect([status, body.error]).toEqual([404, { code: 'NOT_FOUND', message: 'short and stout' }]);
+  });
+
+  describe('take bodies', () => {
+    const echo = `
+      export const signature = { inputs: { x: { dtype: 'float32', shape: [-1] } } };
+      export const predict = ({ x }) => ({ y: x });
+      export function routes(router) {
+        router.post('/echo', (koa) => {
+          const { body } = koa.request;
+          koa.body = Buffer.isBuffer(body) ? { bytes: body.length } : { body };
+        });
+      }
+    `;
+    const post = (server: TestServer, type: string, content: string | Uint8Array, headers = {}) =>
+      server.fetch('/models/own/echo', {
+        method: 'POST',
+        headers: { 'content-type': type, ...headers },
+        body: content,
+      });
+
+    it('as values of JSON, forms and texts, and as bytes', async () => {
+      const { server } = await HandlerServer.start([], { 'own/handler.js': echo });
+      const answers: readonly (readonly [type: string, content: string, answer: object])[] = [
+        ['Application/JSON ; x=y', '{"a": [1]}', { body: { a: [1] } }],
+        ['application/x-www-form-urlencoded', 'a=1&b=2', { body: { a: '1', b: '2' } }],
+        ['text/plain', 'é', { body: 'é' }],
+        ['application/octet-stream', 'abc', { bytes: 3 }],
+        ['multipart/form-data; boundary=b', 'abcd', { bytes: 4 }],
+      ];
+      for (const [type, content, expected] of answers)
+        expect([type, await (await post(server, type, content)).json()]).toEqual([type, expected]);
+      expect((await post(server, 'application/json', '{')).status).toBe(400);
+      await server.nothingIsLeft();
+    });
+
+    it('within the limits of every body, and of what is parsed at once', async () => {
+      const { server } = await HandlerServer.start(
+        [],
+        { 'own/handler.js': echo },
+        '--max-body-bytes',
+        '2MiB',
+      );
+      const large = await post(server, 'application/octet-stream', new Uint8Array(2 ** 21));
+      expect(await large.json()).toEqual({ bytes: 2 ** 21 });
+      expect((await post(server, 'application/octet-stream', new Uint8Array(2 ** 21 + 1))).status).toBe(413);
+      expect((await post(server, 'application/json', `"${'a'.repeat(2 ** 20)}"`)).status).toBe(413);
+      expect((await post(server, 'application/json', `[${'[],'.repeat(40_000)}[]]`)).status).toBe(413);
+      await server.nothingIsLeft();
+    });
+
+    it('out of --max-inflight-bytes, within --body-timeout, and not from pages of other origins', async () => {
+      const limits = ['--max-inflight-bytes', '1MiB', '--body-timeout', '2'];
+      const { server } = await HandlerServer.start([], { 'own/handler.js': echo }, ...limits);
+      const connection = await RawConnection.open(server.url);
+      connection.send(
+        'POST /models/own/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{',
+      );
+      await until(
+        async () => (await server.metric('tfjs_serving_inflight_bytes')) === 1_000_000,
+        'its bytes to count',
+      );
+      expect((await post(server, 'application/octet-stream', new Uint8Array(100_000))).status).toBe(503);
+      await until(() => connection.statuses[0] === 408, 'the slow body to be cut off');
+      const foreign = await post(server, 'application/json', '{}', { origin: 'https://evil.example' });
+      expect(foreign.status).toBe(403);
+      expect((await post(server, 'application/json', '{}', { origin: server.url })).status).toBe(200);
+      await server.nothingIsLeft();
+      connection.socket.destroy();
+    });
   });
 
   it('ask for a key with the scope infer', async () => {

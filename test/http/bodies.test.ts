@@ -185,7 +185,7 @@ describe('of the wrong kind', () => {
     const output = await curl('-d', 'x=1', `${server.url}/infer`);
     expect(output).toMatch(/\n415$/);
     const { message, example } = JSON.parse(output.replace(/\n415$/, '')).error;
-    expect(message).toMatch(/^`application\/x-www-form-urlencoded` is not supported; for JSON add -H /);
+    expect(message).toMatch(/^expected JSON, got a form of the type `application\/x-www-form-urlencoded`/);
     const pasted = execFileSync('sh', ['-c', `${example} -s -o /dev/null -w '%{http_code}'`], {
       encoding: 'utf8',
     });
@@ -307,7 +307,11 @@ describe('the memory of bodies', () => {
           const values = image(8 * round + client + 1);
           const body = bodyOf(values);
           const connection = await RawConnection.open(server.url);
-          const head = ['POST /models/identity/infer HTTP/1.1', 'Host: x', 'Content-Type: application/cbor'];
+          const head = [
+            'POST /models/identity/infer HTTP/1.1',
+            'Host: localhost',
+            'Content-Type: application/cbor',
+          ];
           const more = [`Accept: ${accept}`, `Content-Length: ${body.length}`, 'Connection: close', '', ''];
           connection.send([...head, ...more].join('\r\n'));
           connection.send(body.subarray(0, 70_000));

@@ -167,10 +167,12 @@ it.each(Object.entries(ways))(
 
 it('a request within another request is a body, and never run', async () => {
   await serve();
-  const inner = 'POST /update_model HTTP/1.1\r\nHost: x\r\n\r\n';
+  const inner = 'POST /update_model HTTP/1.1\r\nHost: localhost\r\n\r\n';
   const connection = await RawConnection.open(server.url);
-  connection.send(`GET /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`);
-  connection.send('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+  connection.send(
+    `GET /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
+  );
+  connection.send('GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await until(() => connection.statuses.length === 2, 'two answers');
   expect(connection.received.match(/"status":"ok"\}/g)).toHaveLength(2);
   connection.socket.destroy();

@@ -223,7 +223,7 @@ describe('without keys', () => {
     const { status, body: answer } = await server.infer('/models/nothing/infer', body);
     expect(status).toBe(404);
     expect(answer.error.message).toBe(
-      'no model `nothing`; there are `awkward_names`, `strings`, `versioned`',
+      'no model `nothing`; there are `awkward_names`, `strings`, `versioned`; see /docs',
     );
     expect((await server.infer('/models/versioned/versions/9/infer', body)).status).toBe(404);
     expect((await server.infer('/models/versioned/versions/x/infer', body)).status).toBe(400);

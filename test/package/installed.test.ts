@@ -123,7 +123,7 @@ describe('before anything is compiled', () => {
 
   it('a wrong call of serve is refused before anything is fetched', async () => {
     const wrong: [string[], number, RegExp][] = [
-      [['--prot', '1'], 2, /^tfjs-serving: Unknown option '--prot'/],
+      [['--prot', '1'], 2, /^tfjs-serving: there is no flag `--prot` \(did you mean `--port`\?\)/],
       [['--model-path', 'nowhere'], 1, /^tfjs-serving: --model-path nowhere does not exist\n$/],
       // Others can connect: models that nobody chose would be worse than none.
       [

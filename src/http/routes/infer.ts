@@ -18,9 +18,10 @@ import { refusedInputs } from '../../serving/refused-inputs.js';
 import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
 import { type Body, expectsContinue, readBody } from '../body.js';
-import { type BodyDecoder, bodyDecoders } from '../body-decoders.js';
+import { type BodyDecoder, bodyDecoders, curlDecoder } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
 import { inferOperation, inferPaths } from '../infer-operation.js';
+import { mediaTypeOf } from '../media-type.js';
 import { predictDecoded } from '../predict-decoded.js';
 import { requestIdOf } from '../request-id.js';
 import { answerCodec, send, toServingError } from '../respond.js';
@@ -161,17 +162,14 @@ function readTarget(ctx: RouterContext): Target {
 
 /** The decoder for the body's type. @throws ServingError UNSUPPORTED_MEDIA_TYPE with those there are */
 async function bodyDecoder(ctx: RouterContext, { defaultSignature }: Servable): Promise<BodyDecoder> {
-  const { type } = ctx.request;
-  const decoder = bodyDecoders.find(({ mediaType }) => mediaType === type);
+  const type = mediaTypeOf(ctx.req);
+  const decoder = [...bodyDecoders, curlDecoder].find(({ mediaType }) => mediaType === type);
   if (decoder) return decoder;
   if (await startsWithPickle(ctx)) throw new ServingError('UNSUPPORTED_MEDIA_TYPE', pickleAdvice);
   const types = bodyDecoders.map(({ mediaType }) => mediaType);
   const came = type === '' ? 'a body without a content type' : quoted(type);
-  // What curl -d says of its own accord.
-  const advice =
-    type === 'application/x-www-form-urlencoded' ? "; for JSON add -H 'content-type: application/json'" : '';
   throw refusedInputs(
-    new ServingError('UNSUPPORTED_MEDIA_TYPE', `${came} is not supported${advice}; send ${types.join(', ')}`),
+    new ServingError('UNSUPPORTED_MEDIA_TYPE', `${came} is not supported; send ${types.join(', ')}`),
     defaultSignature,
   );
 }

@@ -1,0 +1,53 @@
+/**
+ * Answers requests that Node's parser refuses, in the form of every other error.
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { httpStatusOf, invalidArgument, ServingError } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import { errorValue } from './respond.js';
+
+/** What Node says of a parser's error. */
+interface ParserError extends Error {
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+export function answerParserErrors(http: Server, logger: Logger): void {
+  http.on('clientError', (error: ParserError, socket: Socket) => {
+    // Without the bytes that came: they may hold a key.
+    logger.debug({ code: error.code }, `a request could not be read: ${error.message}`);
+    if (socket.writable && !hasAnswerBegun(socket)) socket.write(answerTo(failureOf(error)));
+    socket.destroySoon();
+  });
+}
+
+/** As Node itself looks at it: of an answer under way, nothing may follow. */
+function hasAnswerBegun(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }): boolean {
+  return socket._httpMessage?.headersSent === true;
+}
+
+function failureOf({ code, reason, message }: ParserError): ServingError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new ServingError('HEADERS_TOO_LARGE', 'expected a head of at most 16 KiB, got a larger one');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new ServingError('PAYLOAD_TOO_LARGE', 'the extensions of a chunk are too large');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new ServingError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+    default:
+      return invalidArgument(`the request is no valid HTTP: ${reason ?? message}`);
+  }
+}
+
+function answerTo(failure: ServingError): string {
+  const status = httpStatusOf[failure.code];
+  const body = `${JSON.stringify(errorValue(failure))}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${failure.code}`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
