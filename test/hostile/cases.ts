@@ -113,28 +113,60 @@ const answers: readonly HostileCase[] = [
 ];
 
 /** Bodies that are announced and never end. */
-const unfinished: HostileCase = {
-  name: '60 bodies of 7.9 MB without their last byte',
-  async prepare(server) {
-    const length = 7_900_000;
-    const part = Buffer.alloc(length - 1, 0x5b);
-    return async () => {
-      const connections = await Promise.all(Array.from({ length: 60 }, () => RawConnection.open(server.url)));
-      for (const each of connections) {
-        each.send(
-          `POST /models/identity/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${json}\r\nContent-Length: ${length}\r\n\r\n`,
+function unfinished(path: string, type: string): HostileCase {
+  return {
+    name: `60 bodies of 7.9 MB without their last byte, for ${path}`,
+    async prepare(server) {
+      const length = 7_900_000;
+      const part = Buffer.alloc(length - 1, '[');
+      const head = [
+        `POST ${path} HTTP/1.1`,
+        'Host: localhost',
+        `Content-Type: ${type}`,
+        `Content-Length: ${length}`,
+      ];
+      return async () => {
+        const all = await Promise.all(Array.from({ length: 60 }, () => RawConnection.open(server.url)));
+        for (const each of all) {
+          each.send(`${head.join('\r\n')}\r\n\r\n`);
+          each.send(part);
+        }
+        await until(
+          async () => ((await server.metric('tfjs_serving_inflight_bytes')) ?? 0) >= all.length * length,
+          'all bodies to be counted',
         );
-        each.send(part);
-      }
-      await until(
-        async () => ((await server.metric('tfjs_serving_inflight_bytes')) ?? 0) >= 60 * length,
-        'all bodies to be counted',
-      );
-      for (const { socket } of connections) socket.destroy();
-      return [];
-    };
-  },
-  statuses: [],
-};
+        for (const { socket } of all) socket.destroy();
+        return [];
+      };
+    },
+    statuses: [],
+  };
+}
 
-export const cases: readonly HostileCase[] = [...answers, unfinished];
+/** Bodies for a handler's route, which koa-body parses at once. */
+function forRoute(name: string, type: string, body: string): HostileCase {
+  return {
+    name: `a handler's route: ${name}`,
+    prepare: post({ path: '/models/handled/echo', body: Buffer.from(body), type }),
+    statuses: [200, 400, 413],
+  };
+}
+
+const form = 'application/x-www-form-urlencoded';
+
+const routes: readonly HostileCase[] = [
+  forRoute('60 MB of [', json, '['.repeat(60_000_000)),
+  forRoute('1 MB of [], and __proto__', json, `[${'[],'.repeat(340_000)}{"__proto__ ":1}]`),
+  forRoute('30,000 [], and __proto__', json, `[${'[],'.repeat(30_000)}{"\\u005f_proto__":1}]`),
+  forRoute('60,000 keys', json, `{${Array.from({ length: 60_000 }, (_, i) => `"${i}":0`)}}`),
+  forRoute('60,000 fields of a form', form, Array.from({ length: 60_000 }, (_, i) => `a[${i}]=`).join('&')),
+  forRoute('1 MB of [ in a form', form, `a${'[b]'.repeat(340_000)}=1`),
+  forRoute('60 MB of bytes', 'application/octet-stream', ' '.repeat(60_000_000)),
+];
+
+export const cases: readonly HostileCase[] = [
+  ...answers,
+  ...routes,
+  unfinished('/models/identity/infer', json),
+  unfinished('/models/handled/echo', json),
+];

@@ -20,7 +20,15 @@ const effects: [name: string, effect: Effect][] = [];
 
 beforeAll(async () => {
   repository = await hostileRepository();
-  const flags = ['--model-path', repository.root, '--settle', '0.1', '--log-level', 'info'];
+  const flags = [
+    '--model-path',
+    repository.root,
+    '--settle',
+    '0.1',
+    '--allow-handlers',
+    '--log-level',
+    'info',
+  ];
   server = await TestServer.start({ args: flags });
 });
 

@@ -1,7 +1,7 @@
 /**
  * The models that hostile requests are sent to: those that give back what comes, and those that make much of little.
  */
-import { cp, mkdir, rename } from 'node:fs/promises';
+import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import type { TensorView } from '../../src/runtime/tensors.ts';
 import { GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
 import { TestRepository } from '../fixtures/repository.ts';
@@ -14,12 +14,20 @@ const fillings: Readonly<Record<string, TensorView>> = {
   string: { dtype: 'string', shape: [], data: [Buffer.from('text')] },
 };
 
+const handler = `
+  export const signature = { inputs: { x: { dtype: 'float32', shape: [-1] } } };
+  export const predict = ({ x }) => ({ y: x });
+  export const routes = (router) => { router.post('/echo', (koa) => { koa.body = 'done'; }); };
+`;
+
 /**
- * `identity` of the test models, and for each filling `fill_NAME`, with `y = fill(dims)`, `dims` an int32 vector: a few bytes that
+ * `identity` of the test models, `handled` with a handler that has a route `echo`, and for each filling `fill_NAME`, with `y = fill(dims)`, `dims` an int32 vector: a few bytes that
  * ask for outputs of any size.
  */
 export async function hostileRepository(): Promise<TestRepository> {
   const repository = await TestRepository.create('identity');
+  await mkdir(repository.path('handled'));
+  await writeFile(repository.path('handled', 'handler.js'), handler);
   for (const [name, filling] of Object.entries(fillings)) {
     const graph = new GraphBuilder();
     const dims = graph.placeholder('int32', [null], { name: 'dims' });
