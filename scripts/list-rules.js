@@ -6,8 +6,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { rules } from '#dist/graph/rules.js';
+import { moduleOperations } from '#dist/graph/stablehlo/module-walk.js';
 
 import { withRules } from './docs/rule-list.js';
 
 const file = path.join(import.meta.dirname, '..', 'docs', 'architecture.md');
-fs.writeFileSync(file, withRules(fs.readFileSync(file, 'utf8'), rules.keys()));
+fs.writeFileSync(file, withRules(fs.readFileSync(file, 'utf8'), rules.keys(), moduleOperations));

@@ -1,21 +1,36 @@
 /**
- * The list of operations that have a rule, as docs/architecture.md has it.
+ * The lists of operations that have a rule, as docs/architecture.md has them.
  */
 
-const HEADING = '### Which operations have a rule';
+/** What stands above the lists: TensorFlow's operations, and those of StableHLO. */
+const HEADINGS = /** @type {const} */ ([
+  '### Which operations have a rule',
+  '### Which operations of StableHLO have a rule',
+]);
 const WIDTH = 130;
 
 /**
  * @param {string} document
- * @param {Iterable<string>} operations
- * @returns {string} the document with these operations in its list
+ * @param {Iterable<string>} operations TensorFlow's
+ * @param {Iterable<string>} instructions StableHLO's
+ * @returns {string} the document with these in its lists
  */
-export function withRules(document, operations) {
-  const section = document.indexOf(HEADING);
+export function withRules(document, operations, instructions) {
+  const [first, second] = HEADINGS;
+  return withList(withList(document, first, operations), second, instructions);
+}
+
+/**
+ * @param {string} document
+ * @param {string} heading
+ * @param {Iterable<string>} names
+ */
+function withList(document, heading, names) {
+  const section = document.indexOf(`${heading}\n`);
   const start = document.indexOf('```text\n', section) + '```text\n'.length;
   const end = document.indexOf('```', start);
-  if (section < 0 || end < 0) throw new Error(`no list under "${HEADING}"`);
-  return document.slice(0, start) + wrapped([...operations].sort()) + document.slice(end);
+  if (section < 0 || end < 0) throw new Error(`no list under "${heading}"`);
+  return document.slice(0, start) + wrapped([...names].sort()) + document.slice(end);
 }
 
 /** @param {readonly string[]} words */

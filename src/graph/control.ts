@@ -1,25 +1,13 @@
 /**
  * Operations that call functions, choose among them, loop or check: what becomes of rows there.
  */
+import type { Caller, Control } from './caller.js';
 import type { GraphDef, GraphNode } from './graph-def.js';
-import { joinValues, maxTurns } from './join.js';
+import { joinAll, joinValues, maxTurns } from './join.js';
 import type { Operation, Outputs } from './operation.js';
 import { Size } from './size.js';
-import { isEqual, type Mixed, oneRow, same, type Value } from './value.js';
-
-/** What evaluates functions. */
-export interface Caller {
-  /** Checks that may hold for a request alone and not for all together, or the other way round. */
-  readonly obstacles: Mixed[];
-  /** Calls a function. @param place tells this call from others */
-  call(name: string, inputs: readonly Value[], place: string): Promise<Value[]>;
-  /** True if a function gives a parameter back as it is, as the result of the same number. */
-  handsOn(name: string, i: number): Promise<boolean>;
-  /** True if a run of one of these functions may check something. */
-  hasChecks(names: readonly string[]): Promise<boolean>;
-}
-
-type Control = (operation: Operation, walk: Caller, place: string) => Outputs | Promise<Outputs>;
+import { callModule } from './stablehlo/call-module.js';
+import { isEqual, oneRow, same, type Value } from './value.js';
 
 /** @returns undefined for an operation that only computes */
 export function findControl(node: GraphNode, graph: GraphDef): Control | undefined {
@@ -70,12 +58,6 @@ async function choose(
 function withinOneRow(operation: Operation, inputs: readonly Value[]): Outputs {
   const isWithin = inputs.every(({ kind }) => kind === 'one row' || kind === 'same');
   return isWithin ? oneRow : operation.mixed('joins one row with others');
-}
-
-function joinAll(before: readonly Value[], after: readonly Value[], place: string): Value[] {
-  return before.map((value, i) =>
-    joinValues(value, after[i] ?? value, (name) => Size.named(`${place}~${i}:${name}`)),
-  );
 }
 
 const loop: Control = async (operation, walk, place) => {
@@ -178,6 +160,7 @@ const controls: ReadonlyMap<string, Control> = new Map([
   ['While', loop],
   ['StatelessWhile', loop],
   ['Assert', check],
+  ['XlaCallModule', callModule],
   ['Switch', switchWay],
   ['RefSwitch', switchWay],
   ['Merge', mergeWays],

@@ -4,7 +4,7 @@
  *
  * These are the stateful operations of TensorFlow 2.21's registry, less those whose runs leave nothing behind and find
  * nothing changed (they read variables and tables, call functions, hold lists, check), and the old ones that write
- * without being registered so.
+ * without being registered so. Those of StableHLO modules have `stablehlo.` before their names.
  */
 const effects: ReadonlySet<string> = new Set(
   `
@@ -73,6 +73,7 @@ const effects: ReadonlySet<string> = new Set(
   TensorSliceDataset TextLineDataset TextLineReader TextLineReaderV2 ThreadPoolDataset ThreadPoolHandle
   ThreadUnsafeUnigramCandidateSampler Timestamp TruncatedNormal Unbatch UniformCandidateSampler Unstage
   UpdateTaskIdAndGlobalCoreArray WholeFileReader WholeFileReaderV2 WorkerHeartbeat WriteFile
+  stablehlo.infeed stablehlo.outfeed stablehlo.recv stablehlo.rng stablehlo.send
 `
     .trim()
     .split(/\s+/),
@@ -80,7 +81,7 @@ const effects: ReadonlySet<string> = new Set(
 
 /** They only draw numbers, which runs may do beside each other. */
 const random =
-  /^(Random|Multinomial|ParameterizedTruncatedNormal|TruncatedNormal|SampleDistorted|Fractional|.*Sampler$)/;
+  /^(Random|Multinomial|ParameterizedTruncatedNormal|TruncatedNormal|SampleDistorted|Fractional|stablehlo\.rng$|.*Sampler$)/;
 
 export interface Effect {
   readonly operation: string;

@@ -67,6 +67,12 @@ export class GraphNode {
     return value === undefined ? none : integerField(value, 5) !== 0;
   }
 
+  /** Bytes, as a view. */
+  bytes(name: string): Message {
+    const value = this.attribute(name);
+    return (value && bytesField(value, 2)) ?? messageOf(new Uint8Array());
+  }
+
   text(name: string): string {
     const value = this.attribute(name);
     return value === undefined ? '' : stringField(value, 2);

@@ -1,7 +1,7 @@
 /**
  * What can be said of a tensor that is one of two: the branches of a condition, the turns of a loop.
  */
-import type { Size } from './size.js';
+import { Size } from './size.js';
 import { type Dims, isEqual, type Mixed, mixed, oneRow, type Value } from './value.js';
 
 /** Turns of a loop until nothing new is learned of it; what still changes then is given up. */
@@ -40,6 +40,13 @@ export function joinValues(a: Value, b: Value, unknownSize: NameSize): Value {
   }
   const isRow = (value: Value) => value.kind === 'one row' || value.kind === 'same';
   return isRow(a) && isRow(b) ? oneRow : differ;
+}
+
+/** What can be said of several, one by one. @param place tells this place of the graph from others */
+export function joinAll(before: readonly Value[], after: readonly Value[], place: string): Value[] {
+  return before.map((value, i) =>
+    joinValues(value, after[i] ?? value, (name) => Size.named(`${place}~${i}:${name}`)),
+  );
 }
 
 /** Sizes that have a name may have another one with each turn of a loop. */

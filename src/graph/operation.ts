@@ -22,9 +22,11 @@ export type Outputs = Value | readonly Value[];
 /** What an operation makes of its inputs, none of which is mixed or unranked. */
 export type Rule = (operation: Operation) => Outputs;
 
-export class Operation {
+/** What makes values of values: a node of a graph, or an operation of a StableHLO module. */
+export class Step {
   constructor(
-    readonly node: GraphNode,
+    /** What it is called in reasons. */
+    private readonly title: string,
     readonly inputs: readonly Value[],
     /** Tells this place of the graph from every other, calls of functions included. */
     private readonly place: string,
@@ -36,7 +38,7 @@ export class Operation {
   }
 
   mixed(why: string): Mixed {
-    return mixed(`operation \`${this.node.op}\` (${this.node.name}) ${why}`);
+    return mixed(`operation ${this.title} ${why}`);
   }
 
   /** A size that nobody knows, and that does not depend on the batch. */
@@ -64,6 +66,25 @@ export class Operation {
     return axes?.every((axis) => axis !== undefined) ? (axes as number[]) : undefined;
   }
 
+  /** The first input that is neither rows nor the same for all, as a reason. */
+  unfit(): Mixed | undefined {
+    const found = this.inputs.find(({ kind }) => kind !== 'rows' && kind !== 'same');
+    if (!found) return undefined;
+    if (found.kind === 'sizes') return this.mixed('takes the size of the batch as a number');
+    return this.mixed(`has no rule for an input that is ${nameOf(found)}`);
+  }
+}
+
+/** A node of a TensorFlow graph. */
+export class Operation extends Step {
+  constructor(
+    readonly node: GraphNode,
+    inputs: readonly Value[],
+    place: string,
+  ) {
+    super(`\`${node.op}\` (${node.name})`, inputs, place);
+  }
+
   /** What a loop over the rows put into a list, as rows. */
   rowsOfOneRow(): Value {
     const [shape] = this.node.shapes('_output_shapes');
@@ -73,14 +94,6 @@ export class Operation {
       : element?.map((dim, axis) => (dim && !dim.hasBatch && !dim.is(-1) ? dim : this.unknownSize(axis + 1)));
     if (!inner) return this.mixed('stacks rows of unknown rank');
     return { kind: 'rows', axis: 0, dims: [Size.batch, ...inner] };
-  }
-
-  /** The first input that is neither rows nor the same for all, as a reason. */
-  unfit(): Mixed | undefined {
-    const found = this.inputs.find(({ kind }) => kind !== 'rows' && kind !== 'same');
-    if (!found) return undefined;
-    if (found.kind === 'sizes') return this.mixed('takes the size of the batch as a number');
-    return this.mixed(`has no rule for an input that is ${nameOf(found)}`);
   }
 }
 
@@ -99,7 +112,7 @@ function nameOf({ kind }: Value): string {
 }
 
 /** The sizes of tensors that are broadcast together: aligned at their ends. */
-function broadcastDims(operation: Operation, all: readonly Dims[]): Size[] {
+function broadcastDims(operation: Step, all: readonly Dims[]): Size[] {
   const rank = all.reduce((most, dims) => Math.max(most, dims.length), 0);
   return Array.from({ length: rank }, (_, axis) => {
     const sizes = all.flatMap((dims) => dims[axis - rank + dims.length] ?? []);
@@ -112,7 +125,7 @@ function broadcastDims(operation: Operation, all: readonly Dims[]): Size[] {
 }
 
 /** Rows and values that are the same for all, joined element by element. */
-export function joinElements(operation: Operation, values: readonly Value[] = operation.inputs): Value {
+export function joinElements(operation: Step, values: readonly Value[] = operation.inputs): Value {
   const all: Dims[] = [];
   let found: { readonly rows: Rows; readonly fromEnd: number } | undefined;
   for (const value of values) {

@@ -34,7 +34,7 @@ export async function proveRows(
   const found = await first.fetch(sources, givenBy(specs));
   const { ranks } = first;
   const told = { ranks, operations, shapes: new Map<string, Dim[]>() };
-  const effect = findEffect(operations);
+  const effect = findEffect([...operations, ...operationsInModules(first)]);
   if (effect) {
     const { operation, writes } = effect;
     const what = writes ? 'keeps something from run to run' : 'draws random numbers';
@@ -58,6 +58,13 @@ export async function proveRows(
   if (obstacle) return { ...told, verdict: 'unproven', why: obstacle.why };
   const shapes = new Map(fetched.map(({ spec }, i) => [spec.name, shapeOf(values[i])]));
   return { ...told, shapes, verdict: 'proven', why: '' };
+}
+
+/** The operations of StableHLO modules that a walk has read. */
+function operationsInModules({ modules }: Walk): string[] {
+  return [...modules.values()].flatMap((module) =>
+    'kind' in module ? [] : Array.from(module.operationNames, (name) => `stablehlo.${name}`),
+  );
 }
 
 function shapeOf(value: Value | undefined): Dim[] {

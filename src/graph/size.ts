@@ -13,7 +13,8 @@ export class Size {
   readonly key: string;
 
   private constructor(
-    private readonly factor: number,
+    /** The number that the names are multiplied with. */
+    readonly factor: number,
     private readonly names: readonly string[],
   ) {
     this.key = [factor, ...names].join('·');

@@ -1,7 +1,8 @@
 /**
  * Evaluates a graph over what is known of its tensors: each operation by its rule, calls and loops by what they call.
  */
-import { type Caller, findControl, whichWay } from './control.js';
+import type { Caller } from './caller.js';
+import { findControl, whichWay } from './control.js';
 import type { GraphDef, GraphFunction, GraphNode, Nodes, Pause, Source } from './graph-def.js';
 import { joinValues, maxTurns } from './join.js';
 import { Operation, type Outputs } from './operation.js';
@@ -12,6 +13,7 @@ import { pureOperations } from './pure-operations.js';
 import type { OperationRule } from './rules/rule.js';
 import { rules } from './rules.js';
 import { Size } from './size.js';
+import type { Modules } from './stablehlo/module.js';
 import { integersOf, isEqual, type Mixed, mixed, oneRow, type Same, same, type Value } from './value.js';
 
 /** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
@@ -19,6 +21,9 @@ const maxSteps = 500_000;
 
 /** Calls within calls. A function that calls itself is not followed for ever. */
 const maxDepth = 64;
+
+/** Operations that fail where something does not hold. */
+const checking = ['Assert', 'XlaCallModule'];
 
 /** One evaluation of nodes that need each other. */
 interface Frame {
@@ -36,6 +41,7 @@ export class Walk implements Caller {
   /** Ranks that inputs of unknown rank must have, by the input's name. */
   readonly ranks = new Map<string, number>();
   readonly obstacles: Mixed[] = [];
+  readonly modules: Modules = new Map();
   private steps = 0;
   private readonly checks = new Map<string, boolean>();
   /** The nodes that write to each TensorArray. */
@@ -45,7 +51,7 @@ export class Walk implements Caller {
 
   constructor(
     readonly graph: GraphDef,
-    private readonly pause: Pause,
+    readonly pause: Pause,
   ) {}
 
   /** The values of some tensors of the graph, where others are given. */
@@ -94,7 +100,8 @@ export class Walk implements Caller {
     const key = names.join('\n');
     const known = this.checks.get(key);
     if (known !== undefined) return known;
-    const found = (await operationsOf(this.graph, names, this.pause)).has('Assert');
+    const operations = await operationsOf(this.graph, names, this.pause);
+    const found = checking.some((operation) => operations.has(operation));
     this.checks.set(key, found);
     return found;
   }
@@ -232,7 +239,8 @@ function isScalar(value: Value | undefined): value is Same {
 /** What must be evaluated of a function: also what runs although nobody takes its value. */
 function rootsOf({ results, controls, nodes }: GraphFunction): string[] {
   const checks = [...nodes.byName.values()].filter(
-    (node) => node.op === 'Assert' || (node.op !== 'PartitionedCall' && node.calledFunctions.length > 0),
+    (node) =>
+      checking.includes(node.op) || (node.op !== 'PartitionedCall' && node.calledFunctions.length > 0),
   );
   return [...results.map(({ node }) => node), ...controls, ...checks.map(({ name }) => name)];
 }

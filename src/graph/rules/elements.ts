@@ -2,7 +2,7 @@
  * Operations that work element by element, with broadcasting where they take several tensors. Those on whole numbers
  * follow what is known of shapes.
  */
-import { joinElements, type Operation, type Outputs } from '../operation.js';
+import { joinElements, type Operation, type Outputs, type Step } from '../operation.js';
 import { Size } from '../size.js';
 import { dimsOf, everyRow, integers, integersOf, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
@@ -27,14 +27,15 @@ const passing = `
 `;
 
 /** Of two whole numbers; undefined where that is not known. */
-type Fold = (a: Size, b: Size) => Size | undefined;
+export type Fold = (a: Size, b: Size) => Size | undefined;
 
-const numeric =
+export const numeric =
   (compute: (a: number, b: number) => number): Fold =>
   (a, b) =>
     a.value === undefined || b.value === undefined ? undefined : Size.of(compute(a.value, b.value));
 
-const folds: Readonly<Record<string, Fold>> = {
+/** Those of TensorFlow's operations, by their names. */
+export const folds: Readonly<Record<string, Fold>> = {
   Add: (a, b) => (a.is(0) ? b : b.is(0) ? a : numeric((x, y) => x + y)(a, b)),
   Sub: (a, b) => (b.is(0) ? a : a.equals(b) ? Size.of(0) : numeric((x, y) => x - y)(a, b)),
   Mul: (a, b) => a.times(b),
@@ -62,12 +63,12 @@ const foldable = new Map<string, Fold>([
 ]);
 
 /** Beyond this a number may have wrapped around. */
-function inRange(size: Size | undefined): Size | undefined {
-  return size?.value !== undefined && Math.abs(size.value) >= 2 ** 31 ? undefined : size;
+export function inRange(size: Size | undefined): Size | undefined {
+  return size !== undefined && Math.abs(size.factor) >= 2 ** 31 ? undefined : size;
 }
 
 /** Whole numbers that are known are followed, those of a scalar or a vector. */
-function foldIntegers(operation: Operation, fold: Fold): Value | undefined {
+export function foldIntegers(operation: Step, fold: Fold): Value | undefined {
   const [a, b] = [operation.input(0), operation.input(1)];
   const [left, right] = [integersOf(a), integersOf(b)];
   const [leftDims, rightDims] = [dimsOf(a), dimsOf(b)];

@@ -1,7 +1,7 @@
 /**
  * Products of matrices, and the cells of recurrent networks.
  */
-import { joinElements, type Operation, type Outputs } from '../operation.js';
+import { joinElements, type Operation, type Outputs, type Step } from '../operation.js';
 import { Size } from '../size.js';
 import { type Dims, dimsOf, type Rows, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
@@ -81,8 +81,9 @@ function einsum(operation: Operation): Outputs {
   return einsumRows(operation, labels, made, dims);
 }
 
-function einsumRows(
-  operation: Operation,
+/** @param labels of each input's dims @param made those of the product, whose sizes are `dims` */
+export function einsumRows(
+  operation: Step,
   labels: readonly (readonly string[])[],
   made: readonly string[],
   dims: Dims,

@@ -1,7 +1,7 @@
 /**
  * Operations that give a tensor other dims: reshapes, transposes, dims of 1 that come and go.
  */
-import type { Operation, Outputs } from '../operation.js';
+import type { Operation, Outputs, Step } from '../operation.js';
 import { Size } from '../size.js';
 import {
   type Dims,
@@ -65,14 +65,14 @@ function reshapeNumbers(operation: Operation, wanted: readonly (Size | undefined
 }
 
 /** Replaces the -1 among the dims. */
-function resolve(operation: Operation, dims: Dims | undefined, wanted: Dims): Size[] {
+function resolve(operation: Step, dims: Dims | undefined, wanted: Dims): Size[] {
   const rest = Size.product(wanted.filter((dim) => !dim.is(-1)));
   const left = dims && Size.product(dims).dividedBy(rest);
   return wanted.map((dim, axis) => (dim.is(-1) ? (left ?? operation.unknownSize(axis)) : dim));
 }
 
 /** Rows stay apart where the dims before them hold as many elements as before, and no slice has parts of two rows. */
-function reshapeRows(operation: Operation, value: Rows, wanted: Dims): Value {
+export function reshapeRows(operation: Step, value: Rows, wanted: Dims): Value {
   const others = wanted.filter((dim) => !dim.is(-1));
   const quotient = Size.product(value.dims).dividedBy(Size.product(others));
   const isInferred = others.length < wanted.length;

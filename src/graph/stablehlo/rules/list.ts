@@ -1,0 +1,18 @@
+/**
+ * How rules of StableHLO's operations are listed: by names, several of which may share one.
+ */
+import type { InstructionRule } from '../instruction.js';
+
+/** @param rules operations as words separated by spaces */
+export function listInstructions(
+  ...rules: readonly (readonly [operations: string, rule: InstructionRule])[]
+): ReadonlyMap<string, InstructionRule> {
+  return new Map(
+    rules.flatMap(([names, rule]) =>
+      names
+        .trim()
+        .split(/\s+/)
+        .map((name) => [name, rule] as const),
+    ),
+  );
+}
