@@ -2,6 +2,7 @@
  * `tfjs-serving serve`: settings, signals, exit codes.
  */
 import { checkCombinations } from './cli/combinations.js';
+import { stopBeforeServing } from './cli/early-stop.js';
 import { serveHelp } from './cli/help.js';
 import { installMissing } from './cli/install.js';
 import { findModels } from './cli/model-path.js';
@@ -9,7 +10,10 @@ import { isGiven, parseSettings } from './cli/parse.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { ServingError } from './errors.js';
 import { createServer } from './server.js';
-import { createLogger } from './telemetry/logger.js';
+import { createLogger, logDrained } from './telemetry/logger.js';
+
+/** For the log's last lines. */
+const exitMilliseconds = 1000;
 
 export const command: Command = { help: serveHelp, run: serve };
 
@@ -40,6 +44,9 @@ async function start(args: readonly string[]): Promise<void> {
     return;
   }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  // Not the end: a terminal that closes, and a debugger that nobody asked for on the command line.
+  process.on('SIGHUP', () => logger.info('SIGHUP: ignored; models and serving.json are watched'));
+  process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
   if (demo)
     logger.warn(
       `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
@@ -52,11 +59,14 @@ async function start(args: readonly string[]): Promise<void> {
     logger.info(`${signal}: finishing the requests under way`);
     const finished = await server.close();
     if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
+    await logDrained(exitMilliseconds);
     // Nothing is left that a normal exit would have to wait for; what hangs would keep it waiting.
     server.runtime.exitNow(finished ? 0 : 1);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.off('SIGTERM', stopBeforeServing);
+  process.off('SIGINT', stopBeforeServing);
   await server.start();
   if (!stopping) logger.info(`serving on ${server.address}`);
 }

@@ -35,7 +35,7 @@ import { tensorCount } from './runtime/tensors.js';
 import { Manager } from './serving/manager.js';
 import { addModelMetrics } from './serving/model-metrics.js';
 import { Scheduler } from './serving/scheduler.js';
-import { createLogger, type Logger } from './telemetry/logger.js';
+import { createLogger, droppedLogLines, type Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 
 /** Settings as on the command line, with its defaults; those of TensorFlow hold for the process, from the first server on. */
@@ -302,6 +302,9 @@ function addResourceGauges(telemetry: Telemetry, runtime: Runtime, reservedBytes
   ]);
   telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [
     { value: reservedBytes() },
+  ]);
+  telemetry.counters('tfjs_serving_log_lines_dropped_total', 'Lines of the log that nobody read', () => [
+    { value: droppedLogLines() },
   ]);
   telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
     Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),

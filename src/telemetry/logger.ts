@@ -2,7 +2,8 @@
  * The log: to stdout, as lines for people or as JSON for programs. TensorFlow's own lines go to stderr.
  */
 import { type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import { LogOutput, openWithoutWaiting } from './log-output.js';
 
 export type { Logger };
 
@@ -14,10 +15,65 @@ export interface LoggerOptions {
   readonly format: (typeof logFormats)[number];
 }
 
-/** Both formats are written at once: a line that was logged is there, even if the process ends right after. */
+/** There is one standard output, whoever logs. */
+let output: LogOutput | undefined;
+
+/** Lines that were dropped since nobody read them. */
+export function droppedLogLines(): number {
+  return output?.droppedLines ?? 0;
+}
+
+/** Resolves when all that was logged has left, or after so many milliseconds: before the process ends. */
+export async function logDrained(milliseconds: number): Promise<void> {
+  await output?.drained(milliseconds);
+}
+
+/**
+ * Both formats are written at once where there is room: a line that was logged is there, even if the process ends right after.
+ * What others have given (names, messages) begins no line of its own.
+ */
 export function createLogger({ level, format }: LoggerOptions): Logger {
-  const options = { level, base: null };
-  if (format === 'json') return pino(options, pino.destination({ dest: 1, sync: true }));
-  const stream = pretty({ sync: true, destination: 1, translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
-  return pino(options, stream);
+  const options = { level, base: null, serializers: { err: describeError } };
+  const toText = prettyFactory({
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+    messageFormat: (log, key) => withoutControls(String(log[key] ?? '')),
+  });
+  const logger: Logger = pino(options, {
+    write(line: string): void {
+      output ??= new LogOutput(openWithoutWaiting(), (dropped) =>
+        logger.warn(`${dropped} lines of the log were dropped: nobody read them`),
+      );
+      output.write(format === 'json' ? line : toText(line));
+    },
+  });
+  return logger;
+}
+
+interface DescribedError {
+  readonly type: string;
+  readonly code?: unknown;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** Not its other properties: those of a malformed request hold its bytes, and with them its keys. */
+function describeError(error: unknown): DescribedError {
+  if (!(error instanceof Error))
+    return { type: typeof error, message: withoutControls(String(error)), stack: '' };
+  const message = withoutControls(error.message);
+  return {
+    type: error.name,
+    ...('code' in error ? { code: error.code } : {}),
+    message,
+    stack: (error.stack ?? '').replaceAll(error.message || '\n', error.message ? message : '\n'),
+  };
+}
+
+/** Line ends and what steers a terminal, as JSON writes them. */
+function withoutControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) =>
+    character === '\t' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

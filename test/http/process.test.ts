@@ -1,0 +1,162 @@
+/**
+ * The server as a process: what it logs, to whom, and which signals end it.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { TestRepository } from '../fixtures/repository.ts';
+import { launch, TestServer } from '../fixtures/server.ts';
+import { RawConnection } from '../fixtures/socket.ts';
+import { until } from '../fixtures/until.ts';
+
+const program = path.resolve('dist/main.js');
+const closing: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function repositoryOf(...models: string[]): Promise<TestRepository> {
+  const repository = await TestRepository.create(...models);
+  closing.push(() => repository.remove());
+  return repository;
+}
+
+async function start(...args: string[]): Promise<TestServer> {
+  const repository = await repositoryOf('identity');
+  const server = await TestServer.start({
+    args: ['--model-path', repository.root, '--settle', '0.1', ...args],
+  });
+  closing.push(() => server.stop('SIGKILL'));
+  return server;
+}
+
+/** Reads what is there until the text has come. */
+async function readUntil(read: () => Promise<string>, wanted: RegExp): Promise<string> {
+  let text = '';
+  return until(async () => {
+    text += await read();
+    return wanted.exec(text)?.[0];
+  }, `${wanted} in the log`);
+}
+
+describe('a log whose reader stands still', () => {
+  /** Asks for what there is not, which is logged: 3 MB in all. */
+  async function fillLog(url: string): Promise<void> {
+    const long = 'x'.repeat(3000);
+    for (let i = 0; i < 20; i++)
+      await Promise.all(
+        Array.from({ length: 50 }, () => fetch(`${url}/${long}`).then((answer) => answer.text())),
+      );
+  }
+
+  async function droppedBy(url: string): Promise<number> {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return Number(/^tfjs_serving_log_lines_dropped_total (\d+)$/m.exec(text)?.[1]);
+  }
+
+  it('of a pipe does not keep the server, which tells how many lines it dropped', async () => {
+    const repository = await repositoryOf('identity');
+    const fifo = repository.path('..', `${path.basename(repository.root)}.fifo`);
+    execFileSync('mkfifo', [fifo]);
+    closing.push(() => execFileSync('rm', [fifo]));
+    const reader = await open(fifo, 'r+');
+    const writer = await open(fifo, 'w');
+    closing.push(() => Promise.all([reader.close(), writer.close()]));
+    const flags = ['serve', '--port', '0', '--model-path', repository.root, '--log-level', 'debug'];
+    const child = spawn(process.execPath, [program, ...flags], { stdio: ['ignore', writer.fd, 'ignore'] });
+    closing.push(() => child.kill('SIGKILL'));
+    const buffer = Buffer.alloc(2 ** 16);
+    const read = async () => buffer.toString('utf8', 0, (await reader.read(buffer)).bytesRead);
+    const url = (await readUntil(read, /http:\S+/)) as string;
+    await fillLog(url);
+    expect(await droppedBy(url)).toBeGreaterThan(100);
+    await readUntil(read, /\d+ lines of the log were dropped/);
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
+
+  it('of a socket does not, either', async () => {
+    const server = await start('--log-level', 'debug', '--log-format', 'json');
+    server.child.stdout?.pause();
+    await fillLog(server.url);
+    expect(await droppedBy(server.url)).toBeGreaterThan(100);
+    server.child.stdout?.resume();
+    await until(() => /\d+ lines of the log were dropped/.test(server.log), 'the drops to be told');
+    for (const line of server.output.stdout.trim().split('\n')) JSON.parse(line);
+  });
+
+  it('that has gone does not end the server', async () => {
+    const server = await start('--log-level', 'debug');
+    server.child.stdout?.destroy();
+    await fillLog(server.url);
+    expect((await server.fetch('/health/live')).status).toBe(200);
+    expect(await server.stop()).toBe(0);
+  });
+});
+
+describe.each(['text', 'json'])('the log as %s', (format) => {
+  it('of a malformed request holds no key, in no form', async () => {
+    const server = await start('--log-level', 'debug', '--log-format', format);
+    const connection = await RawConnection.open(server.url);
+    connection.send('GET / HTTP/1.1\r\nX-API-Key: secret\r\nno colon\r\n\r\n');
+    await until(() => connection.ended, 'the connection to be closed');
+    await until(() => server.log.includes('could not be read'), 'the line');
+    for (const key of ['secret', '115,101,99', Buffer.from('secret').toString('hex'), 'c2VjcmV0'])
+      expect(server.log.replaceAll(/\s/g, '')).not.toContain(key);
+  });
+
+  it('has no line that a name forges', async () => {
+    const server = await start('--log-level', 'debug', '--log-format', format);
+    const name = encodeURIComponent('a\n[12:00:00.000] INFO: forged\r\u001b[2K\u2028b');
+    for (const each of [`/models/${name}`, `/models/${name}/infer`, `/models/identity/labels/${name}/infer`])
+      await server.fetch(each, { method: each.endsWith('infer') ? 'POST' : 'GET' });
+    await until(() => server.log.includes('forged'), 'the lines');
+    for (const line of server.log.split(/[\n\r\u2028]/))
+      expect(line.trimStart()).not.toMatch(/^\[12:00:00\.000\]/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
+    expect(server.log).not.toMatch(/\u001b\[2K/);
+  });
+});
+
+describe('a signal', () => {
+  it.each([0, 150, 300, 500, 800, 1200])('SIGTERM %i ms after it is heard ends it with 0', async (pause) => {
+    const { child } = launch(['serve', '--port', '0', '--model-path', 'test/models/identity/1']);
+    // Before that Node starts, and nothing of the server is there. The handler of SIGHUP comes after that of SIGTERM.
+    await until(
+      () =>
+        execFileSync('cat', [`/proc/${child.pid}/status`], { encoding: 'utf8' }).match(
+          /SigCgt:\s+\w*[13579bdf]\n/,
+        ),
+      'a handler',
+    );
+    await delay(pause);
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
+
+  it('SIGHUP ends nothing, and SIGUSR1 opens no debugger', async () => {
+    const server = await start();
+    for (const signal of ['SIGHUP', 'SIGUSR1'] as const) {
+      server.child.kill(signal);
+      await until(() => server.log.includes(`${signal}: ignored`), `${signal} in the log`);
+    }
+    expect((await server.fetch('/health/live')).status).toBe(200);
+    expect(server.log).not.toContain('Debugger listening');
+    expect(await server.stop()).toBe(0);
+  });
+});
+
+it('metrics that do not only grow are not called totals', async () => {
+  const server = await start();
+  const text = await (await server.fetch('/metrics')).text();
+  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
+  expect(types.length).toBeGreaterThan(20);
+  for (const [, name = '', type] of types)
+    expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
+});
