@@ -89,6 +89,10 @@ def not_mean(x: jax.Array) -> jax.Array:
     return x - x.mean(0)
 
 
+def not_sorted(x: jax.Array) -> jax.Array:
+    return jnp.sort(x, 0)
+
+
 def not_halved(x: jax.Array) -> jax.Array:
     return lax.while_loop(lambda x: jnp.max(x) > 1, lambda x: x / 2, x)
 
@@ -101,16 +105,14 @@ def not_position(x: jax.Array) -> jax.Array:
     return x + jnp.arange(x.shape[0])[:, None]
 
 
-def export(
-    function: Callable[..., jax.Array], path: Path, inputs: Inputs, platforms: list[str] | None = None
-) -> None:
-    """Rows in front are open: `b`; other open dims are `t`."""
+def export(function: Callable[..., jax.Array], path: Path, inputs: Inputs, **options: Any) -> None:
+    """Rows in front are open: `b`; other open dims are `t`. The options are those of jax2tf.convert."""
     shapes = [f"({', '.join(['b', *('t' if dim is None else str(dim) for dim in dims)])})" for _, dims in inputs.values()]
     converted = jax2tf.convert(
         function,
         polymorphic_shapes=[shape.replace("(b)", "(b,)") for shape in shapes],
         with_gradient=False,
-        native_serialization_platforms=platforms,
+        **options,
     )
     specs = [tf.TensorSpec((None, *dims), dtype, name) for name, (dtype, dims) in inputs.items()]
     module = tf.Module()
@@ -141,6 +143,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., jax.Array], Inputs]] = {
     "older": (dense, X),
     "platforms": (dense, X),
     "not_mean": (not_mean, X),
+    "not_sorted": (not_sorted, X),
     "not_halved": (not_halved, X),
     "not_random": (not_random, X),
     "not_position": (not_position, X),
@@ -170,11 +173,11 @@ def require_rows(name: str, path: Path, inputs: Inputs) -> None:
         raise SystemExit(f"{name}: rows together are {'as' if is_alike else 'not as'} rows alone")
 
 
-def model_of(name: str) -> Model:
+def model_of(name: str, **options: Any) -> Model:
     function, inputs = FUNCTIONS[name]
 
     def build(path: Path) -> None:
-        export(function, path, inputs, ["cpu", "cuda"] if name == "platforms" else None)
+        export(function, path, inputs, **options)
         if name == "older":
             write_older(path)
         require_rows(name, path, inputs)
@@ -183,20 +186,20 @@ def model_of(name: str) -> Model:
     return Model(build, [*cases, Case("rows", values(inputs, 3, 4))])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the test models that JAX exports and their golden answers.")
+def make(models: dict[str, Model]) -> None:
+    parser = argparse.ArgumentParser(description="Make test models that JAX exports and their golden answers.")
     parser.add_argument("--out", type=Path, default=ROOT / "test" / "jax")
     out = parser.parse_args().out.resolve()
 
     tf.get_logger().setLevel("ERROR")
     # Modules name the files that they were made from.
     jax.config.update("jax_hlo_source_file_canonicalization_regex", ".*/")
-    for name in FUNCTIONS:
-        model = model_of(name)
+    for name, model in models.items():
         path = write_model(model, out / "models" / name)
         write_golden(name, model, path, out / "golden")
         print(f"{size_of(out / 'models' / name):8}  {name}  {len(model.cases)} golden", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    several = {"native_serialization_platforms": ["cpu", "cuda"]}
+    make({name: model_of(name, **(several if name == "platforms" else {})) for name in FUNCTIONS})

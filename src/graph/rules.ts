@@ -16,6 +16,7 @@ import { shapeRules } from './rules/shapes.js';
 import { sliceRules } from './rules/slices.js';
 import { stateRules } from './rules/state.js';
 import { textRules } from './rules/text.js';
+import { xlaRules } from './rules/xla.js';
 
 export const rules: ReadonlyMap<string, OperationRule> = new Map([
   ...stateRules,
@@ -32,4 +33,5 @@ export const rules: ReadonlyMap<string, OperationRule> = new Map([
   ...reductionRules,
   ...textRules,
   ...listRulesTable,
+  ...xlaRules,
 ]);

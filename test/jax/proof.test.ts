@@ -33,18 +33,24 @@ function graphOf(file: Message): Promise<GraphDef> {
   return GraphDef.read(graph, pauser());
 }
 
-it.each(['dense', 'images', 'tokens', 'recurrent', 'per_row', 'older', 'platforms'])(
-  '%s is proven',
-  async (model) => {
-    expect(await proofOf(model)).toMatchObject({ verdict: 'proven', why: '' });
-  },
-);
+it.each([
+  ...['dense', 'images', 'tokens', 'recurrent', 'per_row', 'older', 'platforms'],
+  ...['graph_dense', 'graph_images', 'graph_tokens', 'graph_recurrent'],
+])('%s is proven', async (model) => {
+  expect(await proofOf(model)).toMatchObject({ verdict: 'proven', why: '' });
+});
 
 it.each([
   ['not_mean', 'output `y`: operation `stablehlo.reduce` takes rows together'],
+  ['not_sorted', 'output `y`: operation `stablehlo.sort` orders the rows'],
   ['not_halved', 'output `y`: operation `stablehlo.reduce` takes rows together'],
   ['not_random', 'output `y`: operation `stablehlo.dynamic_iota` numbers the rows'],
   ['not_position', 'output `y`: operation `stablehlo.dynamic_iota` numbers the rows'],
+  ['not_graph_mean', 'output `y`: operation `Sum` (jax2tf_not_mean_/pjit__mean_/Sum) takes rows together'],
+  [
+    'not_graph_sorted',
+    'output `y`: operation `XlaVariadicSort` (jax2tf_not_sorted_/pjit_sort_/XlaVariadicSort) orders the rows, or may',
+  ],
 ])('%s is not: %s', async (model, why) => {
   expect(await proofOf(model)).toMatchObject({ verdict: 'unproven', why });
 });

@@ -34,6 +34,35 @@ export const numeric =
   (a, b) =>
     a.value === undefined || b.value === undefined ? undefined : Size.of(compute(a.value, b.value));
 
+/**
+ * A batch has a row at least, so `3 · batch` is 3 or more.
+ *
+ * @param holds by the sign of a - b; asked of each sign that there may be
+ */
+function comparison(holds: (order: number) => boolean): Fold {
+  return (a, b) => {
+    const answers = ordersOf(a, b).map(holds);
+    return new Set(answers).size === 1 ? Size.of(Number(answers[0])) : undefined;
+  };
+}
+
+/** The signs that a - b may have. */
+function ordersOf(a: Size, b: Size): number[] {
+  if (a.equals(b)) return [0];
+  if (a.value !== undefined && b.value !== undefined) return [Math.sign(a.value - b.value)];
+  const [least, limit] = [leastOf(a), b.value];
+  if (least !== undefined && limit !== undefined && limit <= least) return limit < least ? [1] : [0, 1];
+  const [others, value] = [leastOf(b), a.value];
+  if (others !== undefined && value !== undefined && value <= others) return value < others ? [-1] : [-1, 0];
+  return [-1, 0, 1];
+}
+
+/** Of a number of rows. */
+function leastOf(size: Size): number | undefined {
+  const perRow = size.hasBatch ? size.perRow?.value : undefined;
+  return perRow !== undefined && perRow > 0 ? perRow : undefined;
+}
+
 /** Those of TensorFlow's operations, by their names. */
 export const folds: Readonly<Record<string, Fold>> = {
   Add: (a, b) => (a.is(0) ? b : b.is(0) ? a : numeric((x, y) => x + y)(a, b)),
@@ -47,12 +76,12 @@ export const folds: Readonly<Record<string, Fold>> = {
     return b.equals(Size.batch) && (a.is(0) || a.is(1)) ? b : numeric(Math.max)(a, b);
   },
   Minimum: (a, b) => (a.equals(b) ? a : numeric(Math.min)(a, b)),
-  Equal: (a, b) => (a.equals(b) ? Size.one : numeric((x, y) => Number(x === y))(a, b)),
-  NotEqual: (a, b) => (a.equals(b) ? Size.of(0) : numeric((x, y) => Number(x !== y))(a, b)),
-  Less: (a, b) => (a.equals(b) ? Size.of(0) : numeric((x, y) => Number(x < y))(a, b)),
-  LessEqual: (a, b) => (a.equals(b) ? Size.one : numeric((x, y) => Number(x <= y))(a, b)),
-  Greater: (a, b) => (a.equals(b) ? Size.of(0) : numeric((x, y) => Number(x > y))(a, b)),
-  GreaterEqual: (a, b) => (a.equals(b) ? Size.one : numeric((x, y) => Number(x >= y))(a, b)),
+  Equal: comparison((order) => order === 0),
+  NotEqual: comparison((order) => order !== 0),
+  Less: comparison((order) => order < 0),
+  LessEqual: comparison((order) => order <= 0),
+  Greater: comparison((order) => order > 0),
+  GreaterEqual: comparison((order) => order >= 0),
   LogicalAnd: (a, b) => (a.is(0) || b.is(0) ? Size.of(0) : a.is(1) ? b : b.is(1) ? a : undefined),
   LogicalOr: (a, b) => (a.is(1) || b.is(1) ? Size.one : a.is(0) ? b : b.is(0) ? a : undefined),
 };

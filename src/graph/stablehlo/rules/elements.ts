@@ -57,24 +57,8 @@ function arithmetic(instruction: Instruction): Outputs {
 
 function compare(instruction: Instruction): Outputs {
   const direction = comparisons[instruction.attributes.comparison()];
-  const compared = direction ? foldIntegers(instruction, compareSizes(direction)) : undefined;
+  const compared = direction ? foldIntegers(instruction, fold(direction)) : undefined;
   return compared ?? join(instruction);
-}
-
-/** A batch has a row at least. */
-function compareSizes(direction: string): Fold {
-  return (a, b) => {
-    const folded = fold(direction)(a, b);
-    if (folded) return folded;
-    const least = (a.perRow?.value ?? 0) > 0 ? a.perRow?.value : undefined;
-    const limit = b.value;
-    if (least === undefined || limit === undefined || limit > least) return undefined;
-    if (direction === 'GreaterEqual') return Size.one;
-    if (direction === 'Less') return Size.of(0);
-    if (limit === least) return undefined;
-    if (direction === 'Greater' || direction === 'NotEqual') return Size.one;
-    return direction === 'LessEqual' || direction === 'Equal' ? Size.of(0) : undefined;
-  };
 }
 
 /** Between whole numbers, of one operand each or one for each element. */

@@ -4,9 +4,9 @@
  * A gather's indices have a part for each of its dims but the one that holds the numbers of an index. Each part's slice has
  * the operand's dims, less those that are dropped. So an axis of the output is one of the indices or one of the slices.
  */
-import type { Outputs } from '../../operation.js';
+import type { Outputs, Step } from '../../operation.js';
 import { Size } from '../../size.js';
-import { dimsOf, integers, integersOf, numbersOf, same, type Value } from '../../value.js';
+import { dimsOf, integers, integersOf, type Mixed, numbersOf, same, type Value } from '../../value.js';
 import type { Instruction } from '../instruction.js';
 import { listInstructions } from './list.js';
 
@@ -20,13 +20,43 @@ function axesBut(rank: number, ...without: readonly (readonly number[])[]): numb
   );
 }
 
+/** What a gather is told. */
+export interface Gather {
+  readonly operand: Value;
+  readonly indices: Value;
+  /** Of a slice, by the operand's dims. */
+  readonly lengths: readonly (Size | undefined)[] | undefined;
+  /** The dim of the indices that holds the numbers of an index. */
+  readonly vector: number;
+  /** Axes of the output that are those of the slices. */
+  readonly offsets: readonly number[];
+  /** Dims of the operand that slices lack. */
+  readonly dropped: readonly number[];
+  /** Dims that the operand and the indices have alike, so that each index is one into its own part. */
+  readonly batched: readonly number[];
+  readonly indexBatched: readonly number[];
+  /** The operand's dims that an index is for. */
+  readonly starts: readonly number[];
+}
+
+/** An axis of the output that has rows. */
+export interface RowAxis {
+  readonly kind: 'row axis';
+  readonly axis: number;
+  readonly size: Size | undefined;
+}
+
+/** How many dims the output has. */
+export function rankOfGather({ indices, vector, offsets }: Gather): number | undefined {
+  const rank = dimsOf(indices)?.length;
+  return rank === undefined ? undefined : offsets.length + rank - Number(vector < rank);
+}
+
 /** Of the numbers of a shape, by plain numbers. */
-function gatherItems(instruction: Instruction): Value | undefined {
-  const [operand, indices] = instruction.inputs;
-  const [items, places] = [integersOf(operand), numbersOf(indices)];
-  const rank = instruction.statedDims()?.length ?? 2;
-  const isPlain =
-    dimsOf(operand)?.length === 1 && rank <= 1 && numbers(instruction, 'collapsed_slice_dims').includes(0);
+export function gatherItems(gather: Gather): Value | undefined {
+  const [items, places] = [integersOf(gather.operand), numbersOf(gather.indices)];
+  const rank = rankOfGather(gather) ?? 2;
+  const isPlain = dimsOf(gather.operand)?.length === 1 && rank <= 1 && gather.dropped.includes(0);
   if (!items || !places || !isPlain || (rank === 0 && places.length !== 1)) return undefined;
   // What is beyond the end means the last one.
   return integers(
@@ -35,67 +65,80 @@ function gatherItems(instruction: Instruction): Value | undefined {
   );
 }
 
-function gather(instruction: Instruction): Outputs {
-  const [operand, indices, sizes] = instruction.inputs;
-  const gathered = gatherItems(instruction);
-  if (gathered) return gathered;
-  if (instruction.isSame) return instruction.sameAsStated();
-  const unfit = [operand, indices].find((value) => value?.kind !== 'same' && value?.kind !== 'rows');
-  const rank = instruction.statedDims()?.length;
-  const [dims, index] = [dimsOf(operand), dimsOf(indices)];
-  if (unfit || !operand || !indices || !dims || !index || rank === undefined)
-    return instruction.unfit() ?? instruction.mixed('gathers from what it does not know');
-  const vector = instruction.attributes.integer('index_vector_dim');
-  const offsets = numbers(instruction, 'offset_dims');
-  const dropped = numbers(instruction, 'collapsed_slice_dims');
-  const batched = numbers(instruction, 'operand_batching_dims');
-  const indexBatched = numbers(instruction, 'start_indices_batching_dims');
-  const lengths = sizes ? integersOf(sizes) : instruction.attributes.integers('slice_sizes').map(Size.of);
+export function gatherRows(step: Step, gather: Gather): RowAxis | Mixed {
+  const { operand, indices, lengths, vector, offsets, dropped, batched, indexBatched, starts } = gather;
+  const unfit = [operand, indices].some(({ kind }) => kind !== 'same' && kind !== 'rows');
+  const [dims, index, rank] = [dimsOf(operand), dimsOf(indices), rankOfGather(gather)];
+  if (unfit || !dims || !index || rank === undefined)
+    return step.unfit() ?? step.mixed('gathers from what it does not know');
   const isSteady = lengths?.every(
     (size, i) => size && (!size.hasBatch || (operand.kind === 'rows' && i === operand.axis)),
   );
-  if (!isSteady) return instruction.mixed('takes parts of a size that depends on the batch');
-  /** Of the output, by the dim of the indices. */
-  const outer = axesBut(rank, offsets);
-  const outerOf = (axis: number) => outer[axesBut(index.length, [vector]).indexOf(axis)] ?? -1;
+  if (!isSteady) return step.mixed('takes parts of a size that depends on the batch');
   if (indices.kind === 'rows') {
     const size = indices.dims[indices.axis];
-    if (indices.axis === vector) return instruction.mixed('takes parts by rows that are no indices');
+    if (indices.axis === vector) return step.mixed('takes parts by rows that are no indices');
     const place = indexBatched.indexOf(indices.axis);
     const isOwn =
       operand.kind === 'rows'
         ? place >= 0 && batched[place] === operand.axis && size?.equals(operand.dims[operand.axis])
         : place < 0;
-    return isOwn
-      ? instruction.rows(outerOf(indices.axis), size)
-      : instruction.mixed('takes rows by indices that depend on rows');
+    if (!isOwn) return step.mixed('takes rows by indices that depend on rows');
+    const outer = axesBut(rank, offsets);
+    const axis = outer[axesBut(index.length, [vector]).indexOf(indices.axis)] ?? -1;
+    return { kind: 'row axis', axis, size };
   }
-  if (operand.kind !== 'rows') return instruction.mixed('takes rows by their numbers');
+  if (operand.kind !== 'rows') return step.mixed('takes rows by their numbers');
   const { axis } = operand;
-  const isWhole =
-    lengths?.[axis]?.equals(dims[axis]) && !numbers(instruction, 'start_index_map').includes(axis);
+  const isWhole = lengths?.[axis]?.equals(dims[axis]) && !starts.includes(axis);
   const inner = axesBut(dims.length, dropped, batched).indexOf(axis);
   return isWhole && inner >= 0
-    ? instruction.rows(offsets[inner] ?? -1, dims[axis])
-    : instruction.mixed('takes rows by their numbers');
+    ? { kind: 'row axis', axis: offsets[inner] ?? -1, size: dims[axis] }
+    : step.mixed('takes rows by their numbers');
 }
 
-/** `operands…, indices, updates…`: each row's updates to the row itself. */
-function scatter(instruction: Instruction): Outputs {
-  if (instruction.isSame)
-    return instruction.operation.results.map((_, i) => same(dimsOf(instruction.input(i))));
-  const unfit = instruction.unfit();
-  if (unfit || instruction.inputs.length !== 3)
-    return unfit ?? instruction.mixed('writes to several tensors at once');
-  const [operand, indices, updates] = instruction.inputs;
-  if (operand?.kind !== 'rows' || updates?.kind !== 'rows' || !indices)
-    return instruction.mixed('writes rows to what has none');
+function gather(instruction: Instruction): Outputs {
+  const [operand, indices, sizes] = instruction.inputs;
+  if (!operand || !indices) return instruction.mixed('gathers from nothing');
+  const told: Gather = {
+    operand,
+    indices,
+    lengths: sizes ? integersOf(sizes) : instruction.attributes.integers('slice_sizes').map(Size.of),
+    vector: instruction.attributes.integer('index_vector_dim'),
+    offsets: numbers(instruction, 'offset_dims'),
+    dropped: numbers(instruction, 'collapsed_slice_dims'),
+    batched: numbers(instruction, 'operand_batching_dims'),
+    indexBatched: numbers(instruction, 'start_indices_batching_dims'),
+    starts: numbers(instruction, 'start_index_map'),
+  };
+  const gathered = gatherItems(told);
+  if (gathered) return gathered;
+  if (instruction.isSame) return instruction.sameAsStated();
+  const found = gatherRows(instruction, told);
+  return found.kind === 'mixed' ? found : instruction.rows(found.axis, found.size);
+}
+
+/** What a scatter is told; its updates are slices of the operand, as a gather's are. */
+export interface Scatter {
+  readonly operand: Value;
+  readonly indices: Value;
+  readonly updates: Value;
+  readonly vector: number;
+  /** Axes of the updates that are those of the slices. */
+  readonly windows: readonly number[];
+  /** Dims of the operand that slices lack. */
+  readonly inserted: readonly number[];
+  readonly batched: readonly number[];
+  readonly indexBatched: readonly number[];
+  readonly starts: readonly number[];
+}
+
+/** Each row's updates must go to the row itself. */
+export function scatterRows(step: Step, scatter: Scatter): Value {
+  const { operand, indices, updates, vector, windows, inserted, batched, indexBatched, starts } = scatter;
+  if (operand.kind !== 'rows' || updates.kind !== 'rows')
+    return step.unfit() ?? step.mixed('writes rows to what has none');
   const { axis, dims } = operand;
-  const vector = instruction.attributes.integer('index_vector_dim');
-  const windows = numbers(instruction, 'update_window_dims');
-  const inserted = numbers(instruction, 'inserted_window_dims');
-  const batched = numbers(instruction, 'input_batching_dims');
-  const indexBatched = numbers(instruction, 'scatter_indices_batching_dims');
   const isAlike = updates.dims[updates.axis]?.equals(dims[axis]);
   const place = batched.indexOf(axis);
   if (place >= 0) {
@@ -107,15 +150,32 @@ function scatter(instruction: Instruction): Outputs {
       indices.axis === indexAxis &&
       indices.dims[indexAxis]?.equals(dims[axis]) &&
       outer[axesBut(index.length, [vector]).indexOf(indexAxis)] === updates.axis;
-    return isOwn && isAlike ? operand : instruction.mixed('writes to other rows, or may');
+    return isOwn && isAlike ? operand : step.mixed('writes to other rows, or may');
   }
   const inner = axesBut(dims.length, inserted, batched).indexOf(axis);
   const isWhole =
-    indices.kind === 'same' &&
-    inner >= 0 &&
-    windows[inner] === updates.axis &&
-    !numbers(instruction, 'scatter_dims_to_operand_dims').includes(axis);
-  return isWhole && isAlike ? operand : instruction.mixed('writes to other rows, or may');
+    indices.kind === 'same' && inner >= 0 && windows[inner] === updates.axis && !starts.includes(axis);
+  return isWhole && isAlike ? operand : step.mixed('writes to other rows, or may');
+}
+
+/** `operands…, indices, updates…` */
+function scatter(instruction: Instruction): Outputs {
+  if (instruction.isSame)
+    return instruction.operation.results.map((_, i) => same(dimsOf(instruction.input(i))));
+  const [operand, indices, updates, ...others] = instruction.inputs;
+  if (!operand || !indices || !updates || others.length > 0)
+    return instruction.mixed('writes to several tensors at once');
+  return scatterRows(instruction, {
+    operand,
+    indices,
+    updates,
+    vector: instruction.attributes.integer('index_vector_dim'),
+    windows: numbers(instruction, 'update_window_dims'),
+    inserted: numbers(instruction, 'inserted_window_dims'),
+    batched: numbers(instruction, 'input_batching_dims'),
+    indexBatched: numbers(instruction, 'scatter_indices_batching_dims'),
+    starts: numbers(instruction, 'scatter_dims_to_operand_dims'),
+  });
 }
 
 export const gatherInstructions = listInstructions(['gather dynamic_gather', gather], ['scatter', scatter]);

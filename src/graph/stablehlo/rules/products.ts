@@ -1,7 +1,7 @@
 /**
  * StableHLO's products of matrices, and convolutions.
  */
-import type { Outputs } from '../../operation.js';
+import type { Outputs, Step } from '../../operation.js';
 import { einsumRows } from '../../rules/linear.js';
 import { Size } from '../../size.js';
 import { type Dims, dimsOf } from '../../value.js';
@@ -18,9 +18,10 @@ function dotGeneral(instruction: Instruction): Outputs {
   );
 }
 
-type Pairs = readonly [readonly number[], readonly number[]];
+export type Pairs = readonly [readonly number[], readonly number[]];
 
-function dot(instruction: Instruction, batched: Pairs, summed: Pairs): Outputs {
+/** @param batched dims of both that are those of the batch @param summed those that are summed over */
+export function dot(instruction: Step, batched: Pairs, summed: Pairs): Outputs {
   const unfit = instruction.unfit();
   const all = [dimsOf(instruction.input(0)), dimsOf(instruction.input(1))];
   if (unfit || !all.every((dims) => dims !== undefined))
@@ -39,7 +40,7 @@ function dot(instruction: Instruction, batched: Pairs, summed: Pairs): Outputs {
 }
 
 function multiply(
-  instruction: Instruction,
+  instruction: Step,
   labels: readonly (readonly string[])[],
   made: readonly string[],
 ): Outputs {
