@@ -3,9 +3,10 @@
  */
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type Koa from 'koa';
 import { type Prediction, type PredictOptions, predictInProcess } from './calls/in-process.js';
 import { checkCombinations } from './cli/combinations.js';
@@ -28,12 +29,13 @@ import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
 import { remoteFileSystem } from './repository/file-system.js';
 import { type Watch, watchFolder } from './repository/watch.js';
-import { openRuntime } from './runtime/open.js';
+import { openRuntime, type RuntimeOptions } from './runtime/open.js';
 import type { Runtime } from './runtime/runtime.js';
 import { openTensorFlowJs, type TensorFlowJs } from './runtime/tensorflow.js';
 import { tensorCount } from './runtime/tensors.js';
 import { Manager } from './serving/manager.js';
 import { addModelMetrics } from './serving/model-metrics.js';
+import { Rehearsals } from './serving/rehearsal.js';
 import { Scheduler } from './serving/scheduler.js';
 import { createLogger, droppedLogLines, type Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
@@ -108,7 +110,7 @@ class ComposedServer implements Server {
     checkFolder(settings.modelPath);
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
-    const runtime = openConfigured(settings, slots);
+    const runtime = openRuntime(runtimeOptions(settings, slots));
     logger.info(
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
     );
@@ -188,6 +190,7 @@ class ComposedServer implements Server {
   private async end(): Promise<boolean> {
     const { http, underWay, settings, services } = this;
     this.draining.abort();
+    await services.manager.stopLoading();
     const finished = await drain(underWay, settings.shutdownTimeout);
     http?.close();
     http?.closeAllConnections();
@@ -201,8 +204,8 @@ class ComposedServer implements Server {
   }
 }
 
-function openConfigured(settings: Settings, slots: number): Runtime {
-  return openRuntime({
+function runtimeOptions(settings: Settings, slots: number): RuntimeOptions {
+  return {
     kind: settings.runtime,
     device: settings.device,
     // The scheduler makes up for as many stuck runs.
@@ -216,7 +219,7 @@ function openConfigured(settings: Settings, slots: number): Runtime {
     xla: settings.xla,
     mixedPrecision: settings.mixedPrecision,
     opLibraries: settings.opLibrary,
-  });
+  };
 }
 
 /** What was asked for and what came of it, for the log. */
@@ -262,6 +265,16 @@ function createHandlers(
   return undefined;
 }
 
+/** Beside this file, where it is compiled. */
+const rehearsalProgram = fileURLToPath(new URL('rehearse.js', import.meta.url));
+
+/** In the cache, where the install step keeps its things, unless it is named. */
+function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): string {
+  if (stateDir !== undefined) return path.resolve(stateDir);
+  const caches = environment['XDG_CACHE_HOME'] || path.join(homedir(), '.cache');
+  return path.join(environment['TFJS_SERVING_CACHE'] || path.join(caches, 'tfjs-serving'), 'state');
+}
+
 function createManager(
   settings: Settings,
   runtime: Runtime,
@@ -274,9 +287,15 @@ function createManager(
   const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.engine.xla };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
+  const rehearsals = new Rehearsals({
+    program: rehearsalProgram,
+    runtime: runtimeOptions(settings, slots),
+    options: { tags, signature, loadTimeout, warmupTimeout },
+  });
   return new Manager({
     ...{ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
     ...{ scheduler: new Scheduler(slots), batching, batchingParameters },
+    ...{ trial: settings.trial, rehearsals, stateFolder: stateFolder(settings, process.env) },
     // A run that is spread over threads would have the event loop wait for them.
     inlineRunMicros: settings.interThreads === -1 ? settings.inlineRunMicros : 0,
   });

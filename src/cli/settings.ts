@@ -221,6 +221,17 @@ export const settings = {
     value: 'SECONDS',
     help: 'after which a load is given up',
   },
+  trial: {
+    schema: z.enum(['auto', 'on', 'off']).default('auto'),
+    value: 'auto|on|off',
+    help: 'load a version in a process of its own first, which may end of it; auto: once something is served, where memory allows',
+  },
+  stateDir: {
+    schema: z.string().min(1).optional(),
+    value: 'PATH',
+    shownDefault: 'state in the cache folder',
+    help: 'where notes are kept of the loads that are under way, so that a model that ends the server does not do so at each start',
+  },
   shutdownTimeout: {
     schema: seconds.default(30),
     value: 'SECONDS',

@@ -22,9 +22,19 @@ import { chooseDefault } from './default-signature.js';
 import { FolderNews } from './folder-news.js';
 import type { HandlerLoader } from './handled.js';
 import { InlineRuns, whyNotInline } from './inline.js';
-import { GivenUp, type LoadOptions, type LoadStage, loadVersion } from './load.js';
+import {
+  GivenUp,
+  type LoadedVersion,
+  type LoadOptions,
+  type LoadStage,
+  loadVersion,
+  type VersionToLoad,
+} from './load.js';
+import { LoadNotes } from './load-notes.js';
+import { loadWay, type Trial } from './load-way.js';
 import { ModelRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
+import type { Rehearsals } from './rehearsal.js';
 import { Scheduler } from './scheduler.js';
 import { Servable } from './servable.js';
 import { type ModelStatus, Table } from './table.js';
@@ -47,6 +57,11 @@ export interface ManagerOptions extends LoadOptions {
   readonly batching: BatchingDefaults;
   /** From the command line; files in the folder come before them. */
   readonly batchingParameters: BatchingParameters | undefined;
+  /** `--trial` */
+  readonly trial: Trial;
+  readonly rehearsals: Rehearsals;
+  /** Where notes of loads are kept; undefined: nowhere. */
+  readonly stateFolder: string | undefined;
 }
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
@@ -71,6 +86,9 @@ export class Manager {
   private timer: NodeJS.Timeout | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
   private closed = false;
+  private isStarted = false;
+  private isStopping = false;
+  private notes: LoadNotes | undefined;
   private readonly news: FolderNews;
   private waiters: (() => void)[] = [];
   /** Handlers wait for runs of others: with the slots of these they would wait for themselves. */
@@ -117,6 +135,8 @@ export class Manager {
    */
   async start(): Promise<void> {
     const settle = this.options.settle * 1000;
+    const { stateFolder, root, logger } = this.options;
+    this.notes = await LoadNotes.open(stateFolder, root, logger);
     await this.scanOnce(true);
     for (const name of this.models.keys()) this.atStart.add(name);
     await this.loading;
@@ -126,6 +146,7 @@ export class Manager {
     const mayBecomeQuiet = () => this.scanned.unsettled && performance.now() < end;
     const pause = Math.min(1000, Math.max(settle, shortestInterval));
     while (!this.closed && (isLoading() || mayBecomeQuiet())) await this.change(pause);
+    this.isStarted = true;
   }
 
   /** Scans now, or once more after the scan under way; resolves when what was there at the call has been seen. */
@@ -255,7 +276,7 @@ export class Manager {
    * does not hold up the others.
    */
   private async loadAll(): Promise<void> {
-    for (let next = this.nextLoad(); next && !this.closed; next = this.nextLoad()) {
+    for (let next = this.nextLoad(); next && !this.isStopping; next = this.nextLoad()) {
       const load = this.load(next.model, next.candidate);
       const wait = new AbortController();
       await Promise.race([load, delay(patienceMilliseconds, undefined, wait).catch(() => {})]);
@@ -263,13 +284,14 @@ export class Manager {
     }
   }
 
-  /** One that was not tried yet comes before those that failed. */
+  /** One that was not tried yet comes before those that failed, or with which a server died. */
   private nextLoad(): { model: ModelRecord; candidate: Candidate } | undefined {
     let failed: { model: ModelRecord; candidate: Candidate } | undefined;
     for (const model of this.models.values()) {
       const { load: candidate } = model.plan();
       if (!candidate || model.tries.isLoading) continue;
-      if (!model.tries.find(candidate)?.error) return { model, candidate };
+      const isDoubtful = model.tries.find(candidate)?.error || this.notes?.suspectOf(model.name, candidate);
+      if (!isDoubtful) return { model, candidate };
       failed ??= { model, candidate };
     }
     return failed;
@@ -283,8 +305,10 @@ export class Manager {
     this.publish();
     const started = performance.now();
     let stage: LoadStage = 'reading its files';
+    let isRehearsal = true;
     const sayIsSlow = setTimeout(() => {
-      logger.info(`${name} has been loading for ${patienceMilliseconds / 1000} s: ${stage}`);
+      const where = isRehearsal ? ', in a trial process' : '';
+      logger.info(`${name} has been loading for ${patienceMilliseconds / 1000} s: ${stage}${where}`);
     }, patienceMilliseconds);
     try {
       const { scheduler, runtime, inlineRunMicros } = this.options;
@@ -313,7 +337,9 @@ export class Manager {
         limits: model.limits,
         makeBatcher,
       };
-      const loaded = await loadVersion(version, this.options);
+      await this.rehearse(name, version);
+      isRehearsal = false;
+      const loaded = await this.loadHere(version);
       const { parameterCount, warmup, batching, isHandled } = loaded;
       record.error = undefined;
       record.warmup = warmup;
@@ -362,7 +388,62 @@ export class Manager {
     this.reconcile();
   }
 
+  /** Loads a version in a process of its own, where that is due. @throws ServingError if it cannot be loaded, or must not be tried */
+  private async rehearse(name: string, version: VersionToLoad): Promise<void> {
+    const { trial, rehearsals, logger } = this.options;
+    const { model, candidate } = version;
+    const suspect = this.notes?.suspectOf(model, candidate);
+    const isServing = this.isStarted && [...this.models.values()].some(({ serving }) => serving);
+    const way = loadWay({ trial, suspect, hasHandler: candidate.handler !== undefined, isServing });
+    if (way === 'at once') return;
+    if (suspect)
+      logger.warn(
+        `${name}: a server died while it loaded this version: it is tried in a process of its own first`,
+      );
+    try {
+      await rehearsals.checkRoom();
+    } catch (error) {
+      if (way === 'rehearsed') throw error;
+      logger.info(`${name} is loaded without a trial: ${messageOf(error)}`);
+      return;
+    }
+    await rehearsals.run(version);
+  }
+
+  /** With a note that stays if the process dies of it. */
+  private async loadHere(version: VersionToLoad): Promise<LoadedVersion> {
+    const { model, candidate } = version;
+    const end = () => this.notes?.end(model, candidate);
+    await this.notes?.begin(model, candidate);
+    try {
+      const loaded = await loadVersion(version, this.options);
+      await end();
+      return loaded;
+    } catch (error) {
+      if (error instanceof GivenUp) void error.ended.then(end, end);
+      else await end();
+      throw error;
+    }
+  }
+
+  /** Lets what failed be tried again, and versions with which a server died. */
+  pardon(model: ModelRecord): void {
+    model.tries.forgive();
+    this.notes?.pardon(model.name);
+  }
+
+  /** The process is told to end: nothing more is loaded, and what is being loaded is not to blame. */
+  async stopLoading(): Promise<void> {
+    this.isStopping = true;
+    this.options.rehearsals.close();
+    await this.notes?.close();
+  }
+
   private fail(model: ModelRecord, record: VersionRecord, error: unknown): void {
+    if (this.isStopping) {
+      record.state = 'END';
+      return;
+    }
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
     // Clients get to read it, and have no business with where the folder is.
     const message = messageOf(error).replaceAll(`${record.directory}${path.sep}`, '');
@@ -430,6 +511,7 @@ export class Manager {
     this.closed = true;
     clearTimeout(this.timer);
     clearTimeout(this.retryTimer);
+    await this.stopLoading();
     await this.scanning;
     await this.loading;
     const models = [...this.models.values()];

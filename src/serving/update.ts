@@ -65,7 +65,7 @@ async function apply(
   const { model: name, version, label, modelPath, unload } = request;
   const namesNothing = [name, version, label, modelPath, unload].every((each) => each === undefined);
   if (namesNothing) {
-    for (const model of manager.models.values()) model.tries.forgive();
+    for (const model of manager.models.values()) manager.pardon(model);
     return undefined;
   }
   const model = modelNamed(manager, name);
@@ -75,7 +75,7 @@ async function apply(
   else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
   else if (version === 'latest') model.requestedPin = undefined;
   else if (version !== undefined) model.requestedPin = versionPin(model, version);
-  model.tries.forgive();
+  manager.pardon(model);
   return [model.name];
 }
 

@@ -48,7 +48,7 @@ it('it is given up after --load-timeout; the version that serves goes on, and a 
   const { retry_at: first } = await statusOf(2);
   expect(new Date(first).toISOString()).toBe(first);
   await until(async () => (await statusOf(2)).retry_at !== first, 'the next try to be put off');
-  expect(server.log.match(/loading versioned version 2/g)).toHaveLength(1);
+  expect(server.log.match(/loading versioned version 2/g), server.log).toHaveLength(1);
   await repository.publish(3);
   await until(async () => (await server.get('/models/versioned')).body.version === 3, 'version 3 to serve');
   expect(await server.stop()).toBe(0);

@@ -1,0 +1,57 @@
+/**
+ * The program of a rehearsal: loads one version as a server would, warms it up, and tells how that went. It serves nobody.
+ *
+ * The server starts it with a channel, and with a pipe as its input that closes when the server is gone.
+ */
+import { setPriority } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { messageOf, ServingError } from './errors.js';
+import { openRuntime } from './runtime/open.js';
+import { loadVersion } from './serving/load.js';
+import type { RehearsalJob, RehearsalNews } from './serving/rehearsal.js';
+import { createLogger } from './telemetry/logger.js';
+
+/** On a thread of its own, as a load may hold up this one: waits for the end of the input, and ends the process. */
+const guard = `
+  const { readSync } = require('node:fs');
+  const byte = Buffer.alloc(1);
+  try { while (readSync(0, byte) > 0); } catch {}
+  process.kill(process.pid, 'SIGKILL');
+`;
+
+/** Everybody else goes first. */
+const lowest = 19;
+
+setPriority(lowest);
+new Worker(guard, { eval: true }).unref();
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.once('message', (job: RehearsalJob) => void rehearse(job));
+
+async function rehearse({ runtime, version, options }: RehearsalJob): Promise<void> {
+  try {
+    await loadVersion(
+      {
+        ...version,
+        predecessor: undefined,
+        onStage: (stage) => tell({ kind: 'stage', stage }),
+        makeBatcher: () => {
+          throw new ServingError('INTERNAL', 'a version with a handler is not rehearsed');
+        },
+      },
+      {
+        ...options,
+        runtime: openRuntime({ ...runtime, runThreads: 1, intraThreads: runtime.intraThreads ?? 1 }),
+        logger: createLogger({ level: 'silent', format: 'text' }),
+        handlers: undefined,
+      },
+    );
+    tell({ kind: 'passed' });
+  } catch (error) {
+    const code = error instanceof ServingError ? error.code : 'INTERNAL';
+    tell({ kind: 'failed', code, message: messageOf(error) });
+  }
+}
+
+function tell(news: RehearsalNews): void {
+  process.send?.(news);
+}

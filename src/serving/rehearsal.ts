@@ -1,0 +1,190 @@
+/**
+ * Rehearsals: a version is loaded and warmed up in a process of its own before it is loaded here. TensorFlow ends the process
+ * at some models. Then it ends that one, the reason is told, and what serves goes on serving.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { type ErrorCode, isErrorCode, ServingError } from '../errors.js';
+import type { RuntimeOptions } from '../runtime/open.js';
+import type { LoadOptions, LoadStage, VersionToLoad } from './load.js';
+import { availableMemory, checkMemory } from './memory.js';
+
+/** What a rehearsal is told. All of it is plain data. */
+export interface RehearsalJob {
+  readonly runtime: RuntimeOptions;
+  readonly version: Pick<VersionToLoad, 'model' | 'candidate' | 'defaultNames' | 'limits'>;
+  readonly options: Pick<LoadOptions, 'tags' | 'signature' | 'loadTimeout' | 'warmupTimeout'>;
+}
+
+/** What a rehearsal tells: how far it is, and how it ended. */
+export type RehearsalNews =
+  | { readonly kind: 'stage'; readonly stage: LoadStage }
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+export interface RehearsalOptions {
+  /** The program of the child. */
+  readonly program: string;
+  readonly runtime: RuntimeOptions;
+  readonly options: RehearsalJob['options'];
+}
+
+/** Bytes that Node and TensorFlow take in a process, without a model. */
+export const processBytes = 512 * 2 ** 20;
+
+/** Seconds that Node and TensorFlow may take to start, on a busy machine. */
+const startSeconds = 120;
+
+/** Characters of the child's stderr that are kept, from its end. */
+const keptText = 2 ** 14;
+
+/** Of the line that says why. */
+const longestReason = 500;
+
+export class Rehearsals {
+  private readonly children = new Set<ChildProcess>();
+
+  constructor(private readonly options: RehearsalOptions) {}
+
+  /** @throws ServingError UNAVAILABLE if the memory has no room for another process */
+  async checkRoom(): Promise<void> {
+    checkMemory(processBytes, await availableMemory());
+  }
+
+  /**
+   * Loads a version in a process of its own, warms it up, and ends that process.
+   *
+   * @throws ServingError what the load failed with; FAILED_PRECONDITION if it ended the process, RESOURCE_EXHAUSTED if the
+   *   process was killed, DEADLINE_EXCEEDED if it took too long
+   */
+  async run(version: VersionToLoad): Promise<void> {
+    const { program, runtime, options } = this.options;
+    const { model, candidate, defaultNames, limits, onStage } = version;
+    const child = fork(program, [candidate.directory], {
+      execArgv: [],
+      serialization: 'advanced',
+      env: environment(),
+      stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
+    });
+    this.children.add(child);
+    const job: RehearsalJob = {
+      runtime,
+      version: { model, candidate, defaultNames, limits },
+      options,
+    };
+    try {
+      const seconds = startSeconds + options.loadTimeout + options.warmupTimeout;
+      const news = await outcomeOf(child, job, seconds, onStage);
+      if (news.kind === 'failed') throw new ServingError(news.code, news.message);
+    } finally {
+      child.kill('SIGKILL');
+      this.children.delete(child);
+    }
+  }
+
+  /** Ends those that are under way. */
+  close(): void {
+    for (const child of this.children) child.kill('SIGKILL');
+  }
+}
+
+/** Keys of the API are nothing to it. */
+function environment(): NodeJS.ProcessEnv {
+  const { TFJS_SERVING_API_KEYS: _, ...others } = process.env;
+  return others;
+}
+
+type Outcome = Exclude<RehearsalNews, { kind: 'stage' }>;
+
+function outcomeOf(
+  child: ChildProcess,
+  job: RehearsalJob,
+  seconds: number,
+  onStage: (stage: LoadStage) => void,
+): Promise<Outcome> {
+  let text = '';
+  let stage: LoadStage | undefined;
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    text = (text + chunk).slice(-keptText);
+  });
+  // It may be gone before it has read: its end is told by `close`.
+  child.stdin?.on('error', () => {});
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      resolve(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a trial process`));
+    }, seconds * 1000);
+    const end = (outcome: Outcome) => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    child.on('message', (message) => {
+      const news = readNews(message);
+      if (news?.kind === 'stage') {
+        stage = news.stage;
+        onStage(stage);
+      } else if (news) end(news);
+    });
+    child.on('error', (error) =>
+      end(failed('UNAVAILABLE', `no trial process can be started: ${error.message}`)),
+    );
+    child.on('close', (code, signal) => end(explainDeath(code, signal, stage, text)));
+    child.send(job, () => {});
+  });
+}
+
+function failed(code: ErrorCode, message: string): Outcome {
+  return { kind: 'failed', code, message };
+}
+
+/** The child runs code that reads foreign files: what it says is looked at like anything else. */
+function readNews(message: unknown): RehearsalNews | undefined {
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return undefined;
+  if (message.kind === 'passed') return { kind: 'passed' };
+  if (message.kind === 'stage' && 'stage' in message) {
+    const stage = stages.find((each) => each === message.stage);
+    return stage && { kind: 'stage', stage };
+  }
+  if (message.kind !== 'failed' || !('code' in message) || !('message' in message)) return undefined;
+  const code = isErrorCode(message.code) ? message.code : 'INTERNAL';
+  return { kind: 'failed', code, message: String(message.message) };
+}
+
+const stages: readonly LoadStage[] = [
+  'reading its files',
+  'running its handler',
+  'loading it into TensorFlow',
+  'warming it up',
+  'checking its rows',
+];
+
+/**
+ * @param text what the process wrote to stderr last
+ * @param stage what it was at
+ */
+export function explainDeath(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  stage: LoadStage | undefined,
+  text: string,
+): Outcome {
+  const how = signal ?? `exit code ${code}`;
+  const reason = reasonIn(text);
+  const said = reason === undefined ? '' : `: ${reason}`;
+  const what = `${stage ?? 'loading it'} ended a trial process with ${how}`;
+  // The system kills the process that takes the most memory.
+  if (signal === 'SIGKILL')
+    return failed('RESOURCE_EXHAUSTED', `${what}, as the system does when memory runs out${said}`);
+  return failed('FAILED_PRECONDITION', `${what}${said}`);
+}
+
+/** What programs write when they end themselves. */
+const telling =
+  /Check failed|^F\d{4} |^F tensorflow|\(\): |terminate called|FATAL ERROR|Assertion|stack smashing/;
+
+/** Of TensorFlow's lines: severity and date, time, thread. */
+const logHead = /^[A-Z]\d{4} [\d:.]+\s+\d+ /;
+
+function reasonIn(text: string): string | undefined {
+  const lines = text.split('\n').flatMap((line) => line.trim() || []);
+  const line = (lines.findLast((each) => telling.test(each)) ?? lines.at(-1))?.replace(logHead, '');
+  return line && line.length > longestReason ? `${line.slice(0, longestReason)}…` : line;
+}
