@@ -78,9 +78,13 @@ async function openWithoutWaiting(file: string): Promise<FileHandle> {
   }
 }
 
-/** As many bytes as the file had, or fewer if it was cut short meanwhile. */
+/**
+ * As many bytes as the file had, or fewer if it was cut short meanwhile. Files of /proc say that they have none: they are
+ * asked for one, which tells whether they can be read.
+ */
 async function readPieces(file: FileHandle, size: number): Promise<Buffer<ArrayBuffer>> {
   const bytes = Buffer.allocUnsafeSlow(size);
+  if (size === 0) await storageCalls.make(() => file.read(Buffer.alloc(1), 0, 1, 0));
   for (let at = 0; at < size; ) {
     const length = Math.min(pieceBytes, size - at);
     const { bytesRead } = await storageCalls.make(() => file.read(bytes, at, length, at));

@@ -69,6 +69,8 @@ describe('settings', () => {
       device: 'cpu',
       watch: 'off',
       runtime: 'tfjs',
+      trial: 'off',
+      stateDir: '/x',
       logLevel: 'warn',
       logFormat: 'json',
       host: 'h',
