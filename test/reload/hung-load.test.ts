@@ -5,7 +5,7 @@ import { cp, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TestRepository, testModels } from '../fixtures/repository.ts';
+import { TestRepository, unsafeModels } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -24,7 +24,7 @@ afterEach(async () => {
 /** What initialises it never ends: TensorFlow computes for ever while it loads. */
 async function publishHanging(version: number): Promise<void> {
   const staged = repository.path(`.staged-${version}`);
-  await cp(path.join(testModels, 'endless', '1'), staged, { recursive: true });
+  await cp(path.join(unsafeModels, 'endless', '1'), staged, { recursive: true });
   await delay(25); // A rename within the tick of the copy would look like a copy.
   await rename(staged, repository.path('versioned', version));
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestRepository, testModels } from '../fixtures/repository.ts';
+import { TestRepository, testModels, unsafeModels } from '../fixtures/repository.ts';
 import { launch, TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -43,9 +43,9 @@ async function serve(...args: string[]): Promise<TestServer> {
 }
 
 /** Renames a version of a test model into place. */
-async function publish(template: string, model: string, version: number): Promise<void> {
+async function publish(template: string, model: string, version: number, models = testModels): Promise<void> {
   const staged = repository.path(`.staged-${template}-${version}`);
-  await cp(path.join(testModels, template, '1'), path.join(staged, `${version}`), { recursive: true });
+  await cp(path.join(models, template, '1'), path.join(staged, `${version}`), { recursive: true });
   await delay(25); // A rename within the tick of the copy would look like a copy.
   const place = repository.path(model, version);
   await rm(place, { recursive: true, force: true });
@@ -89,7 +89,7 @@ async function notes(): Promise<string[]> {
 describe('while something is served', () => {
   it('a version that ends its process is refused with the reason, and the one before it goes on', async () => {
     const { child, update, infer } = bind(await serve());
-    await publish('aborts', 'versioned', 2);
+    await publish('aborts', 'versioned', 2, unsafeModels);
     const { error } = await until(async () => {
       const status = await statusOf('versioned', 2);
       return status?.error && status;
@@ -110,7 +110,7 @@ describe('while something is served', () => {
 
   it('one that loads for ever is given up, and its process is ended', async () => {
     const { child } = bind(await serve('--load-timeout', '3'));
-    await publish('endless', 'versioned', 2);
+    await publish('endless', 'versioned', 2, unsafeModels);
     const error = await until(async () => (await statusOf('versioned', 2))?.error, 'the load to be given up');
     expect(error).toEqual({
       code: 'DEADLINE_EXCEEDED',
@@ -123,7 +123,7 @@ describe('while something is served', () => {
 
   it.each(['SIGTERM', 'SIGKILL'] as const)('a trial ends with the server: %s', async (signal) => {
     const { child, stop } = bind(await serve());
-    await publish('endless', 'versioned', 2);
+    await publish('endless', 'versioned', 2, unsafeModels);
     const [trial] = await until(async () => {
       const trials = await trialsOf(child.pid);
       return trials.length > 0 ? trials : undefined;
@@ -144,7 +144,7 @@ describe('at a start', () => {
   }
 
   beforeEach(async () => {
-    await publish('aborts', 'bad', 1);
+    await publish('aborts', 'bad', 1, unsafeModels);
   });
 
   it('a server dies once, and from then on the other models are served', async () => {
