@@ -343,8 +343,8 @@ function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, l
   return { maxBytes, timeout, budget, memory };
 }
 
-function limitWire({ maxDepth, maxElements, maxImagePixels }: Settings): WireLimits {
-  return { maxDepth, maxElements, maxImagePixels };
+function limitWire({ maxDepth, maxElements, maxDenseElements, maxImagePixels }: Settings): WireLimits {
+  return { maxDepth, maxElements, maxDenseElements, maxImagePixels };
 }
 
 async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {

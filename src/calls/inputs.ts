@@ -9,6 +9,7 @@ import {
   rawData,
   tensor as tensorOf,
 } from '../client/tensor.js';
+import { claimNothing, toEnd } from '../codec/steps.js';
 import { checkShape, toTensor, type WireLimits } from '../codec/wire.js';
 import { invalidArgument, messageOf } from '../errors.js';
 import type { Dtype, FixedDtype } from '../runtime/dtypes.js';
@@ -44,7 +45,7 @@ export function inputTensor(value: PredictInput, spec: TensorSpec, limits: WireL
   // A byte string is a string tensor's element as well.
   if (ArrayBuffer.isView(value) && !(value instanceof Uint8Array && spec.dtype === 'string'))
     return typedTensor(viewOfValue(value, spec), spec, limits);
-  return toTensor({ kind: 'plain', value }, spec, limits);
+  return toEnd(toTensor({ kind: 'plain', value }, spec, limits, claimNothing));
 }
 
 function isTfTensor(value: PredictInput): value is tfjs.Tensor {
@@ -66,7 +67,8 @@ function typedTensor({ dtype, shape, data }: TensorView, spec: TensorSpec, limit
   const bytes = data as Uint8Array;
   const isHalf = dtype === 'float16' || dtype === 'bfloat16';
   const values = isHalf ? widenHalf(dtype, viewOf(dtype, bytes) as Uint16Array) : viewOf(dtype, bytes);
-  return toTensor({ kind: 'plain', value: Array.from<unknown>(values), shape }, spec, limits);
+  const plain = { kind: 'plain', value: Array.from<unknown>(values), shape } as const;
+  return toEnd(toTensor(plain, spec, limits, claimNothing));
 }
 
 function isReal(dtype: Dtype): dtype is Exclude<FixedDtype, 'bool' | 'complex64' | 'complex128'> {

@@ -14,7 +14,12 @@ import { readInput } from './input.js';
 import { UsageError } from './usage.js';
 
 /** Those of the server are its own. */
-const limits: WireLimits = { maxDepth: 64, maxElements: Number.MAX_SAFE_INTEGER, maxImagePixels: 2 ** 28 };
+const limits: WireLimits = {
+  maxDepth: 64,
+  maxElements: Number.MAX_SAFE_INTEGER,
+  maxDenseElements: Number.MAX_SAFE_INTEGER,
+  maxImagePixels: 2 ** 28,
+};
 
 /** What a request says, less where it goes. */
 export interface Request {

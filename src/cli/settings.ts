@@ -166,6 +166,11 @@ export const settings = {
     value: 'N',
     help: 'elements of one tensor',
   },
+  maxDenseElements: {
+    schema: count(2 ** 31 - 1).default(2 ** 26),
+    value: 'N',
+    help: 'elements that a sparse tensor stands for',
+  },
   maxImagePixels: {
     schema: count(2 ** 28).default(2 ** 23),
     value: 'N',

@@ -4,6 +4,7 @@
 import { CborReader, major, tags } from '../codec/cbor-reader.js';
 import { plainValue } from '../codec/cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from '../codec/column-major.js';
+import { toEnd } from '../codec/steps.js';
 import { typedArrays } from '../codec/typed-arrays.js';
 import { invalidArgument } from '../errors.js';
 import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
@@ -121,7 +122,7 @@ function readArray(reader: CborReader, tag: number): Value {
   const { size } = dtypes[dtype];
   if (data.byteLength !== elementCount(shape) * size)
     throw invalidArgument('an array does not fill its shape');
-  return made(() => tensorOf(dtype, shape, bytesToRowMajor(shape, bytesOf(data), size)));
+  return made(() => tensorOf(dtype, shape, toEnd(bytesToRowMajor(shape, bytesOf(data), size))));
 }
 
 function nested(shape: readonly number[], elements: readonly Value[], tag: number): Value {
@@ -129,7 +130,7 @@ function nested(shape: readonly number[], elements: readonly Value[], tag: numbe
     throw invalidArgument('an array does not fill its shape');
   // What lies within an empty list cannot be said.
   if (elements.length === 0) return [];
-  let level: readonly Value[] = tag === tags.columnMajor ? toRowMajor(shape, elements) : elements;
+  let level: readonly Value[] = tag === tags.columnMajor ? toEnd(toRowMajor(shape, elements)) : elements;
   for (const dim of [...shape].reverse()) {
     const lists: Value[] = [];
     for (let i = 0; i < level.length; i += dim) lists.push(level.slice(i, i + dim));

@@ -3,15 +3,19 @@
  *
  * Heads are read by {@link CborReader}; typed arrays become views on the body, and only plain values become objects.
  */
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, type ServingError } from '../errors.js';
 import { dtypes, elementCount } from '../runtime/dtypes.js';
-import { swapBytes, viewOf } from '../runtime/values.js';
+import { viewOf } from '../runtime/values.js';
+import { swappedInSteps } from './byte-order.js';
 import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
 import { CborRequestTemplates } from './cbor-request-templates.js';
-import { plainValue } from './cbor-values.js';
+import { plainInSteps } from './cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
 import { checkEnvelope, type InferRequest } from './infer-request.js';
+import { bounds, pieceBytes, valueBytes } from './limits.js';
 import { refusePickle } from './pickle.js';
+import { checkStrings } from './plain.js';
+import { type Claim, claimNothing, Meter, type Steps, toEnd } from './steps.js';
 import { typedArrays } from './typed-arrays.js';
 import {
   checkByteCount,
@@ -36,13 +40,26 @@ import {
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
 export function decodeInferRequest(body: Uint8Array, limits: WireLimits): InferRequest {
-  const templates = templatesUnder(limits);
-  const known = templates.match(body);
+  return toEnd(inferRequestInSteps(body, limits, claimNothing));
+}
+
+/** As {@link decodeInferRequest}. @param claim is told what values take that are no views on the body */
+export function* inferRequestInSteps(
+  body: Uint8Array,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<InferRequest> {
+  const known = knownRequest(body, limits);
   if (known) return known;
   refusePickle(body);
-  const request = new RequestDecoder(body, limits).request();
-  templates.keep(body, request);
+  const request = yield* new RequestDecoder(body, limits, claim).request();
+  templatesUnder(limits).keep(body, request);
   return request;
+}
+
+/** What a body says that is like one which was read: at once. */
+export function knownRequest(body: Uint8Array, limits: WireLimits): InferRequest | undefined {
+  return templatesUnder(limits).match(body);
 }
 
 const templatesByLimits = new WeakMap<WireLimits, CborRequestTemplates>();
@@ -56,28 +73,32 @@ function templatesUnder(limits: WireLimits): CborRequestTemplates {
 }
 
 class RequestDecoder {
+  private readonly meter = new Meter();
+  private arrays = 0;
+
   constructor(
     private readonly body: Uint8Array,
     private readonly limits: WireLimits,
+    private readonly claim: Claim,
   ) {}
 
-  request(): InferRequest {
+  *request(): Steps<InferRequest> {
     const reader = new CborReader(this.body);
     this.skipSelfDescription(reader);
     if (reader.peekMajor() !== major.map) {
       throw invalidArgument('the body must be a CBOR map from input names to tensors: {"x": ...}');
     }
-    const entries = reader.map('the body', this.limits.maxDepth);
+    const entries = yield* reader.map('the body', this.limits.maxDepth);
     if (reader.position < this.body.length) {
       throw invalidArgument(`${this.body.length - reader.position} bytes follow the end of the CBOR body`);
     }
     const inputs = entries.get('inputs');
-    const envelope = inputs && this.readMap(inputs);
+    const envelope = inputs && (yield* this.readMap(inputs));
     if (!envelope || isTensorMap(envelope))
-      return { inputs: this.tensors(entries), signature: undefined, outputs: undefined };
+      return { inputs: yield* this.tensors(entries), signature: undefined, outputs: undefined };
     checkEnvelope(entries.keys());
     return {
-      inputs: this.tensors(envelope),
+      inputs: yield* this.tensors(envelope),
       signature: this.optional(entries.get('signature'), (reader) => reader.text('`signature`')),
       outputs: this.optional(entries.get('outputs'), (reader) => this.names(reader)),
     };
@@ -110,48 +131,52 @@ class RequestDecoder {
     return names;
   }
 
-  private readMap(item: Item, what = '`inputs`'): Map<string, Item> | undefined {
+  private *readMap(item: Item, what = '`inputs`'): Steps<Map<string, Item> | undefined> {
     const reader = this.readerAt(item);
-    return reader.peekMajor() === major.map ? reader.map(what, this.limits.maxDepth) : undefined;
+    return reader.peekMajor() === major.map ? yield* reader.map(what, this.limits.maxDepth) : undefined;
   }
 
-  private tensors(entries: ReadonlyMap<string, Item>): Map<string, KnownTensor> {
+  private *tensors(entries: ReadonlyMap<string, Item>): Steps<Map<string, KnownTensor>> {
     const tensors = new Map<string, KnownTensor>();
-    for (const [name, item] of entries) tensors.set(name, this.tensor(`input \`${name}\``, item));
+    for (const [name, item] of entries) {
+      tensors.set(name, yield* this.tensor(`input \`${name}\``, item));
+      if (this.meter.isDue()) yield;
+    }
     return tensors;
   }
 
-  private tensor(what: string, item: Item): KnownTensor {
+  private *tensor(what: string, item: Item): Steps<KnownTensor> {
     const reader = this.readerAt(item);
     switch (reader.peekMajor()) {
       case major.tag:
-        return this.tagged(what, item, reader);
+        return yield* this.tagged(what, item, reader);
       case major.map:
-        return this.described(what, item);
+        return yield* this.described(what, item);
       case major.array:
-        return item.holdsArrays ? this.stack(what, reader) : this.plain(item);
+        return item.holdsArrays ? yield* this.stack(what, reader) : yield* this.plain(item);
       default:
-        return this.plain(item);
+        return yield* this.plain(item);
     }
   }
 
-  private plain(item: Range): KnownTensor {
-    return { kind: 'plain', value: plainValue(this.readerAt(item)) };
+  private *plain(item: Item): Steps<KnownTensor> {
+    if (item.heads > 1024) this.claim(item.heads * valueBytes.number);
+    return { kind: 'plain', value: yield* plainInSteps(this.readerAt(item), this.claim) };
   }
 
-  private tagged(what: string, item: Item, reader: CborReader): KnownTensor {
+  private *tagged(what: string, item: Item, reader: CborReader): Steps<KnownTensor> {
     const tag = reader.head().argument ?? 0;
-    const content = reader.skip(this.limits.maxDepth);
+    const content = yield* reader.skipInSteps(this.limits.maxDepth);
     if (tag === tags.multiDimensional || tag === tags.columnMajor) {
-      return this.multiDimensional(what, content, tag === tags.columnMajor);
+      return yield* this.multiDimensional(what, content, tag === tags.columnMajor);
     }
-    if (tag === tags.homogeneous || tag === tags.selfDescribed) return this.tensor(what, content);
-    if (tag === tags.positiveBignum || tag === tags.negativeBignum) return this.plain(item);
-    return this.typedArray(what, tag, content);
+    if (tag === tags.homogeneous || tag === tags.selfDescribed) return yield* this.tensor(what, content);
+    if (tag === tags.positiveBignum || tag === tags.negativeBignum) return yield* this.plain(item);
+    return yield* this.typedArray(what, tag, content);
   }
 
   /** RFC 8746, section 2. */
-  private typedArray(what: string, tag: number, content: Range): KnownTensor {
+  private *typedArray(what: string, tag: number, content: Range): Steps<KnownTensor> {
     const type = typedArrays.get(tag);
     if (!type)
       throw invalidArgument(`${what} is a typed array of a type that no dtype here has (tag ${tag})`);
@@ -160,7 +185,7 @@ class RequestDecoder {
     const { size } = dtypes[dtype];
     if (bytes.length % size !== 0)
       throw invalidArgument(`${what}: ${bytes.length} bytes are no whole number of ${dtype} elements`);
-    const data = bigEndian ? swapBytes(bytes, size) : bytes;
+    const data = bigEndian ? yield* swappedInSteps(bytes, size, this.claim) : bytes;
     return { kind: 'typed', dtype, shape: checkShape(what, [bytes.length / size], this.limits), data };
   }
 
@@ -171,20 +196,19 @@ class RequestDecoder {
   }
 
   /** RFC 8746, section 3.1: `[dimensions, elements]`. */
-  private multiDimensional(what: string, item: Item, columnMajor: boolean): KnownTensor {
+  private *multiDimensional(what: string, item: Item, columnMajor: boolean): Steps<KnownTensor> {
     const reader = this.readerAt(item);
-    const [dims, content, ...more] = reader.peekMajor() === major.array ? this.items(reader) : [];
-    if (!dims || !content || more.length > 0)
-      throw invalidArgument(`${what}: tags 40 and 1040 take [shape, elements]`);
-    const shape = this.shape(what, dims);
-    const elements = this.tensor(what, content);
+    const [dims, content] = reader.peekMajor() === major.array ? yield* this.pair(what, reader) : [];
+    if (!dims || !content) throw notAPair(what);
+    const shape = yield* this.shape(what, dims);
+    const elements = yield* this.tensor(what, content);
     if (elements.kind === 'plain') {
       if (elements.shape || !Array.isArray(elements.value))
         throw invalidArgument(`${what}: its elements must be an array`);
       const mayReorder = columnMajor && elements.value.length === elementCount(shape);
       return {
         kind: 'plain',
-        value: mayReorder ? toRowMajor(shape, elements.value) : elements.value,
+        value: mayReorder ? yield* toRowMajor(shape, elements.value) : elements.value,
         shape,
       };
     }
@@ -193,19 +217,24 @@ class RequestDecoder {
     if (elements.dtype === 'string') throw invalidArgument(`${what}: strings must be a plain array`);
     const bytes = elements.data as Uint8Array;
     checkByteCount(what, elements.dtype, shape, bytes.length);
-    const data = columnMajor ? bytesToRowMajor(shape, bytes, dtypes[elements.dtype].size) : bytes;
+    if (!columnMajor) return { ...elements, shape };
+    if (bytes.length > pieceBytes) this.claim(bytes.length);
+    const data = yield* bytesToRowMajor(shape, bytes, dtypes[elements.dtype].size);
     return { ...elements, shape, data };
   }
 
-  private items(reader: CborReader): Item[] {
+  private *pair(what: string, reader: CborReader): Steps<Item[]> {
     const { argument: length } = reader.head();
     const items: Item[] = [];
-    while (!reader.atEnd(length, items.length)) items.push(reader.skip(this.limits.maxDepth));
+    while (!reader.atEnd(length, items.length)) {
+      if (items.length === 2) throw notAPair(what);
+      items.push(yield* reader.skipInSteps(this.limits.maxDepth));
+    }
     return items;
   }
 
-  private shape(what: string, item: Item): readonly number[] {
-    const wire = this.tensor(`the shape of ${what}`, item);
+  private *shape(what: string, item: Item): Steps<readonly number[]> {
+    const wire = yield* this.tensor(`the shape of ${what}`, item);
     if (wire.kind === 'typed') checkRank(what, elementCount(wire.shape));
     const dims = toDims(wire);
     if (!dims) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
@@ -213,9 +242,9 @@ class RequestDecoder {
   }
 
   /** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for; data is little-endian bytes, a typed array or strings. */
-  private described(what: string, item: Item): KnownTensor {
-    const entries = this.readMap(item, what);
-    if (entries && isMapOfParts(entries)) return this.parts(what, entries);
+  private *described(what: string, item: Item): Steps<KnownTensor> {
+    const entries = yield* this.readMap(item, what);
+    if (entries && isMapOfParts(entries)) return yield* this.parts(what, entries);
     if (!entries || !isTensorMap(entries)) {
       throw invalidArgument(
         `${what} is a map, and no tensor: send an array, a typed array, {dtype, shape, data}, ` +
@@ -223,10 +252,11 @@ class RequestDecoder {
       );
     }
     const dtype = checkDtype(what, this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`));
-    const shape = this.shape(what, entries.get('shape') as Item);
+    const shape = yield* this.shape(what, entries.get('shape') as Item);
     const data = entries.get('data') as Item;
-    if (dtype === 'string') return { kind: 'typed', dtype, shape, data: this.strings(what, shape, data) };
-    const content = this.tensor(what, data);
+    if (dtype === 'string')
+      return { kind: 'typed', dtype, shape, data: yield* this.strings(what, shape, data) };
+    const content = yield* this.tensor(what, data);
     if (content.kind === 'plain' && content.value instanceof Uint8Array) {
       checkByteCount(what, dtype, shape, content.value.length);
       return { kind: 'typed', dtype, shape, data: this.byteString(what, data) };
@@ -241,16 +271,20 @@ class RequestDecoder {
   }
 
   /** Of a sparse or ragged tensor; the values of a ragged one may have parts themselves. */
-  private parts(what: string, entries: ReadonlyMap<string, Item>): PartsOfTensor {
+  private *parts(what: string, entries: ReadonlyMap<string, Item>): Steps<PartsOfTensor> {
     const parts = new Map<string, KnownTensor>();
-    for (const [key, item] of entries) parts.set(key, this.tensor(`\`${key}\` of ${what}`, item));
+    for (const [key, item] of entries) parts.set(key, yield* this.tensor(`\`${key}\` of ${what}`, item));
     return { kind: 'parts', parts };
   }
 
-  private strings(what: string, shape: readonly number[], item: Item): Uint8Array[] {
+  private *strings(what: string, shape: readonly number[], item: Item): Steps<Uint8Array[]> {
     const reader = this.readerAt(item);
     if (reader.peekMajor() !== major.array)
       throw invalidArgument(`${what}: strings must be an array of texts or byte strings`);
+    if (item.heads > 1024) {
+      checkStrings(what, item.heads - 1);
+      this.claim(item.heads * valueBytes.string);
+    }
     const { argument: length } = reader.head();
     const strings: Uint8Array[] = [];
     while (!reader.atEnd(length, strings.length)) {
@@ -258,6 +292,7 @@ class RequestDecoder {
       if (type !== major.text && type !== major.bytes)
         throw invalidArgument(`${what} takes texts or byte strings`);
       strings.push(reader.take(reader.head().argument ?? 0));
+      if (this.meter.isDue()) yield;
     }
     const expected = elementCount(shape);
     if (strings.length !== expected) {
@@ -269,17 +304,30 @@ class RequestDecoder {
   }
 
   /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front, if they fit. */
-  private stack(what: string, reader: CborReader): KnownTensor {
+  private *stack(what: string, reader: CborReader): Steps<KnownTensor> {
     const { argument: length } = reader.head();
     const rows: (TypedTensor | UnevenRows)[] = [];
     while (!reader.atEnd(length, rows.length)) {
-      const row = this.tensor(`${what} at [${rows.length}]`, reader.skip(this.limits.maxDepth));
+      this.arrays += 1;
+      if (this.arrays > bounds.arrays.most)
+        throw invalidArgument(
+          `${what} has more than ${bounds.arrays.most} arrays in its lists: send one array`,
+        );
+      if ((this.arrays & 1023) === 0) this.claim(1024 * valueBytes.array);
+      const item = yield* reader.skipInSteps(this.limits.maxDepth);
+      const row = yield* this.tensor(`${what} at [${rows.length}]`, item);
       if (row.kind !== 'typed' && row.kind !== 'uneven')
         throw invalidArgument(`${what} mixes typed arrays with plain values: [${rows.length}] is plain`);
       rows.push(row);
+      // To read one takes as long as many values.
+      if ((this.arrays & 63) === 0) yield;
     }
-    return stackRows(what, rows, this.limits);
+    return yield* stackRows(what, rows, this.limits, this.claim);
   }
+}
+
+function notAPair(what: string): ServingError {
+  return invalidArgument(`${what}: tags 40 and 1040 take [shape, elements]`);
 }
 
 /** Sizes as a list or as a typed array; undefined for anything else. */

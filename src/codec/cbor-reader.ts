@@ -8,7 +8,9 @@
  */
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import { fromFloat16 } from '../runtime/values.js';
-import { decodeUtf8, isUtf8 } from './utf8.js';
+import { bounds, pieceBytes } from './limits.js';
+import { type Steps, toEnd } from './steps.js';
+import { decodeUtf8, isUtf8, Utf8Check } from './utf8.js';
 
 /** RFC 8949, section 3.1. */
 export const major = {
@@ -45,13 +47,32 @@ export interface Range {
 export interface Item extends Range {
   /** It is or holds an array that is more than a list: one with a tag (40, 64–87, 1040), or a map. */
   readonly holdsArrays: boolean;
+  /** It and the items in it. */
+  readonly heads: number;
 }
+
+/** Where a check has come to. */
+interface Scan {
+  /** Levels of nesting that it may have. */
+  readonly depth: number;
+  /** Of each container that is open, outermost first: how many items are left. */
+  readonly open: number[];
+  holdsArrays: boolean;
+  /** A long text that is being checked. */
+  text: Utf8Check | undefined;
+}
+
+/** Left of a list of indefinite length, and of such a map, where a key or a value comes next. */
+const [endless, endlessMap, endlessValue] = [-1, -2, -3];
+
+/** Checked between two pauses. */
+const headsPerPiece = 4096;
 
 /**
  * Items of one body. Each may become an object of some hundred bytes, so that a body of 64 MiB could take gigabytes;
  * an image of 480 × 640 × 3 as nested lists has 1.2 million. What is in typed arrays is not counted.
  */
-const maxItems = 2 ** 21;
+const maxItems = bounds.cborValues.most;
 
 /** Bytes of a bignum: as many as the largest float64 has. */
 const maxBignumBytes = 128;
@@ -170,41 +191,80 @@ export class CborReader {
    * @param depth how many levels of nesting are left
    */
   skip(depth: number): Item {
-    const start = this.position;
-    const holdsArrays = this.check(depth);
-    return { start, end: this.position, holdsArrays };
+    return toEnd(this.skipInSteps(depth));
   }
 
-  private check(depth: number): boolean {
-    if (depth < 0) throw invalidArgument('the CBOR body is nested too deeply (--max-depth)');
+  /** As {@link skip}. */
+  *skipInSteps(depth: number): Steps<Item> {
+    const start = this.position;
+    const before = this.items;
+    const scan: Scan = { depth, open: [1], holdsArrays: false, text: undefined };
+    while (!this.scan(scan)) yield;
+    return { start, end: this.position, holdsArrays: scan.holdsArrays, heads: this.items - before };
+  }
+
+  /** Checks some heads and what they announce. @returns true at the end of the item */
+  private scan(scan: Scan): boolean {
+    const { open } = scan;
+    if (scan.text) scan.text = this.checkText(scan.text);
+    if (scan.text) return false;
+    for (let seen = 0; seen < headsPerPiece; ) {
+      const top = open.length - 1;
+      const left = open[top] as number;
+      const isOver =
+        left === 0 || ((left === endless || left === endlessMap) && this.bytes[this.position] === breakByte);
+      if (isOver) {
+        if (left !== 0) this.position += 1;
+        open.pop();
+        if (top === 0) return true;
+        continue;
+      }
+      open[top] =
+        left > 0 ? left - 1 : left === endlessMap ? endlessValue : left === endlessValue ? endlessMap : left;
+      if (top > scan.depth) throw invalidArgument('the CBOR body is nested too deeply (--max-depth)');
+      this.check(scan);
+      if (scan.text) return false;
+      seen += 1;
+    }
+    return false;
+  }
+
+  private check(scan: Scan): void {
     const { major: type, argument } = this.head();
     switch (type) {
       case major.bytes:
-        this.take(argument ?? 0);
-        return false;
+        this.position += argument ?? 0;
+        return;
       case major.text:
-        if (!isUtf8(this.take(argument ?? 0))) {
-          throw invalidArgument('the CBOR body has a text that is not UTF-8: send it as a byte string');
-        }
-        return false;
+        if (argument !== null && argument > pieceBytes) scan.text = new Utf8Check(this.take(argument));
+        else if (argument !== 0 && !isUtf8(this.take(argument ?? 0))) throw notUtf8();
+        return;
       case major.array:
-      case major.map: {
-        const each = type === major.map ? 2 : 1;
-        let found = type === major.map;
-        for (let seen = 0; !this.atEnd(argument, seen); seen++) {
-          for (let i = 0; i < each; i++) found = this.check(depth - 1) || found;
-        }
-        return found;
-      }
-      case major.tag: {
-        const tag = argument ?? 0;
-        const isArray = this.checkTag(tag);
-        if (tag === tags.positiveBignum || tag === tags.negativeBignum) this.checkBignum();
-        return this.check(depth - 1) || isArray;
-      }
+        scan.open.push(argument ?? endless);
+        return;
+      case major.map:
+        scan.holdsArrays = true;
+        if (argument !== null && argument > bounds.names.most) throw this.tooManyNames('a map');
+        scan.open.push(argument === null ? endlessMap : 2 * argument);
+        return;
+      case major.tag:
+        if (this.checkTag(argument ?? 0)) scan.holdsArrays = true;
+        if (argument === tags.positiveBignum || argument === tags.negativeBignum) this.checkBignum();
+        scan.open.push(1);
+        return;
       default:
-        return false;
     }
+  }
+
+  /** Looks at a piece of a long text. @returns what is left of it */
+  private checkText(text: Utf8Check): Utf8Check | undefined {
+    const isUtf8 = text.next();
+    if (isUtf8 === false) throw notUtf8();
+    return isUtf8 ? undefined : text;
+  }
+
+  private tooManyNames(what: string): ServingError {
+    return invalidArgument(`${what} of the CBOR body has more than ${bounds.names.most} keys`);
   }
 
   /** @returns true for a tag that makes an array */
@@ -234,13 +294,14 @@ export class CborReader {
    * @param what names the map in errors
    * @throws ServingError INVALID_ARGUMENT for another kind of key, or the same one twice
    */
-  map(what: string, depth: number): Map<string, Item> {
+  *map(what: string, depth: number): Steps<Map<string, Item>> {
     const { argument: length } = this.head();
     const entries = new Map<string, Item>();
     for (let seen = 0; !this.atEnd(length, seen); seen++) {
       const key = this.text(`a key of ${what}`);
       if (entries.has(key)) throw invalidArgument(`${what} has the key ${quoted(key)} twice`);
-      entries.set(key, this.skip(depth - 1));
+      if (entries.size === bounds.names.most) throw this.tooManyNames(what);
+      entries.set(key, yield* this.skipInSteps(depth - 1));
     }
     return entries;
   }
@@ -260,6 +321,10 @@ export class CborReader {
       `the CBOR body is cut short: ${this.bytes.length} bytes came, and it announces more`,
     );
   }
+}
+
+function notUtf8(): ServingError {
+  return invalidArgument('the CBOR body has a text that is not UTF-8: send it as a byte string');
 }
 
 /** False, true, null, undefined, and floats of two, four and eight bytes. A break where none may be is neither. */

@@ -5,6 +5,8 @@
  * drops the byte order mark of a long text, reads a bignum of a megabyte for minutes and makes 0 of a bignum that is none.
  */
 import { type CborReader, major, tags } from './cbor-reader.js';
+import { pieceBytes } from './limits.js';
+import { type Claim, claimNothing, Meter, type Steps, toEnd } from './steps.js';
 import { decodeUtf8 } from './utf8.js';
 
 /**
@@ -12,6 +14,43 @@ import { decodeUtf8 } from './utf8.js';
  * must be no map in it.
  */
 export function plainValue(reader: CborReader): unknown {
+  return toEnd(plainInSteps(reader, claimNothing));
+}
+
+/** As {@link plainValue}. @param claim is told what long texts take */
+export function plainInSteps(reader: CborReader, claim: Claim): Steps<unknown> {
+  return readPlain(reader, claim, new Meter());
+}
+
+function* readPlain(reader: CborReader, claim: Claim, meter: Meter): Steps<unknown> {
+  switch (reader.peekMajor()) {
+    case major.array: {
+      const { argument } = reader.head();
+      const list: unknown[] = [];
+      while (!reader.atEnd(argument, list.length)) {
+        const type = reader.peekMajor();
+        list.push(
+          type === major.array || type === major.tag
+            ? yield* readPlain(reader, claim, meter)
+            : scalar(reader, claim),
+        );
+        if (meter.isDue()) yield;
+      }
+      if (meter.isDue()) yield;
+      return list;
+    }
+    case major.tag: {
+      const { argument } = reader.head();
+      const content = yield* readPlain(reader, claim, meter);
+      if (argument === tags.positiveBignum) return bignum(content as Uint8Array);
+      return argument === tags.negativeBignum ? -1n - bignum(content as Uint8Array) : content;
+    }
+    default:
+      return scalar(reader, claim);
+  }
+}
+
+function scalar(reader: CborReader, claim: Claim): unknown {
   const start = reader.position;
   const { major: type, argument } = reader.head();
   switch (type) {
@@ -24,17 +63,8 @@ export function plainValue(reader: CborReader): unknown {
     case major.bytes:
       return reader.take(argument ?? 0);
     case major.text:
-      return decodeUtf8(reader.take(argument ?? 0));
-    case major.array: {
-      const list: unknown[] = [];
-      while (!reader.atEnd(argument, list.length)) list.push(plainValue(reader));
-      return list;
-    }
-    case major.tag: {
-      const content = plainValue(reader);
-      if (argument === tags.positiveBignum) return bignum(content as Uint8Array);
-      return argument === tags.negativeBignum ? -1n - bignum(content as Uint8Array) : content;
-    }
+      if (argument !== null && argument > pieceBytes) claim(2 * argument);
+      return argument === 0 ? '' : decodeUtf8(reader.take(argument ?? 0));
     default:
       return reader.simpleOrFloat(start);
   }

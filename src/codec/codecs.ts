@@ -2,15 +2,17 @@
  * The encodings that requests and answers come in, by media type.
  */
 import { invalidArgument } from '../errors.js';
-import { decodeInferRequest } from './cbor-decode.js';
+import { inferRequestInSteps, knownRequest } from './cbor-decode.js';
 import { encodeCbor, encodeCborAnswer } from './cbor-encode.js';
 import { imageTensor } from './image.js';
 import type { AnswerBody, EncodedBody, InferAnswer } from './infer-answer.js';
 import type { InferRequest } from './infer-request.js';
-import { decodeJsonRequest } from './json-decode.js';
+import { jsonRequestInSteps } from './json-decode.js';
 import { encodeJson, encodeJsonAnswer, encodeStrictJsonAnswer } from './json-encode.js';
-import { decodeNpy } from './npy.js';
+import { npyInSteps } from './npy.js';
 import { decodeNpz, encodeNpzAnswer } from './npz.js';
+import { inPieces } from './pieces.js';
+import type { Claim } from './steps.js';
 import type { WireLimits, WireTensor } from './wire.js';
 
 /** How anything without tensors is written: errors, states. */
@@ -35,11 +37,7 @@ export interface RequestCodec {
    * @param claim is told how many bytes what is unpacked takes, before it does; throws if there is no room
    * @throws ServingError INVALID_ARGUMENT
    */
-  decode(
-    body: Uint8Array,
-    limits: WireLimits,
-    claim: (bytes: number) => void,
-  ): InferRequest | Promise<InferRequest>;
+  decode(body: Uint8Array, limits: WireLimits, claim: Claim): InferRequest | Promise<InferRequest>;
 }
 
 export const cborAnswers: AnswerCodec & ValueCodec = {
@@ -65,14 +63,19 @@ const npzAnswers: AnswerCodec = { mediaType: 'application/x-npz', encodeAnswer: 
 
 export const cborRequests = {
   mediaType: 'application/cbor',
-  decode: decodeInferRequest,
+  /** A body like one that was read is known at once. */
+  decode: (body: Uint8Array, limits: WireLimits, claim: Claim) =>
+    knownRequest(body, limits) ?? inPieces(inferRequestInSteps(body, limits, claim)),
 } satisfies RequestCodec;
 
-export const jsonRequests: RequestCodec = { mediaType: 'application/json', decode: decodeJsonRequest };
+export const jsonRequests: RequestCodec = {
+  mediaType: 'application/json',
+  decode: (body, limits, claim) => inPieces(jsonRequestInSteps(body, limits, claim)),
+};
 
 const npyRequests: RequestCodec = {
   mediaType: 'application/x-npy',
-  decode: (body, limits) => unnamed(decodeNpy('the body', body, limits)),
+  decode: async (body, limits, claim) => unnamed(await inPieces(npyInSteps('the body', body, limits, claim))),
 };
 
 const npzRequests: RequestCodec = {

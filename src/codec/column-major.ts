@@ -2,41 +2,100 @@
  * Arrays whose first index changes fastest (RFC 8746, section 3.1, tag 1040) into row-major order.
  */
 import { elementCount } from '../runtime/dtypes.js';
+import type { Steps } from './steps.js';
 
 /** Elements in row-major order. */
-export function toRowMajor<Element>(shape: readonly number[], elements: readonly Element[]): Element[] {
-  return Array.from(columnMajorPlaces(shape), (place) => elements[place] as Element);
-}
-
-/** The same for elements of `size` bytes. */
-export function bytesToRowMajor(shape: readonly number[], bytes: Uint8Array, size: number): Uint8Array {
-  const ordered = new Uint8Array(bytes.length);
-  let at = 0;
-  for (const place of columnMajorPlaces(shape)) {
-    const from = place * size;
-    for (let i = 0; i < size; i++) ordered[at + i] = bytes[from + i] as number;
-    at += size;
-  }
+export function* toRowMajor<Element>(
+  shape: readonly number[],
+  elements: readonly Element[],
+): Steps<Element[]> {
+  const ordered: Element[] = [];
+  ordered.length = elements.length;
+  yield* reorder(shape, (to, from) => {
+    ordered[to] = elements[from] as Element;
+  });
   return ordered;
 }
 
-/** For each element in row-major order, its place in column-major order. */
-function* columnMajorPlaces(shape: readonly number[]): Generator<number> {
-  const count = elementCount(shape);
-  // Dims of 1 change nothing; a sender may pile up hundreds of them, to be looked at for every element.
+/** The same for elements of `size` bytes: 1, 2, 4, 8 or 16. Memory for as many bytes again must have been claimed. */
+export function* bytesToRowMajor(
+  shape: readonly number[],
+  bytes: Uint8Array,
+  size: number,
+): Steps<Uint8Array> {
+  const ordered = new Uint8Array(bytes.length);
+  // Values of a body lie at any address, where typed arrays cannot.
+  const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const to = new DataView(ordered.buffer);
+  yield* reorder(shape, moverOf(size, from, to, ordered, bytes));
+  return ordered;
+}
+
+type Move = (to: number, from: number) => void;
+
+function moverOf(size: number, from: DataView, to: DataView, ordered: Uint8Array, bytes: Uint8Array): Move {
+  switch (size) {
+    case 1:
+      return (at, place) => {
+        ordered[at] = bytes[place] as number;
+      };
+    case 2:
+      return (at, place) => to.setUint16(2 * at, from.getUint16(2 * place));
+    case 4:
+      return (at, place) => to.setUint32(4 * at, from.getUint32(4 * place));
+    default:
+      return (at, place) => {
+        for (let i = 0; i < size; i += 4) to.setUint32(size * at + i, from.getUint32(size * place + i));
+      };
+  }
+}
+
+/** Squares of so many elements a side are moved together: their rows and columns stay in the processor's cache. */
+const block = 32;
+
+/**
+ * The axes in between are walked one index at a time. The first and the last, in which one of both orders is contiguous,
+ * are walked in squares.
+ */
+function* reorder(shape: readonly number[], move: Move): Steps<void> {
+  // Dims of 1 change nothing; a sender may pile up hundreds of them.
   const dims = shape.filter((dim) => dim !== 1);
-  const strides = dims.map((_, d) => elementCount(dims.slice(0, d)));
-  const index = new Array<number>(dims.length).fill(0);
-  let place = 0;
-  for (let i = 0; i < count; i++) {
-    yield place;
-    for (let d = dims.length - 1; d >= 0; d--) {
-      const [dim, stride] = [dims[d] as number, strides[d] as number];
-      place += stride;
-      index[d] = (index[d] as number) + 1;
-      if ((index[d] as number) < dim) break;
-      place -= stride * dim;
-      index[d] = 0;
+  if (elementCount(dims) === 0) return;
+  const first = dims[0] ?? 1;
+  const last = dims.length > 1 ? (dims.at(-1) as number) : 1;
+  const middle = dims.slice(1, -1);
+  const index = middle.map(() => 0);
+  const rowStride = elementCount(middle) * last;
+  const columnStride = first * elementCount(middle);
+  let [to, from, moved] = [0, 0, 0];
+  for (;;) {
+    for (let row = 0; row < first; row += block) {
+      const rowEnd = Math.min(row + block, first);
+      for (let column = 0; column < last; column += block) {
+        const columnEnd = Math.min(column + block, last);
+        for (let i = row; i < rowEnd; i++)
+          for (let j = column; j < columnEnd; j++) move(to + i * rowStride + j, from + j * columnStride + i);
+        moved += (rowEnd - row) * (columnEnd - column);
+        if (moved > 2 ** 15) {
+          moved = 0;
+          yield;
+        }
+      }
     }
+    let axis = middle.length - 1;
+    let [toStride, fromStride] = [last, columnStride];
+    for (; axis >= 0; axis--) {
+      const dim = middle[axis] as number;
+      fromStride /= dim;
+      index[axis] = (index[axis] as number) + 1;
+      to += toStride;
+      from += fromStride;
+      if ((index[axis] as number) < dim) break;
+      index[axis] = 0;
+      to -= toStride * dim;
+      from -= fromStride * dim;
+      toStride *= dim;
+    }
+    if (axis < 0) return;
   }
 }

@@ -6,7 +6,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import { componentsOf } from '../runtime/composite.js';
-import { elementCount } from '../runtime/dtypes.js';
+import { dtypes, elementCount } from '../runtime/dtypes.js';
 import {
   type CompositeSpec,
   formatSpec,
@@ -15,9 +15,12 @@ import {
   type TensorSpec,
 } from '../runtime/signature.js';
 import { allocate, viewOf } from '../runtime/values.js';
+import { convertIntegers } from './plain.js';
+import { type Claim, Meter, type Steps } from './steps.js';
 import {
   areAlike,
   describeParts,
+  joinData,
   type TypedTensor,
   type UnevenRows,
   type WireLimits,
@@ -37,11 +40,12 @@ export interface Component {
  *
  * @throws ServingError INVALID_ARGUMENT if a value has no form of such a tensor
  */
-export function splitComposites(
+export function* splitComposites(
   inputs: ReadonlyMap<string, WireTensor>,
   composites: ReadonlyMap<string, CompositeSpec>,
   limits: WireLimits,
-): Map<string, Component> {
+  claim: Claim,
+): Steps<Map<string, Component>> {
   const split = new Map<string, Component>();
   const add = (name: string, component: Component) => {
     if (split.has(name)) throw invalidArgument(`input \`${name}\` comes twice`);
@@ -50,8 +54,8 @@ export function splitComposites(
   for (const [name, wire] of inputs) {
     const spec = compositeMeant(name, inputs, composites);
     if (!spec) add(name, { wire });
-    else if (spec.kind === 'sparse') splitSparse(spec, wire, add);
-    else splitRagged(spec, wire, limits, add);
+    else if (spec.kind === 'sparse') yield* splitSparse(spec, wire, claim, add);
+    else yield* splitRagged(spec, wire, { limits, claim }, add);
   }
   return split;
 }
@@ -81,22 +85,30 @@ function compositeMeant(
 
 type Add = (name: string, component: Component) => void;
 
-function splitSparse(spec: SparseSpec, wire: WireTensor, add: Add): void {
+/** What a request may take. */
+interface Room {
+  readonly limits: WireLimits;
+  readonly claim: Claim;
+}
+
+function* splitSparse(spec: SparseSpec, wire: WireTensor, claim: Claim, add: Add): Steps<void> {
   const { indices, values, denseShape } = spec;
   const parts = wire.kind === 'parts' ? wire.parts : undefined;
   const [places, elements, sizes] = ['indices', 'values', 'dense_shape'].map((key) => parts?.get(key));
   if (!places || !elements || !sizes) throw misfit(spec, wire, '{"indices", "values", "dense_shape"}');
   const label = (key: string) => labelOf(spec, key);
   const rank = spec.shape?.length ?? lengthOf(sizes) ?? 0;
-  add(indices.name, { wire: asIndices(withShape(places, [0, rank]), indices), label: label('indices') });
+  const rows = yield* asIndices(withShape(places, [0, rank]), indices, claim);
+  add(indices.name, { wire: rows, label: label('indices') });
   add(values.name, { wire: elements, label: label('values') });
-  add(denseShape.name, { wire: asIndices(sizes, denseShape), label: label('dense_shape') });
+  const dims = yield* asIndices(sizes, denseShape, claim);
+  add(denseShape.name, { wire: dims, label: label('dense_shape') });
 }
 
-function splitRagged(spec: RaggedSpec, wire: WireTensor, limits: WireLimits, add: Add): void {
+function* splitRagged(spec: RaggedSpec, wire: WireTensor, room: Room, add: Add): Steps<void> {
   let rest = wire;
   for (const splits of spec.rowSplits) {
-    const level = takeRows(spec, rest, splits, limits);
+    const level = yield* takeRows(spec, rest, splits, room);
     add(splits.name, { wire: level.splits, label: labelOf(spec, 'row_splits') });
     rest = level.values;
   }
@@ -112,47 +124,63 @@ interface Level {
 }
 
 /** Takes the outermost dim off: where its rows end, and what is in them. */
-function takeRows(spec: RaggedSpec, wire: WireTensor, splits: TensorSpec, limits: WireLimits): Level {
+function* takeRows(spec: RaggedSpec, wire: WireTensor, splits: TensorSpec, room: Room): Steps<Level> {
   switch (wire.kind) {
     case 'parts': {
       const [values, ends] = [wire.parts.get('values'), wire.parts.get('row_splits')];
-      if (values && ends) return { values, splits: asIndices(ends, splits) };
+      if (values && ends) return { values, splits: yield* asIndices(ends, splits, room.claim) };
       break;
     }
     case 'plain':
       if (Array.isArray(wire.value) && wire.shape === undefined)
-        return rowsOfLists(spec, wire.value, splits, limits);
+        return yield* rowsOfLists(spec, wire.value, splits, room.limits);
       break;
     case 'typed': {
       const [rows, length, ...rest] = wire.shape;
       if (rows === undefined || length === undefined) break;
       checkRows(spec, rows, wire);
       const values = { ...wire, shape: [rows * length, ...rest] };
-      return { values, splits: toSplits(new Array<number>(rows).fill(length), splits) };
+      return { values, splits: yield* evenSplits(rows, length, splits, room.claim) };
     }
     case 'uneven':
-      return rowsOfArrays(spec, wire, splits);
+      return yield* rowsOfArrays(spec, wire, splits, room.claim);
     default:
   }
   throw misfit(spec, wire, '{"values", "row_splits"} or a list of rows');
 }
 
-function rowsOfLists(spec: RaggedSpec, rows: readonly unknown[], splits: TensorSpec, limits: WireLimits) {
+function* rowsOfLists(
+  spec: RaggedSpec,
+  rows: readonly unknown[],
+  splits: TensorSpec,
+  limits: WireLimits,
+): Steps<Level> {
   const values: unknown[] = [];
-  const lengths = rows.map((row, i) => {
+  const lengths: number[] = [];
+  const meter = new Meter();
+  for (const [i, row] of rows.entries()) {
     if (!Array.isArray(row))
       throw invalidArgument(`input \`${spec.name}\` takes ${formatSpec(spec)}: row ${i} of it is no list`);
     if (values.length + row.length > limits.maxElements)
       throw invalidArgument(
         `input \`${spec.name}\` has more elements than ${limits.maxElements} (--max-elements)`,
       );
-    for (const each of row) values.push(each);
-    return row.length;
-  });
-  return { values: { kind: 'plain', value: values } as const, splits: toSplits(lengths, splits) };
+    lengths.push(row.length);
+    for (const each of row) {
+      values.push(each);
+      if (meter.isDue()) yield;
+    }
+    if (meter.isDue()) yield;
+  }
+  return { values: { kind: 'plain', value: values }, splits: toSplits(lengths, splits) };
 }
 
-function rowsOfArrays(spec: RaggedSpec, { rows }: UnevenRows, splits: TensorSpec): Level {
+function* rowsOfArrays(
+  spec: RaggedSpec,
+  { rows }: UnevenRows,
+  splits: TensorSpec,
+  claim: Claim,
+): Steps<Level> {
   const lengths = rows.map((row, i) => {
     const length = row.kind === 'typed' ? row.shape[0] : row.rows.length;
     if (length !== undefined) return length;
@@ -161,13 +189,13 @@ function rowsOfArrays(spec: RaggedSpec, { rows }: UnevenRows, splits: TensorSpec
   const typed = rows.filter((row) => row.kind === 'typed');
   const values =
     typed.length === rows.length
-      ? joined(spec, typed)
+      ? yield* joined(spec, typed, claim)
       : ({ kind: 'uneven', rows: rows.flatMap((row) => rowsWithin(spec, row)) } as const);
   return { values, splits: toSplits(lengths, splits) };
 }
 
 /** Arrays that agree in all but their first dim, one after another. */
-function joined(spec: RaggedSpec, rows: readonly TypedTensor[]): TypedTensor {
+function* joined(spec: RaggedSpec, rows: readonly TypedTensor[], claim: Claim): Steps<TypedTensor> {
   const [first] = rows as [TypedTensor];
   const rest = first.shape.slice(1);
   for (const [i, row] of rows.entries()) {
@@ -178,10 +206,7 @@ function joined(spec: RaggedSpec, rows: readonly TypedTensor[]): TypedTensor {
       );
   }
   const count = rows.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
-  const data =
-    first.dtype === 'string'
-      ? rows.flatMap((row) => row.data as readonly Uint8Array[])
-      : Buffer.concat(rows.map((row) => row.data as Uint8Array));
+  const data = yield* joinData(`input \`${spec.name}\``, rows, claim);
   return { kind: 'typed', dtype: first.dtype, shape: [count, ...rest], data };
 }
 
@@ -206,6 +231,18 @@ function checkRows({ name }: RaggedSpec, rows: number, { data }: TypedTensor): v
   throw invalidArgument(`input \`${name}\` has ${rows} rows without elements: send {"values", "row_splits"}`);
 }
 
+/** Where rows of one length end. */
+function* evenSplits(rows: number, length: number, { dtype }: TensorSpec, claim: Claim): Steps<TypedTensor> {
+  const type = dtype === 'int32' ? 'int32' : 'int64';
+  claim((rows + 1) * dtypes[type].size);
+  const { values, bytes } = allocate(type, rows + 1);
+  for (let i = 0; i <= rows; i++) {
+    values[i] = values instanceof BigInt64Array ? BigInt(i * length) : i * length;
+    if (i % 4096 === 4095) yield;
+  }
+  return { kind: 'typed', dtype: type, shape: [rows + 1], data: bytes };
+}
+
 function toSplits(lengths: readonly number[], { dtype }: TensorSpec): TypedTensor {
   const type = dtype === 'int32' ? 'int32' : 'int64';
   const { values, bytes } = allocate(type, lengths.length + 1);
@@ -218,11 +255,16 @@ function toSplits(lengths: readonly number[], { dtype }: TensorSpec): TypedTenso
 }
 
 /** Whole numbers of any width in the one that the graph has: a caller need not know it. */
-function asIndices(wire: WireTensor, { dtype }: TensorSpec): WireTensor {
+function* asIndices(wire: WireTensor, { name, dtype }: TensorSpec, claim: Claim): Steps<WireTensor> {
   if (wire.kind !== 'typed' || wire.dtype === dtype || !/^u?int(8|16|32|64)$/.test(wire.dtype)) return wire;
-  if (wire.dtype === 'string') return wire;
-  const values = viewOf(wire.dtype, wire.data as Uint8Array);
-  return { kind: 'plain', value: Array.from<number | bigint>(values), shape: wire.shape };
+  if (wire.dtype === 'string' || (dtype !== 'int32' && dtype !== 'int64')) return wire;
+  const data = yield* convertIntegers(
+    `input \`${name}\``,
+    viewOf(wire.dtype, wire.data as Uint8Array),
+    dtype,
+    claim,
+  );
+  return { ...wire, dtype, data };
 }
 
 /** An empty list says nothing of the dims within it. */

@@ -1,15 +1,17 @@
 /**
  * Forms, as `curl -F` and browsers send them: each part is an input.
  */
-import { invalidArgument, messageOf, quoted } from '../errors.js';
+import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import type { TensorSpec } from '../runtime/signature.js';
 import { viewTensor } from '../runtime/tensors.js';
 import { imageTensor } from './image.js';
 import type { InferRequest } from './infer-request.js';
-import { toWireTensor } from './json-decode.js';
-import { parseJson } from './json-reader.js';
-import { decodeNpy, isNpy } from './npy.js';
-import { decodeNpz, isZip } from './npz.js';
+import { jsonTensor } from './json-decode.js';
+import { readJson } from './json-reader.js';
+import { isNpy, npyInSteps } from './npy.js';
+import { isZip, npzInSteps } from './npz.js';
+import type { Claim, Steps } from './steps.js';
+import { decodeUtf8, isUtf8 } from './utf8.js';
 import {
   type DeferredTensor,
   type KnownTensor,
@@ -39,29 +41,32 @@ export interface FormPart {
  * @param claim is told how many bytes what is unpacked takes, before it does; throws if there is no room
  * @throws ServingError (rejects) INVALID_ARGUMENT
  */
-export async function decodeForm(
+export function* decodeForm(
   parts: readonly FormPart[],
   limits: WireLimits,
-  claim: (bytes: number) => void,
-): Promise<InferRequest> {
+  claim: Claim,
+): Steps<InferRequest> {
   const rows = new Map<string, WireTensor[]>();
   const inputs = new Map<string, WireTensor>();
   for (const part of parts) {
     const { name, bytes } = part;
     if (isFile(part) && isZip(bytes)) {
-      for (const [array, tensor] of await decodeNpz(nameOf(part), bytes, limits, claim)) {
+      for (const [array, tensor] of yield* npzInSteps(nameOf(part), bytes, limits, claim)) {
         if (inputs.has(array)) throw invalidArgument(`the input ${quoted(array)} comes twice`);
         inputs.set(array, tensor);
       }
     } else {
-      const tensor = isFile(part) ? readFile(part, limits, claim) : readValue(part, limits);
-      rows.set(name, [...(rows.get(name) ?? []), tensor]);
+      const tensor = isFile(part) ? yield* readFile(part, limits, claim) : readValue(part, claim);
+      const before = rows.get(name);
+      if (before) before.push(tensor);
+      else rows.set(name, [tensor]);
     }
+    yield;
   }
   for (const [name, tensors] of rows) {
     if (inputs.has(name)) throw invalidArgument(`the input ${quoted(name)} comes twice`);
     const [first] = tensors as [WireTensor];
-    inputs.set(name, tensors.length === 1 ? first : stack(tensors));
+    inputs.set(name, tensors.length === 1 ? first : stack(tensors, claim));
   }
   if (inputs.size === 0) throw invalidArgument('the form is empty: send a field for each input');
   return { inputs, signature: undefined, outputs: undefined };
@@ -76,59 +81,94 @@ function nameOf({ name, fileName }: FormPart): string {
   return `${quoted(fileName || name)} of the form`;
 }
 
-function readFile(part: FormPart, limits: WireLimits, claim: (bytes: number) => void): WireTensor {
+function* readFile(part: FormPart, limits: WireLimits, claim: Claim): Steps<WireTensor> {
   const { name, fileName, mediaType, bytes } = part;
   const what = `input \`${name}\``;
-  if (isNpy(bytes)) return decodeNpy(what, bytes, limits);
+  if (isNpy(bytes)) return yield* npyInSteps(what, bytes, limits, claim);
   if (mediaType === 'application/json' || fileName?.endsWith('.json'))
-    return readJson(name, Buffer.from(bytes).toString(), limits);
+    return yield* readJsonPart(name, bytes, limits, claim);
   return imageTensor(what, bytes, claim) ?? { kind: 'plain', value: bytes };
 }
 
 /** JSON; what is none is a text, and so is everything but lists where the signature takes strings. */
-function readValue({ name, bytes }: FormPart, limits: WireLimits): DeferredTensor {
-  const text = Buffer.from(bytes).toString();
+function readValue({ name, bytes }: FormPart, claim: Claim): DeferredTensor {
+  const what = `input \`${name}\``;
+  const text = withoutMark(bytes);
   return {
     kind: 'deferred',
-    resolve({ dtype }: TensorSpec) {
-      if (dtype === 'string' ? text.startsWith('[') : /^\s*[[{"]/.test(text))
-        return readJson(name, text, limits);
-      return dtype === 'string' ? { kind: 'plain', value: text } : readWord(name, text, limits);
+    *resolve({ dtype, shape }: TensorSpec, limits: WireLimits) {
+      const start = String.fromCharCode(...text.subarray(0, 64)).trimStart();
+      if (dtype === 'string' ? start.startsWith('[') : /^[[{"]/.test(start))
+        return yield* readJsonPart(name, text, limits, claim);
+      if (dtype === 'string') return { kind: 'plain', value: checkedText(what, text) };
+      const list = shape?.length === 0 ? undefined : asList(text);
+      return list
+        ? yield* readJsonPart(name, list, limits, claim)
+        : yield* readWord(what, text, limits, claim);
     },
   };
 }
 
+/** Editors begin some texts with a byte order mark. */
+function withoutMark(bytes: Uint8Array): Uint8Array {
+  const isMarked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return isMarked ? bytes.subarray(3) : bytes;
+}
+
+/** @throws ServingError INVALID_ARGUMENT if the bytes are no UTF-8 */
+function checkedText(what: string, bytes: Uint8Array): Uint8Array {
+  if (isUtf8(bytes)) return bytes;
+  throw invalidArgument(`${what} is a text that is not UTF-8: send it as a file, as curl -F 'x=@file'`);
+}
+
+/** Numbers with commas between them, as a page writes the list of a form; undefined for anything else. */
+function asList(text: Uint8Array): Uint8Array | undefined {
+  if (!text.includes(0x2c) || !/^[\s\d+.-]/.test(String.fromCharCode(text[0] ?? 0))) return undefined;
+  const list = new Uint8Array(text.length + 2);
+  list[0] = 0x5b;
+  list.set(text, 1);
+  list[list.length - 1] = 0x5d;
+  return list;
+}
+
 /** @throws ServingError INVALID_ARGUMENT */
-function readJson(name: string, text: string, limits: WireLimits): KnownTensor {
+function* readJsonPart(
+  name: string,
+  bytes: Uint8Array,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<KnownTensor> {
   const what = `input \`${name}\``;
   try {
-    return toWireTensor(what, parseJson(text, limits.maxDepth), limits);
+    return yield* jsonTensor(what, yield* readJson(bytes, limits.maxDepth, claim), limits, claim);
   } catch (error) {
+    if (error instanceof ServingError && error.code !== 'INVALID_ARGUMENT') throw error;
     throw invalidArgument(`${what} is no JSON: ${messageOf(error)}`);
   }
 }
 
 /** A number, true or false; else a text, which says more where it is refused. */
-function readWord(name: string, text: string, limits: WireLimits): KnownTensor {
+function* readWord(what: string, text: Uint8Array, limits: WireLimits, claim: Claim): Steps<KnownTensor> {
   try {
-    return toWireTensor(`input \`${name}\``, parseJson(text, limits.maxDepth), limits);
+    return yield* jsonTensor(what, yield* readJson(text, limits.maxDepth, claim), limits, claim);
   } catch {
-    return { kind: 'plain', value: text };
+    return { kind: 'plain', value: decodeUtf8(checkedText(what, text.subarray(0, 1024))) };
   }
 }
 
 /** The rows as one tensor. */
-function stack(rows: readonly WireTensor[]): DeferredTensor {
+function stack(rows: readonly WireTensor[], claim: Claim): DeferredTensor {
   return {
     kind: 'deferred',
-    resolve(spec, limits) {
-      const typed = rows.map((row): Omit<TypedTensor, 'kind'> => {
-        const tensor = toTensor(row, spec, limits);
-        const view = viewTensor(tensor);
+    *resolve(spec, limits) {
+      const typed: Omit<TypedTensor, 'kind'>[] = [];
+      for (const row of rows) {
+        const tensor = yield* toTensor(row, spec, limits, claim);
+        typed.push(viewTensor(tensor));
         tensor.dispose();
-        return view;
-      });
-      return stackTensors(`input \`${spec.name}\``, typed, limits);
+        yield;
+      }
+      return yield* stackTensors(`input \`${spec.name}\``, typed, limits, claim);
     },
   };
 }

@@ -3,14 +3,23 @@
  */
 import { invalidArgument } from '../errors.js';
 import type { ImageFormat } from '../runtime/images.js';
+import { bounds } from './limits.js';
 
 export interface ImageHeader {
   readonly format: ImageFormat;
   /** Of all frames together: as many as a decoder will make room for. */
   readonly pixels: number;
+  /** Bytes that a decoder takes besides the pixels. */
+  readonly workspace: number;
+  /** How often a decoder goes over the pixels. */
+  readonly passes: number;
 }
 
-const formats: readonly [signature: string, format: ImageFormat, count: (file: Buffer) => number][] = [
+type Facts = Omit<ImageHeader, 'format'>;
+
+const plainFacts = (pixels: number): Facts => ({ pixels, workspace: 0, passes: 1 });
+
+const formats: readonly [signature: string, format: ImageFormat, count: (file: Buffer) => Facts][] = [
   ['\xff\xd8\xff', 'jpeg', countJpeg],
   ['\x89PNG\r\n\x1a\n', 'png', countPng],
   ['GIF8', 'gif', countGif],
@@ -30,7 +39,7 @@ export function readImageHeader(what: string, bytes: Uint8Array): ImageHeader | 
   if (!found) return undefined;
   const [, format, count] = found;
   try {
-    return { format, pixels: count(file) };
+    return { format, ...count(file) };
   } catch (error) {
     if (error instanceof RangeError)
       throw invalidArgument(`${what}: the ${format.toUpperCase()} file ends too soon`);
@@ -39,10 +48,10 @@ export function readImageHeader(what: string, bytes: Uint8Array): ImageHeader | 
 }
 
 /** Each scan of a progressive JPEG is a pass over all pixels. Encoders make about ten. */
-const maxScans = 64;
+const maxScans = bounds.jpegScans.most;
 
 /** ITU T.81, annex B: segments of a marker and a length; behind a start of scan, data until the next marker. */
-function countJpeg(file: Buffer): number {
+function countJpeg(file: Buffer): Facts {
   let pixels: number | undefined;
   let scans = 0;
   let position = 2;
@@ -62,7 +71,8 @@ function countJpeg(file: Buffer): number {
     position += 2 + file.readUInt16BE(position + 2);
   }
   if (pixels === undefined) throw new RangeError();
-  return pixels;
+  // Coefficients of all pixels are kept until the last scan: two bytes for each of three colours.
+  return { pixels, workspace: scans > 1 ? 6 * pixels : 0, passes: Math.max(scans, 1) };
 }
 
 /** Markers without a segment: fill bytes, stuffed zeros, restarts, starts of images. */
@@ -76,18 +86,18 @@ function isStartOfFrame(marker: number): boolean {
 }
 
 /** https://www.w3.org/TR/png-3/#11IHDR */
-function countPng(file: Buffer): number {
-  return file.readUInt32BE(16) * file.readUInt32BE(20);
+function countPng(file: Buffer): Facts {
+  return plainFacts(file.readUInt32BE(16) * file.readUInt32BE(20));
 }
 
 /** GIF89a, sections 18 to 26: decoders make every frame, each as large as the screen. */
-function countGif(file: Buffer): number {
+function countGif(file: Buffer): Facts {
   const screen = file.readUInt16LE(6) * file.readUInt16LE(8);
   let pixels = 0;
   let position = 13 + colourTableBytes(file.readUInt8(10));
   for (;;) {
     const introducer = file.readUInt8(position);
-    if (introducer === 0x3b) return Math.max(pixels, screen);
+    if (introducer === 0x3b) return plainFacts(Math.max(pixels, screen));
     if (introducer === 0x21) {
       position = skipSubBlocks(file, position + 2);
     } else if (introducer === 0x2c) {
@@ -112,6 +122,6 @@ function skipSubBlocks(file: Buffer, from: number): number {
 }
 
 /** BITMAPINFOHEADER; the height is negative where rows go from the top down. */
-function countBmp(file: Buffer): number {
-  return Math.abs(file.readInt32LE(18)) * Math.abs(file.readInt32LE(22));
+function countBmp(file: Buffer): Facts {
+  return plainFacts(Math.abs(file.readInt32LE(18)) * Math.abs(file.readInt32LE(22)));
 }

@@ -4,10 +4,12 @@
  */
 import { invalidArgument } from '../errors.js';
 import { type Dtype, dtypes, type FixedDtype } from '../runtime/dtypes.js';
-import { type Channels, decodeImage, type Pixels } from '../runtime/images.js';
+import { type Channels, decodeImage, decodesOnThreads, type Pixels } from '../runtime/images.js';
 import { formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { allocate, toBfloat16, toFloat16 } from '../runtime/values.js';
 import { type ImageHeader, readImageHeader } from './image-header.js';
+import { pieceBytes } from './limits.js';
+import { type Claim, type Steps, settled } from './steps.js';
 import type { DeferredTensor, KnownTensor, WireLimits } from './wire.js';
 
 /**
@@ -18,39 +20,50 @@ import type { DeferredTensor, KnownTensor, WireLimits } from './wire.js';
  * @param claim is told how many bytes the pixels take, before they are made; throws if there is no room
  * @returns undefined if the bytes are no JPEG, PNG, GIF or BMP
  */
-export function imageTensor(
-  what: string,
-  bytes: Uint8Array,
-  claim: (bytes: number) => void,
-): DeferredTensor | undefined {
+export function imageTensor(what: string, bytes: Uint8Array, claim: Claim): DeferredTensor | undefined {
   const header = readImageHeader(what, bytes);
   if (!header) return undefined;
   return { kind: 'deferred', resolve: (spec, limits) => resolveImage(bytes, header, spec, limits, claim) };
 }
 
-function resolveImage(
+/** Without the addon decoding holds the event loop: pixels, and pixels times scans, that take about 50 ms. */
+const mostHere = { pixels: 2 ** 21, passes: 2 ** 23 };
+
+function* resolveImage(
   bytes: Uint8Array,
-  { format, pixels }: ImageHeader,
+  { format, pixels, workspace, passes }: ImageHeader,
   spec: TensorSpec,
   { maxImagePixels }: WireLimits,
-  claim: (bytes: number) => void,
-): KnownTensor {
+  claim: Claim,
+): Steps<KnownTensor> {
   const { name, dtype } = spec;
   if (dtype === 'string') return { kind: 'plain', value: bytes };
   const what = `input \`${name}\``;
   if (!holdsBytes(dtype)) throw invalidArgument(`${what} takes ${formatSpec(spec)}, and an image came`);
   if (pixels > maxImagePixels)
     throw invalidArgument(`${what} has ${pixels} pixels, more than ${maxImagePixels} (--max-image-pixels)`);
+  if (!decodesOnThreads() && (pixels > mostHere.pixels || pixels * passes > mostHere.passes))
+    throw invalidArgument(
+      `${what} has ${pixels} pixels in ${passes} scans, more than is decoded with --runtime tfjs: send a smaller image`,
+    );
   const channels = channelsOf(spec);
-  claim(pixels * (channels ?? 1) * dtypes[dtype].size);
-  const decoded = withChannels(what, decodeImage(what, bytes, format, channels ?? 1), channels ?? 1);
-  const { height, width } = decoded;
-  return {
-    kind: 'typed',
-    dtype,
-    shape: channels === undefined ? [height, width] : [height, width, channels],
-    data: dtype === 'uint8' ? decoded.data : convert(decoded.data, dtype),
-  };
+  const count = pixels * (channels ?? 1);
+  claim(count * dtypes[dtype].size, 'unpacked');
+  // What the decoder gives, and what it needs for that.
+  claim(count + workspace);
+  const decoded = yield* settled(decodeImage(what, bytes, format, channels ?? 1));
+  try {
+    const { height, width } = decoded;
+    const values = yield* withChannels(what, decoded, channels ?? 1);
+    return {
+      kind: 'typed',
+      dtype,
+      shape: channels === undefined ? [height, width] : [height, width, channels],
+      data: yield* convert(values, dtype),
+    };
+  } finally {
+    decoded.release();
+  }
 }
 
 /** The channels that the input has room for; undefined if it has no dim for them, and takes grey. */
@@ -69,31 +82,43 @@ function holdsBytes(
   return !['bool', 'int8', 'complex64', 'complex128', 'string'].includes(dtype);
 }
 
-function convert(bytes: Uint8Array, dtype: FixedDtype): Uint8Array {
+/** The bytes in another dtype, or for uint8 a copy of them: what the decoder gave is given back. */
+function* convert(bytes: Uint8Array, dtype: FixedDtype): Steps<Uint8Array> {
   const converted = allocate(dtype, bytes.length);
   const { values } = converted;
-  if (dtype === 'float16' || dtype === 'bfloat16') {
-    const codeOf = dtype === 'float16' ? toFloat16 : toBfloat16;
-    const codes = Uint16Array.from({ length: 256 }, (_, byte) => codeOf(byte));
-    for (let i = 0; i < bytes.length; i++) values[i] = codes[bytes[i] as number] as number;
-  } else if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
-    for (let i = 0; i < bytes.length; i++) values[i] = BigInt(bytes[i] as number);
-  } else {
-    values.set(bytes);
+  const codes = codesOf(dtype);
+  for (let from = 0; from < bytes.length; from += pieceBytes) {
+    const end = Math.min(from + pieceBytes, bytes.length);
+    if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+      for (let i = from; i < end; i++) values[i] = BigInt(bytes[i] as number);
+    } else if (codes) {
+      for (let i = from; i < end; i++) values[i] = codes[bytes[i] as number] as number;
+    } else {
+      values.set(bytes.subarray(from, end), from);
+    }
+    yield;
   }
   return converted.bytes;
 }
 
+/** What half floats hold for each byte. */
+function codesOf(dtype: FixedDtype): Uint16Array | undefined {
+  if (dtype !== 'float16' && dtype !== 'bfloat16') return undefined;
+  const codeOf = dtype === 'float16' ? toFloat16 : toBfloat16;
+  return Uint16Array.from({ length: 256 }, (_, byte) => codeOf(byte));
+}
+
 /** Where the decoder could not give what is wanted: grey as colour, and opacity left out or full. */
-function withChannels(what: string, pixels: Pixels, wanted: Channels): Pixels {
+function* withChannels(what: string, pixels: Pixels, wanted: Channels): Steps<Uint8Array> {
   const { channels, height, width, data } = pixels;
-  if (channels === wanted) return pixels;
+  if (channels === wanted) return data;
   if (wanted === 1)
     throw invalidArgument(`${what} takes grey, and a file in colour of this format stays so: send PNG`);
   const made = new Uint8Array(height * width * wanted).fill(255);
   const count = Math.min(wanted, 3);
   for (let from = 0, to = 0; to < made.length; from += channels, to += wanted) {
     for (let c = 0; c < count; c++) made[to + c] = data[from + (channels === 1 ? 0 : c)] as number;
+    if (from % pieceBytes < channels) yield;
   }
-  return { height, width, channels: wanted, data: made };
+  return made;
 }

@@ -3,11 +3,19 @@
  */
 import { invalidArgument, quoted } from '../errors.js';
 import { callerInputs } from '../runtime/composite.js';
-import { type CompositeSpec, formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { dtypes, elementCount } from '../runtime/dtypes.js';
+import {
+  type CompositeSpec,
+  formatShape,
+  formatSpec,
+  type Signature,
+  type TensorSpec,
+} from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../runtime/tensors.js';
 import { viewOf } from '../runtime/values.js';
-import { splitComposites, splitNames } from './composite-inputs.js';
-import { checkShape, toTensor, type WireLimits, type WireTensor } from './wire.js';
+import { type Component, splitComposites, splitNames } from './composite-inputs.js';
+import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
+import { checkRank, toTensor, type WireLimits, type WireTensor } from './wire.js';
 
 export interface InferRequest<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
@@ -47,21 +55,51 @@ export function namedInputs(
   );
 }
 
+/** True if the tensors are there already, and only wait to be named: then {@link toTensors} takes no time. */
+export function isTyped({ inputs, onlyInput }: InferRequest): boolean {
+  if (onlyInput) return onlyInput.kind === 'typed';
+  for (const { kind } of inputs.values()) if (kind !== 'typed') return false;
+  return true;
+}
+
 /**
  * The request's tensors under a signature.
  *
+ * @param claim is told what values take that are made, before they do
  * @throws ServingError INVALID_ARGUMENT naming the input; then none of the tensors is left
  */
-export function toTensors(request: InferRequest, signature: Signature, limits: WireLimits): NamedTensors {
+export function* tensorsInSteps(
+  request: InferRequest,
+  signature: Signature,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<NamedTensors> {
   const inputs = namedInputs(request, signature);
   const { composites } = signature;
-  if (!composites) return makeTensors(inputs, signature, (wire, spec) => toTensor(wire, spec, limits));
-  const split = splitComposites(inputs, composites.inputs, limits);
-  const tensors = makeTensors(split, signature, ({ wire, label }, spec) =>
-    toTensor(wire, label === undefined ? spec : { ...spec, name: label }, limits),
-  );
-  checkDenseSizes(tensors, composites.inputs, limits);
-  return tensors;
+  const split: ReadonlyMap<string, Component> = composites
+    ? yield* splitComposites(inputs, composites.inputs, limits, claim)
+    : new Map(Array.from(inputs, ([name, wire]) => [name, { wire }]));
+  const tensors = new Map<string, Tensor>();
+  try {
+    for (const [name, { wire, label }] of split) {
+      const spec = signature.inputs.get(name);
+      if (!spec) continue;
+      tensors.set(
+        name,
+        yield* toTensor(wire, label === undefined ? spec : { ...spec, name: label }, limits, claim),
+      );
+    }
+    if (composites) checkDenseSizes(tensors, composites.inputs, limits);
+    return tensors;
+  } catch (error) {
+    disposeTensors(tensors);
+    throw error;
+  }
+}
+
+/** As {@link tensorsInSteps}, in one go. */
+export function toTensors(request: InferRequest, signature: Signature, limits: WireLimits): NamedTensors {
+  return toEnd(tensorsInSteps(request, signature, limits, claimNothing));
 }
 
 /** The names of the tensors of the graph that a request gives, also those that the signature does not have. */
@@ -72,30 +110,31 @@ export function inputNames(request: InferRequest, signature: Signature): Iterabl
 }
 
 /**
- * A few bytes can say that a sparse tensor stands for one of any size. What the signature leaves open of that is bounded
- * as the elements of a tensor are.
+ * A few bytes can say that a sparse tensor stands for one of any size, and a model may write that out. One row of what the
+ * signature fixes is the model's own choice; beyond it the elements are bounded.
  *
- * @throws ServingError INVALID_ARGUMENT; then none of the tensors is left
+ * @throws ServingError INVALID_ARGUMENT
  */
 function checkDenseSizes(
   tensors: NamedTensors,
   composites: ReadonlyMap<string, CompositeSpec>,
-  limits: WireLimits,
+  { maxDenseElements }: WireLimits,
 ): void {
-  try {
-    for (const spec of composites.values()) {
-      const tensor = spec.kind === 'sparse' ? tensors.get(spec.denseShape.name) : undefined;
-      if (!tensor) continue;
-      const { dtype, data } = viewTensor(tensor);
-      // Matching refuses every other dtype.
-      if (dtype !== 'int64' || !(data instanceof Uint8Array)) continue;
-      const sizes = Array.from<number | bigint>(viewOf(dtype, data));
-      const open = sizes.filter((_, i) => typeof spec.shape?.[i] !== 'number');
-      checkShape(`the dense shape of input \`${spec.name}\``, open, limits);
-    }
-  } catch (error) {
-    disposeTensors(tensors);
-    throw error;
+  for (const spec of composites.values()) {
+    const tensor = spec.kind === 'sparse' ? tensors.get(spec.denseShape.name) : undefined;
+    if (!tensor) continue;
+    const { dtype, data } = viewTensor(tensor);
+    // Matching refuses every other dtype.
+    if (dtype !== 'int64' || !(data instanceof Uint8Array)) continue;
+    const what = `the dense shape of input \`${spec.name}\``;
+    checkRank(what, data.length / dtypes[dtype].size);
+    const sizes = Array.from(viewOf(dtype, data) as BigInt64Array, Number);
+    const fixed = elementCount(spec.shape?.map((dim) => Math.max(dim ?? 1, 1)) ?? []);
+    const most = Math.max(maxDenseElements, fixed);
+    if (elementCount(sizes.map((size) => Math.max(size, 1))) > most)
+      throw invalidArgument(
+        `${what} is ${formatShape(sizes)}, more than ${most} elements when it is written out (--max-dense-elements)`,
+      );
   }
 }
 

@@ -4,11 +4,12 @@
 import { invalidArgument } from '../errors.js';
 import { elementCount } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
+import { bytesOfBase64 } from './base64.js';
 import { checkEnvelope, type InferRequest } from './infer-request.js';
-import { bytesOfBase64, type Json, parseJson } from './json-reader.js';
+import { type Json, readJson } from './json-reader.js';
 import { refusePickle } from './pickle.js';
-import { fillPlain, shapeOfPlain } from './plain.js';
-import { decodeUtf8 } from './utf8.js';
+import { fillInSteps, shapeOfPlain } from './plain.js';
+import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import {
   checkByteCount,
   checkDtype,
@@ -19,9 +20,6 @@ import {
   type PartsOfTensor,
   type WireLimits,
 } from './wire.js';
-
-/** Characters of the longest text that V8 makes. */
-const longestText = 2 ** 29 - 25;
 
 /**
  * Reads the body of an inference request: the flat form `{"name": tensor}`, or the envelope
@@ -35,27 +33,32 @@ const longestText = 2 ** 29 - 25;
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
 export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferRequest<KnownTensor> {
-  const entries = readObject(body, limits);
+  return toEnd(jsonRequestInSteps(body, limits, claimNothing));
+}
+
+/** As {@link decodeJsonRequest}. @param claim is told what values take, before they do */
+export function* jsonRequestInSteps(
+  body: Uint8Array,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<InferRequest<KnownTensor>> {
+  const entries = yield* readObject(body, limits, claim);
   const envelope = entries.get('inputs');
   if (!(envelope instanceof Map) || isTensorMap(envelope))
-    return { inputs: readTensors(entries, limits), signature: undefined, outputs: undefined };
+    return { inputs: yield* readTensors(entries, limits, claim), signature: undefined, outputs: undefined };
   checkEnvelope(entries.keys());
   return {
-    inputs: readTensors(envelope, limits),
+    inputs: yield* readTensors(envelope, limits, claim),
     signature: readSignature(entries.get('signature')),
     outputs: readNames(entries.get('outputs')),
   };
 }
 
-function readObject(body: Uint8Array, limits: WireLimits): Map<string, Json> {
+function* readObject(body: Uint8Array, limits: WireLimits, claim: Claim): Steps<Map<string, Json>> {
   if (body.length === 0)
     throw invalidArgument('the body is empty: send a JSON object from input names to tensors');
   refusePickle(body);
-  if (body.length > longestText) throw invalidArgument('the body is too long for JSON: send CBOR');
-  const text = decodeUtf8(body);
-  if (text === undefined) throw invalidArgument('the body is no UTF-8');
-  // Some editors begin a file with a byte order mark.
-  const value = parseJson(text.startsWith('\ufeff') ? text.slice(1) : text, limits.maxDepth);
+  const value = yield* readJson(body, limits.maxDepth, claim);
   if (value instanceof Map) return value;
   throw invalidArgument('the body must be a JSON object from input names to tensors: {"x": ...}');
 }
@@ -72,9 +75,14 @@ function readNames(value: Json | undefined): readonly string[] | undefined {
   throw invalidArgument('`outputs` must be a list of output names');
 }
 
-function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Map<string, KnownTensor> {
+function* readTensors(
+  entries: ReadonlyMap<string, Json>,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<Map<string, KnownTensor>> {
   const tensors = new Map<string, KnownTensor>();
-  for (const [name, value] of entries) tensors.set(name, toWireTensor(`input \`${name}\``, value, limits));
+  for (const [name, value] of entries)
+    tensors.set(name, yield* jsonTensor(`input \`${name}\``, value, limits, claim));
   return tensors;
 }
 
@@ -84,10 +92,15 @@ function readTensors(entries: ReadonlyMap<string, Json>, limits: WireLimits): Ma
  * @param what names it in errors
  */
 export function toWireTensor(what: string, value: Json, limits: WireLimits): KnownTensor {
+  return toEnd(jsonTensor(what, value, limits, claimNothing));
+}
+
+/** As {@link toWireTensor}. @param claim is told what values take, before they do */
+export function* jsonTensor(what: string, value: Json, limits: WireLimits, claim: Claim): Steps<KnownTensor> {
   if (!(value instanceof Map)) return { kind: 'plain', value };
-  if (isTensorMap(value)) return readDescribed(what, value, limits);
-  if (isMapOfParts(value)) return readParts(what, value, limits);
-  const bytes = bytesOfBase64(value);
+  if (isTensorMap(value)) return yield* readDescribed(what, value, limits, claim);
+  if (isMapOfParts(value)) return yield* readParts(what, value, limits, claim);
+  const bytes = yield* bytesOfBase64(value, claim);
   if (bytes) return { kind: 'plain', value: bytes };
   throw invalidArgument(
     `${what} is an object, and no tensor: send lists, {"b64"}, {dtype, shape, data}, ` +
@@ -96,20 +109,31 @@ export function toWireTensor(what: string, value: Json, limits: WireLimits): Kno
 }
 
 /** Of a sparse or ragged tensor; the values of a ragged one may have parts themselves. */
-function readParts(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): PartsOfTensor {
+function* readParts(
+  what: string,
+  entries: ReadonlyMap<string, Json>,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<PartsOfTensor> {
   const parts = new Map<string, KnownTensor>();
-  for (const [key, value] of entries) parts.set(key, toWireTensor(`\`${key}\` of ${what}`, value, limits));
+  for (const [key, value] of entries)
+    parts.set(key, yield* jsonTensor(`\`${key}\` of ${what}`, value, limits, claim));
   return { kind: 'parts', parts };
 }
 
-function readDescribed(what: string, entries: ReadonlyMap<string, Json>, limits: WireLimits): KnownTensor {
+function* readDescribed(
+  what: string,
+  entries: ReadonlyMap<string, Json>,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<KnownTensor> {
   const name = entries.get('dtype');
   if (typeof name !== 'string') throw invalidArgument(`the dtype of ${what} must be a text`);
   const dtype = checkDtype(what, name);
   const dims = entries.get('shape');
   if (!Array.isArray(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
   const shape = checkShape(what, dims, limits);
-  const bytes = bytesOfBase64(entries.get('data'));
+  const bytes = yield* bytesOfBase64(entries.get('data'), claim);
   if (bytes && dtype !== 'string') {
     checkByteCount(what, dtype, shape, bytes.length);
     return { kind: 'typed', dtype, shape, data: bytes };
@@ -121,7 +145,7 @@ function readDescribed(what: string, entries: ReadonlyMap<string, Json>, limits:
     throw invalidArgument(`${what} takes ${dtype}: send [re, im] pairs`);
   checkNesting(what, shape, isComplex ? found.slice(0, -1) : found);
   const part = dtype === 'complex64' ? 'float32' : dtype === 'complex128' ? 'float64' : dtype;
-  return { kind: 'typed', dtype, shape, data: fillPlain(what, data, found, part) };
+  return { kind: 'typed', dtype, shape, data: yield* fillInSteps(what, data, found, part, claim) };
 }
 
 /** Data comes flat, or in lists just as the shape has them; what lies within an empty list cannot be said. */

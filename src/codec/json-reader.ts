@@ -1,130 +1,235 @@
 /**
  * JSON as tensors need it: integers exact at any size, NaN and infinities as bare words, nesting bounded, no key twice.
  *
- * Our own, as no parser that keeps integers also takes those words, bounds the nesting and has `__proto__` be a key.
+ * Our own, as no parser that keeps integers also takes those words, bounds the nesting and has `__proto__` be a key. It reads
+ * the bytes as they came, so that no text of the whole body is made, and pauses between pieces.
  */
-import { invalidArgument } from '../errors.js';
+import { invalidArgument, type ServingError } from '../errors.js';
+import { bytesOfBase64 } from './base64.js';
+import type { Decimal } from './decimal.js';
+import { NumberReader } from './json-number.js';
+import { bounds, valueBytes } from './limits.js';
+import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
+import { decodeUtf8, encodeUtf8 } from './utf8.js';
 
 /** Integers beyond 2^53 are bigints. Within a list `{"b64": …}` is its bytes already. */
-export type Json = null | boolean | number | bigint | string | Uint8Array | Json[] | Map<string, Json>;
-
-/** Keys of one object: each takes far more memory than its few characters in the body. */
-const maxKeys = 2 ** 16;
-
-/** Digits of an integer that is kept exact. No dtype has more than 20; to read a million of them takes seconds. */
-const maxExactDigits = 40;
+export type Json =
+  | null
+  | boolean
+  | number
+  | bigint
+  | Decimal
+  | string
+  | Uint8Array
+  | Json[]
+  | Map<string, Json>;
 
 /**
- * Reads one value, RFC 8259 and the words `NaN`, `Infinity` and `-Infinity`.
+ * Reads one value, RFC 8259 and the words `NaN`, `Infinity` and `-Infinity`. Fractions are doubles.
  *
  * @param maxDepth levels of lists and objects
  * @throws ServingError INVALID_ARGUMENT with line and column
  */
 export function parseJson(text: string, maxDepth: number): Json {
-  return new JsonReader(text, maxDepth).whole();
+  return toEnd(new JsonReader(encodeUtf8(text), maxDepth, claimNothing, false).whole());
 }
 
-/** The bytes that `{"b64": "…"}` stands for; undefined for every other object. */
-export function bytesOfBase64(value: Json | undefined): Uint8Array | undefined {
-  if (!(value instanceof Map) || value.size !== 1) return undefined;
-  const text = value.get('b64');
-  if (typeof text !== 'string') return undefined;
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text))
-    throw invalidArgument('what `b64` holds is no base64 with its padding');
-  return Buffer.from(text, 'base64');
+/**
+ * Reads one value out of UTF-8 bytes, which may begin with a byte order mark.
+ *
+ * @param claim is told what the values take, before they do
+ * @throws ServingError INVALID_ARGUMENT with line and column
+ */
+export function readJson(bytes: Uint8Array, maxDepth: number, claim: Claim): Steps<Json> {
+  return new JsonReader(bytes, maxDepth, claim, true).whole();
 }
 
-const words: ReadonlyMap<string, Json> = new Map<string, Json>([
+const words: readonly (readonly [word: string, value: Json])[] = [
   ['true', true],
   ['false', false],
   ['null', null],
   ['NaN', Number.NaN],
   ['Infinity', Number.POSITIVE_INFINITY],
   ['-Infinity', Number.NEGATIVE_INFINITY],
-]);
+];
 
-const [quote, backslash, minus, comma, colon] = [0x22, 0x5c, 0x2d, 0x2c, 0x3a];
+const [quote, apostrophe, backslash, minus, comma, colon] = [0x22, 0x27, 0x5c, 0x2d, 0x2c, 0x3a];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Where the bytes end: no byte has this code. */
+const end = -1;
+
+/** Bytes of a text, and of anything else, that are looked at between two pauses. */
+const [textPiece, bytesPerPiece] = [2 ** 16, 2 ** 14];
+
+const mostInShortList = 64;
 
 class JsonReader {
   private position = 0;
   private depth = 0;
+  private values = 0;
+  private lists = 0;
+  /** Where the last pause was. */
+  private paused = 0;
+  private readonly reader: NumberReader;
 
   constructor(
-    private readonly text: string,
+    private readonly bytes: Uint8Array,
     private readonly maxDepth: number,
-  ) {}
+    private readonly claim: Claim,
+    isExact: boolean,
+  ) {
+    this.reader = new NumberReader(bytes, isExact);
+  }
 
-  whole(): Json {
-    const value = this.value();
-    if (!Number.isNaN(this.next())) throw this.wrong('something follows the end of the JSON');
+  *whole(): Steps<Json> {
+    const { bytes } = this;
+    // Some editors begin a file with a byte order mark.
+    if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.position = 3;
+    const value = yield* this.value();
+    if (this.next() !== end) throw this.wrong('something follows the end of the JSON');
     return value;
   }
 
-  /** Moves to the next character that is no space, and gives its code; NaN at the end. */
+  /** Moves to the next byte that is no space, and gives it. */
   private next(): number {
+    const { bytes, position: start } = this;
     for (;;) {
-      const code = this.text.charCodeAt(this.position);
+      const code = bytes[this.position] ?? end;
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return code;
       this.position += 1;
+      if (this.position - start > bounds.jsonSpaces.most)
+        throw this.wrong(`more than ${bounds.jsonSpaces.most} spaces stand in a row`);
     }
   }
 
-  private value(): Json {
+  /** True once in so many bytes. */
+  private isDue(): boolean {
+    if (this.position - this.paused < bytesPerPiece) return false;
+    this.paused = this.position;
+    return true;
+  }
+
+  private *value(): Steps<Json> {
     const code = this.next();
     if (isDigit(code) || code === minus) return this.number();
     switch (code) {
       case quote:
-        return this.string();
+        return yield* this.string();
       case openList:
-        return this.nested(() => this.list());
+        return yield* this.list();
       case openObject:
-        return this.nested(() => this.object());
+        return yield* this.object();
       default:
         return this.word();
     }
   }
 
-  private nested<Value>(read: () => Value): Value {
+  private open(): void {
     this.depth += 1;
+    this.lists += 1;
     if (this.depth > this.maxDepth)
       throw this.wrong(`the body is nested more than ${this.maxDepth} levels deep (--max-depth)`);
+    if (this.lists > bounds.jsonLists.most)
+      throw this.wrong(`there are more than ${bounds.jsonLists.most} lists: send the tensor as CBOR or .npz`);
+    if ((this.lists & 1023) === 0) this.claim(1024 * valueBytes.list);
     this.position += 1;
-    const value = read();
-    this.depth -= 1;
-    return value;
   }
 
-  private list(): Json[] {
+  private count(): void {
+    this.values += 1;
+    if ((this.values & 1023) !== 0) return;
+    this.claim(1024 * valueBytes.number);
+    if (this.values > bounds.jsonValues.most)
+      throw this.wrong(
+        `there are more than ${bounds.jsonValues.most} values: send the tensor as CBOR or .npz`,
+      );
+  }
+
+  private *list(): Steps<Json[]> {
+    this.open();
     const list: Json[] = [];
-    if (this.ends(closeList)) return list;
-    do list.push(this.element());
-    while (this.goesOn(closeList));
+    if (!this.ends(closeList)) {
+      do {
+        // A run of numbers has no pauses within.
+        const isOver = this.numbers(list);
+        if (this.isDue()) yield;
+        if (isOver) break;
+        list.push(this.shortList() ?? (yield* this.element()));
+        if (this.isDue()) yield;
+      } while (this.goesOn(closeList));
+    }
+    this.depth -= 1;
     return list;
   }
 
-  private element(): Json {
-    const value = this.value();
+  /** Reads numbers up to the next pause. @returns true at the end of the list */
+  private numbers(list: Json[]): boolean {
+    const pause = this.position + bytesPerPiece;
+    for (;;) {
+      const code = this.next();
+      if (!isDigit(code) && code !== minus) return false;
+      list.push(this.number());
+      // What stands behind the last one is for the caller.
+      if (this.next() !== comma) return !this.goesOn(closeList);
+      this.position += 1;
+      if (this.position >= pause) return false;
+    }
+  }
+
+  /** A list of a few numbers, as a pixel is: without the cost of what may pause. Undefined for anything else. */
+  private shortList(): Json[] | undefined {
+    const { position, values, lists, depth } = this;
+    if (this.next() !== openList) return undefined;
+    this.open();
+    const list: Json[] = [];
+    for (let code = this.next(); isDigit(code) || code === minus; code = this.next()) {
+      list.push(this.number());
+      const after = this.next();
+      if (after === closeList) {
+        this.position += 1;
+        this.depth = depth;
+        return list;
+      }
+      if (after !== comma || list.length === mostInShortList) break;
+      this.position += 1;
+    }
+    Object.assign(this, { position, values, lists, depth });
+    return undefined;
+  }
+
+  private *element(): Steps<Json> {
+    const value = yield* this.value();
     if (!(value instanceof Map)) return value;
-    const bytes = bytesOfBase64(value);
+    const bytes = yield* bytesOfBase64(value, this.claim);
     if (!bytes)
       throw this.wrong('a list holds numbers, texts, true, false and {"b64": …}, and no other objects');
     return bytes;
   }
 
-  private object(): Map<string, Json> {
+  private *object(): Steps<Map<string, Json>> {
+    this.open();
     const entries = new Map<string, Json>();
-    if (this.ends(closeObject)) return entries;
-    do {
-      if (this.next() !== quote) throw this.wrong('a key in quotes must be here');
-      const key = this.string();
-      if (entries.has(key)) throw this.wrong(`the key ${JSON.stringify(key.slice(0, 80))} comes twice`);
-      if (entries.size === maxKeys) throw this.wrong(`an object has more than ${maxKeys} keys`);
-      if (this.next() !== colon) throw this.wrong('a colon must be here');
-      this.position += 1;
-      entries.set(key, this.value());
-    } while (this.goesOn(closeObject));
+    if (!this.ends(closeObject)) {
+      do {
+        if (this.next() !== quote) throw this.wrong(this.wantsKey());
+        const key = yield* this.string();
+        if (entries.has(key)) throw this.wrong(`the key ${JSON.stringify(key.slice(0, 80))} comes twice`);
+        if (entries.size === bounds.names.most)
+          throw this.wrong(`an object has more than ${bounds.names.most} keys`);
+        if (this.next() !== colon) throw this.wrong('a colon must be here');
+        this.position += 1;
+        entries.set(key, yield* this.value());
+      } while (this.goesOn(closeObject));
+    }
+    this.depth -= 1;
     return entries;
+  }
+
+  private wantsKey(): string {
+    return this.bytes[this.position] === apostrophe
+      ? 'JSON has its texts in double quotes, and this key is in single ones'
+      : 'a key in quotes must be here';
   }
 
   private ends(close: number): boolean {
@@ -142,90 +247,91 @@ class JsonReader {
     return code === comma;
   }
 
-  private string(): string {
-    const start = this.position;
-    let end = start + 1;
-    let plain = true;
-    for (; ; end++) {
-      const code = this.text.charCodeAt(end);
-      if (code === quote) break;
+  private *string(): Steps<string> {
+    const { bytes, position: start } = this;
+    this.count();
+    let at = start + 1;
+    let isPlain = true;
+    let seen = 0;
+    for (; bytes[at] !== quote; at++) {
+      const code = bytes[at] ?? end;
+      seen |= code;
       if (code === backslash) {
-        plain = false;
-        end += 1;
-      } else if (!(code >= 0x20)) {
-        this.position = Math.min(end, this.text.length);
+        isPlain = false;
+        at += 1;
+      } else if (code < 0x20) {
+        this.position = Math.min(at, bytes.length);
         throw this.wrong('a text has no end, or a control character within');
       }
+      if (((at - start) & (textPiece - 1)) === 0) yield;
     }
-    this.position = end + 1;
-    return plain ? this.text.slice(start + 1, end) : this.unescaped(start, end + 1);
+    if (at - start > textPiece) this.claim(2 * (at - start));
+    const isAscii = seen < 0x80;
+    if (!(isPlain && isAscii) && at - start > bounds.jsonText.most)
+      throw this.wrong(`a text has more than ${bounds.jsonText.most} bytes: send it as {"b64": …}`);
+    const content = bytes.subarray(start + 1, at);
+    const text = isAscii ? asciiText(content) : decodeUtf8(content);
+    if (text === undefined) throw this.wrong('a text is not UTF-8');
+    this.position = at + 1;
+    return isPlain ? text : this.unescaped(text, start);
   }
 
-  private unescaped(start: number, end: number): string {
-    let text: string;
+  private unescaped(text: string, start: number): string {
+    const after = this.position;
+    this.position = start;
+    let plain: string;
     try {
-      text = JSON.parse(this.text.slice(start, end));
+      plain = JSON.parse(`"${text}"`);
     } catch {
-      this.position = start;
       throw this.wrong('a text has an escape that there is not');
     }
     // It has no UTF-8: it would silently become another letter.
-    if (/\p{Surrogate}/u.test(text)) {
-      this.position = start;
-      throw this.wrong('a text has half of a surrogate pair');
-    }
-    return text;
+    if (/\p{Surrogate}/u.test(plain)) throw this.wrong('a text has half of a surrogate pair');
+    this.position = after;
+    return plain;
   }
 
-  private number(): number | bigint {
-    const { text, position: start } = this;
-    const isNegative = text.charCodeAt(start) === minus;
-    const first = isNegative ? start + 1 : start;
-    let end = first;
-    let value = 0;
-    // Most numbers are short integers, and exact on the way.
-    for (let code = text.charCodeAt(end); isDigit(code) && end - first < 15; code = text.charCodeAt(++end)) {
-      value = value * 10 + code - 0x30;
-    }
-    const after = text.charCodeAt(end);
-    const isShort = end > first && !isDigit(after) && after !== 0x2e && after !== 0x65 && after !== 0x45;
-    if (!isShort || (end - first > 1 && text.charCodeAt(first) === 0x30)) return this.longNumber();
-    this.position = end;
-    return isNegative ? -value : value;
-  }
-
-  private longNumber(): number | bigint {
-    if (this.text.startsWith('-Infinity', this.position)) return this.word() as number;
-    const pattern = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
-    pattern.lastIndex = this.position;
-    const [digits, fraction, exponent] = pattern.exec(this.text) ?? [];
-    if (digits === undefined || isDigit(this.text.charCodeAt(pattern.lastIndex)))
-      throw this.wrong('this is no number');
-    const value = Number(digits);
-    if (!Number.isFinite(value)) throw this.wrong('a number is larger than any dtype holds');
-    this.position = pattern.lastIndex;
-    const isInteger = fraction === undefined && exponent === undefined;
-    return isInteger && !Number.isSafeInteger(value) && digits.length <= maxExactDigits
-      ? BigInt(digits)
-      : value;
+  private number(): Json {
+    const { bytes, position } = this;
+    this.count();
+    if (bytes[position] === minus && bytes[position + 1] === 0x49) return this.word();
+    const number = this.reader.read(position);
+    if (number === undefined) throw this.wrong(this.reader.problem);
+    this.position = this.reader.end;
+    return number;
   }
 
   private word(): Json {
-    const pattern = /-?[A-Za-z]+/y;
-    pattern.lastIndex = this.position;
-    const word = pattern.exec(this.text)?.[0] ?? '';
-    const value = words.get(word);
-    if (value === undefined) throw this.wrong('a value must be here');
-    this.position = pattern.lastIndex;
-    return value;
+    const { bytes, position } = this;
+    this.count();
+    const text = String.fromCharCode(...bytes.subarray(position, position + 10));
+    const found = words.find(([word]) => text.startsWith(word) && !/[A-Za-z]/.test(text.charAt(word.length)));
+    if (!found) throw this.wrong(this.wantsValue(text));
+    this.position += found[0].length;
+    return found[1];
   }
 
-  private wrong(what: string) {
-    const before = this.text.slice(0, this.position);
-    const line = before.split('\n').length;
-    const column = this.position - before.lastIndexOf('\n');
-    return invalidArgument(`${what}: line ${line}, column ${column} of the JSON`);
+  private wantsValue(text: string): string {
+    if (text.startsWith("'")) return 'JSON has its texts in double quotes, and this one is in single ones';
+    const [, python] = /^(True|False|None)\b/.exec(text) ?? [];
+    if (python === undefined) return 'a value must be here';
+    return `JSON writes ${python === 'None' ? 'null' : python.toLowerCase()} for Python's ${python}: send json.dumps(…)`;
   }
+
+  private wrong(what: string): ServingError {
+    const before = this.bytes.subarray(0, this.position);
+    let line = 1;
+    for (let at = before.indexOf(0x0a); at >= 0; at = before.indexOf(0x0a, at + 1)) line += 1;
+    const start = before.lastIndexOf(0x0a) + 1;
+    const inLine = decodeUtf8(before.subarray(start))?.length ?? this.position - start;
+    return invalidArgument(`${what}: line ${line}, column ${inLine + 1} of the JSON`);
+  }
+}
+
+/** Short ones by the decoder, which has a fast way for them. */
+function asciiText(bytes: Uint8Array): string | undefined {
+  if (bytes.length < 1024) return decodeUtf8(bytes);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 function isDigit(code: number): boolean {

@@ -6,8 +6,12 @@
 import { invalidArgument, quoted, ServingError } from '../errors.js';
 import { dtypes, elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import type { TensorView } from '../runtime/tensors.js';
-import { swapBytes } from '../runtime/values.js';
+import { swappedInSteps } from './byte-order.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
+import { bounds, pieceBytes, valueBytes } from './limits.js';
+import { parseNpyHeader } from './npy-header.js';
+import { checkStrings } from './plain.js';
+import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import { checkByteCount, checkShape, type TypedTensor, type WireLimits } from './wire.js';
 import type { ZipContent } from './zip-encode.js';
 
@@ -47,17 +51,27 @@ const byTypeCode = new Map(Object.entries(typeCodes).map(([dtype, code]) => [cod
  * structures, dates
  */
 export function decodeNpy(what: string, bytes: Uint8Array, limits: WireLimits): TypedTensor {
+  return toEnd(npyInSteps(what, bytes, limits, claimNothing));
+}
+
+/** As {@link decodeNpy}. @param claim is told what values take that are no views on the bytes */
+export function* npyInSteps(
+  what: string,
+  bytes: Uint8Array,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<TypedTensor> {
   const { text, end } = readHeader(what, bytes);
-  const { descr, isColumnMajor, dims } = parseHeader(what, text);
+  const { descr, isColumnMajor, dims } = parseNpyHeader(what, text);
   const shape = checkShape(what, dims, limits);
   const elements = bytes.subarray(end);
   const order = descr.charAt(0);
   const code = descr.slice(1);
   const strings = /^([SU])(\d+)$/.exec(code);
   const typed = strings
-    ? readStrings(what, shape, elements, { kind: strings[1], width: Number(strings[2]), order })
-    : readNumbers(what, shape, elements, { dtype: dtypeOf(what, descr, code), order });
-  return isColumnMajor ? inRowMajor(typed) : typed;
+    ? yield* readStrings(what, shape, elements, { kind: strings[1], width: Number(strings[2]), order }, claim)
+    : yield* readNumbers(what, shape, elements, { dtype: dtypeOf(what, descr, code), order }, claim);
+  return isColumnMajor ? yield* inRowMajor(typed, claim) : typed;
 }
 
 /** The header is a literal of a Python dict. */
@@ -72,29 +86,11 @@ function readHeader(what: string, bytes: Uint8Array): { text: string; end: numbe
   if (file.length < start) throw invalidArgument(`${what} ends within its .npy header`);
   const end = start + (version === 1 ? file.readUInt16LE(8) : file.readUInt32LE(8));
   // NumPy itself reads no longer ones, unless it is told to.
-  if (end - start > 10_000 || end > file.length)
-    throw invalidArgument(`${what} ends within its .npy header, or that is longer than 10,000 bytes`);
+  if (end - start > bounds.npyHeaderBytes.most || end > file.length)
+    throw invalidArgument(
+      `${what} ends within its .npy header, or that is longer than ${bounds.npyHeaderBytes.most} bytes`,
+    );
   return { text: file.toString('latin1', start, end), end };
-}
-
-interface Header {
-  readonly descr: string;
-  readonly isColumnMajor: boolean;
-  readonly dims: readonly number[];
-}
-
-function parseHeader(what: string, text: string): Header {
-  const descr = /'descr': *'([^']*)'/.exec(text)?.[1];
-  const order = /'fortran_order': *(True|False)/.exec(text)?.[1];
-  const shape = /'shape': *\(([\d, ]*)\)/.exec(text)?.[1];
-  if (/'descr': *\[/.test(text)) throw invalidArgument(`${what} is a structured array: send its fields`);
-  if (descr === undefined || order === undefined || shape === undefined)
-    throw invalidArgument(`${what} has a .npy header that cannot be read: ${quoted(text.trim())}`);
-  const dims = shape
-    .split(',')
-    .filter((dim) => dim.trim() !== '')
-    .map(Number);
-  return { descr, isColumnMajor: order === 'True', dims };
 }
 
 function dtypeOf(what: string, descr: string, code: string): FixedDtype {
@@ -107,63 +103,114 @@ function dtypeOf(what: string, descr: string, code: string): FixedDtype {
   throw invalidArgument(`${what} has the NumPy type ${quoted(descr)}, which no tensor has`);
 }
 
-function readNumbers(
+function* readNumbers(
   what: string,
   shape: readonly number[],
   bytes: Uint8Array,
   { dtype, order }: { dtype: FixedDtype; order: string },
-): TypedTensor {
+  claim: Claim,
+): Steps<TypedTensor> {
   checkByteCount(what, dtype, shape, bytes.length);
   const { size } = dtypes[dtype];
   const isComplex = dtype === 'complex64' || dtype === 'complex128';
-  const data = order === '>' ? swapBytes(bytes, isComplex ? size / 2 : size) : bytes;
+  const data = order === '>' ? yield* swappedInSteps(bytes, isComplex ? size / 2 : size, claim) : bytes;
   return { kind: 'typed', dtype, shape, data };
 }
 
-const utf8 = new TextEncoder();
+interface StringType {
+  readonly kind: string | undefined;
+  /** Characters. */
+  readonly width: number;
+  readonly order: string;
+}
 
 /** Strings of one width, filled up with zeros: bytes (S), or characters of four bytes (U). */
-function readStrings(
+function* readStrings(
   what: string,
   shape: readonly number[],
   bytes: Uint8Array,
-  { kind, width, order }: { kind: string | undefined; width: number; order: string },
-): TypedTensor {
+  { kind, width, order }: StringType,
+  claim: Claim,
+): Steps<TypedTensor> {
   const count = elementCount(shape);
   const size = kind === 'U' ? 4 * width : width;
   if (bytes.length !== count * size)
     throw invalidArgument(
       `${what}: ${count} strings of ${size} bytes take ${count * size}, and ${bytes.length} came`,
     );
-  const codes = kind === 'U' ? readCodePoints(bytes, order) : undefined;
-  const data = Array.from({ length: count }, (_, i) => {
-    if (!codes) return withoutZeros(bytes.subarray(i * size, (i + 1) * size));
-    const text = codes.subarray(i * width, (i + 1) * width);
-    const characters = Array.from(withoutZeros(text), (code) => {
-      if (code > 0x10ffff) throw invalidArgument(`${what} has a text with no character ${code}`);
-      return String.fromCodePoint(code);
-    });
-    return utf8.encode(characters.join(''));
-  });
+  checkStrings(what, count);
+  claim(count * valueBytes.string);
+  // No character has more bytes in UTF-8.
+  if (kind === 'U' && bytes.length > pieceBytes) claim(bytes.length);
+  const data: Uint8Array[] = [];
+  let work = 0;
+  for (let i = 0; i < count; i++) {
+    const element = bytes.subarray(i * size, (i + 1) * size);
+    data.push(kind === 'U' ? yield* utf8Of(what, element, order === '>') : withoutZeros(element));
+    work += 64 + size;
+    if (work < pieceBytes) continue;
+    work = 0;
+    yield;
+  }
   return { kind: 'typed', dtype: 'string', shape, data };
 }
 
-function readCodePoints(bytes: Uint8Array, order: string): Uint32Array {
-  const little = order === '>' ? swapBytes(bytes, 4) : Uint8Array.from(bytes);
-  return new Uint32Array(little.buffer, little.byteOffset, little.length / 4);
+/** Characters that are turned into UTF-8 between two pauses. */
+const manyCharacters = 2 ** 15;
+
+/** UTF-32, filled up with zeros, as UTF-8. */
+function* utf8Of(what: string, bytes: Uint8Array, isBigEndian: boolean): Steps<Uint8Array> {
+  const text = withoutZeros(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const count = Math.ceil(text.length / 4);
+  const utf8 = new Uint8Array(4 * count);
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    const code = view.getUint32(4 * i, !isBigEndian);
+    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+      throw invalidArgument(`${what} has a text with no character ${code}`);
+    end = writeUtf8(utf8, end, code);
+    if (i % manyCharacters === manyCharacters - 1) yield;
+  }
+  return utf8.subarray(0, end);
 }
 
-function withoutZeros<Elements extends Uint8Array | Uint32Array>(elements: Elements): Elements {
+/** @returns where it ends */
+function writeUtf8(utf8: Uint8Array, at: number, code: number): number {
+  let end = at;
+  const follow = (shift: number) => {
+    utf8[end++] = 0x80 | ((code >> shift) & 0x3f);
+  };
+  if (code < 0x80) {
+    utf8[end++] = code;
+  } else if (code < 0x800) {
+    utf8[end++] = 0xc0 | (code >> 6);
+    follow(0);
+  } else if (code < 0x10000) {
+    utf8[end++] = 0xe0 | (code >> 12);
+    follow(6);
+    follow(0);
+  } else {
+    utf8[end++] = 0xf0 | (code >> 18);
+    follow(12);
+    follow(6);
+    follow(0);
+  }
+  return end;
+}
+
+function withoutZeros(elements: Uint8Array): Uint8Array {
   let end = elements.length;
   while (end > 0 && elements[end - 1] === 0) end--;
-  return elements.subarray(0, end) as Elements;
+  return elements.subarray(0, end);
 }
 
-function inRowMajor({ dtype, shape, data }: TypedTensor): TypedTensor {
+function* inRowMajor({ dtype, shape, data }: TypedTensor, claim: Claim): Steps<TypedTensor> {
+  if (data instanceof Uint8Array && data.length > pieceBytes) claim(data.length);
   const ordered =
     dtype === 'string'
-      ? toRowMajor(shape, data as readonly Uint8Array[])
-      : bytesToRowMajor(shape, data as Uint8Array, dtypes[dtype].size);
+      ? yield* toRowMajor(shape, data as readonly Uint8Array[])
+      : yield* bytesToRowMajor(shape, data as Uint8Array, dtypes[dtype].size);
   return { kind: 'typed', dtype, shape, data: ordered };
 }
 
@@ -211,8 +258,6 @@ export function encodeNpy(what: string, { dtype, shape, data }: TensorView): Zip
   };
 }
 
-/** Bytes of strings in one piece, and strings in one. */
-const pieceBytes = 2 ** 18;
 const pieceStrings = 2 ** 12;
 
 function* stringPieces(

@@ -1,18 +1,18 @@
 /**
  * Named arrays as NumPy's `np.savez` writes them: a zip of .npy files.
  */
-import { promisify } from 'node:util';
-import { crc32, inflateRaw } from 'node:zlib';
-import yauzl, { type Entry, type ZipFile } from 'yauzl';
+import { crc32, createInflateRaw } from 'node:zlib';
+import yauzl, { type Entry } from 'yauzl';
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import { viewTensor } from '../runtime/tensors.js';
 import type { AnswerBody, InferAnswer } from './infer-answer.js';
-import { decodeNpy, encodeNpy } from './npy.js';
+import { bounds, pieceBytes } from './limits.js';
+import { encodeNpy, npyInSteps } from './npy.js';
+import { inPieces } from './pieces.js';
+import { type Claim, type Steps, settled } from './steps.js';
+import { decodeUtf8 } from './utf8.js';
 import type { TypedTensor, WireLimits } from './wire.js';
 import { encodeZip } from './zip-encode.js';
-
-/** More than any model has inputs. */
-const maxArrays = 1024;
 
 const stored = 0;
 const deflated = 8;
@@ -27,25 +27,22 @@ export function isZip(bytes: Uint8Array): boolean {
  * thread.
  *
  * @param claim is told how many bytes an inflated array takes, before it does; throws if there is no room
- * @throws ServingError (rejects) INVALID_ARGUMENT for a damaged file
+ * @throws ServingError INVALID_ARGUMENT for a damaged file
  */
-export async function decodeNpz(
+export function* npzInSteps(
   what: string,
   bytes: Uint8Array,
   limits: WireLimits,
-  claim: (bytes: number) => void,
-): Promise<Map<string, TypedTensor>> {
+  claim: Claim,
+): Steps<Map<string, TypedTensor>> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const arrays = new Map<string, TypedTensor>();
   try {
-    const zip = await yauzl.fromBufferPromise(file, { lazyEntries: true });
-    if (zip.entryCount > maxArrays) throw invalidArgument(`it has more than ${maxArrays} arrays`);
-    for await (const entry of zip.eachEntry()) {
-      const name = entry.fileName.replace(/\.npy$/, '');
-      if (name === entry.fileName) throw invalidArgument(`${quoted(name)} in it is no .npy file`);
+    for (const entry of yield* settled(readDirectory(file))) {
+      const { name } = entry;
       if (arrays.has(name)) throw invalidArgument(`the array ${quoted(name)} comes twice`);
-      const content = await readEntry(zip, entry, file, claim);
-      arrays.set(name, decodeNpy(`input \`${name}\``, content, limits));
+      const content = yield* readEntry(entry, file, claim);
+      arrays.set(name, yield* npyInSteps(`input \`${name}\``, content, limits, claim));
     }
   } catch (error) {
     if (error instanceof ServingError && error.code !== 'INVALID_ARGUMENT') throw error;
@@ -54,31 +51,107 @@ export async function decodeNpz(
   return arrays;
 }
 
-const inflate = promisify(inflateRaw);
+/** As {@link npzInSteps}. */
+export async function decodeNpz(
+  what: string,
+  bytes: Uint8Array,
+  limits: WireLimits,
+  claim: Claim,
+): Promise<Map<string, TypedTensor>> {
+  return inPieces(npzInSteps(what, bytes, limits, claim));
+}
 
-async function readEntry(
-  zip: ZipFile,
-  entry: Entry,
-  file: Buffer,
-  claim: (bytes: number) => void,
-): Promise<Uint8Array> {
-  const { compressionMethod, compressedSize, uncompressedSize, crc32: checksum } = entry;
-  const name = quoted(entry.fileName);
-  if (entry.isEncrypted()) throw invalidArgument(`${name} in it is encrypted`);
-  if (compressionMethod !== stored && compressionMethod !== deflated)
-    throw invalidArgument(
-      `${name} in it is compressed by method ${compressionMethod}, and only deflate is known`,
-    );
-  const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
-  const data = file.subarray(start, start + compressedSize);
-  let content: Buffer = data;
-  if (compressionMethod === deflated) {
-    claim(uncompressedSize);
-    content = await inflate(data, { maxOutputLength: Math.max(1, uncompressedSize) });
+/** An array's place in the file. */
+interface Place {
+  /** Without `.npy`. */
+  readonly name: string;
+  readonly isDeflated: boolean;
+  /** Of its content, compressed or not. */
+  readonly start: number;
+  readonly end: number;
+  readonly size: number;
+  readonly checksum: number;
+}
+
+/** @throws ServingError (rejects) INVALID_ARGUMENT if it has anything but arrays, or one byte belongs to two of them */
+async function readDirectory(file: Buffer): Promise<Place[]> {
+  // Names are those of arrays, not of files: they may look like paths.
+  const zip = await yauzl.fromBufferPromise(file, { lazyEntries: true, decodeStrings: false });
+  if (zip.entryCount > bounds.npzArrays.most)
+    throw invalidArgument(`it has more than ${bounds.npzArrays.most} arrays`);
+  const places: Place[] = [];
+  const taken: { from: number; to: number }[] = [];
+  for await (const entry of zip.eachEntry()) {
+    const file = nameOf(entry);
+    const name = file.replace(/\.npy$/, '');
+    if (name === file) throw invalidArgument(`${quoted(file)} in it is no .npy file`);
+    const { compressionMethod, compressedSize, uncompressedSize: size, crc32: checksum } = entry;
+    if (entry.isEncrypted()) throw invalidArgument(`${quoted(file)} in it is encrypted`);
+    if (compressionMethod !== stored && compressionMethod !== deflated)
+      throw invalidArgument(
+        `${quoted(file)} in it is compressed by method ${compressionMethod}, and only deflate is known`,
+      );
+    const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    const end = start + compressedSize;
+    taken.push({ from: entry.relativeOffsetOfLocalHeader, to: end });
+    places.push({ name, isDeflated: compressionMethod === deflated, start, end, size, checksum });
   }
-  if (content.length !== uncompressedSize || crc32(content) !== checksum)
-    throw invalidArgument(`${name} in it is damaged`);
+  refuseOverlaps(taken);
+  return places;
+}
+
+/** NumPy writes UTF-8 and says so. Other writers leave their code page out: what is no UTF-8 is taken for Latin-1. */
+function nameOf({ fileNameRaw }: Entry): string {
+  return decodeUtf8(fileNameRaw) ?? fileNameRaw.toString('latin1');
+}
+
+/** A directory that names one array a thousand times would have it unpacked a thousand times. */
+function refuseOverlaps(taken: readonly { from: number; to: number }[]): void {
+  let end = 0;
+  for (const { from, to } of [...taken].sort((a, b) => a.from - b.from)) {
+    if (from < end) throw invalidArgument('arrays in it overlap: each must have bytes of its own');
+    end = to;
+  }
+}
+
+function* readEntry(
+  { name, isDeflated, start, end, size, checksum }: Place,
+  file: Buffer,
+  claim: Claim,
+): Steps<Uint8Array> {
+  const data = file.subarray(start, end);
+  let content: Buffer = data;
+  if (isDeflated) {
+    claim(size, 'unpacked');
+    content = yield* settled(inflate(data, size));
+  }
+  const found = yield* checksumOf(content);
+  if (content.length !== size || found !== checksum)
+    throw invalidArgument(`${quoted(`${name}.npy`)} in it is damaged`);
   return content;
+}
+
+function* checksumOf(content: Buffer): Steps<number> {
+  let checksum = 0;
+  for (let at = 0; at < content.length; at += 4 * pieceBytes) {
+    checksum = crc32(content.subarray(at, at + 4 * pieceBytes), checksum);
+    yield;
+  }
+  return checksum;
+}
+
+/** What another thread unpacks, into memory of its size. @throws Error (rejects) if it is damaged, or of another size */
+async function inflate(data: Buffer, size: number): Promise<Buffer> {
+  const content = Buffer.allocUnsafeSlow(size);
+  const inflater = createInflateRaw({ chunkSize: pieceBytes });
+  inflater.end(data);
+  let end = 0;
+  for await (const chunk of inflater as AsyncIterable<Buffer>) {
+    if (end + chunk.length > size) throw new Error('an array is larger than the directory says');
+    content.set(chunk, end);
+    end += chunk.length;
+  }
+  return content.subarray(0, end);
 }
 
 /**

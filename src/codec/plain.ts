@@ -2,11 +2,10 @@
  * Plain values (numbers, texts, true and false, nested lists of them) into the dtype that the signature asks for.
  *
  * Strict where silence would corrupt: lists must be rectangular, integers must fit, a fraction is no integer and a
- * number no bool. Fractions are rounded to the float type as any decimal literal is; whole numbers below 2^53 must be
- * exact in it, and so must larger ones that do not come as floats.
+ * number no bool. A number for a float type becomes the nearest value of it, whole or not, as any literal does.
  */
 import { invalidArgument } from '../errors.js';
-import type { Dtype, FixedDtype } from '../runtime/dtypes.js';
+import { type Dtype, dtypes, type FixedDtype } from '../runtime/dtypes.js';
 import {
   allocate,
   fromBfloat16,
@@ -16,6 +15,9 @@ import {
   toBfloat16,
   toFloat16,
 } from '../runtime/values.js';
+import { Decimal, neighbour } from './decimal.js';
+import { bounds, valueBytes } from './limits.js';
+import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 
 /** `x[1][2]`, as people write it. */
 export function describePath(what: string, path: readonly number[]): string {
@@ -52,44 +54,152 @@ export function fillPlain(
   shape: readonly number[],
   dtype: RealDtype | 'string',
 ): TensorData {
-  if (dtype === 'string') {
-    const strings: Uint8Array[] = [];
-    walk(what, value, shape, [], (leaf, path) => strings.push(toBytes(what, leaf, path)));
-    return strings;
-  }
-  // Counted as the walk goes, not from the shape: a first element says nothing about the size of the others.
-  const leaves: unknown[] = [];
+  return toEnd(fillInSteps(what, value, shape, dtype, claimNothing));
+}
+
+/** As {@link fillPlain}. @param claim is told what the values take, before they do */
+export function* fillInSteps(
+  what: string,
+  value: unknown,
+  shape: readonly number[],
+  dtype: RealDtype | 'string',
+  claim: Claim,
+): Steps<TensorData> {
+  // A first element says nothing about the size of the others: lists are walked before room is made for what they say.
+  const count = yield* countLeaves(what, value, shape);
+  if (dtype === 'string') return yield* fillStrings(what, value, shape, count, claim);
   const store = writers[dtype];
-  walk(what, value, shape, [], (leaf) => leaves.push(leaf));
-  const { values, bytes } = allocate(dtype, leaves.length);
-  for (const [i, leaf] of leaves.entries()) {
-    if (!store(values, i, leaf)) throw misfit(what, leaf, pathOf(i, shape), dtype);
+  if (count > manyValues) claim(count * dtypes[dtype].size);
+  const { values, bytes } = allocate(dtype, count);
+  let [at, work] = [0, 0];
+  for (const rows of blocksOf(value, shape)) {
+    for (const row of rows) {
+      for (let i = 0; i < row.length; i++, at++) {
+        if (!store(values, at, row[i])) throw misfit(what, row[i], pathOf(at, shape), dtype);
+        if (++work < manyValues) continue;
+        work = 0;
+        yield;
+      }
+      work += 1;
+    }
   }
   return bytes;
 }
 
-function walk(
+/** Between two pauses. */
+const manyValues = 2048;
+
+/**
+ * Integers of one width in another.
+ *
+ * @throws ServingError INVALID_ARGUMENT for one that does not fit
+ */
+export function* convertIntegers(
+  what: string,
+  from: NumericArray,
+  dtype: 'int32' | 'int64',
+  claim: Claim,
+): Steps<Uint8Array> {
+  const store = writers[dtype];
+  if (from.length > manyValues) claim(from.length * dtypes[dtype].size);
+  const { values, bytes } = allocate(dtype, from.length);
+  for (let i = 0; i < from.length; i++) {
+    if (!store(values, i, from[i])) throw misfit(what, from[i], [i], dtype);
+    if (i % manyValues === 0) yield;
+  }
+  return bytes;
+}
+
+function* fillStrings(
   what: string,
   value: unknown,
   shape: readonly number[],
-  path: number[],
-  visit: (leaf: unknown, path: readonly number[]) => void,
-): void {
-  const depth = path.length;
-  if (depth === shape.length) {
-    if (Array.isArray(value)) throw ragged(what, path, 'a list', 'a value');
-    visit(value, path);
-    return;
+  count: number,
+  claim: Claim,
+): Steps<Uint8Array[]> {
+  checkStrings(what, count);
+  if (count > manyValues) claim(count * valueBytes.string);
+  const strings: Uint8Array[] = [];
+  for (const rows of blocksOf(value, shape)) {
+    for (const row of rows) {
+      for (const leaf of row) {
+        strings.push(toBytes(what, leaf, () => pathOf(strings.length, shape)));
+        if (strings.length % manyValues === 0) yield;
+      }
+    }
   }
-  const expected = shape[depth] as number;
-  if (!Array.isArray(value)) throw ragged(what, path, 'a value', `a list of ${expected}`);
-  if (value.length !== expected)
-    throw ragged(what, path, `a list of ${value.length}`, `a list of ${expected}`);
-  for (let i = 0; i < expected; i++) {
-    path.push(i);
-    walk(what, value[i], shape, path, visit);
-    path.pop();
+  return strings;
+}
+
+/** Each string is an object of its own, here and in what it is handed on with. */
+export function checkStrings(what: string, count: number): void {
+  if (count > bounds.strings.most)
+    throw invalidArgument(
+      `${what} has ${count} strings, more than ${bounds.strings.most}: send several requests`,
+    );
+}
+
+/**
+ * Checks that the lists are as `shape` says, all of them.
+ *
+ * @returns how many values they hold
+ */
+function* countLeaves(what: string, value: unknown, shape: readonly number[]): Steps<number> {
+  if (shape.length === 0) {
+    if (Array.isArray(value)) throw ragged(what, [], 'a list', 'a value');
+    return 1;
   }
+  // Of the lists that are open: each, and how many of it were seen.
+  const levels: unknown[] = [value];
+  const path = shape.map(() => 0);
+  let [depth, count, work] = [0, 0, 0];
+  for (;;) {
+    const level = levels[depth];
+    const expected = shape[depth] as number;
+    const index = path[depth] as number;
+    if (index === 0) checkLength(what, level, expected, path.slice(0, depth));
+    if (++work > manyValues) {
+      work = 0;
+      yield;
+    }
+    if (depth === shape.length - 1) {
+      const list = level as readonly unknown[];
+      for (let i = 0; i < expected; i++)
+        if (Array.isArray(list[i])) throw ragged(what, [...placeOf(path, depth), i], 'a list', 'a value');
+      count += expected;
+      work += expected;
+    } else if (index < expected) {
+      path[depth] = index + 1;
+      levels[depth + 1] = (level as readonly unknown[])[index];
+      depth += 1;
+      path[depth] = 0;
+      continue;
+    }
+    if (depth === 0) return count;
+    depth -= 1;
+  }
+}
+
+/** The one that is being looked at has been counted. */
+function placeOf(seen: readonly number[], depth: number): number[] {
+  return seen.slice(0, depth).map((count) => count - 1);
+}
+
+function checkLength(what: string, level: unknown, expected: number, seen: readonly number[]): void {
+  const path = placeOf(seen, seen.length);
+  if (!Array.isArray(level)) throw ragged(what, path, 'a value', `a list of ${expected}`);
+  if (level.length !== expected)
+    throw ragged(what, path, `a list of ${level.length}`, `a list of ${expected}`);
+}
+
+type Rows = readonly (readonly unknown[])[];
+
+/** The innermost lists, some at a time, of lists that were checked; a value without lists is one of one value. */
+function* blocksOf(value: unknown, shape: readonly number[]): Generator<Rows, void, undefined> {
+  if (shape.length === 0) yield [[value]];
+  else if (shape.length === 1) yield [value as readonly unknown[]];
+  else if (shape.length === 2) yield value as Rows;
+  else for (const each of value as readonly unknown[]) yield* blocksOf(each, shape.slice(1));
 }
 
 function ragged(what: string, path: readonly number[], came: string, expected: string) {
@@ -110,6 +220,7 @@ function pathOf(index: number, shape: readonly number[]): number[] {
 
 function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dtype) {
   const place = describePath(what, path);
+  if (leaf instanceof Decimal) return misfit(what, leaf.value, path, dtype);
   if (typeof leaf === 'number' || typeof leaf === 'bigint') {
     return invalidArgument(
       `${place} takes ${dtype}, and ${leaf} does not fit: send a typed array to convert it yourself`,
@@ -129,11 +240,11 @@ export function describeLeaf(leaf: unknown): string {
 
 const utf8 = new TextEncoder();
 
-function toBytes(what: string, leaf: unknown, path: readonly number[]): Uint8Array {
+function toBytes(what: string, leaf: unknown, path: () => readonly number[]): Uint8Array {
   if (typeof leaf === 'string') return utf8.encode(leaf);
   if (leaf instanceof Uint8Array) return leaf;
   throw invalidArgument(
-    `${describePath(what, path)} takes text or byte strings, and ${describeLeaf(leaf)} came`,
+    `${describePath(what, path())} takes text or byte strings, and ${describeLeaf(leaf)} came`,
   );
 }
 
@@ -142,7 +253,7 @@ type Writer = (values: NumericArray, index: number, leaf: unknown) => boolean;
 
 function integer(min: number, max: number): Writer {
   return (values, i, leaf) => {
-    const value = typeof leaf === 'bigint' ? Number(leaf) : leaf;
+    const value = typeof leaf === 'bigint' ? Number(leaf) : leaf instanceof Decimal ? leaf.value : leaf;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) return false;
     values[i] = value;
     return true;
@@ -167,6 +278,8 @@ const nonFinite: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
+ * The nearest value of the type, rounded once.
+ *
  * @param round the nearest value of the float type
  * @param encode what the typed array holds for it
  */
@@ -175,18 +288,39 @@ function float(
   encode: (value: number) => number = (value) => value,
 ): Writer {
   return (values, i, leaf) => {
-    const number = typeof leaf === 'string' ? nonFinite.get(leaf) : leaf;
-    if (typeof number !== 'number' && typeof number !== 'bigint') return false;
-    const value = Number(number);
-    const rounded = round(value);
-    const overflows = Number.isFinite(value) && !Number.isFinite(rounded);
-    if (overflows || (Number.isSafeInteger(value) && rounded !== value)) return false;
-    // An integer beyond 2^53 that came as one.
-    if (typeof leaf === 'bigint' && !(Number.isFinite(rounded) && BigInt(rounded) === leaf)) return false;
+    const value = typeof leaf === 'number' ? leaf : besideDouble(leaf);
+    if (value === undefined || (Number.isFinite(value) && !Number.isFinite(round(value)))) return false;
     values[i] = encode(value);
     return true;
   };
 }
+
+/** A double that rounds to a narrower type as the number itself does; undefined for what is no number. */
+function besideDouble(leaf: unknown): number | undefined {
+  if (leaf instanceof Decimal) return leaf.beside;
+  if (typeof leaf === 'string') return nonFinite.get(leaf);
+  if (typeof leaf !== 'bigint') return undefined;
+  const value = Number(leaf);
+  if (!Number.isFinite(value)) return undefined;
+  const nearest = BigInt(value);
+  return nearest === leaf ? value : neighbour(value, leaf > nearest ? 1 : -1);
+}
+
+const float64: Writer = (values, i, leaf) => {
+  const value =
+    typeof leaf === 'number'
+      ? leaf
+      : leaf instanceof Decimal
+        ? leaf.value
+        : typeof leaf === 'bigint'
+          ? Number(leaf)
+          : typeof leaf === 'string'
+            ? nonFinite.get(leaf)
+            : undefined;
+  if (value === undefined || (typeof leaf === 'bigint' && !Number.isFinite(value))) return false;
+  values[i] = value;
+  return true;
+};
 
 /** Complex numbers come as pairs of floats. */
 type RealDtype = Exclude<FixedDtype, 'complex64' | 'complex128'>;
@@ -208,5 +342,5 @@ const writers: Record<RealDtype, Writer> = {
   float16: float((value) => fromFloat16(toFloat16(value)), toFloat16),
   bfloat16: float((value) => fromBfloat16(toBfloat16(value)), toBfloat16),
   float32: float(Math.fround),
-  float64: float((value) => value),
+  float64,
 };

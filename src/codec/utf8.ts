@@ -1,6 +1,8 @@
 /**
  * UTF-8 and strings, wherever this runs.
  */
+import { pieceBytes } from './limits.js';
+
 const encoder = new TextEncoder();
 // A byte order mark is a letter like any other.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -24,6 +26,27 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 
 export function isUtf8(bytes: Uint8Array): boolean {
   return (bytes.length <= shortText && isAscii(bytes)) || decodeUtf8(bytes) !== undefined;
+}
+
+/** Whether a long text is UTF-8, found piece by piece. */
+export class Utf8Check {
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true });
+  private position = 0;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  /** Looks at the next piece. @returns undefined if there are more */
+  next(): boolean | undefined {
+    const { bytes, position } = this;
+    this.position = position + pieceBytes;
+    const isLast = this.position >= bytes.length;
+    try {
+      this.decoder.decode(bytes.subarray(position, this.position), { stream: !isLast });
+    } catch {
+      return false;
+    }
+    return isLast ? true : undefined;
+  }
 }
 
 function isAscii(bytes: Uint8Array): boolean {

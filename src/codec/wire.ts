@@ -5,7 +5,9 @@ import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
 import { formatShape, formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
-import { describeLeaf, fillPlain, shapeOfPlain } from './plain.js';
+import { pieceBytes } from './limits.js';
+import { checkStrings, describeLeaf, fillInSteps, shapeOfPlain } from './plain.js';
+import type { Claim, Steps } from './steps.js';
 
 /** An input before it is known what the signature asks for. */
 export type WireTensor = KnownTensor | DeferredTensor;
@@ -47,7 +49,7 @@ export interface PartsOfTensor {
 export interface DeferredTensor {
   readonly kind: 'deferred';
   /** @throws ServingError if it can be no such thing */
-  resolve(spec: TensorSpec, limits: WireLimits): KnownTensor;
+  resolve(spec: TensorSpec, limits: WireLimits): Steps<KnownTensor>;
 }
 
 export interface WireLimits {
@@ -55,6 +57,8 @@ export interface WireLimits {
   readonly maxDepth: number;
   /** Elements of one tensor. */
   readonly maxElements: number;
+  /** Elements that a sparse tensor stands for. */
+  readonly maxDenseElements: number;
   /** Pixels of one image, all frames together. */
   readonly maxImagePixels: number;
 }
@@ -134,33 +138,60 @@ export function checkByteCount(
  * @param rows at least one
  * @throws ServingError INVALID_ARGUMENT if they differ in dtype or shape
  */
-export function stackTensors(
+export function* stackTensors(
   what: string,
   rows: readonly Omit<TypedTensor, 'kind'>[],
   limits: WireLimits,
-): TypedTensor {
+  claim: Claim,
+): Steps<TypedTensor> {
   const [first] = rows as [TypedTensor];
   const odd = rows.findIndex((row) => !areAlike(row, first));
   if (odd >= 0) throw unlike(what, odd, rows[odd] as TypedTensor, first);
   const shape = checkShape(what, [rows.length, ...first.shape], limits);
-  const data =
-    first.dtype === 'string'
-      ? rows.flatMap((row) => row.data as readonly Uint8Array[])
-      : Buffer.concat(rows.map((row) => row.data as Uint8Array));
-  return { kind: 'typed', dtype: first.dtype, shape, data };
+  return { kind: 'typed', dtype: first.dtype, shape, data: yield* joinData(what, rows, claim) };
+}
+
+/** The values of tensors of one dtype, one after another. */
+export function* joinData(
+  what: string,
+  tensors: readonly Pick<TypedTensor, 'dtype' | 'data'>[],
+  claim: Claim,
+): Steps<TensorData> {
+  const size = tensors.reduce((sum, { data }) => sum + data.length, 0);
+  if (tensors[0]?.dtype === 'string') {
+    checkStrings(what, size);
+    return tensors.flatMap(({ data }) => data as readonly Uint8Array[]);
+  }
+  if (size > pieceBytes) claim(size);
+  const joined = new Uint8Array(size);
+  let [at, work] = [0, 0];
+  for (const { data } of tensors) {
+    for (let from = 0; from < data.length; from += pieceBytes) {
+      const piece = (data as Uint8Array).subarray(from, from + pieceBytes);
+      joined.set(piece, at);
+      at += piece.length;
+      work += piece.length;
+      if (work < pieceBytes) continue;
+      work = 0;
+      yield;
+    }
+    work += 256;
+  }
+  return joined;
 }
 
 /** Several tensors as one, or as they are if they do not fit. */
-export function stackRows(
+export function* stackRows(
   what: string,
   rows: readonly (TypedTensor | UnevenRows)[],
   limits: WireLimits,
-): TypedTensor | UnevenRows {
+  claim: Claim,
+): Steps<TypedTensor | UnevenRows> {
   const [first] = rows;
   const typed = rows.filter((row) => row.kind === 'typed');
   const areEven = first?.kind === 'typed' && typed.every((row) => areAlike(row, first));
   return areEven && typed.length === rows.length
-    ? stackTensors(what, typed, limits)
+    ? yield* stackTensors(what, typed, limits, claim)
     : { kind: 'uneven', rows };
 }
 
@@ -202,8 +233,14 @@ export function describeParts({ parts }: PartsOfTensor): string {
  *
  * @throws ServingError INVALID_ARGUMENT naming the input
  */
-export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits): Tensor {
-  if (wire.kind === 'deferred') return toTensor(wire.resolve(spec, limits), spec, limits);
+export function* toTensor(
+  wire: WireTensor,
+  spec: TensorSpec,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<Tensor> {
+  if (wire.kind === 'deferred')
+    return yield* toTensor(yield* wire.resolve(spec, limits), spec, limits, claim);
   if (wire.kind === 'typed') return createTensor(wire.dtype, wire.shape, wire.data);
   const what = `input \`${spec.name}\``;
   if (wire.kind === 'uneven') throw unevenRows(what, wire);
@@ -221,7 +258,7 @@ export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits)
       throw invalidArgument(`${what} takes ${spec.dtype}: send [re, im] pairs`);
     const part = spec.dtype === 'complex64' ? 'float32' : 'float64';
     const shape = isEmpty ? found : found.slice(0, -1);
-    return createTensor(spec.dtype, shape, fillPlain(what, wire.value, found, part));
+    return createTensor(spec.dtype, shape, yield* fillInSteps(what, wire.value, found, part, claim));
   }
   const shape = wire.shape ?? found;
   if (wire.shape && (found.length !== 1 || found[0] !== elementCount(wire.shape))) {
@@ -231,5 +268,5 @@ export function toTensor(wire: WireTensor, spec: TensorSpec, limits: WireLimits)
     );
   }
   checkShape(what, shape, limits);
-  return createTensor(spec.dtype, shape, fillPlain(what, wire.value, found, spec.dtype));
+  return createTensor(spec.dtype, shape, yield* fillInSteps(what, wire.value, found, spec.dtype, claim));
 }

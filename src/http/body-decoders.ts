@@ -6,6 +6,7 @@ import { jsonRequests, requestCodecs } from '../codec/codecs.js';
 import { decodeForm } from '../codec/form.js';
 import type { InferRequest } from '../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../codec/pickle.js';
+import { inPieces } from '../codec/pieces.js';
 import type { WireLimits } from '../codec/wire.js';
 import { ServingError } from '../errors.js';
 import type { Body } from './body.js';
@@ -19,7 +20,10 @@ export interface BodyDecoder {
 
 const formDecoder: BodyDecoder = {
   mediaType: 'multipart/form-data',
-  decode: async (ctx, { bytes, claim }, limits) => decodeForm(await readForm(ctx, bytes), limits, claim),
+  async decode(ctx, { bytes, claim }, limits) {
+    const parts = await readForm(ctx.get('content-type'), bytes, claim);
+    return inPieces(decodeForm(parts, limits, claim));
+  },
 };
 
 /** What `curl -d` says of JSON of its own accord. Forms of that type are none that an inference takes. */

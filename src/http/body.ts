@@ -2,6 +2,7 @@
  * Reads request bodies: bounded before anything is allocated, once, into one buffer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Claim } from '../codec/steps.js';
 import { quoted, ServingError } from '../errors.js';
 import type { BodyMemory } from './body-memory.js';
 import { Arrival, type ByteBudget } from './byte-budget.js';
@@ -18,12 +19,8 @@ export interface BodyLimits {
 
 export interface Body {
   readonly bytes: Uint8Array;
-  /**
-   * Takes more out of the budget, for what the body unpacks to.
-   *
-   * @throws ServingError PAYLOAD_TOO_LARGE if that is more than a body may be, UNAVAILABLE if it is not left
-   */
-  claim(bytes: number): void;
+  /** Takes more out of the budget, for what the body becomes. */
+  readonly claim: Claim;
   /** Gives its share of the budget back; the caller does that when the bytes are no longer used. */
   release(): void;
 }
@@ -75,7 +72,7 @@ function tooLarge({ maxBytes }: BodyLimits): ServingError {
   );
 }
 
-function unpacksTooLarge({ maxBytes }: BodyLimits): ServingError {
+export function unpacksTooLarge({ maxBytes }: BodyLimits): ServingError {
   return new ServingError(
     'PAYLOAD_TOO_LARGE',
     `what the body unpacks to is larger than ${maxBytes} bytes (--max-body-bytes)`,
@@ -174,8 +171,8 @@ class Collector extends Arrival {
     let unpacked = 0;
     this.settle?.resolve({
       bytes: this.buffer.subarray(0, this.received),
-      claim: (bytes) => {
-        unpacked += bytes;
+      claim: (bytes, kind) => {
+        if (kind === 'unpacked') unpacked += bytes;
         if (unpacked > this.limits.maxBytes) throw unpacksTooLarge(this.limits);
         this.reserve(this.reserved + bytes);
       },

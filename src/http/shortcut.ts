@@ -9,6 +9,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { cborAnswers, cborRequests } from '../codec/codecs.js';
 import type { AnswerBody } from '../codec/infer-answer.js';
 import type { InferRequest } from '../codec/infer-request.js';
+import type { Claim } from '../codec/steps.js';
 import { httpStatusOf, type ServingError } from '../errors.js';
 import { streamingHandler } from '../handlers/stream.js';
 import type { Signature } from '../runtime/signature.js';
@@ -19,6 +20,7 @@ import type { PredictResult } from '../serving/predict.js';
 import { refusedInputs } from '../serving/refused-inputs.js';
 import type { Table, Target } from '../serving/table.js';
 import type { ApiKeys } from './api-keys.js';
+import { unpacksTooLarge } from './body.js';
 import { Arrival } from './byte-budget.js';
 import { clientGone, cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
 import { predictDecoded } from './predict-decoded.js';
@@ -114,8 +116,9 @@ class Exchange extends Arrival {
   private memory: Buffer | undefined;
   received = 0;
   reserved = 0;
-  /** The run holds the body's bytes, and says when it does not any more. */
+  /** The decoder or the run holds the body's bytes, and says when it does not any more. */
   private isHandedOver = false;
+  private unpacked = 0;
   private isOver = false;
   private model = '';
   private version: number | '' = '';
@@ -186,29 +189,59 @@ class Exchange extends Arrival {
     services.bodyLimits.budget.forget(this);
     if (this.isOver || this.body === undefined) return;
     this.timing?.decodeBegins();
-    let result: Promise<PredictResult>;
     try {
       const seconds = readTimeout(this.req.headers['x-request-timeout'], services.requestTimeout);
-      const request = this.decode(this.body);
-      const { cancellation } = this;
       const deadline = this.started + seconds * 1000;
-      this.isHandedOver = true;
-      result = predictDecoded(services, request, { target, deadline, cancellation, settled: this.release });
-      this.timing?.decodeEnds();
+      const request = this.decode(this.body);
+      if (request instanceof Promise) this.runLater(request, target, deadline);
+      else this.predict(request, target, deadline);
     } catch (error) {
       this.failed(error);
-      return;
     }
+  }
+
+  /** Once a body is decoded that takes a while. */
+  private runLater(request: Promise<InferRequest>, target: Target, deadline: number): void {
+    this.isHandedOver = true;
+    request.then(
+      (decoded) => this.predict(decoded, target, deadline),
+      (error: unknown) => {
+        this.release();
+        this.failed(this.refused(error));
+      },
+    );
+  }
+
+  private predict(request: InferRequest, target: Target, deadline: number): void {
+    const { services } = this.shared;
+    const { cancellation, claim } = this;
+    this.isHandedOver = true;
+    const asked = { target, deadline, cancellation, settled: this.release, claim };
+    const result = predictDecoded(services, request, asked);
+    this.timing?.decodeEnds();
     result.then(this.answer, (error: unknown) => this.failed(error));
   }
 
-  private decode(body: Uint8Array): InferRequest {
+  private decode(body: Uint8Array): InferRequest | Promise<InferRequest> {
     try {
-      return cborRequests.decode(body, this.shared.services.wireLimits);
+      return cborRequests.decode(body, this.shared.services.wireLimits, this.claim);
     } catch (error) {
-      throw refusedInputs(error, this.signature);
+      throw this.refused(error);
     }
   }
+
+  private refused(error: unknown): unknown {
+    return refusedInputs(error, this.signature);
+  }
+
+  /** Takes more out of the budget, for what the body becomes. */
+  private readonly claim: Claim = (bytes, kind) => {
+    const { bodyLimits } = this.shared.services;
+    if (kind === 'unpacked') this.unpacked += bytes;
+    if (this.unpacked > bodyLimits.maxBytes) throw unpacksTooLarge(bodyLimits);
+    bodyLimits.budget.reserve(bytes, this);
+    this.reserved += bytes;
+  };
 
   private readonly release = (): void => {
     const { budget, memory } = this.shared.services.bodyLimits;

@@ -4,6 +4,7 @@
 import { messageOf, ServingError } from '../errors.js';
 import { encodeSessionOptions, type SessionOptions } from './config-proto.js';
 import { chooseEngine, type EngineOptions, thisProcessor, whyNoBfloat16 } from './engine.js';
+import { decodeImagesBy } from './images.js';
 import { addonFile, howToInstall, missingParts } from './installed.js';
 import { loadBinding, type NativeBinding } from './native.js';
 import { deviceOf, nativeRuntime } from './native-runtime.js';
@@ -68,6 +69,7 @@ function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hide
   );
   const config = encodeSessionOptions({ ...options, ...choice.engine });
   const opLibraries = loadOpLibraries(binding, options.opLibraries ?? []);
+  decodeImagesBy(binding, encodeSessionOptions(options));
   // TensorFlow does not look at the time while a run stays on one thread.
   return nativeRuntime(binding, devices, config, {
     heedsTimeouts: options.interThreads !== -1,

@@ -52,11 +52,6 @@ describe('a plain value that its dtype cannot hold is refused, and never changed
     ['-2^31 - 1 for int32', int(-(2n ** 31n) - 1n), 'int32', '-2147483649 does not fit'],
     ['NaN for an integer', float64(Number.NaN), 'int32', 'NaN does not fit'],
     ['Infinity for an integer', float64(Number.POSITIVE_INFINITY), 'uint8', 'Infinity does not fit'],
-    ['16777217 for float32', int(16777217), 'float32', '16777217 does not fit'],
-    ['2049 for float16', int(2049), 'float16', '2049 does not fit'],
-    ['257 for bfloat16', int(257), 'bfloat16', '257 does not fit'],
-    ['2^53 + 1 for float64', int(2n ** 53n + 1n), 'float64', '9007199254740993 does not fit'],
-    ['2^60 + 1 for float32', int(2n ** 60n + 1n), 'float32', 'does not fit'],
     ['1e39 for float32', float64(1e39), 'float32', '1e+39 does not fit'],
     ['65520 for float16', int(65520), 'float16', '65520 does not fit'],
     [

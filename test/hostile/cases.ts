@@ -3,6 +3,7 @@
  * else asks `/health/live`. To extend it, add a row here, or a body to `bodies.ts`.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { hostileBodies } from '../fixtures/hostile-bodies.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { RawConnection } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
@@ -164,9 +165,29 @@ const routes: readonly HostileCase[] = [
   forRoute('60 MB of bytes', 'application/octet-stream', ' '.repeat(60_000_000)),
 ];
 
+/** Bodies, each to a model that would take it if it were as small as it looks. */
+const bodies: readonly HostileCase[] = hostileBodies.map(({ name, model, signature, make, statuses }) => ({
+  name,
+  prepare(server) {
+    // A body says its signature itself if it can.
+    const query = signature === undefined ? '' : `?signature=${signature}`;
+    const { type, body } = make();
+    const says = ['application/cbor', json].includes(type);
+    return post({
+      path: `/models/${model}/infer${says ? '' : query}`,
+      body,
+      type,
+      accept: 'application/cbor',
+    })(server);
+  },
+  statuses,
+  outputMebibytes: 256,
+}));
+
 export const cases: readonly HostileCase[] = [
   ...answers,
   ...routes,
+  ...bodies,
   unfinished('/models/identity/infer', json),
   unfinished('/models/handled/echo', json),
 ];

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type { RouterContext } from '@koa/router';
 import { answerCodecs } from '../../codec/codecs.js';
-import { type InferRequest, inputNames, toTensors } from '../../codec/infer-request.js';
+import type { InferRequest } from '../../codec/infer-request.js';
 import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
 import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
@@ -21,6 +21,7 @@ import { type Body, expectsContinue, readBody } from '../body.js';
 import { type BodyDecoder, bodyDecoders, curlDecoder } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
 import { inferOperation, inferPaths } from '../infer-operation.js';
+import { withInputs } from '../made-inputs.js';
 import { mediaTypeOf } from '../media-type.js';
 import { predictDecoded } from '../predict-decoded.js';
 import { requestIdOf } from '../request-id.js';
@@ -70,12 +71,15 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
     });
     if (streamingHandler(current)) {
       record.version = current.id.version;
-      const failure = await stream(ctx, services, current, request, deadline).finally(body.release);
+      const inputs = { limits: services.wireLimits, claim: body.claim, find: () => current };
+      const failure = await withInputs(request, inputs, (made) =>
+        sendStream(ctx, services, current.id, streamPredictions(current, made), deadline),
+      ).finally(body.release);
       record.status = failure?.code ?? 'ok';
       return;
     }
     // Settled not when the client is answered: at its deadline the run still holds the bytes.
-    const asked = { target, deadline, cancellation, settled: body.release };
+    const asked = { target, deadline, cancellation, settled: body.release, claim: body.claim };
     const prediction = predictDecoded(services, request, asked);
     timing?.decodeEnds();
     const result = await prediction;
@@ -106,21 +110,6 @@ async function read(
     body.release();
     throw refusedInputs(error, defaultSignature);
   }
-}
-
-function stream(
-  ctx: RouterContext,
-  services: Services,
-  servable: Servable,
-  request: InferRequest,
-  deadline: number,
-): Promise<ServingError | undefined> {
-  const answers = streamPredictions(servable, {
-    ...request,
-    inputs: (signature) => toTensors(request, signature, services.wireLimits),
-    inputNames: (signature) => inputNames(request, signature),
-  });
-  return sendStream(ctx, services, servable.id, answers, deadline);
 }
 
 /** Bodies without an envelope say in the query what they want of which signature. */

@@ -1,0 +1,19 @@
+/**
+ * Big-endian values into little-endian ones.
+ */
+import { swapBytes } from '../runtime/values.js';
+import { pieceBytes } from './limits.js';
+import type { Claim, Steps } from './steps.js';
+
+/** The bytes of every `width`-byte word reversed, in new memory, which is claimed before it is taken. */
+export function* swappedInSteps(bytes: Uint8Array, width: number, claim: Claim): Steps<Uint8Array> {
+  if (width === 1) return bytes;
+  if (bytes.length <= pieceBytes) return swapBytes(bytes, width);
+  claim(bytes.length);
+  const swapped = new Uint8Array(bytes.length);
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    swapped.set(swapBytes(bytes.subarray(at, at + pieceBytes), width), at);
+    yield;
+  }
+  return swapped;
+}

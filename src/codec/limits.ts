@@ -1,0 +1,44 @@
+/**
+ * The one table of what a body may hold, besides the limits that a flag sets. It bounds the work on the event loop and the
+ * memory of one request. `docs/bodies.md` lists it, and a test holds the two together.
+ */
+
+interface Bound {
+  readonly most: number;
+  /** What is counted, for people. */
+  readonly of: string;
+}
+
+export const bounds = {
+  names: { most: 4096, of: 'names in one CBOR map, JSON object or form' },
+  cborValues: { most: 2 ** 21, of: 'values in a CBOR body outside typed arrays' },
+  jsonValues: { most: 2 ** 22, of: 'numbers and texts in a JSON body' },
+  jsonLists: { most: 2 ** 19, of: 'lists and objects in a JSON body' },
+  jsonText: { most: 2 ** 23, of: 'bytes of one JSON text, unless it is plain ASCII without escapes' },
+  jsonSpaces: { most: 2 ** 16, of: 'spaces in a row in a JSON body' },
+  arrays: { most: 2 ** 15, of: 'typed arrays within the lists of a body' },
+  strings: { most: 2 ** 17, of: 'elements of one string tensor' },
+  formParts: { most: 1000, of: 'parts of a form' },
+  formHeaderBytes: { most: 16 * 1024, of: 'bytes of the headers of one part of a form' },
+  npzArrays: { most: 1024, of: 'arrays in a .npz file' },
+  npyHeaderBytes: { most: 10_000, of: 'bytes of the header of a .npy file' },
+  jpegScans: { most: 64, of: 'scans of a JPEG' },
+} as const satisfies Record<string, Bound>;
+
+/** Milliseconds that a decoder takes the event loop for at a time. */
+export const pieceMilliseconds = 5;
+
+/** Bytes that a decoder copies or checks between two looks at the clock. */
+export const pieceBytes = 2 ** 18;
+
+/** Estimates of what V8 takes for a value, for claims of memory. */
+export const valueBytes = {
+  /** A number in a list. */
+  number: 16,
+  /** A text or byte string and the object around it. */
+  string: 128,
+  /** A list. */
+  list: 64,
+  /** A typed array with its shape. */
+  array: 512,
+} as const;
