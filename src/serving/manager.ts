@@ -82,6 +82,8 @@ export class Manager {
   private scanning: Promise<void> | undefined;
   private rescanWanted = false;
   private loading: Promise<void> | undefined;
+  /** Models that may have a version to load. */
+  private readonly mayLoad = new Set<ModelRecord>();
   private readonly unloads = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
@@ -223,6 +225,19 @@ export class Manager {
       this.apply(model);
     }
     this.publish();
+    this.goOn(this.models.values());
+  }
+
+  /** As {@link reconcile}, where nothing has changed but one model: with many models there are many such moments. */
+  private reconcileOne(model: ModelRecord): void {
+    this.apply(model);
+    this.publish(model);
+    this.goOn([model]);
+  }
+
+  /** Loads what is due of these models, now or when it is. */
+  private goOn(models: Iterable<ModelRecord>): void {
+    for (const model of models) this.mayLoad.add(model);
     this.scheduleRetry();
     this.loading ??= this.loadAll().finally(() => {
       this.loading = undefined;
@@ -250,6 +265,7 @@ export class Manager {
   remove(model: ModelRecord): void {
     this.options.logger.info(`model ${model.name} is taken away`);
     this.models.delete(model.name);
+    this.mayLoad.delete(model);
     const models = new Map(this.scanned.models);
     models.delete(model.name);
     this.scanned = { ...this.scanned, models };
@@ -262,7 +278,7 @@ export class Manager {
     const { serve, unload } = model.plan();
     if (serve !== model.serving) {
       model.serving = serve;
-      this.publish();
+      this.publish(model);
       if (serve)
         this.options.logger.info(
           `${model.name} version ${serve.version} generation ${serve.generation} serves`,
@@ -287,9 +303,12 @@ export class Manager {
   /** One that was not tried yet comes before those that failed, or with which a server died. */
   private nextLoad(): { model: ModelRecord; candidate: Candidate } | undefined {
     let failed: { model: ModelRecord; candidate: Candidate } | undefined;
-    for (const model of this.models.values()) {
+    for (const model of this.mayLoad) {
       const { load: candidate } = model.plan();
-      if (!candidate || model.tries.isLoading) continue;
+      if (!candidate || model.tries.isLoading) {
+        this.mayLoad.delete(model);
+        continue;
+      }
       const isDoubtful = model.tries.find(candidate)?.error || this.notes?.suspectOf(model.name, candidate);
       if (!isDoubtful) return { model, candidate };
       failed ??= { model, candidate };
@@ -302,7 +321,7 @@ export class Manager {
     const record = model.tries.begin(candidate);
     const name = `${model.name} version ${record.version}`;
     logger.info(`loading ${name}`);
-    this.publish();
+    this.publish(model);
     const started = performance.now();
     let stage: LoadStage = 'reading its files';
     let isRehearsal = true;
@@ -384,8 +403,11 @@ export class Manager {
       return;
     }
     record.state = 'AVAILABLE';
-    for (const other of this.models.values()) if (other !== model) other.tries.anotherServes();
-    this.reconcile();
+    const others = [...this.models.values()].filter((other) => other !== model);
+    // A handler may have waited for this model.
+    const hasOthers = others.filter((other) => other.tries.anotherServes()).length > 0;
+    if (hasOthers) this.reconcile();
+    else this.reconcileOne(model);
   }
 
   /** Loads a version in a process of its own, where that is due. @throws ServingError if it cannot be loaded, or must not be tried */
@@ -455,10 +477,10 @@ export class Manager {
     this.options.logger.error(
       `${model.name} version ${record.version} is not served: ${messageOf(error)}${next}${stays}`,
     );
-    this.publish();
+    this.publish(model);
     // Its folder is another by now; the next scan by the clock may be far.
     if (code === 'ABORTED') void this.rescan();
-    else this.reconcile();
+    else this.reconcileOne(model);
   }
 
   private unload(model: ModelRecord, record: VersionRecord): void {
@@ -466,7 +488,7 @@ export class Manager {
     if (!servable) return;
     record.servable = undefined;
     record.state = 'UNLOADING';
-    this.publish();
+    this.publish(model);
     const { logger } = this.options;
     const name = `${model.name} version ${record.version} generation ${record.generation}`;
     const unload = servable
@@ -477,14 +499,18 @@ export class Manager {
         record.state = 'END';
         model.forget();
         this.unloads.delete(unload);
-        this.publish();
+        this.publish(model);
       });
     this.unloads.add(unload);
   }
 
-  private publish(): void {
-    const models = new Map(Array.from(this.models.values(), (model) => [model.name, model.status()]));
-    this.published = new Table(models, this.defaultModel);
+  /** @param changed the only model that is not as it was published last; by default any may be */
+  private publish(changed?: ModelRecord): void {
+    const all = Array.from(this.models.values(), (model): [string, ModelStatus] => {
+      const known = changed && changed !== model ? this.published.models.get(model.name) : undefined;
+      return [model.name, known ?? model.status()];
+    });
+    this.published = new Table(new Map(all), this.defaultModel);
     const waiters = this.waiters;
     this.waiters = [];
     for (const wake of waiters) wake();

@@ -102,13 +102,20 @@ export class Tries {
     return hanging;
   }
 
-  /** Another model serves now: a handler that could not be without it is tried again at once. */
-  anotherServes(): void {
+  /**
+   * Another model serves now: a handler that could not be without it is tried again at once.
+   *
+   * @returns true if there is one
+   */
+  anotherServes(): boolean {
+    let found = false;
     for (const record of this.list) {
       const { handler, error, nextTry } = record;
-      if (nextTry && handler !== undefined && error?.code === 'UNAVAILABLE')
-        record.nextTry = { due: performance.now(), at: new Date() };
+      if (!nextTry || handler === undefined || error?.code !== 'UNAVAILABLE') continue;
+      record.nextTry = { due: performance.now(), at: new Date() };
+      found = true;
     }
+    return found;
   }
 
   /** Forgets what is over and is not among these, so that the folder's history does not pile up. */
