@@ -14,6 +14,8 @@ export interface Caller {
   readonly ranks: Map<string, number>;
   /** StableHLO modules that were read. */
   readonly modules: Modules;
+  /** For all modules together. */
+  readonly moduleSteps: { left: number };
   /** Gives others their turn. */
   readonly pause: Pause;
   /** Calls a function. @param place tells this call from others */

@@ -19,6 +19,9 @@ import { integersOf, isEqual, type Mixed, mixed, oneRow, type Same, same, type V
 /** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
 const maxSteps = 500_000;
 
+/** Operations of StableHLO modules that are evaluated in one walk. */
+const maxModuleSteps = 200_000;
+
 /** Calls within calls. A function that calls itself is not followed for ever. */
 const maxDepth = 64;
 
@@ -42,6 +45,7 @@ export class Walk implements Caller {
   readonly ranks = new Map<string, number>();
   readonly obstacles: Mixed[] = [];
   readonly modules: Modules = new Map();
+  readonly moduleSteps = { left: maxModuleSteps };
   private steps = 0;
   private readonly checks = new Map<string, boolean>();
   /** The nodes that write to each TensorArray. */

@@ -32,7 +32,11 @@ export const callModule: Control = async (operation, walk, place) => {
   const unranked = given.find((value, i) => learnRank(value, main.parameters[i]?.type, walk));
   if (unranked) return operation.mixed('takes an input of unknown rank');
   try {
-    const results = await new ModuleWalk(module, walk.obstacles, walk.pause).call('main', given, place);
+    const results = await new ModuleWalk(module, walk.obstacles, walk.pause, walk.moduleSteps).call(
+      'main',
+      given,
+      place,
+    );
     const expected = node.count('Tout', 'types');
     return results.length === expected
       ? results

@@ -12,17 +12,18 @@ import { conform, Instruction } from './instruction.js';
 import { instructions } from './instructions.js';
 import type { Module, ModuleOperation, Region, Result } from './module.js';
 
-/** Operations that are evaluated in one walk, those of functions with each call. */
-const maxSteps = 500_000;
-
 /** Calls within calls, and regions within regions. */
 const maxDepth = 64;
 
 /** The values that are known, by their numbers. */
 export type Environment = Map<number, Value>;
 
+/** How many operations may still be evaluated, those of functions with each call. */
+export interface StepBudget {
+  left: number;
+}
+
 export class ModuleWalk {
-  private steps = 0;
   private depth = 0;
 
   constructor(
@@ -30,6 +31,7 @@ export class ModuleWalk {
     /** Checks that may hold for a request alone and not for all together, or the other way round. */
     readonly obstacles: Mixed[],
     private readonly pause: Pause,
+    private readonly budget: StepBudget,
   ) {}
 
   /** Calls a function by its name. @param place tells this call from others */
@@ -75,7 +77,7 @@ export class ModuleWalk {
   ): Promise<void> {
     const instruction = new Instruction(operation, inputs, place);
     const outputs =
-      ++this.steps > maxSteps
+      --this.budget.left < 0
         ? mixed('a StableHLO module is too large to follow')
         : await this.outputsOf(instruction, values, place);
     for (const [i, result] of operation.results.entries()) {
@@ -92,21 +94,19 @@ export class ModuleWalk {
     if (unfit) return unfit;
     const rule = instructions.get(operation.name);
     if (!rule) return instruction.mixed('has no rule that shows what it does to rows');
-    for (const [i, region] of operation.regions.entries())
-      if (!(await this.isPlain(region, values, `${place}.${i}`)))
-        return instruction.mixed('computes with more than two elements');
+    for (const [i, region] of operation.regions.entries()) {
+      const made = await this.ofScalars(region, values, `${place}.${i}`);
+      const other = made.find(({ kind }) => kind !== 'same');
+      if (other)
+        return other.kind === 'mixed' ? other : instruction.mixed('computes with a number of the batch');
+    }
     return rule(instruction);
   }
 
-  /** True if a region makes scalars of scalars, and of what is the same for all. */
-  private async isPlain(region: Region, values: Environment, place: string): Promise<boolean> {
-    const results = await this.run(
-      region,
-      region.parameters.map(() => same([])),
-      values,
-      place,
-    );
-    return results.every(({ kind }) => kind === 'same');
+  /** What a region makes of scalars, and of values around it: the same for all, if those are. */
+  private ofScalars(region: Region, values: Environment, place: string): Promise<readonly Value[]> {
+    const scalars = region.parameters.map(() => same([]));
+    return this.run(region, scalars, values, place);
   }
 
   private conformed({ type }: Result, value: Value | undefined, place: string): Value {
