@@ -4,9 +4,10 @@
  * What may take long is a generator that yields after each bounded piece of work. Whoever runs it decides on the pauses.
  * Short work never pauses, and gives its value at once.
  */
+
+import { nextTurn } from '../turns.js';
 import { pieceMilliseconds } from './limits.js';
 import type { Steps } from './steps.js';
-import { nextTurn } from './turns.js';
 
 /** Runs the work, and pauses whenever a piece has taken its time. Gives the value itself if no pause was needed. */
 export function inPieces<Value>(steps: Steps<Value>): Value | Promise<Value> {

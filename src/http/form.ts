@@ -6,8 +6,8 @@ import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import type { FormPart } from '../codec/form.js';
 import { bounds, pieceMilliseconds } from '../codec/limits.js';
 import type { Claim } from '../codec/steps.js';
-import { nextTurn } from '../codec/turns.js';
 import { invalidArgument, messageOf, ServingError } from '../errors.js';
+import { nextTurn } from '../turns.js';
 
 /** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
 const chunkBytes = 8 * 1024;

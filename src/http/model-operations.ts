@@ -20,24 +20,25 @@ import type { Route } from './route.js';
 type DescribedRoute = Omit<Route, 'handle'>;
 
 /**
- * The rows of the route table with what they mean now: `/infer` is the default model, and each served model has a row
+ * The rows of the route table with what they mean now, each made when it is asked for: `/infer` is the default model, and each served model has a row
  * with its name in the path beside the one for any model.
  */
-export function withModels(routes: readonly DescribedRoute[], table: Table): DescribedRoute[] {
+export function* withModels(
+  routes: readonly DescribedRoute[],
+  table: Table,
+): Generator<DescribedRoute, void, void> {
   const served = Array.from(table.models.values(), ({ serving }) => serving).filter(
     (each) => each !== undefined,
   );
   const isDefault = ({ id }: Servable) => id.model === table.defaultModel;
-  return routes.flatMap((route) => {
-    switch (route.path) {
-      case '/infer':
-        return [{ ...route, operation: operationOf(served.find(isDefault), route.operation) }];
-      case '/models/:model/infer':
-        return [...served.map((servable) => routeOf(servable, route)), route];
-      default:
-        return [route];
+  for (const route of routes) {
+    if (route.path === '/infer') {
+      yield { ...route, operation: operationOf(served.find(isDefault), route.operation) };
+      continue;
     }
-  });
+    if (route.path === '/models/:model/infer') for (const servable of served) yield routeOf(servable, route);
+    yield route;
+  }
 }
 
 function routeOf(servable: Servable, route: DescribedRoute): DescribedRoute {

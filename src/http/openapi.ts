@@ -2,9 +2,9 @@
  * The OpenAPI document, made of the route table and of nothing else, so that it says what the server does.
  */
 import { STATUS_CODES } from 'node:http';
-import { setImmediate as turn } from 'node:timers/promises';
 import { type ZodType, z } from 'zod';
 import { type ErrorCode, httpStatusOf } from '../errors.js';
+import { Turns } from '../turns.js';
 import { headerComponents, referToHeaders } from './answer-headers.js';
 import { errorCodeSchema, errorSchema } from './answer-schemas.js';
 import type { Scope } from './api-keys.js';
@@ -36,12 +36,13 @@ Answers come in the type that \`Accept\` asks for, else in that of the request, 
  *
  * @param routes of one server: every one becomes an operation
  */
-export async function describeApi(routes: readonly DescribedRoute[], facts: ApiFacts): Promise<JsonObject> {
+export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFacts): Promise<JsonObject> {
+  const turns = new Turns();
   const schemas = new SchemaCollection();
   schemas.add(errorSchema);
   const paths: Record<string, Record<string, JsonObject>> = {};
   for (const route of routes) {
-    await turn();
+    await turns.pause();
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(route, facts, schemas) };
   }

@@ -5,6 +5,7 @@
  * are scraped: prom-client hashes its labels on every call, which would be the dearest part of a small request.
  */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
+import { Turns } from '../turns.js';
 
 /** One finished request to a model, however it ended. */
 export interface RequestRecord {
@@ -25,7 +26,7 @@ export interface Telemetry {
   gauges(name: string, help: string, read: () => Iterable<MetricValue>): void;
   /** As {@link gauges}, for numbers that only grow. */
   counters(name: string, help: string, read: () => Iterable<MetricValue>): void;
-  /** The whole of `/metrics`. */
+  /** The whole of `/metrics`, made in pieces: there may be hundreds of models. */
   render(): Promise<string>;
   readonly contentType: string;
 }
@@ -116,7 +117,15 @@ export function createTelemetry(): Telemetry {
     },
     gauges: (name, help, read) => registerValues(name, help, 'gauge', read),
     counters: (name, help, read) => registerValues(name, help, 'counter', read),
-    render: () => registry.metrics(),
+    render: async () => {
+      const turns = new Turns();
+      const texts: string[] = [];
+      for (const { name } of registry.getMetricsAsArray()) {
+        await turns.pause();
+        texts.push(await registry.getSingleMetricAsString(name));
+      }
+      return `${texts.join('\n\n')}\n`;
+    },
     contentType: registry.contentType,
   };
 }

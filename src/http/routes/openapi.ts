@@ -75,7 +75,7 @@ class Documents {
     return text;
   }
 
-  private async describe(routes: readonly Omit<Route, 'handle'>[]): Promise<string> {
+  private async describe(routes: Iterable<Omit<Route, 'handle'>>): Promise<string> {
     return JSON.stringify(await describeApi(routes, { version: packageVersion(), hasKeys: this.hasKeys }));
   }
 }

@@ -15,6 +15,19 @@ export function nextTurn(): Promise<unknown> {
   return last;
 }
 
+/** One caller's long work: says before each piece whether it is time to let others have their turn. */
+export class Turns {
+  private end = 0;
+
+  /** Resolves in a turn of the caller's, and gives no promise while it lasts. The first is waited for, too. */
+  pause(): Promise<void> | undefined {
+    if (performance.now() < this.end) return undefined;
+    return nextTurn().then(() => {
+      this.end = performance.now() + patience;
+    });
+  }
+}
+
 /**
  * Makes the pieces in turns, and gives those that are not empty.
  *
@@ -27,12 +40,9 @@ export async function* inTurns(
   isWanted: () => boolean,
 ): AsyncGenerator<Uint8Array, void, void> {
   const iterator = pieces[Symbol.iterator]();
-  let end = 0;
+  const turns = new Turns();
   for (;;) {
-    if (performance.now() >= end) {
-      await nextTurn();
-      end = performance.now() + patience;
-    }
+    await turns.pause();
     if (!isWanted()) return;
     const next = iterator.next();
     if (next.done) return;
