@@ -3,10 +3,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Claim } from '../codec/steps.js';
-import { quoted, ServingError } from '../errors.js';
+import { ServingError } from '../errors.js';
 import type { BodyMemory } from './body-memory.js';
 import { Arrival, type ByteBudget } from './byte-budget.js';
 import { clientGone } from './finished.js';
+import { unpack, unpackerOf } from './unpack.js';
 
 export interface BodyLimits {
   /** Bytes of one body. */
@@ -31,23 +32,29 @@ const firstReservation = 64 * 1024;
 /**
  * Reads the whole body.
  *
- * @throws ServingError PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for a compressed one, UNAVAILABLE if the process holds
+ * @throws ServingError PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for one in an encoding that is not known, UNAVAILABLE if the process holds
  * too many bytes already, REQUEST_TIMEOUT if it comes too slowly, CANCELLED if the client goes away
  */
 export async function readBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): Promise<Body> {
-  const encoding = req.headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new ServingError(
-      'UNSUPPORTED_MEDIA_TYPE',
-      `content-encoding ${quoted(encoding)} is not supported: send the body as it is`,
-    );
-  }
+  const unpacker = unpackerOf(req.headers['content-encoding']);
   const announced = req.headers['content-length'];
   const length = announced === undefined ? undefined : Number(announced);
   if (length !== undefined && length > limits.maxBytes) throw tooLarge(limits);
   const collector = new Collector(req, limits, length);
   continueIfExpected(req, res);
-  return collector.collect();
+  const body = await collector.collect();
+  if (!unpacker || body.bytes.length === 0) return body;
+  try {
+    const { maxBytes } = limits;
+    const { claim } = body;
+    return {
+      ...body,
+      bytes: await unpack(body.bytes, unpacker, { maxBytes, claim, tooLarge: () => unpacksTooLarge(limits) }),
+    };
+  } catch (error) {
+    body.release();
+    throw error;
+  }
 }
 
 /** Clients that sent `Expect: 100-continue` wait for this line; they get it only once the body is wanted. */

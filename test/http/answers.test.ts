@@ -194,7 +194,7 @@ describe.each(encodings)('in %s', (_, accept) => {
       method: 'POST',
       path: '/infer',
       body: one,
-      headers: { 'content-encoding': 'GZIP' },
+      headers: { 'content-encoding': 'BR' },
     },
     {
       code: 'UNSUPPORTED_MEDIA_TYPE',

@@ -176,9 +176,10 @@ print(response.status, json.loads(response.read())['error']['code'])`;
 });
 
 describe('of the wrong kind', () => {
-  it('compressed: 415', async () => {
-    const { status, body: answer } = await server.infer('/infer', body, { 'content-encoding': 'gzip' });
+  it('compressed in a way that is not known: 415', async () => {
+    const { status, body: answer } = await server.infer('/infer', body, { 'content-encoding': 'br' });
     expect([status, answer.error.code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+    expect(answer.error.message).toMatch(/^expected content-encoding gzip, deflate.* or none, got `br`/);
   });
 
   it('another type: 415, with a line that works when it is pasted', async () => {

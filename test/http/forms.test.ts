@@ -296,7 +296,7 @@ describe('a body that is one tensor', () => {
       code: 'UNSUPPORTED_MEDIA_TYPE',
     });
     expect(await ask('/infer', ...raw('image/png', Buffer.from('text')))).toMatchObject({
-      message: 'the body is no JPEG, PNG, GIF or BMP',
+      message: 'expected a JPEG, PNG, GIF or BMP, got something else',
     });
   });
 
