@@ -5,6 +5,7 @@ import { invalidArgument } from '../errors.js';
 import { inferRequestInSteps, knownRequest } from './cbor-decode.js';
 import { encodeCbor, encodeCborAnswer } from './cbor-encode.js';
 import { imageTensor } from './image.js';
+import { foreignImage } from './image-header.js';
 import type { AnswerBody, EncodedBody, InferAnswer } from './infer-answer.js';
 import type { InferRequest } from './infer-request.js';
 import { jsonRequestInSteps } from './json-decode.js';
@@ -93,7 +94,10 @@ const imageRequests = ['image/jpeg', 'image/png', 'image/gif', 'image/bmp'].map(
     mediaType,
     decode(body, _limits, claim) {
       const image = imageTensor('the body', body, claim);
-      if (!image) throw invalidArgument('the body is no JPEG, PNG, GIF or BMP');
+      if (!image)
+        throw invalidArgument(
+          `expected a JPEG, PNG, GIF or BMP, got ${foreignImage(body) ?? 'something else'}`,
+        );
       return unnamed(image);
     },
   }),

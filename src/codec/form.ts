@@ -4,7 +4,7 @@
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import type { TensorSpec } from '../runtime/signature.js';
 import { viewTensor } from '../runtime/tensors.js';
-import { imageTensor } from './image.js';
+import { foreignTensor, imageTensor } from './image.js';
 import type { InferRequest } from './infer-request.js';
 import { jsonTensor } from './json-decode.js';
 import { readJson } from './json-reader.js';
@@ -87,7 +87,7 @@ function* readFile(part: FormPart, limits: WireLimits, claim: Claim): Steps<Wire
   if (isNpy(bytes)) return yield* npyInSteps(what, bytes, limits, claim);
   if (mediaType === 'application/json' || fileName?.endsWith('.json'))
     return yield* readJsonPart(name, bytes, limits, claim);
-  return imageTensor(what, bytes, claim) ?? { kind: 'plain', value: bytes };
+  return imageTensor(what, bytes, claim) ?? foreignTensor(name, bytes) ?? { kind: 'plain', value: bytes };
 }
 
 /** JSON; what is none is a text, and so is everything but lists where the signature takes strings. */

@@ -13,6 +13,11 @@ export interface ImageHeader {
   readonly workspace: number;
   /** How often a decoder goes over the pixels. */
   readonly passes: number;
+  /** Its opacity is no such thing, whatever TensorFlow's decoder gives for it. */
+  readonly isOpaque?: boolean;
+  /** Why there is no grey, or no colour with opacity, to be had of it. */
+  readonly withoutGrey?: string;
+  readonly withoutOpacity?: string;
 }
 
 type Facts = Omit<ImageHeader, 'format'>;
@@ -53,6 +58,7 @@ const maxScans = bounds.jpegScans.most;
 /** ITU T.81, annex B: segments of a marker and a length; behind a start of scan, data until the next marker. */
 function countJpeg(file: Buffer): Facts {
   let pixels: number | undefined;
+  let withoutGrey: string | undefined;
   let scans = 0;
   let position = 2;
   for (;;) {
@@ -65,6 +71,7 @@ function countJpeg(file: Buffer): Facts {
       position += marker === 0xff ? 1 : 2;
       continue;
     }
+    if (isStartOfFrame(marker)) withoutGrey ??= checkFrame(file, position, marker);
     if (isStartOfFrame(marker)) pixels ??= file.readUInt16BE(position + 5) * file.readUInt16BE(position + 7);
     if (marker === 0xda) scans += 1;
     if (scans > maxScans) throw invalidArgument(`the JPEG has more than ${maxScans} scans`);
@@ -72,7 +79,21 @@ function countJpeg(file: Buffer): Facts {
   }
   if (pixels === undefined) throw new RangeError();
   // Coefficients of all pixels are kept until the last scan: two bytes for each of three colours.
-  return { pixels, workspace: scans > 1 ? 6 * pixels : 0, passes: Math.max(scans, 1) };
+  return {
+    pixels,
+    workspace: scans > 1 ? 6 * pixels : 0,
+    passes: Math.max(scans, 1),
+    ...(withoutGrey ? { withoutGrey } : {}),
+  };
+}
+
+/** @returns why it cannot be had in grey; empty if it can. @throws ServingError INVALID_ARGUMENT for frames that TensorFlow cannot decode */
+function checkFrame(file: Buffer, position: number, marker: number): string {
+  const kind = marker === 0xc3 ? 'lossless' : marker > 0xc2 && marker < 0xc9 ? 'hierarchical' : undefined;
+  if (kind) throw invalidArgument(`expected a baseline or progressive JPEG, got a ${kind} one: send PNG`);
+  const bits = file.readUInt8(position + 4);
+  if (bits !== 8) throw invalidArgument(`expected a JPEG of 8 bits, got ${bits}: send PNG`);
+  return file.readUInt8(position + 9) === 4 ? 'a CMYK JPEG' : '';
 }
 
 /** Markers without a segment: fill bytes, stuffed zeros, restarts, starts of images. */
@@ -87,7 +108,22 @@ function isStartOfFrame(marker: number): boolean {
 
 /** https://www.w3.org/TR/png-3/#11IHDR */
 function countPng(file: Buffer): Facts {
-  return plainFacts(file.readUInt32BE(16) * file.readUInt32BE(20));
+  const facts = plainFacts(file.readUInt32BE(16) * file.readUInt32BE(20));
+  // TensorFlow takes the greatest value of so few bits for full opacity.
+  if (file.readUInt8(24) >= 8) return facts;
+  return hasTransparency(file)
+    ? { ...facts, withoutOpacity: 'a PNG of less than 8 bits with transparency' }
+    : { ...facts, isOpaque: true };
+}
+
+/** Looks for the chunk tRNS, which stands before the pixels. */
+function hasTransparency(file: Buffer): boolean {
+  for (let at = 8; at + 8 <= file.length; at += 12 + file.readUInt32BE(at)) {
+    const type = file.toString('latin1', at + 4, at + 8);
+    if (type === 'tRNS') return true;
+    if (type === 'IDAT') return false;
+  }
+  return false;
 }
 
 /** GIF89a, sections 18 to 26: decoders make every frame, each as large as the screen. */
@@ -123,5 +159,55 @@ function skipSubBlocks(file: Buffer, from: number): number {
 
 /** BITMAPINFOHEADER; the height is negative where rows go from the top down. */
 function countBmp(file: Buffer): Facts {
-  return plainFacts(Math.abs(file.readInt32LE(18)) * Math.abs(file.readInt32LE(22)));
+  const facts = plainFacts(Math.abs(file.readInt32LE(18)) * Math.abs(file.readInt32LE(22)));
+  const [bits, compression] = [file.readUInt16LE(28), file.readUInt32LE(30)];
+  const refuse = (what: string) => invalidArgument(`expected a BMP of 24 or 32 bits, got ${what}: send PNG`);
+  if (file.readUInt32LE(14) < 40) throw refuse('one for OS/2');
+  if (compression === bitFields && bits === 32) {
+    if (!standardMasks.every((mask, i) => file.readUInt32LE(54 + 4 * i) === mask))
+      throw refuse('one whose colours lie elsewhere');
+    return file.readUInt32LE(14) >= 56 && file.readUInt32LE(66) === 0xff000000
+      ? facts
+      : { ...facts, isOpaque: true };
+  }
+  if (compression !== 0) throw refuse('a compressed one');
+  if (bits === 8 && !isGreyPalette(file)) throw refuse('one with a palette');
+  if (bits !== 8 && bits !== 24 && bits !== 32) throw refuse(`${bits} bits`);
+  return bits === 32 ? { ...facts, isOpaque: true } : facts;
+}
+
+/** BI_BITFIELDS, with the masks of red, green and blue behind the header. */
+const bitFields = 3;
+const standardMasks = [0xff0000, 0xff00, 0xff];
+
+/** TensorFlow gives the numbers of colours as grey, which they are if each colour is the grey of its number. */
+function isGreyPalette(file: Buffer): boolean {
+  const start = 14 + file.readUInt32LE(14);
+  const count = file.readUInt32LE(46) || 256;
+  if (count > 256) return false;
+  for (let i = 0; i < count; i++) {
+    const at = start + 4 * i;
+    if ([0, 1, 2].some((channel) => file.readUInt8(at + channel) !== i)) return false;
+  }
+  return true;
+}
+
+/** Formats that are not decoded, by what stands at a place of the file. */
+const foreign: readonly (readonly [at: number, signature: string, name: string])[] = [
+  [8, 'WEBP', 'WebP'],
+  [4, 'ftypavif', 'AVIF'],
+  [4, 'ftypavis', 'AVIF'],
+  [4, 'ftyphei', 'HEIC'],
+  [4, 'ftypmif1', 'HEIC'],
+  [4, 'jP  ', 'JPEG 2000'],
+  [4, 'JXL ', 'JPEG XL'],
+  [0, 'II*', 'TIFF'],
+  [0, 'MM\0*', 'TIFF'],
+  [0, '<svg', 'SVG'],
+];
+
+/** The name of an image format that is not decoded here; undefined for anything else. */
+export function foreignImage(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 16));
+  return foreign.find(([at, signature]) => start.startsWith(signature, at))?.[2];
 }

@@ -7,7 +7,7 @@ import { type Dtype, dtypes, type FixedDtype } from '../runtime/dtypes.js';
 import { type Channels, decodeImage, decodesOnThreads, type Pixels } from '../runtime/images.js';
 import { formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { allocate, toBfloat16, toFloat16 } from '../runtime/values.js';
-import { type ImageHeader, readImageHeader } from './image-header.js';
+import { foreignImage, type ImageHeader, readImageHeader } from './image-header.js';
 import { pieceBytes } from './limits.js';
 import { type Claim, type Steps, settled } from './steps.js';
 import type { DeferredTensor, KnownTensor, WireLimits } from './wire.js';
@@ -31,12 +31,13 @@ const mostHere = { pixels: 2 ** 21, passes: 2 ** 23 };
 
 function* resolveImage(
   bytes: Uint8Array,
-  { format, pixels, workspace, passes }: ImageHeader,
+  header: ImageHeader,
   spec: TensorSpec,
   { maxImagePixels }: WireLimits,
   claim: Claim,
 ): Steps<KnownTensor> {
   const { name, dtype } = spec;
+  const { format, pixels, workspace, passes } = header;
   if (dtype === 'string') return { kind: 'plain', value: bytes };
   const what = `input \`${name}\``;
   if (!holdsBytes(dtype)) throw invalidArgument(`${what} takes ${formatSpec(spec)}, and an image came`);
@@ -47,14 +48,23 @@ function* resolveImage(
       `${what} has ${pixels} pixels in ${passes} scans, more than is decoded with --runtime tfjs: send a smaller image`,
     );
   const channels = channelsOf(spec);
+  const reason =
+    channels === 4 ? header.withoutOpacity : (channels ?? 1) === 1 ? header.withoutGrey : undefined;
+  if (reason)
+    throw invalidArgument(
+      `${what} takes ${channels === 4 ? 'colour with opacity' : 'grey'}, which ${reason} is not decoded to: send another PNG`,
+    );
   const count = pixels * (channels ?? 1);
   claim(count * dtypes[dtype].size, 'unpacked');
   // What the decoder gives, and what it needs for that.
   claim(count + workspace);
-  const decoded = yield* settled(decodeImage(what, bytes, format, channels ?? 1));
+  // Opacity that is none is not asked for.
+  const asked = channels === 4 && header.isOpaque && format === 'png' ? 3 : (channels ?? 1);
+  const decoded = yield* settled(decodeImage(what, bytes, format, asked));
   try {
     const { height, width } = decoded;
-    const values = yield* withChannels(what, decoded, channels ?? 1);
+    const isOpaque = header.isOpaque ?? false;
+    const values = yield* withChannels(what, decoded, channels ?? 1, isOpaque);
     return {
       kind: 'typed',
       dtype,
@@ -64,6 +74,20 @@ function* resolveImage(
   } finally {
     decoded.release();
   }
+}
+
+/** A file in an image format that is not decoded here: for inputs that take it as it is. */
+export function foreignTensor(name: string, bytes: Uint8Array): DeferredTensor | undefined {
+  const format = foreignImage(bytes);
+  if (format === undefined) return undefined;
+  return {
+    kind: 'deferred',
+    // biome-ignore lint/correctness/useYield: there is nothing to wait for
+    *resolve(spec) {
+      if (spec.dtype === 'string') return { kind: 'plain', value: bytes };
+      throw invalidArgument(`input \`${name || spec.name}\`: expected JPEG, PNG, GIF or BMP, got ${format}`);
+    },
+  };
 }
 
 /** The channels that the input has room for; undefined if it has no dim for them, and takes grey. */
@@ -109,9 +133,9 @@ function codesOf(dtype: FixedDtype): Uint16Array | undefined {
 }
 
 /** Where the decoder could not give what is wanted: grey as colour, and opacity left out or full. */
-function* withChannels(what: string, pixels: Pixels, wanted: Channels): Steps<Uint8Array> {
+function* withChannels(what: string, pixels: Pixels, wanted: Channels, isOpaque: boolean): Steps<Uint8Array> {
   const { channels, height, width, data } = pixels;
-  if (channels === wanted) return data;
+  if (channels === wanted && !(wanted === 4 && isOpaque)) return data;
   if (wanted === 1)
     throw invalidArgument(`${what} takes grey, and a file in colour of this format stays so: send PNG`);
   const made = new Uint8Array(height * width * wanted).fill(255);

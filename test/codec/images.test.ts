@@ -1,9 +1,10 @@
 /**
  * Image files as tensors: TensorFlow's decoders against encoders that share nothing with them.
  */
+import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { imageTensor } from '../../src/codec/image.ts';
-import { readImageHeader } from '../../src/codec/image-header.ts';
+import { foreignImage, readImageHeader } from '../../src/codec/image-header.ts';
 import { inPieces } from '../../src/codec/pieces.ts';
 import { toTensor, type WireLimits } from '../../src/codec/wire.ts';
 import { ServingError } from '../../src/errors.ts';
@@ -206,3 +207,96 @@ it('other files are no images', async () => {
   for (const file of ['', 'RIFF....WEBP', '%PDF-1.7', '<svg/>'])
     expect(imageTensor('x', Buffer.from(file), () => {})).toBeUndefined();
 });
+
+describe('files of which the decoder would give wrong pixels', () => {
+  const head = (bits: number, compression = 0, colours: readonly number[] = []) => {
+    const file = Buffer.concat([Buffer.alloc(54), Buffer.from(colours.flat()), Buffer.alloc(32)]);
+    file.write('BM', 'latin1');
+    file.writeUInt32LE(54 + colours.length, 10);
+    file.writeUInt32LE(40, 14);
+    file.writeInt32LE(2, 18);
+    file.writeInt32LE(2, 22);
+    file.writeUInt16LE(1, 26);
+    file.writeUInt16LE(bits, 28);
+    file.writeUInt32LE(compression, 30);
+    return file;
+  };
+  const masks = (...values: number[]) => Array.from(new Uint8Array(Uint32Array.from(values).buffer));
+
+  it.each([
+    ['a palette', head(8, 0, [255, 0, 0, 0]), /got one with a palette: send PNG/],
+    ['16 bits', head(16), /got one of 16 bits|got 16 bits/],
+    ['runs', head(8, 1), /got a compressed one/],
+    ['other masks', head(32, 3, masks(0xff, 0xff00, 0xff0000)), /whose colours lie elsewhere/],
+  ])('are refused: a BMP with %s', (_, file, message) => {
+    expect(refusal(() => readImageHeader('x', file))).toMatch(message);
+  });
+
+  it('a BMP of 8 bits whose palette is grey is grey', async () => {
+    const palette = Array.from({ length: 256 }, (_, i) => [i, i, i, 0]).flat();
+    const file = Buffer.concat([
+      head(8, 0, palette).subarray(0, 54 + 1024),
+      Buffer.of(3, 4, 0, 0, 1, 2, 0, 0),
+    ]);
+    expect((await decode(file, 'uint8', [null, 2, 2, 1])).values).toEqual([1, 2, 3, 4]);
+    expect((await decode(file, 'uint8', [null, 2, 2, 3])).values).toEqual([
+      1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4,
+    ]);
+  });
+
+  it('a BMP of 32 bits without a mask for opacity is opaque', async () => {
+    const file = Buffer.concat([
+      head(32).subarray(0, 54),
+      Buffer.of(...new Array<number>(4).fill(9).flatMap(() => [3, 2, 1, 0])),
+    ]);
+    const { values } = await decode(file, 'uint8', [null, 2, 2, 4]);
+    expect(values).toEqual([1, 2, 3, 255, 1, 2, 3, 255, 1, 2, 3, 255, 1, 2, 3, 255]);
+  });
+
+  it('a PNG of one bit is opaque', async () => {
+    const file = lowPng(1, Buffer.of(0, 0b10000000, 0, 0b01000000));
+    const { values } = await decode(file, 'uint8', [null, 2, 2, 4]);
+    expect(values).toEqual([255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 255]);
+    const transparent = lowPng(1, Buffer.of(0, 0, 0, 0), Buffer.of(0, 1));
+    expect(await refusalOf(decode(transparent, 'uint8', [null, 2, 2, 4]))).toMatch(
+      /less than 8 bits with transparency/,
+    );
+  });
+
+  it('a CMYK, a lossless and a 12-bit JPEG', async () => {
+    const frame = (marker: number, bits: number, parts: number) =>
+      Buffer.concat([
+        Buffer.of(0xff, 0xd8, 0xff, marker, 0, 8 + 3 * parts, bits, 0, 2, 0, 2, parts),
+        Buffer.alloc(3 * parts),
+      ]);
+    expect(refusal(() => readImageHeader('x', frame(0xc3, 8, 3)))).toMatch(/got a lossless one/);
+    expect(refusal(() => readImageHeader('x', frame(0xc1, 12, 3)))).toMatch(/got 12/);
+    expect(await refusalOf(decode(frame(0xc0, 8, 4), 'uint8', [null, 2, 2, 1]))).toMatch(
+      /grey, which a CMYK JPEG/,
+    );
+  });
+});
+
+it('formats that are not decoded are named', () => {
+  expect(foreignImage(Buffer.from('RIFF....WEBPVP8 '))).toBe('WebP');
+  expect(foreignImage(Buffer.from('....ftypheic'))).toBe('HEIC');
+  expect(foreignImage(Buffer.from('something else'))).toBeUndefined();
+});
+
+/** A grey PNG of 2 × 2 with so many bits a pixel. */
+function lowPng(bits: number, rows: Uint8Array, transparent?: Uint8Array): Uint8Array {
+  const chunk = (type: string, data: Uint8Array) => {
+    const content = Buffer.concat([Buffer.from(type), data]);
+    const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    checksum.writeUInt32BE(crc32(content));
+    return Buffer.concat([length, content, checksum]);
+  };
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', Buffer.of(0, 0, 0, 2, 0, 0, 0, 2, bits, 0, 0, 0, 0)),
+    ...(transparent ? [chunk('tRNS', transparent)] : []),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', new Uint8Array(0)),
+  ]);
+}
