@@ -10,7 +10,7 @@ import { invalidArgument, messageOf, ServingError } from '../errors.js';
 import { nextTurn } from '../turns.js';
 
 /** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
-const chunkBytes = 8 * 1024;
+const chunkBytes = 4 * 1024;
 
 /**
  * Reads the parts of a multipart body. Most are views on it.
