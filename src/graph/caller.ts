@@ -1,8 +1,9 @@
 /**
  * What operations need that call functions, choose among them, loop or check: somebody who evaluates functions.
  */
-import type { Pause } from './graph-def.js';
+
 import type { Operation, Outputs } from './operation.js';
+import type { Pause } from './pause.js';
 import type { Modules } from './stablehlo/module.js';
 import type { Mixed, Value } from './value.js';
 

@@ -1,9 +1,11 @@
 /**
  * A GraphDef as nodes that can be looked up: those of the graph, and those of each function of its library.
  */
+import type { Pause } from './pause.js';
 import {
   bytesField,
   bytesFields,
+  eachBytesField,
   integerField,
   integerFields,
   type Message,
@@ -11,9 +13,6 @@ import {
   readFields,
   stringField,
 } from './wire.js';
-
-/** Gives a promise whenever others should have their turn first. */
-export type Pause = () => Promise<void> | undefined;
 
 /** Where a value comes from: an output of a node, by its number or by the name that the operation has for it. */
 export interface Source {
@@ -158,11 +157,7 @@ function readAttributes(node: Message): Map<string, Message> {
 
 /** A list of nodes that need each other: the graph's own, or a function's. */
 export class Nodes {
-  readonly byName: ReadonlyMap<string, GraphNode>;
-
-  constructor(nodes: readonly GraphNode[]) {
-    this.byName = new Map(nodes.map((node) => [node.name, node]));
-  }
+  constructor(readonly byName: ReadonlyMap<string, GraphNode>) {}
 }
 
 /** A function of a graph's library. */
@@ -178,18 +173,12 @@ export interface GraphFunction {
 }
 
 export class GraphDef {
-  private readonly definitions = new Map<string, Message>();
   private readonly functions = new Map<string, GraphFunction>();
 
   private constructor(
     readonly nodes: Nodes,
-    definitions: Iterable<Message>,
-  ) {
-    for (const definition of definitions) {
-      const signature = bytesField(definition, 1);
-      if (signature) this.definitions.set(stringField(signature, 1), definition);
-    }
-  }
+    private readonly definitions: ReadonlyMap<string, Message>,
+  ) {}
 
   /**
    * Reads the nodes; gives the event loop back now and then.
@@ -197,10 +186,20 @@ export class GraphDef {
    * @param bytes a serialized `tensorflow.GraphDef`, which must stay as it is
    */
   static async read(bytes: Uint8Array, pause: Pause): Promise<GraphDef> {
-    const message = messageOf(bytes);
-    const nodes = await readNodes(bytesFields(message, 1), pause);
-    const definitions = bytesFields(message, 2).flatMap((library) => bytesFields(library, 1));
-    return new GraphDef(nodes, definitions);
+    const nodes = new Map<string, GraphNode>();
+    const libraries: Message[] = [];
+    const read = (field: number, value: Message) => {
+      if (field === 1) addNode(nodes, value);
+      else if (field === 2) libraries.push(value);
+    };
+    await eachBytesField(messageOf(bytes), read, pause);
+    const definitions = new Map<string, Message>();
+    const define = (field: number, definition: Message) => {
+      const signature = field === 1 ? bytesField(definition, 1) : undefined;
+      if (signature) definitions.set(stringField(signature, 1), definition);
+    };
+    for (const library of libraries) await eachBytesField(library, define, pause);
+    return new GraphDef(new Nodes(nodes), definitions);
   }
 
   /** True if there is a function of that name. */
@@ -219,14 +218,9 @@ export class GraphDef {
   }
 }
 
-async function readNodes(messages: readonly Message[], pause: Pause): Promise<Nodes> {
-  const nodes: GraphNode[] = [];
-  for (const message of messages) {
-    const pausing = pause();
-    if (pausing) await pausing;
-    nodes.push(readNode(message));
-  }
-  return new Nodes(nodes);
+function addNode(nodes: Map<string, GraphNode>, message: Message): void {
+  const node = readNode(message);
+  nodes.set(node.name, node);
 }
 
 function readNode(message: Message): GraphNode {
@@ -248,10 +242,15 @@ async function readFunction(name: string, definition: Message, pause: Pause): Pr
   const entries = (field: number) =>
     new Map(bytesFields(definition, field).map((entry) => [stringField(entry, 1), stringField(entry, 2)]));
   const results = entries(4);
+  const nodes = new Map<string, GraphNode>();
+  const read = (field: number, value: Message) => {
+    if (field === 3) addNode(nodes, value);
+  };
+  await eachBytesField(definition, read, pause);
   return {
     name,
     parameters: names(2),
-    nodes: await readNodes(bytesFields(definition, 3), pause),
+    nodes: new Nodes(nodes),
     results: names(3).map((output) => sourceOf(results.get(output) ?? '')),
     controls: [...entries(6).values()],
   };

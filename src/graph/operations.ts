@@ -1,8 +1,9 @@
 /**
  * Which operations a run may execute.
  */
-import type { GraphDef, GraphNode, Pause, Source } from './graph-def.js';
+import type { GraphDef, GraphNode, Source } from './graph-def.js';
 import { orderOf } from './order.js';
+import type { Pause } from './pause.js';
 
 /** Those behind some tensors of a graph, and in the functions that are called there. */
 export async function operationsBehind(

@@ -1,7 +1,8 @@
 /**
  * The order in which nodes can be evaluated: each one behind those that it needs.
  */
-import type { GraphNode, Nodes, Pause } from './graph-def.js';
+import type { GraphNode, Nodes } from './graph-def.js';
+import type { Pause } from './pause.js';
 
 /** The way back to the start of a loop of the old kind. */
 export function isBackEdge(node: GraphNode | undefined): boolean {

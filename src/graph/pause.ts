@@ -2,7 +2,9 @@
  * Long work on the event loop that lets others have their turn.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Pause } from './graph-def.js';
+
+/** Gives a promise whenever others should have their turn first. */
+export type Pause = () => Promise<void> | undefined;
 
 /** Milliseconds of work between two turns of others. */
 const patience = 5;

@@ -3,8 +3,9 @@
  */
 import type { Dim, RowProof, Signature, TensorSpec } from '../runtime/signature.js';
 import { findEffect } from './effects.js';
-import type { GraphDef, Pause, Source } from './graph-def.js';
+import type { GraphDef, Source } from './graph-def.js';
 import { operationsBehind } from './operations.js';
+import type { Pause } from './pause.js';
 import { Size } from './size.js';
 import { type Dims, dimsOf, same, type Value } from './value.js';
 import { Walk } from './walk.js';

@@ -3,12 +3,13 @@
  */
 import type { Caller } from './caller.js';
 import { findControl, whichWay } from './control.js';
-import type { GraphDef, GraphFunction, GraphNode, Nodes, Pause, Source } from './graph-def.js';
+import type { GraphDef, GraphFunction, GraphNode, Nodes, Source } from './graph-def.js';
 import { joinValues, maxTurns } from './join.js';
 import { Operation, type Outputs } from './operation.js';
 import { operationsOf } from './operations.js';
 import { isBackEdge, orderOf } from './order.js';
 import { outputNumber } from './output-names.js';
+import type { Pause } from './pause.js';
 import { pureOperations } from './pure-operations.js';
 import type { OperationRule } from './rules/rule.js';
 import { rules } from './rules.js';

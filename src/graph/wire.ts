@@ -3,6 +3,7 @@
  * may hold hundreds of megabytes of constants.
  */
 import protobuf from 'protobufjs';
+import type { Pause } from './pause.js';
 
 /** A message's bytes; a `Buffer`, so that views on it stay views. */
 export type Message = Buffer;
@@ -32,6 +33,26 @@ export function bytesFields(message: Message, number: number): Message[] {
     else reader.skipType(wireType);
   });
   return values;
+}
+
+/**
+ * As {@link bytesFields} for messages with very many: calls back with each, and gives the event loop back now and then.
+ *
+ * @param visit with the number of the field and its value
+ */
+export async function eachBytesField(
+  message: Message,
+  visit: (number: number, value: Message) => void,
+  pause: Pause,
+): Promise<void> {
+  const reader = protobuf.Reader.create(message);
+  while (reader.pos < reader.len) {
+    const pausing = pause();
+    if (pausing) await pausing;
+    const tag = reader.uint32();
+    if ((tag & 7) === 2) visit(tag >>> 3, messageOf(reader.bytes()));
+    else reader.skipType(tag & 7);
+  }
 }
 
 /** The last value of such a field, or undefined. */

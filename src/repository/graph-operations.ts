@@ -3,11 +3,15 @@
  * objects are made of its nodes.
  */
 import protobuf from 'protobufjs';
+import type { Pause } from '../graph/pause.js';
+import { eachBytesField, messageOf } from '../graph/wire.js';
 
 /** The operations of one graph. Calls of its own functions by name are not among them. */
 export interface GraphOperations {
   /** How many nodes there are of each, those in functions included. */
   readonly counts: ReadonlyMap<string, number>;
+  /** The operations of the nodes outside functions. */
+  readonly outside: ReadonlySet<string>;
   /**
    * The operations of the nodes outside functions, and of all functions that these nodes call, directly or not. TensorFlow
    * must know them to import the graph. It need not know an operation that only other functions use.
@@ -22,21 +26,32 @@ interface Body {
   readonly calls: Set<string>;
 }
 
-/** @param graphDef a serialized `tensorflow.GraphDef` (graph.proto, function.proto, node_def.proto, attr_value.proto) */
-export function readGraphOperations(graphDef: Uint8Array): GraphOperations {
+/**
+ * Gives the event loop back now and then.
+ *
+ * @param graphDef a serialized `tensorflow.GraphDef` (graph.proto, function.proto, node_def.proto, attr_value.proto)
+ */
+export async function readGraphOperations(graphDef: Uint8Array, pause: Pause): Promise<GraphOperations> {
   const main = emptyBody();
   const functions = new Map<string, Body>();
-  const reader = protobuf.Reader.create(graphDef);
-  eachField(reader, reader.len, (field, end) => {
-    if (field === 1) readNode(reader, end, main);
-    else if (field === 2) readLibrary(reader, end, functions);
-  });
+  const libraries: Uint8Array[] = [];
+  const read = (field: number, value: Uint8Array) => {
+    if (field === 1) readNode(protobuf.Reader.create(value), value.length, main);
+    else if (field === 2) libraries.push(value);
+  };
+  await eachBytesField(messageOf(graphDef), read, pause);
+  for (const library of libraries) {
+    const define = (field: number, value: Uint8Array) => {
+      if (field === 1) readFunction(protobuf.Reader.create(value), functions);
+    };
+    await eachBytesField(messageOf(library), define, pause);
+  }
   const counts = new Map<string, number>();
   for (const body of [main, ...functions.values()]) {
     for (const [operation, count] of body.counts)
       if (!functions.has(operation)) counts.set(operation, (counts.get(operation) ?? 0) + count);
   }
-  return { counts, used: operationsUsedBy(main, functions) };
+  return { counts, outside: new Set(main.counts.keys()), used: operationsUsedBy(main, functions) };
 }
 
 function operationsUsedBy(main: Body, functions: ReadonlyMap<string, Body>): Set<string> {
@@ -60,17 +75,14 @@ function emptyBody(): Body {
   return { counts: new Map(), calls: new Set() };
 }
 
-function readLibrary(reader: protobuf.Reader, end: number, functions: Map<string, Body>): void {
-  eachField(reader, end, (field, end) => {
-    if (field !== 1) return;
-    const body = emptyBody();
-    let name = '';
-    eachField(reader, end, (field, end) => {
-      if (field === 1) name = readName(reader, end);
-      else if (field === 3) readNode(reader, end, body);
-    });
-    functions.set(name, body);
+function readFunction(reader: protobuf.Reader, functions: Map<string, Body>): void {
+  const body = emptyBody();
+  let name = '';
+  eachField(reader, reader.len, (field, end) => {
+    if (field === 1) name = readName(reader, end);
+    else if (field === 3) readNode(reader, end, body);
   });
+  functions.set(name, body);
 }
 
 function readNode(reader: protobuf.Reader, end: number, { counts, calls }: Body): void {

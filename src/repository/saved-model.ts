@@ -8,8 +8,8 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { messageOf, ServingError } from '../errors.js';
-import { GraphDef, type Pause } from '../graph/graph-def.js';
-import { pauser } from '../graph/pause.js';
+import { GraphDef } from '../graph/graph-def.js';
+import { type Pause, pauser } from '../graph/pause.js';
 import { proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
@@ -49,10 +49,6 @@ interface MetaGraphDef {
   readonly assetFileDef: readonly { readonly filename: string }[];
 }
 
-interface CheckedMetaGraph extends MetaGraphDef {
-  readonly hasVariables: boolean;
-}
-
 /** The file that makes a folder a SavedModel. */
 export const savedModelFile = 'saved_model.pb';
 
@@ -65,7 +61,7 @@ export function isSavedModelFile(name: string): boolean {
 const initSignature = '__saved_model_init_op';
 
 /** The operations that hold a variable; a graph with one needs its `variables` folder. */
-const variableOps = new Set(['VarHandleOp', 'VariableV2', 'Variable']);
+const variableOps = ['VarHandleOp', 'VariableV2', 'Variable'];
 
 /** A SavedModel that is all there. */
 export interface SavedModel {
@@ -97,11 +93,15 @@ const graphCopies = 5;
 export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
   const file = await readSavedModelFile(directory);
   const graph = chooseMetaGraph(parse(file), tags);
-  const index = await checkVariables(path.join(directory, 'variables'), graph.hasVariables);
+  const pause = pauser();
+  const operations = await orDamaged(readGraphOperations(graph.graphDef, pause));
+  const hasVariables = variableOps.some((operation) => operations.outside.has(operation));
+  const index = await checkVariables(path.join(directory, 'variables'), hasVariables);
   await checkAssets(directory, graph);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
   return {
-    ...(await readGraph(graph)),
+    metaGraph: await orDamaged(toMetaGraph(graph, pause)),
+    operations,
     parameterCount: index?.parameterCount ?? 0,
     byteLength: graphCopies * file.length + variableBytes,
   };
@@ -132,31 +132,28 @@ function cannotBeRead(name: string, error: NodeJS.ErrnoException): ServingError 
   );
 }
 
-function parse(file: Uint8Array): CheckedMetaGraph[] {
+function parse(file: Uint8Array): MetaGraphDef[] {
   try {
     const message = SavedModelProto.toObject(SavedModelProto.decode(file), { defaults: true, longs: Number });
     const graphs: MetaGraphDef[] = message['metaGraphs'];
-    const checked = graphs.map((graph) => ({ ...graph, hasVariables: hasVariables(graph.graphDef) }));
-    if (checked.length > 0) return checked;
+    if (graphs.length > 0) return graphs;
   } catch {
     // Said below: what a half-written protobuf fails with is no help to anybody.
   }
   throw isDamaged();
 }
 
-async function readGraph(graph: MetaGraphDef): Promise<Pick<SavedModel, 'metaGraph' | 'operations'>> {
-  try {
-    return { metaGraph: await toMetaGraph(graph), operations: readGraphOperations(graph.graphDef) };
-  } catch {
+async function orDamaged<Value>(reading: Promise<Value>): Promise<Value> {
+  return reading.catch(() => {
     throw isDamaged();
-  }
+  });
 }
 
 function isDamaged(): ServingError {
   return new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
 }
 
-function chooseMetaGraph(graphs: readonly CheckedMetaGraph[], tags: readonly string[]): CheckedMetaGraph {
+function chooseMetaGraph(graphs: readonly MetaGraphDef[], tags: readonly string[]): MetaGraphDef {
   const wanted = [...tags].sort().join();
   const chosen = graphs.find((graph) => [...(graph.metaInfoDef?.tags ?? [])].sort().join() === wanted);
   if (chosen) return chosen;
@@ -165,28 +162,6 @@ function chooseMetaGraph(graphs: readonly CheckedMetaGraph[], tags: readonly str
     'NOT_FOUND',
     `no graph with the tags "${tags.join(',')}"; this SavedModel has ${present.join(' and ')}`,
   );
-}
-
-/**
- * Looks for a variable among the nodes of a GraphDef (graph.proto: `repeated NodeDef node = 1`, with `string op = 2`).
- * By hand: a large graph has a hundred thousand nodes, and making objects of them would hold up the event loop.
- */
-function hasVariables(graphDef: Uint8Array): boolean {
-  const reader = protobuf.Reader.create(graphDef);
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag >>> 3 !== 1) {
-      reader.skipType(tag & 7);
-      continue;
-    }
-    const end = reader.uint32() + reader.pos;
-    while (reader.pos < end) {
-      const field = reader.uint32();
-      if (field >>> 3 !== 2) reader.skipType(field & 7);
-      else if (variableOps.has(reader.string())) return true;
-    }
-  }
-  return false;
 }
 
 /** A vocabulary that has not arrived yet is found before TensorFlow fails with it. */
@@ -238,11 +213,10 @@ function pad(shard: number): string {
   return String(shard).padStart(5, '0');
 }
 
-async function toMetaGraph(metaGraph: MetaGraphDef): Promise<MetaGraph> {
+async function toMetaGraph(metaGraph: MetaGraphDef, pause: Pause): Promise<MetaGraph> {
   const { graphDef, metaInfoDef, signatureDef, objectGraphDef } = metaGraph;
   const signatures = new Map<string, Signature>();
   const unusable: string[] = [];
-  const pause = pauser();
   const graph = await GraphDef.read(graphDef, pause);
   const flattened = new FlattenedInputs(objectGraphDef, graphDef);
   for (const { key: name, value } of signatureDef) {

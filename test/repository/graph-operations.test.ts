@@ -7,6 +7,8 @@ import path from 'node:path';
 import protobuf from 'protobufjs';
 import { expect, it } from 'vitest';
 import { ServingError } from '../../src/errors.ts';
+import { GraphDef } from '../../src/graph/graph-def.ts';
+import { pauser } from '../../src/graph/pause.ts';
 import { readGraphOperations } from '../../src/repository/graph-operations.ts';
 import { readSavedModel } from '../../src/repository/saved-model.ts';
 import { customModels } from '../fixtures/custom-operations.ts';
@@ -36,7 +38,7 @@ const calling = (op: string, ...functions: string[]) => ({
   ],
 });
 
-it('that are used are those of the functions that are called, by attribute, list or name, and of theirs', () => {
+it('that are used are those of the functions that are called, by attribute, list or name, and of theirs', async () => {
   const graph = Graph.encode({
     node: [{ name: 'x', op: 'Placeholder', input: ['y'], device: '/cpu:0' }, calling('Case', 'one', 'two')],
     library: {
@@ -51,11 +53,35 @@ it('that are used are those of the functions that are called, by attribute, list
       ],
     },
   }).finish();
-  const { counts, used } = readGraphOperations(graph);
+  const { counts, used } = await readGraphOperations(graph, () => undefined);
   expect(used).toEqual(new Set(['Placeholder', 'Case', 'Add', 'If', 'While', 'Mul', 'Sub']));
   expect(Object.fromEntries(counts)).toEqual({
     ...{ Placeholder: 1, Case: 1, Add: 3, If: 1, While: 1, Mul: 1, Sub: 1, Div: 1, Map: 1, Neg: 1 },
   });
+});
+
+it('of a graph of many nodes are read in pieces: others have their turn', async () => {
+  const node = Array.from({ length: 100_000 }, (_, i) => ({
+    name: `n${i}`,
+    op: 'Identity',
+    input: [`n${i - 1}`],
+  }));
+  const graph = Graph.encode({ node }).finish();
+  let turns = 0;
+  const counting = setInterval(() => {
+    turns += 1;
+  }, 0);
+  try {
+    const { counts } = await readGraphOperations(graph, pauser());
+    expect(counts.get('Identity')).toBe(100_000);
+    expect(turns).toBeGreaterThan(1);
+    turns = 0;
+    const { nodes } = await GraphDef.read(graph, pauser());
+    expect(nodes.byName.size).toBe(100_000);
+    expect(turns).toBeGreaterThan(1);
+  } finally {
+    clearInterval(counting);
+  }
 });
 
 it('whichever byte of a file is wrong, the reason is told', async () => {

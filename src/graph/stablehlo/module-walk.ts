@@ -2,8 +2,9 @@
  * Evaluates a StableHLO module over what is known of its tensors, as the walk over the graph does: each operation by its
  * rule, calls and loops by what they call.
  */
-import type { Pause } from '../graph-def.js';
+
 import type { Outputs } from '../operation.js';
+import type { Pause } from '../pause.js';
 import { Size } from '../size.js';
 import { type Mixed, mixed, same, type Value } from '../value.js';
 import { controlNames, findModuleControl } from './control.js';

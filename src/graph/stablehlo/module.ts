@@ -2,7 +2,8 @@
  * A StableHLO module: its functions, and the operations of each, as MLIR's bytecode has them. Values are numbered, each with
  * a number of its own in the whole module.
  */
-import type { GraphNode, Pause } from '../graph-def.js';
+import type { GraphNode } from '../graph-def.js';
+import type { Pause } from '../pause.js';
 import type { Mixed } from '../value.js';
 import type { Message } from '../wire.js';
 import { Attributes } from './attributes.js';
