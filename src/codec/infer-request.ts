@@ -14,6 +14,7 @@ import {
 import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../runtime/tensors.js';
 import { viewOf } from '../runtime/values.js';
 import { type Component, splitComposites, splitNames } from './composite-inputs.js';
+import { refuseOtherProtocols, unknownKey } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import { checkRank, toTensor, type WireLimits, type WireTensor } from './wire.js';
 
@@ -29,10 +30,7 @@ export interface InferRequest<Wire extends WireTensor = WireTensor> {
 /** Checks the keys of an envelope. @throws ServingError INVALID_ARGUMENT naming the one that is not its */
 export function checkEnvelope(keys: Iterable<string>): void {
   for (const key of keys) {
-    if (key !== 'inputs' && key !== 'signature' && key !== 'outputs')
-      throw invalidArgument(
-        `the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not ${quoted(key)}`,
-      );
+    if (key !== 'inputs' && key !== 'signature' && key !== 'outputs') throw unknownKey(key, quoted(key));
   }
 }
 
@@ -76,6 +74,10 @@ export function* tensorsInSteps(
 ): Steps<NamedTensors> {
   const inputs = namedInputs(request, signature);
   const { composites } = signature;
+  refuseOtherProtocols(
+    inputs.keys(),
+    (name) => signature.inputs.has(name) || composites?.inputs.has(name) === true,
+  );
   const split: ReadonlyMap<string, Component> = composites
     ? yield* splitComposites(inputs, composites.inputs, limits, claim)
     : new Map(Array.from(inputs, ([name, wire]) => [name, { wire }]));

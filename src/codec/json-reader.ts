@@ -9,6 +9,7 @@ import { bytesOfBase64 } from './base64.js';
 import type { Decimal } from './decimal.js';
 import { NumberReader } from './json-number.js';
 import { bounds, valueBytes } from './limits.js';
+import { objectInList } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import { decodeUtf8, encodeUtf8 } from './utf8.js';
 
@@ -72,6 +73,8 @@ class JsonReader {
   /** Where the last pause was. */
   private paused = 0;
   private readonly reader: NumberReader;
+  /** The key of the outermost object whose value is being read. */
+  private name: string | undefined;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -202,8 +205,7 @@ class JsonReader {
     const value = yield* this.value();
     if (!(value instanceof Map)) return value;
     const bytes = yield* bytesOfBase64(value, this.claim);
-    if (!bytes)
-      throw this.wrong('a list holds numbers, texts, true, false and {"b64": …}, and no other objects');
+    if (!bytes) throw this.wrong(objectInList(this.name, value));
     return bytes;
   }
 
@@ -214,6 +216,7 @@ class JsonReader {
       do {
         if (this.next() !== quote) throw this.wrong(this.wantsKey());
         const key = yield* this.string();
+        if (this.depth === 1) this.name = key;
         if (entries.has(key)) throw this.wrong(`the key ${JSON.stringify(key.slice(0, 80))} comes twice`);
         if (entries.size === bounds.names.most)
           throw this.wrong(`an object has more than ${bounds.names.most} keys`);

@@ -221,6 +221,8 @@ function pathOf(index: number, shape: readonly number[]): number[] {
 function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dtype) {
   const place = describePath(what, path);
   if (leaf instanceof Decimal) return misfit(what, leaf.value, path, dtype);
+  if (dtype === 'uint8' && typeof leaf === 'number' && leaf > 0 && leaf < 1)
+    return invalidArgument(`${place} takes uint8, and ${leaf} came: scale pixels to 0 to 255, as 255 * x`);
   if (typeof leaf === 'number' || typeof leaf === 'bigint') {
     return invalidArgument(
       `${place} takes ${dtype}, and ${leaf} does not fit: send a typed array to convert it yourself`,

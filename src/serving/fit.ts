@@ -5,6 +5,7 @@ import { invalidArgument, type ServingError } from '../errors.js';
 import type { Dtype, dtypes } from '../runtime/dtypes.js';
 import { formatSpec, type TensorSpec } from '../runtime/signature.js';
 import type { TensorView } from '../runtime/tensors.js';
+import { viewOf } from '../runtime/values.js';
 
 /** True if a shape is one that the dims of a spec allow. */
 export function fits(spec: readonly (number | null)[], shape: readonly number[]): boolean {
@@ -15,9 +16,18 @@ export function wrongDtype(
   spec: Pick<TensorSpec, 'name' | 'dtype' | 'shape'>,
   view: TensorView,
 ): ServingError {
-  return invalidArgument(
-    `${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}: ${advice(spec.dtype)}`,
-  );
+  const how =
+    spec.dtype === 'uint8' && isScaled(view)
+      ? 'scale its values, which are from 0 to 1, as (255 * x).round().astype(np.uint8)'
+      : advice(spec.dtype);
+  return invalidArgument(`${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}: ${how}`);
+}
+
+/** True for fractions from 0 to 1, as those of an image: to cast them would make nearly all of them 0. */
+function isScaled({ dtype, data }: TensorView): boolean {
+  if ((dtype !== 'float32' && dtype !== 'float64') || !(data instanceof Uint8Array)) return false;
+  const some = Array.from(viewOf(dtype, data.slice(0, 8192)) as Float32Array);
+  return some.every((value) => value >= 0 && value <= 1) && some.some((value) => value > 0 && value < 1);
 }
 
 /** The line of Python that would mend it. */

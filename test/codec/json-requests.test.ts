@@ -152,6 +152,9 @@ describe('refused, saying what and where', () => {
     ['{"inputs": {"x": 1}, "output": ["y"]}', /not `output`/],
     ['{"inputs": {"x": 1}, "outputs": [1]}', /`outputs` must be a list/],
     [deep, /more than 16 levels deep/],
+    ['{"instances": [{"x": 1}]}', /a request of TensorFlow Serving/],
+    ['{"inputs": {"x": 1}, "signature_name": "a"}', /is "signature" here/],
+    ['{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]}', /of Triton and the Open/],
   ];
   it.each(table)('%s', (body, message) => {
     expect(refusal(() => request(body))).toMatch(message);
@@ -259,3 +262,55 @@ function readable(dtype: Dtype, bytes: Uint8Array): Uint8Array {
   }
   return bytes;
 }
+
+describe('a number for a float input', () => {
+  // Decimals beside ties between two float32, of Daniel Lemire's fast_float tests among them.
+  const lemire = [
+    ['1.00000005960464477539062499999999999', 0x3f800000],
+    ['1.00000005960464477539062500000000000', 0x3f800000],
+    ['1.00000005960464477539062500000000001', 0x3f800001],
+    ['1.00000017881393432617187499999999999', 0x3f800001],
+    ['1.00000017881393432617187500000000000', 0x3f800002],
+    ['7.0064923216240853546186479164495806564013097093825788587853e-46', 0x00000000],
+    ['7.0064923216240853546186479164495806564013097093825788587854e-46', 0x00000001],
+    ['8388609.499999999', 0x4b000001],
+    ['8388609.50000000000000000000000000000001', 0x4b000002],
+    ['16777217.0', 0x4b800000],
+    ['16777217', 0x4b800000],
+    ['16777217.00000000000000000001', 0x4b800001],
+    ['123456789', 0x4ceb79a3],
+    ['1152921504606846976', 0x5d800000],
+    ['1152921573326323712', 0x5d800000],
+    ['1152921573326323713', 0x5d800001],
+    ['-1.00000005960464477539062500000000001', 0xbf800001],
+  ] as const;
+  it.each(lemire)('%s is rounded once for float32', (text, bits) => {
+    const { values } = x(`{"x": [${text}]}`, 'float32');
+    expect(new Uint32Array(Float32Array.from(values as number[]).buffer)[0]).toBe(bits);
+  });
+
+  it('keeps integers exact where they are asked for', () => {
+    expect(x('{"x": [16777217.00000000000000000001, 123456789]}', 'int32').values).toEqual([
+      16777217, 123456789,
+    ]);
+    expect(x('{"x": [1152921504606846977]}', 'int64').values).toEqual([1152921504606846977n]);
+    expect(x('{"x": [9007199254740993]}', 'float64').values).toEqual([9007199254740992]);
+  });
+
+  it('is the one that JSON.parse reads, however it is written', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ noNaN: true, min: -1e300, max: 1e300 }),
+        fc.integer({ min: 0, max: 20 }),
+        (value, places) => {
+          for (const text of [
+            String(value),
+            value.toExponential(places),
+            Math.abs(value) < 1e20 ? value.toFixed(places) : '0',
+          ])
+            expect(x(`{"x": [${text}, 0]}`, 'float64').values[0]).toEqual(JSON.parse(text));
+        },
+      ),
+    );
+  });
+});

@@ -11,6 +11,7 @@ import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
 import { createTensor, disposeTensors } from '../../src/runtime/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, refusal } from '../fixtures/codec.ts';
+import { overlappingNpz } from '../fixtures/overlapping-npz.ts';
 import { openRuntimeForTests } from '../fixtures/runtime.ts';
 
 openRuntimeForTests();
@@ -260,4 +261,47 @@ describe('.npz', () => {
     );
     expect(names).toBe("['y.npy', 'ü/b.npy', 'many.npy'] 0000c03f000000c0 b'text' b'89988999'\n");
   });
+});
+
+describe('headers in the ways that NumPy reads', () => {
+  it.each([
+    ['double quotes', '{"descr": "<i2", "fortran_order": False, "shape": (2,)}'],
+    ['tabs and no spaces', "{\t'descr':'<i2',\t'fortran_order':False,'shape':\t(2,),\t}"],
+    ['long integers of Python 2', "{'descr': '<i2', 'fortran_order': False, 'shape': (2L,), }"],
+    ['another order', "{'shape': (2,), 'fortran_order': False, 'descr': '<i2'}"],
+  ])('%s', (_, dict) => {
+    expect(read(npy(dict, Uint8Array.of(1, 0, 2, 0)))).toMatchObject({ dtype: 'int16', shape: [2] });
+  });
+
+  it.each([
+    ['a key too many', "{'descr': '<i2', 'fortran_order': False, 'shape': (2,), 'xshape': (3,)}"],
+    ['a key twice', "{'descr': '<i2', 'fortran_order': False, 'shape': (2,), 'shape': (2,)}"],
+    ['a shape that is no tuple', "{'descr': '<i2', 'fortran_order': False, 'shape': (2)}"],
+    ['a list for a shape', "{'descr': '<i2', 'fortran_order': False, 'shape': [2]}"],
+    ['a shape within a text', "{'descr': '<i2', 'fortran_order': False, 'x': \"'shape': (2,)\"}"],
+    ['no end', "{'descr': '<i2', 'fortran_order': False, 'shape': (2,)"],
+    ['more behind', "{'descr': '<i2', 'fortran_order': False, 'shape': (2,)} + 1"],
+    ['no dict', '(2,)'],
+    ['a fraction', "{'descr': '<i2', 'fortran_order': False, 'shape': (2.0,)}"],
+  ])('refused: %s', (_, dict) => {
+    expect(refusal(() => read(npy(dict, Uint8Array.of(1, 0, 2, 0))))).toMatch(
+      /header that cannot be read: expected/,
+    );
+  });
+});
+
+it('a .npz whose entries share bytes is refused before any is unpacked', async () => {
+  const array = simple('>u2', '(2,)', Uint8Array.of(0, 1, 0, 2));
+  const claimed: number[] = [];
+  const claim = (bytes: number) => claimed.push(bytes);
+  await expect(decodeNpz('x', overlappingNpz(1, array), limits, claim)).resolves.toHaveProperty('size', 1);
+  await expect(decodeNpz('x', overlappingNpz(2, array), limits, claim)).rejects.toThrow(
+    /arrays in it overlap/,
+  );
+  expect(claimed).toEqual([]);
+});
+
+it.each(['x:0', '/a', '../x', 'a\\b', 'ü'])('a .npz may have an array called %s', async (name) => {
+  const arrays = await decodeNpz('x', zipped('ZIP_DEFLATED', 5, `${name}.npy`), limits, noClaim);
+  expect([...arrays.keys()]).toEqual([name]);
 });

@@ -1,0 +1,136 @@
+/**
+ * Forms as clients write them, down to the tensors that they become.
+ */
+import { describe, expect, it } from 'vitest';
+import { decodeForm } from '../../src/codec/form.ts';
+import { tensorsInSteps } from '../../src/codec/infer-request.ts';
+import { bounds } from '../../src/codec/limits.ts';
+import { inPieces } from '../../src/codec/pieces.ts';
+import { claimNothing } from '../../src/codec/steps.ts';
+import { readForm } from '../../src/http/form.ts';
+import type { Dtype } from '../../src/runtime/dtypes.ts';
+import type { Dim } from '../../src/runtime/signature.ts';
+import { disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
+import { limits, makeSignature, refusalOf } from '../fixtures/codec.ts';
+import { openRuntimeForTests } from '../fixtures/runtime.ts';
+
+openRuntimeForTests();
+
+const typeOf = (boundary: string) => `multipart/form-data; boundary=${boundary}`;
+
+function read(text: string, boundary = 'b') {
+  return readForm(typeOf(boundary), Buffer.from(text, 'latin1'), claimNothing);
+}
+
+/** A field without a file. */
+function field(value: string, boundary = 'b', more = ''): string {
+  return `--${boundary}\r\nContent-Disposition: form-data; name="x"\r\n${more}\r\n${value}\r\n--${boundary}--\r\n`;
+}
+
+/** The tensor x of a form, by hand written in Latin-1. */
+async function x(text: string, dtype: Dtype, shape: readonly Dim[] | null = null) {
+  const request = await inPieces(decodeForm(await read(text), limits, claimNothing));
+  const signature = makeSignature({ x: [dtype, shape] });
+  const tensors = await inPieces(tensorsInSteps(request, signature, limits, claimNothing));
+  try {
+    const tensor = tensors.get('x');
+    if (!tensor) throw new Error('no x');
+    const { data, shape: came } = viewTensor(tensor);
+    return {
+      shape: came,
+      data: data instanceof Uint8Array ? [...data] : data.map((each) => Buffer.from(each).toString()),
+    };
+  } finally {
+    disposeTensors(tensors);
+  }
+}
+
+describe('parts', () => {
+  it.each(['json', '----WebKitFormBoundaryAaJSONbb', 'octet-stream', 'urlencoded', '"a b"'])(
+    'are read with the boundary %s',
+    async (boundary) => {
+      const parts = await read(field('1', boundary.replaceAll('"', '')), boundary);
+      expect(parts.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()])).toEqual([['x', '1']]);
+    },
+  );
+
+  it.each([
+    ['with digits', 'Content-MD5: Q2hlY2s=\r\n'],
+    ['of any name', 'X-1_2.3: é\r\n'],
+    ['of one letter', 'a:\r\n'],
+  ])('have headers %s', async (_, header) => {
+    const [part] = await read(field('1', 'b', header));
+    expect(part?.name).toBe('x');
+  });
+
+  it('have headers that are folded', async () => {
+    const [part] = await read('--b\r\nContent-Disposition: form-data;\r\n name="x"\r\n\r\n1\r\n--b--\r\n');
+    expect(part?.name).toBe('x');
+  });
+
+  it.each(['--b--', '--b--\r\n', '\r\n--b--\r\n'])('may be none: %j', async (text) => {
+    expect(await read(text)).toEqual([]);
+    const empty = read(text).then((parts) => inPieces(decodeForm(parts, limits, claimNothing)));
+    expect(await refusalOf(empty)).toMatch(/the form is empty/);
+  });
+
+  it('are views on the body, and may hold what looks like a boundary', async () => {
+    const content = '\r\n--\r\n--bb\r\r\n-'.repeat(1000);
+    const [part] = await readForm(typeOf('bbb'), Buffer.from(field(content, 'bbb')), claimNothing);
+    expect(Buffer.from(part?.bytes ?? []).toString('latin1')).toBe(content);
+    const body = Buffer.from(field('1234'.repeat(50_000)));
+    const [view] = await readForm(typeOf('b'), body, claimNothing);
+    expect([view?.bytes.buffer === body.buffer, view?.bytes.length]).toEqual([true, 200_000]);
+  });
+
+  it('are bounded, in number and in the size of their headers', async () => {
+    const part = '--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n';
+    expect(await read(`${part.repeat(bounds.formParts.most)}--b--\r\n`)).toHaveLength(bounds.formParts.most);
+    expect(await refusalOf(read(`${part.repeat(bounds.formParts.most + 1)}--b--\r\n`))).toMatch(
+      /more than 1000 parts/,
+    );
+    expect(await refusalOf(read(`${'--b\r\n\r\n\r\n'.repeat(2000)}--b--\r\n`))).toMatch(
+      /more than 1000 parts/,
+    );
+  });
+
+  it('need a name, an end and a boundary', async () => {
+    expect(await refusalOf(read('--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--\r\n'))).toMatch(
+      /no name/,
+    );
+    expect(await refusalOf(read(field('1').slice(0, -8)))).toMatch(/cannot be read: .*end/i);
+    expect(await refusalOf(readForm('multipart/form-data', Buffer.from(field('1')), claimNothing))).toMatch(
+      /no boundary/,
+    );
+  });
+});
+
+describe('a value', () => {
+  it('of numbers with commas is a list, as pages write it', async () => {
+    expect(await x(field('1, 2,3'), 'uint8')).toEqual({ shape: [3], data: [1, 2, 3] });
+    expect(await x(field('7'), 'uint8')).toEqual({ shape: [], data: [7] });
+    expect(await x(field('1,2'), 'string')).toEqual({ shape: [], data: ['1,2'] });
+  });
+
+  it('may begin with a byte order mark', async () => {
+    const mark = '\xef\xbb\xbf';
+    expect(await x(field(`${mark}[1, 2]`), 'uint8')).toEqual({ shape: [2], data: [1, 2] });
+    expect(await x(field(`${mark}5`), 'uint8')).toEqual({ shape: [], data: [5] });
+    expect(await x(field(`${mark}text`), 'string')).toEqual({ shape: [], data: ['text'] });
+  });
+
+  it('must be UTF-8, as a .json file must', async () => {
+    expect(await refusalOf(x(field('caf\xe9'), 'string'))).toMatch(/input `x` is a text that is not UTF-8/);
+    expect(await refusalOf(x(field('["caf\xe9"]'), 'string'))).toMatch(/a text is not UTF-8/);
+    const file = field('["caf\xe9"]').replace('name="x"', 'name="x"; filename="x.json"');
+    expect(await refusalOf(x(file, 'string'))).toMatch(/a text is not UTF-8/);
+    expect(await x(field('caf\xc3\xa9'), 'string')).toEqual({ shape: [], data: ['café'] });
+  });
+
+  it('that is an image in another format is told so', async () => {
+    const file = field('RIFF....WEBPVP8 ').replace('name="x"', 'name="x"; filename="x.webp"');
+    expect(await refusalOf(x(file, 'uint8', [null, 2, 2, 3]))).toMatch(
+      /expected JPEG, PNG, GIF or BMP, got WebP/,
+    );
+  });
+});
