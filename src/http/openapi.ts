@@ -110,8 +110,9 @@ function describeRoute(route: DescribedRoute, facts: ApiFacts, schemas: SchemaCo
 
 /** What any route of a scope may answer besides. */
 function errorsOf(scope: Scope, { hasKeys }: ApiFacts): ErrorCode[] {
-  const keyErrors: ErrorCode[] = hasKeys && scope !== 'open' ? ['UNAUTHENTICATED', 'PERMISSION_DENIED'] : [];
-  return [...keyErrors, ...(scope === 'admin' ? (['PERMISSION_DENIED'] as const) : []), 'INTERNAL'];
+  const keyErrors: ErrorCode[] = hasKeys && scope !== 'open' ? ['UNAUTHENTICATED'] : [];
+  // The latter for a name that is not this server's, or a page that may not ask.
+  return [...keyErrors, 'PERMISSION_DENIED', 'INTERNAL'];
 }
 
 /** Who may call it. */

@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -45,6 +45,16 @@ def server(folder, **env):
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("env", [{}, {"TFJS_SERVING_API_KEYS": KEY}], ids=["without keys", "with keys"])
+def test_another_linter_finds_nothing(tmp_path, env):
+    from openapi_spec_validator import validate
+
+    with server(tmp_path, **env) as url:
+        headers = {"X-API-Key": KEY} if env else {}
+        with urlopen(Request(f"{url}/openapi.json", headers=headers)) as answer:
+            validate(json.load(answer))
 
 
 def schemathesis(folder, url, *flags, document=None):
