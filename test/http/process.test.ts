@@ -140,6 +140,28 @@ describe('a signal', () => {
     expect(await exit).toEqual([0, null]);
   });
 
+  it('SIGTERM while a large answer is written is heeded once that has left', async () => {
+    const server = await start();
+    const values = 4_000_000;
+    const head = Buffer.from([0xa2, 0x66, ...Buffer.from('inputs'), 0xa1, 0x61, 0x78, 0xd8, 64, 0x5a]);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(values);
+    const signature = Buffer.from([0x69, ...Buffer.from('signature'), 0x65, ...Buffer.from('uint8')]);
+    const answer = await server.fetch('/models/identity/infer', {
+      method: 'POST',
+      headers: { 'content-type': 'application/cbor', accept: 'application/json' },
+      body: Buffer.concat([head, length, Buffer.alloc(values, 7), signature]),
+    });
+    expect(answer.status).toBe(200);
+    const exit = once(server.child, 'exit');
+    server.child.kill('SIGTERM');
+    await until(() => server.log.includes('SIGTERM: finishing'), 'the signal to be heeded');
+    const text = await answer.text();
+    expect(text.length).toBeGreaterThan(2 * values);
+    expect(text.endsWith(',7]}}\n')).toBe(true);
+    expect(await exit).toEqual([0, null]);
+  });
+
   it('SIGHUP ends nothing, and SIGUSR1 opens no debugger', async () => {
     const server = await start();
     for (const signal of ['SIGHUP', 'SIGUSR1'] as const) {
