@@ -14,7 +14,7 @@ import { type Padding, type RowRange, splitRows } from '../runtime/rows.js';
 import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
 import type { Signature } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
-import { type BatchLimits, type BatchVerdict, paddedSize } from './batching.js';
+import { type BatchLimits, type BatchVerdict, paddedSize, signatureLimits } from './batching.js';
 import type { InlineRuns } from './inline.js';
 import { Linked, List } from './list.js';
 import { removeBatchDim } from './match.js';
@@ -121,6 +121,9 @@ export class Batcher extends Lane {
   private disagreement: string | undefined;
   readonly trial = new Trial();
 
+  /** Those that were last worked out, and from what. */
+  private known: { readonly given: BatchLimits; readonly limits: BatchLimits } | undefined;
+
   constructor(
     private readonly model: InferenceModel,
     readonly signature: Signature,
@@ -133,7 +136,9 @@ export class Batcher extends Lane {
   }
 
   get limits(): BatchLimits {
-    return this.surroundings.limits();
+    const given = this.surroundings.limits();
+    if (this.known?.given !== given) this.known = { given, limits: signatureLimits(this.signature, given) };
+    return this.known.limits;
   }
 
   /** Why every request runs alone, or undefined if they share runs. */

@@ -115,6 +115,17 @@ export function batchLimits(
   };
 }
 
+/** True if TensorFlow compiles a program of the graph for each shape that comes, whatever the server's options say: models of JAX. */
+export function compilesShapes({ operations }: Signature): boolean {
+  return operations !== undefined && [...operations].some((operation) => operation.startsWith('Xla'));
+}
+
+/** The limits of a signature: few sizes must do where each is compiled, so batches are padded to them. */
+export function signatureLimits(signature: Signature, limits: BatchLimits): BatchLimits {
+  if (limits.allowedSizes.length > 0 || !compilesShapes(signature)) return limits;
+  return { ...limits, allowedSizes: doublingSizes(limits.maxBatchSize) };
+}
+
 /** 1, 2, 4 … and the largest. */
 export function doublingSizes(largest: number): number[] {
   const sizes: number[] = [];

@@ -16,7 +16,9 @@ import { findDifference, toTensors, toValues, type Values } from './agreement.js
 import {
   type BatchLimits,
   type BatchVerdict,
+  compilesShapes,
   doublingSizes,
+  signatureLimits,
   whyNotBatched,
   whyUnproven,
 } from './batching.js';
@@ -106,8 +108,10 @@ const longRun = 100_000;
 async function checkRows(
   model: InferenceModel,
   signature: Signature,
-  { deadline, limits, engine }: RowCheckOptions,
+  { deadline, limits: given, engine }: RowCheckOptions,
 ): Promise<BatchVerdict> {
+  const limits = signatureLimits(signature, given);
+  const compiles = engine.xla || compilesShapes(signature);
   const run = async (members: readonly Values[], padding?: Padding) => {
     const prediction = await runBeforehand(model, signature, members.map(toTensors), { deadline, padding });
     const values = toValues(prediction.outputs);
@@ -116,7 +120,7 @@ async function checkRows(
   };
   const rows: Values[] = [];
   const alone: Values[] = [];
-  const costs = new Costs(engine.xla);
+  const costs = new Costs(compiles);
   let refusal = '';
   // Some made-up values are wrong for a model that takes others.
   for (let place = 0; place < Math.min(distinctRows, limits.maxBatchSize); place++) {
@@ -132,7 +136,7 @@ async function checkRows(
   }
   if (rows.length === 0) return unchecked(refusal);
   // The first run of a size is interpreted and the second compiles: neither says what it costs.
-  const uncounted = engine.xla ? 2 : 0;
+  const uncounted = compiles ? 2 : 0;
   for (const size of batchSizes(signature, limits)) {
     if (performance.now() >= deadline || (!limits.isExplicit && costs.haveSettled)) break;
     const batch = Array.from({ length: size }, (_, i) => rows[i % rows.length] as Values);
@@ -145,7 +149,7 @@ async function checkRows(
       const members = batch.slice(0, size - padded);
       const outcome = await run(members, padding).catch(firstLine);
       // To compile a large model for many sizes takes longer than a warm-up may: what there was time for will do.
-      if (typeof outcome === 'string' && engine.xla && performance.now() >= deadline) return costs.verdict();
+      if (typeof outcome === 'string' && compiles && performance.now() >= deadline) return costs.verdict();
       if (typeof outcome === 'string') return { whyNot: `rows cannot be joined: ${outcome}`, evidence: '' };
       const whyNot = findDifference(outcome.values, alone, members.length, size, engine);
       if (whyNot !== undefined) return { whyNot, evidence: '' };
