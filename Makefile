@@ -8,7 +8,7 @@ NODE = node
 ARGS =
 SECONDS = 300
 
-.PHONY: help install serve build pack test check soak fuzz bench bench-quick bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
+.PHONY: help install serve build pack test check soak fuzz fuzz-operations bench bench-quick bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -35,6 +35,9 @@ soak: install ## five minutes of reloads under traffic, every answer checked; SO
 
 fuzz: install ## five minutes of good bodies, slightly changed, in process and over HTTP; SECONDS, FUZZ_SEED
 	@FUZZ_SECONDS=$(SECONDS) $(NODE) node_modules/vitest/vitest.mjs run test/hostile/fuzz.test.ts
+
+fuzz-operations: install ## five minutes of odd inputs for operations, to see which end the process; SECONDS, FUZZ_SEED
+	@FUZZ_OPERATIONS_SECONDS=$${SECONDS:-300} $(NODE) node_modules/vitest/vitest.mjs run test/hostile/operations.test.ts
 
 bench: install ## requests per second and latency beside their limits (wrk must be there), then bench-clients
 	@$(NODE) scripts/bench.js throughput
