@@ -12,7 +12,7 @@ interface Bound {
 export const bounds = {
   names: { most: 4096, of: 'names in one CBOR map, JSON object or form' },
   cborValues: { most: 2 ** 21, of: 'values in a CBOR body outside typed arrays' },
-  jsonValues: { most: 2 ** 22, of: 'numbers and texts in a JSON body' },
+  jsonValues: { most: 2 ** 21, of: 'numbers and texts in a JSON body' },
   jsonLists: { most: 2 ** 19, of: 'lists and objects in a JSON body' },
   jsonText: { most: 2 ** 23, of: 'bytes of one JSON text, unless it is plain ASCII without escapes' },
   jsonSpaces: { most: 2 ** 16, of: 'spaces in a row in a JSON body' },
