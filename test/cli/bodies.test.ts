@@ -268,7 +268,7 @@ describe('infer', () => {
   it("ends with 1 and the server's own message", async () => {
     const { code, stdout, stderr } = await infer('--model', 'nope', 'x=1');
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toBe('tfjs-serving: no model `nope`; there are `half_plus_two`, `policy`\n');
+    expect(stderr).toBe('tfjs-serving: no model `nope`; there are `half_plus_two`, `policy`; see /docs\n');
     expect((await infer('--model', 'half_plus_two', 'x=text')).stderr).toMatch(
       /input `x` takes float32, and a text came/,
     );
