@@ -77,7 +77,7 @@ it('a version that is not there is refused by name, and nothing is pinned', asyn
   expect(status).toBe(404);
   expect(body.error).toEqual({
     code: 'NOT_FOUND',
-    message: 'model `versioned` has no version 9; there are 1',
+    message: 'model `versioned` has no version 9; there are 1; see /docs',
   });
   expect((await server.get('/models/versioned')).body.pinned).toBe(null);
 });
@@ -99,7 +99,7 @@ it('a version that goes away while it is waited for is not answered with 200', a
     404,
     {
       code: 'NOT_FOUND',
-      message: 'version 1 of `versioned` is no longer in the folder; version 2 goes on serving',
+      message: 'version 1 of `versioned` is no longer in the folder; version 2 goes on serving; see /docs',
     },
   ]);
   expect(await serving()).toBe(2);
