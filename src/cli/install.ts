@@ -10,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { missingParts } from '../runtime/installed.js';
 import type { RuntimeKind } from '../runtime/runtime.js';
+import { withoutEarlyStop } from './early-stop.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
 
 export const command: Command = { help, run };
@@ -46,7 +47,7 @@ export async function installMissing(kind: RuntimeKind): Promise<number> {
   process.stderr.write(
     `[install] there is no ${path.relative('', missing)} yet: fetching and compiling what is missing, once\n`,
   );
-  return runInstallStep(['--quiet']);
+  return withoutEarlyStop(() => runInstallStep(['--quiet']));
 }
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

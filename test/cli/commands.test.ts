@@ -26,7 +26,9 @@ describe('the program', () => {
     for (const args of [['sevre'], ['help', 'sevre']]) {
       const { code, stdout, stderr } = await runCommand(args);
       expect([code, stdout]).toEqual([2, '']);
-      expect(stderr).toMatch(/^tfjs-serving: no command `sevre`; there are serve.*\n$/);
+      expect(stderr).toMatch(
+        /^tfjs-serving: no command `sevre` \(did you mean `serve`\?\); there are serve.*\n$/,
+      );
     }
   });
 
