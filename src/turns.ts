@@ -5,7 +5,7 @@
 import { setImmediate as turnOfLoop } from 'node:timers/promises';
 
 /** Milliseconds of work in one turn. */
-const patience = 5;
+export const pieceMilliseconds = 5;
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -23,7 +23,7 @@ export class Turns {
   pause(): Promise<void> | undefined {
     if (performance.now() < this.end) return undefined;
     return nextTurn().then(() => {
-      this.end = performance.now() + patience;
+      this.end = performance.now() + pieceMilliseconds;
     });
   }
 }

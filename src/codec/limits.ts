@@ -25,9 +25,6 @@ export const bounds = {
   jpegScans: { most: 64, of: 'scans of a JPEG' },
 } as const satisfies Record<string, Bound>;
 
-/** Milliseconds that a decoder takes the event loop for at a time. */
-export const pieceMilliseconds = 5;
-
 /** Bytes that a decoder copies or checks between two looks at the clock. */
 export const pieceBytes = 2 ** 18;
 

@@ -5,8 +5,7 @@
  * Short work never pauses, and gives its value at once.
  */
 
-import { nextTurn } from '../turns.js';
-import { pieceMilliseconds } from './limits.js';
+import { nextTurn, pieceMilliseconds } from '../turns.js';
 import type { Steps } from './steps.js';
 
 /** Runs the work, and pauses whenever a piece has taken its time. Gives the value itself if no pause was needed. */

@@ -4,10 +4,10 @@
 import { once } from 'node:events';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import type { FormPart } from '../codec/form.js';
-import { bounds, pieceMilliseconds } from '../codec/limits.js';
+import { bounds } from '../codec/limits.js';
 import type { Claim } from '../codec/steps.js';
 import { invalidArgument, messageOf, ServingError } from '../errors.js';
-import { nextTurn } from '../turns.js';
+import { nextTurn, pieceMilliseconds } from '../turns.js';
 
 /** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
 const chunkBytes = 4 * 1024;
