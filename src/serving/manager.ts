@@ -73,6 +73,9 @@ const shortestInterval = 20;
 /** How long the next load waits for the one before it, and a load goes on before the log says so. */
 const patienceMilliseconds = 10_000;
 
+/** How long the end waits for a load under way. */
+const loadAtEndMilliseconds = 500;
+
 export class Manager {
   readonly models = new Map<string, ModelRecord>();
   /** Per model and version; outlives the models, so that no two loads of a version share a number. */
@@ -539,7 +542,8 @@ export class Manager {
     clearTimeout(this.retryTimer);
     await this.stopLoading();
     await this.scanning;
-    await this.loading;
+    // TensorFlow cannot be made to stop. What is loaded later is unloaded at once.
+    await Promise.race([this.loading, delay(loadAtEndMilliseconds, undefined, { ref: false })]);
     const models = [...this.models.values()];
     this.models.clear();
     this.publish();
