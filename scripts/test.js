@@ -53,8 +53,7 @@ const fast = [
 /** @type {typeof fast} */
 const slow = [
   ['suite', () => suite(process.execPath)],
-  ['package', () => suite(process.execPath, [PACKAGE])],
-  ['documents run', () => suite(process.execPath, [DOCUMENTS])],
+  ['package, documents run', () => suite(process.execPath, [PACKAGE, DOCUMENTS])],
   ['Python', pythonTests],
   ['native/ under AddressSanitizer', sanitize],
   ...otherNodes(process.env['NODES']).map(
