@@ -6,6 +6,7 @@ import type { Encodable } from '../client/encode.js';
 import { checked, type Elements, type Tensor, tensor, tensorOf } from '../client/tensor.js';
 import { decodeJsonRequest, toWireTensor } from '../codec/json-decode.js';
 import { type Json, parseJson } from '../codec/json-reader.js';
+import { withArrays } from '../codec/long-list.js';
 import type { KnownTensor, WireLimits } from '../codec/wire.js';
 import { invalidArgument, messageOf } from '../errors.js';
 import { type Dtype, isDtype } from '../runtime/dtypes.js';
@@ -132,7 +133,9 @@ function toEncodable(name: string, wire: KnownTensor, dtype?: Dtype): Encodable 
       return new Map(Array.from(wire.parts, ([key, part]) => [key, toEncodable(name, part)]));
     if (wire.kind === 'uneven') return wire.rows.map((row) => toEncodable(name, row));
     if (wire.kind === 'plain')
-      return dtype ? tensor(wire.value as Elements, undefined, dtype) : (wire.value as Encodable);
+      return dtype
+        ? tensor(withArrays(wire.value) as Elements, undefined, dtype)
+        : (withArrays(wire.value) as Encodable);
     return wire.dtype === 'string'
       ? checked('string', wire.shape, wire.data as readonly Uint8Array[])
       : tensorOf(wire.dtype, wire.shape, wire.data as Uint8Array);

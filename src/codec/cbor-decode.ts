@@ -10,9 +10,10 @@ import { swappedInSteps } from './byte-order.js';
 import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
 import { CborRequestTemplates } from './cbor-request-templates.js';
 import { plainInSteps } from './cbor-values.js';
-import { bytesToRowMajor, toRowMajor } from './column-major.js';
+import { bytesToRowMajor, listToRowMajor } from './column-major.js';
 import { checkEnvelope, type InferRequest } from './infer-request.js';
 import { bounds, pieceBytes, valueBytes } from './limits.js';
+import { isList } from './long-list.js';
 import { refusePickle } from './pickle.js';
 import { checkStrings } from './plain.js';
 import { type Claim, claimNothing, Meter, type Steps, toEnd } from './steps.js';
@@ -203,12 +204,12 @@ class RequestDecoder {
     const shape = yield* this.shape(what, dims);
     const elements = yield* this.tensor(what, content);
     if (elements.kind === 'plain') {
-      if (elements.shape || !Array.isArray(elements.value))
+      if (elements.shape || !isList(elements.value))
         throw invalidArgument(`${what}: its elements must be an array`);
       const mayReorder = columnMajor && elements.value.length === elementCount(shape);
       return {
         kind: 'plain',
-        value: mayReorder ? yield* toRowMajor(shape, elements.value) : elements.value,
+        value: mayReorder ? yield* listToRowMajor(shape, elements.value, this.claim) : elements.value,
         shape,
       };
     }

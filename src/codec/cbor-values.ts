@@ -6,6 +6,7 @@
  */
 import { type CborReader, major, tags } from './cbor-reader.js';
 import { pieceBytes } from './limits.js';
+import { ListBuilder } from './long-list.js';
 import { type Claim, claimNothing, Meter, type Steps, toEnd } from './steps.js';
 import { decodeUtf8 } from './utf8.js';
 
@@ -26,7 +27,7 @@ function* readPlain(reader: CborReader, claim: Claim, meter: Meter): Steps<unkno
   switch (reader.peekMajor()) {
     case major.array: {
       const { argument } = reader.head();
-      const list: unknown[] = [];
+      const list = new ListBuilder<unknown>();
       while (!reader.atEnd(argument, list.length)) {
         const type = reader.peekMajor();
         list.push(
@@ -37,7 +38,7 @@ function* readPlain(reader: CborReader, claim: Claim, meter: Meter): Steps<unkno
         if (meter.isDue()) yield;
       }
       if (meter.isDue()) yield;
-      return list;
+      return list.finish();
     }
     case major.tag: {
       const { argument } = reader.head();

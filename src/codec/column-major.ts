@@ -2,7 +2,9 @@
  * Arrays whose first index changes fastest (RFC 8746, section 3.1, tag 1040) into row-major order.
  */
 import { elementCount } from '../runtime/dtypes.js';
-import type { Steps } from './steps.js';
+import { valueBytes } from './limits.js';
+import { itemAt, type List, LongList, likeList, setItem } from './long-list.js';
+import type { Claim, Steps } from './steps.js';
 
 /** Elements in row-major order. */
 export function* toRowMajor<Element>(
@@ -14,6 +16,19 @@ export function* toRowMajor<Element>(
   yield* reorder(shape, (to, from) => {
     ordered[to] = elements[from] as Element;
   });
+  return ordered;
+}
+
+/** The same for a list of any length, which is claimed again. */
+export function* listToRowMajor<Element>(
+  shape: readonly number[],
+  list: List<Element>,
+  claim: Claim,
+): Steps<List<Element>> {
+  if (!(list instanceof LongList)) return yield* toRowMajor(shape, list);
+  claim(list.length * valueBytes.number);
+  const ordered = likeList(list);
+  yield* reorder(shape, (to, from) => setItem(ordered, to, itemAt(list, from) as Element));
   return ordered;
 }
 

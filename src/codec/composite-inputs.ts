@@ -15,6 +15,7 @@ import {
   type TensorSpec,
 } from '../runtime/signature.js';
 import { allocate, viewOf } from '../runtime/values.js';
+import { isList, type List, ListBuilder } from './long-list.js';
 import { convertIntegers } from './plain.js';
 import { type Claim, Meter, type Steps } from './steps.js';
 import {
@@ -132,7 +133,7 @@ function* takeRows(spec: RaggedSpec, wire: WireTensor, splits: TensorSpec, room:
       break;
     }
     case 'plain':
-      if (Array.isArray(wire.value) && wire.shape === undefined)
+      if (isList(wire.value) && wire.shape === undefined)
         return yield* rowsOfLists(spec, wire.value, splits, room.limits);
       break;
     case 'typed': {
@@ -151,16 +152,18 @@ function* takeRows(spec: RaggedSpec, wire: WireTensor, splits: TensorSpec, room:
 
 function* rowsOfLists(
   spec: RaggedSpec,
-  rows: readonly unknown[],
+  rows: List<unknown>,
   splits: TensorSpec,
   limits: WireLimits,
 ): Steps<Level> {
-  const values: unknown[] = [];
+  const values = new ListBuilder<unknown>();
   const lengths: number[] = [];
   const meter = new Meter();
-  for (const [i, row] of rows.entries()) {
-    if (!Array.isArray(row))
-      throw invalidArgument(`input \`${spec.name}\` takes ${formatSpec(spec)}: row ${i} of it is no list`);
+  for (const row of rows) {
+    if (!isList(row))
+      throw invalidArgument(
+        `input \`${spec.name}\` takes ${formatSpec(spec)}: row ${lengths.length} of it is no list`,
+      );
     if (values.length + row.length > limits.maxElements)
       throw invalidArgument(
         `input \`${spec.name}\` has more elements than ${limits.maxElements} (--max-elements)`,
@@ -172,7 +175,7 @@ function* rowsOfLists(
     }
     if (meter.isDue()) yield;
   }
-  return { values: { kind: 'plain', value: values }, splits: toSplits(lengths, splits) };
+  return { values: { kind: 'plain', value: values.finish() }, splits: toSplits(lengths, splits) };
 }
 
 function* rowsOfArrays(
@@ -269,13 +272,13 @@ function* asIndices(wire: WireTensor, { name, dtype }: TensorSpec, claim: Claim)
 
 /** An empty list says nothing of the dims within it. */
 function withShape(wire: WireTensor, shape: readonly number[]): WireTensor {
-  const isEmptyList = wire.kind === 'plain' && Array.isArray(wire.value) && wire.value.length === 0;
+  const isEmptyList = wire.kind === 'plain' && isList(wire.value) && wire.value.length === 0;
   return isEmptyList && wire.shape === undefined && elementCount(shape) === 0 ? { ...wire, shape } : wire;
 }
 
 function lengthOf(wire: WireTensor): number | undefined {
   if (wire.kind === 'typed') return wire.shape[0];
-  return wire.kind === 'plain' && Array.isArray(wire.value) ? wire.value.length : undefined;
+  return wire.kind === 'plain' && isList(wire.value) ? wire.value.length : undefined;
 }
 
 function labelOf({ name }: CompositeSpec, part: string): string {

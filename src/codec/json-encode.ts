@@ -42,9 +42,9 @@ function encodeAnswer(answer: InferAnswer, textsOf: TextsOf): AnswerBody {
   const outputs = callerOutputsOf(answer);
   const size = sizeOf(outputs);
   checkSize(size);
-  const pieces = utf8Pieces(answerTexts(answer, outputs, textsOf));
+  const texts = answerTexts(answer, outputs, textsOf);
   const isSmall = size.values <= smallAnswer && size.stringBytes <= smallAnswer;
-  return isSmall ? encodedBody([...pieces]) : { pieces, byteLength: undefined };
+  return isSmall ? written(texts) : { pieces: utf8Pieces(texts), byteLength: undefined };
 }
 
 /** Values, and bytes of strings, up to which an answer is written at once. */
@@ -150,7 +150,7 @@ const maxLists = 2 ** 16;
 function checkListCount(what: string, shape: readonly number[]): void {
   let lists = 0;
   let inEach = 1;
-  for (const dim of written(shape)) {
+  for (const dim of dimsWithin(shape)) {
     lists += inEach;
     inEach *= dim;
   }
@@ -162,13 +162,13 @@ function checkListCount(what: string, shape: readonly number[]): void {
 }
 
 /** The dims that nested lists can say: what lies within an empty list they cannot. */
-function written(shape: readonly number[]): readonly number[] {
+function dimsWithin(shape: readonly number[]): readonly number[] {
   const firstZero = shape.indexOf(0);
   return firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
 }
 
 /**
- * Lists within lists, row-major, as texts of about {@link partLength}.
+ * Lists within lists, row-major, as texts of at most {@link textElements} elements and about {@link partLength}.
  *
  * @param longAt the pieces of an element that is too long for one text
  */
@@ -177,8 +177,8 @@ function* listTexts(
   textAt: Texts,
   longAt?: (index: number) => Iterable<string> | undefined,
 ): Generator<string, void, void> {
-  const outer = written(shape).slice(0, -1);
-  const width = written(shape).at(-1);
+  const outer = dimsWithin(shape).slice(0, -1);
+  const width = dimsWithin(shape).at(-1);
   /** Of each outer dim, the innermost lists within one list of it. */
   const spans = outer.map((_, depth) => elementCount(outer.slice(depth)));
   const bordersAt = (row: number) => spans.reduce((count, span) => count + (row % span === 0 ? 1 : 0), 0);
@@ -199,7 +199,7 @@ function* listTexts(
         text += textAt(index);
       }
       index += 1;
-      if (text.length >= partLength) {
+      if (text.length >= partLength || index % textElements === 0) {
         yield text;
         text = '';
       }
@@ -214,18 +214,33 @@ function* listTexts(
   yield text;
 }
 
+/** The digits of so many take a millisecond or two. */
+const textElements = 1024;
+
 /**
  * Characters of text that are gathered before they become bytes: a few milliseconds of work, and the texts of millions of
  * elements would not fit the heap.
  */
 const partLength = 2 ** 15;
 
-/** UTF-8 of texts, in pieces of about {@link partLength}. */
+/** UTF-8 of all texts at once. */
+function written(texts: Iterable<string>): EncodedBody {
+  let whole = '';
+  for (const text of texts) whole += text;
+  return encodedBody([Buffer.from(whole)]);
+}
+
+const nothing = new Uint8Array();
+
+/** UTF-8 of texts, in pieces of about {@link partLength}, and an empty piece for each text that does not fill one. */
 function* utf8Pieces(texts: Iterable<string>): Generator<Uint8Array, void, void> {
   let gathered = '';
   for (const text of texts) {
     gathered += text;
-    if (gathered.length < partLength) continue;
+    if (gathered.length < partLength) {
+      yield nothing;
+      continue;
+    }
     yield Buffer.from(gathered);
     gathered = '';
   }
@@ -267,9 +282,9 @@ function texts(dtype: FixedDtype, bytes: Uint8Array): Texts {
     case 'bool':
       return (i) => (values[i] ? 'true' : 'false');
     case 'float16':
-      return (i) => shortest(fromFloat16(at(i)), 5, (x) => toFloat16(x) === at(i));
+      return (i) => float16Text(at(i));
     case 'bfloat16':
-      return (i) => shortest(fromBfloat16(at(i)), 4, (x) => toBfloat16(x) === at(i));
+      return (i) => bfloat16Text(at(i));
     case 'float32':
       return (i) => float32Text(at(i));
     case 'float64':
@@ -281,6 +296,22 @@ function texts(dtype: FixedDtype, bytes: Uint8Array): Texts {
     default:
       return (i) => String(values[i]);
   }
+}
+
+const float16Text = kept((half) => shortest(fromFloat16(half), 5, (x) => toFloat16(x) === half));
+const bfloat16Text = kept((half) => shortest(fromBfloat16(half), 4, (x) => toBfloat16(x) === half));
+
+/** Keeps the texts of halves: there are 65,536, and the digits of one take as long as those of many float32. */
+function kept(textOf: (half: number) => string): (half: number) => string {
+  const texts = new Map<number, string>();
+  return (half) => {
+    let text = texts.get(half);
+    if (text === undefined) {
+      text = textOf(half);
+      texts.set(half, text);
+    }
+    return text;
+  };
 }
 
 /** Powers of ten that are exact in a double. */

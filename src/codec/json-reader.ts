@@ -9,6 +9,7 @@ import { bytesOfBase64 } from './base64.js';
 import type { Decimal } from './decimal.js';
 import { NumberReader } from './json-number.js';
 import { bounds, valueBytes } from './limits.js';
+import { ListBuilder, type LongList } from './long-list.js';
 import { objectInList } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import { decodeUtf8, encodeUtf8 } from './utf8.js';
@@ -23,6 +24,7 @@ export type Json =
   | string
   | Uint8Array
   | Json[]
+  | LongList<Json>
   | Map<string, Json>;
 
 /**
@@ -149,9 +151,9 @@ class JsonReader {
       );
   }
 
-  private *list(): Steps<Json[]> {
+  private *list(): Steps<Json> {
     this.open();
-    const list: Json[] = [];
+    const list = new ListBuilder<Json>();
     if (!this.ends(closeList)) {
       do {
         // A run of numbers has no pauses within.
@@ -163,11 +165,11 @@ class JsonReader {
       } while (this.goesOn(closeList));
     }
     this.depth -= 1;
-    return list;
+    return list.finish();
   }
 
   /** Reads numbers up to the next pause. @returns true at the end of the list */
-  private numbers(list: Json[]): boolean {
+  private numbers(list: ListBuilder<Json>): boolean {
     const pause = this.position + bytesPerPiece;
     for (;;) {
       const code = this.next();

@@ -17,6 +17,7 @@ import {
 } from '../runtime/values.js';
 import { Decimal, neighbour } from './decimal.js';
 import { bounds, valueBytes } from './limits.js';
+import { areNumbersOnly, type Chunk, chunksOf, isList, isShort, itemAt, type List } from './long-list.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 
 /** `x[1][2]`, as people write it. */
@@ -33,12 +34,12 @@ export function shapeOfPlain(what: string, value: unknown, maxElements: number):
   const shape: number[] = [];
   let level: unknown = value;
   let elements = 1;
-  while (Array.isArray(level)) {
+  while (isList(level)) {
     shape.push(level.length);
     elements *= Math.max(level.length, 1);
     if (elements > maxElements)
       throw invalidArgument(`${what} has more elements than ${maxElements} (--max-elements)`);
-    level = level[0];
+    level = itemAt(level, 0);
   }
   return shape;
 }
@@ -146,7 +147,7 @@ export function checkStrings(what: string, count: number): void {
  */
 function* countLeaves(what: string, value: unknown, shape: readonly number[]): Steps<number> {
   if (shape.length === 0) {
-    if (Array.isArray(value)) throw ragged(what, [], 'a list', 'a value');
+    if (isList(value)) throw ragged(what, [], 'a list', 'a value');
     return 1;
   }
   // Of the lists that are open: each, and how many of it were seen.
@@ -163,14 +164,22 @@ function* countLeaves(what: string, value: unknown, shape: readonly number[]): S
       yield;
     }
     if (depth === shape.length - 1) {
-      const list = level as readonly unknown[];
-      for (let i = 0; i < expected; i++)
-        if (Array.isArray(list[i])) throw ragged(what, [...placeOf(path, depth), i], 'a list', 'a value');
+      let i = 0;
+      for (const chunk of chunksOf(level as List<unknown>)) {
+        if (!areNumbersOnly(chunk))
+          for (let j = 0; j < chunk.length; j++)
+            if (isList(chunk[j])) throw ragged(what, [...placeOf(path, depth), i + j], 'a list', 'a value');
+        i += chunk.length;
+        work += chunk.length;
+        if (work > manyValues) {
+          work = 0;
+          yield;
+        }
+      }
       count += expected;
-      work += expected;
     } else if (index < expected) {
       path[depth] = index + 1;
-      levels[depth + 1] = (level as readonly unknown[])[index];
+      levels[depth + 1] = itemAt(level as List<unknown>, index);
       depth += 1;
       path[depth] = 0;
       continue;
@@ -187,19 +196,24 @@ function placeOf(seen: readonly number[], depth: number): number[] {
 
 function checkLength(what: string, level: unknown, expected: number, seen: readonly number[]): void {
   const path = placeOf(seen, seen.length);
-  if (!Array.isArray(level)) throw ragged(what, path, 'a value', `a list of ${expected}`);
+  if (!isList(level)) throw ragged(what, path, 'a value', `a list of ${expected}`);
   if (level.length !== expected)
     throw ragged(what, path, `a list of ${level.length}`, `a list of ${expected}`);
 }
 
-type Rows = readonly (readonly unknown[])[];
+/** Values that lie one behind the other, several times. */
+type Rows = readonly Chunk<unknown>[];
 
-/** The innermost lists, some at a time, of lists that were checked; a value without lists is one of one value. */
+/** The values of lists that were checked, some at a time; a value without lists is a row of one value. */
 function* blocksOf(value: unknown, shape: readonly number[]): Generator<Rows, void, undefined> {
-  if (shape.length === 0) yield [[value]];
-  else if (shape.length === 1) yield [value as readonly unknown[]];
-  else if (shape.length === 2) yield value as Rows;
-  else for (const each of value as readonly unknown[]) yield* blocksOf(each, shape.slice(1));
+  const [length, width] = shape;
+  const isOfShortLists = shape.length === 2 && width !== undefined && isShort(width);
+  if (length === undefined) yield [[value]];
+  else if (width === undefined) yield chunksOf(value as List<unknown>);
+  else if (isOfShortLists) yield* chunksOf(value as List<unknown>) as Rows[];
+  else
+    for (const chunk of chunksOf(value as List<unknown>))
+      for (const each of chunk) yield* blocksOf(each, shape.slice(1));
 }
 
 function ragged(what: string, path: readonly number[], came: string, expected: string) {
@@ -235,7 +249,7 @@ function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dty
 export function describeLeaf(leaf: unknown): string {
   if (leaf === null || leaf === undefined) return String(leaf);
   if (leaf instanceof Uint8Array) return 'a byte string';
-  if (Array.isArray(leaf)) return 'a list';
+  if (isList(leaf)) return 'a list';
   if (typeof leaf === 'object') return 'something that is no number';
   return typeof leaf === 'string' ? 'a text' : String(leaf);
 }
