@@ -9,15 +9,14 @@ import { bytesField, integerField, integerFields, type Message } from './wire.js
 interface IntegerType {
   readonly size: number;
   readonly field: number;
-  readonly isUnsigned?: true;
 }
 
-/** DT_INT32, DT_UINT8, DT_INT16, DT_INT8, DT_INT64, DT_BOOL: their bytes, and the field that holds values one by one. */
+/**
+ * DT_INT32, DT_INT64, DT_BOOL: their bytes, and the field that holds values one by one. What is computed with narrower
+ * numbers may wrap around, so these are not followed.
+ */
 const integerTypes: ReadonlyMap<number, IntegerType> = new Map([
   [3, { size: 4, field: 7 }],
-  [4, { size: 1, field: 7, isUnsigned: true }],
-  [5, { size: 2, field: 7 }],
-  [6, { size: 1, field: 7 }],
   [9, { size: 8, field: 10 }],
   [10, { size: 1, field: 11 }],
 ]);
@@ -35,22 +34,26 @@ export function constantOf(node: GraphNode): Same {
   return same(dims, readIntegers(tensor, count)?.map(Size.of));
 }
 
+/** @returns undefined if they are not whole numbers, or not exact here */
 function readIntegers(tensor: Message, count: number): number[] | undefined {
   const type = integerTypes.get(integerField(tensor, 1));
-  if (!type) return undefined;
+  const numbers = type && numbersOf(tensor, count, type);
+  return numbers?.every(Number.isSafeInteger) ? numbers : undefined;
+}
+
+function numbersOf(tensor: Message, count: number, { size, field }: IntegerType): number[] | undefined {
   const content = bytesField(tensor, 4);
   if (content && content.length > 0) {
-    if (content.length !== count * type.size) return undefined;
-    return Array.from({ length: count }, (_, i) => readInteger(content, i * type.size, type));
+    if (content.length !== count * size) return undefined;
+    return Array.from({ length: count }, (_, i) => readInteger(content, i * size, size));
   }
-  const values = integerFields(tensor, type.field);
-  const limit = 2 ** (8 * type.size - (type.isUnsigned ? 0 : 1));
-  if (values.some((value) => value >= limit || value < (type.isUnsigned ? 0 : -limit))) return undefined;
+  const values = integerFields(tensor, field);
+  const limit = 2 ** (8 * size - 1);
+  if (values.some((value) => value >= limit || value < -limit)) return undefined;
   // Fewer values than elements: the last one stands for the rest.
   return Array.from({ length: count }, (_, i) => values[Math.min(i, values.length - 1)] ?? 0);
 }
 
-function readInteger(content: Message, offset: number, { size, isUnsigned }: IntegerType): number {
-  if (size === 8) return Number(content.readBigInt64LE(offset));
-  return isUnsigned ? content.readUIntLE(offset, size) : content.readIntLE(offset, size);
+function readInteger(content: Message, offset: number, size: number): number {
+  return size === 8 ? Number(content.readBigInt64LE(offset)) : content.readIntLE(offset, size);
 }

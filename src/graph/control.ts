@@ -7,7 +7,7 @@ import { joinAll, joinValues, maxTurns } from './join.js';
 import type { Operation, Outputs } from './operation.js';
 import { Size } from './size.js';
 import { callModule } from './stablehlo/call-module.js';
-import { isEqual, oneRow, same, type Value } from './value.js';
+import { isEqual, oneRow, rowIsThere, same, type Value } from './value.js';
 
 /** @returns undefined for an operation that only computes */
 export function findControl(node: GraphNode, graph: GraphDef): Control | undefined {
@@ -36,10 +36,12 @@ async function choose(
   if (condition?.kind !== 'same') {
     const refused =
       condition?.kind === 'mixed' ? condition : operation.mixed('chooses for all rows together');
-    // What is done where something does not hold for each row fails for one row alone as well.
-    if (condition?.kind === 'every row')
+    // What is done where something does not hold for each row fails for one row alone as well. What is done where it
+    // holds is left out for a row that others share a run with for which it does not.
+    const isEach = condition?.kind === 'every row';
+    if (isEach)
       for (const [i, branch] of branches.entries()) await walk.call(branch, inputs, `${place}/${i}`);
-    else if (await walk.hasChecks(branches)) walk.obstacles.push(refused);
+    if (await walk.hasChecks(isEach ? branches.slice(1) : branches)) walk.obstacles.push(refused);
     return refused;
   }
   const chosen = condition.dims?.length === 0 ? condition.integers?.[0]?.value : undefined;
@@ -96,7 +98,7 @@ async function loopOverRows(operation: Operation, walk: Caller, place: string): 
     return isCounter && !isHandedOn[i] ? { kind: 'row number', isNext: false } : value;
   });
   const [condition] = await walk.call(node.function('cond'), state, `${place}/cond`);
-  if (condition?.kind !== 'every row')
+  if (!isEqual(condition, rowIsThere))
     return operation.mixed('goes on for as long as a condition holds that depends on the rows');
   const after = await walk.call(body, state, `${place}/body`);
   const found = after.find(({ kind }) => kind === 'mixed');

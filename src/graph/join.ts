@@ -45,9 +45,12 @@ export function joinValues(a: Value, b: Value, unknownSize: NameSize): Value {
 /** What can be said of several, one by one. @param place tells this place of the graph from others */
 export function joinAll(before: readonly Value[], after: readonly Value[], place: string): Value[] {
   return before.map((value, i) =>
-    joinValues(value, after[i] ?? value, (name) => Size.named(`${place}~${i}:${name}`)),
+    joinValues(value, after[i] ?? missing, (name) => Size.named(`${place}~${i}:${name}`)),
   );
 }
+
+/** One that was not followed to its end gives fewer than it should. */
+const missing: Mixed = mixed('it is not known in one case');
 
 /** Sizes that have a name may have another one with each turn of a loop. */
 function withoutNames(value: Value, unknownSize: NameSize): Value {

@@ -96,6 +96,8 @@ export interface List {
 /** A bool: whether something holds for each row. */
 export interface EveryRow {
   readonly kind: 'every row';
+  /** Within a loop over the rows: whether there is a row of the number that the loop is at. */
+  readonly isThere?: true | undefined;
 }
 
 /** Within a loop over the rows: what follows from one row. */
@@ -144,6 +146,7 @@ export function same(dims: Dims | undefined, integers?: readonly Size[]): Same {
 }
 
 export const everyRow: EveryRow = { kind: 'every row' };
+export const rowIsThere: EveryRow = { kind: 'every row', isThere: true };
 export const oneRow: OneRow = { kind: 'one row' };
 
 /** Whole numbers that may depend on the size of the batch. */
@@ -196,6 +199,23 @@ export function rowsOf(dims: Dims): Rows | undefined {
   return axis === undefined || axes.length > 1 || dims[axis]?.perRow?.hasBatch !== false
     ? undefined
     : { kind: 'rows', axis, dims };
+}
+
+/** True if sizes have the batch in them where the kind of the value says so, once, and nowhere else. */
+export function isSound(value: Value): boolean {
+  const isSteady = (dims: Dims | undefined) => !dims?.some((dim) => dim.hasBatch);
+  switch (value.kind) {
+    case 'rows':
+      return value.dims[value.axis]?.hasBatch === true && rowsOf(value.dims) !== undefined;
+    case 'same':
+      return isSteady(value.dims) && isSteady(value.integers) && isSteady(value.variable);
+    case 'flat':
+      return isSteady(value.inner);
+    case 'list':
+      return value.member === undefined || isSound(value.member);
+    default:
+      return true;
+  }
 }
 
 /** An axis counted from the end where it is negative. @returns undefined if it is none of so many */

@@ -15,7 +15,18 @@ import type { OperationRule } from './rules/rule.js';
 import { rules } from './rules.js';
 import { Size } from './size.js';
 import type { Modules } from './stablehlo/module.js';
-import { integersOf, isEqual, type Mixed, mixed, oneRow, type Same, same, type Value } from './value.js';
+import {
+  integersOf,
+  isEqual,
+  isSound,
+  type Mixed,
+  mixed,
+  oneRow,
+  rowIsThere,
+  type Same,
+  same,
+  type Value,
+} from './value.js';
 
 /** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
 const maxSteps = 500_000;
@@ -160,7 +171,9 @@ export class Walk implements Caller {
     const operation = new Operation(node, inputs, place);
     const control = findControl(node, this.graph);
     const outputs = control ? await control(operation, this, place) : this.apply(operation);
-    return refined(node, outputs, place);
+    const all = refined(node, outputs, place);
+    const isRight = 'kind' in all ? isSound(all) : all.every(isSound);
+    return isRight ? all : operation.mixed('makes a tensor with several dims of the size of the batch');
   }
 
   /** An operation that calls nothing, by its rule. */
@@ -214,8 +227,12 @@ function bounded({ node, inputs }: Operation): Value | undefined {
   if (mixed?.kind !== 'mixed' || !mixed.isScalar || !other || !isOneNumber(other)) return undefined;
   const bound = integersOf(other)?.[0];
   if (!bound) return undefined;
-  if (node.op === 'Minimum') return mixed.atLeast?.equals(bound) ? other : { ...mixed, atMost: bound };
-  if (node.op === 'Maximum') return mixed.atMost?.equals(bound) ? other : { ...mixed, atLeast: bound };
+  const { kind, why } = mixed;
+  // A bound that it had before may lie beyond the new one.
+  if (node.op === 'Minimum')
+    return mixed.atLeast?.equals(bound) ? other : { kind, why, isScalar: true, atMost: bound };
+  if (node.op === 'Maximum')
+    return mixed.atMost?.equals(bound) ? other : { kind, why, isScalar: true, atLeast: bound };
   return undefined;
 }
 
@@ -279,7 +296,7 @@ function inOneRow(operation: Operation): Value | undefined {
       return { ...first, isNext: true };
     const isCompared =
       node.op === 'Less' && first?.kind === 'row number' && !first.isNext && second?.kind === 'sizes';
-    if (isCompared && second.isScalar && second.items[0]?.equals(Size.batch)) return { kind: 'every row' };
+    if (isCompared && second.isScalar && second.items[0]?.equals(Size.batch)) return rowIsThere;
     const isTaken =
       /^Gather(V2)?$/.test(node.op) &&
       first?.kind === 'rows' &&
@@ -292,11 +309,9 @@ function inOneRow(operation: Operation): Value | undefined {
   }
   if (!inputs.some(({ kind }) => kind === 'one row') || /^TensorList(SetItem|GetItem)$/.test(node.op))
     return undefined;
+  const isSame = (value: Value | undefined) => value === undefined || value.kind === 'same';
   const isWithin = inputs.every(
-    (value) =>
-      value.kind === 'one row' ||
-      value.kind === 'same' ||
-      (value.kind === 'list' && value.member?.kind !== 'one row'),
+    (value) => value.kind === 'one row' || isSame(value) || (value.kind === 'list' && isSame(value.member)),
   );
   const isKnown = pureOperations.has(node.op) || rules.has(node.op);
   if (!isWithin || !isKnown) return operation.mixed(isWithin ? 'has no rule' : 'joins one row with others');

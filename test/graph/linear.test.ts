@@ -178,6 +178,14 @@ const pool =
     const dims = [...random.list(rank - 2, () => random.int(2, 5)), random.int(1, 3)];
     const size = random.int(1, 2);
     const ksize = [1, ...Array<number>(rank - 2).fill(size), 1];
+    if (op === 'MaxPool' && random.chance(0.2)) {
+      const across = [1, 1, 1, 2];
+      return void make.judge([image(make, dims.with(-1, 4))], {
+        ksize: across,
+        strides: across,
+        padding: 'SAME',
+      });
+    }
     const attributes = sliding(make, rank, op === 'MaxPool');
     const value = image(make, dims);
     if (op === 'MaxPoolV2')

@@ -4,7 +4,7 @@
  */
 import { joinElements, type Operation, type Outputs, type Step } from '../operation.js';
 import { Size } from '../size.js';
-import { dimsOf, everyRow, integers, integersOf, same, type Value } from '../value.js';
+import { dimsOf, everyRow, integers, integersOf, isEqual, rowIsThere, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
 
 /** Of one tensor, or of several that are broadcast. */
@@ -119,9 +119,8 @@ function arithmetic(operation: Operation): Outputs {
   const fold = foldable.get(operation.node.op);
   const folded = fold && foldIntegers(operation, fold);
   if (folded) return folded;
-  if (operation.node.op === 'LogicalAnd' && operation.inputs.some(({ kind }) => kind === 'every row')) {
-    if (operation.inputs.every(({ kind }) => kind === 'every row')) return everyRow;
-  }
+  if (operation.node.op === 'LogicalAnd' && operation.inputs.every(({ kind }) => kind === 'every row'))
+    return operation.inputs.every((value) => isEqual(value, rowIsThere)) ? rowIsThere : everyRow;
   return elements(operation);
 }
 
@@ -162,13 +161,13 @@ function pass(operation: Operation): Outputs {
 }
 
 /** DT_INT32 and DT_INT64, which hold sizes. */
-const sizeTypes: ReadonlySet<number> = new Set([3, 9]);
+export const sizeTypes: ReadonlySet<number> = new Set([3, 9]);
 
 /** Numbers of other types are not followed: they may be other ones there. */
 function cast(operation: Operation): Outputs {
   const value = operation.input(0);
-  if (value.kind === 'partition') return value;
-  if (value.kind === 'places' && sizeTypes.has(operation.node.type('DstT'))) return value;
+  const isNumbering = value.kind === 'partition' || value.kind === 'places';
+  if (isNumbering && sizeTypes.has(operation.node.type('DstT'))) return value;
   const items = integersOf(value);
   const hasRoom = items?.every((item) => Math.abs(item?.value ?? 0) < 2 ** 31);
   return hasRoom && sizeTypes.has(operation.node.type('DstT')) ? value : elementsOf(operation, value);

@@ -126,13 +126,13 @@ function gatherNd(operation: Operation): Outputs {
 function oneHot(operation: Operation): Outputs {
   const indices = operation.input(0);
   const [depth] = integersOf(operation.input(1)) ?? [];
+  if (operation.inputs.slice(1).some(({ kind }) => kind !== 'same'))
+    return operation.unfit() ?? operation.mixed('takes its depth from the rows');
   if (indices.kind === 'flat' && operation.node.integer('axis', -1) === -1)
     return { ...indices, inner: [...indices.inner, depth ?? operation.unknownSize(0)] };
   const unfit = operation.unfit();
   const dims = dimsOf(indices);
   if (unfit || !dims) return unfit ?? same(undefined);
-  if (operation.inputs.slice(1).some(({ kind }) => kind !== 'same'))
-    return operation.mixed('takes its depth from the rows');
   const given = operation.node.integer('axis', -1);
   const axis = given === -1 ? dims.length : given;
   const made = dims.toSpliced(axis, 0, depth ?? operation.unknownSize(axis));

@@ -73,14 +73,12 @@ function convolve(operation: Operation): Outputs {
   });
 }
 
+/** Also along the channels. */
 function pool(operation: Operation): Outputs {
   const kernel = operation.node.integers('ksize');
-  return inFront(operation, (dims) => {
-    const { spatial } = formatOf(operation, dims.length);
-    return dims.map((dim, axis) =>
-      spatial.includes(axis) ? windows(operation, axis, dim, kernel[axis]) : dim,
-    );
-  });
+  return inFront(operation, (dims) =>
+    dims.map((dim, axis) => (axis === 0 ? dim : windows(operation, axis, dim, kernel[axis]))),
+  );
 }
 
 /** `input sizes, filter, gradient`: a transposed convolution. */

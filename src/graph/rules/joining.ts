@@ -4,16 +4,19 @@
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { dimsOf, integers, integersOf, numbersOf, type Rows, same, type Value } from '../value.js';
+import { sizeTypes } from './elements.js';
 import { listRules } from './rule.js';
 
 /** More parts are not followed. */
 const maxParts = 4096;
 
 function pack(operation: Operation): Outputs {
+  // Only whole numbers may be named: others may not be equal to themselves.
+  const isWhole = sizeTypes.has(operation.node.type('T'));
   const scalars = operation.inputs.map((value, i) => {
     const [item] = integersOf(value) ?? [];
     if (dimsOf(value)?.length !== 0 || (value.kind !== 'same' && value.kind !== 'sizes')) return null;
-    return item ?? (value.kind === 'same' ? operation.unknownSize(i) : undefined);
+    return item ?? (value.kind === 'sizes' ? undefined : isWhole ? operation.unknownSize(i) : null);
   });
   if (scalars.every((scalar) => scalar !== null)) return integers(scalars, false);
   const vectors = operation.inputs.flatMap((value) => (value.kind === 'same' ? (value.integers ?? []) : []));
@@ -49,9 +52,8 @@ function isVectorOfRows(value: Value): boolean {
   return value.kind === 'rows' && value.dims.length === 1 && value.dims[0]?.equals(Size.batch) === true;
 }
 
-/** Columns of numbers, one line for each row: how many; undefined if it is something else. */
+/** Columns of numbers that follow from each row: how many; undefined if it is something else. */
 function columnsOf(value: Value): number | undefined {
-  if (value.kind === 'places') return value.columns;
   const [rows, columns, ...more] = value.kind === 'rows' ? value.dims : [];
   return more.length === 0 && rows?.equals(Size.batch) ? columns?.value : undefined;
 }
@@ -101,10 +103,10 @@ function concat(operation: Operation, values: readonly Value[], along: Value | u
   if (isStart && values.length === 2 && second?.kind === 'partition' && second.form === 'ends')
     return { ...second, form: 'splits' };
   if (first?.kind === 'places') {
-    const columns = values.map(columnsOf);
+    const columns = [first.columns, ...values.slice(1).map(columnsOf)];
     const isBeside = along && operation.axis(along, 2) === 1 && columns.every((each) => each !== undefined);
     return isBeside
-      ? { kind: 'places', columns: columns.reduce((sum, each) => sum + (each ?? 0), 0) }
+      ? { kind: 'places', columns: columns.reduce((sum, each) => sum + each, 0) }
       : operation.mixed('joins the numbers of the rows with something else');
   }
   const rows = values.find((value) => value.kind === 'rows');

@@ -15,6 +15,7 @@ import {
   same,
   type Value,
 } from '../value.js';
+import { inRange } from './elements.js';
 import { listRules } from './rule.js';
 
 function reduce(operation: Operation): Outputs {
@@ -55,9 +56,9 @@ function reduceItems(operation: Operation, items: readonly (Size | undefined)[])
   const { op } = operation.node;
   const numbers = items.map((item) => item?.value);
   const known = numbers.every((each) => each !== undefined) ? (numbers as number[]) : undefined;
-  if (op === 'Prod' && items.every((item) => item !== undefined))
-    return integers([Size.product(items as Dims)], true);
-  if (items.length === 1) return integers(items, true);
+  const product = items.every((item) => item !== undefined) ? Size.product(items as Dims) : undefined;
+  if (op === 'Prod' && inRange(product)) return integers([product], true);
+  if (items.length === 1 && op !== 'EuclideanNorm') return integers(items, true);
   const compute: Readonly<Record<string, ((numbers: number[]) => number) | undefined>> = {
     Sum: (all) => all.reduce((a, b) => a + b, 0),
     Max: (all) => Math.max(...all),
@@ -66,7 +67,7 @@ function reduceItems(operation: Operation, items: readonly (Size | undefined)[])
     Any: (all) => Number(all.some((each) => each !== 0)),
   };
   const computed = known && compute[op]?.(known);
-  if (computed !== undefined) return integers([Size.of(computed)], true);
+  if (computed !== undefined && inRange(Size.of(computed))) return integers([Size.of(computed)], true);
   const isSame = items.every((item) => item && !item.hasBatch);
   return isSame ? same([]) : operation.mixed('works on the size of the batch');
 }

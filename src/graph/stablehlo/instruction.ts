@@ -4,7 +4,7 @@
 import type { NameSize } from '../join.js';
 import { type Outputs, Step } from '../operation.js';
 import { Size } from '../size.js';
-import { type Dims, mixed, same, type Value } from '../value.js';
+import { type Dims, isSound, mixed, same, type Value } from '../value.js';
 import type { Attributes } from './attributes.js';
 import type { ModuleOperation } from './module.js';
 import type { Element, Type } from './types.js';
@@ -72,6 +72,8 @@ const sizeElements: ReadonlySet<Element> = new Set(['i1', 'i32', 'i64']);
  */
 export function conform(value: Value, type: Type, nameSize: NameSize): Value {
   if (value.kind === 'mixed') return value;
+  if (!isSound(value))
+    return mixed('a StableHLO module makes a tensor with several dims of the size of the batch');
   if (type.kind !== 'tensor') return mixed('a value of a StableHLO module is no tensor');
   const hasSizes = sizeElements.has(type.element);
   const isRank = (dims: Dims) => dims.length === type.dims.length;
