@@ -17,7 +17,8 @@ def main() -> None:
         file = tf.compat.v1.placeholder(tf.string, [], name="file")
         for channels in (1, 3):
             # As Pillow and browsers decode: the exact transform, and chroma smoothed where it is enlarged.
-            tf.raw_ops.DecodeJpeg(contents=file, channels=channels, name=f"jpeg_{channels}")
+            accurate = {"dct_method": "INTEGER_ACCURATE"}
+            tf.raw_ops.DecodeJpeg(contents=file, channels=channels, **accurate, name=f"jpeg_{channels}")
         for channels in (1, 3, 4):
             tf.raw_ops.DecodePng(contents=file, channels=channels, name=f"png_{channels}")
         tf.raw_ops.DecodeGif(contents=file, name="gif_3")

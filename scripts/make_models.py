@@ -345,6 +345,21 @@ def unknown_rank_image(path: Path) -> None:
     save(model, path, {DEFAULT: predict})
 
 
+def images(path: Path) -> None:
+    """Gives the pixels that came, of one, three or four channels."""
+    model = tf.Module()
+
+    def pixels(channels: int) -> Any:
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, channels], tf.uint8, "image")])
+        def predict(image):
+            return {"pixels": tf.identity(image)}
+
+        return predict
+
+    model.by_name = {"grey": pixels(1), "colour": pixels(3), "opacity": pixels(4)}
+    save(model, path, {DEFAULT: model.by_name["colour"], **model.by_name})
+
+
 def several_signatures(path: Path) -> None:
     class Signatures(tf.Module):
         @tf.function(input_signature=[vector(name="a"), vector(name="b")])
@@ -1046,6 +1061,7 @@ TEST = {
     "unknown_rank_image": Model(
         unknown_rank_image, [Case("one", {"x": np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)})]
     ),
+    "images": Model(images, [Case("one", {"image": np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)})]),
     "signatures": Model(
         several_signatures, [Case("add", AB), Case("mul", AB, "mul"), Case("twice", {"a": f32(1, -2.5)}, "twice")]
     ),

@@ -93,7 +93,7 @@ const imageRequests = ['image/jpeg', 'image/png', 'image/gif', 'image/bmp'].map(
   (mediaType): RequestCodec => ({
     mediaType,
     decode(body, _limits, claim) {
-      const image = imageTensor('the body', body, claim);
+      const image = imageTensor(body, claim);
       if (!image)
         throw invalidArgument(
           `expected a JPEG, PNG, GIF or BMP, got ${foreignImage(body) ?? 'something else'}`,

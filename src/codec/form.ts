@@ -87,7 +87,7 @@ function* readFile(part: FormPart, limits: WireLimits, claim: Claim): Steps<Wire
   if (isNpy(bytes)) return yield* npyInSteps(what, bytes, limits, claim);
   if (mediaType === 'application/json' || fileName?.endsWith('.json'))
     return yield* readJsonPart(name, bytes, limits, claim);
-  return imageTensor(what, bytes, claim) ?? foreignTensor(name, bytes) ?? { kind: 'plain', value: bytes };
+  return imageTensor(bytes, claim) ?? foreignTensor(name, bytes) ?? { kind: 'plain', value: bytes };
 }
 
 /** JSON; what is none is a text, and so is everything but lists where the signature takes strings. */

@@ -4,26 +4,32 @@
  */
 import { invalidArgument } from '../errors.js';
 import { type Dtype, dtypes, type FixedDtype } from '../runtime/dtypes.js';
-import { type Channels, decodeImage, decodesOnThreads, type Pixels } from '../runtime/images.js';
+import {
+  type Channels,
+  decodeImage,
+  decodesOnThreads,
+  type ImageFormat,
+  type Pixels,
+} from '../runtime/images.js';
 import { formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { allocate, toBfloat16, toFloat16 } from '../runtime/values.js';
-import { foreignImage, type ImageHeader, readImageHeader } from './image-header.js';
+import type { ImageFacts } from './image-facts.js';
+import { foreignImage, imageFormatOf, readImageHeader } from './image-header.js';
 import { pieceBytes } from './limits.js';
 import { type Claim, type Steps, settled } from './steps.js';
 import type { DeferredTensor, KnownTensor, WireLimits } from './wire.js';
 
 /**
- * An image as an input. It is decoded once its signature is known, and then as [height, width, channels], or [height, width]
+ * An image as an input. It is read once its signature is known, and then becomes [height, width, channels], or [height, width]
  * for an input that has no place for channels.
  *
- * @param what names it in errors
  * @param claim is told how many bytes the pixels take, before they are made; throws if there is no room
  * @returns undefined if the bytes are no JPEG, PNG, GIF or BMP
  */
-export function imageTensor(what: string, bytes: Uint8Array, claim: Claim): DeferredTensor | undefined {
-  const header = readImageHeader(what, bytes);
-  if (!header) return undefined;
-  return { kind: 'deferred', resolve: (spec, limits) => resolveImage(bytes, header, spec, limits, claim) };
+export function imageTensor(bytes: Uint8Array, claim: Claim): DeferredTensor | undefined {
+  const format = imageFormatOf(bytes);
+  if (!format) return undefined;
+  return { kind: 'deferred', resolve: (spec, limits) => resolveImage(bytes, format, spec, limits, claim) };
 }
 
 /** Without the addon decoding holds the event loop: pixels, and pixels times scans, that take about 50 ms. */
@@ -31,16 +37,17 @@ const mostHere = { pixels: 2 ** 21, passes: 2 ** 23 };
 
 function* resolveImage(
   bytes: Uint8Array,
-  header: ImageHeader,
+  format: ImageFormat,
   spec: TensorSpec,
   { maxImagePixels }: WireLimits,
   claim: Claim,
 ): Steps<KnownTensor> {
   const { name, dtype } = spec;
-  const { format, pixels, workspace, passes } = header;
   if (dtype === 'string') return { kind: 'plain', value: bytes };
   const what = `input \`${name}\``;
   if (!holdsBytes(dtype)) throw invalidArgument(`${what} takes ${formatSpec(spec)}, and an image came`);
+  const header = readImageHeader(what, format, bytes);
+  const { pixels, workspace, passes } = header;
   if (pixels > maxImagePixels)
     throw invalidArgument(`${what} has ${pixels} pixels, more than ${maxImagePixels} (--max-image-pixels)`);
   if (!decodesOnThreads() && (pixels > mostHere.pixels || pixels * passes > mostHere.passes))
@@ -48,23 +55,21 @@ function* resolveImage(
       `${what} has ${pixels} pixels in ${passes} scans, more than is decoded with --runtime tfjs: send a smaller image`,
     );
   const channels = channelsOf(spec);
-  const reason =
-    channels === 4 ? header.withoutOpacity : (channels ?? 1) === 1 ? header.withoutGrey : undefined;
-  if (reason)
+  if (channels === 4 && header.withoutOpacity)
     throw invalidArgument(
-      `${what} takes ${channels === 4 ? 'colour with opacity' : 'grey'}, which ${reason} is not decoded to: send another PNG`,
+      `${what} takes colour with opacity, which ${header.withoutOpacity} is not decoded to: send a PNG of 8 bits`,
     );
-  const count = pixels * (channels ?? 1);
-  claim(count * dtypes[dtype].size, 'unpacked');
+  const wanted = channels ?? 1;
+  const asked = askedOf(format, header, wanted);
+  claim(pixels * wanted * dtypes[dtype].size, 'unpacked');
   // What the decoder gives, and what it needs for that.
-  claim(count + workspace);
-  // Opacity that is none is not asked for.
-  const asked = channels === 4 && header.isOpaque && format === 'png' ? 3 : (channels ?? 1);
-  const decoded = yield* settled(decodeImage(what, bytes, format, asked));
+  claim(pixels * (format === 'bmp' ? 4 : asked) + workspace);
+  if (asked !== wanted) claim(pixels * wanted);
+  const decoded = yield* settled(decodeImage(what, header.decoded ?? bytes, format, asked));
   try {
     const { height, width } = decoded;
     const isOpaque = header.isOpaque ?? false;
-    const values = yield* withChannels(what, decoded, channels ?? 1, isOpaque);
+    const values = yield* withChannels(decoded, wanted, isOpaque);
     return {
       kind: 'typed',
       dtype,
@@ -74,6 +79,12 @@ function* resolveImage(
   } finally {
     decoded.release();
   }
+}
+
+/** The channels to ask the decoder for: neither opacity that is none, nor grey that it makes in its own way. */
+function askedOf(format: ImageFormat, { isOpaque, givesGrey }: ImageFacts, wanted: Channels): Channels {
+  if (wanted === 4 && isOpaque && format === 'png') return 3;
+  return wanted === 1 && !givesGrey ? 3 : wanted;
 }
 
 /** A file in an image format that is not decoded here: for inputs that take it as it is. */
@@ -132,17 +143,22 @@ function codesOf(dtype: FixedDtype): Uint16Array | undefined {
   return Uint16Array.from({ length: 256 }, (_, byte) => codeOf(byte));
 }
 
-/** Where the decoder could not give what is wanted: grey as colour, and opacity left out or full. */
-function* withChannels(what: string, pixels: Pixels, wanted: Channels, isOpaque: boolean): Steps<Uint8Array> {
+/** Where the decoder gives something else than what is wanted: grey for colour, colour for grey, opacity left out or full. */
+function* withChannels(pixels: Pixels, wanted: Channels, isOpaque: boolean): Steps<Uint8Array> {
   const { channels, height, width, data } = pixels;
   if (channels === wanted && !(wanted === 4 && isOpaque)) return data;
-  if (wanted === 1)
-    throw invalidArgument(`${what} takes grey, and a file in colour of this format stays so: send PNG`);
   const made = new Uint8Array(height * width * wanted).fill(255);
   const count = Math.min(wanted, 3);
   for (let from = 0, to = 0; to < made.length; from += channels, to += wanted) {
-    for (let c = 0; c < count; c++) made[to + c] = data[from + (channels === 1 ? 0 : c)] as number;
+    if (wanted === 1) made[to] = greyOf(data, from);
+    else for (let c = 0; c < count; c++) made[to + c] = data[from + (channels === 1 ? 0 : c)] as number;
     if (from % pieceBytes < channels) yield;
   }
   return made;
+}
+
+/** ITU-R BT.601 (0.299 red, 0.587 green, 0.114 blue) in 16 bits, to the nearest: as Pillow has it. */
+function greyOf(data: Uint8Array, at: number): number {
+  const [red, green, blue] = [data[at] as number, data[at + 1] as number, data[at + 2] as number];
+  return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
 }

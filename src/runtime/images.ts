@@ -133,7 +133,7 @@ function openHere(bytes: Uint8Array, format: ImageFormat, wanted: Channels): Ten
   const { node } = tensorFlowJs().tf;
   switch (format) {
     case 'jpeg':
-      return node.decodeJpeg(bytes, jpegChannels(wanted));
+      return node.decodeJpeg(bytes, jpegChannels(wanted), 1, true, false, 1, 'INTEGER_ACCURATE');
     case 'png':
       return node.decodePng(bytes, wanted);
     case 'gif':
