@@ -245,6 +245,10 @@ function createHttp(settings: Settings, listener: RequestListener, logger: Logge
   );
   // Without a listener Node asks every client for its body at once, also those that are about to be refused.
   http.on('checkContinue', (req, res) => http.emit('request', req, res));
+  // Node's own answer to other expectations has no body either.
+  http.on('checkExpectation', (req, res) => http.emit('request', req, res));
+  // By default it leaves out those after the 2,000th, which may be a second Host. A head has at most 16 KiB.
+  http.maxHeadersCount = 0;
   answerParserErrors(http, logger);
   return http;
 }

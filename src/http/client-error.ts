@@ -20,6 +20,11 @@ export function answerParserErrors(http: Server, logger: Logger): void {
     if (socket.writable && !hasAnswerBegun(socket)) socket.write(answerTo(failureOf(error)));
     socket.destroySoon();
   });
+  // Without a listener Node closes the connection without a word.
+  http.on('connect', (_req, socket: Socket) => {
+    const failure = new ServingError('METHOD_NOT_ALLOWED', 'this is no proxy: it takes no CONNECT');
+    socket.on('error', () => {}).end(answerTo(failure, ['Allow: GET, HEAD, POST']));
+  });
 }
 
 /** As Node itself looks at it: of an answer under way, nothing may follow. */
@@ -35,12 +40,17 @@ function failureOf({ code, reason, message }: ParserError): ServingError {
       return new ServingError('PAYLOAD_TOO_LARGE', 'the extensions of a chunk are too large');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ServingError('REQUEST_TIMEOUT', 'the request did not arrive in time');
+    case 'HPE_INVALID_METHOD':
+      // Where a body is not announced, it is read as the next request.
+      return invalidArgument(
+        'the request is no valid HTTP: expected a method; a body before it needs a Content-Length or chunks',
+      );
     default:
       return invalidArgument(`the request is no valid HTTP: ${reason ?? message}`);
   }
 }
 
-function answerTo(failure: ServingError): string {
+function answerTo(failure: ServingError, headers: readonly string[] = []): string {
   const status = httpStatusOf[failure.code];
   const body = `${JSON.stringify(errorValue(failure))}\n`;
   const head = [
@@ -48,6 +58,7 @@ function answerTo(failure: ServingError): string {
     'Connection: close',
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
   ];
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }

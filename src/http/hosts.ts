@@ -28,8 +28,8 @@ export class Hosts {
 
   /** Whether to answer a request with this `Host`. HTTP/1.0 may have none. */
   answersTo(host: string | undefined): boolean {
-    if (this.takesAny || host === undefined || this.known.has(host)) return true;
-    if (!this.isOwn(nameOf(host))) return false;
+    if (host === undefined || this.known.has(host)) return true;
+    if (!isHost(host) || !(this.takesAny || this.isOwn(nameOf(host)))) return false;
     if (this.known.size < mostKnown) this.known.add(host);
     return true;
   }
@@ -41,6 +41,14 @@ export class Hosts {
 }
 
 const mostKnown = 64;
+
+/** True for a name or an address, with a port or without: RFC 9110, section 7.2, and RFC 3986, section 3.2.2. It may be empty. */
+export function isHost(text: string): boolean {
+  return text.length <= longestHost && /^(?:\[[\w.:%]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/.test(text);
+}
+
+/** Of names in the DNS, with room for a port. */
+const longestHost = 300;
 
 /** `LOCALHOST:50000` → `localhost`, `[::1]:50000` → `::1` */
 export function nameOf(host: string): string {

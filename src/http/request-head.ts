@@ -3,20 +3,29 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { invalidArgument, quoted, ServingError } from '../errors.js';
-import { type Hosts, nameOf } from './hosts.js';
+import { type Hosts, isHost, nameOf } from './hosts.js';
 
 /** True if {@link checkHead} has nothing against it. */
 export function isPlainHead(req: IncomingMessage, hosts: Hosts): boolean {
   const { headers } = req;
-  return headers['transfer-encoding'] === undefined && hasOneHost(req) && hosts.answersTo(headers.host);
+  return (
+    req.httpVersionMajor === 1 &&
+    req.url?.startsWith('/') === true &&
+    headers['transfer-encoding'] === undefined &&
+    headers.expect === undefined &&
+    hasOneHost(req) &&
+    hosts.answersTo(headers.host)
+  );
 }
 
 /**
- * @throws ServingError INVALID_ARGUMENT for none or several `Host`s (RFC 9112, section 3.2), UNIMPLEMENTED for a transfer coding
- * besides `chunked` (section 6.1), PERMISSION_DENIED for a host that is not this server's
+ * @throws ServingError INVALID_ARGUMENT for a version besides HTTP/1, for none, several or damaged `Host`s (RFC 9112, section 3.2)
+ * and for an unknown expectation, UNIMPLEMENTED for a transfer coding besides `chunked` (section 6.1), PERMISSION_DENIED for a
+ * host that is not this server's
  */
 export function checkHead(req: IncomingMessage, hosts: Hosts): void {
-  const { headers, httpVersion } = req;
+  const { headers, httpVersion, url = '' } = req;
+  if (req.httpVersionMajor !== 1) throw invalidArgument(`expected HTTP/1.1, got HTTP/${httpVersion}`);
   if (!hasOneHost(req)) throw invalidArgument('expected one Host header, got several');
   if (headers.host === undefined && httpVersion === '1.1')
     throw invalidArgument('expected a Host header, got none');
@@ -26,11 +35,27 @@ export function checkHead(req: IncomingMessage, hosts: Hosts): void {
       'UNIMPLEMENTED',
       `expected the transfer coding \`chunked\`, got ${quoted(coding)}: say a compression as Content-Encoding`,
     );
-  if (!hosts.answersTo(headers.host))
-    throw new ServingError(
-      'PERMISSION_DENIED',
-      `expected a Host of this machine, such as \`localhost\`, got ${quoted(headers.host ?? '')}: a server on loopback without API keys takes another name only by --allow-host ${nameOf(headers.host ?? '')}`,
-    );
+  const { expect } = headers;
+  if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue')
+    throw invalidArgument(`expected \`Expect: 100-continue\` or none, got ${quoted(expect)}`);
+  checkHost(headers.host, hosts);
+  // A proxy is asked by whole addresses, and what they say comes before Host.
+  if (!url.startsWith('/')) checkHost(authorityOf(url), hosts);
+}
+
+function checkHost(host: string | undefined, hosts: Hosts): void {
+  if (hosts.answersTo(host)) return;
+  const text = quoted(host ?? '');
+  if (!isHost(host ?? '')) throw invalidArgument(`expected a name and a port as Host, got ${text}`);
+  throw new ServingError(
+    'PERMISSION_DENIED',
+    `expected a Host of this machine, such as \`localhost\`, got ${text}: a server on loopback without API keys takes another name only by --allow-host ${nameOf(host ?? '')}`,
+  );
+}
+
+/** `http://localhost:50000/infer` → `localhost:50000`; undefined for `*` */
+function authorityOf(url: string): string | undefined {
+  return /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
 }
 
 /** Node keeps the first of several. */

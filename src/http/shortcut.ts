@@ -95,7 +95,6 @@ function lengthIfCommon(req: IncomingMessage, services: Services, keys: ApiKeys)
     length > 0 &&
     length <= services.bodyLimits.maxBytes &&
     headers['content-encoding'] === undefined &&
-    headers.expect === undefined &&
     !services.draining.aborted &&
     (!keys.configured || keys.scopesOf(String(headers['x-api-key'] ?? ''))?.has('infer'));
   return isCommon ? length : undefined;
