@@ -104,5 +104,7 @@ def test_an_idle_server_holds_nothing():
     assert samples["tfjs_serving_inflight_bytes", frozenset()] == 0
     native = {dict(key)["kind"]: value for (name, key), value in samples.items() if name == "tfjs_serving_native"}
     assert native.pop("environments") == 1
-    assert native.pop("sessions") == sum(name == "tfjs_serving_version" for name, _ in samples)
+    versions = sum(name == "tfjs_serving_version" for name, _ in samples)
+    # One more decodes images, from the first one on.
+    assert native.pop("sessions") - versions in (0, 1)
     assert set(native.values()) == {0}
