@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
-import { postHead, RawConnection } from '../fixtures/socket.ts';
+import { post, postHead, RawConnection, ways } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
 let repository: TestRepository;
@@ -101,6 +101,16 @@ describe('a Host', () => {
     connection.socket.destroy();
   });
 
+  it('that comes twice is refused on the short cut, too', async () => {
+    const request = post('/infer', Buffer.from(body, 'latin1'));
+    const twice = Buffer.from(request).toString('latin1').replace('Host:', 'Host: localhost\r\nHost:');
+    const connection = await RawConnection.open(server.url);
+    connection.send(ways['short cut'](Buffer.from(twice, 'latin1')));
+    await until(() => connection.statuses.length > 0, 'an answer');
+    expect(connection.statuses).toEqual([400]);
+    connection.socket.destroy();
+  });
+
   it('that --allow-host names is answered, and any by a server for the network or with keys', async () => {
     const starts: readonly (readonly [args: string[], host: string, status: number])[] = [
       [['--allow-host', 'models.example'], 'models.example:8080', 200],
@@ -170,6 +180,17 @@ describe('a page of another origin', () => {
       expect(own.status).toBe(type === 'text/plain' ? 415 : 200);
     },
   );
+
+  it('is told from a page of this server behind a proxy, which its browser calls of the same origin', async () => {
+    const head = (...more: string[]) =>
+      postHead('/infer', `Content-Length: ${form.length}`, 'Origin: https://models.example', ...more).replace(
+        'application/cbor',
+        'multipart/form-data; boundary=b',
+      );
+    expect((await answer(server, head(), form)).status).toBe(403);
+    expect((await answer(server, head('Sec-Fetch-Site: same-origin'), form)).status).toBe(200);
+    expect((await answer(server, head('Sec-Fetch-Site: same-site'), form)).status).toBe(403);
+  });
 
   it('is not answered when its browser asks before', async () => {
     const preflight = await server.fetch('/infer', {

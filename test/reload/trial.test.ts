@@ -121,6 +121,22 @@ describe('while something is served', () => {
     expect(await (server as TestServer).stop()).toBe(0);
   });
 
+  it('a trial is not told the API keys', async () => {
+    server = await TestServer.start({
+      args: argsWith('--trial', 'auto'),
+      env: { TFJS_SERVING_API_KEYS: 'secret' },
+    });
+    const { pid } = server.child;
+    await publish('endless', 'versioned', 2, unsafeModels);
+    const [trial] = await until(async () => {
+      const trials = await trialsOf(pid);
+      return trials.length > 0 ? trials : undefined;
+    }, 'the trial to begin');
+    const environment = await readFile(`/proc/${trial}/environ`, 'latin1');
+    expect(environment).toContain('PATH=');
+    expect(environment).not.toContain('TFJS_SERVING_API_KEYS');
+  });
+
   it.each(['SIGTERM', 'SIGKILL'] as const)('a trial ends with the server: %s', async (signal) => {
     const { child, stop } = bind(await serve());
     await publish('endless', 'versioned', 2, unsafeModels);
