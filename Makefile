@@ -37,7 +37,7 @@ fuzz: install ## five minutes of good bodies, slightly changed, in process and o
 	@FUZZ_SECONDS=$(SECONDS) $(NODE) node_modules/vitest/vitest.mjs run test/hostile/fuzz.test.ts
 
 fuzz-operations: install ## five minutes of odd inputs for operations, to see which end the process; SECONDS, FUZZ_SEED
-	@FUZZ_OPERATIONS_SECONDS=$${SECONDS:-300} $(NODE) node_modules/vitest/vitest.mjs run test/hostile/operations.test.ts
+	@FUZZ_OPERATIONS_SECONDS=$${SECONDS:-300} $(NODE) node_modules/vitest/vitest.mjs run test/operations/hazards.test.ts test/hostile/operations.test.ts --maxWorkers=1
 
 bench: install ## requests per second and latency beside their limits (wrk must be there), then bench-clients
 	@$(NODE) scripts/bench.js throughput

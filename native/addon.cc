@@ -11,6 +11,7 @@
 
 #include "counters.h"
 #include "environment.h"
+#include "guard.h"
 #include "javascript.h"
 #include "lifecycle.h"
 #include "op_library.h"
@@ -93,6 +94,11 @@ Napi::Value LoadLibrary(const Napi::CallbackInfo& info, Environment&) {
   const bool loaded = LoadOpLibrary(ReadString(info[0], "path"),
                                     ReadString(info[1], "digest"));
   return Napi::Boolean::New(info.Env(), loaded);
+}
+
+Napi::Value RegisterGuardValue(const Napi::CallbackInfo& info, Environment&) {
+  RegisterGuard();
+  return info.Env().Undefined();
 }
 
 Napi::Value ListOperations(const Napi::CallbackInfo& info, Environment&) {
@@ -245,6 +251,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Throwing<Initialize>>(exports, "initialize");
   Export<Throwing<LoadLibrary>>(exports, "loadOpLibrary");
   Export<Throwing<ListOperations>>(exports, "operationList");
+  Export<Throwing<RegisterGuardValue>>(exports, "registerGuard");
   Export<Promising<LoadSession>>(exports, "loadSession");
   Export<Throwing<RetainSession>>(exports, "retainSession");
   Export<Promising<ReleaseSession>>(exports, "releaseSession");

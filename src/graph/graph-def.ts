@@ -88,6 +88,11 @@ export class GraphNode {
     return list ? integerFields(list, 3) : [];
   }
 
+  types(name: string): number[] {
+    const list = this.list(name);
+    return list ? integerFields(list, 6) : [];
+  }
+
   texts(name: string): string[] {
     const list = this.list(name);
     return list ? bytesFields(list, 2).map((text) => text.toString('utf8')) : [];
@@ -95,9 +100,7 @@ export class GraphNode {
 
   /** How many values a list has, types or shapes. */
   count(name: string, kind: 'types' | 'shapes'): number {
-    const list = this.list(name);
-    if (!list) return 0;
-    return kind === 'types' ? integerFields(list, 6).length : bytesFields(list, 7).length;
+    return this[kind](name).length;
   }
 
   shapes(name: string): GraphShape[] {
@@ -165,6 +168,10 @@ export interface GraphFunction {
   readonly name: string;
   /** The names of its arguments. */
   readonly parameters: readonly string[];
+  /** What TensorFlow wrote of the shape of each. */
+  readonly parameterShapes: readonly GraphShape[];
+  /** XLA compiles it, or it cannot run. */
+  readonly isCompiled: boolean;
   readonly nodes: Nodes;
   /** In the order of its outputs. */
   readonly results: readonly Source[];
@@ -250,10 +257,34 @@ async function readFunction(name: string, definition: Message, pause: Pause): Pr
   return {
     name,
     parameters: names(2),
+    parameterShapes: parameterShapesOf(definition),
+    isCompiled: bytesFields(definition, 5).some(isCompileMark),
     nodes: new Nodes(nodes),
     results: names(3).map((output) => sourceOf(results.get(output) ?? '')),
     controls: [...entries(6).values()],
   };
+}
+
+/** The first of `_output_shapes` of each parameter: `arg_attr` of a FunctionDef. */
+function parameterShapesOf(definition: Message): GraphShape[] {
+  const shapes: GraphShape[] = [];
+  for (const entry of bytesFields(definition, 7)) {
+    const attributes = bytesField(entry, 2);
+    for (const attribute of attributes ? bytesFields(attributes, 1) : []) {
+      if (stringField(attribute, 1) !== '_output_shapes') continue;
+      const value = bytesField(attribute, 2);
+      const list = value && bytesField(value, 1);
+      const [shape] = list ? bytesFields(list, 7) : [];
+      if (shape) shapes[integerField(entry, 1)] = shapeOf(shape);
+    }
+  }
+  return shapes;
+}
+
+/** An attribute of a function: `_XlaMustCompile` is true. */
+function isCompileMark(entry: Message): boolean {
+  const value = stringField(entry, 1) === '_XlaMustCompile' ? bytesField(entry, 2) : undefined;
+  return value !== undefined && integerField(value, 5) !== 0;
 }
 
 /** `a`, `a:1` as a graph names it, `a:output:1` as a function does. */

@@ -9,8 +9,9 @@ import path from 'node:path';
 import protobuf from 'protobufjs';
 import { messageOf, ServingError } from '../errors.js';
 import { GraphDef } from '../graph/graph-def.js';
+import { findGuards, type Guards, noGuards } from '../graph/guards/find.js';
 import { type Pause, pauser } from '../graph/pause.js';
-import { proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
+import { parseTensorName, proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { FlattenedInputs } from './flattened-inputs.js';
@@ -67,6 +68,8 @@ const variableOps = ['VarHandleOp', 'VariableV2', 'Variable'];
 export interface SavedModel {
   readonly metaGraph: MetaGraph;
   readonly operations: GraphOperations;
+  /** What keeps requests from ending the process. */
+  readonly guards: Guards;
   /** Numbers in all variables together. */
   readonly parameterCount: number;
   /** What it takes in memory at least: its variables, and its graph with the constants in that. */
@@ -99,8 +102,10 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   const index = await checkVariables(path.join(directory, 'variables'), hasVariables);
   await checkAssets(directory, graph);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
+  const { metaGraph, guards } = await orDamaged(toMetaGraph(graph, pause));
   return {
-    metaGraph: await orDamaged(toMetaGraph(graph, pause)),
+    metaGraph,
+    guards,
     operations,
     parameterCount: index?.parameterCount ?? 0,
     byteLength: graphCopies * file.length + variableBytes,
@@ -108,7 +113,7 @@ export async function readSavedModel(directory: string, tags: readonly string[])
 }
 
 /** `saved_model.pb`, or where there is none what `saved_model.pbtxt` says, as TensorFlow does. */
-async function readSavedModelFile(directory: string): Promise<Uint8Array> {
+export async function readSavedModelFile(directory: string): Promise<Uint8Array> {
   const read = (name: string) => readRegularFile(path.join(directory, name), maxGraphBytes);
   const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
   try {
@@ -213,7 +218,10 @@ function pad(shard: number): string {
   return String(shard).padStart(5, '0');
 }
 
-async function toMetaGraph(metaGraph: MetaGraphDef, pause: Pause): Promise<MetaGraph> {
+async function toMetaGraph(
+  metaGraph: MetaGraphDef,
+  pause: Pause,
+): Promise<Pick<SavedModel, 'metaGraph' | 'guards'>> {
   const { graphDef, metaInfoDef, signatureDef, objectGraphDef } = metaGraph;
   const signatures = new Map<string, Signature>();
   const unusable: string[] = [];
@@ -231,7 +239,16 @@ async function toMetaGraph(metaGraph: MetaGraphDef, pause: Pause): Promise<MetaG
     const outputs = withShapes(signature.outputs, (output) => shapes.get(output) ?? null);
     signatures.set(name, { ...signature, inputs, outputs, operations, rows });
   }
-  return { tags: metaInfoDef?.tags ?? [], signatures, unusable };
+  const guards = await guard(graph, [...signatures.values()], pause);
+  return { metaGraph: { tags: metaInfoDef?.tags ?? [], signatures, unusable }, guards };
+}
+
+/** None for a graph that cannot be followed. */
+async function guard(graph: GraphDef, signatures: readonly Signature[], pause: Pause): Promise<Guards> {
+  const outputs = signatures.flatMap((signature) => [...signature.outputs.values()]);
+  const sources = outputs.map(({ graphName }) => parseTensorName(graphName));
+  const operations = new Set(signatures.flatMap((signature) => [...(signature.operations ?? [])]));
+  return findGuards(graph, sources, operations, pause).catch(() => noGuards);
 }
 
 /** Shapes that the graph shows, where the signature says none. */

@@ -6,6 +6,7 @@ import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { EngineChoice } from './engine.js';
 import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
+import { type InputTypes, readInputTypes } from './operation-inputs.js';
 import { operationNames } from './operation-list.js';
 import { inputOf, joinRows, type Padding } from './rows.js';
 import type {
@@ -53,9 +54,11 @@ export function nativeRuntime(
     device,
     ...choice,
     unknownOperations: findUnknown(binding),
-    async load(directory, metaGraph) {
+    // Kernels for other devices do not make these checks, or make others.
+    ...(device === 'cpu' ? { takeGuards: guardTaker(binding) } : {}),
+    async load(directory, metaGraph, disposed) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
-      return new NativeModel(binding, session, metaGraph, tracing, heedsTimeouts);
+      return new NativeModel(binding, session, metaGraph, tracing, heedsTimeouts, disposed);
     },
     trace(tracer) {
       tracing.tracer = tracer;
@@ -74,6 +77,17 @@ function findUnknown(binding: NativeBinding): (operations: ReadonlySet<string>) 
     if (lacking.length === 0) return [];
     known = operationNames(binding.operationList());
     return lacking.filter((name) => !known.has(name));
+  };
+}
+
+/** To read the types takes 40 ms: they are kept from the first model with a guard on. */
+function guardTaker(binding: NativeBinding): () => InputTypes {
+  let types: InputTypes | undefined;
+  return () => {
+    if (types) return types;
+    binding.registerGuard();
+    types = readInputTypes(binding.operationList());
+    return types;
   };
 }
 
@@ -111,6 +125,7 @@ class NativeModel implements InferenceModel {
     metaGraph: MetaGraph,
     private readonly tracing: Tracing,
     private readonly heedsTimeouts: boolean,
+    private readonly disposed: (() => Promise<void>) | undefined,
   ) {
     this.signatures = metaGraph.signatures;
   }
@@ -247,7 +262,7 @@ class NativeModel implements InferenceModel {
   }
 
   dispose(): Promise<void> {
-    this.disposal ??= this.binding.releaseSession(this.session);
+    this.disposal ??= this.binding.releaseSession(this.session).then(this.disposed);
     return this.disposal;
   }
 }

@@ -130,6 +130,12 @@ export interface NativeBinding {
   operationList(): Uint8Array;
 
   /**
+   * Registers `TfjsServingGuard` (native/guard.cc), the operation that looks at the inputs of another one. Graphs that have one
+   * can be loaded then. Again does nothing.
+   */
+  registerGuard(): void;
+
+  /**
    * Loads a SavedModel on a thread of its own, at low priority. The calling thread then holds one reference to the session.
    * TensorFlow reports success even when the variables are missing; runs fail then.
    *

@@ -3,6 +3,7 @@
  * synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
  */
 import type { Engine } from './engine.js';
+import type { InputTypes } from './operation-inputs.js';
 import type { Padding } from './rows.js';
 import type { MetaGraph, Signature } from './signature.js';
 import type { NamedTensors } from './tensors.js';
@@ -114,12 +115,19 @@ export interface Runtime {
   unknownOperations?(operations: ReadonlySet<string>): string[];
 
   /**
+   * Makes TensorFlow take graphs with guards (graph/guards), and says which types an operation's inputs have. Absent where the
+   * runtime takes none.
+   */
+  takeGuards?(): InputTypes;
+
+  /**
    * Loads the graph with these tags from a SavedModel.
    *
    * @param directory the folder that holds `saved_model.pb`
+   * @param disposed called once a model with guards is disposed
    * @throws ServingError with TensorFlow's code and message
    */
-  load(directory: string, metaGraph: MetaGraph): Promise<InferenceModel>;
+  load(directory: string, metaGraph: MetaGraph, disposed?: () => Promise<void>): Promise<InferenceModel>;
 
   /**
    * Has the runs that begin from now on traced as the tracer says; none without one. Absent where the runtime cannot.

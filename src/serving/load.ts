@@ -1,9 +1,12 @@
 /**
  * From a version's folder to a servable that has passed the gate.
  */
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ErrorCode, messageOf, ServingError } from '../errors.js';
+import type { Guards } from '../graph/guards/find.js';
 import { fingerprintOf } from '../repository/fingerprint.js';
+import { type GuardedCopy, makeGuardedCopy } from '../repository/guarded-copy.js';
 import { readSavedModel } from '../repository/saved-model.js';
 import { isStorageFailure, storageFailure } from '../repository/storage-failure.js';
 import { readWarmupRequests } from '../repository/warmup-requests.js';
@@ -152,12 +155,12 @@ async function openSavedModel(
   tags = options.tags,
 ): Promise<OpenedModel> {
   onStage('reading its files');
-  const { metaGraph, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
+  const { metaGraph, guards, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
   checkOperations(operations.used, options.runtime);
   check(metaGraph);
   checkMemory(byteLength, await availableMemory());
   onStage('loading it into TensorFlow');
-  return { model: await open(directory, metaGraph, options), metaGraph, parameterCount };
+  return { model: await open(directory, metaGraph, guards, options), metaGraph, parameterCount };
 }
 
 /** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without what belongs to it */
@@ -214,11 +217,40 @@ function checkOperations(used: ReadonlySet<string>, runtime: Runtime): void {
     );
 }
 
-async function open(directory: string, metaGraph: MetaGraph, options: LoadOptions): Promise<InferenceModel> {
+async function open(
+  directory: string,
+  metaGraph: MetaGraph,
+  guards: Guards,
+  options: LoadOptions,
+): Promise<InferenceModel> {
   const { runtime, loadTimeout } = options;
-  const load = runtime.load(directory, metaGraph).catch(rethrowLoadError);
+  const copy = await guardedCopyOf(directory, metaGraph, guards, options);
+  const load = runtime
+    .load(copy?.directory ?? directory, metaGraph, copy?.remove)
+    .finally(copy?.loaded)
+    .catch(rethrowLoadError);
   const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;
   return orGiveUp(loadTimeout, load, (model) => model.dispose(), tooLong);
+}
+
+/** @returns undefined where no guards are needed, or where they cannot be had */
+async function guardedCopyOf(
+  directory: string,
+  { tags }: MetaGraph,
+  guards: Guards,
+  { runtime, logger }: LoadOptions,
+): Promise<GuardedCopy | undefined> {
+  if (guards.size === 0 || !runtime.takeGuards) return undefined;
+  try {
+    const typesOf = runtime.takeGuards();
+    return await makeGuardedCopy(directory, tags, guards, ({ node }) => typesOf(node.op, node));
+  } catch (error) {
+    if (error instanceof ServingError) throw error;
+    logger.warn(
+      `no copy with guards can be made (${messageOf(error)}): requests that end TensorFlow are not refused. Is there room in ${tmpdir()}?`,
+    );
+    return undefined;
+  }
 }
 
 /** What a load gives after it was given up is given back. @throws GivenUp */

@@ -1,0 +1,336 @@
+// TfjsServingGuard(value: T, others: Tothers) -> value: T
+//
+// `value` is one input of the guarded operation, which takes it from here;
+// `others` are the rest, as it takes them. `position` is the place of `value`
+// among all of them. `needs` holds the conditions, seven numbers each:
+//
+//   left kind, input and extra, relation, right kind, input and extra
+//
+// `says` holds a sentence for each. The first condition that does not hold ends
+// the run with INVALID_ARGUMENT and its sentence.
+
+#include "guard.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "buffer.h"
+#include "kernel_api.h"
+#include "status.h"
+#include "tensorflow/c/c_api.h"
+#include "tensorflow/c/ops.h"
+#include "tensorflow/c/tf_tensor.h"
+
+namespace tfjs_serving {
+
+namespace {
+
+constexpr char kName[] = "TfjsServingGuard";
+
+enum class Kind : int64_t {
+  kNumber = 0,
+  kRank = 1,
+  kDim = 2,
+  kCount = 3,
+  kLeast = 4,
+  kMost = 5,
+};
+
+enum class Relation : int64_t { kEqual = 0, kAtLeast = 1, kAtMost = 2 };
+
+struct Term {
+  Kind kind;
+  int64_t input;
+  // Of kNumber the number; of kDim the axis, counted from the end where it is
+  // negative; of all others what is added.
+  int64_t extra;
+};
+
+struct Condition {
+  Term left;
+  Relation relation;
+  Term right;
+  std::string says;
+};
+
+constexpr size_t kNumbersEach = 7;
+
+struct Guard {
+  int64_t position = 0;
+  std::vector<Condition> conditions;
+};
+
+struct TensorDeleter {
+  void operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }
+};
+using Input = std::unique_ptr<TF_Tensor, TensorDeleter>;
+
+// ---- What it is made of ------------------------------------------------------
+
+std::vector<int64_t> ReadIntegers(TF_OpKernelConstruction* construction,
+                                  const char* name) {
+  int32_t count = 0;
+  int32_t bytes = 0;
+  const Status size_status;
+  TF_OpKernelConstruction_GetAttrSize(construction, name, &count, &bytes,
+                                      size_status.get());
+  size_status.Check();
+  std::vector<int64_t> values(static_cast<size_t>(std::max(count, 0)));
+  if (values.empty()) return values;
+  const Status status;
+  TF_OpKernelConstruction_GetAttrInt64List(construction, name, values.data(),
+                                           count, status.get());
+  status.Check();
+  return values;
+}
+
+std::vector<std::string> ReadTexts(TF_OpKernelConstruction* construction,
+                                   const char* name) {
+  int32_t count = 0;
+  int32_t bytes = 0;
+  const Status size_status;
+  TF_OpKernelConstruction_GetAttrSize(construction, name, &count, &bytes,
+                                      size_status.get());
+  size_status.Check();
+  const auto size = static_cast<size_t>(std::max(count, 0));
+  if (size == 0) return {};
+  std::vector<char*> values(size);
+  std::vector<size_t> lengths(size);
+  std::vector<char> storage(static_cast<size_t>(std::max(bytes, 0)) + 1);
+  const Status status;
+  TF_OpKernelConstruction_GetAttrStringList(
+      construction, name, values.data(), lengths.data(), count, storage.data(),
+      storage.size(), status.get());
+  status.Check();
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < size; ++i) texts.emplace_back(values[i], lengths[i]);
+  return texts;
+}
+
+std::unique_ptr<Guard> ReadGuard(TF_OpKernelConstruction* construction) {
+  auto guard = std::make_unique<Guard>();
+  const Status status;
+  TF_OpKernelConstruction_GetAttrInt64(construction, "position",
+                                       &guard->position, status.get());
+  status.Check();
+  const std::vector<int64_t> needs = ReadIntegers(construction, "needs");
+  const std::vector<std::string> says = ReadTexts(construction, "says");
+  if (needs.size() != says.size() * kNumbersEach) {
+    throw StatusError(TF_INVALID_ARGUMENT,
+                      "`needs` must have seven numbers for each of `says`");
+  }
+  for (size_t i = 0; i < says.size(); ++i) {
+    const int64_t* const at = &needs[i * kNumbersEach];
+    guard->conditions.push_back(Condition{
+        Term{static_cast<Kind>(at[0]), at[1], at[2]},
+        static_cast<Relation>(at[3]),
+        Term{static_cast<Kind>(at[4]), at[5], at[6]},
+        says[i],
+    });
+  }
+  return guard;
+}
+
+void* Create(TF_OpKernelConstruction* construction) {
+  try {
+    return ReadGuard(construction).release();
+  } catch (const std::exception&) {
+    const StatusError error = CurrentError();
+    const Status status;
+    TF_SetStatus(status.get(), error.code(), error.what());
+    TF_OpKernelConstruction_Failure(construction, status.get());
+    return nullptr;
+  }
+}
+
+void Delete(void* guard) { delete static_cast<Guard*>(guard); }
+
+// ---- What it does at each run ------------------------------------------------
+
+template <typename Number>
+int64_t FurthestOf(const TF_Tensor* tensor, bool is_least) {
+  const auto* const begin = static_cast<const Number*>(TF_TensorData(tensor));
+  const auto* const end = begin + TF_TensorElementCount(tensor);
+  return static_cast<int64_t>(is_least ? *std::min_element(begin, end)
+                                       : *std::max_element(begin, end));
+}
+
+// The next whole number outwards. What is not a number is beyond every limit.
+template <typename Real>
+int64_t FurthestOfReals(const TF_Tensor* tensor, bool is_least) {
+  constexpr double kFar = 1LL << 53;
+  const auto* const begin = static_cast<const Real*>(TF_TensorData(tensor));
+  const auto* const end = begin + TF_TensorElementCount(tensor);
+  double furthest = is_least ? kFar : -kFar;
+  for (const Real* each = begin; each != end; ++each) {
+    const auto value = static_cast<double>(*each);
+    if (std::isnan(value)) return static_cast<int64_t>(is_least ? -kFar : kFar);
+    furthest = is_least ? std::min(furthest, value) : std::max(furthest, value);
+  }
+  furthest = is_least ? std::floor(furthest) : std::ceil(furthest);
+  return static_cast<int64_t>(std::clamp(furthest, -kFar, kFar));
+}
+
+// Of numbers; nothing where there are none.
+std::optional<int64_t> FurthestIn(const TF_Tensor* tensor, bool is_least) {
+  if (TF_TensorElementCount(tensor) == 0) return std::nullopt;
+  switch (TF_TensorType(tensor)) {
+    case TF_INT32:
+      return FurthestOf<int32_t>(tensor, is_least);
+    case TF_INT64:
+      return FurthestOf<int64_t>(tensor, is_least);
+    case TF_FLOAT:
+      return FurthestOfReals<float>(tensor, is_least);
+    case TF_DOUBLE:
+      return FurthestOfReals<double>(tensor, is_least);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<int64_t> ValueOf(const Term& term,
+                               const std::vector<Input>& inputs) {
+  if (term.kind == Kind::kNumber) return term.extra;
+  if (term.input < 0 || static_cast<size_t>(term.input) >= inputs.size()) {
+    return std::nullopt;
+  }
+  const TF_Tensor* const tensor = inputs[static_cast<size_t>(term.input)].get();
+  const int rank = TF_NumDims(tensor);
+  switch (term.kind) {
+    case Kind::kRank:
+      return rank + term.extra;
+    case Kind::kDim: {
+      const int64_t axis = term.extra < 0 ? term.extra + rank : term.extra;
+      if (axis < 0 || axis >= rank) return std::nullopt;
+      return TF_Dim(tensor, static_cast<int>(axis));
+    }
+    case Kind::kCount:
+      return TF_TensorElementCount(tensor) + term.extra;
+    default: {
+      const auto value = FurthestIn(tensor, term.kind == Kind::kLeast);
+      return value ? std::optional<int64_t>(*value + term.extra) : value;
+    }
+  }
+}
+
+// What is not there holds: another condition says that it must be.
+bool Holds(const Condition& condition, const std::vector<Input>& inputs) {
+  const std::optional<int64_t> left = ValueOf(condition.left, inputs);
+  const std::optional<int64_t> right = ValueOf(condition.right, inputs);
+  if (!left || !right) return true;
+  switch (condition.relation) {
+    case Relation::kEqual:
+      return *left == *right;
+    case Relation::kAtLeast:
+      return *left >= *right;
+    case Relation::kAtMost:
+      return *left <= *right;
+  }
+  return true;
+}
+
+std::string Describe(const std::vector<Input>& inputs) {
+  std::string shapes;
+  for (const Input& input : inputs) {
+    if (!shapes.empty()) shapes += " and ";
+    shapes += "[";
+    for (int axis = 0; axis < TF_NumDims(input.get()); ++axis) {
+      if (axis > 0) shapes += ",";
+      shapes += std::to_string(TF_Dim(input.get(), axis));
+    }
+    shapes += "]";
+  }
+  return shapes;
+}
+
+void Check(const Guard& guard, TF_OpKernelContext* context) {
+  std::vector<Input> inputs;
+  const int count = TF_NumInputs(context);
+  for (int i = 0; i < count; ++i) {
+    TF_Tensor* tensor = nullptr;
+    const Status status;
+    TF_GetInput(context, i, &tensor, status.get());
+    status.Check();
+    inputs.emplace_back(tensor);
+  }
+  // `value` comes first here and has its place among the others there.
+  const auto place = std::clamp<int64_t>(guard.position, 0, count - 1);
+  std::rotate(inputs.begin(), inputs.begin() + 1,
+              inputs.begin() + 1 + static_cast<std::ptrdiff_t>(place));
+  for (const Condition& condition : guard.conditions) {
+    if (Holds(condition, inputs)) continue;
+    throw StatusError(TF_INVALID_ARGUMENT,
+                      condition.says + "; got " + Describe(inputs));
+  }
+  const Status status;
+  TF_SetOutput(context, 0, inputs[static_cast<size_t>(place)].get(),
+               status.get());
+  status.Check();
+}
+
+void Compute(void* guard, TF_OpKernelContext* context) {
+  try {
+    Check(*static_cast<const Guard*>(guard), context);
+  } catch (const std::exception&) {
+    const StatusError error = CurrentError();
+    const Status status;
+    TF_SetStatus(status.get(), error.code(), error.what());
+    TF_OpKernelContext_Failure(context, status.get());
+  }
+}
+
+void InferShape(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeHandle* const shape = TF_NewShapeHandle();
+  TF_ShapeInferenceContextGetInput(context, 0, shape, status);
+  if (TF_GetCode(status) == TF_OK) {
+    TF_ShapeInferenceContextSetOutput(context, 0, shape, status);
+  }
+  TF_DeleteShapeHandle(shape);
+}
+
+// ---- How TensorFlow learns of it ---------------------------------------------
+
+// Another copy of this addon in the process may have been first.
+bool IsRegistered() {
+  const Status status;
+  const Buffer kernels(TF_GetRegisteredKernelsForOp(kName, status.get()));
+  return status.ok() && kernels && kernels->length > 0;
+}
+
+bool Register() {
+  if (IsRegistered()) return true;
+  TF_OpDefinitionBuilder* const definition = TF_NewOpDefinitionBuilder(kName);
+  TF_OpDefinitionBuilderAddAttr(definition, "T: type");
+  TF_OpDefinitionBuilderAddAttr(definition, "Tothers: list(type) >= 0");
+  TF_OpDefinitionBuilderAddAttr(definition, "position: int");
+  TF_OpDefinitionBuilderAddAttr(definition, "needs: list(int)");
+  TF_OpDefinitionBuilderAddAttr(definition, "says: list(string)");
+  TF_OpDefinitionBuilderAddInput(definition, "value: T");
+  TF_OpDefinitionBuilderAddInput(definition, "others: Tothers");
+  TF_OpDefinitionBuilderAddOutput(definition, "guarded: T");
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, InferShape);
+  const Status definition_status;
+  TF_RegisterOpDefinition(definition, definition_status.get());
+  definition_status.Check();
+  const Status kernel_status;
+  TF_RegisterKernelBuilder(
+      kName, TF_NewKernelBuilder(kName, "CPU", Create, Compute, Delete),
+      kernel_status.get());
+  kernel_status.Check();
+  return true;
+}
+
+}  // namespace
+
+void RegisterGuard() {
+  // A throw leaves it to be tried again.
+  static const bool registered = Register();
+  static_cast<void>(registered);
+}
+
+}  // namespace tfjs_serving

@@ -1,0 +1,15 @@
+// TfjsServingGuard: an operation that looks at the inputs of another one and
+// fails, where TensorFlow would end the process. src/guards puts it into graphs.
+
+#ifndef TFJS_SERVING_NATIVE_GUARD_H_
+#define TFJS_SERVING_NATIVE_GUARD_H_
+
+namespace tfjs_serving {
+
+// Makes the operation known to TensorFlow, once for the process. Throws
+// StatusError.
+void RegisterGuard();
+
+}  // namespace tfjs_serving
+
+#endif  // TFJS_SERVING_NATIVE_GUARD_H_

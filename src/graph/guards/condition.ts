@@ -1,0 +1,152 @@
+/**
+ * What an operation needs of its inputs, so that TensorFlow does not end the process: comparisons of ranks, dims, numbers of
+ * elements and values. A guard in the graph looks at them in each run (native/guard.cc); what the graph itself shows is
+ * settled at the load.
+ */
+import type { GraphShape } from '../graph-def.js';
+
+/** A number that an input has, or a plain one. */
+export type Term =
+  | { readonly of: 'number'; readonly number: number }
+  /** `plus` is added. */
+  | { readonly of: 'rank' | 'count' | 'least' | 'most'; readonly input: number; readonly plus?: number }
+  | { readonly of: 'dim'; readonly input: number; readonly axis: number };
+
+export type Relation = '=' | '>=' | '<=';
+
+/** A term that is not there, such as a dim behind the last one or the least of no values, satisfies every condition. */
+export interface Condition {
+  readonly left: Term;
+  readonly relation: Relation;
+  readonly right: Term;
+  /** Goes on after "operation `x` needs". */
+  readonly words: string;
+}
+
+/** What a graph shows of an input. */
+export interface Shown {
+  readonly shape: GraphShape;
+  /** The values of a small constant. */
+  readonly integers?: readonly number[] | undefined;
+}
+
+const number = (value: number): Term => ({ of: 'number', number: value });
+
+export function rankIs(input: number, rank: number): Condition {
+  const words = `${rank} ${rank === 1 ? 'dim' : 'dims'} in input ${input}`;
+  return { left: { of: 'rank', input }, relation: '=', right: number(rank), words };
+}
+
+export function rankAtLeast(input: number, rank: number): Condition {
+  const words = `${rank} ${rank === 1 ? 'dim' : 'dims'} or more in input ${input}`;
+  return { left: { of: 'rank', input }, relation: '>=', right: number(rank), words };
+}
+
+export function rankAtMost(input: number, rank: number): Condition {
+  const words = `at most ${rank} dims in input ${input}`;
+  return { left: { of: 'rank', input }, relation: '<=', right: number(rank), words };
+}
+
+/** One input has at most so many dims more than another. */
+export function rankAtMostThat(input: number, other: number, plus: number): Condition {
+  const words = `at most ${plus} more dims in input ${input} than in input ${other}`;
+  return { left: { of: 'rank', input }, relation: '<=', right: { of: 'rank', input: other, plus }, words };
+}
+
+/** @param axis counted from the end where it is negative */
+export function dimAtLeast(input: number, axis: number, least: number): Condition {
+  const words = `${least} or more along ${axisName(axis)} of input ${input}`;
+  return { left: { of: 'dim', input, axis }, relation: '>=', right: number(least), words };
+}
+
+export function dimIs(input: number, axis: number, size: number): Condition {
+  const words = `${size} along ${axisName(axis)} of input ${input}`;
+  return { left: { of: 'dim', input, axis }, relation: '=', right: number(size), words };
+}
+
+/** A dim of one input is a dim of another. */
+export function dimsEqual(
+  [input, axis]: readonly [input: number, axis: number],
+  [other, otherAxis]: readonly [input: number, axis: number],
+): Condition {
+  const words = `as much along ${axisName(axis)} of input ${input} as along ${axisName(otherAxis)} of input ${other}`;
+  const right: Term = { of: 'dim', input: other, axis: otherAxis };
+  return { left: { of: 'dim', input, axis }, relation: '=', right, words };
+}
+
+/** One input has as many elements as another. */
+export function countsEqual(input: number, other: number): Condition {
+  const words = `as many elements in input ${input} as in input ${other}`;
+  return { left: { of: 'count', input }, relation: '=', right: { of: 'count', input: other }, words };
+}
+
+export function countAtLeast(input: number, least: number): Condition {
+  const words = least === 1 ? `elements in input ${input}` : `${least} elements or more in input ${input}`;
+  return { left: { of: 'count', input }, relation: '>=', right: number(least), words };
+}
+
+export function countIs(input: number, count: number): Condition {
+  const words = `${count} ${count === 1 ? 'element' : 'elements'} in input ${input}`;
+  return { left: { of: 'count', input }, relation: '=', right: number(count), words };
+}
+
+/** For whole numbers. */
+export function valuesAtLeast(input: number, least: number): Condition {
+  const words = `no number below ${least} in input ${input}`;
+  return { left: { of: 'least', input }, relation: '>=', right: number(least), words };
+}
+
+export function valuesAtMost(input: number, most: number): Condition {
+  const words = `no number above ${most} in input ${input}`;
+  return { left: { of: 'most', input }, relation: '<=', right: number(most), words };
+}
+
+function axisName(axis: number): string {
+  return axis < 0 ? `the ${axis === -1 ? 'last dim' : `dim ${-axis} from the end`}` : `dim ${axis}`;
+}
+
+/** True if nothing is left to look at in a run: TensorFlow itself refuses a graph that shows what does not fit. */
+export function isSettled({ left, right }: Condition, inputs: readonly Shown[]): boolean {
+  return numberIn(left, inputs) !== undefined && numberIn(right, inputs) !== undefined;
+}
+
+function numberIn(term: Term, inputs: readonly Shown[]): number | undefined {
+  if (term.of === 'number') return term.number;
+  const shown = inputs[term.input];
+  if (term.of === 'dim') return shown?.shape?.at(term.axis) ?? undefined;
+  const value = plainValueOf(term.of, shown);
+  return value === undefined ? undefined : value + (term.plus ?? 0);
+}
+
+function plainValueOf(of: 'rank' | 'count' | 'least' | 'most', shown: Shown | undefined): number | undefined {
+  switch (of) {
+    case 'rank':
+      return shown?.shape?.length;
+    case 'count':
+      return shown?.shape?.reduce<number | undefined>(
+        (count, dim) => (count === undefined || dim === null ? undefined : count * dim),
+        1,
+      );
+    default: {
+      const { integers } = shown ?? {};
+      if (!integers || integers.length === 0) return undefined;
+      return of === 'least' ? Math.min(...integers) : Math.max(...integers);
+    }
+  }
+}
+
+const kinds = { number: 0, rank: 1, dim: 2, count: 3, least: 4, most: 5 } as const satisfies Record<
+  Term['of'],
+  number
+>;
+const relations = { '=': 0, '>=': 1, '<=': 2 } as const satisfies Record<Relation, number>;
+
+/** A condition as native/guard.cc reads it. */
+export function encodeCondition({ left, relation, right }: Condition): number[] {
+  return [...encodeTerm(left), relations[relation], ...encodeTerm(right)];
+}
+
+function encodeTerm(term: Term): [number, number, number] {
+  if (term.of === 'number') return [kinds.number, 0, term.number];
+  return [kinds[term.of], term.input, term.of === 'dim' ? term.axis : (term.plus ?? 0)];
+}

@@ -1,0 +1,95 @@
+/**
+ * Operations that end the process at some input in TensorFlow 2.21, on the CPU, and what each needs so that it does not. A
+ * line for each, with what fails otherwise: a CHECK of TensorFlow's, an assertion of a library, a division by zero.
+ * `make fuzz-operations` proves every line.
+ */
+import type { GraphNode } from '../graph-def.js';
+import {
+  type Condition,
+  countIs,
+  dimAtLeast,
+  rankAtLeast,
+  rankAtMostThat,
+  rankIs,
+  valuesAtLeast,
+  valuesAtMost,
+} from './condition.js';
+
+export interface Hazard {
+  readonly needs: (node: GraphNode) => readonly Condition[];
+}
+
+type Needs = readonly Condition[] | ((node: GraphNode) => readonly Condition[]);
+
+/** The ranks of the first inputs. */
+const ranks = (...all: readonly number[]): Condition[] => all.map((rank, input) => rankIs(input, rank));
+
+/** A window lies within its picture somewhere. */
+function windowsFit(node: GraphNode): Condition[] {
+  if (node.text('padding') !== 'VALID') return [];
+  return node
+    .integers('ksize')
+    .flatMap((size, axis) =>
+      size > 1 ? { ...dimAtLeast(0, axis, size), words: windowWords(size, axis) } : [],
+    );
+}
+
+function windowWords(size: number, axis: number): string {
+  return `pictures that are as large as its window: ${size} or more along dim ${axis} of input 0`;
+}
+
+/** More than any model gives. */
+const mostBoxes = 2 ** 20;
+
+const lines: readonly (readonly [operations: string, needs: Needs])[] = [
+  // GetTensorDim asks for an axis before anybody looks at the rank (tensor_format.h: index < num_total_dims).
+  ['Conv2D DepthwiseConv2dNative', ranks(4, 4)],
+  ['Conv3D', ranks(5, 5)],
+  // mkl_conv_grad_input_ops.cc: IsVector(input_tensor.shape()), MakeShape is OK.
+  [
+    'Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput',
+    [...ranks(1, 4, 4), countIs(0, 4), valuesAtLeast(0, 0)],
+  ],
+  ['Conv3DBackpropInputV2', [...ranks(1, 5, 5), countIs(0, 5), valuesAtLeast(0, 0)]],
+  [
+    'Conv2DBackpropFilter DepthwiseConv2dNativeBackpropFilter',
+    [...ranks(4, 1, 4), countIs(1, 4), valuesAtLeast(1, 0)],
+  ],
+  ['Conv3DBackpropFilterV2', [...ranks(5, 1, 5), countIs(1, 5), valuesAtLeast(1, 0)]],
+  // mkl_pooling_ops_common.cc and oneDNN divide by the size of the output, which is 0 where the window fits nowhere.
+  ['MaxPool AvgPool', (node) => [rankIs(0, 4), ...windowsFit(node)]],
+  ['MaxPool3D AvgPool3D', (node) => [rankIs(0, 5), ...windowsFit(node)]],
+  ['AvgPoolGrad', [...ranks(1, 4), countIs(0, 4)]],
+  ['AvgPool3DGrad', [...ranks(1, 5), countIs(0, 5)]],
+  // scatter_nd_op.cc compares the dims of the updates with those of the indices, which may be more.
+  [
+    'TensorScatterAdd TensorScatterSub TensorScatterMin TensorScatterMax TensorScatterUpdate',
+    [rankAtMostThat(1, 2, 1)],
+  ],
+  ['ScatterNd', [rankAtMostThat(0, 1, 1)]],
+  // non_max_suppression_op.cc: boxes.dim_size(2); and memory for as many boxes as it is to give at most.
+  ['CombinedNonMaxSuppression', [...ranks(4, 3), valuesAtMost(2, mostBoxes), valuesAtMost(3, mostBoxes)]],
+  // DUCC asserts that the length of a transform is not 0.
+  ['RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D', [valuesAtLeast(1, 1)]],
+  ['LSTMBlockCell', ranks(2, 2, 2, 2, 1, 1, 1, 1)],
+  ['LSTMBlockCellGrad', ranks(2, 2, 2, 2, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2)],
+  ['FakeQuantWithMinMaxVarsPerChannelGradient', [rankAtLeast(0, 1), rankAtLeast(1, 1)]],
+  // tensor.h: scalar() of a tensor with more or fewer elements.
+  [
+    'QuantizeAndDequantizeV3',
+    (node) => [countIs(3, 1), ...(node.integer('axis', -1) < 0 ? [countIs(1, 1), countIs(2, 1)] : [])],
+  ],
+  // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and Poisson's algorithm meets no end at NaN.
+  ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
+  ['StatelessRandomPoisson', [valuesAtLeast(2, 0)]],
+  ['Unbatch', [rankIs(1, 2)]],
+  ['UnbatchGrad', [rankIs(2, 2)]],
+];
+
+export const hazards: ReadonlyMap<string, Hazard> = new Map(
+  lines.flatMap(([operations, needs]) =>
+    operations
+      .split(' ')
+      .map((name): [string, Hazard] => [name, { needs: typeof needs === 'function' ? needs : () => needs }]),
+  ),
+);

@@ -1,0 +1,62 @@
+/**
+ * Models of one operation, in a process that it may end.
+ */
+import { makeGuardedCopy } from '../../src/repository/guarded-copy.ts';
+import { readSavedModel } from '../../src/repository/saved-model.ts';
+import { type Dtype, dtypeOf } from '../../src/runtime/dtypes.ts';
+import { addonFile } from '../../src/runtime/installed.ts';
+import type { Feed } from '../../src/runtime/native.ts';
+import { loadBinding } from '../../src/runtime/native.ts';
+import { readInputTypes } from '../../src/runtime/operation-inputs.ts';
+import { type Attributes, GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
+import type { Answer, OperationProcess } from './operation-process.ts';
+
+export interface OperationModel {
+  readonly op: string;
+  readonly attributes: Attributes;
+  readonly inputs: readonly { readonly dtype: Dtype }[];
+}
+
+const typesOf = readInputTypes(loadBinding(addonFile).operationList());
+
+/**
+ * Loads an operation alone, with inputs of unknown rank, and runs it.
+ *
+ * @param isGuarded as a server loads it
+ * @param use is given how the load ended, and a way to run it
+ * @returns undefined where no output of it can be fetched
+ */
+export async function withOperation<Result>(
+  child: OperationProcess,
+  { op, attributes, inputs }: OperationModel,
+  isGuarded: boolean,
+  use: (loaded: Answer, run: (feeds: readonly Feed[]) => Promise<Answer>) => Promise<Result>,
+): Promise<Result | undefined> {
+  const graph = new GraphBuilder();
+  const refs = inputs.map(({ dtype }) => graph.placeholder(dtype, null));
+  const outputs = graph.add(op, refs, attributes).filter(({ type }) => dtypeOf(type) !== undefined);
+  if (outputs.length === 0) return undefined;
+  const signature = {
+    inputs: Object.fromEntries(refs.map((ref, i) => [`x${i}`, { ref, shape: null }])),
+    outputs: Object.fromEntries(outputs.map((ref, i) => [`y${i}`, { ref, shape: null }])),
+  };
+  const names = { feeds: refs.map(({ name }) => name), fetches: outputs.map(({ name }) => name) };
+  return inSavedModel(
+    graph.encode(),
+    async (plain) => {
+      const { guards } = await readSavedModel(plain, ['serve']);
+      const copy =
+        isGuarded && guards.size > 0
+          ? await makeGuardedCopy(plain, ['serve'], guards, ({ node }) => typesOf(node.op, node))
+          : undefined;
+      try {
+        const directory = copy?.directory ?? plain;
+        const loaded = await child.ask({ kind: 'load', directory, ...names });
+        return await use(loaded, (feeds) => child.ask({ kind: 'run', feeds }));
+      } finally {
+        await copy?.remove();
+      }
+    },
+    signature,
+  );
+}

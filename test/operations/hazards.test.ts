@@ -1,0 +1,44 @@
+/**
+ * Operations that end the process at some input (src/graph/guards/hazards.ts): each one does, and with its guard it answers
+ * with what it needs.
+ */
+import { afterAll, describe, expect, it } from 'vitest';
+import { hazards } from '../../src/graph/guards/hazards.ts';
+import { type KillingInput, killingInputs } from '../fixtures/killing-inputs.ts';
+import { withOperation } from '../hostile/operation-models.ts';
+import { type Answer, OperationProcess } from '../hostile/operation-process.ts';
+
+/** Each death takes a second, so most are left to `make fuzz-operations`. */
+const isThorough = process.env['FUZZ_OPERATIONS_SECONDS'] !== undefined;
+const usual = ['Conv2D', 'MaxPool', 'RFFT'];
+
+const child = new OperationProcess();
+
+afterAll(() => child.close());
+
+/** What comes of a killing input. */
+async function run(input: KillingInput, isGuarded: boolean): Promise<Answer> {
+  const answer = await withOperation(child, input, isGuarded, async (loaded, ask) => {
+    expect(loaded).toEqual({ outputs: undefined });
+    return ask(input.inputs.map(({ feed }) => feed));
+  });
+  if (!answer) throw new Error(`${input.op} has no output`);
+  return answer;
+}
+
+describe.each(killingInputs)('$op', (input) => {
+  it.runIf(isThorough || usual.includes(input.op))('ends the process', async () => {
+    expect(await run(input, false)).toEqual({ died: expect.stringMatching(/^SIG(ABRT|FPE|SEGV)/) });
+  });
+
+  it('says with its guard what it needs', async () => {
+    const answer = await run(input, true);
+    expect(answer).toEqual({ error: expect.stringContaining(`operation \`${input.op}\``) });
+    expect('error' in answer && answer.error).toMatch(input.needs);
+  });
+});
+
+it('each guarded operation of this kind has an example', () => {
+  const shown = new Set(killingInputs.map(({ op }) => op));
+  expect([...hazards.keys()].filter((op) => !shown.has(op))).toEqual([]);
+});
