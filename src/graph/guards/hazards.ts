@@ -57,8 +57,8 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   ],
   ['Conv3DBackpropFilterV2', [...ranks(5, 1, 5), countIs(1, 5), valuesAtLeast(1, 0)]],
   // mkl_pooling_ops_common.cc and oneDNN divide by the size of the output, which is 0 where the window fits nowhere.
-  ['MaxPool AvgPool', (node) => [rankIs(0, 4), ...windowsFit(node)]],
-  ['MaxPool3D AvgPool3D', (node) => [rankIs(0, 5), ...windowsFit(node)]],
+  ['MaxPool', (node) => [rankIs(0, 4), ...windowsFit(node)]],
+  ['MaxPool3D', (node) => [rankIs(0, 5), ...windowsFit(node)]],
   ['AvgPoolGrad', [...ranks(1, 4), countIs(0, 4)]],
   ['AvgPool3DGrad', [...ranks(1, 5), countIs(0, 5)]],
   // scatter_nd_op.cc compares the dims of the updates with those of the indices, which may be more.
@@ -82,8 +82,8 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and Poisson's algorithm meets no end at NaN.
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
   ['StatelessRandomPoisson', [valuesAtLeast(2, 0)]],
+  // batch_kernels.cc: the dims of batch_index.
   ['Unbatch', [rankIs(1, 2)]],
-  ['UnbatchGrad', [rankIs(2, 2)]],
 ];
 
 export const hazards: ReadonlyMap<string, Hazard> = new Map(
