@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tensorflow/c/tf_tstring.h"
 #include "threads.h"
 #include "values.h"
 
@@ -30,20 +31,26 @@ TF_Output FindSupported(const Session& session, const std::string& name) {
   return tensor;
 }
 
+bool IsManyStrings(const Tensor& tensor) {
+  return tensor.dtype() == TF_STRING &&
+         TF_TensorElementCount(tensor.get()) > Run::kFewStrings;
+}
+
 // [dtype, shape, data], the Output that runtime/native.ts describes.
-Napi::Array OutputValue(Environment& environment, Tensor output) {
+Napi::Array OutputValue(Environment& environment, Fetched output) {
   const Napi::Env env = environment.napi();
+  Tensor& values = output.values;
   const Napi::Array result = Napi::Array::New(env, 3);
-  result.Set(0U, static_cast<double>(output.dtype()));
-  result.Set(1U, ShapeValue(env, ShapeOf(output)));
-  if (output.dtype() == TF_STRING) {
-    result.Set(2U, StringsValue(env, output));
-  } else if (output.byte_size() >= Run::kExposeBytes) {
-    const size_t size = output.byte_size();
-    const Napi::Value buffer = environment.Expose(std::move(output));
+  result.Set(0U, static_cast<double>(output.dtype));
+  result.Set(1U, ShapeValue(env, output.shape));
+  if (values.dtype() == TF_STRING) {
+    result.Set(2U, StringsValue(env, values));
+  } else if (values.byte_size() >= Run::kExposeBytes) {
+    const size_t size = values.byte_size();
+    const Napi::Value buffer = environment.Expose(std::move(values));
     result.Set(2U, BytesValue(env, buffer, 0, size));
   } else {
-    result.Set(2U, CopiedValue(env, output));
+    result.Set(2U, CopiedValue(env, values));
   }
   return result;
 }
@@ -87,6 +94,7 @@ Run::Run(Environment& environment, RequestId request,
                           std::to_string(sources_.size()) + " came");
   }
   size_t bytes = 0;
+  size_t strings = 0;
   for (size_t i = 0; i < sources_.size(); ++i) {
     const TensorSource& source = sources_[i];
     CheckSource(source, call_->feed_names[i]);
@@ -97,8 +105,10 @@ Run::Run(Environment& environment, RequestId request,
                             DataTypeName(source.dtype));
     }
     bytes += source.TotalBytes();
+    if (source.dtype == TF_STRING) strings += source.ranges.size();
   }
-  if (bytes <= kCopyNowBytes) CopySources();
+  // A string takes its place even if it is empty.
+  if (bytes + strings * sizeof(TF_TString) <= kCopyNowBytes) CopySources();
 }
 
 bool Run::CopySources() {
@@ -115,17 +125,23 @@ bool Run::CopySources() {
 }
 
 void Run::RunSession() {
-  outputs_ = permit_.session().Run(call_->feeds, feeds_, call_->fetches,
-                                   options_,
-                                   max_metadata_bytes_ ? &metadata_ : nullptr);
+  std::vector<Tensor> fetched = permit_.session().Run(
+      call_->feeds, feeds_, call_->fetches, options_,
+      max_metadata_bytes_ ? &metadata_ : nullptr);
   if (metadata_ && metadata_->length > *max_metadata_bytes_) metadata_.reset();
   // Before the outputs are looked at: one that is a feed passed through is then
   // nobody else's.
   feeds_.clear();
-  for (Tensor& output : outputs_) {
-    if (output.dtype() != TF_STRING && output.byte_size() >= kExposeBytes) {
-      output = Unshared(std::move(output));
+  for (Tensor& values : fetched) {
+    Fetched output{values.dtype(), ShapeOf(values), std::move(values)};
+    if (IsManyStrings(output.values)) {
+      // Here, because the Node thread would take longer than the run.
+      output.values = PackStrings(output.values);
+    } else if (output.dtype != TF_STRING &&
+               output.values.byte_size() >= kExposeBytes) {
+      output.values = Unshared(std::move(output.values));
     }
+    outputs_.push_back(std::move(output));
   }
 }
 

@@ -33,6 +33,14 @@ struct PreparedCall {
                            const std::vector<std::string>& fetch_names);
 };
 
+// An output of a run. Its values are a tensor of its dtype; of many strings, what
+// PackStrings() makes of it.
+struct Fetched {
+  TF_DataType dtype;
+  std::vector<int64_t> shape;
+  Tensor values;
+};
+
 class Run : public Completion {
  public:
   // Up to this many bytes are copied on the Node thread, at once: cheaper than
@@ -42,6 +50,9 @@ class Run : public Completion {
   // Outputs from this size on are given to JavaScript as they are; smaller ones
   // are copied, which is cheaper than an external buffer.
   static constexpr size_t kExposeBytes = 2 << 10;
+
+  // Outputs of more strings than this are packed. As runtime/strings.ts says.
+  static constexpr int64_t kFewStrings = 256;
 
   // On the Node thread. Checks `sources` against `call` and copies them if they
   // are small; else their memory must stay as it is until the request is settled
@@ -90,7 +101,7 @@ class Run : public Completion {
   RunPermit permit_;
   std::vector<TensorSource> sources_;  // until copied
   std::vector<Tensor> feeds_;
-  std::vector<Tensor> outputs_;
+  std::vector<Fetched> outputs_;
   std::optional<size_t> max_metadata_bytes_;  // empty: nobody wants it
   Buffer metadata_;
   std::optional<StatusError> failure_;

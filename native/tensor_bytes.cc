@@ -173,6 +173,62 @@ Tensor CopyIn(const TensorSource& source) {
   return tensor;
 }
 
+std::vector<ByteRange> UnpackStrings(const ByteRange& packed,
+                                     const std::string& name) {
+  const auto read = [&](size_t index) {
+    double number = 0;
+    std::memcpy(&number, packed.data + index * sizeof(double), sizeof(double));
+    return number;
+  };
+  const auto check = [&](bool is_right) {
+    if (is_right) return;
+    throw StatusError(TF_INVALID_ARGUMENT,
+                      "input " + name + ": its strings are not packed rightly");
+  };
+  check(packed.size >= sizeof(double));
+  const size_t room = packed.size / sizeof(double) - 1;
+  const double count = read(0);
+  // Written so that NaN is refused.
+  check(count >= 0 && count <= static_cast<double>(room));
+  std::vector<ByteRange> strings(static_cast<size_t>(count));
+  const size_t head = (strings.size() + 1) * sizeof(double);
+  const size_t bytes = packed.size - head;
+  size_t start = 0;
+  for (size_t i = 0; i < strings.size(); ++i) {
+    const double number = read(i + 1);
+    check(number >= static_cast<double>(start) &&
+          number <= static_cast<double>(bytes));
+    const auto end = static_cast<size_t>(number);
+    strings[i] = ByteRange{packed.data + head + start, end - start};
+    start = end;
+  }
+  return strings;
+}
+
+Tensor PackStrings(const Tensor& strings) {
+  const auto* const elements = static_cast<const TF_TString*>(strings.data());
+  const auto count =
+      static_cast<size_t>(TF_TensorElementCount(strings.get()));
+  const size_t head = (count + 1) * sizeof(double);
+  size_t size = head;
+  for (size_t i = 0; i < count; ++i) size += TF_StringGetSize(&elements[i]);
+  Tensor packed =
+      Allocate(TF_UINT8, {static_cast<int64_t>(size)}, size);
+  auto* const numbers = static_cast<double*>(packed.data());
+  auto* const bytes = static_cast<char*>(packed.data()) + head;
+  numbers[0] = static_cast<double>(count);
+  size_t end = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t length = TF_StringGetSize(&elements[i]);
+    if (length > 0) {
+      std::memcpy(bytes + end, TF_StringGetDataPointer(&elements[i]), length);
+    }
+    end += length;
+    numbers[i + 1] = static_cast<double>(end);
+  }
+  return packed;
+}
+
 Tensor Unshared(Tensor output) {
   if (TF_Tensor* const moved = TF_TensorMaybeMove(output.get())) {
     // The old handle is gone, or is the new one.

@@ -43,6 +43,16 @@ bool IsSupported(TF_DataType dtype);
 // "float32", "string", ...; "dtype 20" for those IsSupported() refuses.
 std::string DataTypeName(TF_DataType dtype);
 
+// Strings in one piece of memory, as runtime/strings.ts describes it: doubles
+// that say how many there are and where each ends, then the bytes of all.
+// Throws INVALID_ARGUMENT naming `name` unless they are so.
+std::vector<ByteRange> UnpackStrings(const ByteRange& packed,
+                                     const std::string& name);
+
+// The strings of a TF_STRING tensor likewise, as a TF_UINT8 tensor. Throws
+// RESOURCE_EXHAUSTED if there is no memory.
+Tensor PackStrings(const Tensor& strings);
+
 // Throws INVALID_ARGUMENT naming `name` unless `source` can become a tensor:
 // supported dtype, at most 254 dimensions, none negative, a size that does not
 // overflow, and exactly as many bytes (strings: elements) as the shape needs.

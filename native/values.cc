@@ -95,6 +95,8 @@ Feeds ReadFeeds(Napi::Value value) {
   feeds.sources.resize(array.Length());
   // Where the buffers of each source end in feeds.buffers.
   std::vector<size_t> ends;
+  // Whether a source is strings in one piece.
+  std::vector<bool> is_packed(array.Length());
   // Two passes, because reading an element may run JavaScript, which could
   // detach a buffer whose address was already taken.
   for (uint32_t i = 0; i < feeds.sources.size(); ++i) {
@@ -112,10 +114,8 @@ Feeds ReadFeeds(Napi::Value value) {
       for (uint32_t j = 0; j < parts.Length(); ++j) {
         feeds.buffers.push_back(parts.Get(j));
       }
-    } else if (source.dtype == TF_STRING) {
-      Expected(data.Env(), name + ".data",
-               "an array with one Uint8Array per string");
     } else {
+      is_packed[i] = source.dtype == TF_STRING;
       feeds.buffers.push_back(data);
     }
     ends.push_back(feeds.buffers.size());
@@ -125,6 +125,10 @@ Feeds ReadFeeds(Napi::Value value) {
     const std::string name = Indexed("feeds", i) + ".data";
     for (; next < ends[i]; ++next) {
       feeds.sources[i].ranges.push_back(RangeOf(feeds.buffers[next], name));
+    }
+    if (is_packed[i]) {
+      std::vector<ByteRange>& ranges = feeds.sources[i].ranges;
+      ranges = UnpackStrings(ranges.front(), Indexed("feeds", i));
     }
   }
   return feeds;

@@ -5,6 +5,7 @@
  */
 import { invalidArgument, type ServingError } from '../errors.js';
 import { dtypes, elementCount } from '../runtime/dtypes.js';
+import { StringGatherer, type Strings } from '../runtime/strings.js';
 import { viewOf } from '../runtime/values.js';
 import { swappedInSteps } from './byte-order.js';
 import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
@@ -278,30 +279,30 @@ class RequestDecoder {
     return { kind: 'parts', parts };
   }
 
-  private *strings(what: string, shape: readonly number[], item: Item): Steps<Uint8Array[]> {
+  private *strings(what: string, shape: readonly number[], item: Item): Steps<Strings> {
     const reader = this.readerAt(item);
     if (reader.peekMajor() !== major.array)
       throw invalidArgument(`${what}: strings must be an array of texts or byte strings`);
-    if (item.heads > 1024) {
-      checkStrings(what, item.heads - 1);
-      this.claim(item.heads * valueBytes.string);
-    }
+    checkStrings(what, item.heads - 1);
     const { argument: length } = reader.head();
-    const strings: Uint8Array[] = [];
-    while (!reader.atEnd(length, strings.length)) {
+    const expected = elementCount(shape);
+    const strings = new StringGatherer(Math.min(expected, item.heads), this.claim);
+    let count = 0;
+    while (!reader.atEnd(length, count)) {
       const type = reader.peekMajor();
       if (type !== major.text && type !== major.bytes)
         throw invalidArgument(`${what} takes texts or byte strings`);
-      strings.push(reader.take(reader.head().argument ?? 0));
+      const string = reader.take(reader.head().argument ?? 0);
+      // All are counted, so that it can be said how many came.
+      if (count < expected) strings.add(string);
+      count += 1;
       if (this.meter.isDue()) yield;
     }
-    const expected = elementCount(shape);
-    if (strings.length !== expected) {
+    if (count !== expected)
       throw invalidArgument(
-        `${what}: shape [${shape.join(', ')}] takes ${expected} strings, and ${strings.length} came`,
+        `${what}: shape [${shape.join(', ')}] takes ${expected} strings, and ${count} came`,
       );
-    }
-    return strings;
+    return strings.finish();
   }
 
   /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front, if they fit. */

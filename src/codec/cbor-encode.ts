@@ -70,8 +70,8 @@ function* outputPieces(
       continue;
     }
     writer.stringsHead(shape, data.length);
-    for (const [i, string] of data.entries()) {
-      writer.bytes(string);
+    for (let i = 0; i < data.length; i++) {
+      writer.bytes(data.at(i) as Uint8Array);
       if (i % stringsInPiece === stringsInPiece - 1) yield* writer.take();
     }
   }

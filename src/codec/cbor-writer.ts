@@ -3,6 +3,8 @@
  * clients alike: it runs in browsers.
  */
 import type { Dtype } from '../runtime/dtypes.js';
+import type { Strings } from '../runtime/strings.js';
+import type { TensorData } from '../runtime/values.js';
 import { major, tags } from './cbor-reader.js';
 import { typedArrayTags } from './typed-arrays.js';
 import { encodeUtf8 } from './utf8.js';
@@ -88,7 +90,7 @@ export class CborWriter {
   }
 
   /** @param data row-major little-endian bytes, or for strings one byte string per element */
-  tensor(dtype: Dtype, shape: readonly number[], data: Uint8Array | readonly Uint8Array[]): void {
+  tensor(dtype: Dtype, shape: readonly number[], data: TensorData): void {
     const tag = typedArrayTags[dtype];
     if (tag === undefined && dtype !== 'string') {
       this.head(major.map, 3);
@@ -102,7 +104,7 @@ export class CborWriter {
     }
     if (tag === undefined) {
       this.stringsHead(shape, data.length);
-      for (const string of data as readonly Uint8Array[]) this.bytes(string);
+      for (const string of data as Strings) this.bytes(string);
     } else {
       this.head(major.tag, tags.multiDimensional);
       this.head(major.array, 2);

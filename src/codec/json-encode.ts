@@ -9,6 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { ServingError } from '../errors.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
+import { measureStrings, type Strings } from '../runtime/strings.js';
 import { type TensorView, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
 import {
@@ -71,7 +72,7 @@ function sizeOf(outputs: ReadonlyMap<string, Output>): Size {
     values += count;
     // Of more there will be none.
     if (data instanceof Uint8Array || values > largestJsonAnswer.values) continue;
-    for (const string of data) stringBytes += string.length;
+    stringBytes += measureStrings(data).bytes;
   }
   return { values, stringBytes };
 }
@@ -112,7 +113,7 @@ function* outputTexts(outputs: ReadonlyMap<string, Output>, textsOf: TextsOf): G
     }
     const view = viewTensor(output);
     const { data } = view;
-    const longAt = data instanceof Uint8Array ? undefined : (i: number) => longText(data[i] as Uint8Array);
+    const longAt = data instanceof Uint8Array ? undefined : (i: number) => longText(data.at(i) as Uint8Array);
     yield* listTexts(view.shape, textsOf(view), longAt);
   }
   yield '}';
@@ -136,7 +137,7 @@ export function writeJsonLists(
 
 /** The elements of a tensor as JSON has them, by index. */
 export function elementTexts({ dtype, data }: Pick<TensorView, 'dtype' | 'data'>): Texts {
-  return dtype === 'string' ? stringTexts(data as readonly Uint8Array[]) : texts(dtype, data as Uint8Array);
+  return dtype === 'string' ? stringTexts(data as Strings) : texts(dtype, data as Uint8Array);
 }
 
 function strictTexts(view: TensorView): Texts {
@@ -271,8 +272,8 @@ export class TextWriter {
 /** The text of the element at an index. */
 export type Texts = (index: number) => string;
 
-function stringTexts(strings: readonly Uint8Array[]): Texts {
-  return (i) => stringText(strings[i] as Uint8Array);
+function stringTexts(strings: Strings): Texts {
+  return (i) => stringText(strings.at(i) as Uint8Array);
 }
 
 function texts(dtype: FixedDtype, bytes: Uint8Array): Texts {

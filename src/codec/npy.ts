@@ -5,10 +5,11 @@
  */
 import { invalidArgument, quoted, ServingError } from '../errors.js';
 import { dtypes, elementCount, type FixedDtype } from '../runtime/dtypes.js';
+import { measureStrings, StringGatherer, type Strings } from '../runtime/strings.js';
 import type { TensorView } from '../runtime/tensors.js';
 import { swappedInSteps } from './byte-order.js';
 import { bytesToRowMajor, toRowMajor } from './column-major.js';
-import { bounds, pieceBytes, valueBytes } from './limits.js';
+import { bounds, pieceBytes } from './limits.js';
 import { parseNpyHeader } from './npy-header.js';
 import { checkStrings } from './plain.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
@@ -139,20 +140,19 @@ function* readStrings(
       `${what}: ${count} strings of ${size} bytes take ${count * size}, and ${bytes.length} came`,
     );
   checkStrings(what, count);
-  claim(count * valueBytes.string);
   // No character has more bytes in UTF-8.
   if (kind === 'U' && bytes.length > pieceBytes) claim(bytes.length);
-  const data: Uint8Array[] = [];
+  const strings = new StringGatherer(count, claim);
   let work = 0;
   for (let i = 0; i < count; i++) {
     const element = bytes.subarray(i * size, (i + 1) * size);
-    data.push(kind === 'U' ? yield* utf8Of(what, element, order === '>') : withoutZeros(element));
+    strings.add(kind === 'U' ? yield* utf8Of(what, element, order === '>') : withoutZeros(element));
     work += 64 + size;
     if (work < pieceBytes) continue;
     work = 0;
     yield;
   }
-  return { kind: 'typed', dtype: 'string', shape, data };
+  return { kind: 'typed', dtype: 'string', shape, data: strings.finish() };
 }
 
 /** Characters that are turned into UTF-8 between two pauses. */
@@ -209,7 +209,7 @@ function* inRowMajor({ dtype, shape, data }: TypedTensor, claim: Claim): Steps<T
   if (data instanceof Uint8Array && data.length > pieceBytes) claim(data.length);
   const ordered =
     dtype === 'string'
-      ? yield* toRowMajor(shape, data as readonly Uint8Array[])
+      ? yield* toRowMajor(shape, [...(data as Strings)])
       : yield* bytesToRowMajor(shape, data as Uint8Array, dtypes[dtype].size);
   return { kind: 'typed', dtype, shape, data: ordered };
 }
@@ -231,23 +231,19 @@ export function encodeNpy(what: string, { dtype, shape, data }: TensorView): Zip
     const bytes = data as Uint8Array;
     return { byteLength: header.length + bytes.length, pieces: () => [header, bytes] };
   }
-  const strings = data as readonly Uint8Array[];
+  const strings = data as Strings;
   if (strings.length > maxStrings)
     throw new ServingError(
       'NOT_ACCEPTABLE',
       `expected at most ${maxStrings} strings in ${what} for .npz, got ${strings.length}: ask for CBOR by accept: application/cbor`,
     );
-  let [used, width, hasZeroAtEnd] = [0, 1, false];
-  for (const each of strings) {
-    used += each.length;
-    width = Math.max(width, each.length);
-    hasZeroAtEnd ||= each.at(-1) === 0;
-  }
+  const { bytes: used, longest, endsWithZero } = measureStrings(strings);
+  const width = Math.max(longest, 1);
   if (width * strings.length > maxFilling + 4 * used)
     throw invalidArgument(
       `${what} has strings of very different lengths, and one has ${width} bytes: ask for CBOR by accept: application/cbor`,
     );
-  if (hasZeroAtEnd)
+  if (endsWithZero)
     throw invalidArgument(
       `${what} has a string that ends with a zero byte, which NumPy drops: ask for CBOR by accept: application/cbor`,
     );
@@ -262,20 +258,21 @@ const pieceStrings = 2 ** 12;
 
 function* stringPieces(
   header: Uint8Array,
-  strings: readonly Uint8Array[],
+  strings: Strings,
   width: number,
 ): Generator<Uint8Array, void, void> {
   yield header;
   // It fills its place: nothing is to be copied.
   if (strings.length === 1) {
-    yield strings[0]?.length === width ? strings[0] : new Uint8Array(width);
+    const only = strings.at(0);
+    yield only?.length === width ? only : new Uint8Array(width);
     return;
   }
   const step = Math.max(1, Math.min(pieceStrings, Math.floor(pieceBytes / width)));
   for (let start = 0; start < strings.length; start += step) {
-    const some = strings.slice(start, start + step);
-    const bytes = new Uint8Array(some.length * width);
-    for (const [i, each] of some.entries()) bytes.set(each, i * width);
+    const end = Math.min(start + step, strings.length);
+    const bytes = new Uint8Array((end - start) * width);
+    for (let i = start; i < end; i++) bytes.set(strings.at(i) as Uint8Array, (i - start) * width);
     yield bytes;
   }
 }

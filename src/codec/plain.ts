@@ -6,6 +6,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import { type Dtype, dtypes, type FixedDtype } from '../runtime/dtypes.js';
+import { StringGatherer, type Strings } from '../runtime/strings.js';
 import {
   allocate,
   fromBfloat16,
@@ -16,7 +17,7 @@ import {
   toFloat16,
 } from '../runtime/values.js';
 import { Decimal, neighbour } from './decimal.js';
-import { bounds, valueBytes } from './limits.js';
+import { bounds } from './limits.js';
 import { areNumbersOnly, type Chunk, chunksOf, isList, isShort, itemAt, type List } from './long-list.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 
@@ -117,19 +118,20 @@ function* fillStrings(
   shape: readonly number[],
   count: number,
   claim: Claim,
-): Steps<Uint8Array[]> {
+): Steps<Strings> {
   checkStrings(what, count);
-  if (count > manyValues) claim(count * valueBytes.string);
-  const strings: Uint8Array[] = [];
+  const strings = new StringGatherer(count, claim);
   for (const rows of blocksOf(value, shape)) {
     for (const row of rows) {
       for (const leaf of row) {
-        strings.push(toBytes(what, leaf, () => pathOf(strings.length, shape)));
+        if (typeof leaf === 'string') strings.addText(leaf);
+        else if (leaf instanceof Uint8Array) strings.add(leaf);
+        else throw noString(what, leaf, pathOf(strings.length, shape));
         if (strings.length % manyValues === 0) yield;
       }
     }
   }
-  return strings;
+  return strings.finish();
 }
 
 /** Each string is an object of its own, here and in what it is handed on with. */
@@ -254,13 +256,9 @@ export function describeLeaf(leaf: unknown): string {
   return typeof leaf === 'string' ? 'a text' : String(leaf);
 }
 
-const utf8 = new TextEncoder();
-
-function toBytes(what: string, leaf: unknown, path: () => readonly number[]): Uint8Array {
-  if (typeof leaf === 'string') return utf8.encode(leaf);
-  if (leaf instanceof Uint8Array) return leaf;
-  throw invalidArgument(
-    `${describePath(what, path())} takes text or byte strings, and ${describeLeaf(leaf)} came`,
+function noString(what: string, leaf: unknown, path: readonly number[]) {
+  return invalidArgument(
+    `${describePath(what, path)} takes text or byte strings, and ${describeLeaf(leaf)} came`,
   );
 }
 

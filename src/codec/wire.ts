@@ -4,6 +4,7 @@
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
 import { formatShape, formatSpec, type TensorSpec } from '../runtime/signature.js';
+import { joinStrings, type Strings } from '../runtime/strings.js';
 import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
 import { pieceBytes } from './limits.js';
 import { checkStrings, describeLeaf, fillInSteps, shapeOfPlain } from './plain.js';
@@ -160,7 +161,7 @@ export function* joinData(
   const size = tensors.reduce((sum, { data }) => sum + data.length, 0);
   if (tensors[0]?.dtype === 'string') {
     checkStrings(what, size);
-    return tensors.flatMap(({ data }) => data as readonly Uint8Array[]);
+    return joinStrings(tensors.map(({ data }) => data as Strings));
   }
   if (size > pieceBytes) claim(size);
   const joined = new Uint8Array(size);

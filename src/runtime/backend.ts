@@ -9,13 +9,14 @@
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import { ServingError } from '../errors.js';
 import { type Dtype, dtypes, type FixedDtype, type SeenDtype } from './dtypes.js';
-import { type NumericArray, viewOf, widenHalf } from './values.js';
+import { copyStrings, type Strings } from './strings.js';
+import { type NumericArray, type TensorData, viewOf, widenHalf } from './values.js';
 
 /** A tensor's values in host memory, shared by every `tf.Tensor` that shows them. */
 export interface HostTensor {
   readonly dtype: Dtype;
   /** Row-major little-endian bytes, at any alignment; for strings one byte string per element. */
-  readonly data: Uint8Array | readonly Uint8Array[];
+  readonly data: TensorData;
   /** How many entries of the backend's map point here. */
   references: number;
   /** Gives the memory back; called once, when the last of them is disposed. */
@@ -139,7 +140,7 @@ export function extendBackend(backend: unknown): HostBackend {
  * @throws ServingError UNIMPLEMENTED for complex128, INVALID_ARGUMENT for an integer beyond int32
  */
 function seenValues(host: HostTensor): tfjs.backend_util.BackendValues {
-  if (host.dtype === 'string') return [...host.data] as Uint8Array[];
+  if (host.dtype === 'string') return [...copyStrings(host.data as Strings)];
   const values = viewOf(host.dtype, host.data as Uint8Array);
   // tf.js's typings know three typed arrays; its runtime takes these as they are.
   switch (host.dtype) {
@@ -191,7 +192,7 @@ function createEagerTensor(binding: Binding, host: HostTensor, shape: readonly n
   const seen: SeenDtype | null = dtypes[host.dtype].seenAs;
   if (seen === null) throw noOps(host.dtype);
   if (host.dtype === 'string')
-    return binding.createTensor(shape, dtypes.string.tf, [...host.data] as Uint8Array[]);
+    return binding.createTensor(shape, dtypes.string.tf, [...(host.data as Strings)]);
   const values = seenValues(host) as NumericArray;
   if (seen === 'complex64') return createComplex(binding, values as Float32Array, shape);
   const typed = seen === 'int32' ? Int32Array.from(values as Int32Array) : values.slice();

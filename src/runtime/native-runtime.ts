@@ -19,6 +19,7 @@ import type {
   TracedRun,
 } from './runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from './signature.js';
+import { copyStrings, feedOf, PackedStrings, type Strings } from './strings.js';
 import { TensorFlowError } from './tensorflow-error.js';
 import { createTensor, type NamedTensors, type Tensor } from './tensors.js';
 
@@ -183,7 +184,9 @@ class NativeModel implements InferenceModel {
       const dtype = dtypeOf(tf);
       if (name === undefined || dtype === undefined)
         throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
-      named.set(name, createTensor(dtype, shape, data, this.releaseOf(data)));
+      const isPacked = dtype === 'string' && data instanceof Uint8Array;
+      const values = isPacked ? PackedStrings.over(data) : data;
+      named.set(name, createTensor(dtype, shape, values, this.releaseOf(data)));
     });
     for (const { output, input } of passed) named.set(output, copyRows(inputOf(input, members), padding));
     return { outputs: named, queueMicros, runMicros };
@@ -280,7 +283,11 @@ function toFeeds(
   const feeds: Feed[] = [];
   for (const name of inputs.keys()) {
     const { dtype, shape, data } = joinRows(inputOf(name, members), padding);
-    feeds.push([dtypes[dtype].tf, shape, data]);
+    feeds.push([
+      dtypes[dtype].tf,
+      shape,
+      dtype === 'string' ? feedOf(data as Strings) : (data as Uint8Array),
+    ]);
   }
   return feeds;
 }
@@ -288,8 +295,8 @@ function toFeeds(
 /** The rows of all members and the padding, in memory of their own: a member's body may be given back before its answer is sent. */
 function copyRows(tensors: readonly Tensor[], padding: Padding | undefined): Tensor {
   const { dtype, shape, data } = joinRows(tensors, padding);
-  if (dtype === 'string') return createTensor(dtype, shape, Array.from(data as Uint8Array[], copyOf));
-  const bytes = data instanceof Uint8Array ? copyOf(data) : Buffer.concat(data);
+  if (dtype === 'string') return createTensor(dtype, shape, copyStrings(data as Strings));
+  const bytes = data instanceof Uint8Array ? copyOf(data) : Buffer.concat([...data]);
   return createTensor(dtype, shape, bytes);
 }
 

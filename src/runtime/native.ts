@@ -47,7 +47,7 @@ export interface NativeDevice {
  * - dtype: the number of a `tensorflow.DataType`: bool, u/int8–64, float16, bfloat16, float32/64, complex64/128 or string.
  * - shape: at most 254 dimensions; `[]` is a scalar.
  * - data: of fixed width, the elements' bytes, in one piece or in several to be joined, at any alignment; a bool is 0 or not
- *   0. Of strings, one Uint8Array per element.
+ *   0. Of strings, one Uint8Array per element, or all of them packed as `strings.ts` says, at any alignment.
  */
 export type Feed = readonly [
   dtype: number,
@@ -59,8 +59,9 @@ export type Feed = readonly [
  * A tensor that was fetched.
  *
  * - dtype: the number of a `tensorflow.DataType`.
- * - data: of fixed width, the elements' bytes, from the start of an ArrayBuffer of their own; of strings, one Uint8Array per
- *   element, all on one ArrayBuffer. Nobody else's memory: it may be written to.
+ * - data: of fixed width, the elements' bytes, from the start of an ArrayBuffer of their own; of a few strings, one Uint8Array
+ *   per element, all on one ArrayBuffer; of more, all of them packed as `strings.ts` says. Nobody else's memory: it may be
+ *   written to.
  */
 export type Output = readonly [
   dtype: number,

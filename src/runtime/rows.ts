@@ -3,6 +3,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import { type Dtype, elementCount } from './dtypes.js';
+import { joinStrings, type Strings } from './strings.js';
 import {
   createTensor,
   type NamedTensors,
@@ -24,8 +25,8 @@ export interface Padding {
 export interface JoinedTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Bytes in pieces; for strings one byte string per element. */
-  readonly data: TensorData;
+  /** Bytes in one piece or several; for strings all elements. */
+  readonly data: Uint8Array | readonly Uint8Array[] | Strings;
 }
 
 /**
@@ -41,25 +42,25 @@ export function joinRows(tensors: readonly Tensor[], padding: Padding | undefine
   const { dtype, shape } = view;
   const rest = shape.slice(1);
   let rows = 0;
-  const data: Uint8Array[] = [];
-  const add = (values: TensorData) => {
-    if (values instanceof Uint8Array) data.push(values);
-    else for (const string of values) data.push(string);
-  };
+  const data: TensorData[] = [];
   for (const tensor of tensors) {
     rows += tensor.shape[0] ?? 0;
-    add(viewTensor(tensor).data);
+    data.push(viewTensor(tensor).data);
   }
   if (padding) {
     rows += padding.rows;
     const count = padding.rows * elementCount(rest);
-    add(
+    data.push(
       dtype === 'string'
         ? new Array<Uint8Array>(count).fill(new Uint8Array())
         : fill(dtype, count, padding.value),
     );
   }
-  return { dtype, shape: [rows, ...rest], data };
+  return {
+    dtype,
+    shape: [rows, ...rest],
+    data: dtype === 'string' ? joinStrings(data as Strings[]) : (data as Uint8Array[]),
+  };
 }
 
 /**
@@ -75,8 +76,8 @@ export function joinTensors(
   const [only] = tensors;
   if (only && tensors.length === 1 && padding === undefined) return only;
   const { dtype, shape, data } = joinRows(tensors, padding);
-  const isBytes = dtype !== 'string' && !(data instanceof Uint8Array);
-  const joined = createTensor(dtype, shape, isBytes ? Buffer.concat(data) : data);
+  const isInPieces = dtype !== 'string' && !(data instanceof Uint8Array);
+  const joined = createTensor(dtype, shape, isInPieces ? Buffer.concat([...data]) : data);
   made(joined);
   return joined;
 }

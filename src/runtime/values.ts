@@ -2,9 +2,10 @@
  * Raw little-endian bytes ⇄ JavaScript numbers, for every dtype of fixed width.
  */
 import { dtypes, type FixedDtype } from './dtypes.js';
+import type { Strings } from './strings.js';
 
 /** Values of a fixed-width dtype are row-major little-endian bytes; strings are one byte string per element. */
-export type TensorData = Uint8Array | readonly Uint8Array[];
+export type TensorData = Uint8Array | Strings;
 
 /** A typed array whose elements are the tensor's values; complex values are [re, im] pairs. */
 export type NumericArray =

@@ -3,6 +3,7 @@
  */
 import { type Dtype, dtypes } from '../runtime/dtypes.js';
 import type { Engine } from '../runtime/engine.js';
+import { copyStrings, type Strings } from '../runtime/strings.js';
 import { createTensor, type NamedTensors, type TensorView, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, viewOf } from '../runtime/values.js';
 
@@ -18,7 +19,7 @@ export function toTensors(values: Values): NamedTensors {
 /** A copy that outlives the tensors. */
 export function toValues(tensors: NamedTensors): Values {
   const copy = (data: TensorView['data']) =>
-    data instanceof Uint8Array ? Uint8Array.from(data) : data.map((string) => Uint8Array.from(string));
+    data instanceof Uint8Array ? Uint8Array.from(data) : copyStrings(data);
   return new Map(
     Array.from(tensors, ([name, tensor]) => {
       const { dtype, shape, data } = viewTensor(tensor);
@@ -82,15 +83,18 @@ function isAlikeRow(
   if (width !== expected.data.length) return false;
   const values = batch.data.slice(row * width, (row + 1) * width);
   if (batch.dtype === 'string') {
-    const strings = expected.data as readonly Uint8Array[];
-    return (values as readonly Uint8Array[]).every(
-      (value, i) => Buffer.compare(value, strings[i] as Uint8Array) === 0,
-    );
+    return areSameStrings(values as Strings, expected.data as Strings);
   }
   const found = numbersOf(batch.dtype, values as Uint8Array);
   const wanted = numbersOf(batch.dtype, expected.data as Uint8Array);
   const tolerance = toleranceOf(batch.dtype, engine);
   return found.every((value, i) => isClose(value, wanted[i] as number, tolerance));
+}
+
+function areSameStrings(some: Strings, others: Strings): boolean {
+  for (let i = 0; i < some.length; i++)
+    if (Buffer.compare(some.at(i) as Uint8Array, others.at(i) as Uint8Array) !== 0) return false;
+  return true;
 }
 
 function numbersOf(dtype: Exclude<Dtype, 'string'>, bytes: Uint8Array): (number | bigint)[] {

@@ -8,7 +8,7 @@ import { encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
 import { CborReader } from '../../src/codec/cbor-reader.ts';
 import { plainValue } from '../../src/codec/cbor-values.ts';
 import { dtypes } from '../../src/runtime/dtypes.ts';
-import { createTensor } from '../../src/runtime/tensors.ts';
+import { createTensor, type TensorData } from '../../src/runtime/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { decodeX } from '../fixtures/codec.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';
@@ -71,6 +71,6 @@ describe('the server', () => {
 });
 
 /** A view on the body and an array of its own are the same to a test. */
-function plainBytes(data: Uint8Array | readonly Uint8Array[]): number[] | number[][] {
-  return data instanceof Uint8Array ? [...data] : data.map((each) => [...each]);
+function plainBytes(data: TensorData): number[] | number[][] {
+  return data instanceof Uint8Array ? [...data] : Array.from(data, (each) => [...each]);
 }

@@ -34,7 +34,11 @@ function x(
   dtype: Dtype,
 ): [dtype: string, shape: readonly number[], data: string | string[]] {
   const view = decodeX(map({ x: item }), dtype);
-  return [view.dtype, view.shape, view.data instanceof Uint8Array ? hexOf(view.data) : view.data.map(hexOf)];
+  return [
+    view.dtype,
+    view.shape,
+    view.data instanceof Uint8Array ? hexOf(view.data) : [...view.data].map(hexOf),
+  ];
 }
 
 function hexOf(data: Uint8Array): string {

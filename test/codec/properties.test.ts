@@ -10,7 +10,13 @@ import { encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
 import { type InferRequest, toTensors } from '../../src/codec/infer-request.ts';
 import { ServingError } from '../../src/errors.ts';
 import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
-import { createTensor, disposeTensors, type Tensor, viewTensor } from '../../src/runtime/tensors.ts';
+import {
+  createTensor,
+  disposeTensors,
+  type Tensor,
+  type TensorData,
+  viewTensor,
+} from '../../src/runtime/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import {
   array,
@@ -248,10 +254,10 @@ describe('any tensor', () => {
   });
 });
 
-function hexOf(data: Uint8Array | readonly Uint8Array[]): string | string[] {
+function hexOf(data: TensorData): string | string[] {
   return data instanceof Uint8Array
     ? Buffer.from(data).toString('hex')
-    : data.map((each) => Buffer.from(each).toString('hex'));
+    : Array.from(data, (each) => Buffer.from(each).toString('hex'));
 }
 
 it('every integer there is comes through as itself, in every length of its head', () => {

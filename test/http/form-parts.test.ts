@@ -38,7 +38,7 @@ async function x(text: string, dtype: Dtype, shape: readonly Dim[] | null = null
     const { data, shape: came } = viewTensor(tensor);
     return {
       shape: came,
-      data: data instanceof Uint8Array ? [...data] : data.map((each) => Buffer.from(each).toString()),
+      data: data instanceof Uint8Array ? [...data] : [...data].map((each) => Buffer.from(each).toString()),
     };
   } finally {
     disposeTensors(tensors);

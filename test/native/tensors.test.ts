@@ -55,6 +55,20 @@ async function identity(dtype: FixedWidth | 'string', feed: Feed): Promise<Outpu
   return output;
 }
 
+function numbers(...values: number[]): Buffer {
+  return Buffer.from(Float64Array.from(values).buffer);
+}
+
+/** Strings as the addon packs them, made by hand. */
+function packedOf(strings: readonly Uint8Array[]): Buffer {
+  let end = 0;
+  const ends = strings.map(({ length }) => {
+    end += length;
+    return end;
+  });
+  return Buffer.concat([numbers(strings.length, ...ends), ...strings]);
+}
+
 function elements(shape: readonly number[]): number {
   return shape.reduce((count, dim) => count * dim, 1);
 }
@@ -117,6 +131,36 @@ describe('string', () => {
     expect((output[2] as Uint8Array[]).map((bytes) => Buffer.from(bytes))).toEqual(
       strings.map((bytes) => Buffer.from(bytes)),
     );
+  });
+});
+
+describe('many strings', () => {
+  const strings = Array.from({ length: 5000 }, (_, i) =>
+    Buffer.from(i % 7 === 0 ? '' : `ünï ${'x'.repeat(i % 50)}`),
+  );
+
+  test.each([
+    ['as an array', strings],
+    ['packed', packedOf(strings)],
+    ['packed, at an odd place', Buffer.concat([Buffer.of(1), packedOf(strings)]).subarray(1)],
+  ])('fed %s come back packed', async (_, data) => {
+    const [dtype, shape, packed] = await identity('string', [stringDtype, [50, 100], data]);
+    expect([dtype, shape]).toEqual([stringDtype, [50, 100]]);
+    expect(Buffer.compare(packed as Uint8Array, packedOf(strings))).toBe(0);
+    addon.free((packed as Uint8Array<ArrayBuffer>).buffer);
+  });
+
+  test.each<[string, Uint8Array]>([
+    ['less than a number', Uint8Array.of(1)],
+    ['a count beyond the memory', numbers(1000, 1, 2)],
+    ['a count that is none', numbers(Number.NaN, 1)],
+    ['a negative count', numbers(-1)],
+    ['a string that ends beyond the memory', numbers(2, 0, 1)],
+    ['a string that ends before it begins', Buffer.concat([numbers(2, 2, 1), Buffer.of(1, 2)])],
+    ['another count than the shape has', Buffer.concat([numbers(1, 2), Buffer.of(1, 2)])],
+  ])('packed with %s are refused', async (_, data) => {
+    const fed = identity('string', [stringDtype, [2], data]);
+    await expect(fed).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });
 
@@ -191,7 +235,7 @@ describe('arguments of the wrong type are TypeErrors that name the argument', ()
     ['feeds[0].data', feed({ data: new Float32Array(1) })],
     ['feeds[0].data', feed({ data: new ArrayBuffer(4) })],
     ['feeds[0].data', feed({ data: [new Uint8Array(2), 'ab'] })],
-    ['feeds[0].data', feed({ dtype: stringDtype, data: new Uint8Array(4) })],
+    ['feeds[0].data', feed({ dtype: stringDtype, data: 'text' })],
     ['feeds[0]', null as unknown as Feed],
   ])('%s in %o', async (name, wrong) => {
     const error = await identity('float32', wrong).catch((reason: unknown) => reason);

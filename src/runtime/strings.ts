@@ -1,0 +1,231 @@
+/**
+ * The elements of string tensors: byte strings.
+ *
+ * A few are an array. Many are packed into one piece of memory: an object for each took longer than the run that made them,
+ * and more memory than most of them hold.
+ */
+
+/** What both have. An array of byte strings is one. */
+export interface Strings extends Iterable<Uint8Array> {
+  readonly length: number;
+  /** @param index from 0 on */
+  at(index: number): Uint8Array | undefined;
+  slice(start: number, end: number): Strings;
+}
+
+/** More than this are packed. As `Run::kFewStrings` in native/run.h. */
+export const fewStrings = 256;
+
+const utf8 = new TextEncoder();
+
+/**
+ * Many strings in one piece of memory, or some of them one after another. The elements are views on it.
+ *
+ * The memory, which the addon reads and writes too, holds float64 numbers and then bytes: how many strings there are, where in
+ * the bytes each ends, and the bytes of all.
+ */
+export class PackedStrings implements Strings {
+  private constructor(
+    private readonly packed: Uint8Array,
+    private readonly ends: Float64Array,
+    private readonly bytes: Uint8Array,
+    private readonly first: number,
+    readonly length: number,
+  ) {}
+
+  /** @param packed at a multiple of 8 of its buffer */
+  static over(packed: Uint8Array): PackedStrings {
+    const { buffer, byteOffset, byteLength } = packed;
+    const [count = 0] = new Float64Array(buffer, byteOffset, 1);
+    const ends = new Float64Array(buffer, byteOffset + 8, count);
+    const bytes = new Uint8Array(buffer, byteOffset + 8 * (count + 1), byteLength - 8 * (count + 1));
+    return new PackedStrings(packed, ends, bytes, 0, count);
+  }
+
+  at(index: number): Uint8Array | undefined {
+    if (index >= this.length) return undefined;
+    return this.bytes.subarray(this.startOf(index), this.startOf(index + 1));
+  }
+
+  slice(start: number, end: number): PackedStrings {
+    const { packed, ends, bytes, first } = this;
+    const length = Math.max(0, Math.min(end, this.length) - start);
+    return new PackedStrings(packed, ends, bytes, first + start, length);
+  }
+
+  *[Symbol.iterator](): Generator<Uint8Array, void, void> {
+    for (let i = 0; i < this.length; i++) yield this.at(i) as Uint8Array;
+  }
+
+  /** Where a string begins, and the one before it ends. */
+  private startOf(index: number): number {
+    const at = this.first + index;
+    return at === 0 ? 0 : (this.ends[at - 1] as number);
+  }
+
+  /** The memory, as {@link over} takes it: its own, or a copy of its part. */
+  pack(): Uint8Array {
+    return this.length === this.ends.length ? this.packed : packAll([this]).pack();
+  }
+
+  /** Facts of all strings, without an object for each. */
+  measure(): Measures {
+    let [longest, start] = [0, this.startOf(0)];
+    const bytes = this.startOf(this.length) - start;
+    let endsWithZero = false;
+    for (let i = 1; i <= this.length; i++) {
+      const end = this.startOf(i);
+      longest = Math.max(longest, end - start);
+      endsWithZero ||= end > start && this.bytes[end - 1] === 0;
+      start = end;
+    }
+    return { bytes, longest, endsWithZero };
+  }
+
+  /** Copies the strings to a place in other packed memory. @returns where the bytes end */
+  copyTo(ends: Float64Array, bytes: Uint8Array, at: number, position: number): number {
+    const start = this.startOf(0);
+    bytes.set(this.bytes.subarray(start, this.startOf(this.length)), position);
+    for (let i = 0; i < this.length; i++) ends[at + i] = this.startOf(i + 1) - start + position;
+    return this.startOf(this.length) - start + position;
+  }
+}
+
+export interface Measures {
+  /** Of all together. */
+  readonly bytes: number;
+  readonly longest: number;
+  /** One of them does. */
+  readonly endsWithZero: boolean;
+}
+
+export function measureStrings(strings: Strings): Measures {
+  if (strings instanceof PackedStrings) return strings.measure();
+  let [bytes, longest, endsWithZero] = [0, 0, false];
+  for (const string of strings) {
+    bytes += string.length;
+    longest = Math.max(longest, string.length);
+    endsWithZero ||= string.at(-1) === 0;
+  }
+  return { bytes, longest, endsWithZero };
+}
+
+/** The strings of several tensors, one after another. */
+export function joinStrings(parts: readonly Strings[]): Strings {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
+  const count = parts.reduce((sum, { length }) => sum + length, 0);
+  return count > fewStrings ? packAll(parts) : parts.flatMap((part) => [...part]);
+}
+
+/** As the addon takes them: packed if they are many. */
+export function feedOf(strings: Strings): Uint8Array | readonly Uint8Array[] {
+  if (strings instanceof PackedStrings) return strings.pack();
+  return strings.length > fewStrings ? packAll([strings]).pack() : [...strings];
+}
+
+/** In memory of their own: they keep nothing else, and stay when that goes. */
+export function copyStrings(strings: Strings): Strings {
+  if (strings instanceof PackedStrings) return packAll([strings]);
+  return Array.from(strings, (string) => new Uint8Array(string));
+}
+
+function packAll(parts: readonly Strings[]): PackedStrings {
+  const count = parts.reduce((sum, { length }) => sum + length, 0);
+  const size = parts.reduce((sum, part) => sum + measureStrings(part).bytes, 0);
+  const packed = new Uint8Array(8 * (count + 1) + size);
+  const ends = new Float64Array(packed.buffer, 8, count);
+  const bytes = packed.subarray(8 * (count + 1));
+  new Float64Array(packed.buffer, 0, 1)[0] = count;
+  let [at, position] = [0, 0];
+  for (const part of parts) {
+    if (part instanceof PackedStrings) {
+      position = part.copyTo(ends, bytes, at, position);
+      at += part.length;
+      continue;
+    }
+    for (const string of part) {
+      bytes.set(string, position);
+      position += string.length;
+      ends[at++] = position;
+    }
+  }
+  return PackedStrings.over(packed);
+}
+
+/** Gathers strings, one by one: an array, or if there are many, packed. */
+export class StringGatherer {
+  private readonly few: Uint8Array[] = [];
+  private packed = new Uint8Array();
+  private ends = new Float64Array();
+  private at = 0;
+  private used: number;
+
+  /**
+   * @param count how many there will be, at most
+   * @param claim is told of memory before it is taken
+   */
+  constructor(
+    private readonly count: number,
+    private readonly claim: (bytes: number) => void,
+  ) {
+    this.used = 8 * (count + 1);
+    if (this.isPacked) this.grow(this.used + 16 * count);
+  }
+
+  get length(): number {
+    return this.at;
+  }
+
+  /** A byte string: a view is kept of it if there are few. */
+  add(string: Uint8Array): void {
+    if (!this.isPacked) {
+      this.few.push(string);
+      this.at += 1;
+      return;
+    }
+    this.reserve(string.length);
+    this.packed.set(string, this.used);
+    this.end(string.length);
+  }
+
+  addText(text: string): void {
+    if (!this.isPacked) {
+      this.add(utf8.encode(text));
+      return;
+    }
+    // No character has more bytes for one unit of a text.
+    this.reserve(3 * text.length);
+    this.end(utf8.encodeInto(text, this.packed.subarray(this.used)).written);
+  }
+
+  finish(): Strings {
+    if (!this.isPacked) return this.few;
+    new Float64Array(this.packed.buffer, 0, 1)[0] = this.at;
+    if (this.at < this.count) throw new RangeError(`${this.at} of ${this.count} strings came`);
+    return PackedStrings.over(this.packed.subarray(0, this.used));
+  }
+
+  private get isPacked(): boolean {
+    return this.count > fewStrings;
+  }
+
+  private end(length: number): void {
+    this.used += length;
+    this.ends[this.at] = this.used - 8 * (this.count + 1);
+    this.at += 1;
+  }
+
+  private reserve(bytes: number): void {
+    if (this.used + bytes > this.packed.length)
+      this.grow(Math.max(2 * this.packed.length, this.used + bytes));
+  }
+
+  private grow(size: number): void {
+    this.claim(size - this.packed.length);
+    const larger = new Uint8Array(size);
+    larger.set(this.packed.subarray(0, this.used));
+    this.packed = larger;
+    this.ends = new Float64Array(larger.buffer, 8, this.count);
+  }
+}
