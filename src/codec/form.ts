@@ -68,7 +68,10 @@ export function* decodeForm(
     const [first] = tensors as [WireTensor];
     inputs.set(name, tensors.length === 1 ? first : stack(tensors, claim));
   }
-  if (inputs.size === 0) throw invalidArgument('the form is empty: send a field for each input');
+  if (inputs.size === 0)
+    throw invalidArgument(
+      'the form is empty: send a field for each input, with content-disposition: form-data; name="…"',
+    );
   return { inputs, signature: undefined, outputs: undefined };
 }
 
@@ -85,7 +88,7 @@ function* readFile(part: FormPart, limits: WireLimits, claim: Claim): Steps<Wire
   const { name, fileName, mediaType, bytes } = part;
   const what = `input \`${name}\``;
   if (isNpy(bytes)) return yield* npyInSteps(what, bytes, limits, claim);
-  if (mediaType === 'application/json' || fileName?.endsWith('.json'))
+  if (mediaType === 'application/json' || fileName?.toLowerCase().endsWith('.json'))
     return yield* readJsonPart(name, bytes, limits, claim);
   return imageTensor(bytes, claim) ?? foreignTensor(name, bytes) ?? { kind: 'plain', value: bytes };
 }

@@ -6,7 +6,7 @@ import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import type { FormPart } from '../codec/form.js';
 import { bounds } from '../codec/limits.js';
 import type { Claim } from '../codec/steps.js';
-import { invalidArgument, messageOf, ServingError } from '../errors.js';
+import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import { nextTurn, pieceMilliseconds } from '../turns.js';
 
 /** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
@@ -20,7 +20,7 @@ const chunkBytes = 4 * 1024;
  * @throws ServingError (rejects) INVALID_ARGUMENT if it is damaged or has too many parts
  */
 export async function readForm(contentType: string, bytes: Uint8Array, claim: Claim): Promise<FormPart[]> {
-  // Some clients send just the end of an empty form, which the parser takes for one that is cut short.
+  // Of an empty form some clients send just the end, or nothing, which the parser takes for one that is cut short.
   if (isEmptyForm(bytes)) return [];
   const form = new FormReader(contentType, claim);
   await form.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
@@ -29,7 +29,7 @@ export async function readForm(contentType: string, bytes: Uint8Array, claim: Cl
 
 function isEmptyForm(bytes: Uint8Array): boolean {
   if (bytes.length > 100) return false;
-  return /^(\r\n)?--[^\r\n]*--(\r\n)?$/.test(Buffer.from(bytes).toString('latin1'));
+  return /^(\r\n)?(--[^\r\n]*--)?(\r\n)?$/.test(Buffer.from(bytes).toString('latin1'));
 }
 
 class FormReader {
@@ -43,7 +43,8 @@ class FormReader {
   ) {
     this.parser = openParser(contentType);
     this.parser
-      .on('file', (name, stream, fileName, _encoding, mediaType) => {
+      .on('file', (name, stream, fileName, encoding, mediaType) => {
+        if (!plainEncodings.has(encoding.toLowerCase())) this.fail(encoded(encoding));
         const chunks: Buffer[] = [];
         stream
           .on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -120,9 +121,22 @@ function openParser(contentType: string): BusboyInstance {
   }
 }
 
+/** RFC 7578, section 4.7: parts are sent as they are. Others have bytes besides their own. */
+const plainEncodings: ReadonlySet<string> = new Set(['7bit', '8bit', 'binary']);
+
+function encoded(encoding: string): ServingError {
+  return invalidArgument(
+    `expected parts of the form as they are, got one with content-transfer-encoding ${quoted(encoding)}`,
+  );
+}
+
 function damaged(error: unknown): unknown {
   if (error instanceof ServingError) return error;
-  return invalidArgument(`the form cannot be read: ${messageOf(error)}`);
+  const message = messageOf(error);
+  const reason = message.startsWith('Unexpected end')
+    ? 'it ends before the line of two dashes, the boundary and two dashes'
+    : message;
+  return invalidArgument(`the form cannot be read: ${reason}`);
 }
 
 /** The bytes of a part: chunks of one buffer, one behind the other, are a view on it. */

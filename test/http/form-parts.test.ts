@@ -68,7 +68,71 @@ describe('parts', () => {
     expect(part?.name).toBe('x');
   });
 
-  it.each(['--b--', '--b--\r\n', '\r\n--b--\r\n'])('may be none: %j', async (text) => {
+  /** As formidable's, busboy's, python-multipart's and werkzeug's tests have them. */
+  it.each([
+    ['after a preamble', 'b', `preamble\r\n${field('1')}`],
+    ['after an empty line', 'b', `\r\n${field('1')}`],
+    ['before an epilogue', 'b', `${field('1')}epilogue`],
+    ['without a line break at the end', 'b', field('1').slice(0, -2)],
+    ['with a boundary of 200 letters', 'b'.repeat(200), field('1', 'b'.repeat(200))],
+    ['with a boundary of signs', "'()+_,-./:=?", field('1', "'()+_,-./:=?")],
+    ['with a quoted boundary', '"a;b=\\"c"', field('1', 'a;b="c')],
+    ['with a parameter behind the boundary', 'b; charset=utf-8', field('1')],
+    ['in small letters without spaces', 'b', '--b\r\ncontent-disposition:form-data;name=x\r\n\r\n1\r\n--b--'],
+    ['in capitals', 'b', '--b\r\nCONTENT-DISPOSITION: FORM-DATA; NAME="x"\r\n\r\n1\r\n--b--'],
+    ['with a type before', 'b', field('1').replace('\r\n', '\r\nContent-Type: text/plain\r\n')],
+    ['with a length', 'b', field('1', 'b', 'Content-Length: 1\r\n')],
+    ['that say that they are binary', 'b', field('1', 'b', 'Content-Transfer-Encoding: Binary\r\n')],
+    ['with an encoded name', 'b', field('1').replace('name="x"', "name*=UTF-8''x")],
+  ])('are read %s', async (_, boundary, text) => {
+    const parts = await read(text, boundary);
+    expect(parts.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()])).toEqual([['x', '1']]);
+  });
+
+  it.each([
+    ['"a.json"', 'a.json'],
+    ['"a;b.json"', 'a;b.json'],
+    ['"a\\"b.json"', 'a"b.json'],
+    ['"C:\\dir\\a.json"', 'C:\\dir\\a.json'],
+    ['"\xc3\xa9"', 'é'],
+    ['""', ''],
+  ])('have files called %s', async (written, name) => {
+    const [part] = await read(field('1').replace('name="x"', `name="x"; filename=${written}`));
+    expect(part?.fileName).toBe(name);
+  });
+
+  it.each(['%e2%82%ac.json', 'a.json'])("have files called filename*=UTF-8''%s", async (written) => {
+    const [part] = await read(field('1').replace('name="x"', `name="x"; filename*=UTF-8''${written}`));
+    expect(part?.fileName).toBe(decodeURIComponent(written));
+  });
+
+  it.each(['base64', 'quoted-printable'])('in %s are refused', async (encoding) => {
+    expect(await refusalOf(read(field('MQ==', 'b', `Content-Transfer-Encoding: ${encoding}\r\n`)))).toBe(
+      `expected parts of the form as they are, got one with content-transfer-encoding \`${encoding}\``,
+    );
+  });
+
+  it.each([
+    ['of another boundary', field('1', 'c')],
+    ['with bare line feeds', field('1').replaceAll('\r\n', '\n')],
+  ])('%s have no end', async (_, text) => {
+    expect(await refusalOf(read(text))).toBe(
+      'the form cannot be read: it ends before the line of two dashes, the boundary and two dashes',
+    );
+  });
+
+  it.each(['', 'Content-Type: text/plain\r\n', 'Content-Disposition: attachment; name="x"\r\n'])(
+    'with the headers %j are no fields, and the form says what is',
+    async (headers) => {
+      const form = read(`--b\r\n${headers}\r\n1\r\n--b--\r\n`);
+      const request = form.then((parts) => inPieces(decodeForm(parts, limits, claimNothing)));
+      expect(await refusalOf(request)).toBe(
+        'the form is empty: send a field for each input, with content-disposition: form-data; name="…"',
+      );
+    },
+  );
+
+  it.each(['', '\r\n', '--b--', '--b--\r\n', '\r\n--b--\r\n'])('may be none: %j', async (text) => {
     expect(await read(text)).toEqual([]);
     const empty = read(text).then((parts) => inPieces(decodeForm(parts, limits, claimNothing)));
     expect(await refusalOf(empty)).toMatch(/the form is empty/);
