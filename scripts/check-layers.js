@@ -22,7 +22,7 @@ const LAYERS = [
   ['graph'],
   ['runtime'],
   ['telemetry'],
-  ['errors', 'package-version', 'turns'],
+  ['errors', 'nearest', 'package-version', 'turns'],
 ];
 
 /** Which files may import which packages. Types are free: they are gone when the code runs. */

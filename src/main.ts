@@ -5,7 +5,7 @@
  * A command is imported when it is called, so that those that only read files or ask a server need no TensorFlow.
  */
 import './cli/early-stop.js';
-import { didYouMean } from './cli/nearest.js';
+import { didYouMean } from './nearest.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { messageOf, ServingError } from './errors.js';
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument, messageOf, quoted } from '../errors.js';
-import { didYouMean, unknownFlagIn } from './nearest.js';
+import { didYouMean, unknownFlagIn } from '../nearest.js';
 import {
   flagOf,
   keyOf,

@@ -3,7 +3,7 @@
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../errors.js';
-import { didYouMean, unknownFlagIn } from './nearest.js';
+import { didYouMean, unknownFlagIn } from '../nearest.js';
 
 /** One subcommand. */
 export interface Command {
