@@ -1,5 +1,6 @@
 /**
- * The program of a rehearsal: loads one version as a server would, warms it up, and tells how that went. It serves nobody.
+ * The program of a rehearsal: loads one version as a server would, warms it up, and tells how that went. It serves nobody. Of a
+ * version with a handler it loads the SavedModel beneath.
  *
  * The server starts it with a channel, and with a pipe as its input that closes when the server is gone.
  */
@@ -7,7 +8,7 @@ import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { messageOf, ServingError } from './errors.js';
 import { openRuntime } from './runtime/open.js';
-import { loadVersion } from './serving/load.js';
+import { loadVersion, trySavedModel } from './serving/load.js';
 import type { RehearsalJob, RehearsalNews } from './serving/rehearsal.js';
 import { createLogger } from './telemetry/logger.js';
 
@@ -29,13 +30,14 @@ process.once('message', (job: RehearsalJob) => void rehearse(job));
 
 async function rehearse({ runtime, version, options }: RehearsalJob): Promise<void> {
   try {
-    await loadVersion(
+    const tries = version.candidate.handler === undefined ? loadVersion : trySavedModel;
+    await tries(
       {
         ...version,
         predecessor: undefined,
         onStage: (stage) => tell({ kind: 'stage', stage }),
         makeBatcher: () => {
-          throw new ServingError('INTERNAL', 'a version with a handler is not rehearsed');
+          throw new ServingError('INTERNAL', 'no handler runs in a trial');
         },
       },
       {

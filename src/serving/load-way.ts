@@ -11,8 +11,8 @@ export interface LoadFacts {
   readonly trial: Trial;
   /** It was being loaded when a server died. */
   readonly suspect: Suspect | undefined;
-  /** A handler asks other models of the server, and so cannot run in another process. */
-  readonly hasHandler: boolean;
+  /** What can be tried in another process. A handler asks other models of the server, and so cannot run there. */
+  readonly tries: 'all of it' | 'the SavedModel beneath its handler' | 'nothing';
   /** The start is over, and a model serves. */
   readonly isServing: boolean;
 }
@@ -24,10 +24,12 @@ export type LoadWay = 'at once' | 'rehearsed' | 'rehearsed if there is room';
 const mostDeaths = 1;
 
 /** @throws ServingError FAILED_PRECONDITION for a version that is not to be tried */
-export function loadWay({ trial, suspect, hasHandler, isServing }: LoadFacts): LoadWay {
-  const canRehearse = trial !== 'off' && !hasHandler;
+export function loadWay({ trial, suspect, tries, isServing }: LoadFacts): LoadWay {
+  const canRehearse = trial !== 'off' && tries !== 'nothing';
   if (suspect) {
-    const mayTry = suspect.isPardoned || (canRehearse && suspect.deaths <= mostDeaths);
+    // A trial says nothing of a handler, which may be what the server died of.
+    const isTriedWhole = canRehearse && tries === 'all of it';
+    const mayTry = suspect.isPardoned || (isTriedWhole && suspect.deaths <= mostDeaths);
     if (!mayTry) throw new ServingError('FAILED_PRECONDITION', whyNot(suspect));
     return canRehearse ? 'rehearsed' : 'at once';
   }

@@ -125,6 +125,28 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
   }
 }
 
+/**
+ * Loads the SavedModel that a handler stands before, and runs it, to see whether that ends the process. Whatever else fails
+ * says nothing: the handler may ask it in a way of its own.
+ */
+export async function trySavedModel(version: VersionToLoad, options: LoadOptions): Promise<void> {
+  const { candidate, limits, defaultNames, onStage } = version;
+  const { directory } = candidate;
+  try {
+    const { model } = await openSavedModel(directory, onStage, options, () => {});
+    const defaultSignature = chooseDefault(model.signatures, defaultNames);
+    const requests = await readWarmupRequests(directory);
+    const deadline = performance.now() + options.warmupTimeout * 1000;
+    const { engine } = options.runtime;
+    onStage('warming it up');
+    const warmup = await warmUp(model, { deadline, defaultSignature, requests });
+    onStage('checking its rows');
+    await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
+  } catch (error) {
+    options.logger.debug(`on trial: ${messageOf(error)}`);
+  }
+}
+
 /** @throws ServingError ABORTED, or UNAVAILABLE if that cannot be seen now */
 async function checkUnchanged(
   { directory, handler }: Candidate,

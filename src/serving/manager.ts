@@ -7,11 +7,13 @@
  * changes nothing for those who ask for answers.
  */
 
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, quoted, ServingError } from '../errors.js';
 import { copyPatience } from '../repository/arrival.js';
 import { type Listing, readListing } from '../repository/listing.js';
+import { isSavedModelFile } from '../repository/saved-model.js';
 import { nothingScanned, type Scan, type ScannedModel, scan } from '../repository/scan.js';
 import type { BatchingParameters } from '../repository/serving-json.js';
 import type { InferenceModel } from '../runtime/runtime.js';
@@ -31,7 +33,7 @@ import {
   type VersionToLoad,
 } from './load.js';
 import { LoadNotes } from './load-notes.js';
-import { loadWay, type Trial } from './load-way.js';
+import { type LoadFacts, loadWay, type Trial } from './load-way.js';
 import { ModelRecord } from './model-record.js';
 import type { Candidate } from './policy.js';
 import type { Rehearsals } from './rehearsal.js';
@@ -62,6 +64,13 @@ export interface ManagerOptions extends LoadOptions {
   readonly rehearsals: Rehearsals;
   /** Where notes of loads are kept; undefined: nowhere. */
   readonly stateFolder: string | undefined;
+}
+
+/** A handler may open other folders than its own; these are not tried. */
+async function triesOf({ directory, handler }: Candidate): Promise<LoadFacts['tries']> {
+  if (handler === undefined) return 'all of it';
+  const names = await readdir(directory).catch((): string[] => []);
+  return names.some(isSavedModelFile) ? 'the SavedModel beneath its handler' : 'nothing';
 }
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
@@ -419,7 +428,7 @@ export class Manager {
     const { model, candidate } = version;
     const suspect = this.notes?.suspectOf(model, candidate);
     const isServing = this.isStarted && [...this.models.values()].some(({ serving }) => serving);
-    const way = loadWay({ trial, suspect, hasHandler: candidate.handler !== undefined, isServing });
+    const way = loadWay({ trial, suspect, tries: await triesOf(candidate), isServing });
     if (way === 'at once') return;
     if (suspect)
       logger.warn(

@@ -3,14 +3,16 @@
  * its own, and at a start no server falls into the same hole twice.
  */
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
 import { TestRepository, testModels, unsafeModels } from '../fixtures/repository.ts';
 import { launch, TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
+import { warmupRecord } from '../fixtures/warmup-record.ts';
 
 /** CBOR `{"x": [1]}` */
 const body = Uint8Array.of(0xa1, 0x61, 0x78, 0x81, 0x01);
@@ -74,6 +76,31 @@ async function trialsOf(pid: number | undefined): Promise<number[]> {
   return found;
 }
 
+/**
+ * A model that pools images, and says of them that they are large enough, so that it gets no guard. Its own request has one
+ * that is not. The signature is that of `versioned`, but for the shape.
+ */
+async function writePool(directory: string): Promise<void> {
+  const shape = [null, null, null, 1];
+  const graph = new GraphBuilder();
+  const x = graph.placeholder('float32', shape, { name: 'x' });
+  graph.first('Identity', [x], {}, { name: 'large' });
+  const large = graph.nodes.pop();
+  if (!large) throw new Error('nothing was added');
+  const sizes = { list: { shape: [{ dim: [1, 16, 16, 1].map((size) => ({ size })) }] } };
+  graph.nodes.push({ ...large, attr: [...large.attr, { key: '_output_shapes', value: sizes }] });
+  const y = graph.first('MaxPool', [{ ...x, node: 'large', name: 'large' }], {
+    ...{ ksize: [1, 1, 3, 1], strides: [1, 2, 2, 1], padding: 'VALID' },
+  });
+  await inSavedModel(graph.encode(), (made) => cp(made, directory, { recursive: true }), {
+    inputs: { x: { ref: x, shape } },
+    outputs: { y: { ref: y, shape: null } },
+  });
+  await mkdir(path.join(directory, 'assets.extra'));
+  const record = warmupRecord('x', [4, 4, 1, 1], new Uint8Array(64));
+  await writeFile(path.join(directory, 'assets.extra', 'tf_serving_warmup_requests'), record);
+}
+
 function isThere(pid: number): Promise<boolean> {
   return readFile(`/proc/${pid}/stat`, 'latin1').then(
     (stat) => !/\) Z /.test(stat),
@@ -119,6 +146,60 @@ describe('while something is served', () => {
     await until(async () => (await trialsOf(child.pid)).length === 0, 'the process to be gone');
     expect((await (server as TestServer).get('/models/versioned')).body.version).toBe(1);
     expect(await (server as TestServer).stop()).toBe(0);
+  });
+
+  it('one whose trial is killed is tried again after a pause', async () => {
+    const { child, get } = bind(await serve());
+    await publish('endless', 'versioned', 2, unsafeModels);
+    const begun = (without: readonly number[]) =>
+      until(async () => {
+        const trials = await trialsOf(child.pid);
+        return trials.find((trial) => !without.includes(trial));
+      }, 'a trial to begin');
+    const first = await begun([]);
+    process.kill(first, 'SIGKILL');
+    const { error, retry_at } = await until(async () => {
+      const status = await statusOf('versioned', 2);
+      return status?.error && status;
+    }, 'the trial to be over');
+    expect(error).toEqual({
+      code: 'RESOURCE_EXHAUSTED',
+      message: expect.stringMatching(
+        /ended a trial process with SIGKILL, as the system does when memory runs out/,
+      ),
+    });
+    expect(Date.parse(retry_at)).toBeGreaterThan(0);
+    expect((await get('/models/versioned')).body.version).toBe(1);
+    await begun([first]);
+  });
+
+  it('one that ends its process at a request of its publisher is refused', async () => {
+    const { get } = bind(await serve());
+    const staged = repository.path('.staged');
+    await writePool(path.join(staged, '2'));
+    await delay(25);
+    await rename(path.join(staged, '2'), repository.path('versioned', 2));
+    const error = await until(async () => (await statusOf('versioned', 2))?.error, 'version 2 to be refused');
+    expect(error).toEqual({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringMatching(/^warming it up ended a trial process with SIG/),
+    });
+    expect((await get('/models/versioned')).body.version).toBe(1);
+  });
+
+  it('one that ends its process beneath a handler is refused', async () => {
+    const { get } = bind(await serve('--allow-handlers'));
+    const staged = repository.path('.staged');
+    await cp(path.join(unsafeModels, 'aborts', '1'), path.join(staged, '2'), { recursive: true });
+    await writeFile(path.join(staged, '2', 'handler.mjs'), 'export const warmup = () => {};');
+    await delay(25);
+    await rename(path.join(staged, '2'), repository.path('versioned', 2));
+    const error = await until(async () => (await statusOf('versioned', 2))?.error, 'version 2 to be refused');
+    expect(error).toEqual({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringContaining(checkFailure),
+    });
+    expect((await get('/models/versioned')).body.version).toBe(1);
   });
 
   it('a trial is not told the API keys', async () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Suspect } from '../../src/serving/load-notes.ts';
 import { type LoadFacts, loadWay } from '../../src/serving/load-way.ts';
 
-const plain: LoadFacts = { trial: 'auto', suspect: undefined, hasHandler: false, isServing: true };
+const plain: LoadFacts = { trial: 'auto', suspect: undefined, tries: 'all of it', isServing: true };
 const once: Suspect = { at: '2026-11-28T17:30:32.161Z', deaths: 1, isPardoned: false };
 
 describe('a version that nobody died of', () => {
@@ -15,7 +15,8 @@ describe('a version that nobody died of', () => {
     [{ trial: 'off' }, 'at once'],
     [{ trial: 'on' }, 'rehearsed'],
     [{ trial: 'on', isServing: false }, 'rehearsed'],
-    [{ trial: 'on', hasHandler: true }, 'at once'],
+    [{ trial: 'on', tries: 'nothing' }, 'at once'],
+    [{ tries: 'the SavedModel beneath its handler' }, 'rehearsed if there is room'],
   ])('%o: %s', (facts, way) => {
     expect(loadWay({ ...plain, ...facts })).toBe(way);
   });
@@ -36,7 +37,8 @@ describe('a version that a server died of', () => {
       { suspect: once, trial: 'off' },
       'a server died while it loaded this version (begun at 2026-11-28T17:30:32.161Z)',
     ],
-    [{ suspect: once, hasHandler: true }, 'a server died'],
+    [{ suspect: once, tries: 'nothing' }, 'a server died'],
+    [{ suspect: once, tries: 'the SavedModel beneath its handler' }, 'a server died'],
     [{ suspect: { ...once, deaths: 2 } }, '2 servers died, the last while it loaded this version'],
   ])('%o is refused: %s', (facts, reason) => {
     expect(() => loadWay({ ...plain, ...facts })).toThrow(reason);
