@@ -91,7 +91,7 @@ const smallSizes: readonly [number, ...number[]] = [1, 1, 2, 2, 3, 0, 4, 5];
 
 function chooseAttribute(
   { name, type, defaultValue, allowedValues }: AttrDef,
-  { name: op }: OpDef,
+  { name: op, outputArg }: OpDef,
   random: Random,
 ): Attribute | undefined {
   const isOptional = defaultValue !== null && defaultValue !== undefined;
@@ -106,10 +106,9 @@ function chooseAttribute(
           ? undefined
           : random.pick(['', 'x', 'SUM', 'NHWC']);
     case 'int':
-      // Some say how long a list of outputs is.
-      return random.pick(
-        /^(N|num|num_.*|top_paths)$/.test(name) ? [1, 2, 2, 3, 4] : [1, 2, 2, 3, 0, -1, 4, 8],
-      );
+      return outputArg.some(({ numberAttr }) => numberAttr === name)
+        ? random.pick([1, 2, 2, 3])
+        : random.pick([1, 2, 2, 3, 0, -1, 4, 8]);
     case 'float':
       return random.pick([0, 1, 0.5, -1, 2, Number.NaN]);
     case 'bool':

@@ -38,6 +38,12 @@ function windowWords(size: number, axis: number): string {
   return `pictures that are as large as its window: ${size} or more along dim ${axis} of input 0`;
 }
 
+/** Of as many dims as it has strides. */
+function anyConvolution(node: GraphNode): Condition[] {
+  const rank = node.integers('strides').length;
+  return [rankIs(0, rank + node.integer('batch_dims', 1) - 1), rankIs(1, rank)];
+}
+
 /** More than any model gives. */
 const mostBoxes = 2 ** 20;
 
@@ -45,6 +51,7 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   // GetTensorDim asks for an axis before anybody looks at the rank (tensor_format.h: index < num_total_dims).
   ['Conv2D DepthwiseConv2dNative', ranks(4, 4)],
   ['Conv3D', ranks(5, 5)],
+  ['Conv', anyConvolution],
   // mkl_conv_grad_input_ops.cc: IsVector(input_tensor.shape()), MakeShape is OK.
   [
     'Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput',
@@ -73,7 +80,11 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   ['RFFT RFFT2D RFFT3D IRFFT IRFFT2D IRFFT3D', [valuesAtLeast(1, 1)]],
   ['LSTMBlockCell', ranks(2, 2, 2, 2, 1, 1, 1, 1)],
   ['LSTMBlockCellGrad', ranks(2, 2, 2, 2, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2)],
+  // fake_quant_ops.cc: the last dim of the inputs.
+  ['FakeQuantWithMinMaxVarsPerChannel', [rankAtLeast(0, 1)]],
   ['FakeQuantWithMinMaxVarsPerChannelGradient', [rankAtLeast(0, 1), rankAtLeast(1, 1)]],
+  // nearest_neighbors ops: a shape of k columns.
+  ['NearestNeighbors', [valuesAtLeast(2, 0)]],
   // tensor.h: scalar() of a tensor with more or fewer elements.
   [
     'QuantizeAndDequantizeV3',

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { packageVersion } from '../../package-version.js';
 import type { Table } from '../../serving/table.js';
 import type { ApiKeys } from '../api-keys.js';
+import { stringifyInTurns } from '../json-pieces.js';
 import { withModels } from '../model-operations.js';
 import { describeApi } from '../openapi.js';
 import type { Route } from '../route.js';
@@ -20,6 +21,9 @@ const documentSchema = z
     paths: z.record(z.string(), z.looseObject({})),
   })
   .meta({ id: 'OpenApiDocument' });
+
+/** `paths`, each path; `components`, their kinds, each of a kind. */
+const levelsOfMembers = 3;
 
 /** @param routes all of them, this one included */
 export function openApiRoutes({ manager }: Services, routes: () => readonly Route[], keys: ApiKeys): Route[] {
@@ -76,6 +80,7 @@ class Documents {
   }
 
   private async describe(routes: Iterable<Omit<Route, 'handle'>>): Promise<string> {
-    return JSON.stringify(await describeApi(routes, { version: packageVersion(), hasKeys: this.hasKeys }));
+    const facts = { version: packageVersion(), hasKeys: this.hasKeys };
+    return stringifyInTurns(await describeApi(routes, facts), levelsOfMembers);
   }
 }
