@@ -169,7 +169,7 @@ export const settings = {
   maxDenseElements: {
     schema: count(2 ** 31 - 1).default(2 ** 26),
     value: 'N',
-    help: 'elements that a sparse tensor stands for',
+    help: 'elements that a sparse or ragged tensor has when it is written out',
   },
   maxImagePixels: {
     schema: count(2 ** 28).default(2 ** 23),

@@ -3,20 +3,14 @@
  */
 import { invalidArgument, quoted } from '../errors.js';
 import { callerInputs } from '../runtime/composite.js';
-import { dtypes, elementCount } from '../runtime/dtypes.js';
-import {
-  type CompositeSpec,
-  formatShape,
-  formatSpec,
-  type Signature,
-  type TensorSpec,
-} from '../runtime/signature.js';
-import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../runtime/tensors.js';
-import { viewOf } from '../runtime/values.js';
+import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
+import { disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
+import { matchInSteps } from '../serving/match-composites.js';
 import { type Component, splitComposites, splitNames } from './composite-inputs.js';
+import { checkDenseSizes } from './dense-sizes.js';
 import { refuseOtherProtocols, unknownKey } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
-import { checkRank, toTensor, type WireLimits, type WireTensor } from './wire.js';
+import { toTensor, type WireLimits, type WireTensor } from './wire.js';
 
 export interface InferRequest<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
@@ -91,7 +85,12 @@ export function* tensorsInSteps(
         yield* toTensor(wire, label === undefined ? spec : { ...spec, name: label }, limits, claim),
       );
     }
-    if (composites) checkDenseSizes(tensors, composites.inputs, limits);
+    if (composites) {
+      yield* checkDenseSizes(tensors, composites.inputs, limits);
+      // Where a name is missing or unknown, that is told first.
+      const areAll = split.size === signature.inputs.size && tensors.size === split.size;
+      if (areAll) yield* matchInSteps(signature, composites.inputs, tensors);
+    }
     return tensors;
   } catch (error) {
     disposeTensors(tensors);
@@ -109,35 +108,6 @@ export function inputNames(request: InferRequest, signature: Signature): Iterabl
   const inputs = namedInputs(request, signature);
   const { composites } = signature;
   return composites ? splitNames(inputs, composites.inputs) : inputs.keys();
-}
-
-/**
- * A few bytes can say that a sparse tensor stands for one of any size, and a model may write that out. One row of what the
- * signature fixes is the model's own choice; beyond it the elements are bounded.
- *
- * @throws ServingError INVALID_ARGUMENT
- */
-function checkDenseSizes(
-  tensors: NamedTensors,
-  composites: ReadonlyMap<string, CompositeSpec>,
-  { maxDenseElements }: WireLimits,
-): void {
-  for (const spec of composites.values()) {
-    const tensor = spec.kind === 'sparse' ? tensors.get(spec.denseShape.name) : undefined;
-    if (!tensor) continue;
-    const { dtype, data } = viewTensor(tensor);
-    // Matching refuses every other dtype.
-    if (dtype !== 'int64' || !(data instanceof Uint8Array)) continue;
-    const what = `the dense shape of input \`${spec.name}\``;
-    checkRank(what, data.length / dtypes[dtype].size);
-    const sizes = Array.from(viewOf(dtype, data) as BigInt64Array, Number);
-    const fixed = elementCount(spec.shape?.map((dim) => Math.max(dim ?? 1, 1)) ?? []);
-    const most = Math.max(maxDenseElements, fixed);
-    if (elementCount(sizes.map((size) => Math.max(size, 1))) > most)
-      throw invalidArgument(
-        `${what} is ${formatShape(sizes)}, more than ${most} elements when it is written out (--max-dense-elements)`,
-      );
-  }
 }
 
 /**

@@ -58,7 +58,7 @@ export interface WireLimits {
   readonly maxDepth: number;
   /** Elements of one tensor. */
   readonly maxElements: number;
-  /** Elements that a sparse tensor stands for. */
+  /** Elements that a sparse or ragged tensor has when it is written out. */
   readonly maxDenseElements: number;
   /** Pixels of one image, all frames together. */
   readonly maxImagePixels: number;

@@ -5,6 +5,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import { componentsOf } from '../runtime/composite.js';
+import { Integers } from '../runtime/integers.js';
 import {
   type CompositeSpec,
   formatShape,
@@ -15,25 +16,41 @@ import {
   type TensorSpec,
 } from '../runtime/signature.js';
 import { type NamedTensors, type Tensor, type TensorView, viewTensor } from '../runtime/tensors.js';
-import { viewOf } from '../runtime/values.js';
 import { fits, wrongDtype } from './fit.js';
 
 /** TensorFlow has no tensors of more dims; beyond it the process would abort. */
 const maxRank = 254;
 
-/** TensorFlow counts the elements of a dense shape in so many bits. */
-const maxDenseElements = 2n ** 63n - 1n;
+/** TensorFlow counts the elements of a dense shape in 63 bits. */
+const maxDenseElements = 2 ** 62;
+
+/** Inputs that fit, and what they fit. */
+const matched = new WeakMap<NamedTensors, Signature>();
+
+/** As {@link matchInSteps} in one go, or nothing if that has been done with these inputs. */
+export function matchComposites(
+  signature: Signature,
+  composites: ReadonlyMap<string, CompositeSpec>,
+  inputs: NamedTensors,
+): void {
+  if (matched.get(inputs) === signature) return;
+  const steps = matchInSteps(signature, composites, inputs);
+  while (!steps.next().done);
+}
+
+/** Work that may be paused wherever it yields. */
+type Steps = Generator<undefined, void, undefined>;
 
 /**
  * @param composites of the signature's inputs
  * @param inputs every tensor that the signature takes
  * @throws ServingError INVALID_ARGUMENT naming the input, what was expected and what came
  */
-export function matchComposites(
+export function* matchInSteps(
   signature: Signature,
   composites: ReadonlyMap<string, CompositeSpec>,
   inputs: NamedTensors,
-): void {
+): Steps {
   const labels = new Map<string, string>();
   for (const spec of composites.values()) {
     for (const [i, { name }] of componentsOf(spec).entries()) labels.set(name, labelOf(spec, i));
@@ -46,9 +63,10 @@ export function matchComposites(
   }
   const viewOfPart = ({ name }: TensorSpec) => views.get(name) as TensorView;
   for (const spec of composites.values()) {
-    if (spec.kind === 'sparse') checkSparse(spec, viewOfPart);
-    else checkRagged(spec, viewOfPart);
+    if (spec.kind === 'sparse') yield* checkSparse(spec, viewOfPart);
+    else yield* checkRagged(spec, viewOfPart);
   }
+  matched.set(inputs, signature);
 }
 
 /** `x/values`, whatever the graph calls it. */
@@ -68,7 +86,10 @@ function checkTensor(spec: TensorSpec, view: TensorView): void {
 /** The parts of a value by their specs. */
 type Parts = (spec: TensorSpec) => TensorView;
 
-function checkSparse(spec: SparseSpec, part: Parts): void {
+/** Numbers that are looked at between two pauses. */
+const manyIntegers = 2 ** 16;
+
+function* checkSparse(spec: SparseSpec, part: Parts): Steps {
   const [indices, values, denseShape] = [part(spec.indices), part(spec.values), part(spec.denseShape)];
   const what = `input \`${spec.name}\``;
   const [count, rank = 0] = indices.shape;
@@ -86,32 +107,37 @@ function checkSparse(spec: SparseSpec, part: Parts): void {
     );
   if (rank === 0 || rank > maxRank)
     throw invalidArgument(`${what} has rank ${rank}: a sparse tensor has 1 to ${maxRank} dims`);
-  const sizes = integersOf(denseShape);
+  const dims = Integers.of(denseShape);
+  const sizes = Array.from({ length: dims.length }, (_, i) => dims.at(i));
   checkDenseShape(what, spec, sizes);
-  const places = integersOf(indices);
-  for (let i = 0; i < places.length; i++) {
-    const [place, size] = [places[i] as bigint, sizes[i % sizes.length] as bigint];
-    if (place >= 0 && place < size) continue;
-    const index = Math.floor(i / sizes.length);
-    throw invalidArgument(
-      `${what}: index ${index} is outside the dense shape: ${place} in dim ${i % sizes.length} of size ${size}`,
-    );
+  const places = Integers.of(indices);
+  for (let i = 0, dim = 0; i < places.length; i++) {
+    const place = places.at(i);
+    // Rounding keeps the order: none beyond the size passes.
+    if (!(place >= 0 && place < (sizes[dim] as number))) {
+      const index = Math.floor(i / sizes.length);
+      throw invalidArgument(
+        `${what}: index ${index} is outside the dense shape: ${place} in dim ${dim} of size ${sizes[dim]}`,
+      );
+    }
+    dim = dim + 1 === sizes.length ? 0 : dim + 1;
+    if (i % manyIntegers === manyIntegers - 1) yield;
   }
 }
 
-function checkDenseShape(what: string, spec: SparseSpec, sizes: BigInt64Array): void {
-  let elements = 1n;
+function checkDenseShape(what: string, spec: SparseSpec, sizes: readonly number[]): void {
+  let elements = 1;
   for (const [i, size] of sizes.entries()) {
     const expected = spec.shape?.[i] ?? null;
-    if (size < 0 || (expected !== null && size !== BigInt(expected)))
+    if (size < 0 || (expected !== null && size !== expected))
       throw invalidArgument(`${what} takes ${formatSpec(spec)}; a dense shape of [${sizes.join(', ')}] came`);
-    elements *= size > 0 ? size : 1n;
+    elements *= Math.max(size, 1);
   }
   if (elements > maxDenseElements)
     throw invalidArgument(`${what}: a dense shape of [${sizes.join(', ')}] is beyond what TensorFlow counts`);
 }
 
-function checkRagged(spec: RaggedSpec, part: Parts): void {
+function* checkRagged(spec: RaggedSpec, part: Parts): Steps {
   const what = `input \`${spec.name}\``;
   const rows = spec.shape?.[0] ?? null;
   for (const [dim, splitsSpec] of spec.rowSplits.entries()) {
@@ -127,43 +153,29 @@ function checkRagged(spec: RaggedSpec, part: Parts): void {
     const isLast = dim === spec.rowSplits.length - 1;
     const length = next.shape[0];
     if (length === undefined) throw invalidArgument(`${what}: its values are a scalar`);
-    checkSplits(what, spec, dim, integersOf(view), isLast ? length : length - 1);
+    yield* checkSplits(what, spec, dim, Integers.of(view), isLast ? length : length - 1);
   }
 }
 
 /** @param within how many values or rows the splits are of */
-function checkSplits(
-  what: string,
-  spec: RaggedSpec,
-  dim: number,
-  splits: BigInt64Array,
-  within: number,
-): void {
+function* checkSplits(what: string, spec: RaggedSpec, dim: number, splits: Integers, within: number): Steps {
   const level = spec.rowSplits.length > 1 ? ` of dim ${dim + 1}` : '';
   const expected = spec.shape?.[dim + 1] ?? null;
-  if (Number(splits[0]) !== 0)
-    throw invalidArgument(`${what}: its row_splits${level} begin with ${splits[0]} and not with 0`);
+  let end = splits.at(0);
+  if (end !== 0) throw invalidArgument(`${what}: its row_splits${level} begin with ${end} and not with 0`);
   for (let i = 1; i < splits.length; i++) {
-    const length = Number(splits[i]) - Number(splits[i - 1]);
+    const next = splits.at(i);
+    const length = next - end;
     if (length < 0)
-      throw invalidArgument(
-        `${what}: its row_splits${level} must ascend, and ${splits[i]} follows ${splits[i - 1]}`,
-      );
+      throw invalidArgument(`${what}: its row_splits${level} must ascend, and ${next} follows ${end}`);
+    end = next;
+    if (i % manyIntegers === 0) yield;
     if (expected !== null && length !== expected)
       throw invalidArgument(`${what} takes ${formatSpec(spec)}; a row of ${length} came`);
   }
-  const end = Number(splits[splits.length - 1]);
   if (end !== within)
     throw invalidArgument(
       `${what}: its row_splits${level} end with ${end}, and there are ${within} ` +
         `${dim === spec.rowSplits.length - 1 ? 'values' : 'rows within'}`,
     );
-}
-
-/** @throws ServingError for another dtype: TensorFlow has indices of these two only */
-function integersOf({ dtype, data }: TensorView): BigInt64Array {
-  if (dtype === 'string') throw invalidArgument('row splits and indices are int64 or int32, not string');
-  const values = viewOf(dtype, data as Uint8Array);
-  if (values instanceof BigInt64Array) return values;
-  return BigInt64Array.from(values as Int32Array, BigInt);
 }

@@ -83,6 +83,39 @@ describe('a ragged input', () => {
   });
 });
 
+describe('a ragged input that a model may write out', () => {
+  const by = (maxDenseElements: number) => ({ ...limits, maxDenseElements });
+  // Three rows, of up to two rows, of up to three values.
+  const uneven = '{"x": [[[1, 2, 3], [4]], [], [[]]]}';
+
+  it('is refused if that is more than may be', () => {
+    expect(integers(uneven, by(18))['x']).toEqual([1, 2, 3, 4]);
+    expect(refusal(() => integers(uneven, by(17)))).toBe(
+      'the dense shape of input `x` is [3, 2, 3], more than 17 elements when it is written out (--max-dense-elements)',
+    );
+  });
+
+  it('also with splits of 32 bits, which matching refuses here later', () => {
+    const splits = (...ends: number[]) =>
+      array([ends.length], 78, new Uint8Array(Int32Array.from(ends).buffer));
+    const body = map({ x: ints(1, 2, 3), x_1: splits(0, 0, 0, 3), x_2: splits(0, 3, 3, 3) });
+    expect(refusal(() => integers(body, by(26)))).toContain('[3, 3, 3], more than 26');
+  });
+
+  it('not if it has no gaps: its values are there already', () => {
+    expect(integers('{"x": [[[1, 2, 3]], [[4, 5, 6]]]}', by(1))['x']).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('splits that are none are refused as such, unless they say that it is large', () => {
+    const body = (first: string, second: string) => `{"x": [1], "x_1": ${first}, "x_2": ${second}}`;
+    expect(refusal(() => integers(body('[]', '[0]')))).toContain('row_splits [0] came');
+    expect(refusal(() => integers(body('[0, -5]', '[9, 0]')))).toContain('must ascend, and -5 follows 0');
+    expect(refusal(() => integers(body('[0, 1]', '[0, 9223372036854775807]')))).toContain(
+      'when it is written out',
+    );
+  });
+});
+
 describe('a map of parts is a tensor for such an input alone', () => {
   it('not for a dense one', () => {
     const request = parse('{"x": {"values": [1], "row_splits": [0, 1]}}');

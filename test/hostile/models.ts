@@ -21,11 +21,11 @@ const handler = `
 `;
 
 /**
- * `identity` and `sparse` of the test models, `handled` with a handler that has a route `echo`, and for each filling `fill_NAME`, with `y = fill(dims)`, `dims` an int32 vector: a few bytes that
+ * `identity`, `sparse` and `ragged` of the test models, `handled` with a handler that has a route `echo`, and for each filling `fill_NAME`, with `y = fill(dims)`, `dims` an int32 vector: a few bytes that
  * ask for outputs of any size.
  */
 export async function hostileRepository(): Promise<TestRepository> {
-  const repository = await TestRepository.create('identity', 'sparse');
+  const repository = await TestRepository.create('identity', 'sparse', 'ragged');
   await mkdir(repository.path('handled'));
   await writeFile(repository.path('handled', 'handler.js'), handler);
   for (const [name, filling] of Object.entries(fillings)) {
