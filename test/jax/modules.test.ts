@@ -44,6 +44,7 @@ async function prove(
 }
 
 const reasons: Readonly<Record<string, string>> = {
+  beyond_doubles: '`stablehlo.reverse` reverses the rows',
   branch_by_first_row: '`stablehlo.slice` takes some of the rows, or may',
   branch_by_size: '`stablehlo.if` chooses for all rows together',
   calls_itself: 'a StableHLO module calls too many functions within each other',

@@ -119,7 +119,7 @@ function entryOf({ attributes }: Bytecode, index: number, dialect: string, code:
   return cursor;
 }
 
-/** @returns undefined if they are not whole numbers, or many */
+/** @returns undefined if they are not whole numbers, many, or not exact here */
 export function numbersOf({ type: { dims, element }, bytes }: TensorAttribute): number[] | undefined {
   const count = dims.reduce<number>((product, dim) => product * (dim ?? 0), 1);
   if (!isWhole(element) || count > maxNumbers) return undefined;
@@ -129,9 +129,10 @@ export function numbersOf({ type: { dims, element }, bytes }: TensorAttribute): 
   if (bytes.length !== size && bytes.length !== count * size)
     throw new Malformed(`expected ${count * size} bytes of a constant, got ${bytes.length}`);
   const step = bytes.length === size ? 0 : size;
-  return numbers.map((_, i) =>
+  const read = numbers.map((_, i) =>
     size === 8 ? Number(bytes.readBigInt64LE(i * step)) : bytes.readIntLE(i * step, size),
   );
+  return read.every(Number.isSafeInteger) ? read : undefined;
 }
 
 function isWhole(element: Element): boolean {
