@@ -123,7 +123,15 @@ function gatherNdOwn(make: CaseMaker): void {
   const params = make.rows([random.pick([1, 1, 1, 2]), least, random.int(least, 4), ...make.dims(0, 1)]);
   const numbers = graph.first('Cast', [rowNumbers(make, params)], { DstT: 3 });
   const options = { dtype: 'int32' as const, value: between(0, least - 1, true) };
-  const column = () => graph.first('Reshape', [numbers, graph.integers([-1, 1])]);
+  const column = () => {
+    if (random.chance(0.5)) return graph.first('Reshape', [numbers, graph.integers([-1, 1])]);
+    const [begin, end, strides] = [graph.integers([0, 0]), graph.integers([0, 0]), graph.integers([1, 1])];
+    return graph.first('StridedSlice', [numbers, begin, end, strides], {
+      begin_mask: 1,
+      end_mask: 1,
+      new_axis_mask: random.pick([2, 2, 2, 1]),
+    });
+  };
   const isFirst = random.chance(0.9);
   const inOrder = (own: Ref, others: readonly Ref[]) => (isFirst ? [own, ...others] : [...others, own]);
   const places = random.pick([
@@ -131,7 +139,7 @@ function gatherNdOwn(make: CaseMaker): void {
     () => graph.first('ExpandDims', [numbers, graph.integers(random.pick([1, -1]))]),
     () => graph.first('Pack', inOrder(numbers, [make.rows([1], 0, options)]), { axis: random.pick([1, -1]) }),
     () => {
-      const others = make.rows([1, random.int(1, 2)], 0, options);
+      const others = random.chance(0.8) ? make.rows([1, random.int(1, 2)], 0, options) : column();
       return graph.first('ConcatV2', [...inOrder(column(), [others]), graph.integers(random.pick([1, -1]))]);
     },
   ])();

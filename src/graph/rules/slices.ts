@@ -131,6 +131,8 @@ function sizeOf(place: Place & { kind: 'some' }, dim: Size, slice: StridedSlice)
 function stridedSlice(operation: Operation): Outputs {
   const value = operation.input(0);
   if (value.kind === 'partition') return columnOf(operation, value);
+  if (value.kind === 'places' && value.columns === undefined && isColumn(operation))
+    return { kind: 'places', columns: 1 };
   const items = integersOf(value);
   if (items && dimsOf(value)?.length === 1) return sliceItems(operation, value, items);
   const dims = dimsOf(value);
@@ -186,6 +188,19 @@ function sliceItems(operation: Operation, value: Value, items: readonly (Size | 
   if (stride === 1) return integers(items.slice(open.begin ? 0 : begin, open.end ? undefined : end), false);
   if (stride === -1 && open.begin && open.end) return integers(items.toReversed(), false);
   return sliceUnknown(operation, value);
+}
+
+/** `[:, newaxis]` of a vector. */
+function isColumn(operation: Operation): boolean {
+  const slice = describe(operation, 1);
+  const [rows, column, ...more] = slice?.places ?? [];
+  return (
+    slice !== undefined &&
+    rows !== undefined &&
+    more.length === 0 &&
+    isWhole(rows, Size.batch, slice) &&
+    column?.kind === 'new'
+  );
 }
 
 /** `indices[:, 0]` of a sparse tensor that was made row by row: the number of the row of each value. */
