@@ -5,9 +5,9 @@
  * A command is imported when it is called, so that those that only read files or ask a server need no TensorFlow.
  */
 import './cli/early-stop.js';
-import { didYouMean } from './nearest.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { messageOf, ServingError } from './errors.js';
+import { didYouMean } from './nearest.js';
 
 interface Entry {
   /** How it is called. */

@@ -24,7 +24,7 @@ import { BodyMemory } from './http/body-memory.js';
 import { stayingAwake } from './http/busy-poll.js';
 import { ByteBudget } from './http/byte-budget.js';
 import { answerParserErrors } from './http/client-error.js';
-import { Hosts, nameOf } from './http/hosts.js';
+import { Hosts, isLoopback, nameOf } from './http/hosts.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
 import { remoteFileSystem } from './repository/file-system.js';
@@ -117,6 +117,10 @@ class ComposedServer implements Server {
     if (runtime.opLibraries.length > 0)
       logger.info(`libraries of custom operations: ${runtime.opLibraries.length} loaded`);
     for (const warning of runtime.warnings) logger.warn(warning);
+    if (listens && !keys.configured && !isLoopback(nameOf(settings.host)))
+      logger.warn(
+        `--host ${settings.host} without API keys: everybody who can connect may ask every model; --api-key-file asks for keys`,
+      );
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
@@ -351,12 +355,15 @@ function limitWire({ maxDepth, maxElements, maxDenseElements, maxImagePixels }: 
   return { maxDepth, maxElements, maxDenseElements, maxImagePixels };
 }
 
+/** A terminal that closes ends no server, so the other one is often our own. */
+const inUse =
+  'the port is in use (EADDRINUSE), perhaps by a server that was started before: stop that, or choose another with --port';
+
 async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    http.once('error', (error) => {
-      reject(
-        new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${messageOf(error)}`),
-      );
+    http.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? inUse : messageOf(error);
+      reject(new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${why}`));
     });
     http.listen(port, listenAddress(host), resolve);
   });

@@ -3,7 +3,8 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { messageOf, ServingError } from '../errors.js';
+import { messageOf, quoted, ServingError } from '../errors.js';
+import { didYouMean, nearest } from '../nearest.js';
 
 /** What a route needs. `open` needs nothing. */
 export const scopes = ['open', 'infer', 'admin', 'metrics'] as const;
@@ -25,7 +26,8 @@ export class ApiKeys {
   /**
    * @param lines one key each, for everything, or `scope+scope:key` for these scopes; empty lines and those that begin
    * with `#` say nothing
-   * @throws ServingError INVALID_ARGUMENT for a scope without a key, or a key that no header can carry
+   * @throws ServingError INVALID_ARGUMENT for a scope without a key, a scope that there is none of, or a key that no header can
+   * carry
    */
   static parse(lines: readonly string[]): ApiKeys {
     const meant = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
@@ -54,6 +56,7 @@ function parseKey(line: string): Key {
   const named = keyScopes.filter((scope) => names.includes(scope));
   // A key may have a colon of its own: what stands before it counts as scopes only if all of it is.
   const isScoped = named.length > 0 && named.length === names.length;
+  if (!isScoped) refuseMistyped(names);
   const key = isScoped ? line.slice(separator + 1) : line;
   if (key === '')
     throw new ServingError('INVALID_ARGUMENT', `an API key is empty after its scopes ${names.join('+')}`);
@@ -64,6 +67,18 @@ function parseKey(line: string): Key {
       'an API key holds a space or a letter beyond ASCII: no header carries it',
     );
   return { digest: digestOf(key), scopes: new Set(isScoped ? named : keyScopes) };
+}
+
+/** A key for everything is not what somebody means who mistypes a scope. */
+function refuseMistyped(names: readonly string[]): void {
+  const isScope = (name: string) => keyScopes.some((scope) => scope === name);
+  if (!names.some((name) => nearest(name, keyScopes) !== undefined)) return;
+  const wrong = names.find((name) => !isScope(name)) ?? '';
+  throw new ServingError(
+    'INVALID_ARGUMENT',
+    `expected the scopes ${keyScopes.join(', ')} before the colon of an API key, got ${quoted(wrong)}${didYouMean(wrong, keyScopes)}; ` +
+      `a key that begins so itself is written ${keyScopes.join('+')}:KEY`,
+  );
 }
 
 /** Digests are all of one length, which a comparison in constant time needs. */

@@ -100,7 +100,7 @@ function exportFolder(place: readonly string[], served: ServedFolders): string {
   if (above.length >= depth) return path.join(root, ...above.slice(0, depth));
   if (above.length === depth - 1) return freeVersion(path.join(root, ...above), served);
   const stem = (place.at(-1) ?? '').replace(/\..*$/, '');
-  return path.join(root, stem, '1');
+  return freeVersion(path.join(root, stem), served);
 }
 
 function freeVersion(model: string, { versions }: ServedFolders): string {

@@ -31,8 +31,8 @@ describe('a line', () => {
     ['infer+metrics:secret', 'secret', ['infer', 'metrics']],
     ['infer:with:colons', 'with:colons', ['infer']],
     // What stands before the colon is no list of scopes: it belongs to the key.
-    ['infre:secret', 'infre:secret', everything],
-    ['infer+infre:secret', 'infer+infre:secret', everything],
+    ['user:secret', 'user:secret', everything],
+    ['infer+admin+metrics:infre:secret', 'infre:secret', everything],
     [':secret', ':secret', everything],
     ['infer:#secret', '#secret', ['infer']],
     ['  secret\r', 'secret', everything],
@@ -44,6 +44,16 @@ describe('a line', () => {
       expect(keys.scopesOf(other), other).toBeUndefined();
     }
   });
+
+  it.each(['infre:secret', 'admn+infer:secret', 'infer+debug:secret', 'Infer:secret', 'infer+:secret'])(
+    '%j names a scope that there is none of, and gives no key for everything',
+    (line) => {
+      expect(() => ApiKeys.parse([line])).toThrow(
+        /^expected the scopes infer, admin, metrics before the colon/,
+      );
+      expect(() => ApiKeys.parse([line])).not.toThrow(/secret/);
+    },
+  );
 
   it('of a key that has one already adds its scopes', () => {
     const keys = ApiKeys.parse(['infer:secret', 'metrics:secret', 'admin:other']);

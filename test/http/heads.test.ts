@@ -120,6 +120,7 @@ describe('a Host', () => {
     for (const [args, host, status] of starts) {
       const other = await start(...args);
       expect([args, (await answer(other, live(`Host: ${host}`))).status]).toEqual([args, status]);
+      expect(other.log.includes('--host 0.0.0.0 without API keys: everybody')).toBe(args.includes('0.0.0.0'));
       await other.stop();
     }
     const other = await TestServer.start({

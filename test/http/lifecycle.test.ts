@@ -192,7 +192,10 @@ it('a start that cannot succeed ends with one sentence that names what is wrong'
   await writeFile(file, '');
   const nowhere = repository.path('nowhere');
   const failures: [args: string[], sentence: string][] = [
-    [['--port', port], `cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`],
+    [
+      ['--port', port],
+      `cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE), perhaps by a server`,
+    ],
     [['--host', '192.0.2.250'], 'cannot listen on 192.0.2.250:0: '],
     [['--model-path', nowhere], `--model-path ${nowhere} does not exist`],
     [['--model-path', file], `--model-path ${file} is a file, not a folder`],

@@ -190,7 +190,7 @@ describe('what looks like a model and is not served', () => {
         'that makes the model, then export that: model.load_weights("ROOT/policy/w.weights.h5"); ' +
         'model.export("ROOT/policy/4")',
       'policy.keras is a Keras model, and is not served: export it with this line of Python: import keras; ' +
-        'keras.saving.load_model("ROOT/policy.keras", compile=False).export("ROOT/policy/1")',
+        'keras.saving.load_model("ROOT/policy.keras", compile=False).export("ROOT/policy/4")',
       'triton/1/model.savedmodel holds a SavedModel, and is not served: it lies too deep in a version; move its files ' +
         'to ROOT/triton/1',
       '--default-model is `police`, which is no model in the folder; there are `frozen`, `policy`, `triton`',

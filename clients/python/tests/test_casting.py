@@ -6,10 +6,11 @@ from PIL import Image
 
 from tfjs_serving_client import LossyCastError, from_bfloat16
 from tfjs_serving_client._casting import as_input, cast_inputs
+from tfjs_serving_client._images import InputSpec
 
 
-def cast(value, dtype):
-    return cast_inputs({"image": value}, {"image": dtype}, "`serving_default` of `m`")["image"]
+def cast(value, dtype, shape=None):
+    return cast_inputs({"image": value}, {"image": InputSpec(dtype, shape)}, "`serving_default` of `m`")["image"]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +50,8 @@ def test_bfloat16_is_rounded():
         ([1e300], "float32", "cannot hold all its values"),
         ([70000.0], "float16", "cannot hold all its values"),
         ([70000], "float16", "cannot hold all its values"),
-        ([3.0], "int32", "would cut off"),
-        ([np.nan], "int64", "would cut off"),
-        ([1.0], "bool", "would cut off"),
+        ([3.0], "int32", "its values are whole"),
+        ([1.0], "bool", "its values are whole"),
         ([-1], "uint64", "cannot hold all its values"),
         ([256], "uint8", "cannot hold all its values"),
         ([2], "bool", "cannot hold all its values"),
@@ -74,7 +74,61 @@ def test_lists_of_arrays_are_stacked():
     assert as_input([1, 2]) == [1, 2]
 
 
-def test_images_of_pillow_are_arrays():
-    image = as_input(Image.new("RGB", (3, 2), (255, 0, 7)))
-    assert image.shape == (2, 3, 3) and image.dtype == np.uint8
-    assert image[0, 0].tolist() == [255, 0, 7]
+@pytest.mark.parametrize(
+    "values, dtype, advice",
+    [
+        ([0.0, 0.5, 1.0], "uint8", "lie between 0 and 1: if they are pixels, send (255 * image).round().astype(np.uint8)"),
+        ([0.5, 1.5], "uint8", "has no fractions: if rounding is meant, send image.round().astype(np.uint8)"),
+        ([0.5], "int32", "has no fractions: if rounding is meant, send image.round().astype(np.int32)"),
+        ([np.nan, 0.5], "int64", "has no NaN and no infinity: replace them before"),
+    ],
+)
+def test_floats_for_whole_numbers_are_told_what_may_be_meant(values, dtype, advice):
+    with pytest.raises(LossyCastError) as raised:
+        cast(np.array(values), dtype)
+    assert advice in str(raised.value)
+
+
+def palette_image():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 0])
+    image.putdata([1, 0])
+    return image
+
+
+@pytest.mark.parametrize(
+    "image, shape, pixels",
+    [
+        (Image.new("RGB", (1, 1), (255, 0, 7)), [-1, 1, 1, 3], [[[255, 0, 7]]]),
+        (Image.new("RGBA", (1, 1), (255, 0, 7, 9)), [-1, 1, 1, 3], [[[255, 0, 7]]]),
+        (Image.new("RGBA", (1, 1), (255, 0, 7, 9)), [-1, 1, 1, 4], [[[255, 0, 7, 9]]]),
+        (Image.new("RGB", (1, 1), (255, 0, 7)), [1, 1, 4], [[[255, 0, 7, 255]]]),
+        (Image.new("L", (2, 1), 8), [-1, 1, 2, 1], [[[8], [8]]]),
+        (Image.new("L", (2, 1), 8), [-1, -1, -1, 3], [[[8] * 3, [8] * 3]]),
+        (Image.new("1", (2, 1), 1), [-1, 1, 2], [[255, 255]]),
+        (Image.new("1", (1, 1), 1), None, [[255]]),
+        (palette_image(), [-1, 1, 2, 3], [[[200, 100, 0], [10, 20, 30]]]),
+        (palette_image(), None, [[[200, 100, 0], [10, 20, 30]]]),
+    ],
+)
+def test_images_of_pillow_have_the_channels_that_a_model_takes(image, shape, pixels):
+    got = cast(as_input(image), "uint8", shape)
+    assert got.dtype == np.uint8
+    assert got.tolist() == pixels
+    floats = cast(as_input(image), "float32", shape)
+    assert floats.dtype == np.float32
+    assert floats.tolist() == pixels
+
+
+def test_lists_of_images_are_stacked_if_they_have_one_size():
+    images = [Image.new("RGB", (3, 2), (i, 0, 7)) for i in range(2)]
+    got = cast(as_input(images), "uint8", [-1, 2, 3, 3])
+    assert got.shape == (2, 2, 3, 3)
+    assert got[:, 0, 0, 0].tolist() == [0, 1]
+    with pytest.raises(ValueError, match="`image` is a list of images of several sizes, 3x2 and 4x4: resize them to one"):
+        cast([*images, Image.new("RGB", (4, 4))], "uint8", [-1, 2, 3, 3])
+
+
+def test_deep_pixels_are_kept():
+    image = Image.new("I;16", (1, 1), 40000)
+    assert cast(as_input(image), "uint16", [1, 1, 1]).tolist() == [[[40000]]]

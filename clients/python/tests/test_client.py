@@ -223,3 +223,14 @@ def test_an_image_of_pillow_is_an_input(client):
     image = Image.new("RGB", (3, 2), (255, 0, 7))
     answer = client.infer({"x": image}, model="identity", signature="uint8").outputs["y"]
     np.testing.assert_array_equal(answer, np.array(image))
+
+
+def test_what_is_not_meant_is_named_before_anything_is_sent(client):
+    with pytest.raises(TypeError, match=r"inputs are arrays by name, as {'x': array}; got ndarray"):
+        client.infer(np.ones(1), model="identity")
+    with pytest.raises(TypeError, match=r"and this one int: for numbers send array\.astype\(np\.float32\)"):
+        client.infer({"x": np.array([1, 2], object)}, model="identity")
+
+
+def test_one_output_may_be_a_text(client):
+    assert list(client.infer({"x": np.ones(1, np.float32)}, model="identity", outputs="y").outputs) == ["y"]

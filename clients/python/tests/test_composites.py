@@ -7,6 +7,7 @@ import pytest
 
 from tfjs_serving_client import LossyCastError, RaggedTensor, SparseTensor, decode, encode
 from tfjs_serving_client._casting import as_input, cast_inputs
+from tfjs_serving_client._images import InputSpec
 from tfjs_serving_client._composites import output_of
 
 
@@ -40,12 +41,12 @@ def test_a_ragged_tensor_is_a_map_within_a_map_for_each_dim():
 
 def test_only_values_are_cast():
     wide = SparseTensor(INDICES, np.array([1.0, 2.5]), SHAPE)
-    cast = cast_inputs({"x": as_input(wide)}, {"x": "float32"}, "a model")["x"]
+    cast = cast_inputs({"x": as_input(wide)}, {"x": InputSpec("float32", None)}, "a model")["x"]
     assert (cast.values.dtype, cast.indices.dtype) == (np.float32, INDICES.dtype)
     with pytest.raises(LossyCastError):
-        cast_inputs({"x": as_input(wide)}, {"x": "int32"}, "a model")
+        cast_inputs({"x": as_input(wide)}, {"x": InputSpec("int32", None)}, "a model")
     nested = RaggedTensor(RaggedTensor(np.array([1, 2]), np.array([0, 1, 2])), np.array([0, 2]))
-    assert cast_inputs({"x": nested}, {"x": "int32"}, "a model")["x"].values.values.dtype == np.int32
+    assert cast_inputs({"x": nested}, {"x": InputSpec("int32", None)}, "a model")["x"].values.values.dtype == np.int32
 
 
 def test_rows_of_several_lengths_stay_rows():

@@ -122,4 +122,6 @@ def _as_bytes(element: object) -> bytes:
         return element
     if isinstance(element, str):
         return element.encode()
-    raise TypeError(f"an array of strings holds text and bytes, not {type(element).__name__}")
+    raise TypeError(
+        f"an array of objects holds text and bytes, and this one {type(element).__name__}: for numbers send array.astype(np.float32)"
+    )

@@ -7,12 +7,13 @@ import time
 import uuid
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional, TypeVar, Union
+from typing import Any, NamedTuple, Optional, TypeVar, Union, cast
 from urllib.parse import quote
 
-from ._casting import as_input, cast_inputs, is_wide
+from ._casting import as_input, cast_inputs, needs_spec
 from ._composites import output_of
 from ._errors import DeadlineExceededError, InvalidArgumentError, ServingError, UnavailableError, error_from
+from ._images import InputSpec
 from ._protocol import binary_to_dict, encode
 from ._retries import Retries, parse_retry_after
 
@@ -90,13 +91,13 @@ class Target(NamedTuple):
 
 
 class Specs(NamedTuple):
-    """What a model takes: dtypes by signature and input."""
+    """What a model takes, by signature and input."""
 
     model: str
     version: int
     generation: int
     default: Optional[str]
-    dtypes: Mapping[str, Mapping[str, str]]
+    inputs: Mapping[str, Mapping[str, InputSpec]]
 
 
 class Calls:
@@ -119,13 +120,15 @@ class Calls:
             raise ValueError("give a version or a label, not both")
         if target.model is None and (target.version is not None or target.label is not None):
             raise ValueError("a version or label is one of a model: give the model, too")
+        if not isinstance(cast(Any, inputs), Mapping):
+            raise TypeError(f"inputs are arrays by name, as {{'x': array}}; got {type(inputs).__name__}")
         deadline = self._deadline(timeout)
         envelope: dict[str, Any] = {"inputs": {name: as_input(value) for name, value in inputs.items()}}
         if signature is not None:
             envelope["signature"] = signature
         if outputs is not None:
-            envelope["outputs"] = list(outputs)
-        if not any(map(is_wide, envelope["inputs"].values())):
+            envelope["outputs"] = [outputs] if isinstance(outputs, str) else list(outputs)
+        if not any(map(needs_spec, envelope["inputs"].values())):
             return (yield from self._infer(envelope, target, deadline))
         return (yield from self._infer_cast(envelope, target, deadline))
 
@@ -151,7 +154,7 @@ class Calls:
                 return (yield from self._infer(_cast(envelope, known), target, deadline))
             except InvalidArgumentError:
                 fresh = yield from self._fetch_specs(target, deadline)
-                if fresh.dtypes == known.dtypes:
+                if fresh.inputs == known.inputs:
                     raise
         else:
             fresh = yield from self._fetch_specs(target, deadline)
@@ -177,7 +180,7 @@ class Calls:
             described["generation"],
             next((name for name, signature in signatures.items() if signature["default"]), None),
             {
-                name: {key: spec["dtype"] for key, spec in signature["inputs"].items()}
+                name: {key: InputSpec.of(spec) for key, spec in signature["inputs"].items()}
                 for name, signature in signatures.items()
             },
         )
@@ -234,4 +237,4 @@ def _error_in(reply: Reply, request_id: str) -> ServingError:
 def _cast(envelope: Mapping[str, Any], specs: Specs) -> dict[str, Any]:
     signature = envelope.get("signature", specs.default)
     taker = f"`{signature}` of `{specs.model}`"
-    return {**envelope, "inputs": cast_inputs(envelope["inputs"], specs.dtypes.get(signature, {}), taker)}
+    return {**envelope, "inputs": cast_inputs(envelope["inputs"], specs.inputs.get(signature, {}), taker)}

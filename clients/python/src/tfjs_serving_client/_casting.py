@@ -1,4 +1,4 @@
-"""float64 and int64, which NumPy makes of plain numbers, as the dtype that a model takes."""
+"""Inputs as a model takes them: images, and float64 and int64, which NumPy makes of plain numbers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import numpy as np
 from ._arrays import Array, from_bfloat16, to_bfloat16
 from ._composites import RaggedTensor, SparseTensor, composite_of
 from ._errors import LossyCastError
+from ._images import InputSpec, image_array, is_image
 
 _WIDE = (np.dtype("float64"), np.dtype("int64"))
 
 
 def as_input(value: Any) -> Any:
-    """Lists of arrays or of NumPy's numbers, and what else turns into an array, as one array; the rest as it is."""
+    """Lists of arrays or of NumPy's numbers, and what else turns into an array, as one array; the rest as it is, images too."""
+    if is_image(value):
+        return value
     composite = composite_of(value)
     if composite is not None:
         return composite
@@ -28,7 +31,6 @@ def as_input(value: Any) -> Any:
         return np.asarray(cast(Any, value)) if is_array else cast(Any, value)
     if isinstance(value, (str, bytes)):
         return value
-    # Pillow's images have the one, most others the other.
     is_array = hasattr(value, "__array__") or hasattr(value, "__array_interface__")
     return np.asarray(value) if is_array else value
 
@@ -40,28 +42,40 @@ def _is_uneven(rows: Sequence[Any]) -> bool:
     return len(shapes) > 1 or any(nested)
 
 
-def is_wide(value: Any) -> bool:
+def needs_spec(value: Any) -> bool:
+    """Whether what is sent depends on what the model takes."""
+    return is_image(value) or _is_wide(value)
+
+
+def _is_wide(value: Any) -> bool:
     """Whether the dtype may have come about by itself."""
     if isinstance(value, (SparseTensor, RaggedTensor)):
-        return is_wide(value.values)
+        return _is_wide(value.values)
     if isinstance(value, (list, tuple)):
         # The rows of a ragged input.
-        return any(is_wide(row) for row in cast("list[Any]", value))
+        return any(_is_wide(row) for row in cast("list[Any]", value))
     return isinstance(value, np.ndarray) and cast(Array, value).dtype.newbyteorder("=") in _WIDE
 
 
-def cast_inputs(inputs: Mapping[str, Any], dtypes: Mapping[str, str], taker: str) -> dict[str, Any]:
-    """The inputs, with float64 and int64 arrays in the dtypes that are asked for: floats rounded, whole numbers exact.
+def cast_inputs(inputs: Mapping[str, Any], specs: Mapping[str, InputSpec], taker: str) -> dict[str, Any]:
+    """The inputs, with images as arrays, and float64 and int64 arrays in the dtypes that are asked for: floats rounded,
+    whole numbers exact.
 
-    :param dtypes: by the names of the inputs
+    :param specs: by the names of the inputs
     :param taker: what takes them, for the message
     :raises LossyCastError: naming the line to write
     """
-    return {name: _cast_input(name, value, dtypes.get(name), taker) for name, value in inputs.items()}
+    return {name: _adapt(name, value, specs.get(name), taker) for name, value in inputs.items()}
+
+
+def _adapt(name: str, value: Any, spec: InputSpec | None, taker: str) -> Any:
+    if is_image(value):
+        return image_array(name, value, spec)
+    return _cast_input(name, value, spec and spec.dtype, taker)
 
 
 def _cast_input(name: str, value: Any, dtype: str | None, taker: str) -> Any:
-    if dtype is None or dtype == "string" or not is_wide(value):
+    if dtype is None or dtype == "string" or not _is_wide(value):
         return value
     if isinstance(value, (SparseTensor, RaggedTensor)):
         # Row splits and indices may have any width.
@@ -75,13 +89,23 @@ def _cast_input(name: str, value: Any, dtype: str | None, taker: str) -> Any:
     if result is not None:
         return result
     variable = name if name.isidentifier() else f"inputs[{name!r}]"
-    line = f"to_bfloat16({variable})" if dtype == "bfloat16" else f"{variable}.astype(np.{'bool_' if dtype == 'bool' else dtype})"
-    why = "would cut off what is behind the point" if _is_fraction_lost(array, dtype) else "cannot hold all its values"
-    raise LossyCastError(f"input `{name}` is {array.dtype.name}, and {taker} takes {dtype}, which {why}: if that is meant, send {line}")
+    raise LossyCastError(f"input `{name}` is {array.dtype.name}, and {taker} takes {dtype}, {_advice(array, dtype, variable)}")
 
 
-def _is_fraction_lost(array: Array, name: str) -> bool:
-    return array.dtype.kind == "f" and name != "bfloat16" and np.dtype(name).kind in "iub"
+def _advice(array: Array, dtype: str, variable: str) -> str:
+    """Why values do not go into a dtype, and the line to write."""
+    if dtype == "bfloat16":
+        return f"which cannot hold all its values: if that is meant, send to_bfloat16({variable})"
+    target = f"np.{'bool_' if dtype == 'bool' else dtype}"
+    if array.dtype.kind != "f" or np.dtype(dtype).kind not in "iub":
+        return f"which cannot hold all its values: if that is meant, send {variable}.astype({target})"
+    if not np.isfinite(array).all():
+        return "which has no NaN and no infinity: replace them before"
+    if (array == np.floor(array)).all():
+        return f"and its values are whole: send {variable}.astype({target})"
+    if dtype == "uint8" and array.min() >= 0 and array.max() <= 1:
+        return f"and its values lie between 0 and 1: if they are pixels, send (255 * {variable}).round().astype({target})"
+    return f"which has no fractions: if rounding is meant, send {variable}.round().astype({target})"
 
 
 def _cast_within_kind(array: Array, name: str) -> Array | None:
