@@ -25,6 +25,7 @@ import { stayingAwake } from './http/busy-poll.js';
 import { ByteBudget } from './http/byte-budget.js';
 import { answerParserErrors } from './http/client-error.js';
 import { Hosts, isLoopback, nameOf } from './http/hosts.js';
+import { oneATurn } from './http/pipelined.js';
 import type { Services } from './http/services.js';
 import { createShortcut } from './http/shortcut.js';
 import { remoteFileSystem } from './repository/file-system.js';
@@ -85,6 +86,9 @@ export function createServer({ listen = true, logger, ...options }: ServerOption
     listen,
   );
 }
+
+/** How long a start says nothing. */
+const patienceMilliseconds = 5000;
 
 class ComposedServer implements Server {
   readonly app: Koa;
@@ -173,7 +177,10 @@ class ComposedServer implements Server {
       this.handlers.onFiles = (files) => this.watch?.add(files);
       this.ignoreStrayErrors = this.handlers.watchStrayErrors();
     }
-    await services.manager.start();
+    const sayIsLoading = setTimeout(() => {
+      if (http) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
+    }, patienceMilliseconds);
+    await services.manager.start().finally(() => clearTimeout(sayIsLoading));
   }
 
   async predict(options: PredictOptions): Promise<Prediction> {
@@ -243,9 +250,10 @@ function createHttp(settings: Settings, listener: RequestListener, logger: Logge
     requestTimeout: (60 + settings.bodyTimeout) * 1000,
   };
   const { busyPollMicros } = settings;
+  const spread = oneATurn(listener);
   const http = createHttpServer(
     options,
-    busyPollMicros > 0 ? stayingAwake(listener, busyPollMicros / 1000) : listener,
+    busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread,
   );
   // Without a listener Node asks every client for its body at once, also those that are about to be refused.
   http.on('checkContinue', (req, res) => http.emit('request', req, res));

@@ -8,7 +8,7 @@ import { type AnswerBody, type EncodedBody, encodedBody } from '../codec/infer-a
 import { ServingError, shuttingDown } from '../errors.js';
 import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
 import type { ServableId } from '../serving/servable.js';
-import { inTurns } from '../turns.js';
+import { inTurns, Turns } from '../turns.js';
 import { clientGone, whenFinished } from './finished.js';
 import { requestIdOf } from './request-id.js';
 import { errorValue, toServingError } from './respond.js';
@@ -84,8 +84,12 @@ export async function sendStream(
   whenFinished(req.socket, res, () => end(clientGone()));
   /** An answer has begun and not ended: nothing else can be said within it. */
   let isWithinAnswer = false;
+  // A generator that waits for nothing would leave the loop to nobody, and never meet its deadline.
+  const turns = new Turns();
   try {
     for (;;) {
+      const pause = turns.pause();
+      if (pause) await unlessEnded(ended.signal, pause);
       const coming = answers.next();
       const next = await unlessEnded(ended.signal, coming).catch((error: unknown) => {
         // It may come yet, and nobody waits for it any more.

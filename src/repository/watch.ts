@@ -83,8 +83,10 @@ class FolderWatch implements Watch {
   /** The system's limit of watches is reached, or the file system has none: look by the clock instead. */
   private fallBack(error: unknown): void {
     if (this.isClosed || this.current.options.usePolling) return;
+    // A link that leads to itself is told by the scan, and hinders nothing else.
+    if (codeOf(error) === 'ELOOP') return;
     this.options.logger.warn(`cannot watch ${this.root} by events (${messageOf(error)}): polling instead`);
-    void this.current.close();
+    void closed(this.current);
     this.current = this.open('poll');
     this.tryEventsLater();
     // What raised no event may have changed already.
@@ -102,13 +104,13 @@ class FolderWatch implements Watch {
     attempt.on('error', () => {
       if (this.attempt !== attempt) return;
       this.attempt = undefined;
-      void attempt.close();
+      void closed(attempt);
       this.tryEventsLater();
     });
     attempt.on('ready', () => {
       if (this.attempt !== attempt) return;
       this.attempt = undefined;
-      void this.current.close();
+      void closed(this.current);
       this.current = attempt;
       attempt.on('error', (error) => this.fallBack(error));
       this.options.logger.info(`${this.root} is watched by events again`);
@@ -141,6 +143,17 @@ class FolderWatch implements Watch {
     this.isClosed = true;
     clearTimeout(this.timer);
     clearTimeout(this.hintTimer);
-    await Promise.all([this.current.close(), this.attempt?.close()]);
+    await Promise.all([closed(this.current), this.attempt && closed(this.attempt)]);
   }
+}
+
+/** Ends a watcher. It takes its listeners off, and what it began may fail later: without a listener that ends the process. */
+function closed(watcher: FSWatcher): Promise<void> {
+  const closing = watcher.close();
+  watcher.on('error', () => {});
+  return closing;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

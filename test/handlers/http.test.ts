@@ -122,6 +122,23 @@ describe('a generator', () => {
     expect([invalid.status, error.example]).toEqual([400, expect.stringContaining("-F 'n=")]);
   });
 
+  it('that waits for nothing leaves the loop to others, and ends when its time is over', async () => {
+    const busy = `
+      export const signature = { inputs: { n: { dtype: 'int32', shape: [] } }, outputs: { i: { dtype: 'int32', shape: [] } } };
+      export async function* predict(_, { tf }) { for (;;) yield { i: tf.scalar(1, 'int32') }; }
+    `;
+    const started = await HandlerServer.start([], { 'busy/handler.ts': busy });
+    const asking = started.server.fetch('/models/busy/infer', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-request-timeout': '2' },
+      body: '{"n": 1}',
+    });
+    const text = (await asking).text();
+    // While it streams.
+    expect((await started.server.get('/health/live')).status).toBe(200);
+    expect((await text).slice(-200)).toContain('DEADLINE_EXCEEDED');
+  });
+
   it('is ended when the client leaves, and when its time is over', async () => {
     const endless = counter.replace('i === 13', 'false');
     const started = await HandlerServer.start([], { 'counter/handler.ts': endless });

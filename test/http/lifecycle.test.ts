@@ -179,7 +179,12 @@ it('SIGTERM while a model is still loading at the start ends it with 0 as well',
   await cp(path.join(unsafeModels, 'endless'), repository.path('endless'), { recursive: true });
   const { child, output } = launch(['serve', '--port', '0', '--model-path', repository.root]);
   const ended = once(child, 'exit');
-  await until(() => output.text.includes('loading endless version 1'), 'the load to begin');
+  // A start that takes long says where it listens.
+  const url = await until(
+    () => /listening on (\S+), and still loading/.exec(output.text)?.[1],
+    'the load to take long',
+  );
+  expect((await fetch(`${url}/health/live`)).status).toBe(200);
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
   expect(output.text).not.toContain('serving on');

@@ -2,6 +2,7 @@
  * How changes are noticed where the system raises no events for them.
  */
 import { execFileSync } from 'node:child_process';
+import { symlink } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
@@ -20,7 +21,7 @@ afterEach(async () => {
 });
 
 /** Without scans by the clock, so that only the watch can notice. */
-async function serve(options: { args?: string[]; limits?: string }): Promise<void> {
+async function serve(options: { args?: string[]; limits?: string } = {}): Promise<void> {
   const args = ['--model-path', repository.root, '--settle', '0.2', '--scan-interval', '3600'];
   server = await TestServer.start({ ...options, args: [...args, ...(options.args ?? [])] });
 }
@@ -36,6 +37,17 @@ async function noticesDrops(): Promise<void> {
 it('--watch poll notices a drop', async () => {
   await serve({ args: ['--watch', 'poll'] });
   await noticesDrops();
+});
+
+it('links that lead to themselves, or in a circle, hinder nothing, at the start and later', async () => {
+  const link = (from: string, to: string) => symlink(repository.path(to), repository.path(from));
+  for (const name of ['a', 'b']) await link(name, name);
+  await link('c', 'd');
+  await link('d', 'c');
+  await serve();
+  for (const name of ['e', 'f']) await link(name, name);
+  await noticesDrops();
+  expect(server.log).not.toContain('polling instead');
 });
 
 describe.runIf(mayLowerLimits())('where the limit of inotify', () => {

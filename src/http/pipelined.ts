@@ -1,0 +1,33 @@
+/**
+ * Requests that a client sends before it has the answers to those before them (RFC 9112, section 9.3.2).
+ *
+ * Node reads them out of a packet in one go: hundreds of them would keep the event loop from everybody else.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+
+/** A listener that takes requests at once, but one behind an unanswered one of its connection in a turn of the loop for itself. */
+export function oneATurn(listener: RequestListener): RequestListener {
+  const waiting: [req: IncomingMessage, res: ServerResponse][] = [];
+  let next = 0;
+
+  function takeNext(): void {
+    const [req, res] = waiting[next++] as [IncomingMessage, ServerResponse];
+    if (next < waiting.length) {
+      setImmediate(takeNext);
+    } else {
+      waiting.length = 0;
+      next = 0;
+    }
+    if (!req.socket.destroyed) listener(req, res);
+  }
+
+  return (req, res) => {
+    // An answer gets its connection when those before it have been sent.
+    if (res.socket !== null) {
+      listener(req, res);
+      return;
+    }
+    waiting.push([req, res]);
+    if (waiting.length === 1) setImmediate(takeNext);
+  };
+}

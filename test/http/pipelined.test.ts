@@ -1,0 +1,66 @@
+/**
+ * Many requests in one packet: all are answered in their order, and the loop is given back between them.
+ */
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import { oneATurn } from '../../src/http/pipelined.ts';
+import { until } from '../fixtures/until.ts';
+
+const ends: (() => void)[] = [];
+
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+async function open(listener: Parameters<typeof oneATurn>[0]) {
+  const http = createServer(oneATurn(listener));
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const socket = connect((http.address() as AddressInfo).port, '127.0.0.1');
+  const client = { socket, received: '' };
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    client.received += text;
+  });
+  ends.push(() => {
+    socket.destroy();
+    http.close();
+  });
+  return client;
+}
+
+const packet = (count: number) =>
+  Array.from({ length: count }, (_, i) => `GET /${i} HTTP/1.1\r\nHost: a\r\n\r\n`).join('');
+
+it('a packet of requests is answered in its order, with turns of the loop between them', async () => {
+  let turn = 0;
+  const count = () => {
+    turn++;
+    counting = setImmediate(count);
+  };
+  let counting = setImmediate(count);
+  ends.push(() => clearImmediate(counting));
+  const turns: number[] = [];
+  const client = await open((req, res) => {
+    turns.push(turn);
+    res.end(`<${req.url}>`);
+  });
+  client.socket.write(packet(100));
+  await until(() => client.received.includes('</99>'), 'the last answer');
+  expect(client.received.match(/<\/\d+>/g)).toEqual(Array.from({ length: 100 }, (_, i) => `</${i}>`));
+  // The first is taken at once.
+  expect(new Set(turns.slice(1)).size).toBe(99);
+});
+
+it('requests of a client that has left are not taken', async () => {
+  const taken: (string | undefined)[] = [];
+  const client = await open((req, res) => {
+    taken.push(req.url);
+    if (req.url === '/3') client.socket.destroy();
+    if (req.url === '/3') req.socket.destroy();
+    res.end();
+  });
+  client.socket.write(packet(1000));
+  await until(() => taken.includes('/3'), 'the fourth');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(taken).toEqual(['/0', '/1', '/2', '/3']);
+});
