@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { invalidArgument, messageOf } from '../errors.js';
 import { dtypes, type FixedDtype } from './dtypes.js';
 import type { CallHandle, NativeBinding, SessionHandle } from './native.js';
+import { Permits } from './permits.js';
 import { tensorFlowJs } from './tensorflow.js';
 import { type Tensor, viewTensor } from './tensors.js';
 import { viewOf } from './values.js';
@@ -31,12 +32,21 @@ class NativeImages {
   private session: Promise<SessionHandle> | undefined;
   private readonly calls = new Map<string, CallHandle>();
 
+  private readonly permits: Permits;
+
   constructor(
     private readonly binding: NativeBinding,
     private readonly config: Uint8Array,
-  ) {}
+    atOnce: number,
+  ) {
+    this.permits = new Permits(atOnce);
+  }
 
-  async decode(bytes: Uint8Array, decoder: string): Promise<Pixels> {
+  decode(bytes: Uint8Array, decoder: string): Promise<Pixels> {
+    return this.permits.run(() => this.decodeNow(bytes, decoder));
+  }
+
+  private async decodeNow(bytes: Uint8Array, decoder: string): Promise<Pixels> {
     const { binding } = this;
     this.session ??= binding.loadSession(graph, ['serve'], this.config);
     const session = await this.session;
@@ -62,9 +72,14 @@ class NativeImages {
 
 let native: NativeImages | undefined;
 
-/** From now on images are decoded by the addon. @param config under which its session is opened */
-export function decodeImagesBy(binding: NativeBinding, config: Uint8Array): void {
-  native ??= new NativeImages(binding, config);
+/**
+ * From now on images are decoded by the addon.
+ *
+ * @param config under which its session is opened
+ * @param atOnce images that are decoded at once: the addon's other threads are for runs of models
+ */
+export function decodeImagesBy(binding: NativeBinding, config: Uint8Array, atOnce: number): void {
+  native ??= new NativeImages(binding, config, atOnce);
 }
 
 /** True if decoding leaves this thread to others. */

@@ -69,7 +69,7 @@ function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hide
   );
   const config = encodeSessionOptions({ ...options, ...choice.engine });
   const opLibraries = loadOpLibraries(binding, options.opLibraries ?? []);
-  decodeImagesBy(binding, encodeSessionOptions(options));
+  decodeImagesBy(binding, encodeSessionOptions(options), Math.max(1, Math.floor(options.runThreads / 2)));
   // TensorFlow does not look at the time while a run stays on one thread.
   return nativeRuntime(binding, devices, config, {
     heedsTimeouts: options.interThreads !== -1,
