@@ -15,6 +15,7 @@ import { bytesToRowMajor, listToRowMajor } from './column-major.js';
 import { checkEnvelope, type InferRequest } from './infer-request.js';
 import { bounds, pieceBytes, valueBytes } from './limits.js';
 import { isList } from './long-list.js';
+import { adviceForMaps } from './other-protocols.js';
 import { refusePickle } from './pickle.js';
 import { checkStrings } from './plain.js';
 import { type Claim, claimNothing, Meter, type Steps, toEnd } from './steps.js';
@@ -248,6 +249,9 @@ class RequestDecoder {
     const entries = yield* this.readMap(item, what);
     if (entries && isMapOfParts(entries)) return yield* this.parts(what, entries);
     if (!entries || !isTensorMap(entries)) {
+      const [, list] = /^input `(.*?)` at \[/.exec(what) ?? [];
+      const advice = adviceForMaps(list, entries ?? new Map());
+      if (advice !== undefined) throw invalidArgument(advice);
       throw invalidArgument(
         `${what} is a map, and no tensor: send an array, a typed array, {dtype, shape, data}, ` +
           'or the parts of a sparse or ragged tensor',

@@ -10,7 +10,7 @@ import type { Decimal } from './decimal.js';
 import { NumberReader } from './json-number.js';
 import { bounds, valueBytes } from './limits.js';
 import { ListBuilder, type LongList } from './long-list.js';
-import { objectInList } from './other-protocols.js';
+import { adviceForMaps } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import { decodeUtf8, encodeUtf8 } from './utf8.js';
 
@@ -207,7 +207,11 @@ class JsonReader {
     const value = yield* this.value();
     if (!(value instanceof Map)) return value;
     const bytes = yield* bytesOfBase64(value, this.claim);
-    if (!bytes) throw this.wrong(objectInList(this.name, value));
+    if (!bytes)
+      throw this.wrong(
+        adviceForMaps(this.name, value) ??
+          'a list holds numbers, texts, true, false and {"b64": …}, and no other objects',
+      );
     return bytes;
   }
 

@@ -11,11 +11,20 @@ export const openInference =
   'this is a request of Triton and the Open Inference Protocol: send {"inputs": {"NAME": {"dtype": "float32", "shape": [2, 3], ' +
   '"data": [1, 2, 3, 4, 5, 6]}}} in place of a list of inputs (docs/from-triton.md)';
 
-/** What is wrong with an object in a list, which no body of ours has. */
-export function objectInList(name: string | undefined, keys: ReadonlyMap<string, unknown>): string {
-  if (name === 'inputs' && keys.has('datatype')) return openInference;
-  if (name === 'instances' || name === 'inputs') return tensorFlowServing;
-  return 'a list holds numbers, texts, true, false and {"b64": …}, and no other objects';
+/** Keys of TensorFlow Serving under which lists stand. The last is that of `:classify` and `:regress`. */
+const listsOfRows: ReadonlySet<string> = new Set(['inputs', 'instances', 'examples']);
+
+/**
+ * The advice for a list of maps under a name, which no body of ours has; undefined if no server is known to take it.
+ *
+ * @param keys of one of the maps
+ */
+export function adviceForMaps(
+  name: string | undefined,
+  keys: { has(key: string): boolean },
+): string | undefined {
+  if (keys.has('datatype')) return openInference;
+  return name !== undefined && listsOfRows.has(name) ? tensorFlowServing : undefined;
 }
 
 /**
@@ -26,14 +35,34 @@ export function objectInList(name: string | undefined, keys: ReadonlyMap<string,
 export function refuseOtherProtocols(names: Iterable<string>, takes: (name: string) => boolean): void {
   for (const name of names) {
     if (takes(name)) continue;
-    if (name === 'instances' || name === 'signature_name') throw invalidArgument(tensorFlowServing);
+    if (name === 'signature_name' || listsOfRows.has(name)) throw invalidArgument(tensorFlowServing);
   }
 }
 
+const routes: readonly (readonly [path: RegExp, server: string, page: string])[] = [
+  [/^\/v1\/models\//, 'TensorFlow Serving', 'docs/from-tensorflow-serving.md'],
+  [/^\/v2\/(models|health)\b/, 'Triton and the Open Inference Protocol', 'docs/from-triton.md'],
+];
+
+/** What stands behind `no route …` for a path that another server has; empty for all others. */
+export function adviceForPath(path: string): string {
+  const found = routes.find(([pattern]) => pattern.test(path));
+  if (!found) return '';
+  const [, server, page] = found;
+  return `: it is one of ${server}, here it is /models/{name}/infer, with a body of its own (${page})`;
+}
+
+/** Keys of other servers' envelopes. */
+const foreignKeys: Readonly<Record<string, string>> = {
+  signature_name: ': "signature_name" of TensorFlow Serving is "signature" here',
+  model_spec: ': the path names the model here, and not "model_spec" of TensorFlow Serving',
+  id: ': "id" of Triton is the header X-Request-Id here',
+  parameters: ': "parameters" of Triton do not exist here',
+};
+
 /** An envelope with a key that it does not have. */
 export function unknownKey(key: string, quotedKey: string): ServingError {
-  const advice =
-    key === 'signature_name' ? ': "signature_name" of TensorFlow Serving is "signature" here' : '';
+  const advice = Object.hasOwn(foreignKeys, key) ? foreignKeys[key] : '';
   return invalidArgument(
     `the envelope takes \`inputs\`, \`signature\` and \`outputs\`, not ${quotedKey}${advice}`,
   );

@@ -4,6 +4,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
+import { adviceForPath } from '../codec/other-protocols.js';
 import { quoted, ServingError } from '../errors.js';
 import type { ApiKeys, Scope } from './api-keys.js';
 import { authenticate, type RouteAccess } from './auth.js';
@@ -110,7 +111,10 @@ function createRouter(routes: readonly Route[], services: Services) {
   function scopeOfHandler(ctx: Context, path: string): RouteAccess {
     const found = findHandlerRoute(services, path);
     if (!found)
-      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}; see /docs for those there are`);
+      throw new ServingError(
+        'NOT_FOUND',
+        `no route ${quoted(path)}${adviceForPath(path)}; see /docs for those there are`,
+      );
     if (found.methods.includes(ctx.method)) return { scope: 'infer', isOfHandler: true };
     const methods = allowed(found.methods);
     ctx.set('allow', methods);
