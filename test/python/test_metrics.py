@@ -1,6 +1,9 @@
 """/metrics, read by Prometheus's own parser: names as dashboards know them, labels, and counts that are right."""
 
 import os
+import re
+import shutil
+import subprocess
 from urllib.request import urlopen
 
 import numpy as np
@@ -47,6 +50,38 @@ def test_the_names_of_the_seed_have_the_types_and_texts_that_dashboards_expect()
     assert types[LATENCY] == "histogram"
     for name in ("tfjs_serving_tensors", "tfjs_serving_inflight_bytes", "tfjs_serving_native", "tfjs_serving_version"):
         assert types[name] == "gauge"
+
+
+# What `promtool check metrics` looks for (prometheus/client_golang, testutil/promlint), which it has as Go alone.
+OTHER_UNITS = re.compile(
+    r"_(s|ms|us|ns|sec|b|kb|mb|gb|tb|pb|m|h|d|minutes|hours|days|weeks|bits|inches|yards|miles"
+    r"|(pico|nano|micro|milli|centi|deci|deca|hecto|kilo|kibi|mega|mebi|giga|gibi|tera|tebi|peta|pebi)"
+    r"(seconds|bytes|bits|meters|metres|grams|joules|volts|amperes))(_|$)"
+)
+TYPES = re.compile(r"_(gauge|counter|summary|histogram|untyped)(_|$)")
+OF_HISTOGRAMS = re.compile(r"_(bucket|count|sum)$")
+
+
+def test_names_and_types_are_as_promtool_wants_them():
+    ask("identity", {"x": np.ones(1, np.float32)})
+    with urlopen(f"{SERVER}/metrics") as response:
+        text = response.read().decode()
+    promtool = shutil.which("promtool")
+    if promtool:
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    helps = dict(re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE))
+    assert set(types) == set(helps)
+    assert len(types) == text.count("# TYPE ")
+    for name, kind in types.items():
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert kind == "histogram" or not OF_HISTOGRAMS.search(name), name
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name), name
+        assert not OTHER_UNITS.search(name), name
+        assert not TYPES.search(name), name
+    labels_of = re.findall(r"^(\w+)\{.*?le=\"", text, re.MULTILINE)
+    assert {types[name.removesuffix("_bucket")] for name in labels_of} == {"histogram"}
 
 
 def test_each_outcome_is_counted_once_and_lands_in_the_histogram():
