@@ -31,7 +31,7 @@ export function exampleFor(ctx: Context, signature: Signature): string | undefin
 }
 
 /**
- * A request for one sample of zeros, or of one row where there is no batch.
+ * A request for one sample of zeros, or of one row where there is no batch; an image is a file `photo.jpg`.
  *
  * @param url without single quotes
  * @param headers as curl takes them
@@ -50,8 +50,10 @@ export function exampleRequest(
   }
   const specs = [...inputs.values()];
   if (specs.length === 0) return curl(json, "-d '{}'");
-  const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
   const namesArePlain = specs.every(({ name }) => plainName.test(name));
+  const withImages = namesArePlain ? imageFields(specs) : undefined;
+  if (withImages) return `${curl(...withImages.fields.map((field) => `-F '${field}'`))}${withImages.remark}`;
+  const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
   if (elements <= maxElements) {
     if (namesArePlain) return curl(...specs.map((spec) => `-F '${spec.name}=${exampleValue(spec)}'`));
     const body = `{${specs.map((spec) => `${JSON.stringify(spec.name)}: ${exampleValue(spec, '"text"')}`).join(', ')}}`;
@@ -61,6 +63,35 @@ export function exampleRequest(
   const arrays = specs.map((spec) => `${spec.name}=${zeros(spec)}`).join(', ');
   const python = `python3 -c 'import sys, numpy as np; np.savez(sys.stdout.buffer, ${arrays})'`;
   return `${python} | ${curl('-H content-type:application/x-npz', '-H accept:application/json', '--data-binary @-')}`;
+}
+
+/**
+ * Fields of which those for images are files, and a remark on how large they must be.
+ *
+ * @returns undefined if no input is an image, or another is long
+ */
+function imageFields(specs: readonly TensorSpec[]): { fields: string[]; remark: string } | undefined {
+  const images = specs.filter(isImage);
+  if (images.length === 0) return undefined;
+  const fields: string[] = [];
+  for (const spec of specs) {
+    const value = isImage(spec) ? '@photo.jpg' : exampleText(spec);
+    if (value === undefined) return undefined;
+    fields.push(`${spec.name}=${value}`);
+  }
+  const [height, width] = images[0]?.shape?.slice(-3) ?? [];
+  const size =
+    typeof height === 'number' && typeof width === 'number' ? ` # ${width} pixels wide, ${height} high` : '';
+  return { fields, remark: size };
+}
+
+/** Bytes of which the last dim counts the channels, with room for a batch or without. */
+function isImage({ dtype, shape }: TensorSpec): boolean {
+  const channels = shape?.at(-1);
+  const rank = shape?.length;
+  return (
+    dtype === 'uint8' && (rank === 3 || rank === 4) && (channels === 1 || channels === 3 || channels === 4)
+  );
 }
 
 /** One sample of zeros as JSON has it; beside sparse and ragged tensors, a batch of one. @returns undefined if that would be long */

@@ -41,8 +41,10 @@ export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFa
   const schemas = new SchemaCollection();
   schemas.add(errorSchema);
   const paths: Record<string, Record<string, JsonObject>> = {};
+  const tags = new Set<string>();
   for (const route of routes) {
     await turns.pause();
+    tags.add(route.operation.tag);
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(route, facts, schemas) };
   }
@@ -58,6 +60,9 @@ export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFa
     },
     // Relative to the document, so that it holds wherever the server is mounted.
     servers: [{ url: '.', description: 'This server' }],
+    tags: Array.from(tags, (name) => ({ name })),
+    // Where there are keys, each route says what it asks for.
+    ...(facts.hasKeys ? {} : { security: [] }),
     paths,
     components: {
       schemas: schemas.components,
