@@ -200,12 +200,16 @@ export class GraphDef {
       else if (field === 2) libraries.push(value);
     };
     await eachBytesField(messageOf(bytes), read, pause);
-    const definitions = new Map<string, Message>();
-    const define = (field: number, definition: Message) => {
-      const signature = field === 1 ? bytesField(definition, 1) : undefined;
-      if (signature) definitions.set(stringField(signature, 1), definition);
+    const functions: Message[] = [];
+    const collect = (field: number, definition: Message) => {
+      if (field === 1) functions.push(definition);
     };
-    for (const library of libraries) await eachBytesField(library, define, pause);
+    for (const library of libraries) await eachBytesField(library, collect, pause);
+    const definitions = new Map<string, Message>();
+    for (const definition of functions) {
+      const { signature } = await readParts(definition, pause);
+      if (signature) definitions.set(stringField(signature, 1), definition);
+    }
     return new GraphDef(new Nodes(nodes), definitions);
   }
 
@@ -244,16 +248,11 @@ function readNode(message: Message): GraphNode {
 }
 
 async function readFunction(name: string, definition: Message, pause: Pause): Promise<GraphFunction> {
-  const signature = bytesField(definition, 1) ?? messageOf(new Uint8Array());
-  const names = (field: number) => bytesFields(signature, field).map((argument) => stringField(argument, 1));
-  const entries = (field: number) =>
-    new Map(bytesFields(definition, field).map((entry) => [stringField(entry, 1), stringField(entry, 2)]));
-  const results = entries(4);
   const nodes = new Map<string, GraphNode>();
-  const read = (field: number, value: Message) => {
-    if (field === 3) addNode(nodes, value);
-  };
-  await eachBytesField(definition, read, pause);
+  const parts = await readParts(definition, pause, (node) => addNode(nodes, node));
+  const signature = parts.signature ?? messageOf(new Uint8Array());
+  const names = (field: number) => bytesFields(signature, field).map((argument) => stringField(argument, 1));
+  const { results, controls } = parts;
   return {
     name,
     parameters: names(2),
@@ -261,8 +260,23 @@ async function readFunction(name: string, definition: Message, pause: Pause): Pr
     isCompiled: bytesFields(definition, 5).some(isCompileMark),
     nodes: new Nodes(nodes),
     results: names(3).map((output) => sourceOf(results.get(output) ?? '')),
-    controls: [...entries(6).values()],
+    controls: [...controls.values()],
   };
+}
+
+/** What a FunctionDef has, in one pass: it may have very many nodes. @param visit is given each */
+async function readParts(definition: Message, pause: Pause, visit: (node: Message) => void = () => {}) {
+  let signature: Message | undefined;
+  const results = new Map<string, string>();
+  const controls = new Map<string, string>();
+  const read = (field: number, value: Message) => {
+    if (field === 1) signature = value;
+    else if (field === 3) visit(value);
+    else if (field === 4) results.set(stringField(value, 1), stringField(value, 2));
+    else if (field === 6) controls.set(stringField(value, 1), stringField(value, 2));
+  };
+  await eachBytesField(definition, read, pause);
+  return { signature: signature as Message | undefined, results, controls };
 }
 
 /** The first of `_output_shapes` of each parameter: `arg_attr` of a FunctionDef. */

@@ -86,7 +86,7 @@ export class Walk implements Caller {
     if (!called) return [mixed(`function \`${name}\` is not in the graph`)];
     let order = this.orders.get(called);
     if (!order) {
-      order = await orderOf(called.nodes, rootsOf(called), this.pause);
+      order = await orderOf(called.nodes, await rootsOf(called, this.pause), this.pause);
       this.orders.set(called, order);
     }
     const given = new Map(called.parameters.map((parameter, i) => [parameter, inputs[i] ?? same(undefined)]));
@@ -137,16 +137,18 @@ export class Walk implements Caller {
         if (pausing) await pausing;
         frame.outputs.set(node.name, await this.evaluateNode(node, frame));
       }
-      if (!this.learn(order, frame, turn > maxTurns)) break;
+      if (!(await this.learn(order, frame, turn > maxTurns))) break;
     }
     return results.map((source) => valueAt(frame, source));
   }
 
   /** Compares what loops of the old kind begin with to what they come back with. @returns true if something is new */
-  private learn(order: readonly GraphNode[], frame: Frame, isLast: boolean): boolean {
+  private async learn(order: readonly GraphNode[], frame: Frame, isLast: boolean): Promise<boolean> {
     let isNew = false;
     for (const merge of order) {
       for (const [i, source] of merge.inputs.entries()) {
+        const pausing = this.pause();
+        if (pausing) await pausing;
         if (!isBackEdge(frame.nodes.byName.get(source.node))) continue;
         const before = valueAt(frame, { node: merge.name, argument: '', index: 0 });
         const place = `${frame.place}\n${merge.name}~${i}`;
@@ -259,12 +261,15 @@ function isScalar(value: Value | undefined): value is Same {
 }
 
 /** What must be evaluated of a function: also what runs although nobody takes its value. */
-function rootsOf({ results, controls, nodes }: GraphFunction): string[] {
-  const checks = [...nodes.byName.values()].filter(
-    (node) =>
-      checking.includes(node.op) || (node.op !== 'PartitionedCall' && node.calledFunctions.length > 0),
-  );
-  return [...results.map(({ node }) => node), ...controls, ...checks.map(({ name }) => name)];
+async function rootsOf({ results, controls, nodes }: GraphFunction, pause: Pause): Promise<string[]> {
+  const roots = [...results.map(({ node }) => node), ...controls];
+  for (const node of nodes.byName.values()) {
+    const pausing = pause();
+    if (pausing) await pausing;
+    if (checking.includes(node.op) || (node.op !== 'PartitionedCall' && node.calledFunctions.length > 0))
+      roots.push(node.name);
+  }
+  return roots;
 }
 
 function withoutBack(node: GraphNode, { nodes }: Frame): Source[] {

@@ -40,12 +40,12 @@ export async function readGraphOperations(graphDef: Uint8Array, pause: Pause): P
     else if (field === 2) libraries.push(value);
   };
   await eachBytesField(messageOf(graphDef), read, pause);
-  for (const library of libraries) {
-    const define = (field: number, value: Uint8Array) => {
-      if (field === 1) readFunction(protobuf.Reader.create(value), functions);
-    };
-    await eachBytesField(messageOf(library), define, pause);
-  }
+  const definitions: Uint8Array[] = [];
+  const define = (field: number, value: Uint8Array) => {
+    if (field === 1) definitions.push(value);
+  };
+  for (const library of libraries) await eachBytesField(messageOf(library), define, pause);
+  for (const definition of definitions) await readFunction(definition, functions, pause);
   const counts = new Map<string, number>();
   for (const body of [main, ...functions.values()]) {
     for (const [operation, count] of body.counts)
@@ -75,13 +75,19 @@ function emptyBody(): Body {
   return { counts: new Map(), calls: new Set() };
 }
 
-function readFunction(reader: protobuf.Reader, functions: Map<string, Body>): void {
+async function readFunction(
+  definition: Uint8Array,
+  functions: Map<string, Body>,
+  pause: Pause,
+): Promise<void> {
   const body = emptyBody();
   let name = '';
-  eachField(reader, reader.len, (field, end) => {
-    if (field === 1) name = readName(reader, end);
-    else if (field === 3) readNode(reader, end, body);
-  });
+  const read = (field: number, value: Uint8Array) => {
+    const reader = protobuf.Reader.create(value);
+    if (field === 1) name = readName(reader, reader.len);
+    else if (field === 3) readNode(reader, reader.len, body);
+  };
+  await eachBytesField(messageOf(definition), read, pause);
   functions.set(name, body);
 }
 
