@@ -55,6 +55,20 @@ export async function eachBytesField(
   }
 }
 
+/** As {@link bytesField} for messages with very many fields: gives the event loop back now and then. */
+export async function lastBytesField(
+  message: Message,
+  number: number,
+  pause: Pause,
+): Promise<Message | undefined> {
+  let last: Message | undefined;
+  const keep = (field: number, value: Message) => {
+    if (field === number) last = value;
+  };
+  await eachBytesField(message, keep, pause);
+  return last;
+}
+
 /** The last value of such a field, or undefined. */
 export function bytesField(message: Message, number: number): Message | undefined {
   return bytesFields(message, number).at(-1);

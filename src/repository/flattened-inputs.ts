@@ -6,34 +6,27 @@
  * that one's arguments are described.
  */
 import protobuf from 'protobufjs';
+import type { Pause } from '../graph/pause.js';
+import {
+  bytesField,
+  bytesFields,
+  eachBytesField,
+  integerField,
+  lastBytesField,
+  type Message,
+  stringField,
+} from '../graph/wire.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
+import { checkCount } from './meta-graphs.js';
 import { compositeOf, raggedTensorSpec, sparseTensorSpec, structuredValueSchema } from './signature-def.js';
 
-// saved_object_graph.proto and function.proto, less what is not needed here.
+// struct.proto and node_def.proto, less what is not needed here.
 const { root } = protobuf.parse(`
   syntax = "proto3";
   package tensorflow;
   ${tensorShapeSchema}
   ${structuredValueSchema}
-  message ObjectReference {
-    int32 node_id = 1;
-    string local_name = 2;
-  }
-  message SavedBareConcreteFunction { string concrete_function_name = 1; }
-  message SavedObject {
-    repeated ObjectReference children = 1;
-    SavedBareConcreteFunction bare_concrete_function = 8;
-  }
-  message SavedConcreteFunction { StructuredValue canonicalized_input_signature = 3; }
-  message NamedConcreteFunction {
-    string key = 1;
-    SavedConcreteFunction value = 2;
-  }
-  message SavedObjectGraph {
-    repeated SavedObject nodes = 1;
-    repeated NamedConcreteFunction concrete_functions = 2;
-  }
   message NameAttrList { string name = 1; }
   message AttrValue { NameAttrList func = 10; }
   message NamedAttrValue {
@@ -44,19 +37,9 @@ const { root } = protobuf.parse(`
     repeated string input = 3;
     repeated NamedAttrValue attr = 5;
   }
-  message ArgDef { string name = 1; }
-  message OpDef {
-    string name = 1;
-    repeated ArgDef input_arg = 2;
-  }
-  message FunctionDef {
-    OpDef signature = 1;
-    repeated NodeDef node_def = 3;
-  }
 `);
-const SavedObjectGraph = root.lookupType('tensorflow.SavedObjectGraph');
-const FunctionDef = root.lookupType('tensorflow.FunctionDef');
-const OpDef = root.lookupType('tensorflow.OpDef');
+const StructuredValue = root.lookupType('tensorflow.StructuredValue');
+const NodeDef = root.lookupType('tensorflow.NodeDef');
 
 interface StructuredValue {
   readonly tensorSpecValue?: object | null;
@@ -72,78 +55,78 @@ interface StructuredValue {
 
 type TypeSpec = Parameters<typeof compositeOf>[1] & { readonly numFlatComponents: number };
 
-interface ObjectGraph {
-  readonly nodes: readonly {
-    readonly children: readonly { readonly nodeId: number; readonly localName: string }[];
-    readonly bareConcreteFunction?: { readonly concreteFunctionName: string } | null;
-  }[];
-  readonly concreteFunctions: readonly {
-    readonly key: string;
-    readonly value?: { readonly canonicalizedInputSignature?: StructuredValue | null };
-  }[];
+interface NodeDef {
+  readonly input: readonly string[];
+  readonly attr: readonly { readonly value?: { readonly func?: { readonly name: string } | null } }[];
 }
 
 interface FunctionBody {
-  readonly signature?: { readonly inputArg: readonly { readonly name: string }[] } | null;
-  readonly nodeDef: readonly {
-    readonly input: readonly string[];
-    readonly attr: readonly { readonly value?: { readonly func?: { readonly name: string } | null } }[];
-  }[];
+  /** Names of its arguments. */
+  readonly parameters: readonly string[];
+  readonly nodes: readonly NodeDef[];
 }
+
+/** What an object graph may hold, many times what models have. */
+const most = { functions: 2 ** 17, argumentBytes: 2 ** 18, wrapperNodeBytes: 2 ** 20, children: 2 ** 16 };
 
 /** Knows what the inputs of signatures were before `tf.saved_model.save` flattened them. */
 export class FlattenedInputs {
-  private readonly objects: ObjectGraph;
-  private readonly arguments: ReadonlyMap<string, StructuredValue>;
-  private readonly hasComposites: boolean;
+  private constructor(
+    private readonly graphDef: Message,
+    /** Of each function that was saved: null where no argument is sparse or ragged. */
+    private readonly taken: ReadonlyMap<string, StructuredValue | null>,
+    /** The function that each signature runs. */
+    private readonly wrappers: ReadonlyMap<string, string>,
+    private readonly pause: Pause,
+  ) {}
 
   /**
+   * Gives the event loop back now and then.
+   *
    * @param objectGraph a serialized `tensorflow.SavedObjectGraph`; empty for models of the TF1 builder
    * @param graphDef a serialized `tensorflow.GraphDef`; only the functions that are needed become objects
+   * @throws ServingError FAILED_PRECONDITION if there is more of something than a server takes
    */
-  constructor(
-    objectGraph: Uint8Array,
-    private readonly graphDef: Uint8Array,
-  ) {
-    this.objects = SavedObjectGraph.toObject(SavedObjectGraph.decode(objectGraph), {
-      defaults: true,
-      longs: Number,
-    }) as ObjectGraph;
-    this.arguments = new Map(
-      this.objects.concreteFunctions.flatMap(({ key, value }) =>
-        value?.canonicalizedInputSignature ? [[key, value.canonicalizedInputSignature] as const] : [],
-      ),
-    );
-    this.hasComposites = [...this.arguments.values()].some((value) => flatten(value).some(isComposite));
+  static async read(objectGraph: Message, graphDef: Message, pause: Pause): Promise<FlattenedInputs> {
+    const taken = await readArguments(objectGraph, pause);
+    const hasComposites = [...taken.values()].some((value) => value !== null);
+    const wrappers = hasComposites ? await readWrappers(objectGraph, pause) : new Map<string, string>();
+    return new FlattenedInputs(graphDef, taken, wrappers, pause);
   }
 
   /** The signature with those of its inputs that were one sparse or ragged tensor told as that. */
-  restore<Found extends Signature | undefined>(signature: Found): Found {
-    if (!signature || !this.hasComposites) return signature;
-    const inputs = this.of(signature);
+  async restore<Found extends Omit<Signature, 'operations'>>(
+    signature: Found | undefined,
+  ): Promise<Found | undefined> {
+    if (!signature || this.wrappers.size === 0) return signature;
+    const inputs = await this.of(signature);
     if (inputs.size === 0) return signature;
     const { composites } = signature;
     const all = new Map([...(composites?.inputs ?? []), ...inputs]);
     return { ...signature, composites: { inputs: all, outputs: composites?.outputs ?? new Map() } };
   }
 
-  private of({ name, inputs }: Pick<Signature, 'name' | 'inputs'>): ReadonlyMap<string, CompositeSpec> {
+  private async of({
+    name,
+    inputs,
+  }: Pick<Signature, 'name' | 'inputs'>): Promise<ReadonlyMap<string, CompositeSpec>> {
     const found = new Map<string, CompositeSpec>();
-    const wrapper = this.wrapperOf(name);
-    const body = wrapper === undefined ? undefined : findFunction(this.graphDef, wrapper);
+    const wrapper = this.wrappers.get(name);
+    const body = wrapper === undefined ? undefined : await findFunction(this.graphDef, wrapper, this.pause);
     if (!body) return found;
     // A wrapper takes the inputs in the order of their names, and hands them on.
     const keys = [...inputs.keys()].sort();
-    const args = (body.signature?.inputArg ?? []).map((each) => each.name);
-    for (const { input, attr } of body.nodeDef) {
-      const called = attr.flatMap(({ value }) => this.arguments.get(value?.func?.name ?? '') ?? [])[0];
+    const places = new Map(body.parameters.map((parameter, place) => [parameter, place]));
+    for (const { input, attr } of body.nodes) {
+      const known = attr.map(({ value }) => this.taken.get(value?.func?.name ?? ''));
+      const called = known.find((value) => value !== undefined);
       if (!called) continue;
       let position = 0;
       for (const leaf of flatten(called)) {
         const count = isComposite(leaf) ? leaf.numFlatComponents : 1;
         const components = input
           .slice(position, position + count)
-          .flatMap((each) => inputs.get(keys[args.indexOf(each)] ?? '') ?? []);
+          .flatMap((each) => inputs.get(keys[places.get(each) ?? -1] ?? '') ?? []);
         position += count;
         const spec =
           isComposite(leaf) && components.length === count ? toComposite(leaf, components) : undefined;
@@ -152,15 +135,78 @@ export class FlattenedInputs {
     }
     return found;
   }
+}
 
-  /** The function that a signature runs. */
-  private wrapperOf(signature: string): string | undefined {
-    const { nodes } = this.objects;
-    const child = (node: number | undefined, name: string) =>
-      nodes[node ?? -1]?.children.find(({ localName }) => localName === name)?.nodeId;
-    const node = nodes[child(child(0, 'signatures'), signature) ?? -1];
-    return node?.bareConcreteFunction?.concreteFunctionName;
+/** What each function that was saved takes: saved_object_graph.proto. */
+async function readArguments(
+  objectGraph: Message,
+  pause: Pause,
+): Promise<ReadonlyMap<string, StructuredValue | null>> {
+  const functions: Message[] = [];
+  const add = (field: number, value: Message) => {
+    if (field !== 2) return;
+    functions.push(value);
+    checkCount(functions.length, most.functions, 'functions in its graph of objects');
+  };
+  await eachBytesField(objectGraph, add, pause);
+  const found = new Map<string, StructuredValue | null>();
+  for (const entry of functions) {
+    const saved = await lastBytesField(entry, 2, pause);
+    const taken = saved && (await lastBytesField(saved, 3, pause));
+    if (!taken) continue;
+    checkCount(taken.length, most.argumentBytes, 'bytes that describe the arguments of a function');
+    const options = { defaults: true, longs: Number };
+    const value: StructuredValue = StructuredValue.toObject(StructuredValue.decode(taken), options);
+    const key = (await lastBytesField(entry, 1, pause))?.toString() ?? '';
+    found.set(key, flatten(value).some(isComposite) ? value : null);
   }
+  return found;
+}
+
+/** The function that each signature runs: the objects are a list, and name their children by their place in it. */
+async function readWrappers(objectGraph: Message, pause: Pause): Promise<ReadonlyMap<string, string>> {
+  const [top] = await nodesAt(objectGraph, new Set([0]), pause);
+  const holder = top && childrenOf(top[1]).get('signatures');
+  if (holder === undefined) return new Map();
+  const [signatures] = await nodesAt(objectGraph, new Set([holder]), pause);
+  const children = signatures ? childrenOf(signatures[1]) : new Map<string, number>();
+  const nodes = await nodesAt(objectGraph, new Set(children.values()), pause);
+  const wrappers = new Map<string, string>();
+  for (const [name, place] of children) {
+    const node = nodes.get(place);
+    const bare = node && bytesField(node, 8);
+    if (bare) wrappers.set(name, stringField(bare, 1));
+  }
+  return wrappers;
+}
+
+/** Some of the SavedObjects, by their places. */
+async function nodesAt(
+  objectGraph: Message,
+  places: ReadonlySet<number>,
+  pause: Pause,
+): Promise<ReadonlyMap<number, Message>> {
+  const found = new Map<number, Message>();
+  let place = 0;
+  const take = (field: number, value: Message) => {
+    if (field !== 1) return;
+    if (places.has(place)) found.set(place, value);
+    place += 1;
+  };
+  await eachBytesField(objectGraph, take, pause);
+  return found;
+}
+
+/** The places of a SavedObject's children by their names; the first of each name counts. */
+function childrenOf(node: Message): Map<string, number> {
+  const children = new Map<string, number>();
+  const references = bytesFields(node, 1);
+  checkCount(references.length, most.children, 'children of an object');
+  for (const reference of references) {
+    const name = stringField(reference, 2);
+    if (!children.has(name)) children.set(name, integerField(reference, 1));
+  }
+  return children;
 }
 
 function toComposite(type: TypeSpec, components: readonly TensorSpec[]): CompositeSpec | undefined {
@@ -187,23 +233,32 @@ function isComposite(leaf: TypeSpec | undefined): leaf is TypeSpec {
 }
 
 /** One function of a graph's library. */
-function findFunction(graphDef: Uint8Array, name: string): FunctionBody | undefined {
-  for (const library of fieldsOf(graphDef, 2)) {
-    for (const definition of fieldsOf(library, 1)) {
-      const [signature] = fieldsOf(definition, 1);
-      if (!signature || Reflect.get(OpDef.decode(signature), 'name') !== name) continue;
-      return FunctionDef.toObject(FunctionDef.decode(definition), { defaults: true }) as FunctionBody;
-    }
-  }
-  return undefined;
-}
-
-/** The values of one field of a message, each a message, as views. */
-function* fieldsOf(message: Uint8Array, number: number): Generator<Uint8Array> {
-  const reader = protobuf.Reader.create(message);
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag >>> 3 === number) yield reader.bytes();
-    else reader.skipType(tag & 7);
-  }
+async function findFunction(
+  graphDef: Message,
+  name: string,
+  pause: Pause,
+): Promise<FunctionBody | undefined> {
+  const libraries: Message[] = [];
+  const addLibrary = (field: number, value: Message) => {
+    if (field === 2) libraries.push(value);
+  };
+  await eachBytesField(graphDef, addLibrary, pause);
+  let definition: Message | undefined;
+  const find = (field: number, value: Message) => {
+    if (field !== 1 || definition) return;
+    const signature = bytesField(value, 1);
+    if (signature && stringField(signature, 1) === name) definition = value;
+  };
+  for (const library of libraries) await eachBytesField(library, find, pause);
+  if (!definition) return undefined;
+  const nodes: NodeDef[] = [];
+  let parameters: readonly string[] = [];
+  const read = (field: number, value: Message) => {
+    if (field === 1) parameters = bytesFields(value, 2).map((argument) => stringField(argument, 1));
+    if (field !== 3) return;
+    checkCount(value.length, most.wrapperNodeBytes, 'bytes in a node of a function that a signature runs');
+    nodes.push(NodeDef.toObject(NodeDef.decode(value), { defaults: true }) as NodeDef);
+  };
+  await eachBytesField(definition, read, pause);
+  return { parameters, nodes };
 }

@@ -10,7 +10,8 @@ import type { Guards } from '../graph/guards/find.js';
 import { type InputTypes, insertGuards } from '../graph/guards/insert.js';
 import { type Pieces, rewrite } from '../graph/guards/rewrite.js';
 import { type Pause, pauser } from '../graph/pause.js';
-import { bytesFields, type Message, messageOf } from '../graph/wire.js';
+import { messageOf } from '../graph/wire.js';
+import { tagsOf } from './meta-graphs.js';
 import { readSavedModelFile, savedModelFile } from './saved-model.js';
 import { savedModelTextFile } from './saved-model-text.js';
 
@@ -67,16 +68,12 @@ function insertInto(
   const pause: Pause = pauser();
   const wanted = [...tags].sort().join();
   return rewrite(messageOf(savedModel), pause, async (field, metaGraph) => {
-    if (field !== 2 || tagsOf(metaGraph).sort().join() !== wanted) return undefined;
+    if (field !== 2 || (await tagsOf(metaGraph, pause)).sort().join() !== wanted) return undefined;
     const graph = await rewrite(metaGraph, pause, async (inner, graphDef) =>
       inner === 2 ? [await insertGuards(graphDef, guards, typesOf, pause)] : undefined,
     );
     return [graph];
   });
-}
-
-function tagsOf(metaGraph: Message): string[] {
-  return bytesFields(metaGraph, 1).flatMap((info) => bytesFields(info, 4).map(String));
 }
 
 /** So many pieces are handed to the system at once. */

@@ -6,49 +6,21 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import protobuf from 'protobufjs';
 import { messageOf, ServingError } from '../errors.js';
 import { GraphDef } from '../graph/graph-def.js';
 import { findGuards, type Guards, noGuards } from '../graph/guards/find.js';
 import { type Pause, pauser } from '../graph/pause.js';
 import { parseTensorName, proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../runtime/signature.js';
-import { tensorShapeSchema } from '../runtime/tensor-proto.js';
 import { FlattenedInputs } from './flattened-inputs.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
+import { findMetaGraph, type MetaGraphDef } from './meta-graphs.js';
 import { kindOf, readRegularFile } from './regular-file.js';
 import { savedModelOfText, savedModelTextFile } from './saved-model-text.js';
-import { type Entry, readSignatureDef, type SignatureDef, signatureDefSchema } from './signature-def.js';
+import { readSignatureDef } from './signature-def.js';
 import { storageCalls } from './storage-call.js';
 import { readFailure } from './storage-failure.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
-
-// saved_model.proto and meta_graph.proto, less what is not needed here: fields that are not named are skipped.
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  package tensorflow;
-  ${tensorShapeSchema}
-  ${signatureDefSchema}
-  message MetaInfoDef { repeated string tags = 4; }
-  message MetaGraphDef {
-    MetaInfoDef meta_info_def = 1;
-    bytes graph_def = 2;
-    repeated NamedSignatureDef signature_def = 5;
-    bytes object_graph_def = 7;
-    repeated AssetFileDef asset_file_def = 6;
-  }
-  message AssetFileDef { string filename = 2; }
-  message SavedModel { repeated MetaGraphDef meta_graphs = 2; }
-`);
-const SavedModelProto = root.lookupType('tensorflow.SavedModel');
-
-interface MetaGraphDef {
-  readonly metaInfoDef?: { readonly tags: readonly string[] };
-  readonly graphDef: Uint8Array;
-  readonly signatureDef: readonly Entry<SignatureDef>[];
-  readonly objectGraphDef: Uint8Array;
-  readonly assetFileDef: readonly { readonly filename: string }[];
-}
 
 /** The file that makes a folder a SavedModel. */
 export const savedModelFile = 'saved_model.pb';
@@ -95,11 +67,11 @@ const graphCopies = 5;
  */
 export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
   const file = await readSavedModelFile(directory);
-  const graph = chooseMetaGraph(parse(file), tags);
   const pause = pauser();
+  const graph = await orDamaged(findMetaGraph(file, tags, pause));
   const operations = await orDamaged(readGraphOperations(graph.graphDef, pause));
   const hasVariables = variableOps.some((operation) => operations.outside.has(operation));
-  const index = await checkVariables(path.join(directory, 'variables'), hasVariables);
+  const index = await checkVariables(path.join(directory, 'variables'), hasVariables, pause);
   await checkAssets(directory, graph);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
   const { metaGraph, guards } = await orDamaged(toMetaGraph(graph, pause));
@@ -137,48 +109,28 @@ function cannotBeRead(name: string, error: NodeJS.ErrnoException): ServingError 
   );
 }
 
-function parse(file: Uint8Array): MetaGraphDef[] {
-  try {
-    const message = SavedModelProto.toObject(SavedModelProto.decode(file), { defaults: true, longs: Number });
-    const graphs: MetaGraphDef[] = message['metaGraphs'];
-    if (graphs.length > 0) return graphs;
-  } catch {
-    // Said below: what a half-written protobuf fails with is no help to anybody.
-  }
-  throw isDamaged();
-}
-
+/** What a half-written protobuf fails with is no help to anybody. */
 async function orDamaged<Value>(reading: Promise<Value>): Promise<Value> {
-  return reading.catch(() => {
-    throw isDamaged();
+  return reading.catch((error: unknown) => {
+    if (error instanceof ServingError) throw error;
+    throw new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
   });
 }
 
-function isDamaged(): ServingError {
-  return new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
-}
-
-function chooseMetaGraph(graphs: readonly MetaGraphDef[], tags: readonly string[]): MetaGraphDef {
-  const wanted = [...tags].sort().join();
-  const chosen = graphs.find((graph) => [...(graph.metaInfoDef?.tags ?? [])].sort().join() === wanted);
-  if (chosen) return chosen;
-  const present = graphs.map((graph) => `"${(graph.metaInfoDef?.tags ?? []).join(',')}"`);
-  throw new ServingError(
-    'NOT_FOUND',
-    `no graph with the tags "${tags.join(',')}"; this SavedModel has ${present.join(' and ')}`,
-  );
-}
-
 /** A vocabulary that has not arrived yet is found before TensorFlow fails with it. */
-async function checkAssets(directory: string, { assetFileDef }: MetaGraphDef): Promise<void> {
-  for (const { filename } of assetFileDef) {
+async function checkAssets(directory: string, { assets }: MetaGraphDef): Promise<void> {
+  for (const filename of assets) {
     const what = `assets/${filename}`;
     await sizeOf(path.join(directory, what), what);
   }
 }
 
 /** @returns what `variables.index` says, or undefined if there are no variables */
-async function checkVariables(folder: string, required: boolean): Promise<VariablesIndex | undefined> {
+async function checkVariables(
+  folder: string,
+  required: boolean,
+  pause: Pause,
+): Promise<VariablesIndex | undefined> {
   const indexFile = path.join(folder, 'variables.index');
   const file = await readRegularFile(indexFile, maxIndexBytes).catch((error: NodeJS.ErrnoException) => {
     if (!required && error.code === 'ENOENT') return undefined;
@@ -191,7 +143,7 @@ async function checkVariables(folder: string, required: boolean): Promise<Variab
     );
   });
   if (!file) return undefined;
-  const index = readVariablesIndex(file);
+  const index = await readVariablesIndex(file, pause);
   const { shardBytes } = index;
   for (const [shard, needed] of shardBytes.entries()) {
     const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
@@ -222,14 +174,14 @@ async function toMetaGraph(
   metaGraph: MetaGraphDef,
   pause: Pause,
 ): Promise<Pick<SavedModel, 'metaGraph' | 'guards'>> {
-  const { graphDef, metaInfoDef, signatureDef, objectGraphDef } = metaGraph;
+  const { graphDef, tags, signatureDef, objectGraphDef } = metaGraph;
   const signatures = new Map<string, Signature>();
   const unusable: string[] = [];
   const graph = await GraphDef.read(graphDef, pause);
-  const flattened = new FlattenedInputs(objectGraphDef, graphDef);
+  const flattened = await FlattenedInputs.read(objectGraphDef, graphDef, pause);
   for (const { key: name, value } of signatureDef) {
     if (name === initSignature || !value) continue;
-    const signature = flattened.restore(readSignatureDef(name, value));
+    const signature = await flattened.restore(readSignatureDef(name, value));
     if (!signature) unusable.push(name);
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
@@ -240,7 +192,7 @@ async function toMetaGraph(
     signatures.set(name, { ...signature, inputs, outputs, operations, rows });
   }
   const guards = await guard(graph, [...signatures.values()], pause);
-  return { metaGraph: { tags: metaInfoDef?.tags ?? [], signatures, unusable }, guards };
+  return { metaGraph: { tags, signatures, unusable }, guards };
 }
 
 /** None for a graph that cannot be followed. */

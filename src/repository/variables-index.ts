@@ -4,25 +4,9 @@
  */
 import protobuf from 'protobufjs';
 import { ServingError } from '../errors.js';
+import type { Pause } from '../graph/pause.js';
+import { bytesField, bytesFields, integerField, type Message, messageOf } from '../graph/wire.js';
 import { dtypeOf } from '../runtime/dtypes.js';
-import { tensorShapeSchema } from '../runtime/tensor-proto.js';
-
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  package tensorflow;
-  ${tensorShapeSchema}
-  message BundleHeaderProto { int32 num_shards = 1; }
-  message BundleEntryProto {
-    int32 dtype = 1;
-    TensorShapeProto shape = 2;
-    int32 shard_id = 3;
-    int64 offset = 4;
-    int64 size = 5;
-    repeated bytes slices = 7;
-  }
-`);
-const BundleHeader = root.lookupType('tensorflow.BundleHeaderProto');
-const BundleEntry = root.lookupType('tensorflow.BundleEntryProto');
 
 export interface VariablesIndex {
   /** For each shard, the length in bytes that its file must have at least. */
@@ -35,61 +19,97 @@ const footerBytes = 48;
 const magic = 0xdb4775248b80fb57n;
 const trailerBytes = 5;
 
+/** Names of tensors are paths through a model's objects: of a few hundred bytes, as a rule. */
+const longestKey = 2 ** 16;
+
+/** An entry has a few dozen bytes, and a few more for each slice of a partitioned variable. */
+const largestEntry = 2 ** 18;
+
+/** Files of variables. TensorFlow's names for them have five digits. */
+const mostShards = 99_999;
+
+/** What Keras and tf.train keep beside the weights. */
+const saveCounter = 'save_counter/';
+
 /**
+ * Gives the event loop back now and then.
+ *
  * @param file the whole of `variables.index`
- * @throws ServingError DATA_LOSS if it is cut short or no such table
+ * @throws ServingError DATA_LOSS if it is cut short or no such table; FAILED_PRECONDITION if a key, an entry or the number of
+ *   shards is larger than a server takes
  */
-export function readVariablesIndex(file: Uint8Array): VariablesIndex {
+export async function readVariablesIndex(file: Uint8Array, pause: Pause): Promise<VariablesIndex> {
+  const summary = new Summary();
   try {
-    return summarize(entries(file));
+    await readTable(messageOf(file), pause, (entry) => summary.add(entry));
+    return summary.finish();
   } catch (error) {
     if (error instanceof ServingError) throw error;
     throw new ServingError('DATA_LOSS', 'variables.index is damaged or not complete');
   }
 }
 
-function summarize(table: Iterable<readonly [key: string, value: Uint8Array]>): VariablesIndex {
-  const shardBytes: number[] = [];
-  let parameterCount = 0;
-  for (const [key, value] of table) {
-    if (key === '') {
-      const header = BundleHeader.toObject(BundleHeader.decode(value), { defaults: true });
-      for (let shard = 0; shard < header['numShards']; shard++) shardBytes.push(shardBytes[shard] ?? 0);
-      continue;
+class Summary {
+  private shardBytes: number[] | undefined;
+  private parameterCount = 0;
+
+  add({ isHeader, isCounter, value }: TableEntry): void {
+    if (isHeader) {
+      const shards = integerField(value, 1);
+      if (shards > mostShards) throw tooLarge(`${shards} shards`, mostShards);
+      this.shardBytes = new Array<number>(shards).fill(0);
+      return;
     }
-    const entry = BundleEntry.toObject(BundleEntry.decode(value), {
-      defaults: true,
-      arrays: true,
-      longs: Number,
-    });
-    const shard: number = entry['shardId'];
-    shardBytes[shard] = Math.max(shardBytes[shard] ?? 0, entry['offset'] + entry['size']);
-    // A partitioned variable has an entry for the whole, without data, beside those of its slices.
-    if (entry['slices'].length > 0 || !isParameter(key, entry['dtype'])) continue;
-    const dims: { size: number }[] = entry['shape']?.dim ?? [];
-    parameterCount += dims.reduce((count, { size }) => count * size, 1);
+    const shard = integerField(value, 3);
+    const needed = this.shardBytes?.[shard];
+    if (!this.shardBytes || needed === undefined) throw new RangeError('no such shard');
+    this.shardBytes[shard] = Math.max(needed, integerField(value, 4) + integerField(value, 5));
+    // A partitioned variable has an entry for the whole, without data, beside those of its slices. The object graph is a string.
+    const isPart = bytesField(value, 7) !== undefined;
+    if (isCounter || isPart || dtypeOf(integerField(value, 1)) === 'string') return;
+    const shape = bytesField(value, 2);
+    const dims = shape ? bytesFields(shape, 2).map((dim) => integerField(dim, 1)) : [];
+    this.parameterCount += dims.reduce((count, size) => count * size, 1);
   }
-  if (shardBytes.length === 0) throw new ServingError('DATA_LOSS', 'variables.index has no header');
-  return { shardBytes, parameterCount };
+
+  finish(): VariablesIndex {
+    const { shardBytes, parameterCount } = this;
+    if (!shardBytes || shardBytes.length === 0)
+      throw new ServingError('DATA_LOSS', 'variables.index has no header');
+    return { shardBytes, parameterCount };
+  }
 }
 
-/** Not what Keras and tf.train keep beside the weights: the object graph (a string) and the save counter. */
-function isParameter(key: string, dtype: number): boolean {
-  return dtypeOf(dtype) !== 'string' && !key.startsWith('save_counter/');
+function tooLarge(what: string, most: number): ServingError {
+  return new ServingError(
+    'FAILED_PRECONDITION',
+    `variables.index: expected at most ${most}, got ${what}: the file is damaged, or was not written by TensorFlow`,
+  );
 }
 
-/** Every key and value, in order. */
-function* entries(file: Uint8Array): Generator<readonly [string, Uint8Array]> {
+/** An entry of the table. Its key is not kept: keys share what comes before, and a small file may stand for very long ones. */
+interface TableEntry {
+  /** Its key is empty. */
+  readonly isHeader: boolean;
+  readonly isCounter: boolean;
+  readonly value: Message;
+}
+
+/** Every entry, in order. */
+async function readTable(file: Message, pause: Pause, visit: (entry: TableEntry) => void): Promise<void> {
   if (file.length < footerBytes) throw new RangeError('no footer');
   const footer = file.subarray(file.length - footerBytes);
-  const view = new DataView(footer.buffer, footer.byteOffset, footer.byteLength);
-  if (view.getBigUint64(footerBytes - 8, true) !== magic) throw new RangeError('no table');
+  if (footer.readBigUInt64LE(footerBytes - 8) !== magic) throw new RangeError('no table');
   const reader = protobuf.Reader.create(footer);
   readHandle(reader); // the meta index, which TensorFlow leaves empty
-  for (const [, handle] of blockEntries(file, readHandle(reader))) {
-    for (const [key, value] of blockEntries(file, readHandle(protobuf.Reader.create(handle))))
-      yield [key, value];
-  }
+  const blocks: Message[] = [];
+  await readBlock(blockAt(file, readHandle(reader)), pause, ({ value }) => {
+    blocks.push(blockAt(file, readHandle(protobuf.Reader.create(value))));
+  });
+  // Blocks that overlap would be read again and again.
+  const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
+  if (bytes > file.length) throw new RangeError('blocks overlap');
+  for (const block of blocks) await readBlock(block, pause, visit);
 }
 
 interface BlockHandle {
@@ -101,26 +121,39 @@ function readHandle(reader: protobuf.Reader): BlockHandle {
   return { offset: Number(reader.uint64()), size: Number(reader.uint64()) };
 }
 
-/** The entries of one block: keys share prefixes with the key before; the restart points at the end are not needed to read on. */
-function* blockEntries(
-  file: Uint8Array,
-  { offset, size }: BlockHandle,
-): Generator<readonly [string, Uint8Array]> {
+function blockAt(file: Message, { offset, size }: BlockHandle): Message {
   if (offset + size + trailerBytes > file.length) throw new RangeError('block out of range');
   if (file[offset + size] !== 0) throw new ServingError('UNIMPLEMENTED', 'variables.index is compressed');
-  const block = file.subarray(offset, offset + size);
-  const restarts = new DataView(block.buffer, block.byteOffset, block.byteLength).getUint32(size - 4, true);
-  const end = size - 4 - 4 * restarts;
+  return file.subarray(offset, offset + size);
+}
+
+/** The entries of one block: keys share prefixes with the key before; the restart points at the end are not needed to read on. */
+async function readBlock(block: Message, pause: Pause, visit: (entry: TableEntry) => void): Promise<void> {
+  const restarts = block.readUInt32LE(block.length - 4);
+  const end = block.length - 4 - 4 * restarts;
   const reader = protobuf.Reader.create(block);
-  let key = Buffer.alloc(0);
+  let keyBytes = 0;
+  /** As much of the key as tells a counter. */
+  let start = '';
   while (reader.pos < end) {
+    const pausing = pause();
+    if (pausing) await pausing;
     const shared = reader.uint32();
     const added = reader.uint32();
     const valueBytes = reader.uint32();
-    if (reader.pos + added + valueBytes > end) throw new RangeError('entry out of range');
-    key = Buffer.concat([key.subarray(0, shared), block.subarray(reader.pos, reader.pos + added)]);
+    if (shared > keyBytes || reader.pos + added + valueBytes > end)
+      throw new RangeError('entry out of range');
+    keyBytes = shared + added;
+    if (keyBytes > longestKey) throw tooLarge(`a key of ${keyBytes} bytes`, longestKey);
+    if (valueBytes > largestEntry) throw tooLarge(`an entry of ${valueBytes} bytes`, largestEntry);
+    const { pos } = reader;
+    if (shared < saveCounter.length)
+      start =
+        start.slice(0, shared) +
+        block.toString('latin1', pos, pos + Math.min(added, saveCounter.length - shared));
     reader.pos += added;
-    yield [key.toString('latin1'), block.subarray(reader.pos, reader.pos + valueBytes)];
+    const value = block.subarray(reader.pos, reader.pos + valueBytes);
+    visit({ isHeader: keyBytes === 0, isCounter: start === saveCounter, value });
     reader.pos += valueBytes;
   }
 }

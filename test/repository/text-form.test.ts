@@ -5,6 +5,8 @@ import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ServingError } from '../../src/errors.ts';
+import { pauser } from '../../src/graph/pause.ts';
+import { findMetaGraph } from '../../src/repository/meta-graphs.ts';
 import { readSavedModel } from '../../src/repository/saved-model.ts';
 import { savedModelOfText } from '../../src/repository/saved-model-text.ts';
 import { goldenCases } from '../fixtures/golden.ts';
@@ -57,9 +59,9 @@ it('is passed over where there is a saved_model.pb, as TensorFlow does', async (
 });
 
 describe('what is no whole SavedModel is refused', () => {
-  const refusal = (text: string) => {
+  const refusal = async (text: string) => {
     try {
-      savedModelOfText(Buffer.from(text));
+      await savedModelOfText(new Uint8Array(Buffer.from(text)));
     } catch (error) {
       return error instanceof ServingError ? `${error.code} ${error.message}` : `${error}`;
     }
@@ -75,17 +77,29 @@ describe('what is no whole SavedModel is refused', () => {
       'nested without end',
       `meta_graphs { object_graph_def { concrete_functions { value { output_signature { ${'tuple_value { values { '.repeat(5000)}`,
     ],
-  ])('%s', (_what, text) => {
-    expect(refusal(text)).toMatch(/^DATA_LOSS saved_model.pbtxt is damaged or not complete/);
+  ])('%s', async (_what, text) => {
+    expect(await refusal(text)).toMatch(/^DATA_LOSS saved_model.pbtxt is damaged or not complete/);
   });
 
   it('cut anywhere', async () => {
     const text = await readFile(textFile, 'latin1');
     for (const part of [0.2, 0.5, 0.9])
-      expect(refusal(text.slice(0, text.length * part))).toContain('DATA_LOSS');
+      expect(await refusal(text.slice(0, text.length * part))).toContain('DATA_LOSS');
   });
 
-  it('too long', () => {
-    expect(refusal(' '.repeat(16 * 2 ** 20 + 1))).toContain('UNIMPLEMENTED');
+  it('too long', async () => {
+    expect(await refusal(' '.repeat(16 * 2 ** 20 + 1))).toContain('UNIMPLEMENTED');
+  });
+
+  it('while the event loop goes on', async () => {
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    });
+    const tags = Array.from({ length: 20_000 }, (_, i) => `meta_graphs { meta_info_def { tags: "t${i}" } }`);
+    const bytes = await savedModelOfText(new Uint8Array(Buffer.from(tags.join('\n'))));
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+    await expect(findMetaGraph(bytes, ['t0'], pauser())).rejects.toThrow('at most 1000 meta graphs');
   });
 });
