@@ -96,6 +96,18 @@ describe('is not proven', () => {
       },
     ],
     [
+      'a table of numbers that is taken for a list of them',
+      (graph, x) => {
+        const places = graph.constant(tensor('int32', [2, 4], [0, 1, 2, 0, 1, 2, 0, 1]));
+        const table = graph.first('GatherV2', [graph.integers([3, 5, 7]), places, graph.integers(0)]);
+        const weighted = graph.first('Mul', [x, graph.first('Cast', [table], { DstT: 'float32' })]);
+        return graph.first('Reshape', [
+          weighted,
+          graph.first('Pack', [rowsOf(graph, x), graph.integers(-1)]),
+        ]);
+      },
+    ],
+    [
       'as many ones and zeros for each digit as there are rows',
       (graph, x) => {
         const { values, lengths } = digitsOf(graph, x);

@@ -18,13 +18,12 @@ function gather(operation: Operation, along: number | Value, batchDims: number):
     : operation.input(0);
   const items = integersOf(params);
   const places = numbersOf(indices);
-  if (items && dimsOf(params)?.length === 1 && places && batchDims === 0) {
-    const isScalar = dimsOf(indices)?.length === 0;
+  const rank = dimsOf(indices)?.length;
+  if (items && dimsOf(params)?.length === 1 && places && batchDims === 0 && rank !== undefined && rank <= 1)
     return integers(
       places.map((place) => items[place]),
-      isScalar,
+      rank === 0,
     );
-  }
   const dims = dimsOf(params);
   if (indices.kind === 'flat' && params.kind === 'same' && dims && batchDims === 0 && dims.length > 0) {
     const isFirst = operation.axis(along, dims.length) === 0;
