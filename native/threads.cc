@@ -1,5 +1,7 @@
 #include "threads.h"
 
+#include <pthread.h>
+
 #if defined(__linux__)
 #include <sched.h>
 #include <sys/resource.h>
@@ -14,10 +16,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <list>
 #include <mutex>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "status.h"
@@ -27,7 +28,10 @@ namespace tfjs_serving {
 namespace {
 
 struct Entry {
-  std::thread thread;
+  explicit Entry(std::function<void()> its_work) : work(std::move(its_work)) {}
+
+  pthread_t thread{};
+  std::function<void()> work;
   std::atomic<bool> ended{false};
 };
 
@@ -104,6 +108,26 @@ void LowerPriority() {
 #endif
 }
 
+void* Run(void* pointer) {
+  Entry& entry = *static_cast<Entry*>(pointer);
+  LowerPriority();
+  FlushDenormals();
+  entry.work();
+  entry.work = nullptr;  // what it captured dies here, before anyone joins
+  entry.ended = true;
+  return nullptr;
+}
+
+// Never waits: a thread of low priority may take long to end where the
+// processors are short, and the caller may be the event loop.
+bool JoinIfGone(Entry& entry) {
+#if defined(__linux__)
+  return entry.ended && pthread_tryjoin_np(entry.thread, nullptr) == 0;
+#else
+  return entry.ended && pthread_join(entry.thread, nullptr) == 0;
+#endif
+}
+
 }  // namespace
 
 void FlushDenormals() {
@@ -119,25 +143,13 @@ ScopedFlushDenormals::~ScopedFlushDenormals() { SetFloatControl(before_); }
 void StartThread(std::function<void()> work) {
   Threads& all = All();
   const std::lock_guard<std::mutex> lock(all.mutex);
-  all.entries.remove_if([](Entry& entry) {
-    if (!entry.ended) return false;
-    entry.thread.join();
-    return true;
-  });
-  Entry& entry = all.entries.emplace_back();
-  try {
-    entry.thread = std::thread([&entry, work = std::move(work)]() mutable {
-      LowerPriority();
-      FlushDenormals();
-      work();
-      work = nullptr;  // what it captured dies here, before anyone joins
-      entry.ended = true;
-    });
-  } catch (const std::system_error& error) {
-    all.entries.pop_back();
-    throw StatusError(TF_RESOURCE_EXHAUSTED,
-                      std::string("no thread to be had: ") + error.what());
-  }
+  all.entries.remove_if(JoinIfGone);
+  Entry& entry = all.entries.emplace_back(std::move(work));
+  const int error = pthread_create(&entry.thread, nullptr, Run, &entry);
+  if (error == 0) return;
+  all.entries.pop_back();
+  throw StatusError(TF_RESOURCE_EXHAUSTED,
+                    std::string("no thread to be had: ") + strerror(error));
 }
 
 void JoinThreads() {
@@ -149,7 +161,7 @@ void JoinThreads() {
       taken.swap(all.entries);
     }
     if (taken.empty()) return;
-    for (Entry& entry : taken) entry.thread.join();
+    for (Entry& entry : taken) pthread_join(entry.thread, nullptr);
   }
 }
 

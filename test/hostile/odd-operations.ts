@@ -110,7 +110,7 @@ function chooseAttribute(
         ? random.pick([1, 2, 2, 3])
         : random.pick([1, 2, 2, 3, 0, -1, 4, 8]);
     case 'float':
-      return random.pick([0, 1, 0.5, -1, 2, Number.NaN]);
+      return random.pick([0, 1, 0.5, -1, 2]);
     case 'bool':
       return random.isTrue(0.5);
     case 'list(int)': {
