@@ -1,5 +1,6 @@
 #include "session_table.h"
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -31,9 +32,13 @@ Table& Sessions() {
 }
 
 void CloseSession(Session& session) {
+  static std::atomic<int> closing{0};
+  ++closing;
   session.Close();
   // What a model freed would otherwise stay with this process, and memory grow
-  // with every reload.
+  // with every reload. Once for all that close together: whoever wants memory
+  // waits meanwhile, the event loop too.
+  if (--closing > 0) return;
   TrimAllocator();
   GiveBackArena();
 }
