@@ -46,6 +46,9 @@ const marker = z
   .regex(/^[^/\0]+$/, 'the name of a file, without a folder')
   .refine((name) => name !== '.' && name !== '..', 'the name of a file');
 
+/** Of one model. Each version that has one is held ready. */
+const mostLabels = 1000;
+
 export const repositorySchema = z.strictObject({
   /** The model that `/infer` means. */
   default_model: z.string().min(1).optional(),
@@ -65,7 +68,10 @@ export const modelSchema = z.strictObject({
     ])
     .default({ latest: { num_versions: 1 } }),
   /** Movable names for versions; a version that has one is held ready. */
-  version_labels: z.record(z.string().regex(/^[A-Za-z0-9_.-]+$/), version).default({}),
+  version_labels: z
+    .record(z.string().regex(/^[A-Za-z0-9_.-]+$/), version)
+    .refine((labels) => Object.keys(labels).length <= mostLabels, `expected at most ${mostLabels} labels`)
+    .default({}),
   /** The version that serves, whatever else is there. */
   pin: version.optional(),
   /** The signature that is meant when a request names none; comes before `--signature`. */

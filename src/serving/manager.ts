@@ -317,7 +317,8 @@ export class Manager {
     let failed: { model: ModelRecord; candidate: Candidate } | undefined;
     for (const model of this.mayLoad) {
       const { load: candidate } = model.plan();
-      if (!candidate || model.tries.isLoading) {
+      // While one is loading that is no longer the first choice, the one that is may go ahead: it may be what mends a hang.
+      if (!candidate || model.tries.find(candidate)?.state === 'LOADING') {
         this.mayLoad.delete(model);
         continue;
       }

@@ -54,7 +54,7 @@ it('it is given up after --load-timeout; the version that serves goes on, and a 
   expect(await server.stop()).toBe(0);
 });
 
-it('while it hangs another model is loaded, after a while, and the server can be stopped', async () => {
+it('while it hangs another model is loaded, after a while, and a newer version, and the server can be stopped', async () => {
   server = await TestServer.start({
     args: ['--model-path', repository.root, '--settle', '0.1', '--shutdown-timeout', '1'],
   });
@@ -66,6 +66,12 @@ it('while it hangs another model is loaded, after a while, and the server can be
   expect(new Date(since).toISOString()).toBe(since);
   await repository.publish(1, { model: 'other' });
   await until(async () => (await server.get('/models/other')).body.version === 1, 'the other model to serve');
+  expect(await statusOf(2)).toMatchObject({ state: 'LOADING', since });
+  await repository.publish(3);
+  await until(
+    async () => (await server.get('/models/versioned')).body.version === 3,
+    'what mends it to serve',
+  );
   expect(await statusOf(2)).toMatchObject({ state: 'LOADING', since });
   await until(() => /version 2 has been loading for 10 s: /.test(server.log), 'the log to say so');
   expect(server.log.match(/has been loading for 10 s: loading it into TensorFlow/g)).toHaveLength(1);

@@ -77,7 +77,7 @@ it('a serving.json that is no file, or is huge, is told by name; the models are 
     `in the folder: ${root}/serving.json cannot be used: it is a named pipe, and must be a file`,
     `in the folder: ${root}/piped/serving.json cannot be used: it is a named pipe, and must be a file`,
     `in the folder: ${root}/endless/serving.json cannot be used: it is a device, and must be a file`,
-    `in the folder: ${root}/versioned/serving.json cannot be used: it has 2147483648 bytes, and 1048576 are the most that is read`,
+    `in the folder: ${root}/versioned/serving.json cannot be used: it has 2147483648 bytes, and 131072 are the most that is read`,
   ])
     expect(log().split(line)).toHaveLength(2);
 });
