@@ -383,7 +383,8 @@ describe('the line that a refusal shows', () => {
     expect(status).toBe(400);
     const example = /"example":"(.*)"\}\}\n$/.exec(text)?.[1] as string;
     // Under a model that fails of itself a request may be refused by TensorFlow, but no more by us.
-    const answer = JSON.parse(execFileSync('sh', ['-c', `${example} -s`], { encoding: 'utf8' }));
+    const cwd = path.dirname(file('photo.jpg', jpeg(4, 4, [1, 2, 3])));
+    const answer = JSON.parse(execFileSync('sh', ['-c', `${example} -s`], { encoding: 'utf8', cwd }));
     expect(answer).toMatchObject({ status: 'ok', model });
   });
 });
