@@ -2,7 +2,7 @@
  * `tfjs-serving decode`: bodies of requests and answers as text.
  */
 import { binaryToDict, type Dict } from '../client/decode.js';
-import { refusePickle } from '../codec/pickle.js';
+import { refuseForeignBody } from '../codec/foreign-body.js';
 import { isDict, toJson, toText } from './elements.js';
 import { readInput } from './input.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
@@ -23,7 +23,7 @@ async function run(args: readonly string[]): Promise<void> {
   const [file = '-', ...more] = positionals;
   if (more.length > 0) throw new UsageError('decode takes one file');
   const body = await readInput(file);
-  refusePickle(body);
+  refuseForeignBody(body);
   process.stdout.write(show(binaryToDict(body), values.json ?? false));
 }
 

@@ -12,11 +12,11 @@ import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js
 import { CborRequestTemplates } from './cbor-request-templates.js';
 import { plainInSteps } from './cbor-values.js';
 import { bytesToRowMajor, listToRowMajor } from './column-major.js';
+import { refuseForeignBody } from './foreign-body.js';
 import { checkEnvelope, type InferRequest } from './infer-request.js';
 import { bounds, pieceBytes, valueBytes } from './limits.js';
 import { isList } from './long-list.js';
 import { adviceForMaps } from './other-protocols.js';
-import { refusePickle } from './pickle.js';
 import { checkStrings } from './plain.js';
 import { type Claim, claimNothing, Meter, type Steps, toEnd } from './steps.js';
 import { typedArrays } from './typed-arrays.js';
@@ -54,7 +54,7 @@ export function* inferRequestInSteps(
 ): Steps<InferRequest> {
   const known = knownRequest(body, limits);
   if (known) return known;
-  refusePickle(body);
+  refuseForeignBody(body);
   const request = yield* new RequestDecoder(body, limits, claim).request();
   templatesUnder(limits).keep(body, request);
   return request;

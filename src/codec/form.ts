@@ -4,6 +4,8 @@
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import type { TensorSpec } from '../runtime/signature.js';
 import { viewTensor } from '../runtime/tensors.js';
+import { takesFile } from './file-inputs.js';
+import { describeFile } from './file-kind.js';
 import { foreignTensor, imageTensor } from './image.js';
 import type { InferRequest } from './infer-request.js';
 import { jsonTensor } from './json-decode.js';
@@ -90,7 +92,23 @@ function* readFile(part: FormPart, limits: WireLimits, claim: Claim): Steps<Wire
   if (isNpy(bytes)) return yield* npyInSteps(what, bytes, limits, claim);
   if (mediaType === 'application/json' || fileName?.toLowerCase().endsWith('.json'))
     return yield* readJsonPart(name, bytes, limits, claim);
-  return imageTensor(bytes, claim) ?? foreignTensor(name, bytes) ?? { kind: 'plain', value: bytes };
+  return imageTensor(bytes, claim) ?? foreignTensor(name, bytes) ?? otherFile(part);
+}
+
+/** A file that is neither an image nor an array: for inputs that take its bytes. */
+function otherFile(part: FormPart): DeferredTensor {
+  const { bytes } = part;
+  return {
+    kind: 'deferred',
+    // biome-ignore lint/correctness/useYield: there is nothing to wait for
+    *resolve(spec) {
+      if (takesFile(spec, bytes.length)) return { kind: 'plain', value: bytes };
+      throw invalidArgument(
+        `input \`${spec.name}\`: expected a file that is an image (JPEG, PNG, GIF, BMP), .npy, .npz or .json, ` +
+          `got ${quoted(part.fileName || part.name)}, ${describeFile(bytes)}`,
+      );
+    },
+  };
 }
 
 /** JSON; what is none is a text, and so is everything but lists where the signature takes strings. */

@@ -86,6 +86,7 @@ const foreign: readonly (readonly [at: number, signature: string, name: string])
   [0, 'II*', 'TIFF'],
   [0, 'MM\0*', 'TIFF'],
   [0, '<svg', 'SVG'],
+  [0, '\0\0\x01\0', 'ICO'],
 ];
 
 /** The name of an image format that is not decoded here; undefined for anything else. */

@@ -68,6 +68,7 @@ function* resolveImage(
   const decoded = yield* settled(decodeImage(what, header.decoded ?? bytes, format, asked));
   try {
     const { height, width } = decoded;
+    checkSize(spec, channels === undefined ? 2 : 3, height, width);
     const isOpaque = header.isOpaque ?? false;
     const values = yield* withChannels(decoded, wanted, isOpaque);
     return {
@@ -79,6 +80,19 @@ function* resolveImage(
   } finally {
     decoded.release();
   }
+}
+
+/** @param rank of the pixels. @throws ServingError INVALID_ARGUMENT if the signature has another size */
+function checkSize({ name, shape }: TensorSpec, rank: number, height: number, width: number): void {
+  // A row of numbers is no image, and what it takes is told where shapes are matched.
+  if (shape === null || shape.length < 3) return;
+  const [rows = null, columns = null] = shape.slice(-rank);
+  if ((rows ?? height) === height && (columns ?? width) === width) return;
+  const wanted = `a height of ${rows ?? 'any size'} and a width of ${columns ?? 'any size'}`;
+  throw invalidArgument(
+    `input \`${name}\`: expected an image with ${wanted}, got ${height} and ${width}. Images are not resized here. Resize it ` +
+      'before you send it, or serve the model with a handler that does (docs/handlers.md, examples/handlers/resize)',
+  );
 }
 
 /** The channels to ask the decoder for: neither opacity that is none, nor grey that it makes in its own way. */

@@ -5,9 +5,9 @@ import { invalidArgument } from '../errors.js';
 import { elementCount } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
 import { bytesOfBase64 } from './base64.js';
+import { refuseForeignBody } from './foreign-body.js';
 import { checkEnvelope, type InferRequest } from './infer-request.js';
 import { type Json, readJson } from './json-reader.js';
-import { refusePickle } from './pickle.js';
 import { fillInSteps, shapeOfPlain } from './plain.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import {
@@ -57,7 +57,7 @@ export function* jsonRequestInSteps(
 function* readObject(body: Uint8Array, limits: WireLimits, claim: Claim): Steps<Map<string, Json>> {
   if (body.length === 0)
     throw invalidArgument('the body is empty: send a JSON object from input names to tensors');
-  refusePickle(body);
+  refuseForeignBody(body);
   const value = yield* readJson(body, limits.maxDepth, claim);
   if (value instanceof Map) return value;
   throw invalidArgument('the body must be a JSON object from input names to tensors: {"x": ...}');

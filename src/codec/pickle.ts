@@ -1,8 +1,6 @@
 /**
  * Tells a Python pickle, which is what clients of Flask servers send, from a body that is merely wrong.
  */
-import { invalidArgument } from '../errors.js';
-
 /** Protocols 2 to 5 begin with the opcode PROTO and their number. */
 export function isPickleStart(body: Uint8Array): boolean {
   const protocol = body[1] ?? 0;
@@ -10,13 +8,8 @@ export function isPickleStart(body: Uint8Array): boolean {
 }
 
 /** They end with STOP. As CBOR the first byte would be an empty array, which is no request either. */
-function isPickle(body: Uint8Array): boolean {
+export function isPickle(body: Uint8Array): boolean {
   return isPickleStart(body) && body.at(-1) === 0x2e;
-}
-
-/** @throws ServingError INVALID_ARGUMENT */
-export function refusePickle(body: Uint8Array): void {
-  if (isPickle(body)) throw invalidArgument(pickleAdvice);
 }
 
 export const pickleAdvice =

@@ -240,11 +240,42 @@ function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dty
   if (dtype === 'uint8' && typeof leaf === 'number' && leaf > 0 && leaf < 1)
     return invalidArgument(`${place} takes uint8, and ${leaf} came: scale pixels to 0 to 255, as 255 * x`);
   if (typeof leaf === 'number' || typeof leaf === 'bigint') {
-    return invalidArgument(
-      `${place} takes ${dtype}, and ${leaf} does not fit: send a typed array to convert it yourself`,
-    );
+    return invalidArgument(`${place} takes ${describeValues(dtype, leaf)}, got ${leaf}`);
   }
   return invalidArgument(`${place} takes ${dtype}, and ${describeLeaf(leaf)} came`);
+}
+
+/** `uint8, whole numbers from 0 to 255` */
+function describeValues(dtype: Dtype, leaf: number | bigint): string {
+  switch (dtype) {
+    case 'string':
+    case 'complex64':
+    case 'complex128':
+      return dtype;
+    case 'bool':
+      return 'bool, true or false';
+    case 'float16':
+    case 'bfloat16':
+    case 'float32':
+    case 'float64':
+      return `${dtype}, numbers up to ${largest[dtype]}`;
+    default: {
+      const [least, most] = rangeOf(dtype);
+      // A float beyond 2^53 may already have lost its last digits.
+      const isRounded = Number.isInteger(leaf) && leaf >= least && leaf <= most;
+      return `${dtype}, whole numbers from ${least} to ${most}${isRounded ? ', written without a point or a power' : ''}`;
+    }
+  }
+}
+
+/** The largest values. */
+const largest = { float16: '65504', bfloat16: '3.3e38', float32: '3.4e38', float64: '1.7e308' } as const;
+
+type FloatDtype = keyof typeof largest;
+
+function rangeOf(dtype: Exclude<RealDtype, FloatDtype | 'bool'>): [least: bigint, most: bigint] {
+  const bits = BigInt(dtypes[dtype].size * 8);
+  return dtype.startsWith('u') ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
 }
 
 /** What came, in few words. */

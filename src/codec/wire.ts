@@ -6,6 +6,7 @@ import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../r
 import { formatShape, formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { joinStrings, type Strings } from '../runtime/strings.js';
 import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
+import { refuseFileBytes, refuseFileName } from './file-inputs.js';
 import { pieceBytes } from './limits.js';
 import { checkStrings, describeLeaf, fillInSteps, shapeOfPlain } from './plain.js';
 import type { Claim, Steps } from './steps.js';
@@ -242,11 +243,17 @@ export function* toTensor(
 ): Steps<Tensor> {
   if (wire.kind === 'deferred')
     return yield* toTensor(yield* wire.resolve(spec, limits), spec, limits, claim);
-  if (wire.kind === 'typed') return createTensor(wire.dtype, wire.shape, wire.data);
+  if (wire.kind === 'typed') {
+    const { dtype, shape, data } = wire;
+    if (dtype === 'uint8' && shape.length === 1 && data instanceof Uint8Array) refuseFileBytes(spec, data);
+    return createTensor(dtype, shape, data);
+  }
   const what = `input \`${spec.name}\``;
   if (wire.kind === 'uneven') throw unevenRows(what, wire);
   if (wire.kind === 'parts')
     throw invalidArgument(`${what} takes ${formatSpec(spec)}, and ${describeParts(wire)} came`);
+  if (wire.value instanceof Uint8Array) refuseFileBytes(spec, wire.value);
+  if (typeof wire.value === 'string') refuseFileName(spec, wire.value);
   // A byte string is a string tensor's element, or the elements of a uint8 one.
   if (wire.value instanceof Uint8Array && spec.dtype === 'uint8' && wire.shape === undefined) {
     return createTensor('uint8', checkShape(what, [wire.value.length], limits), wire.value);

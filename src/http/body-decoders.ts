@@ -3,9 +3,9 @@
  */
 import type { RouterContext } from '@koa/router';
 import { jsonRequests, requestCodecs } from '../codec/codecs.js';
+import { adviceOnBody } from '../codec/foreign-body.js';
 import { decodeForm } from '../codec/form.js';
 import type { InferRequest } from '../codec/infer-request.js';
-import { isPickleStart, pickleAdvice } from '../codec/pickle.js';
 import { inPieces } from '../codec/pieces.js';
 import type { WireLimits } from '../codec/wire.js';
 import { ServingError } from '../errors.js';
@@ -26,19 +26,25 @@ const formDecoder: BodyDecoder = {
   },
 };
 
-/** What `curl -d` says of JSON of its own accord. Forms of that type are none that an inference takes. */
-export const curlDecoder: BodyDecoder = {
-  mediaType: 'application/x-www-form-urlencoded',
+const curlType = 'application/x-www-form-urlencoded';
+
+/**
+ * What `curl -d` says of JSON of its own accord. Forms of that type are none that an inference takes.
+ *
+ * @param name of an input, for errors
+ */
+export const curlDecoder = (name: string): BodyDecoder => ({
+  mediaType: curlType,
   decode(_ctx, { bytes, claim }, limits) {
-    if (isPickleStart(bytes)) throw new ServingError('UNSUPPORTED_MEDIA_TYPE', pickleAdvice);
     if (!/^\s*[[{]/.test(Buffer.from(bytes.subarray(0, 64)).toString('latin1')))
       throw new ServingError(
         'UNSUPPORTED_MEDIA_TYPE',
-        `expected JSON, got a form of the type \`${this.mediaType}\`: send JSON by -d '{"x": …}', or a form by -F x=…`,
+        adviceOnBody(bytes, name) ??
+          `expected JSON, got a form of the type \`${curlType}\`: send JSON by -d '{"${name}": …}', or a form by -F ${name}=…`,
       );
     return jsonRequests.decode(bytes, limits, claim);
   },
-};
+});
 
 export const bodyDecoders: readonly BodyDecoder[] = [
   ...requestCodecs.map(

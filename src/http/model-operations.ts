@@ -70,7 +70,10 @@ function operationOf(servable: Servable | undefined, operation: Operation): Oper
     body: {
       ...body,
       description: describeSignatures(servable),
-      content: replace(body.content, { 'application/json': request, 'multipart/form-data': form }),
+      content: formFirst(
+        replace(body.content, { 'application/json': request, 'multipart/form-data': form }),
+        request.example === undefined,
+      ),
     },
     answers: {
       ...answers,
@@ -112,6 +115,12 @@ function describeSignatures({ loaded, defaultSignature }: Servable): string {
     );
     return `- \`${signature.name}\`${isDefault}: ${inputs || 'no inputs'} → ${outputs || 'no outputs'}`;
   }).join('\n');
+}
+
+/** What a page shows first should work: a form of files does, where an example in JSON would be too long. */
+function formFirst(content: readonly Content[], wanted: boolean): Content[] {
+  const isForm = ({ mediaTypes }: Content) => mediaTypes.includes('multipart/form-data');
+  return wanted ? [...content.filter(isForm), ...content.filter((each) => !isForm(each))] : [...content];
 }
 
 type Form = Pick<Content, 'schema' | 'example'>;

@@ -35,7 +35,9 @@ export interface NamedSignature {
 
 /** The inputs alone, for the default signature; or an envelope, for any. */
 export function modelRequestSchema(signatures: readonly NamedSignature[]): z.ZodType {
-  const forms = signatures.flatMap(({ signature, isDefault }) => {
+  // Pages make up an example of the first form: one that works says no signature.
+  const defaultFirst = [...signatures].sort((a, b) => Number(b.isDefault) - Number(a.isDefault));
+  const forms = defaultFirst.flatMap(({ signature, isDefault }) => {
     const inputs = inputsSchema(signature);
     const name = z.literal(signature.name);
     const envelope = z.strictObject({

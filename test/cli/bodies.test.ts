@@ -130,7 +130,7 @@ describe('encode', () => {
     [2, ['x=1', 'x=2'], /`x` comes twice/],
     [2, ['--none', 'x=1'], /--none/],
     [1, ['x=[1,'], /no JSON/],
-    [1, ['x=uint8:[256]'], /input `x`: .*uint8.*256 does not fit/],
+    [1, ['x=uint8:[256]'], /input `x`: .*uint8.*got 256/],
     [1, ['x={"a":1}'], /input `x` is an object, and no tensor/],
     [1, ['x={"dtype":"int8","shape":[2],"data":[1]}'], /takes 2 elements/],
     [1, ['x=@nowhere.png'], /nowhere\.png cannot be read: ENOENT/],

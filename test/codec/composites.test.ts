@@ -147,7 +147,7 @@ describe('what is no such tensor is refused', () => {
     ['{"x": {"values": {"dtype": "int32"}, "row_splits": [0, 1]}}', /^`values` of input `x` is an object/],
     ['{"x": [1, 2]}', /row 0 of it is no list/],
     ['{"x": 3}', /something else came/],
-    ['{"x": [[[1.5]]]}', /^input `x\/values` at \[0\] takes int32, and 1.5 does not fit/],
+    ['{"x": [[[1.5]]]}', /^input `x\/values` at \[0\] takes int32, .*, got 1.5/],
     ['{"x": {"values": [[1]], "row_splits": [0.5, 1]}}', /^input `x\/row_splits` at \[0\] takes int64/],
   ])('%s', (body, message) => {
     expect(refusal(() => integers(body))).toMatch(message);

@@ -101,7 +101,7 @@ describe('a chunk with something else', () => {
 describe('the place of what does not fit is told', () => {
   it.each<[unknown, Dtype, string]>([
     [[1], 'int32', 'at [5000] is ragged: a list where the ones before it have a value'],
-    [0.5, 'int32', 'at [5000] takes int32, and 0.5 does not fit'],
+    [0.5, 'int32', 'at [5000] takes int32, whole numbers from -2147483648 to 2147483647, got 0.5'],
     ['no', 'float32', 'at [5000] takes float32, and a text came'],
     [true, 'float32', 'at [5000] takes float32, and true came'],
   ])('%j for %s', (value, dtype, message) => {

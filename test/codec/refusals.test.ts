@@ -35,33 +35,48 @@ type Case = readonly [what: string, item: Uint8Array, dtype: Dtype, message: str
 
 describe('a plain value that its dtype cannot hold is refused, and never changed to fit', () => {
   const cases: readonly Case[] = [
-    ['1.5 for an integer', float64(1.5), 'int32', 'input `x` takes int32, and 1.5 does not fit'],
-    ['300 for uint8', ints(1, 300), 'uint8', 'input `x` at [1] takes uint8, and 300 does not fit'],
-    ['-1 for uint64', int(-1), 'uint64', 'takes uint64, and -1 does not fit'],
-    ['2^63 for int64', int(2n ** 63n), 'int64', '9223372036854775808 does not fit'],
-    ['-2^63 - 1 for int64', int(-(2n ** 63n) - 1n), 'int64', '-9223372036854775809 does not fit'],
     [
-      '2^64 for uint64',
-      tag(2, bytes(hex('010000000000000000'))),
-      'uint64',
-      '18446744073709551616 does not fit',
+      '1.5 for an integer',
+      float64(1.5),
+      'int32',
+      'input `x` takes int32, whole numbers from -2147483648 to 2147483647, got 1.5',
     ],
-    ['2^53 as a float for int64: its last digits may be lost', float64(2 ** 53), 'int64', 'does not fit'],
-    ['-129 for int8', int(-129), 'int8', '-129 does not fit'],
-    ['2^32 for uint32', int(2n ** 32n), 'uint32', '4294967296 does not fit'],
-    ['-2^31 - 1 for int32', int(-(2n ** 31n) - 1n), 'int32', '-2147483649 does not fit'],
-    ['NaN for an integer', float64(Number.NaN), 'int32', 'NaN does not fit'],
-    ['Infinity for an integer', float64(Number.POSITIVE_INFINITY), 'uint8', 'Infinity does not fit'],
-    ['1e39 for float32', float64(1e39), 'float32', '1e+39 does not fit'],
-    ['65520 for float16', int(65520), 'float16', '65520 does not fit'],
+    [
+      '300 for uint8',
+      ints(1, 300),
+      'uint8',
+      'input `x` at [1] takes uint8, whole numbers from 0 to 255, got 300',
+    ],
+    [
+      '-1 for uint64',
+      int(-1),
+      'uint64',
+      'takes uint64, whole numbers from 0 to 18446744073709551615, got -1',
+    ],
+    ['2^63 for int64', int(2n ** 63n), 'int64', ', got 9223372036854775808'],
+    ['-2^63 - 1 for int64', int(-(2n ** 63n) - 1n), 'int64', ', got -9223372036854775809'],
+    ['2^64 for uint64', tag(2, bytes(hex('010000000000000000'))), 'uint64', ', got 18446744073709551616'],
+    [
+      '2^53 as a float for int64: its last digits may be lost',
+      float64(2 ** 53),
+      'int64',
+      'written without a point or a power, got 9007199254740992',
+    ],
+    ['-129 for int8', int(-129), 'int8', ', got -129'],
+    ['2^32 for uint32', int(2n ** 32n), 'uint32', ', got 4294967296'],
+    ['-2^31 - 1 for int32', int(-(2n ** 31n) - 1n), 'int32', ', got -2147483649'],
+    ['NaN for an integer', float64(Number.NaN), 'int32', ', got NaN'],
+    ['Infinity for an integer', float64(Number.POSITIVE_INFINITY), 'uint8', ', got Infinity'],
+    ['1e39 for float32', float64(1e39), 'float32', 'takes float32, numbers up to 3.4e38, got 1e+39'],
+    ['65520 for float16', int(65520), 'float16', 'takes float16, numbers up to 65504, got 65520'],
     [
       'an integer beyond every float',
       tag(2, bytes(new Uint8Array(128).fill(255))),
       'float64',
-      'does not fit',
+      'takes float64, numbers up to 1.7e308, got 1',
     ],
     ['true for a number', hex('f5'), 'float32', 'input `x` takes float32, and true came'],
-    ['1 for a bool', ints(1), 'bool', 'input `x` at [0] takes bool, and 1 does not fit'],
+    ['1 for a bool', ints(1), 'bool', 'input `x` at [0] takes bool, true or false, got 1'],
     ['null', list(int(1), hex('f6')), 'float32', 'input `x` at [1] takes float32, and null came'],
     ['undefined', hex('f7'), 'int64', 'takes int64, and undefined came'],
     [
@@ -85,7 +100,7 @@ describe('a plain value that its dtype cannot hold is refused, and never changed
     ],
     ['a number for a complex one', int(1), 'complex64', 'takes complex64: send [re, im] pairs'],
     ['three parts of a complex number', ints(1, 2, 3), 'complex128', 'send [re, im] pairs'],
-    ['1e39 within a complex64', list(int(1), float64(1e39)), 'complex64', '1e+39 does not fit'],
+    ['1e39 within a complex64', list(int(1), float64(1e39)), 'complex64', 'up to 3.4e38, got 1e+39'],
     [
       'plain complex numbers with a shape',
       tag(40, list(ints(1), ints(1, 2))),
@@ -95,10 +110,6 @@ describe('a plain value that its dtype cannot hold is refused, and never changed
   ];
   it.each(cases)('%s', (_, item, dtype, message) => {
     expect(refuse(item, dtype)).toContain(message);
-  });
-
-  it('and the message says what to do about it', () => {
-    expect(refuse(float64(1.5), 'int32')).toContain('send a typed array to convert it yourself');
   });
 });
 

@@ -237,7 +237,7 @@ describe('a form', () => {
     [
       'with an empty file',
       () => ['-F', `x=@${file('nothing', '')}`],
-      /takes float32, and a byte string came/,
+      /got `nothing`, an empty file/,
     ],
     ['with a text for a number', () => ['-F', 'x=hello'], /takes float32, and a text came/],
     ['with JSON that is none', () => ['-F', 'x=[1,'], /input `x` is no JSON: .*line 1, column 4/],

@@ -93,8 +93,8 @@ describe('predict', () => {
   });
 
   it.each([
-    ['a fraction for an integer', 'int32', Float64Array.of(0.5), 'INVALID_ARGUMENT', '0.5 does not fit'],
-    ['more than fits', 'uint8', Int16Array.of(256), 'INVALID_ARGUMENT', '256 does not fit'],
+    ['a fraction for an integer', 'int32', Float64Array.of(0.5), 'INVALID_ARGUMENT', 'got 0.5'],
+    ['more than fits', 'uint8', Int16Array.of(256), 'INVALID_ARGUMENT', 'got 256'],
     ['a number for a text', 'string', [1], 'INVALID_ARGUMENT', 'takes text'],
     [
       'data of another shape',

@@ -4,8 +4,8 @@
 import { once } from 'node:events';
 import type { RouterContext } from '@koa/router';
 import { answerCodecs } from '../../codec/codecs.js';
+import { adviceOnBody } from '../../codec/foreign-body.js';
 import type { InferRequest } from '../../codec/infer-request.js';
-import { isPickleStart, pickleAdvice } from '../../codec/pickle.js';
 import { invalidArgument, quoted, ServingError, shuttingDown } from '../../errors.js';
 import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
 import { greatestVersion, versionOf } from '../../repository/version-name.js';
@@ -152,23 +152,28 @@ function readTarget(ctx: RouterContext): Target {
 /** The decoder for the body's type. @throws ServingError UNSUPPORTED_MEDIA_TYPE with those there are */
 async function bodyDecoder(ctx: RouterContext, { defaultSignature }: Servable): Promise<BodyDecoder> {
   const type = mediaTypeOf(ctx.req);
-  const decoder = [...bodyDecoders, curlDecoder].find(({ mediaType }) => mediaType === type);
+  // For lines that can be pasted.
+  const name = defaultSignature?.inputs.keys().next().value ?? 'x';
+  const decoder = [...bodyDecoders, curlDecoder(name)].find(({ mediaType }) => mediaType === type);
   if (decoder) return decoder;
-  if (await startsWithPickle(ctx)) throw new ServingError('UNSUPPORTED_MEDIA_TYPE', pickleAdvice);
   const types = bodyDecoders.map(({ mediaType }) => mediaType);
   const came = type === '' ? 'a body without a content type' : quoted(type);
   throw refusedInputs(
-    new ServingError('UNSUPPORTED_MEDIA_TYPE', `${came} is not supported; send ${types.join(', ')}`),
+    new ServingError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      adviceOnBody(await firstBytes(ctx), name) ?? `${came} is not supported; send ${types.join(', ')}`,
+    ),
     defaultSignature,
   );
 }
 
 /** Looks at the first bytes of a body that will be refused. */
-async function startsWithPickle(ctx: RouterContext): Promise<boolean> {
-  if (expectsContinue(ctx.req) || ctx.req.readableEnded) return false;
+async function firstBytes(ctx: RouterContext): Promise<Uint8Array> {
+  const nothing = new Uint8Array(0);
+  if (expectsContinue(ctx.req) || ctx.req.readableEnded) return nothing;
   if (ctx.req.readableLength === 0 && !ctx.req.complete) {
     await once(ctx.req, 'readable', { signal: AbortSignal.timeout(500) }).catch(() => undefined);
   }
   const chunk: unknown = ctx.req.read();
-  return chunk instanceof Uint8Array && isPickleStart(chunk);
+  return chunk instanceof Uint8Array ? chunk : nothing;
 }
