@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ServingError } from '../errors.js';
 import { type Dtype, dtypes } from '../runtime/dtypes.js';
 import type { Signature, TensorSpec } from '../runtime/signature.js';
+import { describeFaults } from '../schema-faults.js';
 
 /** The name under which a handler's own signature is served. */
 export const handlerSignatureName = 'serving_default';
@@ -25,7 +26,7 @@ export function readSignature(declared: unknown): Signature {
   if (!parsed.success)
     throw new ServingError(
       'INVALID_ARGUMENT',
-      `the handler's \`signature\`: ${z.prettifyError(parsed.error)}`,
+      `the handler's \`signature\`: ${describeFaults(parsed.error, declared, signatureSchema)}`,
     );
   const { inputs, outputs = {} } = parsed.data;
   return { name: handlerSignatureName, inputs: toSpecs(inputs), outputs: toSpecs(outputs) };

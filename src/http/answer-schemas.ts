@@ -108,6 +108,10 @@ export const modelSchema = z
     wanted: z.int().nullable().describe('the version that should serve'),
     pinned: z.int().nullable().describe('the version it is held at'),
     labels: z.record(z.string(), z.int()),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .describe('what its serving.json says of versions that are not there'),
     source_missing: z.boolean().describe('it serves although its folder is gone'),
     versions: z.array(versionSchema),
     signatures: signaturesSchema.describe('of the version that serves'),

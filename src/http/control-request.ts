@@ -6,6 +6,7 @@ import { Decoder } from 'cbor-x/index-no-eval';
 import { koaBody } from 'koa-body';
 import { CborReader } from '../codec/cbor-reader.js';
 import { invalidArgument, ServingError } from '../errors.js';
+import { parseJsonText } from '../json-text.js';
 import { within } from '../serving/within.js';
 import { continueIfExpected, hasBody, readBody } from './body.js';
 import { tooSlow } from './byte-budget.js';
@@ -34,10 +35,16 @@ const parseJson = koaBody({
   urlencoded: false,
   text: false,
   multipart: false,
+  onError(error: Error & { body?: unknown }) {
+    // What the parser read before it gave up. Its own words say less.
+    if (typeof error.body === 'string') parseJsonText(error.body);
+    throw error;
+  },
 });
 
 /**
- * A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused.
+ * A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused, but for JSON that no
+ * browser sent.
  *
  * @param example a body in JSON, for who sends something else
  * @throws ServingError INVALID_ARGUMENT, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT
@@ -59,13 +66,35 @@ export async function readControlRequest(
         () => tooSlow(bodyLimits.timeout),
       );
       return ctx.request.body;
+    case 'application/x-www-form-urlencoded':
+      return readCurl(ctx, services, example);
     case 'application/cbor':
       return readCbor(ctx, services);
     default:
-      throw new ServingError(
-        'UNSUPPORTED_MEDIA_TYPE',
-        `${ctx.path} takes JSON or CBOR: curl -H 'content-type: application/json' -d '${JSON.stringify(example)}'`,
-      );
+      throw unsupported(ctx, example);
+  }
+}
+
+function unsupported(ctx: RouterContext, example: object): ServingError {
+  return new ServingError(
+    'UNSUPPORTED_MEDIA_TYPE',
+    `${ctx.path} takes JSON or CBOR: curl -H 'content-type: application/json' -d '${JSON.stringify(example)}'`,
+  );
+}
+
+/**
+ * JSON as `curl -d` sends it. A page of any origin may send this type without being asked for, and every browser says where a
+ * request is from: whatever says so is refused, the pages of this machine too.
+ */
+async function readCurl(ctx: RouterContext, { bodyLimits }: Services, example: object): Promise<unknown> {
+  if (ctx.get('origin') !== '' || ctx.get('sec-fetch-site') !== '') throw unsupported(ctx, example);
+  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes });
+  try {
+    const text = Buffer.from(body.bytes).toString();
+    if (!text.trimStart().startsWith('{')) throw unsupported(ctx, example);
+    return parseJsonText(text);
+  } finally {
+    body.release();
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { invalidArgument, ServingError } from '../errors.js';
+import { invalidArgument, quoted, ServingError } from '../errors.js';
 import type { HandlerSource } from './handler-file.js';
 import { holdsModel, listVersion, type VersionListing } from './listing.js';
 import { savedModelFile } from './saved-model.js';
@@ -15,7 +15,8 @@ import { nameSavedModel, versionOf } from './version-name.js';
  *
  * @param requested absolute, or relative to the first root
  * @param roots the folders that it may lie in
- * @throws ServingError PERMISSION_DENIED for anything outside the roots, whether it exists or not; NOT_FOUND for what is no SavedModel
+ * @throws ServingError PERMISSION_DENIED for anything outside the roots, whether it exists or not; NOT_FOUND for what is not there, or
+ * is no SavedModel
  */
 export async function resolveModelPath(
   requested: string,
@@ -27,13 +28,15 @@ export async function resolveModelPath(
   const [first = '.'] = roots;
   const real = await realpath(path.resolve(first, requested)).catch(() => undefined);
   const allowed = await Promise.all(roots.map((root) => realpath(root).catch(() => undefined)));
-  // What does not exist is answered as what is not allowed: nobody can map the machine's folders by asking.
-  if (real === undefined || !allowed.some((root) => root !== undefined && isWithin(real, root))) {
+  const isAllowed = (place: string) => allowed.some((root) => root !== undefined && isWithin(place, root));
+  // What lies elsewhere is answered alike, there or not: nobody can map the machine's folders by asking.
+  if (!isAllowed(real ?? (await nearestFolder(path.resolve(first, requested)))))
     throw new ServingError(
       'PERMISSION_DENIED',
-      '`model_path` names no folder within the allowed ones (--allow-path)',
+      `expected a \`model_path\` within ${roots.map(quoted).join(' or ')}, got one outside: --allow-path allows more`,
     );
-  }
+  if (real === undefined)
+    throw new ServingError('NOT_FOUND', `\`model_path\` ${quoted(requested)} does not exist`);
   const inside = await readdir(real).catch(() => [] as string[]);
   if (holdsModel(inside)) return found(real, handlers);
   const newest = inside
@@ -42,6 +45,12 @@ export async function resolveModelPath(
   if (newest === undefined)
     throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${savedModelFile} and no versions`);
   return found(path.join(real, newest), handlers);
+}
+
+/** Of a path that is not there: the deepest folder above it that is, its links followed. */
+async function nearestFolder(missing: string): Promise<string> {
+  const above = path.dirname(missing);
+  return (await realpath(above).catch(() => undefined)) ?? (above === missing ? above : nearestFolder(above));
 }
 
 function found(directory: string, handlers: HandlerSource | undefined): Promise<VersionListing> {

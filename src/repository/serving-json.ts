@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { z } from 'zod';
 import { messageOf } from '../errors.js';
+import { parseJsonText } from '../json-text.js';
 import { readRegularFile } from './regular-file.js';
 
 type Schemas = typeof import('./serving-schema.js');
@@ -59,13 +60,15 @@ const repositoryFiles = new KnownFiles<RepositoryConfig>();
 const modelFiles = new KnownFiles<ModelConfig>();
 
 export function readRepositoryConfig(folder: string): Promise<ConfigFile<RepositoryConfig>> {
-  return readConfig(folder, repositoryFiles, noRepositoryConfig, ({ repositorySchema }, value) =>
-    repositorySchema.parse(value),
+  return readConfig(folder, repositoryFiles, noRepositoryConfig, ({ checked, repositorySchema }, value) =>
+    checked(repositorySchema, value),
   );
 }
 
 export function readModelConfig(folder: string): Promise<ConfigFile<ModelConfig>> {
-  return readConfig(folder, modelFiles, noModelConfig, ({ modelSchema }, value) => modelSchema.parse(value));
+  return readConfig(folder, modelFiles, noModelConfig, ({ checked, modelSchema }, value) =>
+    checked(modelSchema, value),
+  );
 }
 
 async function readConfig<Config>(
@@ -86,9 +89,9 @@ async function readConfig<Config>(
   const schemas = await import('./serving-schema.js');
   return known.read(file, bytes, (text) => {
     try {
-      return { config: parse(schemas, JSON.parse(text)) };
+      return { config: parse(schemas, parseJsonText(text)) };
     } catch (error) {
-      return problem(file, schemas.faultsOf(error) ?? messageOf(error));
+      return problem(file, messageOf(error));
     }
   });
 }

@@ -2,6 +2,8 @@
  * What may stand in a `serving.json`. Apart from its reader, as Zod takes longer to load than most programs here to run.
  */
 import { z } from 'zod';
+import { invalidArgument } from '../errors.js';
+import { describeFaults } from '../schema-faults.js';
 
 const version = z.int().nonnegative();
 
@@ -69,7 +71,7 @@ export const modelSchema = z.strictObject({
     .default({ latest: { num_versions: 1 } }),
   /** Movable names for versions; a version that has one is held ready. */
   version_labels: z
-    .record(z.string().regex(/^[A-Za-z0-9_.-]+$/), version)
+    .record(z.string().regex(/^[A-Za-z0-9_.-]+$/, 'of letters, digits, `_`, `.` and `-`'), version)
     .refine((labels) => Object.keys(labels).length <= mostLabels, `expected at most ${mostLabels} labels`)
     .default({}),
   /** The version that serves, whatever else is there. */
@@ -81,7 +83,13 @@ export const modelSchema = z.strictObject({
   batching_parameters: batchingSchema.optional(),
 });
 
-/** What is wrong, a line for each fault, if that is what an error says. */
-export function faultsOf(error: unknown): string | undefined {
-  return error instanceof z.ZodError ? z.prettifyError(error) : undefined;
+/**
+ * The value as a schema has it.
+ *
+ * @throws ServingError INVALID_ARGUMENT saying what is wrong
+ */
+export function checked<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
+  return parsed.data;
 }

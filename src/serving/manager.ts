@@ -191,7 +191,8 @@ export class Manager {
 
   private report({ problems, unserved }: Listing, atStart: boolean): void {
     const { waits } = this.scanned;
-    const doubts = [...unserved, ...this.unknownDefault()];
+    const models = [...this.models.values()];
+    const doubts = [...unserved, ...this.unknownDefault(), ...models.flatMap((model) => model.doubts)];
     this.news.tell({ problems, doubts, waits }, performance.now(), atStart ? 0 : undefined);
   }
 

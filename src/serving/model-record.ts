@@ -3,7 +3,7 @@
  * them.
  */
 
-import { ServingError } from '../errors.js';
+import { quoted, ServingError } from '../errors.js';
 import type { ScannedModel } from '../repository/scan.js';
 import { noModelConfig } from '../repository/serving-json.js';
 import type { BatchLimits } from './batching.js';
@@ -155,11 +155,30 @@ export class ModelRecord {
       versions: this.versionStatuses(),
       serving: this.serving?.servable,
       available,
+      doubts: this.doubts,
       labels: new Map(Object.entries(this.scanned.config.version_labels)),
       wanted: this.wanted,
       pinned: this.pin?.version,
       sourceMissing: this.serving !== undefined && !this.hasSource(this.serving),
     };
+  }
+
+  /** What `serving.json` says of versions that there are none of. */
+  get doubts(): string[] {
+    const { config, versions, gone, missingSince } = this.scanned;
+    if (gone || missingSince !== undefined) return [];
+    const known = versions.map(({ version }) => version);
+    const told = (what: string, version: number) =>
+      known.includes(version)
+        ? []
+        : [
+            `${what} in serving.json of \`${this.name}\` is version ${version}, which is not in the folder; there are ${known.join(', ') || 'none'}`,
+          ];
+    const { pin, version_labels: labels } = config;
+    return [
+      ...(pin === undefined ? [] : told('`pin`', pin)),
+      ...Object.entries(labels).flatMap(([label, version]) => told(`the label ${quoted(label)}`, version)),
+    ];
   }
 
   private hasSource(serving: VersionRecord): boolean {

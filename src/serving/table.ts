@@ -40,6 +40,8 @@ export interface ModelStatus {
   readonly wanted: number | undefined;
   /** The version it is held at, until it is unpinned. */
   readonly pinned: number | undefined;
+  /** What its `serving.json` says, and cannot be had. */
+  readonly doubts: readonly string[];
   /** Serving although its folder is gone. */
   readonly sourceMissing: boolean;
 }

@@ -48,7 +48,7 @@ export async function update(
     const models = (names ?? [...manager.models.keys()]).flatMap((name) => manager.models.get(name) ?? []);
     const left = deadline - performance.now();
     if (!models.some(isUnderWay)) {
-      throwIfNotServed(models);
+      throwIfNotServed(models, names !== undefined);
       return { done: true, models: models.map((model) => model.status()) };
     }
     if (left <= 0) return { done: false, models: models.map((model) => model.status()) };
@@ -124,14 +124,24 @@ function isUnderWay(model: ModelRecord): boolean {
   );
 }
 
-/** @throws ServingError for the first model that is not served as it should be, and the names of the others */
-function throwIfNotServed(models: readonly ModelRecord[]): void {
-  const failures = models.flatMap((model) => whyNotServed(model) ?? []);
-  const [first, ...others] = failures;
+/**
+ * @param named whether the caller named the one model, or meant all
+ * @throws ServingError for the model that is not served as it should be; of several, for the first with the number of all
+ */
+function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void {
+  const failures = models.flatMap((model) => {
+    const error = whyNotServed(model);
+    return error ? [{ name: model.name, error }] : [];
+  });
+  const [first] = failures;
   if (!first) return;
-  if (others.length === 0) throw first;
-  const more = others.length === 1 ? 'one other model is' : `${others.length} other models are`;
-  throw new ServingError(first.code, `${first.message}; ${more} not served as wanted: see /models`);
+  if (named) throw first.error;
+  const others = failures.slice(1).map(({ name }) => `\`${name}\``);
+  const more = others.length === 0 ? '' : `; the same holds for ${others.join(', ')}: see /models`;
+  throw new ServingError(
+    'FAILED_PRECONDITION',
+    `${failures.length} of ${models.length} models could not be loaded: \`${first.name}\`: ${first.error.message}${more}`,
+  );
 }
 
 function whyNotServed(model: ModelRecord): ServingError | undefined {
@@ -142,7 +152,8 @@ function whyNotServed(model: ModelRecord): ServingError | undefined {
     const again = model.status().versions.findLast(({ version }) => version === wanted)?.retryAt;
     const next = again ? `; it is tried again at ${again.toISOString()}` : '';
     return new ServingError(
-      error.code,
+      // The model is there, and so is its version.
+      error.code === 'NOT_FOUND' ? 'FAILED_PRECONDITION' : error.code,
       `version ${wanted} of \`${name}\` is not served: ${error.message}${next}${stays}`,
     );
   }

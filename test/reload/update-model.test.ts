@@ -1,7 +1,7 @@
 /**
  * `POST /update_model` answers with the truth.
  */
-import { cp, mkdtemp, rename, rm, symlink, truncate } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -120,6 +120,74 @@ it('a version that cannot be loaded is answered with its reason, and tried again
   expect((await server.update({ model: 'versioned', version: 2 })).status).toBe(200);
 });
 
+it('one of all models that cannot be loaded is a 409 with its name, and not one of the caller', async () => {
+  const staged = await repository.stage(2);
+  await truncate(path.join(staged, 'saved_model.pb'), 50);
+  await rename(staged, repository.path('versioned', 2));
+  const { status, body } = await server.update({});
+  expect([status, body.error]).toEqual([
+    409,
+    {
+      code: 'FAILED_PRECONDITION',
+      message:
+        '1 of 2 models could not be loaded: `versioned`: version 2 of `versioned` is not served: saved_model.pb is damaged or not ' +
+        'complete; version 1 goes on serving',
+    },
+  ]);
+});
+
+it('JSON as curl sends it by itself is taken, unless a browser says that it sent it', async () => {
+  const type = 'application/x-www-form-urlencoded';
+  const ask = async (body: string, headers = {}) => {
+    const init = { method: 'POST', body, headers: { 'content-type': type, ...headers } };
+    const response = await server.fetch('/update_model', init);
+    const { error } = JSON.parse(await response.text());
+    return [response.status, error?.message];
+  };
+  expect(await ask('{"model": "versioned"}')).toEqual([200, undefined]);
+  expect(await ask("{'model': 'versioned'}")).toEqual([
+    400,
+    'JSON has its texts in double quotes, and this one is in single ones: line 1, column 2',
+  ]);
+  const unsupported = [415, expect.stringContaining('/update_model takes JSON or CBOR: curl -H')];
+  expect(await ask('model=versioned')).toEqual(unsupported);
+  for (const headers of [
+    { origin: server.url },
+    { origin: 'http://localhost:1' },
+    { 'sec-fetch-site': 'same-origin' },
+  ])
+    expect(await ask('{"model": "versioned"}', headers)).toEqual(unsupported);
+  for (const origin of ['null', 'http://evil.example'])
+    expect(await ask('{"model": "versioned"}', { origin })).toEqual([403, expect.any(String)]);
+  const inJson = { method: 'POST', headers: { 'content-type': 'application/json' }, body: "{'a': 1}" };
+  const quotes = await server.fetch('/update_model', inJson);
+  expect([quotes.status, JSON.parse(await quotes.text()).error.message]).toEqual([
+    400,
+    'JSON has its texts in double quotes, and this one is in single ones: line 1, column 2',
+  ]);
+});
+
+it('versions that serving.json names and the folder lacks are told once, and shown', async () => {
+  const file = repository.path('versioned', 'serving.json');
+  const warnings = async () => (await server.get('/models/versioned')).body.warnings;
+  const label =
+    'the label `next` in serving.json of `versioned` is version 8, which is not in the folder; there are 1';
+  await server.stop();
+  await writeFile(file, '{"version_labels": {"stable": 1, "next": 8}}');
+  server = await TestServer.start({ args: ['--model-path', repository.root, ...args] });
+  expect((await server.update({})).status).toBe(200);
+  expect(await warnings()).toEqual([label]);
+  expect(server.log.split(label)).toHaveLength(2);
+  await writeFile(file, '{"pin": 7}');
+  expect((await server.update({})).status).toBe(409);
+  expect(await warnings()).toEqual([
+    '`pin` in serving.json of `versioned` is version 7, which is not in the folder; there are 1',
+  ]);
+  await rm(file);
+  expect((await server.update({})).status).toBe(200);
+  expect(await warnings()).toBe(undefined);
+});
+
 it('what is not there yet when the time is up is answered 202 with its state, and serves later', async () => {
   await server.stop();
   server = await TestServer.start({
@@ -179,14 +247,7 @@ it('no spelling of a path leads out of the allowed folders, nor tells what is th
     '.link',
     `./.link/1`,
   ];
-  const nowhere = [
-    '/nonexistent',
-    '../nonexistent',
-    `${outside}/9`,
-    `file://${outside}`,
-    '..%2f..',
-    '..\\..',
-  ];
+  const nowhere = ['/nonexistent', '../nonexistent', `${outside}/9`, `${repository.root}/.link/9`];
   const messages = new Set<string>();
   for (const model_path of [...there, ...nowhere]) {
     const { status, body } = await server.update({ model: 'versioned', model_path });
@@ -194,6 +255,16 @@ it('no spelling of a path leads out of the allowed folders, nor tells what is th
     messages.add(body.error.message);
   }
   expect(messages.size).toBe(1);
+  expect([...messages][0]).toBe(
+    `expected a \`model_path\` within \`${repository.root}\`, got one outside: --allow-path allows more`,
+  );
+  for (const model_path of ['nowhere', 'versioned/9', `file://${outside}`, '..%2f..', '..\\..']) {
+    const { status, body } = await server.update({ model: 'versioned', model_path });
+    expect([status, body.error.message]).toEqual([
+      404,
+      `\`model_path\` \`${model_path}\` does not exist; see /docs`,
+    ]);
+  }
   expect(await serving()).toBe(1);
   await rm(outside, { recursive: true });
 });

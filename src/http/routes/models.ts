@@ -89,7 +89,7 @@ function describeEngine({
 
 /** A model with every version, its state and what stands between it and service. */
 export function describeModel(status: ModelStatus): ModelDescription {
-  const { name, serving, wanted, pinned, labels, sourceMissing, versions } = status;
+  const { name, serving, wanted, pinned, labels, doubts, sourceMissing, versions } = status;
   const handler = serving && handlerOf(serving);
   return {
     name,
@@ -98,6 +98,7 @@ export function describeModel(status: ModelStatus): ModelDescription {
     wanted: wanted ?? null,
     pinned: pinned ?? null,
     labels: mapToObject(labels, (version) => version),
+    ...(doubts.length > 0 ? { warnings: [...doubts] } : {}),
     source_missing: sourceMissing,
     versions: versions.map(({ version, generation, state, since, error, retryAt, warmup, fingerprint }) => ({
       version,

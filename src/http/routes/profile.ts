@@ -5,6 +5,7 @@
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { invalidArgument, shuttingDown } from '../../errors.js';
+import { describeFaults } from '../../schema-faults.js';
 import { type Profile, Profiler } from '../../serving/profiler.js';
 import { profileSchema } from '../answer-schemas.js';
 import { hasBody } from '../body.js';
@@ -71,8 +72,9 @@ export function profileRoutes(services: Services): Route[] {
 }
 
 async function takeProfile(ctx: RouterContext, services: Services, profiler: Profiler): Promise<void> {
-  const parsed = schema.safeParse(await readRequest(ctx, services));
-  if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
+  const value = await readRequest(ctx, services);
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
   const { seconds, kind } = parsed.data;
   const { whyNoSteps } = profiler;
   services.logger.info(`a profile of ${seconds} s is asked for`);

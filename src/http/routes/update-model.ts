@@ -5,6 +5,7 @@
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { invalidArgument, shuttingDown } from '../../errors.js';
+import { describeFaults } from '../../schema-faults.js';
 import { update } from '../../serving/update.js';
 import { modelErrors, updateSchema } from '../answer-schemas.js';
 import { atMostOneOf } from '../at-most-one.js';
@@ -64,8 +65,9 @@ export function updateModelRoutes(services: Services): Route[] {
 }
 
 async function updateModel(ctx: RouterContext, services: Services): Promise<void> {
-  const parsed = schema.safeParse(await readControlRequest(ctx, services, example));
-  if (!parsed.success) throw invalidArgument(z.prettifyError(parsed.error));
+  const value = await readControlRequest(ctx, services, example);
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
   const { model_path: modelPath, ...request } = parsed.data;
   const updated = update(services.manager, { ...request, modelPath }, services.allowedRoots);
   const { done, models } = await unlessAborted(services.draining, updated);

@@ -1,0 +1,27 @@
+/**
+ * Texts of JSON that people write by hand: files of settings, bodies of control requests.
+ */
+import { invalidArgument, messageOf } from './errors.js';
+
+/**
+ * The value of a text of JSON.
+ *
+ * @throws ServingError INVALID_ARGUMENT with the place of single quotes, or what the parser says
+ */
+export function parseJsonText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalidArgument(singleQuotes(text) ?? messageOf(error));
+  }
+}
+
+/** Says where a text is in single quotes, and not within one in double quotes; undefined if there is none. */
+function singleQuotes(text: string): string | undefined {
+  const outside = text.replace(/"(?:[^"\\]|\\.)*"/gs, (inside) => '_'.repeat(inside.length));
+  const at = outside.indexOf("'");
+  if (at < 0) return undefined;
+  const before = text.slice(0, at).split('\n');
+  const column = (before.at(-1)?.length ?? 0) + 1;
+  return `JSON has its texts in double quotes, and this one is in single ones: line ${before.length}, column ${column}`;
+}
