@@ -2,8 +2,12 @@
  * The name that was meant: for flags and commands that there are none of.
  */
 
-/** The name that takes the fewest changes of letters, if they are few; undefined where none is near. */
+/** The only name that begins so, or the one that takes the fewest changes of letters, if they are few; undefined where none is near. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
+  // A flag of one letter stands for one that begins with it.
+  const start = /^-[^-]$/.test(name) ? `-${name}` : name;
+  const [longer, ...more] = start === '' ? [] : names.filter((each) => each.startsWith(start));
+  if (longer !== undefined && more.length === 0) return longer;
   const most = Math.max(1, Math.floor(name.length / 3));
   let found: string | undefined;
   let fewest = most + 1;
@@ -28,6 +32,13 @@ export function unknownFlagIn(error: unknown): string | undefined {
   const isUnknown =
     error instanceof Error && 'code' in error && error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION';
   return isUnknown ? /'(-[^' ]*)/.exec(error.message)?.[1] : undefined;
+}
+
+/** What an error of `parseArgs` says of an argument where there may be none. */
+export function argumentIn(error: unknown): string | undefined {
+  const isArgument =
+    error instanceof Error && 'code' in error && error.code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL';
+  return isArgument ? /^Unexpected argument '(.*?)'\. /s.exec(error.message)?.[1] : undefined;
 }
 
 /** Letters to insert, delete, exchange, or swap with the next one. */

@@ -12,6 +12,7 @@ import { describeSignature, mapToObject } from '../runtime/describe.js';
 import { explainUnknownOperations } from '../runtime/operation-wheels.js';
 import { type CallerSpec, formatSpec, type Signature } from '../runtime/signature.js';
 import { sharingOf } from '../serving/batching.js';
+import { checkFolder } from './model-path.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
 
 export const command: Command = { help, run };
@@ -58,6 +59,7 @@ async function run(args: readonly string[]): Promise<void> {
   const [directory, ...more] = positionals;
   if (directory === undefined || more.length > 0)
     throw new UsageError('inspect takes one folder: tfjs-serving inspect saved_models');
+  checkFolder(directory, '');
   const versions = await readVersions(directory, values.tags.split(','));
   process.stdout.write(
     values.json

@@ -14,24 +14,24 @@ const demoModels = fileURLToPath(new URL('../../saved_models', import.meta.url))
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
-/** @throws ServingError NOT_FOUND if it is none, saying what may have been meant */
-export function checkFolder(modelPath: string): void {
+/**
+ * @param flag what stands before the path on the command line
+ * @throws ServingError NOT_FOUND if it is no folder, saying what may have been meant
+ */
+export function checkFolder(modelPath: string, flag = '--model-path '): void {
   const facts = statSync(modelPath, { throwIfNoEntry: false });
   if (facts?.isDirectory()) return;
-  const named = `--model-path ${modelPath}`;
+  const named = `${flag}${modelPath}`;
   if (!facts) throw new ServingError('NOT_FOUND', `${named} does not exist`);
-  throw new ServingError('NOT_FOUND', `${named} is a file, not a folder${adviceOnFile(modelPath)}`);
+  throw new ServingError('NOT_FOUND', `${named} is a file, not a folder${adviceOnFile(modelPath, flag)}`);
 }
 
-function adviceOnFile(file: string): string {
+function adviceOnFile(file: string, flag: string): string {
   const folder = path.dirname(file);
-  if (isSavedModelFile(path.basename(file)))
-    return `: give the folder that it lies in, --model-path ${folder}`;
+  if (isSavedModelFile(path.basename(file))) return `: give the folder that it lies in, ${flag}${folder}`;
   const stem = path.basename(file).replace(/\..*$/, '');
   const about = adviceOnFormat(file, path.join(folder, stem, '1'));
-  return about
-    ? `. It is ${about.what}: ${about.advice}; then give --model-path ${path.join(folder, stem)}`
-    : '';
+  return about ? `. It is ${about.what}: ${about.advice}; then give ${flag}${path.join(folder, stem)}` : '';
 }
 
 /**

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument, messageOf, quoted } from '../errors.js';
-import { didYouMean, unknownFlagIn } from '../nearest.js';
+import { argumentIn, didYouMean, unknownFlagIn } from '../nearest.js';
+import { expectationOf } from '../schema-faults.js';
 import {
   flagOf,
   keyOf,
@@ -83,6 +84,11 @@ function parseFlags(args: readonly string[]): Flags {
           Object.keys(options).map((name) => `--${name}`),
         )}\nrun \`tfjs-serving serve --help\` for the flags there are`,
       );
+    const argument = argumentIn(error);
+    if (argument !== undefined)
+      throw invalidArgument(
+        `serve takes no arguments, got ${quoted(argument)}: did you mean --model-path ${argument}?\nrun \`tfjs-serving serve --help\` for the flags there are`,
+      );
     throw invalidArgument(`${messageOf(error)}\nrun \`tfjs-serving serve --help\` for the flags there are`);
   }
 }
@@ -130,11 +136,17 @@ function check(name: SettingName, given: Given | undefined): unknown {
   const setting = settings[name];
   const parsed = setting.schema.safeParse(given?.value);
   if (parsed.success) return parsed.data;
-  const allowed = setting.value === '' ? 'true or false' : setting.value;
-  const reason = parsed.error.issues[0]?.message ?? '';
+  const [issue] = parsed.error.issues;
+  const expected = setting.value === '' ? 'true or false' : expectedOf(setting.value, issue);
   throw invalidArgument(
-    `${given?.source} ${shown(given?.value)}: allowed is ${allowed} (${setting.help}). ${reason}`,
+    `${given?.source}: expected ${expected} (${setting.help}), got ${shown(given?.value)}`,
   );
+}
+
+/** Words and lists are said best as `--help` has them. @param value as `--help` has it */
+function expectedOf(value: string, issue: z.core.$ZodIssue | undefined): string {
+  if (/[|,]|^(PATH|FILE|NAME|ADDRESS)$/.test(value) || !issue) return value;
+  return expectationOf(issue);
 }
 
 function shown(value: unknown): string {

@@ -45,7 +45,7 @@ function bytes(max: number) {
     const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value)) ?? [];
     const size = Math.floor(Number(digits) * (units[unit?.toLowerCase() ?? ''] ?? Number.NaN));
     if (size >= 1 && size <= max) return size;
-    ctx.addIssue(`a size in bytes, KiB, MiB or GiB, as 64MiB, up to ${max} bytes`);
+    ctx.addIssue(`a size in bytes, KiB, MiB or GiB, for example 64MiB, up to ${max} bytes`);
     return z.NEVER;
   });
 }
@@ -59,7 +59,7 @@ function parseJson(text: string, ctx: z.RefinementCtx): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    ctx.addIssue('a JSON object, as {"max_batch_size": 16}');
+    ctx.addIssue('a JSON object, for example {"max_batch_size": 16}');
     return z.NEVER;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * `inspect` against what the server says of the same models, and against damaged ones.
  */
-import { cp, readFile, truncate } from 'node:fs/promises';
+import { cp, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../fixtures/command.ts';
@@ -120,7 +120,16 @@ describe('inspect', () => {
   it('fails in one line where there is nothing, and with 2 without a folder', async () => {
     repository = await TestRepository.create();
     expect(await inspect(repository.root)).toMatchObject({ code: 1 });
-    expect((await inspect(repository.path('none'))).stderr).toMatch(/^tfjs-serving: .*ENOENT.*\n$/);
+    expect((await inspect(repository.path('none'))).stderr).toMatch(
+      /^tfjs-serving: .*none does not exist\n$/,
+    );
+    const keras = repository.path('flowers.keras');
+    await writeFile(keras, 'PK');
+    const told = (await inspect(keras)).stderr;
+    expect(told).toMatch(
+      /^tfjs-serving: .*flowers.keras is a file, not a folder. It is a Keras model: export it/,
+    );
+    expect(told).toMatch(/; then give \/\S*flowers\n$/);
     expect(await inspect()).toMatchObject({ code: 2, versions: [] });
     expect((await inspect('--jsno', 'x')).stderr).toMatch(
       /^tfjs-serving: there is no flag `--jsno` \(did you mean `--json`\?\).*\n$/,

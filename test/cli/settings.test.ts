@@ -101,21 +101,26 @@ describe('settings', () => {
   });
 
   it.each([
-    [['--port', '70000'], /^--port 70000: allowed is N \(0 picks a free one\)/],
-    [['--device', 'tpu'], /^--device tpu: allowed is cpu\|gpu\|auto/],
-    [['--settle=-1'], /^--settle -1/],
-    [['--max-body-bytes', '64MB'], /^--max-body-bytes 64MB: .* as 64MiB/],
-    [['--port', ''], /^--port '': allowed is N/],
-    [['--port', '0x50'], /^--port 0x50: allowed is N/],
-    [['--port', '8080 '], /^--port 8080 : allowed is N/],
-    [['--settle', ''], /^--settle '': allowed is SECONDS/],
-    [['--tags', 'a,,b'], /^--tags a,,b: allowed is TAG,TAG/],
-    [['--allow-path', '/models,'], /^--allow-path \/models,: allowed is PATH,PATH/],
-    [['--max-body-bytes', '0.5'], /^--max-body-bytes 0.5: .* as 64MiB/],
-    [['--max-body-bytes', '99999999GiB'], /^--max-body-bytes .* up to \d+ bytes/],
-    [['--inter-threads=-2'], /^--inter-threads -2: allowed is N/],
+    [['--port', '70000'], /^--port: expected a number of at most 65535 \(0 picks a free one\), got 70000$/],
+    [['--device', 'tpu'], /^--device: expected cpu\|gpu\|auto \(.*\), got tpu$/],
+    [['--settle=-1'], /^--settle: expected a number of at least 0 .*, got -1$/],
+    [
+      ['--max-body-bytes', '64MB'],
+      /^--max-body-bytes: expected a size in bytes, KiB, MiB or GiB, for example 64MiB, .*, got 64MB$/,
+    ],
+    [['--port', ''], /^--port: expected a number .*, got ''$/],
+    [['--port', '0x50'], /^--port: expected a number .*, got 0x50$/],
+    [['--port', '8080 '], /^--port: expected a number .*, got 8080 $/],
+    [['--settle', ''], /^--settle: expected a number .*, got ''$/],
+    [['--tags', 'a,,b'], /^--tags: expected TAG,TAG .*, got a,,b$/],
+    [['--allow-path', '/models,'], /^--allow-path: expected PATH,PATH .*, got \/models,$/],
+    [['--max-body-bytes', '0.5'], /^--max-body-bytes: .* for example 64MiB.*, got 0.5$/],
+    [['--max-body-bytes', '99999999GiB'], /^--max-body-bytes: .* up to \d+ bytes/],
+    [['--inter-threads=-2'], /^--inter-threads: expected a number of at least -1 .*, got -2$/],
     [['--prot', '1'], /--prot/],
-    [['models'], /models/],
+    [['./models'], /^serve takes no arguments, got `.\/models`: did you mean --model-path .\/models\?/],
+    [['--model', 'x'], /no flag `--model` \(did you mean `--model-path`\?\)/],
+    [['-p', '1'], /no flag `-p` \(did you mean `--port`\?\)/],
   ])('%j is refused, with what is allowed', (args, message) => {
     expect(() => parseSettings(args, {})).toThrow(message);
   });
@@ -124,7 +129,9 @@ describe('settings', () => {
     '%s is not longer than a timer of Node can be',
     (name) => {
       // At 2^31 milliseconds it would fire at once: every request would be late.
-      expect(() => parseSettings([flagOf(name), String(2 ** 31 / 1000)], {})).toThrow(/Too big/);
+      expect(() => parseSettings([flagOf(name), String(2 ** 31 / 1000)], {})).toThrow(
+        /a number of at most 2000000 /,
+      );
       expect(parseSettings([flagOf(name), '1000000'], {})?.[name]).toBe(1_000_000);
     },
   );
@@ -134,8 +141,9 @@ describe('settings', () => {
     (config) => {
       const [key, value] = Object.entries(config)[0] as [string, unknown];
       const shown = value === '' ? "''" : JSON.stringify(value);
+      const escaped = shown.replaceAll(/[[\]{}]/g, '\\$&');
       expect(() => parseSettings(['--config', configFile(config)], {})).toThrow(
-        `${key} in the config file ${shown}: allowed is `,
+        new RegExp(`^${key} in the config file: expected .*, got ${escaped}$`),
       );
     },
   );
@@ -147,9 +155,11 @@ describe('settings', () => {
   });
 
   it('names the variable or the key that a wrong value came from', () => {
-    expect(() => parseSettings([], { TFJS_SERVING_PORT: 'x' })).toThrow(/^TFJS_SERVING_PORT x: /);
+    expect(() => parseSettings([], { TFJS_SERVING_PORT: 'x' })).toThrow(
+      /^TFJS_SERVING_PORT: expected a number .*, got x$/,
+    );
     expect(() => parseSettings(['--config', configFile({ port: 'x' })], {})).toThrow(
-      /^port in the config file x: /,
+      /^port in the config file: expected .*, got x$/,
     );
     expect(() => parseSettings(['--config', configFile({ prot: 1 })], {})).toThrow(
       /has no setting `prot` \(did you mean `port`\?\); there are model_path, /,

@@ -175,7 +175,7 @@ describe('without keys', () => {
     ]) {
       const response = await server.fetch('/update_model', {
         method: 'POST',
-        headers: { 'content-type': type },
+        headers: { 'content-type': type, 'sec-fetch-site': 'same-site' },
         body: '{}',
       });
       expect(response.status, type).toBe(415);
