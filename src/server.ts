@@ -38,6 +38,7 @@ import { Manager } from './serving/manager.js';
 import { addModelMetrics } from './serving/model-metrics.js';
 import { Rehearsals } from './serving/rehearsal.js';
 import { Scheduler } from './serving/scheduler.js';
+import { TrialProcesses } from './serving/trial-processes.js';
 import { createLogger, droppedLogLines, type Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 
@@ -114,6 +115,8 @@ class ComposedServer implements Server {
     checkFolder(settings.modelPath);
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
+    // Before TensorFlow, while this process is small.
+    const trials = settings.trial === 'off' ? undefined : new TrialProcesses(starterProgram);
     const runtime = openRuntime(runtimeOptions(settings, slots));
     logger.info(
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
@@ -128,7 +131,7 @@ class ComposedServer implements Server {
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
-    const manager = createManager(settings, runtime, logger, slots, handlers);
+    const manager = createManager(settings, runtime, logger, slots, handlers, trials);
     const budget = new ByteBudget(settings.maxInflightBytes);
     this.services = {
       manager,
@@ -281,8 +284,9 @@ function createHandlers(
   return undefined;
 }
 
-/** Beside this file, where it is compiled. */
+/** Beside this file, where they are compiled. */
 const rehearsalProgram = fileURLToPath(new URL('rehearse.js', import.meta.url));
+const starterProgram = fileURLToPath(new URL('trial-starter.js', import.meta.url));
 
 /** In the cache, where the install step keeps its things, unless it is named. */
 function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): string {
@@ -297,6 +301,7 @@ function createManager(
   logger: Logger,
   slots: number,
   handlers: Handlers | undefined,
+  trials: TrialProcesses | undefined,
 ): Manager {
   const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
@@ -305,6 +310,7 @@ function createManager(
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
   const rehearsals = new Rehearsals({
     program: rehearsalProgram,
+    processes: trials,
     runtime: runtimeOptions(settings, slots),
     options: { tags, signature, loadTimeout, warmupTimeout },
   });

@@ -2,11 +2,11 @@
  * Rehearsals: a version is loaded and warmed up in a process of its own before it is loaded here. TensorFlow ends the process
  * at some models. Then it ends that one, the reason is told, and what serves goes on serving.
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import { type ErrorCode, isErrorCode, ServingError } from '../errors.js';
 import type { RuntimeOptions } from '../runtime/open.js';
 import type { LoadOptions, LoadStage, VersionToLoad } from './load.js';
 import { availableMemory, checkMemory } from './memory.js';
+import type { TrialProcesses } from './trial-processes.js';
 
 /** What a rehearsal is told. All of it is plain data. */
 export interface RehearsalJob {
@@ -24,6 +24,8 @@ export type RehearsalNews =
 export interface RehearsalOptions {
   /** The program of the child. */
   readonly program: string;
+  /** Undefined where nothing is rehearsed. */
+  readonly processes: TrialProcesses | undefined;
   readonly runtime: RuntimeOptions;
   readonly options: RehearsalJob['options'];
 }
@@ -41,8 +43,6 @@ const keptText = 2 ** 14;
 const longestReason = 500;
 
 export class Rehearsals {
-  private readonly children = new Set<ChildProcess>();
-
   constructor(private readonly options: RehearsalOptions) {}
 
   /** @throws ServingError UNAVAILABLE if the memory has no room for another process */
@@ -57,79 +57,55 @@ export class Rehearsals {
    *   process was killed, DEADLINE_EXCEEDED if it took too long
    */
   async run(version: VersionToLoad): Promise<void> {
-    const { program, runtime, options } = this.options;
+    const { runtime, options } = this.options;
     const { model, candidate, defaultNames, limits, onStage } = version;
-    const child = fork(program, [candidate.directory], {
-      execArgv: [],
-      serialization: 'advanced',
-      env: environment(),
-      stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
-    });
-    this.children.add(child);
     const job: RehearsalJob = {
       runtime,
       version: { model, candidate, defaultNames, limits },
       options,
     };
-    try {
-      const seconds = startSeconds + options.loadTimeout + options.warmupTimeout;
-      const news = await outcomeOf(child, job, seconds, onStage);
-      if (news.kind === 'failed') throw new ServingError(news.code, news.message);
-    } finally {
-      child.kill('SIGKILL');
-      this.children.delete(child);
-    }
+    const news = await this.outcomeOf(job, onStage);
+    if (news.kind === 'failed') throw new ServingError(news.code, news.message);
   }
 
   /** Ends those that are under way. */
   close(): void {
-    for (const child of this.children) child.kill('SIGKILL');
+    this.options.processes?.close();
+  }
+
+  private outcomeOf(job: RehearsalJob, onStage: (stage: LoadStage) => void): Promise<Outcome> {
+    const { program, processes } = this.options;
+    if (!processes) throw new ServingError('INTERNAL', 'there are no processes for trials');
+    const seconds = startSeconds + job.options.loadTimeout + job.options.warmupTimeout;
+    let text = '';
+    let stage: LoadStage | undefined;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        end(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a trial process`));
+      }, seconds * 1000);
+      const kill = processes.start(program, job.version.candidate.directory, job, (event) => {
+        if (event.kind === 'text') text = (text + event.text).slice(-keptText);
+        else if (event.kind === 'error')
+          end(failed('UNAVAILABLE', `no trial process can be started: ${event.message}`));
+        else if (event.kind === 'close') end(explainDeath(event.code, event.signal, stage, text));
+        else {
+          const news = readNews(event.said);
+          if (news?.kind === 'stage') {
+            stage = news.stage;
+            onStage(stage);
+          } else if (news) end(news);
+        }
+      });
+      const end = (outcome: Outcome) => {
+        clearTimeout(timer);
+        kill();
+        resolve(outcome);
+      };
+    });
   }
 }
 
-/** Keys of the API are nothing to it. */
-function environment(): NodeJS.ProcessEnv {
-  const { TFJS_SERVING_API_KEYS: _, ...others } = process.env;
-  return others;
-}
-
 type Outcome = Exclude<RehearsalNews, { kind: 'stage' }>;
-
-function outcomeOf(
-  child: ChildProcess,
-  job: RehearsalJob,
-  seconds: number,
-  onStage: (stage: LoadStage) => void,
-): Promise<Outcome> {
-  let text = '';
-  let stage: LoadStage | undefined;
-  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
-    text = (text + chunk).slice(-keptText);
-  });
-  // It may be gone before it has read: its end is told by `close`.
-  child.stdin?.on('error', () => {});
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      resolve(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a trial process`));
-    }, seconds * 1000);
-    const end = (outcome: Outcome) => {
-      clearTimeout(timer);
-      resolve(outcome);
-    };
-    child.on('message', (message) => {
-      const news = readNews(message);
-      if (news?.kind === 'stage') {
-        stage = news.stage;
-        onStage(stage);
-      } else if (news) end(news);
-    });
-    child.on('error', (error) =>
-      end(failed('UNAVAILABLE', `no trial process can be started: ${error.message}`)),
-    );
-    child.on('close', (code, signal) => end(explainDeath(code, signal, stage, text)));
-    child.send(job, () => {});
-  });
-}
 
 function failed(code: ErrorCode, message: string): Outcome {
   return { kind: 'failed', code, message };

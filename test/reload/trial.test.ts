@@ -64,14 +64,19 @@ async function statusOf(model: string, version: number) {
   return versions?.find((each: { version: number }) => each.version === version);
 }
 
-/** Processes that load a version on trial, by the server's number. */
+/** Processes that load a version on trial, by the server's number: another process starts them for it. */
 async function trialsOf(pid: number | undefined): Promise<number[]> {
+  const starters = await childrenOf(pid, 'trial-starter.js');
+  return (await Promise.all(starters.map((starter) => childrenOf(starter, 'rehearse.js')))).flat();
+}
+
+async function childrenOf(pid: number | undefined, program: string): Promise<number[]> {
   const found: number[] = [];
   for (const name of (await readdir('/proc')).filter((each) => /^\d+$/.test(each))) {
     const stat = await readFile(`/proc/${name}/stat`, 'latin1').catch(() => '');
     const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const line = await readFile(`/proc/${name}/cmdline`, 'latin1').catch(() => '');
-    if (Number(parent) === pid && state !== 'Z' && line.includes('rehearse.js')) found.push(Number(name));
+    if (Number(parent) === pid && state !== 'Z' && line.includes(program)) found.push(Number(name));
   }
   return found;
 }
