@@ -15,12 +15,13 @@ import {
   type TensorSpec,
 } from '../runtime/signature.js';
 import { allocate, viewOf } from '../runtime/values.js';
+import { bounds, valueBytes } from './limits.js';
 import { isList, type List, ListBuilder } from './long-list.js';
 import { convertIntegers } from './plain.js';
 import { type Claim, Meter, type Steps } from './steps.js';
 import {
-  areAlike,
   describeParts,
+  findUnlike,
   joinData,
   type TypedTensor,
   type UnevenRows,
@@ -134,7 +135,7 @@ function* takeRows(spec: RaggedSpec, wire: WireTensor, splits: TensorSpec, room:
     }
     case 'plain':
       if (isList(wire.value) && wire.shape === undefined)
-        return yield* rowsOfLists(spec, wire.value, splits, room.limits);
+        return yield* rowsOfLists(spec, wire.value, splits, room);
       break;
     case 'typed': {
       const [rows, length, ...rest] = wire.shape;
@@ -154,7 +155,7 @@ function* rowsOfLists(
   spec: RaggedSpec,
   rows: List<unknown>,
   splits: TensorSpec,
-  limits: WireLimits,
+  { limits, claim }: Room,
 ): Steps<Level> {
   const values = new ListBuilder<unknown>();
   const lengths: number[] = [];
@@ -169,13 +170,17 @@ function* rowsOfLists(
         `input \`${spec.name}\` has more elements than ${limits.maxElements} (--max-elements)`,
       );
     lengths.push(row.length);
+    claim(row.length * valueBytes.number);
     for (const each of row) {
       values.push(each);
       if (meter.isDue()) yield;
     }
     if (meter.isDue()) yield;
   }
-  return { values: { kind: 'plain', value: values.finish() }, splits: toSplits(lengths, splits) };
+  return {
+    values: { kind: 'plain', value: values.finish() },
+    splits: yield* toSplits(lengths, splits, claim),
+  };
 }
 
 function* rowsOfArrays(
@@ -193,37 +198,56 @@ function* rowsOfArrays(
   const values =
     typed.length === rows.length
       ? yield* joined(spec, typed, claim)
-      : ({ kind: 'uneven', rows: rows.flatMap((row) => rowsWithin(spec, row)) } as const);
-  return { values, splits: toSplits(lengths, splits) };
+      : ({ kind: 'uneven', rows: yield* rowsWithin(spec, rows, claim) } as const);
+  return { values, splits: yield* toSplits(lengths, splits, claim) };
 }
 
 /** Arrays that agree in all but their first dim, one after another. */
 function* joined(spec: RaggedSpec, rows: readonly TypedTensor[], claim: Claim): Steps<TypedTensor> {
   const [first] = rows as [TypedTensor];
   const rest = first.shape.slice(1);
-  for (const [i, row] of rows.entries()) {
-    const alike = areAlike({ ...row, shape: row.shape.slice(1) }, { ...first, shape: rest });
-    if (!alike)
-      throw invalidArgument(
-        `input \`${spec.name}\`: row ${i} is ${formatSpec(row)} where the first is ${formatSpec(first)}`,
-      );
-  }
+  const odd = yield* findUnlike(rows, 1);
+  if (odd >= 0)
+    throw invalidArgument(
+      `input \`${spec.name}\`: row ${odd} is ${formatSpec(rows[odd] as TypedTensor)} where the first is ${formatSpec(first)}`,
+    );
   const count = rows.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
   const data = yield* joinData(`input \`${spec.name}\``, rows, claim);
   return { kind: 'typed', dtype: first.dtype, shape: [count, ...rest], data };
 }
 
-/** The rows of a row, each a tensor. */
-function rowsWithin(spec: RaggedSpec, row: TypedTensor | UnevenRows): UnevenRows['rows'] {
-  if (row.kind === 'uneven') return row.rows;
-  const [count = 0, ...rest] = row.shape;
-  checkRows(spec, count, row);
-  const size = count === 0 ? 0 : row.data.length / count;
-  return Array.from({ length: count }, (_, i): TypedTensor => {
-    const [from, to] = [i * size, (i + 1) * size];
-    const data = row.data instanceof Uint8Array ? row.data.subarray(from, to) : row.data.slice(from, to);
-    return { ...row, shape: rest, data };
-  });
+/** The rows within the rows, each a tensor: as many as there may be in the lists of a body. */
+function* rowsWithin(
+  { name }: RaggedSpec,
+  rows: UnevenRows['rows'],
+  claim: Claim,
+): Steps<UnevenRows['rows']> {
+  const within: (TypedTensor | UnevenRows)[] = [];
+  const meter = new Meter();
+  for (const row of rows) {
+    const count = row.kind === 'typed' ? (row.shape[0] ?? 0) : row.rows.length;
+    if (within.length + count > bounds.arrays.most)
+      throw invalidArgument(
+        `input \`${name}\` has more than ${bounds.arrays.most} rows within rows: send {"values", "row_splits"}`,
+      );
+    if (row.kind === 'typed') claim(count * valueBytes.array);
+    for (let i = 0; i < count; i++) {
+      within.push(row.kind === 'typed' ? rowOf(row, i, count) : (row.rows[i] as TypedTensor | UnevenRows));
+      if (meter.isDue()) yield;
+    }
+  }
+  return within;
+}
+
+function rowOf(array: TypedTensor, index: number, count: number): TypedTensor {
+  const { data, shape } = array;
+  const size = data.length / count;
+  const [from, to] = [index * size, (index + 1) * size];
+  return {
+    ...array,
+    shape: shape.slice(1),
+    data: data instanceof Uint8Array ? data.subarray(from, to) : data.slice(from, to),
+  };
 }
 
 /** Rows without elements that an array may have: a few bytes of shape can ask for billions. */
@@ -246,13 +270,16 @@ function* evenSplits(rows: number, length: number, { dtype }: TensorSpec, claim:
   return { kind: 'typed', dtype: type, shape: [rows + 1], data: bytes };
 }
 
-function toSplits(lengths: readonly number[], { dtype }: TensorSpec): TypedTensor {
+function* toSplits(lengths: readonly number[], { dtype }: TensorSpec, claim: Claim): Steps<TypedTensor> {
   const type = dtype === 'int32' ? 'int32' : 'int64';
+  claim((lengths.length + 1) * dtypes[type].size);
   const { values, bytes } = allocate(type, lengths.length + 1);
+  const meter = new Meter();
   let end = 0;
   for (const [i, length] of lengths.entries()) {
     end += length;
     values[i + 1] = values instanceof BigInt64Array ? BigInt(end) : end;
+    if (meter.isDue()) yield;
   }
   return { kind: 'typed', dtype: type, shape: [lengths.length + 1], data: bytes };
 }

@@ -147,7 +147,7 @@ export function* stackTensors(
   claim: Claim,
 ): Steps<TypedTensor> {
   const [first] = rows as [TypedTensor];
-  const odd = rows.findIndex((row) => !areAlike(row, first));
+  const odd = yield* findUnlike(rows);
   if (odd >= 0) throw unlike(what, odd, rows[odd] as TypedTensor, first);
   const shape = checkShape(what, [rows.length, ...first.shape], limits);
   return { kind: 'typed', dtype: first.dtype, shape, data: yield* joinData(what, rows, claim) };
@@ -189,17 +189,39 @@ export function* stackRows(
   limits: WireLimits,
   claim: Claim,
 ): Steps<TypedTensor | UnevenRows> {
-  const [first] = rows;
   const typed = rows.filter((row) => row.kind === 'typed');
-  const areEven = first?.kind === 'typed' && typed.every((row) => areAlike(row, first));
-  return areEven && typed.length === rows.length
-    ? yield* stackTensors(what, typed, limits, claim)
-    : { kind: 'uneven', rows };
+  const areEven = typed.length === rows.length && (yield* findUnlike(typed)) < 0;
+  return areEven ? yield* stackTensors(what, typed, limits, claim) : { kind: 'uneven', rows };
 }
 
-/** True if both can be rows of one tensor. */
-export function areAlike(row: Omit<TypedTensor, 'kind'>, other: Omit<TypedTensor, 'kind'>): boolean {
-  return row.dtype === other.dtype && row.shape.join() === other.shape.join();
+/**
+ * The first tensor that cannot be a row of one tensor with those before it.
+ *
+ * @param dim from which on the dims must be the same
+ * @returns its index; -1 if all are alike
+ */
+export function* findUnlike(rows: readonly Omit<TypedTensor, 'kind'>[], dim = 0): Steps<number> {
+  const [first] = rows;
+  let work = 0;
+  for (const [i, row] of rows.entries()) {
+    if (first && !areAlike(row, first, dim)) return i;
+    work += 16 + row.shape.length;
+    if (work < manyDims) continue;
+    work = 0;
+    yield;
+  }
+  return -1;
+}
+
+/** Between two pauses. */
+const manyDims = 2 ** 14;
+
+type Like = Pick<TypedTensor, 'dtype' | 'shape'>;
+
+function areAlike({ dtype, shape }: Like, other: Like, dim: number): boolean {
+  if (dtype !== other.dtype || shape.length !== other.shape.length) return false;
+  for (let i = dim; i < shape.length; i++) if (shape[i] !== other.shape[i]) return false;
+  return true;
 }
 
 function unlike(
@@ -214,14 +236,16 @@ function unlike(
 }
 
 /** Where one tensor was asked for. */
-function unevenRows(what: string, { rows }: UnevenRows): ServingError {
+function* unevenRows(what: string, { rows }: UnevenRows): Steps<ServingError> {
   const [first] = rows;
-  if (first?.kind !== 'typed') return first ? unevenRows(`${what} at [0]`, first) : invalidArgument(what);
-  for (const [i, row] of rows.entries()) {
-    if (row.kind === 'uneven') return unevenRows(`${what} at [${i}]`, row);
-    if (!areAlike(row, first)) return unlike(what, i, row, first);
-  }
-  return invalidArgument(`${what} is ragged`);
+  const uneven = rows.findIndex(({ kind }) => kind === 'uneven');
+  const typed = rows.slice(0, uneven < 0 ? rows.length : uneven).filter((row) => row.kind === 'typed');
+  const odd = yield* findUnlike(typed);
+  if (odd >= 0) return unlike(what, odd, typed[odd] as TypedTensor, first as TypedTensor);
+  const within = rows[uneven];
+  return within?.kind === 'uneven'
+    ? yield* unevenRows(`${what} at [${uneven}]`, within)
+    : invalidArgument(`${what} is ragged`);
 }
 
 /** What a map of parts is. */
@@ -249,7 +273,7 @@ export function* toTensor(
     return createTensor(dtype, shape, data);
   }
   const what = `input \`${spec.name}\``;
-  if (wire.kind === 'uneven') throw unevenRows(what, wire);
+  if (wire.kind === 'uneven') throw yield* unevenRows(what, wire);
   if (wire.kind === 'parts')
     throw invalidArgument(`${what} takes ${formatSpec(spec)}, and ${describeParts(wire)} came`);
   if (wire.value instanceof Uint8Array) refuseFileBytes(spec, wire.value);

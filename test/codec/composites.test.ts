@@ -3,8 +3,10 @@
  */
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
-import { inputNames, toTensors } from '../../src/codec/infer-request.ts';
+import { inputNames, tensorsInSteps, toTensors } from '../../src/codec/infer-request.ts';
 import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
+import { toEnd } from '../../src/codec/steps.ts';
+import { findUnlike } from '../../src/codec/wire.ts';
 import { componentsOf } from '../../src/runtime/composite.ts';
 import type { Dtype } from '../../src/runtime/dtypes.ts';
 import type { Dim, RaggedSpec, Signature, TensorSpec } from '../../src/runtime/signature.ts';
@@ -113,6 +115,45 @@ describe('a ragged input that a model may write out', () => {
     expect(refusal(() => integers(body('[0, 1]', '[0, 9223372036854775807]')))).toContain(
       'when it is written out',
     );
+  });
+});
+
+describe('a ragged input as lists of arrays and lists', () => {
+  const int32 = (count: number) => new Uint8Array(4 * count);
+  /** An array of so many rows of one value, beside a list of arrays of one value and two. */
+  const beside = (rows: number) =>
+    map({
+      x: list(array([rows, 1], 78, int32(rows)), list(array([1], 78, int32(1)), array([2], 78, int32(2)))),
+    });
+
+  it('may have an array beside a list', () => {
+    expect(integers(beside(2))).toEqual({ x: [0, 0, 0, 0, 0], x_1: [0, 2, 4], x_2: [0, 1, 2, 3, 5] });
+  });
+
+  it('becomes an object for each row: they are bounded, and claimed before', () => {
+    const claims: number[] = [];
+    const make = (rows: number) =>
+      toEnd(
+        tensorsInSteps(decodeInferRequest(beside(rows), limits), signature, limits, (bytes) => {
+          claims.push(bytes);
+        }),
+      );
+    disposeTensors(make(32_766));
+    expect(Math.max(...claims)).toBe(32_766 * 512);
+    claims.length = 0;
+    for (const rows of [32_767, 4_000_000])
+      expect(refusal(() => make(rows))).toBe(
+        'input `x` has more than 32768 rows within rows: send {"values", "row_splits"}',
+      );
+    expect(claims).not.toContain(4_000_000 * 512);
+  });
+
+  it('pauses while rows of many dims are compared', () => {
+    const row = { dtype: 'uint8', shape: new Array<number>(253).fill(1), data: int32(0) } as const;
+    const steps = findUnlike(new Array<typeof row>(2000).fill(row));
+    let pauses = 0;
+    for (; !steps.next().done; ) pauses += 1;
+    expect(pauses).toBeGreaterThan(20);
   });
 });
 
