@@ -3,19 +3,23 @@
  */
 import { invalidArgument } from '../errors.js';
 import { type ImageFacts, plainFacts } from './image-facts.js';
+import { bounds, pieceBytes } from './limits.js';
+import { type Claim, Meter, type Steps } from './steps.js';
 
 /**
  * GIF89a, sections 18 to 26. Its size counts every frame, each as large as the screen, as some decoders make all of them. The
  * first alone is given to ours, and without its transparency, of which TensorFlow makes black.
  *
- * @throws ServingError INVALID_ARGUMENT if it is damaged, or its first frame leaves an edge of the screen free
+ * @param claim is told what the copy of the first frame takes
+ * @throws ServingError INVALID_ARGUMENT if it is damaged, has too many blocks, or its first frame leaves an edge of the screen free
  */
-export function countGif(file: Buffer): ImageFacts {
+export function* countGif(file: Buffer, claim: Claim): Steps<ImageFacts> {
   const screen = file.readUInt16LE(6) * file.readUInt16LE(8);
   const head = file.subarray(0, 13 + colourTableBytes(file.readUInt8(10)));
   let pixels = 0;
   let first: Buffer | undefined;
   let isTransparent = false;
+  const blocks = new Blocks(file);
   let position = head.length;
   for (;;) {
     const introducer = file.readUInt8(position);
@@ -23,9 +27,9 @@ export function countGif(file: Buffer): ImageFacts {
     if (introducer === 0x21) {
       if (!first && file.readUInt8(position + 1) === graphicControl)
         isTransparent = (file.readUInt8(position + 3) & 1) === 1;
-      position = skipSubBlocks(file, position + 2);
+      position = yield* blocks.skip(position + 2);
     } else if (introducer === 0x2c) {
-      const end = skipSubBlocks(file, position + 11 + colourTableBytes(file.readUInt8(position + 9)));
+      const end = yield* blocks.skip(position + 11 + colourTableBytes(file.readUInt8(position + 9)));
       if (!first) checkFirstFrame(file, position);
       first ??= file.subarray(position, end);
       pixels += Math.max(screen, file.readUInt16LE(position + 5) * file.readUInt16LE(position + 7));
@@ -36,9 +40,23 @@ export function countGif(file: Buffer): ImageFacts {
   }
   return {
     ...plainFacts(Math.max(pixels, screen)),
-    decoded: Buffer.concat([head, ...(first ? [first] : []), Buffer.of(0x3b)]),
+    decoded: yield* joined([head, ...(first ? [first] : []), Buffer.of(0x3b)], claim),
     ...(isTransparent ? { withoutOpacity: 'a GIF with transparency' } : {}),
   };
+}
+
+function* joined(parts: readonly Buffer[], claim: Claim): Steps<Buffer> {
+  const size = parts.reduce((sum, { length }) => sum + length, 0);
+  if (size > pieceBytes) claim(size);
+  const whole = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const part of parts) {
+    for (let from = 0; from < part.length; from += pieceBytes) {
+      at += part.copy(whole, at, from, from + pieceBytes);
+      yield;
+    }
+  }
+  return whole;
 }
 
 const graphicControl = 0xf9;
@@ -58,9 +76,25 @@ function colourTableBytes(flags: number): number {
   return flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0;
 }
 
-function skipSubBlocks(file: Buffer, from: number): number {
-  let position = from;
-  for (let length = file.readUInt8(position); length > 0; length = file.readUInt8(position))
-    position += length + 1;
-  return position + 1;
+/** Counts blocks while it steps over them. Writers fill sub-blocks, which have up to 255 bytes: a file has not many. */
+class Blocks {
+  private count = 0;
+  private readonly meter = new Meter();
+
+  constructor(private readonly file: Buffer) {}
+
+  /** @param from where the first sub-block begins @returns where the next block does */
+  *skip(from: number): Steps<number> {
+    const { file, meter } = this;
+    let position = from;
+    for (;;) {
+      this.count += 1;
+      if (this.count > bounds.gifBlocks.most)
+        throw invalidArgument(`the GIF has more than ${bounds.gifBlocks.most} blocks`);
+      if (meter.isDue()) yield;
+      const length = file.readUInt8(position);
+      position += length + 1;
+      if (length === 0) return position;
+    }
+  }
 }

@@ -7,6 +7,8 @@ import { countBmp } from './bmp-header.js';
 import { countGif } from './gif-header.js';
 import { type ImageFacts, plainFacts } from './image-facts.js';
 import { countJpeg } from './jpeg-header.js';
+import { bounds } from './limits.js';
+import { type Claim, Meter, type Steps } from './steps.js';
 
 const signatures: readonly (readonly [start: string, format: ImageFormat])[] = [
   ['\xff\xd8\xff', 'jpeg'],
@@ -15,11 +17,14 @@ const signatures: readonly (readonly [start: string, format: ImageFormat])[] = [
   ['BM', 'bmp'],
 ];
 
-const readers: Readonly<Record<ImageFormat, (file: Buffer) => ImageFacts>> = {
+const readers: Readonly<Record<ImageFormat, (file: Buffer, claim: Claim) => Steps<ImageFacts>>> = {
   jpeg: countJpeg,
   png: countPng,
   gif: countGif,
-  bmp: countBmp,
+  // biome-ignore lint/correctness/useYield: it is short
+  *bmp(file) {
+    return countBmp(file);
+  },
 };
 
 /** The format of a JPEG, PNG, GIF or BMP by its first bytes; undefined for anything else. */
@@ -32,22 +37,29 @@ export function imageFormatOf(bytes: Uint8Array): ImageFormat | undefined {
  * What the header of an image says.
  *
  * @param what names it in errors
+ * @param claim is told what a copy of the file takes, before it is made
  * @throws ServingError INVALID_ARGUMENT if the file ends before it says its size, or is of a kind that no decoder here makes the
  * right pixels of
  */
-export function readImageHeader(what: string, format: ImageFormat, bytes: Uint8Array): ImageFacts {
+export function* readImageHeader(
+  what: string,
+  format: ImageFormat,
+  bytes: Uint8Array,
+  claim: Claim,
+): Steps<ImageFacts> {
   try {
-    return readers[format](Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return yield* readers[format](Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), claim);
   } catch (error) {
     if (error instanceof RangeError)
       throw invalidArgument(`${what}: the ${format.toUpperCase()} file ends too soon`);
-    if (error instanceof ServingError) throw invalidArgument(`${what}: ${error.message}`);
+    if (error instanceof ServingError && error.code === 'INVALID_ARGUMENT')
+      throw invalidArgument(`${what}: ${error.message}`);
     throw error;
   }
 }
 
 /** https://www.w3.org/TR/png-3/#11IHDR */
-function countPng(file: Buffer): ImageFacts {
+function* countPng(file: Buffer): Steps<ImageFacts> {
   const first = file.toString('latin1', 12, 16);
   if (first === 'CgBI') throw invalidArgument("expected a PNG, got Apple's variant of it: send PNG");
   if (first !== 'IHDR') throw invalidArgument('the PNG is damaged: it does not begin with its size');
@@ -56,7 +68,7 @@ function countPng(file: Buffer): ImageFacts {
   const facts = { ...plainFacts(file.readUInt32BE(16) * file.readUInt32BE(20)), givesGrey: isGrey };
   // TensorFlow takes the greatest value of so few bits for full opacity.
   if (file.readUInt8(24) >= 8) return facts;
-  return hasTransparency(file)
+  return (yield* hasTransparency(file))
     ? { ...facts, withoutOpacity: 'a PNG of less than 8 bits with transparency' }
     : { ...facts, isOpaque: true };
 }
@@ -65,8 +77,14 @@ function countPng(file: Buffer): ImageFacts {
 const pngColour = 2;
 
 /** Looks for the chunk tRNS, which stands before the pixels. */
-function hasTransparency(file: Buffer): boolean {
+function* hasTransparency(file: Buffer): Steps<boolean> {
+  const meter = new Meter();
+  let chunks = 0;
   for (let at = 8; at + 8 <= file.length; at += 12 + file.readUInt32BE(at)) {
+    chunks += 1;
+    if (chunks > bounds.imageSegments.most)
+      throw invalidArgument(`the PNG has more than ${bounds.imageSegments.most} chunks before its pixels`);
+    if (meter.isDue()) yield;
     const type = file.toString('latin1', at + 4, at + 8);
     if (type === 'tRNS') return true;
     if (type === 'IDAT') return false;

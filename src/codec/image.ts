@@ -46,7 +46,7 @@ function* resolveImage(
   if (dtype === 'string') return { kind: 'plain', value: bytes };
   const what = `input \`${name}\``;
   if (!holdsBytes(dtype)) throw invalidArgument(`${what} takes ${formatSpec(spec)}, and an image came`);
-  const header = readImageHeader(what, format, bytes);
+  const header = yield* readImageHeader(what, format, bytes, claim);
   const { pixels, workspace, passes } = header;
   if (pixels > maxImagePixels)
     throw invalidArgument(`${what} has ${pixels} pixels, more than ${maxImagePixels} (--max-image-pixels)`);

@@ -4,19 +4,23 @@
 import { invalidArgument } from '../errors.js';
 import type { ImageFacts } from './image-facts.js';
 import { bounds } from './limits.js';
+import { Meter, type Steps } from './steps.js';
 
 /** Each scan of a progressive JPEG is a pass over all pixels. Encoders make about ten. */
 const maxScans = bounds.jpegScans.most;
 
 /** ITU T.81, annex B: segments of a marker and a length; behind a start of scan, data until the next marker. */
-export function countJpeg(file: Buffer): ImageFacts {
+export function* countJpeg(file: Buffer): Steps<ImageFacts> {
   let frame: JpegFrame | undefined;
   let hasAdobe = false;
   let scans = 0;
+  let segments = 0;
+  const meter = new Meter();
   let position = 2;
   for (;;) {
+    if (meter.isDue()) yield;
     // After damage or the end a decoder takes no more scans than there are markers.
-    position = file.indexOf(0xff, position);
+    if (file[position] !== 0xff) position = file.indexOf(0xff, position);
     if (position < 0 || position + 1 >= file.length) break;
     const marker = file[position + 1] as number;
     if (marker === 0xd9) break;
@@ -24,6 +28,9 @@ export function countJpeg(file: Buffer): ImageFacts {
       position += marker === 0xff ? 1 : 2;
       continue;
     }
+    segments += 1;
+    if (segments > bounds.imageSegments.most)
+      throw invalidArgument(`the JPEG has more than ${bounds.imageSegments.most} segments`);
     if (isStartOfFrame(marker)) frame ??= readFrame(file, position, marker);
     if (marker === 0xee && file.toString('latin1', position + 4, position + 9) === 'Adobe') hasAdobe = true;
     if (marker === 0xda) scans += 1;

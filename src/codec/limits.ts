@@ -11,10 +11,12 @@ interface Bound {
 
 export const bounds = {
   names: { most: 4096, of: 'names in one CBOR map, JSON object or form' },
+  nameBytes: { most: 4096, of: 'bytes of one name in CBOR, JSON, a form or a .npz file' },
+  outputs: { most: 4096, of: 'names of outputs that are asked for' },
   cborValues: { most: 2 ** 21, of: 'values in a CBOR body outside typed arrays' },
   jsonValues: { most: 2 ** 21, of: 'numbers and texts in a JSON body' },
   jsonLists: { most: 2 ** 19, of: 'lists and objects in a JSON body' },
-  jsonText: { most: 2 ** 23, of: 'bytes of one JSON text, unless it is plain ASCII without escapes' },
+  jsonText: { most: 2 ** 21, of: 'bytes of one JSON text, unless it is plain ASCII without escapes' },
   jsonSpaces: { most: 2 ** 16, of: 'spaces in a row in a JSON body' },
   arrays: { most: 2 ** 15, of: 'typed arrays within the lists of a body' },
   strings: { most: 2 ** 17, of: 'elements of one string tensor' },
@@ -23,6 +25,8 @@ export const bounds = {
   npzArrays: { most: 1024, of: 'arrays in a .npz file' },
   npyHeaderBytes: { most: 10_000, of: 'bytes of the header of a .npy file' },
   jpegScans: { most: 64, of: 'scans of a JPEG' },
+  imageSegments: { most: 2 ** 16, of: 'segments of a JPEG, or chunks of a PNG' },
+  gifBlocks: { most: 2 ** 18, of: 'blocks of a GIF, with the sub-blocks of each' },
 } as const satisfies Record<string, Bound>;
 
 /** Bytes that a decoder copies or checks between two looks at the clock. */

@@ -6,9 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { imageTensor } from '../../src/codec/image.ts';
 import { foreignImage, readImageHeader } from '../../src/codec/image-header.ts';
 import { inPieces } from '../../src/codec/pieces.ts';
+import type { Claim } from '../../src/codec/steps.ts';
 import { toTensor, type WireLimits } from '../../src/codec/wire.ts';
 import { ServingError } from '../../src/errors.ts';
 import type { Dtype, FixedDtype } from '../../src/runtime/dtypes.ts';
+import type { ImageFormat } from '../../src/runtime/images.ts';
 import type { Dim } from '../../src/runtime/signature.ts';
 import { viewTensor } from '../../src/runtime/tensors.ts';
 import { fromBfloat16, fromFloat16, viewOf } from '../../src/runtime/values.ts';
@@ -45,6 +47,16 @@ async function decode(
   tensor.dispose();
   if (view.dtype === 'string') return { ...view, values: data as readonly Uint8Array[] };
   return { ...view, values: Array.from(viewOf(view.dtype as FixedDtype, data as Uint8Array) as Uint8Array) };
+}
+
+/** @param pauses is told of each */
+function headerOf(format: ImageFormat, file: Uint8Array, pauses = () => {}, claim: Claim = () => {}) {
+  const steps = readImageHeader('x', format, file, claim);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    pauses();
+  }
 }
 
 describe.each(files)('%s', (_, file) => {
@@ -181,13 +193,85 @@ describe('the size', () => {
     const scan = Buffer.from(file).indexOf('ffda', 0, 'hex');
     const scans = file.subarray(scan, file.length - 2);
     const many = Buffer.concat([file.subarray(0, scan), ...Array(65).fill(scans), Buffer.of(0xff, 0xd9)]);
-    expect(refusal(() => readImageHeader('x', 'jpeg', many))).toBe('x: the JPEG has more than 64 scans');
+    expect(refusal(() => headerOf('jpeg', many))).toBe('x: the JPEG has more than 64 scans');
     // The size within a thumbnail is not that of the image.
     const thumbnail = Buffer.concat([Buffer.of(0xff, 0xe1, 0, 2 + file.length), file]);
     const second = jpeg(8, 8, [1, 2, 3]);
     const nested = Buffer.concat([second.subarray(0, 2), thumbnail.subarray(0, 4), file, second.subarray(2)]);
     nested.writeUInt16BE(2 + file.length, 4);
-    expect(readImageHeader('x', 'jpeg', nested)).toMatchObject({ pixels: 64 });
+    expect(headerOf('jpeg', nested)).toMatchObject({ pixels: 64 });
+  });
+});
+
+describe('a file of very many parts', () => {
+  const repeated = (count: number, ...parts: (number[] | string)[]) =>
+    Buffer.alloc(
+      count * Buffer.concat(parts.map((part) => Buffer.from(part))).length,
+      Buffer.concat(parts.map((part) => Buffer.from(part))),
+    );
+  const startOf = (file: Uint8Array, length: number) => Buffer.from(file.subarray(0, length));
+
+  it.each([
+    ['fill bytes', [0xff]],
+    ['stuffed zeros', [0xff, 0]],
+    ['restarts', [0xff, 0xd0]],
+  ])('of a JPEG pauses: %s', (_, bytes) => {
+    let pauses = 0;
+    const file = Buffer.concat([Buffer.of(0xff, 0xd8), repeated(200_000, bytes)]);
+    const read = () =>
+      headerOf('jpeg', file, () => {
+        pauses += 1;
+      });
+    expect(refusal(read)).toBe('x: the JPEG file ends too soon');
+    expect(pauses).toBeGreaterThan(100);
+  });
+
+  it('is refused: segments of a JPEG', () => {
+    const file = Buffer.concat([Buffer.of(0xff, 0xd8), repeated(70_000, [0xff, 0xe0, 0, 2])]);
+    expect(refusal(() => headerOf('jpeg', file))).toBe('x: the JPEG has more than 65536 segments');
+  });
+
+  it('is refused: chunks of a PNG', () => {
+    const start = startOf(small, 33);
+    start[24] = 1;
+    const file = Buffer.concat([start, repeated(70_000, [0, 0, 0, 0], 'abcd', [0, 0, 0, 0])]);
+    expect(refusal(() => headerOf('png', file))).toBe(
+      'x: the PNG has more than 65536 chunks before its pixels',
+    );
+  });
+
+  it.each([
+    ['extensions', [0x21, 0xfe, 0]],
+    ['sub-blocks of a byte', [1, 0x61]],
+  ])('is refused: %s of a GIF', (_, bytes) => {
+    const file = Buffer.concat([
+      Buffer.from('GIF89a'),
+      Buffer.of(8, 0, 8, 0, 0, 0, 0, 0x21, 0xfe),
+      ...(bytes.length === 3 ? [Buffer.of(0)] : []),
+      repeated(300_000, bytes),
+      Buffer.of(0, 0x3b),
+    ]);
+    let pauses = 0;
+    const read = () =>
+      headerOf('gif', file, () => {
+        pauses += 1;
+      });
+    expect(refusal(read)).toBe('x: the GIF has more than 262144 blocks');
+    expect(pauses).toBeGreaterThan(200);
+  });
+
+  it('is read: a GIF with a frame of a megabyte, of which the copy is claimed', () => {
+    const file = gif();
+    const end = file.length - 2;
+    const long = Buffer.concat([
+      startOf(file, end),
+      repeated(4096, [255], 'a'.repeat(255)),
+      Buffer.of(0, 0x3b),
+    ]);
+    const claims: number[] = [];
+    const { decoded } = headerOf('gif', long, undefined, (bytes) => claims.push(bytes));
+    expect(decoded?.length).toBeGreaterThan(2 ** 20);
+    expect(claims).toEqual([decoded?.length]);
   });
 });
 
@@ -244,7 +328,7 @@ describe('files of which the decoder would give wrong pixels', () => {
     ['runs', head(8, 1), /got a compressed one/],
     ['other masks', head(32, 3, masks(0xff, 0xff00, 0xff0000)), /whose colours lie elsewhere/],
   ])('are refused: a BMP with %s', (_, file, message) => {
-    expect(refusal(() => readImageHeader('x', 'bmp', file))).toMatch(message);
+    expect(refusal(() => headerOf('bmp', file))).toMatch(message);
   });
 
   it('a BMP of 8 bits whose palette is grey is grey', async () => {
@@ -284,9 +368,9 @@ describe('files of which the decoder would give wrong pixels', () => {
         Buffer.of(0xff, 0xd8, 0xff, marker, 0, 8 + 3 * parts, bits, 0, 2, 0, 2, parts),
         Buffer.alloc(3 * parts),
       ]);
-    expect(refusal(() => readImageHeader('x', 'jpeg', frame(0xc3, 8, 3)))).toMatch(/got a lossless one/);
-    expect(refusal(() => readImageHeader('x', 'jpeg', frame(0xc1, 12, 3)))).toMatch(/got 12/);
-    expect(refusal(() => readImageHeader('x', 'jpeg', frame(0xc0, 8, 4)))).toMatch(/which way its inks/);
+    expect(refusal(() => headerOf('jpeg', frame(0xc3, 8, 3)))).toMatch(/got a lossless one/);
+    expect(refusal(() => headerOf('jpeg', frame(0xc1, 12, 3)))).toMatch(/got 12/);
+    expect(refusal(() => headerOf('jpeg', frame(0xc0, 8, 4)))).toMatch(/which way its inks/);
   });
 });
 
