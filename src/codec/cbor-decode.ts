@@ -13,7 +13,7 @@ import { CborRequestTemplates } from './cbor-request-templates.js';
 import { plainInSteps } from './cbor-values.js';
 import { bytesToRowMajor, listToRowMajor } from './column-major.js';
 import { refuseForeignBody } from './foreign-body.js';
-import { checkEnvelope, type InferRequest } from './infer-request.js';
+import { checkEnvelope, checkNameCount, type InferRequest } from './infer-request.js';
 import { bounds, pieceBytes, valueBytes } from './limits.js';
 import { isList } from './long-list.js';
 import { adviceForMaps } from './other-protocols.js';
@@ -102,7 +102,7 @@ class RequestDecoder {
     checkEnvelope(entries.keys());
     return {
       inputs: yield* this.tensors(envelope),
-      signature: this.optional(entries.get('signature'), (reader) => reader.text('`signature`')),
+      signature: this.optional(entries.get('signature'), (reader) => reader.name('`signature`')),
       outputs: this.optional(entries.get('outputs'), (reader) => this.names(reader)),
     };
   }
@@ -130,7 +130,11 @@ class RequestDecoder {
     if (reader.peekMajor() !== major.array) throw invalidArgument('`outputs` must be a list of output names');
     const { argument: length } = reader.head();
     const names: string[] = [];
-    while (!reader.atEnd(length, names.length)) names.push(reader.text('an element of `outputs`'));
+    if (length !== null) checkNameCount(length);
+    while (!reader.atEnd(length, names.length)) {
+      checkNameCount(names.length + 1);
+      names.push(reader.name('an element of `outputs`'));
+    }
     return names;
   }
 
@@ -241,6 +245,7 @@ class RequestDecoder {
     if (wire.kind === 'typed') checkRank(what, elementCount(wire.shape));
     const dims = toDims(wire);
     if (!dims) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
+    if (dims.length > manyDims) this.claim(dims.length * valueBytes.number);
     return checkShape(what, dims, this.limits);
   }
 
@@ -257,7 +262,7 @@ class RequestDecoder {
           'or the parts of a sparse or ragged tensor',
       );
     }
-    const dtype = checkDtype(what, this.readerAt(entries.get('dtype') as Range).text(`the dtype of ${what}`));
+    const dtype = checkDtype(what, this.readerAt(entries.get('dtype') as Range).name(`the dtype of ${what}`));
     const shape = yield* this.shape(what, entries.get('shape') as Item);
     const data = entries.get('data') as Item;
     if (dtype === 'string')
@@ -331,6 +336,9 @@ class RequestDecoder {
     return yield* stackRows(what, rows, this.limits, this.claim);
   }
 }
+
+/** Shapes of more dims take more than is claimed for an array. */
+const manyDims = 16;
 
 function notAPair(what: string): ServingError {
   return invalidArgument(`${what}: tags 40 and 1040 take [shape, elements]`);

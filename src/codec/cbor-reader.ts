@@ -297,21 +297,31 @@ export class CborReader {
   *map(what: string, depth: number): Steps<Map<string, Item>> {
     const { argument: length } = this.head();
     const entries = new Map<string, Item>();
+    let paused = this.position;
     for (let seen = 0; !this.atEnd(length, seen); seen++) {
-      const key = this.text(`a key of ${what}`);
+      const key = this.name(`a key of ${what}`);
       if (entries.has(key)) throw invalidArgument(`${what} has the key ${quoted(key)} twice`);
       if (entries.size === bounds.names.most) throw this.tooManyNames(what);
       entries.set(key, yield* this.skipInSteps(depth - 1));
+      if (this.position - paused < pieceBytes) continue;
+      paused = this.position;
+      yield;
     }
     return entries;
   }
 
-  /** Reads a text string. */
-  text(what: string): string {
+  /** Reads a text string of few bytes. */
+  name(what: string): string {
+    return this.text(what, bounds.nameBytes.most);
+  }
+
+  /** Reads a text string of at most so many bytes. */
+  text(what: string, most = Number.POSITIVE_INFINITY): string {
     const type = this.peekMajor();
     if (type !== major.text) throw invalidArgument(`${what} must be a text string`);
-    const { argument } = this.head();
-    const text = decodeUtf8(this.take(argument ?? 0));
+    const length = this.head().argument ?? 0;
+    if (length > most) throw invalidArgument(`${what} has ${length} bytes: a name has at most ${most}`);
+    const text = decodeUtf8(this.take(length));
     if (text === undefined) throw invalidArgument(`${what} is not UTF-8`);
     return text;
   }

@@ -10,10 +10,11 @@ import { foreignTensor, imageTensor } from './image.js';
 import type { InferRequest } from './infer-request.js';
 import { jsonTensor } from './json-decode.js';
 import { readJson } from './json-reader.js';
+import { bounds, pieceBytes } from './limits.js';
 import { isNpy, npyInSteps } from './npy.js';
 import { isZip, npzInSteps } from './npz.js';
 import type { Claim, Steps } from './steps.js';
-import { decodeUtf8, isUtf8 } from './utf8.js';
+import { decodeUtf8, Utf8Check } from './utf8.js';
 import {
   type DeferredTensor,
   type KnownTensor,
@@ -55,6 +56,8 @@ export function* decodeForm(
     if (isFile(part) && isZip(bytes)) {
       for (const [array, tensor] of yield* npzInSteps(nameOf(part), bytes, limits, claim)) {
         if (inputs.has(array)) throw invalidArgument(`the input ${quoted(array)} comes twice`);
+        if (inputs.size === bounds.names.most)
+          throw invalidArgument(`the form has more than ${bounds.names.most} inputs: name each input once`);
         inputs.set(array, tensor);
       }
     } else {
@@ -121,8 +124,8 @@ function readValue({ name, bytes }: FormPart, claim: Claim): DeferredTensor {
       const start = String.fromCharCode(...text.subarray(0, 64)).trimStart();
       if (dtype === 'string' ? start.startsWith('[') : /^[[{"]/.test(start))
         return yield* readJsonPart(name, text, limits, claim);
-      if (dtype === 'string') return { kind: 'plain', value: checkedText(what, text) };
-      const list = shape?.length === 0 ? undefined : asList(text);
+      if (dtype === 'string') return { kind: 'plain', value: yield* checkedText(what, text) };
+      const list = shape?.length === 0 ? undefined : yield* asList(text, claim);
       return list
         ? yield* readJsonPart(name, list, limits, claim)
         : yield* readWord(what, text, limits, claim);
@@ -137,17 +140,25 @@ function withoutMark(bytes: Uint8Array): Uint8Array {
 }
 
 /** @throws ServingError INVALID_ARGUMENT if the bytes are no UTF-8 */
-function checkedText(what: string, bytes: Uint8Array): Uint8Array {
-  if (isUtf8(bytes)) return bytes;
+function* checkedText(what: string, bytes: Uint8Array): Steps<Uint8Array> {
+  const check = new Utf8Check(bytes);
+  let isUtf8 = check.next();
+  for (; isUtf8 === undefined; isUtf8 = check.next()) yield;
+  if (isUtf8) return bytes;
   throw invalidArgument(`${what} is a text that is not UTF-8: send it as a file, as curl -F 'x=@file'`);
 }
 
 /** Numbers with commas between them, as a page writes the list of a form; undefined for anything else. */
-function asList(text: Uint8Array): Uint8Array | undefined {
-  if (!text.includes(0x2c) || !/^[\s\d+.-]/.test(String.fromCharCode(text[0] ?? 0))) return undefined;
+function* asList(text: Uint8Array, claim: Claim): Steps<Uint8Array | undefined> {
+  if (!/^[\s\d+.-]/.test(String.fromCharCode(text[0] ?? 0))) return undefined;
+  if (!Buffer.from(text.buffer, text.byteOffset, text.length).includes(0x2c)) return undefined;
+  if (text.length > pieceBytes) claim(text.length);
   const list = new Uint8Array(text.length + 2);
   list[0] = 0x5b;
-  list.set(text, 1);
+  for (let at = 0; at < text.length; at += pieceBytes) {
+    list.set(text.subarray(at, at + pieceBytes), at + 1);
+    yield;
+  }
   list[list.length - 1] = 0x5d;
   return list;
 }
@@ -172,10 +183,14 @@ function* readJsonPart(
 function* readWord(what: string, text: Uint8Array, limits: WireLimits, claim: Claim): Steps<KnownTensor> {
   try {
     return yield* jsonTensor(what, yield* readJson(text, limits.maxDepth, claim), limits, claim);
-  } catch {
-    return { kind: 'plain', value: decodeUtf8(checkedText(what, text.subarray(0, 1024))) };
+  } catch (error) {
+    if (error instanceof ServingError && error.code !== 'INVALID_ARGUMENT') throw error;
+    return { kind: 'plain', value: decodeUtf8(yield* checkedText(what, text.subarray(0, longestWord))) };
   }
 }
+
+/** Bytes of a word that an error may tell of. */
+const longestWord = 1024;
 
 /** The rows as one tensor. */
 function stack(rows: readonly WireTensor[], claim: Claim): DeferredTensor {

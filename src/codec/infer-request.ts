@@ -8,6 +8,7 @@ import { disposeTensors, type NamedTensors, type Tensor } from '../runtime/tenso
 import { matchInSteps } from '../serving/match-composites.js';
 import { type Component, splitComposites, splitNames } from './composite-inputs.js';
 import { checkDenseSizes } from './dense-sizes.js';
+import { bounds } from './limits.js';
 import { refuseOtherProtocols, unknownKey } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import { toTensor, type WireLimits, type WireTensor } from './wire.js';
@@ -26,6 +27,18 @@ export function checkEnvelope(keys: Iterable<string>): void {
   for (const key of keys) {
     if (key !== 'inputs' && key !== 'signature' && key !== 'outputs') throw unknownKey(key, quoted(key));
   }
+}
+
+/** Checks how long the name of an input, an output, a signature or a dtype is. @throws ServingError INVALID_ARGUMENT */
+export function checkName(what: string, bytes: number): void {
+  if (bytes > bounds.nameBytes.most)
+    throw invalidArgument(`${what} has ${bytes} bytes: a name has at most ${bounds.nameBytes.most}`);
+}
+
+/** Checks how many outputs are asked for. @throws ServingError INVALID_ARGUMENT for more than any signature has */
+export function checkNameCount(count: number): void {
+  if (count > bounds.outputs.most)
+    throw invalidArgument(`\`outputs\` has more than ${bounds.outputs.most} names: name each output once`);
 }
 
 /**

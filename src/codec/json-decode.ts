@@ -6,8 +6,9 @@ import { elementCount } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
 import { bytesOfBase64 } from './base64.js';
 import { refuseForeignBody } from './foreign-body.js';
-import { checkEnvelope, type InferRequest } from './infer-request.js';
+import { checkEnvelope, checkName, checkNameCount, type InferRequest } from './infer-request.js';
 import { type Json, readJson } from './json-reader.js';
+import { isList } from './long-list.js';
 import { fillInSteps, shapeOfPlain } from './plain.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import {
@@ -65,13 +66,20 @@ function* readObject(body: Uint8Array, limits: WireLimits, claim: Claim): Steps<
 
 function readSignature(value: Json | undefined): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') {
+    checkName('`signature`', value.length);
+    return value;
+  }
   throw invalidArgument('`signature` must be a text');
 }
 
 function readNames(value: Json | undefined): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined;
-  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value;
+  if (isList(value)) checkNameCount(value.length);
+  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) {
+    for (const name of value) checkName('an element of `outputs`', name.length);
+    return value;
+  }
   throw invalidArgument('`outputs` must be a list of output names');
 }
 
@@ -129,6 +137,7 @@ function* readDescribed(
 ): Steps<KnownTensor> {
   const name = entries.get('dtype');
   if (typeof name !== 'string') throw invalidArgument(`the dtype of ${what} must be a text`);
+  checkName(`the dtype of ${what}`, name.length);
   const dtype = checkDtype(what, name);
   const dims = entries.get('shape');
   if (!Array.isArray(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);

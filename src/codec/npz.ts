@@ -82,6 +82,8 @@ async function readDirectory(file: Buffer): Promise<Place[]> {
   const places: Place[] = [];
   const taken: { from: number; to: number }[] = [];
   for await (const entry of zip.eachEntry()) {
+    if (entry.fileNameRaw.length > bounds.nameBytes.most)
+      throw invalidArgument(`a name in it has more than ${bounds.nameBytes.most} bytes`);
     const file = nameOf(entry);
     const name = file.replace(/\.npy$/, '');
     if (name === file) throw invalidArgument(`${quoted(file)} in it is no .npy file`);

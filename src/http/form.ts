@@ -87,6 +87,8 @@ class FormReader {
     try {
       if (name === undefined)
         throw invalidArgument('a part has no name: expected content-disposition: form-data; name="…"');
+      if (Buffer.byteLength(name) > bounds.nameBytes.most)
+        throw invalidArgument(`the name of a part has more than ${bounds.nameBytes.most} bytes`);
       this.parts.push({
         name,
         fileName,

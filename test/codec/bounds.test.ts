@@ -4,6 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
+import { CborReader } from '../../src/codec/cbor-reader.ts';
+import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
 import {
   array,
   bytes,
@@ -101,6 +103,54 @@ describe('a count that is larger than the body', () => {
     const peak = process.resourceUsage().maxRSS;
     for (let i = 0; i < 100; i++) for (const [, body] of bodies) refuseBody(body);
     expect((process.resourceUsage().maxRSS - peak) / 1024).toBeLessThan(64);
+  });
+});
+
+describe('names', () => {
+  const long = text('é'.repeat(2049));
+  const endless = joined(hex('9f'), new Uint8Array(4097).fill(0x60), hex('ff'));
+  const many = joined(head(4, 4097), new Uint8Array(4097).fill(0x60));
+
+  it('of more outputs than any signature has are refused before one is read', () => {
+    for (const outputs of [many, endless])
+      expect(refuseBody(map({ inputs: map({}), outputs }))).toBe(
+        '`outputs` has more than 4096 names: name each output once',
+      );
+    const json = `{"inputs": {}, "outputs": [${new Array(4097).fill('""')}]}`;
+    expect(refusal(() => decodeJsonRequest(Buffer.from(json), limits))).toContain('more than 4096 names');
+  });
+
+  it('of 4,096 bytes are read, and longer ones are refused', () => {
+    const most = 'é'.repeat(2048);
+    const body = map({ inputs: map({ [most]: int(1) }), signature: text(most), outputs: list(text(most)) });
+    expect(decodeInferRequest(body, limits)).toMatchObject({ signature: most, outputs: [most] });
+    const tooLong = 'has 4098 bytes: a name has at most 4096';
+    const key = 'é'.repeat(2049);
+    expect(refuseBody(map({ [key]: int(1) }))).toBe(`a key of the body ${tooLong}`);
+    expect(refuseBody(map({ inputs: map({ [key]: int(1) }) }))).toBe(`a key of \`inputs\` ${tooLong}`);
+    expect(refuseBody(map({ inputs: map({}), signature: long }))).toBe(`\`signature\` ${tooLong}`);
+    expect(refuseBody(map({ inputs: map({}), outputs: list(long) }))).toContain(tooLong);
+    const odd = map({ dtype: long, shape: list(), data: bytes(hex('')) });
+    expect(refuseBody(map({ x: odd }))).toBe(`the dtype of input \`x\` ${tooLong}`);
+  });
+
+  it.each([
+    ['a key', (name: string) => `{"${name}": 1}`],
+    ['a signature', (name: string) => `{"inputs": {}, "signature": "${name}"}`],
+    ['an output', (name: string) => `{"inputs": {}, "outputs": ["${name}"]}`],
+    ['a dtype', (name: string) => `{"x": {"dtype": "${name}", "shape": [], "data": 1}}`],
+  ])('in JSON, too: %s', (_, of) => {
+    const refuse = (length: number) =>
+      refusal(() => decodeJsonRequest(Buffer.from(of('a'.repeat(length))), limits));
+    expect(refuse(4097)).toMatch(/has 4097 bytes: a name has at most 4096|a key has more than 4096 bytes/);
+  });
+
+  it('pause the work when there are many', () => {
+    const entries = Array.from({ length: 1000 }, (_, i) => [`${i}${'é'.repeat(2000)}`, int(1)] as const);
+    const steps = new CborReader(map(Object.fromEntries(entries))).map('the body', 16);
+    let pauses = 0;
+    for (; !steps.next().done; ) pauses += 1;
+    expect(pauses).toBeGreaterThan(10);
   });
 });
 

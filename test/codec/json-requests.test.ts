@@ -128,6 +128,8 @@ describe('refused, saying what and where', () => {
     ['{"x": [1, 2}', /a comma or \] must be here: line 1, column 12/],
     ['{\n "x": [1,,2]}', /a value must be here: line 2, column 10/],
     ['{"x": 01}', /this is no number: line 1, column 7/],
+    [`{"x": [${'1,\n'.repeat(1000)}x`, /a value must be here: line 1001, column 1 /],
+    [`{"x": [${'1,\n'.repeat(400_000)}x`, /a value must be here: byte 1200008 of the JSON/],
     ['{"x": 1.}', /this is no number/],
     ['{"x": -}', /this is no number/],
     ['{"x": nan}', /a value must be here/],

@@ -5,12 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { decodeForm } from '../../src/codec/form.ts';
 import { tensorsInSteps } from '../../src/codec/infer-request.ts';
 import { bounds } from '../../src/codec/limits.ts';
+import { encodeNpzAnswer } from '../../src/codec/npz.ts';
 import { inPieces } from '../../src/codec/pieces.ts';
 import { claimNothing } from '../../src/codec/steps.ts';
 import { readForm } from '../../src/http/form.ts';
 import type { Dtype } from '../../src/runtime/dtypes.ts';
 import type { Dim } from '../../src/runtime/signature.ts';
-import { disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
+import { createTensor, disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
+import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, makeSignature, refusalOf } from '../fixtures/codec.ts';
 import { openRuntimeForTests } from '../fixtures/runtime.ts';
 
@@ -196,5 +198,60 @@ describe('a value', () => {
     expect(await refusalOf(x(file, 'uint8', [null, 2, 2, 3]))).toMatch(
       /expected JPEG, PNG, GIF or BMP, got WebP/,
     );
+  });
+});
+
+describe('a long form', () => {
+  const piece = 2 ** 18;
+
+  /** What its tensors claim, and how often making them pauses. */
+  async function work(text: string, dtype: Dtype) {
+    const claims: number[] = [];
+    const claim = (bytes: number) => claims.push(bytes);
+    const request = await inPieces(decodeForm(await read(text), limits, claim));
+    const steps = tensorsInSteps(request, makeSignature({ x: [dtype, null] }), limits, claim);
+    let pauses = 0;
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) {
+        disposeTensors(value);
+        return { claims, pauses };
+      }
+      pauses += 1;
+    }
+  }
+
+  it('checks a text piece by piece', async () => {
+    const { pauses } = await work(field('\xc3\xa9'.repeat(4 * piece)), 'string');
+    expect(pauses).toBeGreaterThanOrEqual(7);
+    await expect(work(field(`${'a'.repeat(4 * piece)}\xff`), 'string')).rejects.toThrow('not UTF-8');
+  });
+
+  it('claims the list that it makes of numbers', async () => {
+    const value = `1,${' '.repeat(2000)}`.repeat(300);
+    expect((await work(field(`${value}2`), 'float32')).claims[0]).toBe(value.length + 1);
+  });
+
+  it('has names of up to 4,096 bytes', async () => {
+    const named = (length: number) => field('1').replace('"x"', `"${'a'.repeat(length)}"`);
+    expect(await read(named(4096))).toHaveLength(1);
+    expect(await refusalOf(read(named(4097)))).toBe('the name of a part has more than 4096 bytes');
+  });
+
+  it('has up to 4,096 inputs, however many files they come in', async () => {
+    const parts = Array.from({ length: 5 }, (_, file) => {
+      const outputs = Array.from({ length: 1000 }, (_, i) => {
+        const tensor = createTensor('uint8', [1], Uint8Array.of(1));
+        return [`${file}_${i}`, tensor] as const;
+      });
+      const answer = { ...{ model: 'm', version: 1, generation: 1 }, outputs: new Map(outputs) };
+      const bytes = Buffer.concat(wholeBody(encodeNpzAnswer(answer)).parts);
+      disposeTensors(answer.outputs);
+      return { name: 'any', fileName: 'a.npz', mediaType: undefined, bytes };
+    });
+    const decoded = async (count: number) =>
+      inPieces(decodeForm(parts.slice(0, count), limits, claimNothing));
+    expect((await decoded(4)).inputs.size).toBe(4000);
+    expect(await refusalOf(decoded(5))).toBe('the form has more than 4096 inputs: name each input once');
   });
 });
