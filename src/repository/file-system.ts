@@ -38,3 +38,17 @@ export async function remoteFileSystem(root: string): Promise<string | undefined
   const { type } = await storageCalls.make(() => statfs(root));
   return others.get(type >>> 0)?.name;
 }
+
+/** proc, sysfs, cgroup2, debugfs, tracefs: the kernel makes up what is in them at each look. */
+const kernels: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x63677270, 0x64626720, 0x74726163]);
+
+/** True for a folder of the kernel's own, such as `/proc`, which may hold a number for each process. False where that cannot be seen. */
+export async function isOfKernel(folder: string): Promise<boolean> {
+  const type = await storageCalls
+    .make(() => statfs(folder))
+    .then(
+      (facts) => facts.type,
+      () => 0,
+    );
+  return kernels.has(type >>> 0);
+}

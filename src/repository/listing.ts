@@ -6,6 +6,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.js';
+import { isOfKernel } from './file-system.js';
 import { type FolderFacts, readFolderFacts } from './fingerprint.js';
 import { findHandler, type HandlerSource, isHandlerName } from './handler-file.js';
 import { isSavedModelFile, savedModelFile } from './saved-model.js';
@@ -161,6 +162,9 @@ function isFolderName(name: string): boolean {
   return !name.startsWith('.');
 }
 
+/** So few are read wherever they are: to ask for the file system would cost as much. */
+const fewVersions = 4;
+
 /** undefined if this is no model's folder: neither a version in it nor a SavedModel. */
 async function readModel(
   name: string,
@@ -171,10 +175,14 @@ async function readModel(
   const { problems, unserved } = told;
   const children = await readFolder(directory, problems);
   if (children === 'no folder') return undefined;
+  const numbered = Array.isArray(children) ? children.filter((child) => versionOf(child) !== undefined) : [];
+  if (numbered.length > fewVersions && (await isOfKernel(directory))) {
+    unserved.push(`${directory} leads to a folder of the kernel, which is no model: take the link away`);
+    return undefined;
+  }
   told.folders.push(directory);
   const config = usable(await readModelConfig(directory), problems);
   if (children === 'unreadable') return { name, versions: undefined, config };
-  const numbered = children.filter((child) => versionOf(child) !== undefined);
   const isBare = numbered.length === 0 && holdsModel(children);
   const folders = isBare
     ? [{ version: 1, folder: directory }]
