@@ -26,7 +26,7 @@ export interface RunOutcome {
 
 export function outcomeOf({ dtype, shape, data }: TensorView): Outcome {
   if (dtype === 'string' || !(data instanceof Uint8Array)) {
-    const texts = (data as readonly Uint8Array[]).map((text) => Buffer.from(text).toString('latin1'));
+    const texts = Array.from(data as Iterable<Uint8Array>, (text) => Buffer.from(text).toString('latin1'));
     return { shape: [...shape], values: texts, isFloat: false };
   }
   const values: Element[] = [...viewOf(dtype, data)];

@@ -62,7 +62,7 @@ const refusedByUpstream: Readonly<Record<string, { code: string; message: string
 };
 
 /** All of their signatures have tensors that upstream does not know. */
-const unknownUpstream = ['sparse', 'ragged', 'flattened'];
+const unknownUpstream = ['sparse', 'ragged', 'flattened', 'images'];
 
 /** Upstream reads no saved_model.pbtxt. */
 const unreadUpstream = ['text_form'];
