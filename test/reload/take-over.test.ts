@@ -27,7 +27,7 @@ it('a version without any signature is refused, and its predecessor goes on', as
     {
       code: 'FAILED_PRECONDITION',
       message:
-        'version 2 of `versioned` is not served: it has no signature that can be served: export it with `signatures`; version 1 goes on serving',
+        '1 of 1 models could not be loaded: `versioned`: version 2 of `versioned` is not served: it has no signature that can be served: export it with `signatures`; version 1 goes on serving',
     },
   ]);
   expect(await server.infer('/infer', asked)).toMatchObject({ status: 200, body: { version: 1 } });
