@@ -24,7 +24,9 @@ const WITHOUT_ONCE = without([PACKAGE, DOCUMENTS]);
 /** What is left asks Node.js: HTTP, files, processes, the addon. TensorFlow and plain JavaScript are the same under another. */
 const OF_NODE = without([
   ...[PACKAGE, DOCUMENTS],
-  ...['batching', 'codec', 'graph', 'hostile', 'jax', 'operations', 'soak'].map((folder) => `test/${folder}`),
+  ...['batching', 'codec', 'graph', 'hostile', 'jax', 'operations', 'runtime', 'soak'].map(
+    (folder) => `test/${folder}`,
+  ),
 ]);
 /** How many worker threads are ended under the sanitizer, in each of its two ways; by hand it does 100. */
 const SANITIZED_ROUNDS = '30';
