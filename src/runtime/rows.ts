@@ -77,7 +77,7 @@ export function joinTensors(
   if (only && tensors.length === 1 && padding === undefined) return only;
   const { dtype, shape, data } = joinRows(tensors, padding);
   const isInPieces = dtype !== 'string' && !(data instanceof Uint8Array);
-  const joined = createTensor(dtype, shape, isInPieces ? Buffer.concat([...data]) : data);
+  const joined = createTensor(dtype, shape, isInPieces ? Buffer.concat(data as readonly Uint8Array[]) : data);
   made(joined);
   return joined;
 }
