@@ -3,7 +3,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
 import { post, postHead, RawConnection, ways } from '../fixtures/socket.ts';
@@ -11,10 +11,12 @@ import { until } from '../fixtures/until.ts';
 
 let repository: TestRepository;
 let server: TestServer;
+/** Those of one test, which are stopped after it, also if it fails. */
+const others: TestServer[] = [];
 
 beforeAll(async () => {
   repository = await TestRepository.create('identity');
-  server = await start();
+  server = await open();
 });
 
 afterAll(async () => {
@@ -22,8 +24,18 @@ afterAll(async () => {
   await repository?.remove();
 });
 
-function start(...args: string[]): Promise<TestServer> {
-  return TestServer.start({ args: ['--model-path', repository.root, '--settle', '0.1', ...args] });
+afterEach(async () => {
+  for (const other of others.splice(0)) await other.stop();
+});
+
+function open(args: readonly string[] = [], env: Record<string, string> = {}): Promise<TestServer> {
+  return TestServer.start({ args: ['--model-path', repository.root, '--settle', '0.1', ...args], env });
+}
+
+async function start(...options: Parameters<typeof open>): Promise<TestServer> {
+  const other = await open(...options);
+  others.push(other);
+  return other;
 }
 
 /** The answer to a head, byte for byte. */
@@ -118,17 +130,12 @@ describe('a Host', () => {
       [['--host', '0.0.0.0'], 'any.example', 200],
     ];
     for (const [args, host, status] of starts) {
-      const other = await start(...args);
+      const other = await start(args);
       expect([args, (await answer(other, live(`Host: ${host}`))).status]).toEqual([args, status]);
       expect(other.log.includes('--host 0.0.0.0 without API keys: everybody')).toBe(args.includes('0.0.0.0'));
-      await other.stop();
     }
-    const other = await TestServer.start({
-      args: ['--model-path', repository.root],
-      env: { TFJS_SERVING_API_KEYS: 'secret' },
-    });
+    const other = await start([], { TFJS_SERVING_API_KEYS: 'secret' });
     expect((await answer(other, live('Host: any.example'))).status).toBe(200);
-    await other.stop();
   });
 
   it.each([
@@ -241,8 +248,7 @@ it.each([
 });
 
 it("--host '[::1]' listens there", async () => {
-  const other = await start('--host', '[::1]');
+  const other = await start(['--host', '[::1]']);
   expect(other.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
   expect((await other.fetch('/health/live')).status).toBe(200);
-  await other.stop();
 });
