@@ -11,7 +11,7 @@ import { checkDenseSizes } from './dense-sizes.js';
 import { bounds } from './limits.js';
 import { refuseOtherProtocols, unknownKey } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
-import { toTensor, type WireLimits, type WireTensor } from './wire.js';
+import { type TypedTensor, toTensor, typedTensor, type WireLimits, type WireTensor } from './wire.js';
 
 export interface InferRequest<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
@@ -111,9 +111,13 @@ export function* tensorsInSteps(
   }
 }
 
-/** As {@link tensorsInSteps}, in one go. */
+/** As {@link tensorsInSteps}, in one go. The common request needs none of its steps, which cost 2 µs. */
 export function toTensors(request: InferRequest, signature: Signature, limits: WireLimits): NamedTensors {
-  return toEnd(tensorsInSteps(request, signature, limits, claimNothing));
+  if (signature.composites || !isTyped(request))
+    return toEnd(tensorsInSteps(request, signature, limits, claimNothing));
+  const inputs = namedInputs(request, signature) as ReadonlyMap<string, TypedTensor>;
+  refuseOtherProtocols(inputs.keys(), (name) => signature.inputs.has(name));
+  return makeTensors(inputs, signature, typedTensor);
 }
 
 /** The names of the tensors of the graph that a request gives, also those that the signature does not have. */

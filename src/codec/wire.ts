@@ -253,6 +253,12 @@ export function describeParts({ parts }: PartsOfTensor): string {
   return parts.has('indices') ? 'a sparse tensor' : 'a ragged one';
 }
 
+/** The `tf.Tensor` for an input that is one already. @throws ServingError INVALID_ARGUMENT for the bytes of a file */
+export function typedTensor({ dtype, shape, data }: TypedTensor, spec: TensorSpec): Tensor {
+  if (dtype === 'uint8' && shape.length === 1 && data instanceof Uint8Array) refuseFileBytes(spec, data);
+  return createTensor(dtype, shape, data);
+}
+
 /**
  * The `tf.Tensor` for one input. A typed tensor keeps its own dtype, even if the signature asks for another: that is
  * told where inputs are matched with the signature, for every way they come in.
@@ -267,11 +273,7 @@ export function* toTensor(
 ): Steps<Tensor> {
   if (wire.kind === 'deferred')
     return yield* toTensor(yield* wire.resolve(spec, limits), spec, limits, claim);
-  if (wire.kind === 'typed') {
-    const { dtype, shape, data } = wire;
-    if (dtype === 'uint8' && shape.length === 1 && data instanceof Uint8Array) refuseFileBytes(spec, data);
-    return createTensor(dtype, shape, data);
-  }
+  if (wire.kind === 'typed') return typedTensor(wire, spec);
   const what = `input \`${spec.name}\``;
   if (wire.kind === 'uneven') throw yield* unevenRows(what, wire);
   if (wire.kind === 'parts')

@@ -19,8 +19,11 @@ export function chooseDefault(
   signatures: Signatures,
   { configured = '', flag }: DefaultNames,
 ): Signature | undefined {
-  const only = signatures.size === 1 ? [...signatures.values()][0] : undefined;
-  return signatures.get(configured) ?? signatures.get(flag) ?? only;
+  return signatures.get(configured) ?? signatures.get(flag) ?? onlyOne(signatures);
+}
+
+function onlyOne(signatures: Signatures): Signature | undefined {
+  return signatures.size === 1 ? [...signatures.values()][0] : undefined;
 }
 
 /** What serves before a version takes over. */
