@@ -9,7 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { ServingError } from '../errors.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import { formatShape } from '../runtime/signature.js';
-import { measureStrings, type Strings } from '../runtime/strings.js';
+import { bytesOfStrings, type Strings } from '../runtime/strings.js';
 import { type TensorView, viewTensor } from '../runtime/tensors.js';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, viewOf } from '../runtime/values.js';
 import {
@@ -72,7 +72,7 @@ function sizeOf(outputs: ReadonlyMap<string, Output>): Size {
     values += count;
     // Of more there will be none.
     if (data instanceof Uint8Array || values > largestJsonAnswer.values) continue;
-    stringBytes += measureStrings(data).bytes;
+    stringBytes += bytesOfStrings(data);
   }
   return { values, stringBytes };
 }

@@ -5,6 +5,7 @@
  * the bytes as they came, so that no text of the whole body is made, and pauses between pieces.
  */
 import { invalidArgument, type ServingError } from '../errors.js';
+import { asciiText } from './ascii.js';
 import { bytesOfBase64 } from './base64.js';
 import type { Decimal } from './decimal.js';
 import { NumberReader } from './json-number.js';
@@ -14,7 +15,7 @@ import { adviceForMaps } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import { decodeUtf8, encodeUtf8 } from './utf8.js';
 
-/** Integers beyond 2^53 are bigints. Within a list `{"b64": …}` is its bytes already. */
+/** Integers beyond 2^53 are bigints. Within a list `{"b64": …}` is its bytes already, and so is a long text of plain ASCII. */
 export type Json =
   | null
   | boolean
@@ -70,6 +71,17 @@ const mostInShortList = 64;
 /** Bytes in which an error counts lines. */
 const mostCounted = 2 ** 20;
 
+/** What stands between the quotes of a text. */
+interface TextContent {
+  readonly bytes: Uint8Array;
+  /** Where the first quote is. */
+  readonly start: number;
+  /** It has no escapes. */
+  readonly isPlain: boolean;
+  /** It has no escapes, and is ASCII. */
+  readonly isAsIs: boolean;
+}
+
 class JsonReader {
   private position = 0;
   private depth = 0;
@@ -85,9 +97,10 @@ class JsonReader {
     private readonly bytes: Uint8Array,
     private readonly maxDepth: number,
     private readonly claim: Claim,
-    isExact: boolean,
+    /** Of a request: numbers that no double holds are kept as they came, and so are long texts of plain ASCII. */
+    private readonly isBody: boolean,
   ) {
-    this.reader = new NumberReader(bytes, isExact);
+    this.reader = new NumberReader(bytes, isBody);
   }
 
   *whole(): Steps<Json> {
@@ -224,10 +237,7 @@ class JsonReader {
     if (!this.ends(closeObject)) {
       do {
         if (this.next() !== quote) throw this.wrong(this.wantsKey());
-        const start = this.position;
-        const key = yield* this.string();
-        if (this.position - start > bounds.nameBytes.most + 2)
-          throw this.wrong(`a key has more than ${bounds.nameBytes.most} bytes`);
+        const key = yield* this.key();
         if (this.depth === 1) this.name = key;
         if (entries.has(key)) throw this.wrong(`the key ${JSON.stringify(key.slice(0, 80))} comes twice`);
         if (entries.size === bounds.names.most)
@@ -239,6 +249,13 @@ class JsonReader {
     }
     this.depth -= 1;
     return entries;
+  }
+
+  private *key(): Steps<string> {
+    const content = yield* this.content();
+    if (content.bytes.length > bounds.nameBytes.most)
+      throw this.wrong(`a key has more than ${bounds.nameBytes.most} bytes`);
+    return this.text(content);
   }
 
   private wantsKey(): string {
@@ -262,7 +279,15 @@ class JsonReader {
     return code === comma;
   }
 
-  private *string(): Steps<string> {
+  /** A string of a long text would be a copy, made in one go. */
+  private *string(): Steps<string | Uint8Array> {
+    const content = yield* this.content();
+    const staysBytes = this.isBody && content.isAsIs && content.bytes.length > textPiece;
+    return staysBytes ? content.bytes : this.text(content);
+  }
+
+  /** Moves past a text. */
+  private *content(): Steps<TextContent> {
     const { bytes, position: start } = this;
     this.count();
     let at = start + 1;
@@ -280,14 +305,20 @@ class JsonReader {
       }
       if (((at - start) & (textPiece - 1)) === 0) yield;
     }
-    if (at - start > textPiece) this.claim(2 * (at - start));
     const isAscii = seen < 0x80;
     if (!(isPlain && isAscii) && at - start > bounds.jsonText.most)
       throw this.wrong(`a text has more than ${bounds.jsonText.most} bytes: send it as {"b64": …}`);
-    const content = bytes.subarray(start + 1, at);
-    const text = isAscii ? asciiText(content) : decodeUtf8(content);
-    if (text === undefined) throw this.wrong('a text is not UTF-8');
     this.position = at + 1;
+    return { bytes: bytes.subarray(start + 1, at), start, isPlain, isAsIs: isPlain && isAscii };
+  }
+
+  private text({ bytes, start, isPlain, isAsIs }: TextContent): string {
+    if (bytes.length > textPiece) this.claim(2 * bytes.length);
+    const text = isAsIs ? asciiText(bytes) : decodeUtf8(bytes);
+    if (text === undefined) {
+      this.position = start;
+      throw this.wrong('a text is not UTF-8');
+    }
     return isPlain ? text : this.unescaped(text, start);
   }
 
@@ -350,12 +381,6 @@ class JsonReader {
     const inLine = decodeUtf8(bytes.subarray(start, position))?.length ?? position - start;
     return `line ${line}, column ${inLine + 1} of the JSON`;
   }
-}
-
-/** Short ones by the decoder, which has a fast way for them. */
-function asciiText(bytes: Uint8Array): string | undefined {
-  if (bytes.length < 1024) return decodeUtf8(bytes);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 function isDigit(code: number): boolean {

@@ -252,12 +252,12 @@ async function readFunction(name: string, definition: Message, pause: Pause): Pr
   const parts = await readParts(definition, pause, (node) => addNode(nodes, node));
   const signature = parts.signature ?? messageOf(new Uint8Array());
   const names = (field: number) => bytesFields(signature, field).map((argument) => stringField(argument, 1));
-  const { results, controls } = parts;
+  const { results, controls, isCompiled, parameterShapes } = parts;
   return {
     name,
     parameters: names(2),
-    parameterShapes: parameterShapesOf(definition),
-    isCompiled: bytesFields(definition, 5).some(isCompileMark),
+    parameterShapes,
+    isCompiled,
     nodes: new Nodes(nodes),
     results: names(3).map((output) => sourceOf(results.get(output) ?? '')),
     controls: [...controls.values()],
@@ -267,32 +267,32 @@ async function readFunction(name: string, definition: Message, pause: Pause): Pr
 /** What a FunctionDef has, in one pass: it may have very many nodes. @param visit is given each */
 async function readParts(definition: Message, pause: Pause, visit: (node: Message) => void = () => {}) {
   let signature: Message | undefined;
+  let isCompiled = false;
   const results = new Map<string, string>();
   const controls = new Map<string, string>();
+  const parameterShapes: GraphShape[] = [];
   const read = (field: number, value: Message) => {
     if (field === 1) signature = value;
     else if (field === 3) visit(value);
     else if (field === 4) results.set(stringField(value, 1), stringField(value, 2));
+    else if (field === 5) isCompiled ||= isCompileMark(value);
+    else if (field === 7) addParameterShape(parameterShapes, value);
     else if (field === 6) controls.set(stringField(value, 1), stringField(value, 2));
   };
   await eachBytesField(definition, read, pause);
-  return { signature: signature as Message | undefined, results, controls };
+  return { signature: signature as Message | undefined, results, controls, isCompiled, parameterShapes };
 }
 
-/** The first of `_output_shapes` of each parameter: `arg_attr` of a FunctionDef. */
-function parameterShapesOf(definition: Message): GraphShape[] {
-  const shapes: GraphShape[] = [];
-  for (const entry of bytesFields(definition, 7)) {
-    const attributes = bytesField(entry, 2);
-    for (const attribute of attributes ? bytesFields(attributes, 1) : []) {
-      if (stringField(attribute, 1) !== '_output_shapes') continue;
-      const value = bytesField(attribute, 2);
-      const list = value && bytesField(value, 1);
-      const [shape] = list ? bytesFields(list, 7) : [];
-      if (shape) shapes[integerField(entry, 1)] = shapeOf(shape);
-    }
+/** The first of `_output_shapes` of a parameter. @param entry of `arg_attr` of a FunctionDef */
+function addParameterShape(shapes: GraphShape[], entry: Message): void {
+  const attributes = bytesField(entry, 2);
+  for (const attribute of attributes ? bytesFields(attributes, 1) : []) {
+    if (stringField(attribute, 1) !== '_output_shapes') continue;
+    const value = bytesField(attribute, 2);
+    const list = value && bytesField(value, 1);
+    const [shape] = list ? bytesFields(list, 7) : [];
+    if (shape) shapes[integerField(entry, 1)] = shapeOf(shape);
   }
-  return shapes;
 }
 
 /** An attribute of a function: `_XlaMustCompile` is true. */
@@ -303,7 +303,7 @@ function isCompileMark(entry: Message): boolean {
 
 /** `a`, `a:1` as a graph names it, `a:output:1` as a function does. */
 function sourceOf(input: string): Source {
-  const [node = '', second, third] = input.split(':');
+  const [node = '', second, third] = input.split(':', 3);
   if (third !== undefined) return { node, argument: second ?? '', index: Number(third) };
   return { node, argument: '', index: Number(second ?? 0) };
 }

@@ -8,7 +8,6 @@
 import protobuf from 'protobufjs';
 import type { Pause } from '../graph/pause.js';
 import {
-  bytesField,
   bytesFields,
   eachBytesField,
   integerField,
@@ -67,7 +66,13 @@ interface FunctionBody {
 }
 
 /** What an object graph may hold, many times what models have. */
-const most = { functions: 2 ** 17, argumentBytes: 2 ** 18, wrapperNodeBytes: 2 ** 20, children: 2 ** 16 };
+const most = {
+  functions: 2 ** 17,
+  argumentBytes: 2 ** 18,
+  wrapperNodeBytes: 2 ** 20,
+  children: 2 ** 16,
+  referenceBytes: 2 ** 16,
+};
 
 /** Knows what the inputs of signatures were before `tf.saved_model.save` flattened them. */
 export class FlattenedInputs {
@@ -166,15 +171,15 @@ async function readArguments(
 /** The function that each signature runs: the objects are a list, and name their children by their place in it. */
 async function readWrappers(objectGraph: Message, pause: Pause): Promise<ReadonlyMap<string, string>> {
   const [top] = await nodesAt(objectGraph, new Set([0]), pause);
-  const holder = top && childrenOf(top[1]).get('signatures');
+  const holder = top && (await childrenOf(top[1], pause)).get('signatures');
   if (holder === undefined) return new Map();
   const [signatures] = await nodesAt(objectGraph, new Set([holder]), pause);
-  const children = signatures ? childrenOf(signatures[1]) : new Map<string, number>();
+  const children = signatures ? await childrenOf(signatures[1], pause) : new Map<string, number>();
   const nodes = await nodesAt(objectGraph, new Set(children.values()), pause);
   const wrappers = new Map<string, string>();
   for (const [name, place] of children) {
     const node = nodes.get(place);
-    const bare = node && bytesField(node, 8);
+    const bare = node && (await lastBytesField(node, 8, pause));
     if (bare) wrappers.set(name, stringField(bare, 1));
   }
   return wrappers;
@@ -198,14 +203,18 @@ async function nodesAt(
 }
 
 /** The places of a SavedObject's children by their names; the first of each name counts. */
-function childrenOf(node: Message): Map<string, number> {
+async function childrenOf(node: Message, pause: Pause): Promise<Map<string, number>> {
   const children = new Map<string, number>();
-  const references = bytesFields(node, 1);
-  checkCount(references.length, most.children, 'children of an object');
-  for (const reference of references) {
+  let count = 0;
+  const add = (field: number, reference: Message) => {
+    if (field !== 1) return;
+    count += 1;
+    checkCount(count, most.children, 'children of an object');
+    checkCount(reference.length, most.referenceBytes, 'bytes in the name of a child of an object');
     const name = stringField(reference, 2);
     if (!children.has(name)) children.set(name, integerField(reference, 1));
-  }
+  };
+  await eachBytesField(node, add, pause);
   return children;
 }
 
@@ -243,13 +252,18 @@ async function findFunction(
     if (field === 2) libraries.push(value);
   };
   await eachBytesField(graphDef, addLibrary, pause);
-  let definition: Message | undefined;
-  const find = (field: number, value: Message) => {
-    if (field !== 1 || definition) return;
-    const signature = bytesField(value, 1);
-    if (signature && stringField(signature, 1) === name) definition = value;
+  const definitions: Message[] = [];
+  const addDefinition = (field: number, value: Message) => {
+    if (field === 1) definitions.push(value);
   };
-  for (const library of libraries) await eachBytesField(library, find, pause);
+  for (const library of libraries) await eachBytesField(library, addDefinition, pause);
+  let definition: Message | undefined;
+  for (const each of definitions) {
+    const signature = await lastBytesField(each, 1, pause);
+    if (!signature || stringField(signature, 1) !== name) continue;
+    definition = each;
+    break;
+  }
   if (!definition) return undefined;
   const nodes: NodeDef[] = [];
   let parameters: readonly string[] = [];

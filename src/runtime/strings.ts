@@ -68,10 +68,15 @@ export class PackedStrings implements Strings {
     return this.length === this.ends.length ? this.packed : packAll([this]).pack();
   }
 
+  /** Of all strings together, without a look at each. */
+  get bytesOfAll(): number {
+    return this.startOf(this.length) - this.startOf(0);
+  }
+
   /** Facts of all strings, without an object for each. */
   measure(): Measures {
     let [longest, start] = [0, this.startOf(0)];
-    const bytes = this.startOf(this.length) - start;
+    const bytes = this.bytesOfAll;
     let endsWithZero = false;
     for (let i = 1; i <= this.length; i++) {
       const end = this.startOf(i);
@@ -108,6 +113,11 @@ export function measureStrings(strings: Strings): Measures {
     endsWithZero ||= string.at(-1) === 0;
   }
   return { bytes, longest, endsWithZero };
+}
+
+/** Bytes of all strings together. Of packed ones, however many, that takes no time. */
+export function bytesOfStrings(strings: Strings): number {
+  return strings instanceof PackedStrings ? strings.bytesOfAll : measureStrings(strings).bytes;
 }
 
 /** The strings of several tensors, one after another. */

@@ -7,7 +7,13 @@ import { toTensors } from '../../src/codec/infer-request.ts';
 import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
 import { encodeJsonAnswer, encodeStrictJsonAnswer } from '../../src/codec/json-encode.ts';
 import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
-import { createTensor, disposeTensors, type TensorData, viewTensor } from '../../src/runtime/tensors.ts';
+import {
+  createTensor,
+  disposeTensors,
+  type Tensor,
+  type TensorData,
+  viewTensor,
+} from '../../src/runtime/tensors.ts';
 import { viewOf } from '../../src/runtime/values.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
@@ -43,6 +49,50 @@ function x(text: string, dtype: Dtype) {
     disposeTensors(tensors);
   }
 }
+
+describe('a long text', () => {
+  const long = 'a"'.repeat(50_000).replaceAll('"', 'b');
+
+  it('of plain ASCII is a view on the body, wherever it stands', () => {
+    for (const [text, of] of [
+      [`"${long}"`, []],
+      [`["${long}", "é"]`, [2]],
+    ] as const) {
+      const body = Buffer.from(`{"x": ${text}}`);
+      const tensors = toTensors(
+        decodeJsonRequest(body, limits),
+        makeSignature({ x: ['string', null] }),
+        limits,
+      );
+      const { shape, data } = viewTensor(tensors.get('x') as Tensor);
+      const [first] = data as Uint8Array[];
+      expect(shape).toEqual(of);
+      expect(Buffer.from(first as Uint8Array).toString()).toBe(long);
+      expect((first as Uint8Array).buffer).toBe(body.buffer);
+      disposeTensors(tensors);
+    }
+  });
+
+  it('of other letters, or with escapes, is the same text', () => {
+    expect(x(JSON.stringify({ x: `${long}é` }), 'string').values).toEqual([
+      Buffer.from(`${long}é`).toString('latin1'),
+    ]);
+    expect(x(JSON.stringify({ x: `${long}\n` }), 'string').values).toEqual([`${long}\n`]);
+  });
+
+  it('of base64 is its bytes', () => {
+    const bytes = Buffer.alloc(100_001, 'long');
+    const described = `{"x": {"dtype": "uint8", "shape": [100001], "data": {"b64": "${bytes.toString('base64')}"}}}`;
+    expect(x(described, 'uint8').values).toEqual([...bytes]);
+    expect(refusal(() => x(`{"x": {"b64": "${'A'.repeat(100_000)}==="}}`, 'string'))).toContain('no base64');
+    expect(refusal(() => x(`{"x": {"b64": "${'!'.repeat(100_000)}"}}`, 'string'))).toContain('no base64');
+  });
+
+  it('is no key, and no number', () => {
+    expect(refusal(() => request(`{"${long}": 1}`))).toMatch('a key has more than 4096 bytes');
+    expect(refusal(() => x(`{"x": "${long}"}`, 'float32'))).toMatch('float32');
+  });
+});
 
 describe('values take the dtype of the signature', () => {
   const table: readonly (readonly [Dtype, json: string, shape: number[], values: unknown[]])[] = [

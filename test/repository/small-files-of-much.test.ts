@@ -7,6 +7,7 @@ import { ServingError } from '../../src/errors.ts';
 import type { Pause } from '../../src/graph/pause.ts';
 import { messageOf } from '../../src/graph/wire.ts';
 import { FlattenedInputs } from '../../src/repository/flattened-inputs.ts';
+import { readGraphOperations } from '../../src/repository/graph-operations.ts';
 import { findMetaGraph } from '../../src/repository/meta-graphs.ts';
 import { readVariablesIndex } from '../../src/repository/variables-index.ts';
 
@@ -175,11 +176,59 @@ describe('saved_model.pb', () => {
     expect(message.length).toBeLessThan(6000);
   });
 
+  const node = (...fields: Uint8Array[]) => field(1, Buffer.concat([field(2, 'Op'), ...fields]));
+  const attribute = (value: Uint8Array) => node(field(5, field(2, value)));
+  const definition = (...fields: Uint8Array[]) => field(2, field(1, Buffer.concat(fields)));
+  const kinds = Array.from({ length: 66_000 }, (_, i) => field(1, field(2, `Op${i}`)));
+
+  it.each([
+    ['inputs', node(repeat(field(3, 'x'), 40_000)), '32768 inputs of a node'],
+    ['long inputs', node(repeat(field(3, ':'.repeat(65_000)), 40)), '2097152 bytes in the names'],
+    ['a long name', node(field(1, 'x'.repeat(70_000))), '65536 bytes in a name'],
+    ['a long operation', field(1, field(2, 'x'.repeat(70_000))), '65536 bytes in a name'],
+    ['fields that nobody knows', node(repeat(field(15, 1), 70_000)), '65536 fields'],
+    ['attributes', node(repeat(field(5, field(1, 'a')), 5000)), '4096 attributes'],
+    [
+      'a long list',
+      attribute(field(1, repeat(field(9, field(1, 'f')), 60_000))),
+      '262144 bytes in an attribute',
+    ],
+    [
+      'a shape of very many dims',
+      attribute(field(7, repeat(field(2, nothing), 140_000))),
+      '262144 bytes in an attribute',
+    ],
+    ['an attribute of very many values', attribute(repeat(field(3, 1), 70_000)), '65536 fields'],
+    ['kinds of operations', Buffer.concat(kinds), '65536 kinds of operations'],
+    ['functions', field(2, repeat(field(1, nothing), 140_000)), '131072 functions of a graph'],
+    ['arguments', definition(field(1, repeat(field(2, nothing), 40_000))), '32768 arguments'],
+    ['a long result', definition(field(4, field(2, 'x'.repeat(300_000)))), '262144 bytes in an attribute'],
+  ])('has a graph that is refused with more than any model has: %s', async (_what, file, expected) => {
+    const message = await refusal(readGraphOperations(file, new Pauses().pause));
+    expect(message).toMatch(`FAILED_PRECONDITION saved_model.pb: expected at most ${expected}`);
+  });
+
+  it('has constants and texts of any size', async () => {
+    const large = Buffer.alloc(2 ** 20, 1);
+    const file = Buffer.concat([attribute(field(8, large)), attribute(field(2, large))]);
+    expect((await readGraphOperations(file, new Pauses().pause)).counts).toEqual(new Map([['Op', 2]]));
+  });
+
   it('has a graph of objects that is read in pieces', async () => {
     const pauses = new Pauses();
     const read = (objects: Buffer) => FlattenedInputs.read(objects, messageOf(nothing), pauses.pause);
     await read(repeat(field(1, nothing), 100_000));
     expect(pauses.count).toBeGreaterThanOrEqual(100_000);
     expect(await refusal(read(repeat(field(2, nothing), 2 ** 17 + 1)))).toContain('131072 functions');
+    // One that takes something sparse, so that its objects are looked at.
+    const sparse = field(2, field(2, field(3, field(34, Buffer.concat([field(1, 1), field(4, 3)])))));
+    const top = (...fields: Uint8Array[]) => Buffer.concat([sparse, field(1, Buffer.concat(fields))]);
+    pauses.count = 0;
+    await read(top(repeat(field(3, nothing), 100_000)));
+    expect(pauses.count).toBeGreaterThanOrEqual(100_000);
+    expect(await refusal(read(top(repeat(field(1, nothing), 70_000))))).toContain('65536 children');
+    expect(await refusal(read(top(field(1, field(2, 'x'.repeat(70_000))))))).toContain(
+      '65536 bytes in the name',
+    );
   });
 });
