@@ -10,6 +10,7 @@ import type { Cancellable, Cancellation } from './cancellation.js';
 import { Deadlines, Waiting } from './deadlines.js';
 import { type MatchedInputs, matchInputs } from './match.js';
 import { refusedInputs } from './refused-inputs.js';
+import { withRows } from './row-counts.js';
 import type { Servable, ServableId } from './servable.js';
 import type { Table, Target } from './table.js';
 
@@ -59,6 +60,8 @@ class Call extends Waiting implements BatchRequest, Cancellable {
   private servable: Servable | undefined;
   private tensors: NamedTensors | undefined;
   private matched: MatchedInputs | undefined;
+  /** Once its inputs are what it takes. */
+  private signature: Signature | undefined;
   private batcher: Batcher | undefined;
   private entry: Entry | undefined;
   private answered = false;
@@ -105,6 +108,7 @@ class Call extends Waiting implements BatchRequest, Cancellable {
       this.fetched = fetchedOutputs(signature, request.outputs);
       this.composites = signature.composites?.outputs;
       this.takeInputs(servable, signature);
+      this.signature = signature;
       this.batcher = servable.batcher(signature);
       this.entry = this.batcher.submit(this);
     } catch (error) {
@@ -140,8 +144,11 @@ class Call extends Waiting implements BatchRequest, Cancellable {
   }
 
   failed(error: unknown): void {
+    const { answered, signature } = this;
+    // While the inputs are there.
+    const reason = answered || !signature ? error : withRows(error, signature, this.inputs);
     this.end();
-    if (!this.answered) this.reject(error);
+    if (!answered) this.reject(reason);
     this.answered = true;
   }
 
