@@ -1,12 +1,13 @@
 /**
  * The folder to serve from, and what is served where nobody has one yet.
  */
-import { statSync } from 'node:fs';
+import { opendirSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ServingError } from '../errors.js';
+import { messageOf, ServingError } from '../errors.js';
 import { adviceOnFormat } from '../repository/other-formats.js';
 import { isSavedModelFile } from '../repository/saved-model.js';
+import { isDenied, userId } from '../repository/storage-failure.js';
 import type { Settings } from './settings.js';
 
 /** The models that come with the package. */
@@ -16,14 +17,35 @@ const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
 
 /**
  * @param flag what stands before the path on the command line
- * @throws ServingError NOT_FOUND if it is no folder, saying what may have been meant
+ * @throws ServingError NOT_FOUND if it is no folder, saying what may have been meant; PERMISSION_DENIED if it may not be read
  */
 export function checkFolder(modelPath: string, flag = '--model-path '): void {
-  const facts = statSync(modelPath, { throwIfNoEntry: false });
-  if (facts?.isDirectory()) return;
   const named = `${flag}${modelPath}`;
+  const facts = readableFacts(modelPath, named);
+  if (facts?.isDirectory()) return;
   if (!facts) throw new ServingError('NOT_FOUND', `${named} does not exist`);
   throw new ServingError('NOT_FOUND', `${named} is a file, not a folder${adviceOnFile(modelPath, flag)}`);
+}
+
+/** @returns undefined where there is nothing */
+function readableFacts(modelPath: string, named: string): Stats | undefined {
+  try {
+    const facts = statSync(modelPath, { throwIfNoEntry: false });
+    if (facts?.isDirectory()) {
+      // To list a folder and to enter it are two rights.
+      opendirSync(modelPath).closeSync();
+      statSync(`${modelPath}/.`);
+    }
+    return facts;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (!isDenied(code))
+      throw new ServingError('UNAVAILABLE', `${named} cannot be read: ${messageOf(error)}`);
+    throw new ServingError(
+      'PERMISSION_DENIED',
+      `${named} cannot be read: permission denied (${code}): let the user that the server runs as${userId()} list and enter it`,
+    );
+  }
 }
 
 function adviceOnFile(file: string, flag: string): string {
@@ -61,5 +83,5 @@ export function findModels(
 }
 
 function isFolder(folder: string): boolean {
-  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return readableFacts(folder, folder)?.isDirectory() ?? false;
 }

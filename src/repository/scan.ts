@@ -119,7 +119,7 @@ function scanModel(
   const versions = listed ? scanVersions(known, listed, marker, settings) : known;
   for (const each of listed ?? []) {
     const scanned = versions.find(({ directory }) => directory === each.directory);
-    const why = whyWaiting(each, scanned, marker, settings.settle);
+    const why = whyWaiting(each, scanned, marker, settings);
     if (why !== undefined) waits.push(`${name} version ${each.version} ${why}`);
   }
   return { name, versions, config, gone: false };
@@ -129,12 +129,14 @@ function whyWaiting(
   found: VersionListing | UnreadableVersion,
   scanned: ScannedVersion | undefined,
   marker: string | undefined,
-  settle: number,
+  { settle, now }: Settings,
 ): string | undefined {
   if (!('fingerprint' in found)) return undefined;
   if (marker !== undefined && (!scanned || scanned.unmarked))
     return `is not loaded until its folder holds a file ${marker}`;
   if (!scanned || scanned.quiet || scanned.arrival?.kind !== 'copied') return undefined;
+  // A folder whose files are being deleted changes, too: by the next look it is gone.
+  if (scanned.since === now) return undefined;
   const seconds = Number(((copyPatience * settle) / 1000).toPrecision(2));
   return `was not renamed into place: it is loaded when its files have been the same for ${seconds} s, ${copyPatience} times --settle`;
 }

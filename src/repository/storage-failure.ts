@@ -34,5 +34,23 @@ export function readFailure(
 
 /** @returns UNAVAILABLE with the system's code */
 export function storageFailure(what: string, { code }: NodeJS.ErrnoException): ServingError {
-  return new ServingError('UNAVAILABLE', `${what} cannot be read now (${code}): look at the storage`);
+  return new ServingError('UNAVAILABLE', `${what} cannot be read now (${code}): ${adviceOn(code)}`);
+}
+
+/** What to do about a system's code. */
+function adviceOn(code: string | undefined): string {
+  return isDenied(code)
+    ? `permission denied: let the user that the server runs as${userId()} read it`
+    : 'look at the storage';
+}
+
+/** True for the codes of missing rights. */
+export function isDenied(code: unknown): boolean {
+  return code === 'EACCES' || code === 'EPERM';
+}
+
+/** ` (uid 1000)`, where users have numbers. */
+export function userId(): string {
+  const id = process.getuid?.();
+  return id === undefined ? '' : ` (uid ${id})`;
 }

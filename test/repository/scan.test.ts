@@ -293,13 +293,29 @@ describe('a version whose files came one by one', () => {
   });
 
   it('is told, until it is quiet', () => {
-    expect(watch([[0, { m: '1' }]]).waits).toEqual([expect.stringMatching(/^m version 1 was not renamed/)]);
+    expect(
+      watch([
+        [0, { m: '1' }],
+        [1000, { m: '1' }],
+      ]).waits,
+    ).toEqual([expect.stringMatching(/^m version 1 was not renamed/)]);
     expect(
       watch([
         [0, { m: '1' }],
         [5000, { m: '1' }],
       ]).waits,
     ).toEqual([]);
+  });
+
+  it('is told of no folder whose files are being deleted', () => {
+    const steps = [
+      [0, { m: '1' }],
+      [5000, { m: '1' }],
+      [6000, { m: '1b' }],
+    ] as const;
+    expect(versions(watch(steps))).toBe('1b?');
+    expect(watch(steps).waits).toEqual([]);
+    expect(watch([...steps, [7000, { m: '' }]]).waits).toEqual([]);
   });
 
   it.each([
