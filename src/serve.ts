@@ -6,7 +6,7 @@ import { stopBeforeServing } from './cli/early-stop.js';
 import { serveHelp } from './cli/help.js';
 import { installMissing } from './cli/install.js';
 import { findModels } from './cli/model-path.js';
-import { isGiven, parseSettings } from './cli/parse.js';
+import { isGiven, parseSettings, unknownVariables } from './cli/parse.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { ServingError } from './errors.js';
 import { createServer } from './server.js';
@@ -47,6 +47,7 @@ async function start(args: readonly string[]): Promise<void> {
   // Not the end: a terminal that closes, and a debugger that nobody asked for on the command line.
   process.on('SIGHUP', () => logger.info('SIGHUP: ignored; models and serving.json are watched'));
   process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
+  for (const warning of unknownVariables(process.env)) logger.warn(warning);
   if (demo)
     logger.warn(
       `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
@@ -68,5 +69,7 @@ async function start(args: readonly string[]): Promise<void> {
   process.off('SIGTERM', stopBeforeServing);
   process.off('SIGINT', stopBeforeServing);
   await server.start();
-  if (!stopping) logger.info(`serving on ${server.address}`);
+  if (stopping) return;
+  logger.info(`a page to try the models: ${server.address}/docs`);
+  logger.info(`serving on ${server.address}`);
 }

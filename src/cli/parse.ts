@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument, messageOf, quoted } from '../errors.js';
+import { parseJsonText } from '../json-text.js';
 import { argumentIn, didYouMean, unknownFlagIn } from '../nearest.js';
 import { expectationOf } from '../schema-faults.js';
 import {
@@ -62,6 +63,25 @@ export function isGiven(name: SettingName, args: readonly string[], environment:
   return find(name, flags, environment, file) !== undefined;
 }
 
+/** Variables that are no settings: the keys, the program's own, and those of clients and documents. */
+const otherVariables: readonly string[] = [
+  'TFJS_SERVING_ADDON',
+  'TFJS_SERVING_API_KEYS',
+  'TFJS_SERVING_CACHE',
+  'TFJS_SERVING_CONFIG',
+  'TFJS_SERVING_DEMO_URL',
+  'TFJS_SERVING_NODE',
+  'TFJS_SERVING_URL',
+];
+
+/** A sentence for each variable that begins as those of settings do and is none: most often it is misspelt. */
+export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
+  const known = [...settingNames.map(variableOf), ...otherVariables];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('TFJS_SERVING_') && !known.includes(name) && !isOfService(name))
+    .map((name) => `the environment variable ${quoted(name)} means nothing${didYouMean(name, known)}`);
+}
+
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
 function parseFlags(args: readonly string[]): Flags {
@@ -97,7 +117,7 @@ function readConfig(file: string | boolean | undefined): ReadonlyMap<string, unk
   if (typeof file !== 'string') return new Map();
   let parsed: unknown;
   try {
-    parsed = JSON.parse(readFileSync(file, 'utf8'));
+    parsed = parseJsonText(readFileSync(file, 'utf8'));
   } catch (error) {
     throw invalidArgument(`--config ${file} cannot be read: ${messageOf(error)}`);
   }
@@ -130,6 +150,13 @@ function find(
 /** In a pod beside a Service called tfjs-serving, Kubernetes sets TFJS_SERVING_PORT=tcp://10.0.0.1:50000. */
 function isServiceAddress(variable: string): boolean {
   return /^(tcp|udp|sctp):\/\//.test(variable);
+}
+
+/** The others that Kubernetes sets there: TFJS_SERVING_SERVICE_HOST, TFJS_SERVING_PORT_50000_TCP_ADDR and the like. */
+function isOfService(variable: string): boolean {
+  return /^TFJS_SERVING_(.*_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$/.test(
+    variable,
+  );
 }
 
 function check(name: SettingName, given: Given | undefined): unknown {

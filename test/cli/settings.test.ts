@@ -2,11 +2,12 @@
  * Settings: one table for flags, environment, file and help.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseSettings } from '../../src/cli/parse.ts';
+import { checkFolder } from '../../src/cli/model-path.ts';
+import { parseSettings, unknownVariables } from '../../src/cli/parse.ts';
 import { flagOf, keyOf, settingNames, settings, variableOf } from '../../src/cli/settings.ts';
 import { encodeSessionOptions } from '../../src/runtime/config-proto.ts';
 import { TestRepository } from '../fixtures/repository.ts';
@@ -245,6 +246,70 @@ describe('the program', () => {
       expect(server.output.stdout).not.toContain('oneDNN');
     },
   );
+});
+
+describe('a variable that is no setting', () => {
+  it('is told, with the one that was meant', () => {
+    const told = unknownVariables({ TFJS_SERVING_PROT: '1', TFJS_SERVING_WHATEVER_ELSE: '', PORT: '2' });
+    expect(told).toEqual([
+      'the environment variable `TFJS_SERVING_PROT` means nothing (did you mean `TFJS_SERVING_PORT`?)',
+      'the environment variable `TFJS_SERVING_WHATEVER_ELSE` means nothing',
+    ]);
+  });
+
+  it('is not told where the program reads it otherwise, or Kubernetes sets it', () => {
+    const others = ['API_KEYS', 'CACHE', 'CONFIG', 'URL'];
+    const ofServices = [
+      'SERVICE_HOST',
+      'SERVICE_PORT_HTTP',
+      'PORT_50000_TCP_ADDR',
+      'GPU_PORT_80_TCP',
+      'GPU_PORT',
+    ];
+    const names = [...others, ...ofServices].map((name) => `TFJS_SERVING_${name}`);
+    expect(unknownVariables(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([]);
+    expect(unknownVariables(Object.fromEntries(settingNames.map((name) => [variableOf(name), 'x'])))).toEqual(
+      [],
+    );
+  });
+});
+
+it('a --config in single quotes says so', () => {
+  const file = configFile("{'port': 1}");
+  expect(() => parseSettings(['--config', file], {})).toThrow(
+    `--config ${file} cannot be read: JSON has its texts in double quotes, and this one is in single ones: line 1, column 2`,
+  );
+});
+
+describe('a folder of models that may not be read', () => {
+  const own = process.getuid?.();
+
+  /** Rights do not bind root, who can become somebody else. */
+  function asSomebody(act: () => void): void {
+    if (own === 0) process.seteuid?.(65_534);
+    try {
+      act();
+    } finally {
+      if (own === 0) process.seteuid?.(0);
+    }
+  }
+
+  afterEach(() => chmodSync(repository.root, 0o755));
+
+  it.each([
+    ['listed', 0o311],
+    ['entered', 0o644],
+    ['either', 0o000],
+  ])('is refused with the reason where it may not be %s', (_, mode) => {
+    chmodSync(repository.root, 0o755);
+    asSomebody(() => expect(() => checkFolder(repository.root)).not.toThrow());
+    chmodSync(repository.root, mode);
+    asSomebody(() =>
+      expect(() => checkFolder(repository.root)).toThrow(
+        `--model-path ${repository.root} cannot be read: permission denied (EACCES): let the user that the server runs as`,
+      ),
+    );
+  });
 });
 
 describe("TensorFlow's options that hold for the process", () => {
