@@ -21,6 +21,7 @@ import { metricsRoutes } from './routes/metrics.js';
 import { modelRoutes } from './routes/models.js';
 import { openApiRoutes } from './routes/openapi.js';
 import { profileRoutes } from './routes/profile.js';
+import { startRoutes } from './routes/start.js';
 import { updateModelRoutes } from './routes/update-model.js';
 import type { Services } from './services.js';
 
@@ -43,7 +44,7 @@ export function createApp(services: Services, keys: ApiKeys): App {
     metricsRoutes,
     profileRoutes,
   ].flatMap((make) => make(services));
-  routes.push(...openApiRoutes(services, () => routes, keys), ...docsRoutes());
+  routes.push(...openApiRoutes(services, () => routes, keys), ...docsRoutes(), ...startRoutes());
   const { router, scopeOf } = createRouter(routes, services);
   const failures = new WeakMap<IncomingMessage, ServingError>();
   const app = new Koa();
@@ -104,7 +105,10 @@ function createRouter(routes: readonly Route[], services: Services) {
     if (samePath.length === 0) return scopeOfHandler(ctx, path);
     const methods = allowed(samePath.flatMap((layer) => layer.methods));
     ctx.set('allow', methods);
-    throw new ServingError('METHOD_NOT_ALLOWED', `${quoted(path)} takes ${methods}, not ${method}`);
+    throw new ServingError(
+      'METHOD_NOT_ALLOWED',
+      `${quoted(path)} takes ${methods}, not ${method}${adviceForPath(path)}`,
+    );
   }
 
   /** Those of handlers are as open as predictions. */

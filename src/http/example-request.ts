@@ -8,6 +8,7 @@ import { callerInputs } from '../runtime/composite.js';
 import { elementCount, type FixedDtype } from '../runtime/dtypes.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../runtime/signature.js';
 import { exampleParts, nestParts } from './example-composites.js';
+import { mediaTypeOf } from './media-type.js';
 
 /** Elements of all inputs that are written out; for more, Python makes them. */
 const maxElements = 64;
@@ -24,10 +25,34 @@ export function exampleFor(ctx: Context, signature: Signature): string | undefin
   // Between quotes, and itself without any: a model may have a name that means something to a shell.
   // Where an application mounts this one, the path is only what follows.
   const path = `${ctx['mountPath'] ?? ''}${ctx.path}`.replaceAll("'", '%27');
-  const query =
-    ctx.query['signature'] === undefined ? '' : `?signature=${encodeURIComponent(signature.name)}`;
+  // The default signature most often has the name that Keras gives it; any other may have been named in the body.
+  const isDefault = ctx.query['signature'] === undefined && signature.name === 'serving_default';
+  const query = isDefault ? '' : `?signature=${encodeURIComponent(signature.name)}`;
   const key = ctx.get('x-api-key') === '' ? [] : ['-H x-api-key:$KEY'];
-  return exampleRequest(`${ctx.protocol}://${host}:${localPort}${path}${query}`, signature, key);
+  const url = `${ctx.protocol}://${host}:${localPort}${path}${query}`;
+  // In the form that the caller knows how to send.
+  const inJson = jsonTypes.has(mediaTypeOf(ctx.req)) ? exampleInJson(url, signature, key) : undefined;
+  return inJson ?? exampleRequest(url, signature, key);
+}
+
+/** What `curl -d` says without a header is the second. */
+const jsonTypes: ReadonlySet<string> = new Set(['application/json', 'application/x-www-form-urlencoded']);
+
+/**
+ * The same request with a body of JSON. Its quotes come escaped where an answer is read as it stands, and unescaped where a
+ * program has parsed it: between `$'` and `'` a shell takes both for the same.
+ *
+ * @returns undefined if that would be long, or for images and for sparse and ragged tensors, which are easier sent as a form
+ */
+function exampleInJson(url: string, signature: Signature, headers: readonly string[]): string | undefined {
+  const specs = [...signature.inputs.values()];
+  if (specs.length === 0 || signature.composites || specs.some(isImage)) return undefined;
+  // What a shell or JSON would escape once more.
+  if (specs.some(({ name }) => /['"\\\p{Cc}]/u.test(name))) return undefined;
+  const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
+  if (elements > maxElements) return undefined;
+  const members = specs.map((spec) => `"${spec.name}": ${exampleValue(spec, '"text"')}`);
+  return `curl ${[...headers, json].join(' ')} -d $'{${members.join(', ')}}' '${url}'`;
 }
 
 /**

@@ -40,6 +40,9 @@ export function inferOperation(path: InferPath): Operation {
     id,
     tag: 'inference',
     summary: `One prediction by ${model}`,
+    description:
+      'For one sample, without the batch dim, or for a batch. The body says the inputs by name, and may say which signature and ' +
+      'which outputs are wanted.',
     parameters: [...parameters, ...queryParameters, timeoutParameter],
     body: {
       description:
@@ -61,7 +64,7 @@ export function inferOperation(path: InferPath): Operation {
 }
 
 /** For bodies that have no envelope; what an envelope says too is refused. */
-const queryParameters: readonly Parameter[] = [
+export const queryParameters: readonly Parameter[] = [
   {
     name: 'signature',
     in: 'query',

@@ -64,6 +64,26 @@ it.each([
   expect(adviceForPath(path)).toContain(server);
 });
 
+it.each([
+  ['/v1/models/m:predict', 'm'],
+  ['/v2/models/m/infer', 'm'],
+  ['/v2/models/m/versions/1/infer', 'm'],
+  ['/v2/health/ready', '{name}'],
+  ['/predict', '{name}'],
+  ['/predictions/m', 'm'],
+  ['/invocations', '{name}'],
+  ['/models/m/predict', 'm'],
+  ['/models/m/versions/3/predict', 'm'],
+  ['/models/m%20n:predict', 'm%20n'],
+  [`/models/${'m'.repeat(1000)}:predict`, '{name}'],
+])('%s is told the path here, of %s', (path, model) => {
+  expect(adviceForPath(path)).toContain(`here it is /models/${model}/infer`);
+});
+
+it.each(['/models/m/prediction', '/models/a/b/predict', '/predict/a/b'])('%s is told no path', (path) => {
+  expect(adviceForPath(path)).toBe('');
+});
+
 it.each(['/v1', '/v3/models/m', '/models/v1/models/infer', '/v2/modelsx'])('%s is told nothing', (path) => {
   expect(adviceForPath(path)).toBe('');
 });

@@ -1,6 +1,7 @@
 /**
  * JSON in and out of a real server: what goes in comes back, whatever its dtype.
  */
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ints, map } from '../fixtures/cbor.ts';
 import { testModels } from '../fixtures/repository.ts';
@@ -100,7 +101,79 @@ it('what is wrong is told with its place, in JSON', async () => {
     {
       code: 'INVALID_ARGUMENT',
       message: 'a value must be here: line 1, column 13 of the JSON',
-      example: `curl -F 'x=0' '${server.url}/infer'`,
+      example: `curl -H content-type:application/json -d $'{"x": 0}' '${server.url}/infer'`,
     },
   ]);
+});
+
+describe('the line that a refusal of JSON shows', () => {
+  const paths = [
+    '/infer',
+    '/models/mixed/infer',
+    '/models/signatures/infer?signature=mul',
+    '/models/rows_table/infer',
+  ];
+
+  it.each(paths)('works for %s, out of the JSON as it stands and out of its value', async (path) => {
+    const { text } = await post('{"no_such_input": 1}', {}, path);
+    const asItStands = /"example":"(.*)"\}\}\n$/.exec(text)?.[1] as string;
+    const { example } = JSON.parse(text).error;
+    expect(example).toContain('application/json');
+    expect(asItStands).not.toBe(example);
+    for (const line of [asItStands, example]) {
+      const answer = execFileSync('bash', ['-c', `${line} -s`], { encoding: 'utf8' });
+      expect(JSON.parse(answer)).toMatchObject({ status: 'ok' });
+    }
+  });
+});
+
+describe('inputs with different numbers of rows', () => {
+  const mul = (a: number[], b: number[]) =>
+    post(JSON.stringify({ a, b }), {}, '/models/signatures/infer?signature=mul');
+
+  it('are told by name where the model refuses them', async () => {
+    const { status, text } = await mul([1, 2], [1, 2, 3]);
+    const { code, message, example } = JSON.parse(text).error;
+    expect([status, code]).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(message).toBe(
+      'the inputs have different numbers of rows: `a` has 2 rows, `b` has 3 rows; TensorFlow says: Incompatible shapes: [2] vs. [3]',
+    );
+    expect(example).toContain('curl');
+  });
+
+  it('are answered where the model takes them', async () => {
+    const { status, text } = await mul([1, 2], [3]);
+    expect([status, output(text)]).toEqual([200, '[3.0,6.0]']);
+  });
+});
+
+it('a parameter of the query that there is none of is refused, with the one that was meant', async () => {
+  const { status, text } = await post('{"x": [1]}', {}, '/infer?output=y');
+  const { code, message } = JSON.parse(text).error;
+  expect([status, code]).toEqual([400, 'INVALID_ARGUMENT']);
+  expect(message).toBe(
+    'the query has no parameter `output` (did you mean `outputs`?); there are `signature` and `outputs`',
+  );
+});
+
+it('the address itself says what answers there, and a path of another server which one is meant', async () => {
+  const { status, body } = await server.get('/');
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    name: 'tfjs-serving',
+    version: expect.stringMatching(/^\d/),
+    docs: '/docs',
+    openapi: '/openapi.json',
+    models: '/models',
+  });
+  expect((await server.fetch(body.docs)).status).toBe(200);
+  for (const [path, expected] of [
+    ['/models/identity/predict', 404],
+    ['/models/identity:predict', 405],
+    ['/v1/models/identity:predict', 404],
+  ] as const) {
+    const { status, text } = await post('{"instances": [1]}', {}, path);
+    expect(status).toBe(expected);
+    expect(JSON.parse(text).error.message).toContain('here it is /models/identity/infer');
+  }
 });

@@ -21,6 +21,7 @@ import { type Body, expectsContinue, readBody } from '../body.js';
 import { type BodyDecoder, bodyDecoders, curlDecoder } from '../body-decoders.js';
 import { clientGone, whenFinished } from '../finished.js';
 import { inferOperation, inferPaths } from '../infer-operation.js';
+import { checkInferQuery } from '../infer-query.js';
 import { withInputs } from '../made-inputs.js';
 import { mediaTypeOf } from '../media-type.js';
 import { predictDecoded } from '../predict-decoded.js';
@@ -55,6 +56,7 @@ async function infer(ctx: RouterContext, services: Services): Promise<void> {
   try {
     if (services.draining.aborted) throw shuttingDown();
     const target = readTarget(ctx);
+    checkInferQuery(ctx.query);
     const servable = services.manager.table.find(target);
     record.model = servable.id.model;
     record.version = servable.id.version;
