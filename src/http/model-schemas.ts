@@ -77,13 +77,23 @@ export function modelFormSchema({ inputs }: Signature): z.ZodType {
 
 /** As {@link inferAnswerSchema}, with the outputs of one of the signatures, or those that were asked for. */
 export function modelAnswerSchema(model: string, signatures: readonly NamedSignature[]): z.ZodType {
-  const outputs = signatures.map(({ signature }) =>
+  // Signatures that give the same are one form.
+  const distinct = new Map(signatures.map(({ signature }) => [describeOutputs(signature), signature]));
+  const outputs = Array.from(distinct.values(), (signature) =>
     z.object(mapSpecs(callerOutputs(signature), (spec) => outputOf(spec).optional())),
   );
   return inferAnswerSchema.extend({
     model: z.literal(model),
     outputs: outputs.length === 1 ? (outputs[0] as z.ZodType) : z.union(outputs),
   });
+}
+
+/** What of a spec a schema is made of. */
+const shown = ['name', 'kind', 'dtype', 'shape', 'indices', 'values', 'denseShape', 'rowSplits'];
+
+function describeOutputs(signature: Signature): string {
+  const specs = [...callerOutputs(signature).values()];
+  return JSON.stringify(specs.map((spec) => JSON.stringify(spec, shown)).sort());
 }
 
 function inputsSchema(signature: Signature): z.ZodType {

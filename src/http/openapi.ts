@@ -8,7 +8,7 @@ import { Turns } from '../turns.js';
 import { headerComponents, referToHeaders } from './answer-headers.js';
 import { errorCodeSchema, errorSchema } from './answer-schemas.js';
 import type { Scope } from './api-keys.js';
-import { type Answer, type Content, type Parameter, valueTypes } from './operation.js';
+import { type Answer, type Content, type Operation, type Parameter, valueTypes } from './operation.js';
 import { requestIdParameter } from './parameters.js';
 import type { Route } from './route.js';
 
@@ -41,7 +41,7 @@ export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFa
   const schemas = new SchemaCollection();
   schemas.add(errorSchema);
   const paths: Record<string, Record<string, JsonObject>> = {};
-  const tags = new Set<string>();
+  const tags = new Set<Operation['tag']>();
   for (const route of routes) {
     await turns.pause();
     tags.add(route.operation.tag);
@@ -60,7 +60,7 @@ export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFa
     },
     // Relative to the document, so that it holds wherever the server is mounted.
     servers: [{ url: '.', description: 'This server' }],
-    tags: Array.from(tags, (name) => ({ name })),
+    tags: Array.from(tags, (name) => ({ name, description: tagDescriptions[name] })),
     // Where there are keys, each route says what it asks for.
     ...(facts.hasKeys ? {} : { security: [] }),
     paths,
@@ -75,6 +75,14 @@ export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFa
     },
   };
 }
+
+const tagDescriptions: Readonly<Record<Operation['tag'], string>> = {
+  inference: 'Predictions.',
+  models: 'Which models and versions there are, and which of them serve.',
+  health: 'For supervisors and load balancers.',
+  diagnosis: 'What the server does, for monitoring and for finding what takes time.',
+  documentation: 'This document, for people and for programs.',
+};
 
 const securitySchemes: JsonObject = {
   ApiKey: {

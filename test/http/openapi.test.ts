@@ -220,6 +220,7 @@ const calls: Call[] = [
   [404, 'GET', '/models/nothing'],
   [200, 'GET', '/model_info'],
   [200, 'GET', '/metrics'],
+  [200, 'GET', '/'],
   [200, 'GET', '/openapi.json'],
   [200, 'GET', '/docs'],
   [200, 'GET', '/docs/'],

@@ -118,6 +118,7 @@ export function docsRoutes(): Route[] {
         id: 'docs',
         tag: 'documentation',
         summary: 'This document as a page',
+        description: 'On it each request can be tried. It loads nothing from other hosts.',
         answers: {
           200: { description: 'The page', content: [{ mediaTypes: ['text/html'], schema: z.string() }] },
         },
@@ -136,6 +137,7 @@ export function docsRoutes(): Route[] {
         id: 'docsFile',
         tag: 'documentation',
         summary: 'A file of the page',
+        description: 'Those that the page at `/docs` asks for.',
         parameters: [{ name: 'file', in: 'path', description: 'Its name.', schema: fileSchema }],
         answers: {
           200: {

@@ -39,6 +39,7 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
         id: 'live',
         tag: 'health',
         summary: 'Whether the process answers',
+        description: 'For a supervisor that starts the process anew where it does not.',
         answers: { 200: valueAnswer('It does', liveSchema) },
       },
       handle: (ctx) => sendValue(ctx, { status: 'ok' } satisfies z.output<typeof liveSchema>),
@@ -51,6 +52,7 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
         id: 'ready',
         tag: 'health',
         summary: 'Whether the server should be sent requests',
+        description: 'For a load balancer, which sends requests only to servers that are ready.',
         answers: {
           200: valueAnswer('It should', readySchema),
           503: valueAnswer('Its models are being loaded, or it has been told to stop', readySchema),

@@ -15,6 +15,7 @@ export function metricsRoutes({ telemetry }: Services): Route[] {
         id: 'metrics',
         tag: 'diagnosis',
         summary: 'Metrics for Prometheus',
+        description: 'Counts of requests and runs, their times, and what the process holds.',
         answers: {
           200: {
             description: "Prometheus' text format",

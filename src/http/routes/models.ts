@@ -25,6 +25,8 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         id: 'models',
         tag: 'models',
         summary: 'Every model, its versions, what failed and why, how requests are batched',
+        description:
+          'With the inputs and outputs of each signature: dtypes, and shapes in which -1 is any size.',
         answers: { 200: valueAnswer('The models in the folder', modelsSchema) },
       },
       handle: (ctx) => {
@@ -43,6 +45,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         id: 'model',
         tag: 'models',
         summary: 'One model, as in the list of all',
+        description: 'Also of a model that does not serve: its versions say why.',
         parameters: [modelParameter],
         answers: { 200: valueAnswer('The model', modelSchema) },
         errors: ['NOT_FOUND'],
@@ -59,6 +62,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         id: 'modelInfo',
         tag: 'models',
         summary: 'Type, device, number of parameters and signatures of the default model',
+        description: 'The default model is the one that `POST /infer` asks.',
         answers: { 200: valueAnswer('The default model', modelInfoSchema) },
         errors: ['NOT_FOUND', 'UNAVAILABLE'],
       },
