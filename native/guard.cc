@@ -72,43 +72,52 @@ using Input = std::unique_ptr<TF_Tensor, TensorDeleter>;
 
 // ---- What it is made of ------------------------------------------------------
 
-std::vector<int64_t> ReadIntegers(TF_OpKernelConstruction* construction,
-                                  const char* name) {
+// Of a list: how many values it has, and of texts the bytes of all.
+struct ListSize {
+  size_t count;
+  size_t bytes;
+};
+
+ListSize SizeOf(TF_OpKernelConstruction* construction, const char* name) {
   int32_t count = 0;
   int32_t bytes = 0;
-  const Status size_status;
+  const Status status;
   TF_OpKernelConstruction_GetAttrSize(construction, name, &count, &bytes,
-                                      size_status.get());
-  size_status.Check();
-  std::vector<int64_t> values(static_cast<size_t>(std::max(count, 0)));
+                                      status.get());
+  status.Check();
+  return {static_cast<size_t>(std::max(count, 0)),
+          static_cast<size_t>(std::max(bytes, 0))};
+}
+
+std::vector<int64_t> ReadIntegers(TF_OpKernelConstruction* construction,
+                                  const char* name) {
+  std::vector<int64_t> values(SizeOf(construction, name).count);
   if (values.empty()) return values;
   const Status status;
   TF_OpKernelConstruction_GetAttrInt64List(construction, name, values.data(),
-                                           count, status.get());
+                                           static_cast<int>(values.size()),
+                                           status.get());
   status.Check();
   return values;
 }
 
 std::vector<std::string> ReadTexts(TF_OpKernelConstruction* construction,
                                    const char* name) {
-  int32_t count = 0;
-  int32_t bytes = 0;
-  const Status size_status;
-  TF_OpKernelConstruction_GetAttrSize(construction, name, &count, &bytes,
-                                      size_status.get());
-  size_status.Check();
-  const auto size = static_cast<size_t>(std::max(count, 0));
-  if (size == 0) return {};
-  std::vector<char*> values(size);
-  std::vector<size_t> lengths(size);
-  std::vector<char> storage(static_cast<size_t>(std::max(bytes, 0)) + 1);
+  const ListSize size = SizeOf(construction, name);
+  if (size.count == 0) return {};
+  std::vector<char*> values(size.count);
+  std::vector<size_t> lengths(size.count);
+  std::vector<char> storage(size.bytes + 1);
   const Status status;
   TF_OpKernelConstruction_GetAttrStringList(
-      construction, name, values.data(), lengths.data(), count, storage.data(),
-      storage.size(), status.get());
+      construction, name, values.data(), lengths.data(),
+      static_cast<int>(values.size()), storage.data(), storage.size(),
+      status.get());
   status.Check();
   std::vector<std::string> texts;
-  for (size_t i = 0; i < size; ++i) texts.emplace_back(values[i], lengths[i]);
+  for (size_t i = 0; i < size.count; ++i) {
+    texts.emplace_back(values[i], lengths[i]);
+  }
   return texts;
 }
 

@@ -22,7 +22,7 @@ const LAYERS = [
   ['graph'],
   ['runtime'],
   ['telemetry'],
-  ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults', 'turns'],
+  ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults', 'steps', 'turns'],
 ];
 
 /** Which files may import which packages. Types are free: they are gone when the code runs. */

@@ -5,7 +5,7 @@
 import { setImmediate as turnOfLoop } from 'node:timers/promises';
 
 /** Milliseconds of work in one turn. */
-export const pieceMilliseconds = 5;
+const pieceMilliseconds = 5;
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -15,16 +15,29 @@ export function nextTurn(): Promise<unknown> {
   return last;
 }
 
-/** One caller's long work: says before each piece whether it is time to let others have their turn. */
+/** One caller's long work: says when it is time to let others have their turn. */
 export class Turns {
-  private end = 0;
+  private end: number;
 
-  /** Resolves in a turn of the caller's, and gives no promise while it lasts. The first is waited for, too. */
+  /** @param first whether the first piece waits for its turn like all others, or is done where the caller is */
+  constructor(first: 'in its turn' | 'at once' = 'in its turn') {
+    this.end = first === 'at once' ? performance.now() + pieceMilliseconds : 0;
+  }
+
+  /** This piece has taken its time. */
+  get isOver(): boolean {
+    return performance.now() >= this.end;
+  }
+
+  /** Resolves in a turn of the caller's, and gives no promise while it lasts. */
   pause(): Promise<void> | undefined {
-    if (performance.now() < this.end) return undefined;
-    return nextTurn().then(() => {
-      this.end = performance.now() + pieceMilliseconds;
-    });
+    return this.isOver ? this.next() : undefined;
+  }
+
+  /** Resolves in the next turn of the caller's. */
+  async next(): Promise<void> {
+    await nextTurn();
+    this.end = performance.now() + pieceMilliseconds;
   }
 }
 

@@ -13,7 +13,7 @@ import { readJson } from './json-reader.js';
 import { bounds, pieceBytes } from './limits.js';
 import { isNpy, npyInSteps } from './npy.js';
 import { isZip, npzInSteps } from './npz.js';
-import type { Claim, Steps } from './steps.js';
+import { type Claim, inOneStep, type Steps } from './steps.js';
 import { decodeUtf8, Utf8Check } from './utf8.js';
 import {
   type DeferredTensor,
@@ -103,14 +103,14 @@ function otherFile(part: FormPart): DeferredTensor {
   const { bytes } = part;
   return {
     kind: 'deferred',
-    // biome-ignore lint/correctness/useYield: there is nothing to wait for
-    *resolve(spec) {
-      if (takesFile(spec, bytes.length)) return { kind: 'plain', value: bytes };
-      throw invalidArgument(
-        `input \`${spec.name}\`: expected a file that is an image (JPEG, PNG, GIF, BMP), .npy, .npz or .json, ` +
-          `got ${quoted(part.fileName || part.name)}, ${describeFile(bytes)}`,
-      );
-    },
+    resolve: (spec) =>
+      inOneStep(() => {
+        if (takesFile(spec, bytes.length)) return { kind: 'plain', value: bytes };
+        throw invalidArgument(
+          `input \`${spec.name}\`: expected a file that is an image (JPEG, PNG, GIF, BMP), .npy, .npz or .json, ` +
+            `got ${quoted(part.fileName || part.name)}, ${describeFile(bytes)}`,
+        );
+      }),
   };
 }
 

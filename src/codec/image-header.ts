@@ -8,7 +8,7 @@ import { countGif } from './gif-header.js';
 import { type ImageFacts, plainFacts } from './image-facts.js';
 import { countJpeg } from './jpeg-header.js';
 import { bounds } from './limits.js';
-import { type Claim, Meter, type Steps } from './steps.js';
+import { type Claim, inOneStep, Meter, type Steps } from './steps.js';
 
 const signatures: readonly (readonly [start: string, format: ImageFormat])[] = [
   ['\xff\xd8\xff', 'jpeg'],
@@ -21,10 +21,7 @@ const readers: Readonly<Record<ImageFormat, (file: Buffer, claim: Claim) => Step
   jpeg: countJpeg,
   png: countPng,
   gif: countGif,
-  // biome-ignore lint/correctness/useYield: it is short
-  *bmp(file) {
-    return countBmp(file);
-  },
+  bmp: (file) => inOneStep(() => countBmp(file)),
 };
 
 /** The format of a JPEG, PNG, GIF or BMP by its first bytes; undefined for anything else. */

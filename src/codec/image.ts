@@ -16,7 +16,7 @@ import { allocate, toBfloat16, toFloat16 } from '../runtime/values.js';
 import type { ImageFacts } from './image-facts.js';
 import { foreignImage, imageFormatOf, readImageHeader } from './image-header.js';
 import { pieceBytes } from './limits.js';
-import { type Claim, type Steps, settled } from './steps.js';
+import { type Claim, inOneStep, type Steps, settled } from './steps.js';
 import type { DeferredTensor, KnownTensor, WireLimits } from './wire.js';
 
 /**
@@ -107,11 +107,13 @@ export function foreignTensor(name: string, bytes: Uint8Array): DeferredTensor |
   if (format === undefined) return undefined;
   return {
     kind: 'deferred',
-    // biome-ignore lint/correctness/useYield: there is nothing to wait for
-    *resolve(spec) {
-      if (spec.dtype === 'string') return { kind: 'plain', value: bytes };
-      throw invalidArgument(`input \`${name || spec.name}\`: expected JPEG, PNG, GIF or BMP, got ${format}`);
-    },
+    resolve: (spec) =>
+      inOneStep(() => {
+        if (spec.dtype === 'string') return { kind: 'plain', value: bytes };
+        throw invalidArgument(
+          `input \`${name || spec.name}\`: expected JPEG, PNG, GIF or BMP, got ${format}`,
+        );
+      }),
   };
 }
 

@@ -5,30 +5,34 @@
  * Short work never pauses, and gives its value at once.
  */
 
-import { nextTurn, pieceMilliseconds } from '../turns.js';
+import { Turns } from '../turns.js';
 import type { Steps } from './steps.js';
 
 /** Runs the work, and pauses whenever a piece has taken its time. Gives the value itself if no pause was needed. */
 export function inPieces<Value>(steps: Steps<Value>): Value | Promise<Value> {
-  const first = piece(steps);
-  return first.done ? first.value : theRest(steps, first.value);
+  const turns = new Turns('at once');
+  const first = piece(steps, turns);
+  return first.done ? first.value : theRest(steps, first.value, turns);
 }
 
-async function theRest<Value>(steps: Steps<Value>, other: Promise<void> | undefined): Promise<Value> {
+async function theRest<Value>(
+  steps: Steps<Value>,
+  other: Promise<void> | undefined,
+  turns: Turns,
+): Promise<Value> {
   let waitsFor = other;
   for (;;) {
     await waitsFor;
-    await nextTurn();
-    const { done, value } = piece(steps);
+    await turns.next();
+    const { done, value } = piece(steps, turns);
     if (done) return value;
     waitsFor = value;
   }
 }
 
-function piece<Value>(steps: Steps<Value>): IteratorResult<Promise<void> | undefined, Value> {
-  const end = performance.now() + pieceMilliseconds;
+function piece<Value>(steps: Steps<Value>, turns: Turns): IteratorResult<Promise<void> | undefined, Value> {
   for (;;) {
     const result = steps.next();
-    if (result.done || result.value || performance.now() >= end) return result;
+    if (result.done || result.value || turns.isOver) return result;
   }
 }

@@ -1,17 +1,12 @@
 /**
  * Long work on the event loop that lets others have their turn.
  */
-import { nextTurn, pieceMilliseconds } from '../turns.js';
+import { Turns } from '../turns.js';
 
 /** Gives a promise whenever others should have their turn first. */
 export type Pause = () => Promise<void> | undefined;
 
 export function pauser(): Pause {
-  let started = performance.now();
-  return () => {
-    if (performance.now() - started < pieceMilliseconds) return undefined;
-    return nextTurn().then(() => {
-      started = performance.now();
-    });
-  };
+  const turns = new Turns('at once');
+  return () => turns.pause();
 }

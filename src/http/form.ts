@@ -7,7 +7,7 @@ import type { FormPart } from '../codec/form.js';
 import { bounds } from '../codec/limits.js';
 import type { Claim } from '../codec/steps.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
-import { nextTurn, pieceMilliseconds } from '../turns.js';
+import { Turns } from '../turns.js';
 
 /** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
 const chunkBytes = 4 * 1024;
@@ -60,13 +60,12 @@ class FormReader {
   async read(bytes: Buffer): Promise<void> {
     const { parser } = this;
     const finished = once(parser, 'finish').catch(this.fail);
-    let since = performance.now();
+    const turns = new Turns('at once');
     for (let at = 0; at < bytes.length && this.problem === undefined; at += chunkBytes) {
       if (!parser.write(bytes.subarray(at, at + chunkBytes)))
         await Promise.race([once(parser, 'drain'), finished]).catch(this.fail);
-      if (performance.now() - since < pieceMilliseconds) continue;
-      await nextTurn();
-      since = performance.now();
+      const pausing = turns.pause();
+      if (pausing) await pausing;
     }
     if (this.problem === undefined) {
       parser.end();

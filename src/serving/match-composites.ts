@@ -16,6 +16,7 @@ import {
   type TensorSpec,
 } from '../runtime/signature.js';
 import { type NamedTensors, type Tensor, type TensorView, viewTensor } from '../runtime/tensors.js';
+import { type Steps, toEnd } from '../steps.js';
 import { fits, wrongDtype } from './fit.js';
 
 /** TensorFlow has no tensors of more dims; beyond it the process would abort. */
@@ -34,12 +35,8 @@ export function matchComposites(
   inputs: NamedTensors,
 ): void {
   if (matched.get(inputs) === signature) return;
-  const steps = matchInSteps(signature, composites, inputs);
-  while (!steps.next().done);
+  toEnd(matchInSteps(signature, composites, inputs));
 }
-
-/** Work that may be paused wherever it yields. */
-type Steps = Generator<undefined, void, undefined>;
 
 /**
  * @param composites of the signature's inputs
@@ -50,7 +47,7 @@ export function* matchInSteps(
   signature: Signature,
   composites: ReadonlyMap<string, CompositeSpec>,
   inputs: NamedTensors,
-): Steps {
+): Steps<void> {
   const labels = new Map<string, string>();
   for (const spec of composites.values()) {
     for (const [i, { name }] of componentsOf(spec).entries()) labels.set(name, labelOf(spec, i));
@@ -89,7 +86,7 @@ type Parts = (spec: TensorSpec) => TensorView;
 /** Numbers that are looked at between two pauses. */
 const manyIntegers = 2 ** 16;
 
-function* checkSparse(spec: SparseSpec, part: Parts): Steps {
+function* checkSparse(spec: SparseSpec, part: Parts): Steps<void> {
   const [indices, values, denseShape] = [part(spec.indices), part(spec.values), part(spec.denseShape)];
   const what = `input \`${spec.name}\``;
   const [count, rank = 0] = indices.shape;
@@ -137,7 +134,7 @@ function checkDenseShape(what: string, spec: SparseSpec, sizes: readonly number[
     throw invalidArgument(`${what}: a dense shape of [${sizes.join(', ')}] is beyond what TensorFlow counts`);
 }
 
-function* checkRagged(spec: RaggedSpec, part: Parts): Steps {
+function* checkRagged(spec: RaggedSpec, part: Parts): Steps<void> {
   const what = `input \`${spec.name}\``;
   const rows = spec.shape?.[0] ?? null;
   for (const [dim, splitsSpec] of spec.rowSplits.entries()) {
@@ -158,7 +155,13 @@ function* checkRagged(spec: RaggedSpec, part: Parts): Steps {
 }
 
 /** @param within how many values or rows the splits are of */
-function* checkSplits(what: string, spec: RaggedSpec, dim: number, splits: Integers, within: number): Steps {
+function* checkSplits(
+  what: string,
+  spec: RaggedSpec,
+  dim: number,
+  splits: Integers,
+  within: number,
+): Steps<void> {
   const level = spec.rowSplits.length > 1 ? ` of dim ${dim + 1}` : '';
   const expected = spec.shape?.[dim + 1] ?? null;
   let end = splits.at(0);

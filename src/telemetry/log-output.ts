@@ -93,6 +93,12 @@ export class LogOutput {
   }
 }
 
+/** Has nobody wait who writes to standard error, as TensorFlow does on its own: what no reader makes room for is lost. */
+export function neverWaitForErrors(): void {
+  // Node sets pipes and sockets so when it first opens them.
+  void process.stderr;
+}
+
 /** A descriptor of standard output that writes without waiting, also for others that share the output. */
 export function openWithoutWaiting(): number {
   const stat = fstatSync(standardOutput);

@@ -3,7 +3,7 @@
  */
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import { LogOutput, openWithoutWaiting } from './log-output.js';
+import { LogOutput, neverWaitForErrors, openWithoutWaiting } from './log-output.js';
 
 export type { Logger };
 
@@ -33,6 +33,7 @@ export async function logDrained(milliseconds: number): Promise<void> {
  * What others have given (names, messages) begins no line of its own.
  */
 export function createLogger({ level, format }: LoggerOptions): Logger {
+  neverWaitForErrors();
   const options = { level, base: null, serializers: { err: describeError } };
   const toText = prettyFactory({
     translateTime: 'SYS:HH:MM:ss.l',

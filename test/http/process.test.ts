@@ -3,6 +3,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -75,6 +76,38 @@ describe('a log whose reader stands still', () => {
     await fillLog(url);
     expect(await droppedBy(url)).toBeGreaterThan(100);
     await readUntil(read, /\d+ lines of the log were dropped/);
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
+
+  it('of what TensorFlow says does not keep the server', async () => {
+    const repository = await repositoryOf('identity');
+    const fifo = repository.path('..', `${path.basename(repository.root)}.fifo`);
+    execFileSync('mkfifo', [fifo]);
+    closing.push(() => execFileSync('rm', [fifo]));
+    // Nobody reads it, and there is no room from the start.
+    const pipe = await open(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    const waiting = await open(fifo, constants.O_WRONLY);
+    closing.push(() => Promise.all([pipe.close(), waiting.close()]));
+    const line = Buffer.alloc(2 ** 12);
+    await expect(until(() => pipe.write(line).then(() => undefined), 'a full pipe')).rejects.toThrow(
+      'EAGAIN',
+    );
+    const flags = ['serve', '--port', '0', '--model-path', repository.root, '--log-level', 'info'];
+    const child = spawn(process.execPath, [program, ...flags], {
+      stdio: ['ignore', 'pipe', waiting.fd],
+      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0', TF_CPP_MAX_VLOG_LEVEL: '2' },
+    });
+    closing.push(() => child.kill('SIGKILL'));
+    let log = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+    });
+    const url = await until(() => /http:\S+/.exec(log)?.[0], 'the server');
+    const headers = { 'content-type': 'application/json' };
+    const asked = { method: 'POST', headers, body: '{"inputs": {"x": [1]}, "signature": "float32"}' };
+    await until(async () => (await fetch(`${url}/models/identity/infer`, asked)).ok, 'an answer');
     const exit = once(child, 'exit');
     child.kill('SIGTERM');
     expect(await exit).toEqual([0, null]);
