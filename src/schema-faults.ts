@@ -136,16 +136,23 @@ type JsonSchema = z.core.JSONSchema._JSONSchema;
 
 /** The keys that an object at a place may have. */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let forms: readonly JsonSchema[] = [
-    z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }),
-  ];
-  for (const key of path)
-    forms = forms.flatMap(alternatives).flatMap((form) => propertyOf(form, String(key)));
-  return [...new Set(forms.flatMap(alternatives).flatMap((form) => Object.keys(propertiesOf(form))))];
+  const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' });
+  const expand = (form: JsonSchema) => alternatives(form, root.$defs ?? {});
+  let forms: readonly JsonSchema[] = [root];
+  for (const key of path) forms = forms.flatMap(expand).flatMap((form) => propertyOf(form, String(key)));
+  return [...new Set(forms.flatMap(expand).flatMap((form) => Object.keys(propertiesOf(form))))];
 }
 
-function alternatives(schema: JsonSchema): readonly JsonSchema[] {
-  return typeof schema === 'object' && schema.anyOf ? schema.anyOf : [schema];
+/** @param definitions of schemas that have an id, to which others refer */
+function alternatives(
+  schema: JsonSchema,
+  definitions: Readonly<Record<string, JsonSchema>>,
+): readonly JsonSchema[] {
+  if (typeof schema !== 'object') return [schema];
+  const { $ref, anyOf } = schema;
+  const named = $ref === undefined ? undefined : definitions[$ref.replace(/^#\/\$defs\//, '')];
+  if (named !== undefined) return alternatives(named, definitions);
+  return anyOf ? anyOf.flatMap((each) => alternatives(each, definitions)) : [schema];
 }
 
 function propertyOf(schema: JsonSchema, key: string): readonly JsonSchema[] {

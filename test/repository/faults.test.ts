@@ -25,6 +25,11 @@ describe('a value that a schema refuses', () => {
       { versoin: 1 },
       '`versoin` is not known (did you mean `version`?); there are `version`, `timeout`, `unload`',
     ],
+    [
+      request.meta({ id: 'RequestOfFaults' }),
+      { versoin: 1 },
+      '`versoin` is not known (did you mean `version`?); there are `version`, `timeout`, `unload`',
+    ],
     [request, [], 'expected an object, got an empty list'],
     [
       repositorySchema,
