@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseJsonText } from '../../src/json-text.ts';
 import { checked, modelSchema, repositorySchema } from '../../src/repository/serving-schema.ts';
+import { storageFailure } from '../../src/repository/storage-failure.ts';
 import { refusal } from '../fixtures/codec.ts';
 
 const request = z.strictObject({
@@ -85,5 +86,26 @@ describe('JSON in single quotes', () => {
   it('within double quotes is a letter like any other', () => {
     expect(parseJsonText('{"it\'s": "\\"\'"}')).toEqual({ "it's": '"\'' });
     expect(refusal(() => parseJsonText('{"it\'s": }'))).not.toContain('double quotes');
+  });
+});
+
+describe('a file that cannot be read', () => {
+  const failure = (code: string, errno: number) =>
+    storageFailure('variables/variables.index', Object.assign(new Error(code), { code, errno }));
+
+  it.each([
+    ['EACCES', -13],
+    ['EPERM', -1],
+  ])('for lack of rights (%s) says who has none', (code, errno) => {
+    expect(failure(code, errno)).toMatchObject({
+      code: 'UNAVAILABLE',
+      message: `variables/variables.index cannot be read now (${code}): permission denied: let the user that the server runs as (uid ${process.getuid?.()}) read it`,
+    });
+  });
+
+  it('for a fault of the storage says so', () => {
+    expect(failure('EIO', -5).message).toBe(
+      'variables/variables.index cannot be read now (EIO): look at the storage',
+    );
   });
 });
