@@ -14,7 +14,8 @@ import type { Answer, OperationProcess } from './operation-process.ts';
 export interface OperationModel {
   readonly op: string;
   readonly attributes: Attributes;
-  readonly inputs: readonly { readonly dtype: Dtype }[];
+  /** `as` is the `tensorflow.DataType` that the operation takes the bytes of the input for, if it is another. */
+  readonly inputs: readonly { readonly dtype: Dtype; readonly as?: number }[];
 }
 
 const typesOf = readInputTypes(loadBinding(addonFile).operationList());
@@ -34,7 +35,11 @@ export async function withOperation<Result>(
 ): Promise<Result | undefined> {
   const graph = new GraphBuilder();
   const refs = inputs.map(({ dtype }) => graph.placeholder(dtype, null));
-  const outputs = graph.add(op, refs, attributes).filter(({ type }) => dtypeOf(type) !== undefined);
+  const taken = refs.map((ref, i) => {
+    const type = inputs[i]?.as;
+    return type === undefined ? ref : graph.first('Bitcast', [ref], { type: { type } });
+  });
+  const outputs = graph.add(op, taken, attributes).filter(({ type }) => dtypeOf(type) !== undefined);
   if (outputs.length === 0) return undefined;
   const signature = {
     inputs: Object.fromEntries(refs.map((ref, i) => [`x${i}`, { ref, shape: null }])),

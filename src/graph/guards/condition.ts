@@ -101,6 +101,11 @@ export function valuesAtMost(input: number, most: number): Condition {
   return { left: { of: 'most', input }, relation: '<=', right: number(most), words };
 }
 
+/** No value is NaN, or beyond what whole numbers of a float64 reach. */
+export function valuesAreNumbers(input: number): Condition {
+  return { ...valuesAtLeast(input, 1 - 2 ** 53), words: `numbers in input ${input}, and no NaN` };
+}
+
 function axisName(axis: number): string {
   return axis < 0 ? `the ${axis === -1 ? 'last dim' : `dim ${-axis} from the end`}` : `dim ${axis}`;
 }

@@ -11,6 +11,7 @@ import {
   rankAtLeast,
   rankAtMostThat,
   rankIs,
+  valuesAreNumbers,
   valuesAtLeast,
   valuesAtMost,
 } from './condition.js';
@@ -42,6 +43,17 @@ function windowWords(size: number, axis: number): string {
 function anyConvolution(node: GraphNode): Condition[] {
   const rank = node.integers('strides').length;
   return [rankIs(0, rank + node.integer('batch_dims', 1) - 1), rankIs(1, rank)];
+}
+
+/** One number for all of a tensor, where no axis has one for each of its parts. */
+function onesWithoutAxis(...inputs: readonly number[]): (node: GraphNode) => readonly Condition[] {
+  return (node) => (node.integer('axis', -1) < 0 ? inputs.map((input) => countIs(input, 1)) : []);
+}
+
+/** The indices have a dim for each level of the result that the parameters do not have. */
+function raggedIndices(node: GraphNode): Condition[] {
+  const levels = node.integer('PARAMS_RAGGED_RANK', 1);
+  return [rankIs(levels + 1, node.integer('OUTPUT_RAGGED_RANK', 0) - levels + 1)];
 }
 
 /** More than any model gives. */
@@ -90,9 +102,25 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
     'QuantizeAndDequantizeV3',
     (node) => [countIs(3, 1), ...(node.integer('axis', -1) < 0 ? [countIs(1, 1), countIs(2, 1)] : [])],
   ],
-  // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and Poisson's algorithm meets no end at NaN.
+  ['QuantizeV2 Dequantize', onesWithoutAxis(1, 2)],
+  // mkl_qmatmul_op.cc: dims of a matrix, and scalar() of the ranges of both factors.
+  [
+    ['', 'AndDequantize', 'AndRelu', 'AndReluAndRequantize', 'AndRequantize']
+      .map((rest) => `QuantizedMatMulWithBias${rest}`)
+      .join(' '),
+    [...ranks(2, 2), ...[3, 4, 5, 6].map((input) => countIs(input, 1))],
+  ],
+  ['QuantizedInstanceNorm', [rankIs(0, 4)]],
+  // crop_and_resize_op.cc does not look at the ranks where there are no boxes.
+  ['CropAndResizeGradBoxes', ranks(4, 4, 2, 1)],
+  ['CropAndResizeGradImage', ranks(4, 2, 1)],
+  // ragged_gather_op.cc writes as many splits as it has found, after the last output too.
+  ['RaggedGather', raggedIndices],
+  // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and the draws meet no end at NaN.
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
   ['StatelessRandomPoisson', [valuesAtLeast(2, 0)]],
+  ['RandomPoissonV2', [valuesAreNumbers(1)]],
+  ['StatelessRandomBinomial', [valuesAreNumbers(2)]],
   // batch_kernels.cc: the dims of batch_index.
   ['Unbatch', [rankIs(1, 2)]],
 ];
