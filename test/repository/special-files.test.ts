@@ -8,6 +8,7 @@ import { mkdir, open, rm, symlink } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { residentMebibytes } from '../../bench/process.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
@@ -101,6 +102,20 @@ it('a version that holds anything but files and folders is refused, however many
       message: `${file} is ${what}, and must be a file`,
     });
   expect((await get('/models/versioned')).body.version).toBe(1);
+});
+
+it('a file of 2 GB is refused before memory is taken for it', async () => {
+  const files: [model: string, file: string, most: number][] = [
+    ['graph', 'saved_model.pb', 2 ** 31 - 1],
+    ['index', 'variables/variables.index', 2 ** 28],
+  ];
+  for (const [model, file] of files) await modelWith(model, file, makeSparse);
+  const { child } = await serve();
+  for (const [model, file, most] of files)
+    expect((await until(() => errorOf(model), `${model} to be refused`)).message).toContain(
+      `${file} cannot be read (it has 2147483648 bytes, and ${most} are the most that is read)`,
+    );
+  expect(residentMebibytes(child.pid as number, 'at its most')).toBeLessThan(1024);
 });
 
 it('a warm-up file of 2 GB is refused before it is read', async () => {
