@@ -15,7 +15,7 @@ const longestWait = 250;
 const memoryBeyond = 64;
 
 /** How often a case is measured before its figures count. */
-const tries = 4;
+const tries = 2;
 
 function isWithin({ longestWait: wait, peak, allowed }: Effect): boolean {
   return wait < longestWait && peak < allowed + memoryBeyond;

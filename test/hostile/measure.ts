@@ -13,7 +13,7 @@ import type { HostileCase } from './cases.ts';
 export interface Effect {
   /** Of the hostile requests' answers; 0 for one without. */
   readonly statuses: readonly number[];
-  /** Milliseconds of the longest `/health/live` meanwhile. */
+  /** Milliseconds of the longest `/health/live` meanwhile, less what threads waited for a processor. */
   readonly longestWait: number;
   /** How often it was asked. */
   readonly asked: number;
@@ -32,7 +32,7 @@ export async function measure(server: TestServer, hostile: HostileCase): Promise
   const before = residentMebibytes(pid);
   forgetPeak(pid);
   const reserved = watchReserved(server);
-  const health = await HealthWatch.start(server.url);
+  const health = await HealthWatch.start(server.url, pid);
   const started = performance.now();
   const statuses = await send();
   const seconds = (performance.now() - started) / 1000;
@@ -83,10 +83,10 @@ class HealthWatch {
     });
   }
 
-  static async start(url: string): Promise<HealthWatch> {
+  static async start(url: string, pid: number): Promise<HealthWatch> {
     const { hostname, port } = new URL(url);
     const worker = new Worker(path.resolve('test/hostile/health-watch.mjs'), {
-      workerData: { hostname, port: Number(port) },
+      workerData: { hostname, port: Number(port), pid },
     });
     const watch = new HealthWatch(worker);
     await once(worker, 'message');
