@@ -173,12 +173,13 @@ int64_t FurthestOf(const TF_Tensor* tensor, bool is_least) {
 template <typename Real>
 int64_t FurthestOfReals(const TF_Tensor* tensor, bool is_least) {
   constexpr double kFar = 1LL << 53;
+  constexpr int64_t kNotANumber = (1LL << 53) + 1;
   const auto* const begin = static_cast<const Real*>(TF_TensorData(tensor));
   const auto* const end = begin + TF_TensorElementCount(tensor);
   double furthest = is_least ? kFar : -kFar;
   for (const Real* each = begin; each != end; ++each) {
     const auto value = static_cast<double>(*each);
-    if (std::isnan(value)) return static_cast<int64_t>(is_least ? -kFar : kFar);
+    if (std::isnan(value)) return is_least ? -kNotANumber : kNotANumber;
     furthest = is_least ? std::min(furthest, value) : std::max(furthest, value);
   }
   furthest = is_least ? std::floor(furthest) : std::ceil(furthest);

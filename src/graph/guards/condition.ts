@@ -101,9 +101,9 @@ export function valuesAtMost(input: number, most: number): Condition {
   return { left: { of: 'most', input }, relation: '<=', right: number(most), words };
 }
 
-/** No value is NaN, or beyond what whole numbers of a float64 reach. */
+/** No value is NaN, which a guard takes for less than all others. */
 export function valuesAreNumbers(input: number): Condition {
-  return { ...valuesAtLeast(input, 1 - 2 ** 53), words: `numbers in input ${input}, and no NaN` };
+  return { ...valuesAtLeast(input, -(2 ** 53)), words: `numbers in input ${input}, and no NaN` };
 }
 
 function axisName(axis: number): string {

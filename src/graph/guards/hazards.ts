@@ -56,6 +56,12 @@ function raggedIndices(node: GraphNode): Condition[] {
   return [rankIs(levels + 1, node.integer('OUTPUT_RAGGED_RANK', 0) - levels + 1)];
 }
 
+/** No NaN comes of their sizes. */
+function boxesAreFinite(input: number): Condition[] {
+  const most = 2 ** 53 - 1;
+  return [valuesAtLeast(input, -most), valuesAtMost(input, most)];
+}
+
 /** More than any model gives. */
 const mostBoxes = 2 ** 20;
 
@@ -110,17 +116,19 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
       .join(' '),
     [...ranks(2, 2), ...[3, 4, 5, 6].map((input) => countIs(input, 1))],
   ],
-  ['QuantizedInstanceNorm', [rankIs(0, 4)]],
-  // crop_and_resize_op.cc does not look at the ranks where there are no boxes.
-  ['CropAndResizeGradBoxes', ranks(4, 4, 2, 1)],
-  ['CropAndResizeGradImage', ranks(4, 2, 1)],
+  // quantized_instance_norm.cc divides by the number of channels.
+  ['QuantizedInstanceNorm', [rankIs(0, 4), dimAtLeast(0, 3, 1)]],
+  // crop_and_resize_op.cc does not look at the ranks where there are no boxes, and reads anywhere at boxes
+  // whose sizes are NaN.
+  ['CropAndResize', boxesAreFinite(1)],
+  ['CropAndResizeGradBoxes', [...ranks(4, 4, 2, 1), ...boxesAreFinite(2)]],
+  ['CropAndResizeGradImage', [...ranks(4, 2, 1), ...boxesAreFinite(1)]],
   // ragged_gather_op.cc writes as many splits as it has found, after the last output too.
   ['RaggedGather', raggedIndices],
   // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and the draws meet no end at NaN.
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
-  ['StatelessRandomPoisson', [valuesAtLeast(2, 0)]],
+  ['StatelessRandomPoisson StatelessRandomBinomial', [valuesAreNumbers(2)]],
   ['RandomPoissonV2', [valuesAreNumbers(1)]],
-  ['StatelessRandomBinomial', [valuesAreNumbers(2)]],
   // batch_kernels.cc: the dims of batch_index.
   ['Unbatch', [rankIs(1, 2)]],
 ];
