@@ -12,6 +12,7 @@ import { filesBelow } from './install/digest.js';
 const LAYERS = [
   ['main', 'index', 'serve', 'rehearse', 'trial-starter', 'server'],
   ['cli'],
+  ['surfaces'],
   ['http'],
   ['handlers'],
   ['calls'],
@@ -32,10 +33,10 @@ const PACKAGES = [
   { name: /^chokidar$/, home: /^repository\/watch\.ts$/, where: 'in repository/watch.ts' },
   {
     name: /^(koa|koa-.*|@koa\/.*)$/,
-    home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/,
-    where: 'in http/, handlers/loader.ts and server.ts',
+    home: /^(http\/|surfaces\/own\/control-request\.ts$|handlers\/loader\.ts$|server\.ts$)/,
+    where: 'in http/, surfaces/own/control-request.ts, handlers/loader.ts and server.ts',
   },
-  { name: /^cbor-x(\/.*)?$/, home: /^(codec|http)\//, where: 'in codec/ and http/' },
+  { name: /^cbor-x(\/.*)?$/, home: /^(codec|surfaces)\//, where: 'in codec/ and surfaces/' },
 ];
 
 /**

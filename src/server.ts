@@ -18,16 +18,18 @@ import { invalidArgument, messageOf, ServingError, shuttingDown } from './errors
 import { HandlerBlocking } from './handlers/blocking.js';
 import { Handlers } from './handlers/loader.js';
 import { readApiKeys } from './http/api-keys.js';
-import { createApp } from './http/app.js';
 import type { BodyLimits } from './http/body.js';
 import { BodyMemory } from './http/body-memory.js';
 import { stayingAwake } from './http/busy-poll.js';
 import { ByteBudget } from './http/byte-budget.js';
 import { answerParserErrors } from './http/client-error.js';
+import { Exchanges } from './http/exchange.js';
+import { fastEntrance } from './http/fast-entrance.js';
 import { Hosts, isLoopback, nameOf } from './http/hosts.js';
+import { createKoa } from './http/koa-front.js';
 import { oneATurn } from './http/pipelined.js';
+import type { Route } from './http/route.js';
 import type { Services } from './http/services.js';
-import { createShortcut } from './http/shortcut.js';
 import { remoteFileSystem } from './repository/file-system.js';
 import { type Watch, watchFolder } from './repository/watch.js';
 import { openRuntime, type RuntimeOptions } from './runtime/open.js';
@@ -39,6 +41,7 @@ import { addModelMetrics } from './serving/model-metrics.js';
 import { Rehearsals } from './serving/rehearsal.js';
 import { Scheduler } from './serving/scheduler.js';
 import { TrialProcesses } from './serving/trial-processes.js';
+import { surfaces } from './surfaces.js';
 import { createLogger, droppedLogLines, type Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 
@@ -133,10 +136,14 @@ class ComposedServer implements Server {
     const handlers = createHandlers(settings, logger, blocking);
     const manager = createManager(settings, runtime, logger, slots, handlers, trials);
     const budget = new ByteBudget(settings.maxInflightBytes);
+    const routes: Route[] = [];
     this.services = {
+      keys,
+      routes: () => routes,
       manager,
       runtime,
       telemetry,
+      exchanges: new Exchanges(telemetry, settings.idleTimeout),
       logger,
       hosts: new Hosts({
         listensOn: listens ? settings.host : undefined,
@@ -146,7 +153,6 @@ class ComposedServer implements Server {
       bodyLimits: limitBodies(settings, runtime, budget, logger),
       wireLimits: limitWire(settings),
       requestTimeout: settings.requestTimeout,
-      idleTimeout: settings.idleTimeout,
       serverTiming: settings.serverTiming ?? false,
       allowedRoots: settings.allowPath ?? [settings.modelPath],
       draining: this.draining.signal,
@@ -156,13 +162,14 @@ class ComposedServer implements Server {
     handlers?.connect(this.services);
     addModelMetrics(telemetry, () => manager.table);
     blocking.addMetrics(telemetry);
-    const app = createApp(this.services, keys);
-    const shortcut = createShortcut(this.services, keys, app.listener, app.fail);
+    routes.push(...surfaces.flatMap((surface) => surface.routes(this.services)));
+    const app = createKoa(this.services, surfaces);
+    const listener = fastEntrance(this.services, surfaces, app.listener);
     this.app = app.koa;
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
-    this.http = listens ? createHttp(settings, shortcut.listener, logger) : undefined;
-    this.underWay = () => app.underWay + shortcut.underWay + this.predictions;
+    this.http = listens ? createHttp(settings, listener, logger) : undefined;
+    this.underWay = () => this.services.exchanges.underWay + this.predictions;
   }
 
   get address(): string | undefined {

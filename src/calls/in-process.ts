@@ -9,7 +9,7 @@ import { disposeTensors, type Tensor } from '../runtime/tensors.js';
 import { Cancellation } from '../serving/cancellation.js';
 import type { Manager } from '../serving/manager.js';
 import { predict } from '../serving/predict.js';
-import type { Telemetry } from '../telemetry/metrics.js';
+import { blankRecord, type Telemetry } from '../telemetry/metrics.js';
 import { inputTensor, type PredictInput } from './inputs.js';
 
 /** One prediction to make. */
@@ -102,7 +102,12 @@ export async function predictInProcess(
     if (error instanceof ServingError) record.status = error.code;
     throw error;
   } finally {
-    telemetry.observe({ ...record, seconds: (performance.now() - started) / 1000 });
+    telemetry.observe({
+      ...blankRecord,
+      ...record,
+      isInference: true,
+      seconds: (performance.now() - started) / 1000,
+    });
     signal?.removeEventListener('abort', cancel);
   }
 }

@@ -6,7 +6,7 @@ import { inferRequestInSteps, knownRequest } from './cbor-decode.js';
 import { encodeCbor, encodeCborAnswer } from './cbor-encode.js';
 import { imageTensor } from './image.js';
 import { foreignImage } from './image-header.js';
-import type { AnswerBody, EncodedBody, InferAnswer } from './infer-answer.js';
+import type { EncodedAnswer, EncodedBody, InferAnswer } from './infer-answer.js';
 import type { InferRequest } from './infer-request.js';
 import { jsonRequestInSteps } from './json-decode.js';
 import { encodeJson, encodeJsonAnswer, encodeStrictJsonAnswer } from './json-encode.js';
@@ -28,7 +28,7 @@ export interface AnswerCodec {
   /**
    * @throws ServingError INVALID_ARGUMENT for outputs that it has no form for, NOT_ACCEPTABLE for those that are too large for it
    */
-  encodeAnswer(answer: InferAnswer): AnswerBody;
+  encodeAnswer(answer: InferAnswer): EncodedAnswer;
 }
 
 /** How inference requests are read. */

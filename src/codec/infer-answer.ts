@@ -69,6 +69,14 @@ export interface BodyInPieces {
 
 export type AnswerBody = EncodedBody | BodyInPieces;
 
+/** An inference answer as it is sent. */
+export type EncodedAnswer = AnswerBody & {
+  /** Where it is not the codec's own. */
+  readonly mediaType?: string | undefined;
+  /** Names and values in turn. */
+  readonly headers?: readonly string[] | undefined;
+};
+
 export function encodedBody(parts: readonly Uint8Array[]): EncodedBody {
   return { parts, byteLength: parts.reduce((sum, part) => sum + part.length, 0) };
 }

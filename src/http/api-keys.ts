@@ -3,6 +3,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { messageOf, quoted, ServingError } from '../errors.js';
 import { didYouMean, nearest } from '../nearest.js';
 
@@ -17,6 +18,13 @@ const keyScopes: readonly KeyScope[] = ['infer', 'admin', 'metrics'];
 
 interface Key {
   readonly digest: Buffer;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+/** Who asks. */
+export interface Principal {
+  /** Names a key in logs without telling it: the start of its SHA-256. Empty where no key was asked for. */
+  readonly id: string;
   readonly scopes: ReadonlySet<Scope>;
 }
 
@@ -40,14 +48,50 @@ export class ApiKeys {
   }
 
   /**
-   * The scopes of a key, of all its lines together, or undefined if there is no such key. Takes as long for a wrong key
-   * as for a right one.
+   * Whose key it is, with the scopes of all its lines together; undefined if there is no such key. Takes as long for a wrong
+   * key as for a right one.
    */
-  scopesOf(key: string): ReadonlySet<Scope> | undefined {
+  find(key: string): Principal | undefined {
     const digest = digestOf(key);
     const found = this.keys.filter((candidate) => timingSafeEqual(candidate.digest, digest));
-    return found.length === 0 ? undefined : new Set(found.flatMap((each) => [...each.scopes]));
+    if (found.length === 0) return undefined;
+    return { id: digest.toString('hex', 0, 4), scopes: new Set(found.flatMap((each) => [...each.scopes])) };
   }
+}
+
+/** Anybody, where no keys are configured. */
+const anybody: Principal = { id: '', scopes: new Set(scopes) };
+
+/**
+ * Who asks for something of that scope.
+ *
+ * @throws ServingError UNAUTHENTICATED without a key that is known, PERMISSION_DENIED if it does not have the scope, or if no
+ * keys are configured and somebody beyond this machine asks for what only administrators may do
+ */
+export function checkAccess(keys: ApiKeys, scope: Scope, { headers, socket }: IncomingMessage): Principal {
+  if (scope === 'open') return anybody;
+  if (!keys.configured) {
+    if (scope === 'admin') checkLoopback(socket.remoteAddress);
+    return anybody;
+  }
+  const key = String(headers['x-api-key'] ?? '');
+  const principal = keys.find(key);
+  if (!principal)
+    throw new ServingError(
+      'UNAUTHENTICATED',
+      key === '' ? 'this route needs a key: send it as X-API-Key' : 'the key in X-API-Key is not known',
+    );
+  if (!principal.scopes.has(scope))
+    throw new ServingError('PERMISSION_DENIED', `the key in X-API-Key does not have the scope \`${scope}\``);
+  return principal;
+}
+
+function checkLoopback(address: string | undefined): void {
+  if (address !== undefined && /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)) return;
+  throw new ServingError(
+    'PERMISSION_DENIED',
+    'without API keys this route answers on loopback only: configure keys with --api-key-file',
+  );
 }
 
 function parseKey(line: string): Key {

@@ -6,7 +6,8 @@
  */
 import type { Context, Middleware } from 'koa';
 import { quoted, ServingError } from '../errors.js';
-import type { ApiKeys, Scope } from './api-keys.js';
+import { type ApiKeys, checkAccess, type Scope } from './api-keys.js';
+import { exchangeOf } from './exchange.js';
 import { type Hosts, nameOf } from './hosts.js';
 import { mediaTypeOf } from './media-type.js';
 
@@ -29,33 +30,9 @@ export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware 
     const { scope, isOfHandler } = scopeOf(ctx);
     if (scope === 'admin') refuseForeignOrigin(ctx, hosts);
     else if (isOfHandler || (scope === 'infer' && isSimple(ctx))) refuseOtherOrigin(ctx, hosts);
-    if (scope !== 'open') {
-      if (keys.configured) checkKey(keys, scope, ctx.get('x-api-key'));
-      else if (scope === 'admin') checkLoopback(ctx.req.socket.remoteAddress);
-    }
+    exchangeOf(ctx).principal = checkAccess(keys, scope, ctx.req).id;
     await next();
   };
-}
-
-function checkKey(keys: ApiKeys, scope: Scope, key: string): void {
-  const allowed = keys.scopesOf(key);
-  if (!allowed) {
-    throw new ServingError(
-      'UNAUTHENTICATED',
-      key === '' ? 'this route needs a key: send it as X-API-Key' : 'the key in X-API-Key is not known',
-    );
-  }
-  if (!allowed.has(scope))
-    throw new ServingError('PERMISSION_DENIED', `the key in X-API-Key does not have the scope \`${scope}\``);
-}
-
-function checkLoopback(address: string | undefined): void {
-  if (address === undefined || !/^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)) {
-    throw new ServingError(
-      'PERMISSION_DENIED',
-      'without API keys this route answers on loopback only: configure keys with --api-key-file',
-    );
-  }
 }
 
 /** A web page must not be able to change a model on the machine of whoever looks at it. */

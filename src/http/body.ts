@@ -23,8 +23,10 @@ export interface Body {
   /** Takes more out of the budget, for what the body becomes. */
   readonly claim: Claim;
   /** Gives its share of the budget back; the caller does that when the bytes are no longer used. */
-  release(): void;
+  readonly release: () => void;
 }
+
+const nothing = new Uint8Array(0);
 
 /** What a body of unknown length reserves at first; each further step doubles it. */
 const firstReservation = 64 * 1024;
@@ -35,26 +37,23 @@ const firstReservation = 64 * 1024;
  * @throws ServingError PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for one in an encoding that is not known, UNAVAILABLE if the process holds
  * too many bytes already, REQUEST_TIMEOUT if it comes too slowly, CANCELLED if the client goes away
  */
-export async function readBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): Promise<Body> {
-  const unpacker = unpackerOf(req.headers['content-encoding']);
-  const announced = req.headers['content-length'];
-  const length = announced === undefined ? undefined : Number(announced);
-  if (length !== undefined && length > limits.maxBytes) throw tooLarge(limits);
-  const collector = new Collector(req, limits, length);
-  continueIfExpected(req, res);
-  const body = await collector.collect();
-  if (!unpacker || body.bytes.length === 0) return body;
-  try {
-    const { maxBytes } = limits;
-    const { claim } = body;
-    return {
-      ...body,
-      bytes: await unpack(body.bytes, unpacker, { maxBytes, claim, tooLarge: () => unpacksTooLarge(limits) }),
-    };
-  } catch (error) {
-    body.release();
-    throw error;
-  }
+export function readBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): Promise<Body> {
+  return new Promise((resolve, reject) => {
+    const gone = () => body.giveUp(clientGone());
+    const stop = () => req.off('close', gone).off('error', gone);
+    const body = new IncomingBody(req, res, limits, {
+      received: (received) => {
+        stop();
+        resolve(received);
+      },
+      failed: (error) => {
+        stop();
+        reject(error);
+      },
+    });
+    req.on('close', gone).on('error', gone);
+    body.read();
+  });
 }
 
 /** Clients that sent `Expect: 100-continue` wait for this line; they get it only once the body is wanted. */
@@ -79,65 +78,82 @@ function tooLarge({ maxBytes }: BodyLimits): ServingError {
   );
 }
 
-export function unpacksTooLarge({ maxBytes }: BodyLimits): ServingError {
+function unpacksTooLarge({ maxBytes }: BodyLimits): ServingError {
   return new ServingError(
     'PAYLOAD_TOO_LARGE',
     `what the body unpacks to is larger than ${maxBytes} bytes (--max-body-bytes)`,
   );
 }
 
-/** Takes chunks into one buffer: of exactly the announced size, or growing within the limit. */
-class Collector extends Arrival {
+/** What becomes of a body. One of the two is called, once. */
+export interface BodyReceiver {
+  received(body: Body): void;
+  failed(error: unknown): void;
+}
+
+/** A body on its way: into one buffer, of exactly the announced size, or growing within the limit. */
+export class IncomingBody extends Arrival implements Body {
   readonly started = performance.now();
   reserved = 0;
   received = 0;
-  private buffer: Buffer;
-  private settle: { resolve(body: Body): void; reject(error: unknown): void } | undefined;
+  private length: number | undefined;
+  private memory: Buffer | undefined;
+  private unpacked = 0;
+  private isReleased = false;
+  private isOver = false;
+  private content: Uint8Array = nothing;
 
   constructor(
     private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
     private readonly limits: BodyLimits,
-    private readonly length: number | undefined,
+    private readonly receiver: BodyReceiver,
   ) {
     super();
-    const size = length ?? Math.min(firstReservation, limits.maxBytes);
-    this.reserve(size);
-    this.buffer = limits.memory.take(size);
   }
 
   get timeout(): number {
     return this.limits.timeout;
   }
 
-  /** The whole body. Rejects as `readBody` does. */
-  collect(): Promise<Body> {
-    const { req, limits } = this;
-    return new Promise((resolve, reject) => {
-      this.settle = { resolve, reject };
-      limits.budget.expect(this);
-      req
-        .on('data', this.add)
-        .on('end', this.finish)
-        .on('close', this.clientGone)
-        .on('error', this.clientGone);
-    });
+  /** Begins to read. */
+  read(): void {
+    const { req, res, limits } = this;
+    try {
+      this.unpacker = unpackerOf(req.headers['content-encoding']);
+      const announced = req.headers['content-length'];
+      this.length = announced === undefined ? undefined : Number(announced);
+      if (this.length !== undefined && this.length > limits.maxBytes) throw tooLarge(limits);
+      this.reserve(this.length ?? Math.min(firstReservation, limits.maxBytes));
+    } catch (error) {
+      this.giveUp(error);
+      return;
+    }
+    continueIfExpected(req, res);
+    limits.budget.expect(this);
+    req.on('data', this.add).on('end', this.finish);
   }
 
+  get bytes(): Uint8Array {
+    return this.content;
+  }
+
+  /** Ends it before its end. */
   giveUp(error: unknown): void {
+    if (this.isOver) return;
     this.stop();
     this.req.pause();
     this.release();
-    this.settle?.reject(error);
+    this.receiver.failed(error);
   }
+
+  private unpacker: ReturnType<typeof unpackerOf>;
 
   private stop(): void {
     const { req, limits } = this;
+    this.isOver = true;
     limits.budget.forget(this);
-    req
-      .off('data', this.add)
-      .off('end', this.finish)
-      .off('close', this.clientGone)
-      .off('error', this.clientGone);
+    req.off('data', this.add).off('end', this.finish);
   }
 
   private reserve(size: number): void {
@@ -146,26 +162,33 @@ class Collector extends Arrival {
   }
 
   private readonly add = (chunk: Buffer): void => {
+    const { limits } = this;
     const needed = this.received + chunk.length;
-    try {
-      if (needed > this.buffer.length) this.grow(needed);
-    } catch (error) {
-      this.giveUp(error);
-      return;
+    if (this.received === 0 && needed === this.length) {
+      // The whole body in one piece, as a rule.
+      this.content = chunk;
+    } else {
+      try {
+        this.memory ??= limits.memory.take(this.reserved);
+        if (needed > this.memory.length) this.grow(this.memory, needed);
+      } catch (error) {
+        this.giveUp(error);
+        return;
+      }
+      limits.memory.move(chunk, this.memory, this.received);
     }
-    this.limits.memory.move(chunk, this.buffer, this.received);
     this.received = needed;
   };
 
-  private grow(needed: number): void {
+  private grow(full: Buffer, needed: number): void {
     if (needed > this.limits.maxBytes) throw tooLarge(this.limits);
-    const size = Math.min(Math.max(2 * this.buffer.length, needed), this.limits.maxBytes);
+    const size = Math.min(Math.max(2 * full.length, needed), this.limits.maxBytes);
     this.reserve(size);
     const { memory } = this.limits;
     const larger = memory.take(size);
-    larger.set(this.buffer.subarray(0, this.received));
-    memory.giveBack(this.buffer);
-    this.buffer = larger;
+    larger.set(full.subarray(0, this.received));
+    memory.giveBack(full);
+    this.memory = larger;
   }
 
   private readonly finish = (): void => {
@@ -174,30 +197,39 @@ class Collector extends Arrival {
       return;
     }
     this.stop();
-    let isReleased = false;
-    let unpacked = 0;
-    this.settle?.resolve({
-      bytes: this.buffer.subarray(0, this.received),
-      claim: (bytes, kind) => {
-        if (kind === 'unpacked') unpacked += bytes;
-        if (unpacked > this.limits.maxBytes) throw unpacksTooLarge(this.limits);
-        this.reserve(this.reserved + bytes);
-      },
-      release: () => {
-        if (!isReleased) this.release();
-        isReleased = true;
-      },
-    });
+    if (this.memory) this.content = this.memory.subarray(0, this.received);
+    if (this.unpacker && this.received > 0) void this.unpack(this.unpacker);
+    else this.receiver.received(this);
   };
 
-  private readonly clientGone = (): void => {
-    this.giveUp(clientGone());
+  private async unpack(unpacker: NonNullable<ReturnType<typeof unpackerOf>>): Promise<void> {
+    const { limits, claim, content } = this;
+    try {
+      this.content = await unpack(content, unpacker, {
+        maxBytes: limits.maxBytes,
+        claim,
+        tooLarge: () => unpacksTooLarge(limits),
+      });
+    } catch (error) {
+      this.release();
+      this.receiver.failed(error);
+      return;
+    }
+    this.receiver.received(this);
+  }
+
+  readonly claim: Claim = (bytes, kind) => {
+    if (kind === 'unpacked') this.unpacked += bytes;
+    if (this.unpacked > this.limits.maxBytes) throw unpacksTooLarge(this.limits);
+    this.reserve(this.reserved + bytes);
   };
 
-  /** Called once. */
-  private release(): void {
+  readonly release = (): void => {
+    if (this.isReleased) return;
+    this.isReleased = true;
     this.limits.budget.release(this.reserved);
     this.reserved = 0;
-    this.limits.memory.giveBack(this.buffer);
-  }
+    if (this.memory) this.limits.memory.giveBack(this.memory);
+    this.memory = undefined;
+  };
 }

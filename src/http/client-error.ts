@@ -5,7 +5,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { httpStatusOf, invalidArgument, ServingError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
-import { errorValue } from './respond.js';
+import { errorValue } from './error-value.js';
 
 /** What Node says of a parser's error. */
 interface ParserError extends Error {

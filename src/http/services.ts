@@ -6,21 +6,26 @@ import type { Runtime } from '../runtime/runtime.js';
 import type { Manager } from '../serving/manager.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
+import type { ApiKeys } from './api-keys.js';
 import type { BodyLimits } from './body.js';
+import type { Exchanges } from './exchange.js';
 import type { Hosts } from './hosts.js';
+import type { Route } from './route.js';
 
 export interface Services {
+  readonly keys: ApiKeys;
+  /** Of all surfaces. */
+  readonly routes: () => readonly Route[];
   readonly manager: Manager;
   readonly runtime: Runtime;
   readonly telemetry: Telemetry;
+  readonly exchanges: Exchanges;
   readonly logger: Logger;
   readonly hosts: Hosts;
   readonly bodyLimits: BodyLimits;
   readonly wireLimits: WireLimits;
   /** Seconds that a request may take; a client can ask for less. */
   readonly requestTimeout: number;
-  /** Seconds after which a client that takes nothing of its answer is cut off. */
-  readonly idleTimeout: number;
   /** Answers to inference requests tell where their time went. */
   readonly serverTiming: boolean;
   /** Folders that a path in a request may lie in. */

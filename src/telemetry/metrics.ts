@@ -7,20 +7,53 @@
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import { Turns } from '../turns.js';
 
-/** One finished request to a model, however it ended. */
+/** One finished request, however it ended and wherever it was refused. */
 export interface RequestRecord {
+  readonly method: string;
+  readonly path: string;
+  readonly requestId: string;
+  /** The address that it came from. */
+  readonly peer: string;
+  /** Which key it came with; empty for none. */
+  readonly principal: string;
+  /** It asked for a prediction. */
+  readonly isInference: boolean;
   /** Empty where the request named no model that exists. */
   readonly model: string;
   /** Empty where no version answered. */
   readonly version: number | '';
   /** `ok`, or the error's code. */
   readonly status: string;
+  /** Of the body as it was read, and of the answer's. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Microseconds in the queue and in the run. */
+  readonly queueMicros: number;
+  readonly runMicros: number;
   /** From the first byte of the head to the last of the answer. */
   readonly seconds: number;
 }
 
+/** A record that says nothing yet. */
+export const blankRecord: RequestRecord = {
+  method: '',
+  path: '',
+  requestId: '',
+  peer: '',
+  principal: '',
+  isInference: false,
+  model: '',
+  version: '',
+  status: '',
+  bytesIn: 0,
+  bytesOut: 0,
+  queueMicros: 0,
+  runMicros: 0,
+  seconds: 0,
+};
+
 export interface Telemetry {
-  /** Called once at the end of each inference request. */
+  /** Called once at the end of each request. */
   observe(record: RequestRecord): void;
   /** Adds numbers that are read when they are asked for. */
   gauges(name: string, help: string, read: () => Iterable<MetricValue>): void;
@@ -111,7 +144,8 @@ export function createTelemetry(): Telemetry {
   }
 
   return {
-    observe({ model, version, status, seconds }) {
+    observe({ isInference, model, version, status, seconds }) {
+      if (!isInference) return;
       const versions = getOrMake(series, model, newVersions);
       getOrMake(getOrMake(versions, version, newStatuses), status, newSeries).add(seconds);
     },

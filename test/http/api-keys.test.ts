@@ -39,9 +39,9 @@ describe('a line', () => {
     ['\ufeffsecret', 'secret', everything],
   ])('%j gives the key %j the scopes %j', (line, key, scopes) => {
     const keys = ApiKeys.parse([line]);
-    expect([...(keys.scopesOf(key) ?? [])]).toEqual(scopes);
+    expect([...(keys.find(key)?.scopes ?? [])]).toEqual(scopes);
     for (const other of ['', line === key ? 'other' : line, `${key} `, key.slice(1), key.toUpperCase()]) {
-      expect(keys.scopesOf(other), other).toBeUndefined();
+      expect(keys.find(other), other).toBeUndefined();
     }
   });
 
@@ -57,7 +57,7 @@ describe('a line', () => {
 
   it('of a key that has one already adds its scopes', () => {
     const keys = ApiKeys.parse(['infer:secret', 'metrics:secret', 'admin:other']);
-    expect([...(keys.scopesOf('secret') ?? [])]).toEqual(['infer', 'metrics']);
+    expect([...(keys.find('secret')?.scopes ?? [])]).toEqual(['infer', 'metrics']);
   });
 
   it.each(['', '   ', '# secret', '#infer:secret'])('%j says nothing', (line) => {
@@ -75,7 +75,7 @@ describe('a line', () => {
 
 it('keys come from the file and the environment together', async () => {
   const keys = readApiKeys(await keyFile('# of the team\n\ninfer:a\nadmin:b\n'), 'metrics:c,d');
-  const scopes = ['a', 'b', 'c', 'd'].map((key) => [...(keys.scopesOf(key) ?? [])]);
+  const scopes = ['a', 'b', 'c', 'd'].map((key) => [...(keys.find(key)?.scopes ?? [])]);
   expect(scopes).toEqual([['infer'], ['admin'], ['metrics'], everything]);
 });
 

@@ -1,0 +1,164 @@
+/**
+ * How answers leave: by Koa, or past it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Context } from 'koa';
+import type { AnswerBody, BodyInPieces, EncodedBody } from '../codec/infer-answer.js';
+import type { ServingError } from '../errors.js';
+import { inTurns } from '../turns.js';
+import { expectsContinue, hasBody } from './body.js';
+import type { Exchange } from './exchange.js';
+import { whenFinished } from './finished.js';
+
+/** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
+const drainBytes = 1024 * 1024;
+const drainMilliseconds = 2000;
+
+/** An answer before it is sent. */
+export interface Answer {
+  readonly status: number;
+  readonly mediaType: string;
+  readonly body: AnswerBody;
+  /** Besides those that every answer has: names and values in turn. */
+  readonly headers: readonly string[];
+}
+
+/** Has Koa send an answer. */
+export function setAnswer(ctx: Context, { status, mediaType, body, headers }: Answer): void {
+  ctx.status = status;
+  for (let i = 0; i < headers.length; i += 2) ctx.set(String(headers[i]), String(headers[i + 1]));
+  send(ctx, { mediaType }, body);
+}
+
+/**
+ * Sends an answer past Koa.
+ *
+ * @param left called once nothing of the body is needed any more, if it is not copied
+ */
+export function writeAnswer(exchange: Exchange, answer: Answer, left: () => void = () => {}): void {
+  const { res } = exchange;
+  const { body } = answer;
+  res.writeHead(answer.status, headOf(exchange, answer));
+  if ('pieces' in body) {
+    whenFinished(exchange.req.socket, res, left);
+    streamOf(body, res).pipe(res);
+  } else {
+    const { parts } = body;
+    for (let i = 0; i < parts.length - 1; i++) res.write(toBuffer(parts[i] as Uint8Array));
+    res.end(toBuffer(parts.at(-1) ?? nothing));
+    // A single part has been copied together; of several, the long ones are views on the outputs.
+    if (parts.length === 1) left();
+    else whenFinished(exchange.req.socket, res, left);
+  }
+  exchange.answered();
+}
+
+const nothing = new Uint8Array(0);
+
+function headOf({ requestId }: Exchange, { mediaType, headers, body: { byteLength } }: Answer): string[] {
+  const head = ['x-request-id', requestId, 'Content-Type', mediaType, ...headers];
+  if (byteLength !== undefined) head.push('Content-Length', String(byteLength));
+  return head;
+}
+
+/**
+ * Has Koa send an encoded body. Several parts leave one after another, without being copied together; pieces are made as fast
+ * as the client takes them, and no more once it has left.
+ */
+export function send(ctx: Context, { mediaType }: { readonly mediaType: string }, body: AnswerBody): void {
+  if ('pieces' in body) {
+    ctx.body = streamOf(body, ctx.res);
+  } else {
+    const [only] = body.parts;
+    ctx.body =
+      body.parts.length === 1 && only
+        ? toBuffer(only)
+        : Readable.from(body.parts.map(toBuffer), { objectMode: false });
+  }
+  // After the body, which sets both to guesses.
+  ctx.type = mediaType;
+  if (body.byteLength !== undefined) ctx.length = body.byteLength;
+}
+
+/** Bytes of pieces that are made before the client takes them. */
+const piecesAhead = 2 ** 18;
+
+/** The pieces of a body, made in turns until its answer is over. */
+export function streamOf({ pieces }: BodyInPieces, res: ServerResponse): Readable {
+  const isWanted = () => !res.closed && res.socket?.destroyed === false;
+  return Readable.from(buffersOf(inTurns(pieces, isWanted)), {
+    objectMode: false,
+    highWaterMark: piecesAhead,
+  });
+}
+
+async function* buffersOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, void> {
+  for await (const piece of pieces) yield toBuffer(piece);
+}
+
+export function toBuffer(part: Uint8Array): Buffer {
+  return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+}
+
+/** Has Koa answer with an error. */
+export async function sendError(ctx: Context, error: ServingError, answer: Answer): Promise<void> {
+  setAnswer(ctx, answer);
+  if (!mustRefuseBody(ctx.req, error)) return;
+  ctx.set('connection', 'close');
+  // A client that waits for "100 Continue" sends nothing more.
+  if (expectsContinue(ctx.req)) return;
+  const { req, res } = ctx;
+  const body: unknown = ctx.body;
+  ctx.respond = false;
+  res.writeHead(res.statusCode);
+  res.write(body);
+  await drained(req, res);
+  res.end();
+}
+
+/** Answers with an error, past Koa. */
+export function writeError(exchange: Exchange, error: ServingError, answer: Answer): void {
+  const { req, res } = exchange;
+  if (!mustRefuseBody(req, error)) {
+    writeAnswer(exchange, answer);
+    return;
+  }
+  const closing = { ...answer, headers: [...answer.headers, 'connection', 'close'] };
+  if (expectsContinue(req)) {
+    writeAnswer(exchange, closing);
+    return;
+  }
+  const { parts, byteLength } = answer.body as EncodedBody;
+  res.writeHead(answer.status, headOf(exchange, closing));
+  res.write(Buffer.concat(parts, byteLength));
+  void drained(req, res).then(() => {
+    res.end();
+    exchange.answered();
+  });
+}
+
+/** True if the client sends on, and more than Node had better read away: a short body lets the connection be used on. */
+function mustRefuseBody(req: IncomingMessage, { code }: ServingError): boolean {
+  if (req.complete || !hasBody(req)) return false;
+  const length = Number(req.headers['content-length'] ?? Number.POSITIVE_INFINITY);
+  return code === 'REQUEST_TIMEOUT' || length > drainBytes || expectsContinue(req);
+}
+
+/**
+ * Resolves when the client has had time to read an answer while it may still be sending. To close at once would reset the
+ * connection under it; to read on for ever would let it send what was just refused.
+ */
+function drained(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const timer = setTimeout(resolve, drainMilliseconds);
+    req.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > drainBytes) resolve();
+    });
+    for (const event of ['end', 'close', 'error']) req.on(event, () => resolve());
+    req.resume();
+    res.on('close', () => clearTimeout(timer));
+  });
+}

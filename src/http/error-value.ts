@@ -1,0 +1,27 @@
+/**
+ * What is answered in place of a result, where no protocol says otherwise.
+ */
+import { z } from 'zod';
+import { type ErrorCode, httpStatusOf, type ServingError } from '../errors.js';
+
+export const errorCodes = Object.keys(httpStatusOf) as ErrorCode[];
+
+export const errorCodeSchema = z
+  .enum(errorCodes)
+  .meta({ id: 'ErrorCode', description: 'What went wrong, in one word that programs can branch on.' });
+
+export const errorSchema = z
+  .object({
+    status: z.literal('error'),
+    error: z.object({
+      code: errorCodeSchema,
+      message: z.string().describe('for people: what was expected, what came, and what to do'),
+      example: z.string().optional().describe('a line of shell that would have been taken'),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+/** @param example a line of shell that would work */
+export function errorValue({ code, message }: ServingError, example?: string): z.output<typeof errorSchema> {
+  return { status: 'error', error: { code, message, ...(example === undefined ? {} : { example }) } };
+}

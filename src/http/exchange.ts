@@ -1,0 +1,123 @@
+/**
+ * One HTTP request and its answer. Every request has one, whichever way it takes, and ends once: here.
+ *
+ * An exchange is also the record of its request, which metrics read when it ends.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Context } from 'koa';
+import type { RequestRecord, Telemetry } from '../telemetry/metrics.js';
+import { cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
+import { requestIdOf } from './request-id.js';
+
+/** All exchanges of a server. */
+export class Exchanges {
+  /** Those that have begun and not ended. */
+  underWay = 0;
+
+  /**
+   * @param telemetry is told of each that has ended
+   * @param idleTimeout seconds after which a client that takes nothing of its answer is cut off
+   */
+  constructor(
+    private readonly telemetry: Telemetry,
+    readonly idleTimeout: number,
+  ) {}
+
+  begun(): void {
+    this.underWay += 1;
+  }
+
+  ended(record: RequestRecord): void {
+    this.underWay -= 1;
+    this.telemetry.observe(record);
+  }
+}
+
+export class Exchange implements RequestRecord {
+  isInference = false;
+  model = '';
+  version: number | '' = '';
+  /** Until there is an answer, the client may still go away. */
+  status = 'CANCELLED';
+  principal = '';
+  bytesIn = 0;
+  bytesOut = 0;
+  queueMicros = 0;
+  runMicros = 0;
+  seconds = 0;
+  /** Called if the connection closes before the answer has left. */
+  onGone: (() => void) | undefined;
+
+  /** In milliseconds of the monotonic clock. */
+  readonly started = performance.now();
+  private isOver = false;
+  private readonly stopWatching: () => void;
+  private readonly startStallTimer: () => void;
+
+  constructor(
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+    private readonly all: Exchanges,
+  ) {
+    all.begun();
+    this.stopWatching = whenSocketCloses(req.socket, this.socketClosed);
+    this.startStallTimer = cutOffIfStalled(res, all.idleTimeout);
+  }
+
+  get method(): string {
+    return this.req.method ?? '';
+  }
+
+  get path(): string {
+    return this.req.url ?? '';
+  }
+
+  get requestId(): string {
+    return requestIdOf(this.req);
+  }
+
+  get peer(): string {
+    return this.req.socket.remoteAddress ?? '';
+  }
+
+  get isGone(): boolean {
+    return this.isOver || this.req.socket.destroyed;
+  }
+
+  /** From now on the client has its time to take the answer. The exchange ends once the answer has left. */
+  answered(): void {
+    const { req, res } = this;
+    if (res.writableEnded && res.socket !== null && res.socket.writableLength === 0) {
+      this.end();
+      return;
+    }
+    this.startStallTimer();
+    whenFinished(req.socket, res, this.end);
+  }
+
+  private readonly end = (): void => {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.stopWatching();
+    this.seconds = (performance.now() - this.started) / 1000;
+    this.all.ended(this);
+  };
+
+  private readonly socketClosed = (): void => {
+    this.onGone?.();
+    if (this.status === 'ok' && !this.res.writableFinished) this.status = 'CANCELLED';
+    this.end();
+  };
+}
+
+const key = Symbol('exchange');
+
+/** Gives a Koa context its exchange. */
+export function setExchange(ctx: Context, exchange: Exchange): void {
+  ctx[key] = exchange;
+}
+
+/** The exchange that a Koa context is of. */
+export function exchangeOf(ctx: Context): Exchange {
+  return ctx[key];
+}

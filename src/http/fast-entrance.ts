@@ -1,0 +1,112 @@
+/**
+ * The entrance of common inference requests, past Koa: a plain head, at a path that is spelt the usual way.
+ *
+ * It looks at the head alone. What it takes goes through the same {@link InferenceRequest} as every other; what it saves is
+ * Koa's context, the router's match, and a dozen listeners and timers per request, which are most of the time that a small
+ * model's request takes: see docs/performance.md.
+ */
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { ServingError } from '../errors.js';
+import type { Table, Target } from '../serving/table.js';
+import { type Answer, writeAnswer, writeError } from './answer.js';
+import { checkAccess } from './api-keys.js';
+import { Exchange } from './exchange.js';
+import { PlainHead } from './head.js';
+import { type Exit, InferenceRequest } from './inference-request.js';
+import { isPlainHead } from './request-head.js';
+import type { Services } from './services.js';
+import type { CommonRequests, Surface } from './surface.js';
+
+/** A common request, as its path tells. */
+interface Found {
+  readonly target: () => Target;
+  readonly surface: Surface;
+  readonly common: CommonRequests;
+}
+
+/** @param general takes every other request */
+export function fastEntrance(
+  services: Services,
+  surfaces: readonly Surface[],
+  general: RequestListener,
+): RequestListener {
+  const paths = new Paths(surfaces);
+  return (req, res) => {
+    const found = findCommon(req, paths, services);
+    if (!found) {
+      general(req, res);
+      return;
+    }
+    const { target, surface, common } = found;
+    const exchange = new Exchange(req, res, services.exchanges);
+    const asked = { head: new PlainHead(req), target, protocol: common.protocol };
+    const exit = new DirectExit(exchange, asked.head, surface, services);
+    const request = new InferenceRequest(exchange, services, asked, exit);
+    try {
+      exchange.principal = checkAccess(services.keys, 'infer', req).id;
+    } catch (error) {
+      request.failed(error);
+      return;
+    }
+    request.start();
+  };
+}
+
+/** Undefined if anything in the head asks for more than this entrance can do. */
+function findCommon(req: IncomingMessage, paths: Paths, { manager, hosts }: Services): Found | undefined {
+  if (req.method !== 'POST') return undefined;
+  const found = paths.find(manager.table, req.url ?? '');
+  return found?.common.isCommon(req.headers) && isPlainHead(req, hosts) ? found : undefined;
+}
+
+/** The paths of all models on all surfaces, made anew when models come and go. */
+class Paths {
+  private table: Table | undefined;
+  private found = new Map<string, Found>();
+
+  constructor(private readonly surfaces: readonly Surface[]) {}
+
+  find(table: Table, path: string): Found | undefined {
+    if (table !== this.table) this.collect(table);
+    return this.found.get(path);
+  }
+
+  private collect(table: Table): void {
+    this.table = table;
+    this.found = new Map();
+    for (const surface of this.surfaces) {
+      const { common } = surface;
+      if (!common) continue;
+      for (const model of table.models.keys())
+        this.found.set(common.path(model), { target: () => ({ model }), surface, common });
+      if (common.defaultPath !== undefined && table.defaultModel !== undefined)
+        this.found.set(common.defaultPath, { target: () => ({}), surface, common });
+    }
+  }
+}
+
+class DirectExit implements Exit {
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly head: PlainHead,
+    private readonly surface: Surface,
+    private readonly services: Services,
+  ) {}
+
+  answer(answer: Answer, left: () => void): void {
+    writeAnswer(this.exchange, answer, left);
+  }
+
+  fail(error: ServingError): void {
+    const { exchange, head, surface, services } = this;
+    const { code, message } = error;
+    services.logger.debug({ code, path: exchange.path, request_id: exchange.requestId }, message);
+    if (!exchange.isGone) writeError(exchange, error, surface.errorAnswer(head, error));
+  }
+
+  streamBegins(): void {}
+
+  streamed(): void {
+    this.exchange.answered();
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * One inference request from its head to its answer: the same steps in the same order, whichever way it came in.
+ *
+ * It is written with callbacks, not promises: a small model's request takes some 40 µs, of which each `await` is a part.
+ */
+import type { InferRequest } from '../codec/infer-request.js';
+import { ServingError, shuttingDown } from '../errors.js';
+import { streamingHandler, streamPredictions } from '../handlers/stream.js';
+import type { Signature } from '../runtime/signature.js';
+import { disposeTensors } from '../runtime/tensors.js';
+import { queueFull } from '../serving/batcher.js';
+import { Cancellation } from '../serving/cancellation.js';
+import type { PredictResult } from '../serving/predict.js';
+import { refusedInputs } from '../serving/refused-inputs.js';
+import type { Servable } from '../serving/servable.js';
+import type { Target } from '../serving/table.js';
+import type { Answer } from './answer.js';
+import { type Body, type BodyReceiver, IncomingBody } from './body.js';
+import type { Exchange } from './exchange.js';
+import { toServingError } from './failure.js';
+import { clientGone } from './finished.js';
+import type { Head } from './head.js';
+import { withInputs } from './made-inputs.js';
+import { predictDecoded } from './predict-decoded.js';
+import { ServerTiming } from './server-timing.js';
+import type { Services } from './services.js';
+import type { BodyDecoder, InferenceProtocol } from './surface.js';
+import { readTimeout } from './timeout.js';
+
+/** What the head of a request asks for. */
+export interface Asked {
+  readonly head: Head;
+  /** @throws ServingError INVALID_ARGUMENT for a version that is none */
+  readonly target: () => Target;
+  readonly protocol: InferenceProtocol;
+}
+
+/** How the request is answered: by Koa, or past it. One of the functions is called, once. */
+export interface Exit {
+  /** @param left to be called once nothing of the answer's body is needed any more */
+  answer(answer: Answer, left: () => void): void;
+  fail(error: ServingError): void;
+  /** A stream is about to write the answer by itself. */
+  streamBegins(): void;
+  streamed(): void;
+}
+
+export class InferenceRequest implements BodyReceiver {
+  private readonly cancellation = new Cancellation();
+  private readonly timing: ServerTiming | undefined;
+  private incoming: IncomingBody | undefined;
+  private decoder: BodyDecoder | undefined;
+  private body: Body | undefined;
+  private request: InferRequest | undefined;
+  /** The decoder or the run holds the body's bytes, and says when it does not any more. */
+  private isHandedOver = false;
+  private hasFailed = false;
+  private target: Target = {};
+  private deadline = 0;
+  /** The one that is meant if the body names none. */
+  private signature: Signature | undefined;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly services: Services,
+    private readonly asked: Asked,
+    private readonly exit: Exit,
+  ) {
+    this.timing = services.serverTiming ? new ServerTiming() : undefined;
+  }
+
+  start(): void {
+    const { exchange, services, asked } = this;
+    exchange.isInference = true;
+    exchange.onGone = this.clientLeft;
+    try {
+      if (services.draining.aborted) throw shuttingDown();
+      this.target = asked.target();
+      const servable = services.manager.table.find(this.target);
+      const { model, version } = servable.id;
+      exchange.model = model;
+      exchange.version = version;
+      this.signature = servable.defaultSignature;
+      // Before a body is read that could not be queued.
+      if (servable.isFull) throw queueFull();
+      const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
+      this.deadline = exchange.started + seconds * 1000;
+      this.decoder = asked.protocol.decoder(asked.head);
+      if (this.decoder) this.readBody();
+      else void this.refuseBody();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private readBody(): void {
+    const { req, res } = this.exchange;
+    this.incoming = new IncomingBody(req, res, this.services.bodyLimits, this);
+    this.incoming.read();
+  }
+
+  received(body: Body): void {
+    const { exchange, asked, services } = this;
+    exchange.bytesIn = body.bytes.length;
+    this.body = body;
+    this.timing?.decodeBegins();
+    try {
+      const decoder = this.decoder as BodyDecoder;
+      const request = decoder.decode(asked.head, body, services.wireLimits, this.exampleName);
+      if (request instanceof Promise) request.then(this.decoded, this.refused);
+      else this.decoded(request);
+    } catch (error) {
+      this.refused(error);
+    }
+  }
+
+  private readonly decoded = (decoded: InferRequest): void => {
+    const { services, target, deadline, cancellation } = this;
+    const { release, claim } = this.body as Body;
+    try {
+      const { head, protocol } = this.asked;
+      const request = protocol.withHead(decoded, head);
+      this.request = request;
+      // A swap may have come while the body did.
+      const servable = services.manager.table.find(target);
+      if (streamingHandler(servable)) {
+        this.stream(request, servable).catch(this.failed);
+        return;
+      }
+      this.isHandedOver = true;
+      // Settled not when the client is answered: at its deadline the run still holds the bytes.
+      const result = predictDecoded(services, request, {
+        target,
+        deadline,
+        cancellation,
+        settled: release,
+        claim,
+      });
+      this.timing?.decodeEnds();
+      result.then(this.answer, this.failed);
+    } catch (error) {
+      this.refused(error);
+    }
+  };
+
+  private async stream(request: InferRequest, servable: Servable): Promise<void> {
+    const { exchange, services, deadline, asked, exit } = this;
+    const { claim } = this.body as Body;
+    const { id } = servable;
+    exchange.version = id.version;
+    const inputs = { limits: services.wireLimits, claim, find: () => servable };
+    const stream = { exchange, head: asked.head, id, deadline, begins: exit.streamBegins };
+    const { sendStream } = asked.protocol;
+    if (!sendStream)
+      throw new ServingError(
+        'UNIMPLEMENTED',
+        `model \`${id.model}\` answers with a stream, which this protocol has no form for`,
+      );
+    const failure = await withInputs(request, inputs, (made) =>
+      sendStream(services, stream, streamPredictions(servable, made)),
+    );
+    this.body?.release();
+    exchange.status = failure?.code ?? 'ok';
+    exit.streamed();
+  }
+
+  private readonly answer = (result: PredictResult): void => {
+    const { exchange, timing, asked } = this;
+    const { outputs, version, queueMicros, runMicros } = result;
+    exchange.version = version;
+    exchange.queueMicros = queueMicros;
+    exchange.runMicros = runMicros;
+    const left = () => disposeTensors(outputs);
+    if (exchange.isGone) {
+      left();
+      this.failed(clientGone());
+      return;
+    }
+    let answer: Answer;
+    try {
+      const codec = asked.protocol.answerCodec(asked.head, this.request as InferRequest);
+      timing?.encodeBegins();
+      const body = codec.encodeAnswer(result);
+      const { mediaType = codec.mediaType, headers = noHeaders } = body;
+      const timed = timing ? [...headers, 'Server-Timing', timing.value(result)] : headers;
+      answer = { status: 200, mediaType, body, headers: timed };
+    } catch (error) {
+      left();
+      this.failed(error);
+      return;
+    }
+    exchange.status = 'ok';
+    exchange.bytesOut = answer.body.byteLength ?? 0;
+    this.exit.answer(answer, left);
+  };
+
+  private readonly refused = (error: unknown): void => {
+    this.failed(refusedInputs(error, this.signature));
+  };
+
+  readonly failed = (error: unknown): void => {
+    if (this.hasFailed) return;
+    this.hasFailed = true;
+    const { exchange, services } = this;
+    const failure = toServingError(error, services.logger, exchange.requestId);
+    exchange.status = failure.code;
+    if (!this.isHandedOver) this.body?.release();
+    this.exit.fail(failure);
+  };
+
+  private readonly clientLeft = (): void => {
+    this.cancellation.cancel(clientGone);
+    this.incoming?.giveUp(clientGone());
+  };
+
+  private async refuseBody(): Promise<void> {
+    const { head, protocol } = this.asked;
+    this.refused(await protocol.refuseBody(head, this.exampleName));
+  }
+
+  /** An input's name for lines that can be pasted. */
+  private get exampleName(): string {
+    return this.signature?.inputs.keys().next().value ?? 'x';
+  }
+}
+
+const noHeaders: readonly string[] = [];

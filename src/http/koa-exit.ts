@@ -1,0 +1,41 @@
+/**
+ * An inference request that came through Koa, and is answered by it.
+ */
+import type { RouterContext } from '@koa/router';
+import type { Target } from '../serving/table.js';
+import { setAnswer } from './answer.js';
+import { exchangeOf } from './exchange.js';
+import { whenFinished } from './finished.js';
+import { InferenceRequest } from './inference-request.js';
+import type { Services } from './services.js';
+import type { InferenceProtocol } from './surface.js';
+
+/**
+ * Resolves once the context has the answer, or a stream has sent it.
+ *
+ * @param target which model is meant; may throw a ServingError
+ * @throws ServingError (rejects)
+ */
+export function inferThroughKoa(
+  ctx: RouterContext,
+  services: Services,
+  protocol: InferenceProtocol,
+  target: () => Target,
+): Promise<void> {
+  const asked = { head: ctx, target, protocol };
+  return new Promise((resolve, reject) => {
+    new InferenceRequest(exchangeOf(ctx), services, asked, {
+      answer(answer, left) {
+        // Parts of the answer are views on the outputs: they are given back when it has left, or the client has.
+        whenFinished(ctx.req.socket, ctx.res, left);
+        setAnswer(ctx, answer);
+        resolve();
+      },
+      fail: reject,
+      streamBegins() {
+        ctx.respond = false;
+      },
+      streamed: resolve,
+    }).start();
+  });
+}

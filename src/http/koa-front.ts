@@ -1,0 +1,113 @@
+/**
+ * The Koa application: request ids, errors, authentication, routes.
+ */
+import type { RequestListener } from 'node:http';
+import Router from '@koa/router';
+import Koa, { type Context, type Middleware } from 'koa';
+import { adviceForPath } from '../codec/other-protocols.js';
+import { quoted, ServingError } from '../errors.js';
+import { sendError } from './answer.js';
+import type { Scope } from './api-keys.js';
+import { authenticate, type RouteAccess } from './auth.js';
+import { Exchange, exchangeOf, setExchange } from './exchange.js';
+import { toServingError } from './failure.js';
+import { findHandlerRoute, handlerRoutes, pathOf } from './handler-routes.js';
+import { checkHead } from './request-head.js';
+import type { Services } from './services.js';
+import type { Surface } from './surface.js';
+
+export interface App {
+  readonly koa: Koa;
+  /** Takes every request. */
+  readonly listener: RequestListener;
+}
+
+export function createKoa(services: Services, surfaces: readonly Surface[]): App {
+  const { router, scopeOf } = createRouter(services);
+  const app = new Koa();
+  app.use(exchanges(services));
+  app.use(answerErrors(services, surfaces));
+  app.use(async ({ req }, next) => {
+    checkHead(req, services.hosts);
+    await next();
+  });
+  app.use(authenticate({ keys: services.keys, scopeOf, hosts: services.hosts }));
+  app.use(router.routes());
+  app.use(handlerRoutes(services));
+  // Koa reports here what happens after an answer has begun: clients that go away.
+  app.on('error', (error) => services.logger.debug({ err: error }, 'a connection ended early'));
+  return { koa: app, listener: app.callback() };
+}
+
+function createRouter(services: Services) {
+  const router = new Router();
+  const scopes = new Map<string, Scope>();
+  for (const { method, path, scope, handle } of services.routes()) {
+    const name = `${method} ${path}`;
+    scopes.set(name, scope);
+    router.register(path, [method], (ctx) => handle(ctx), { name });
+  }
+
+  function scopeOf(ctx: Context): RouteAccess {
+    const { method } = ctx;
+    const path = pathOf(ctx);
+    const { pathAndMethod, path: samePath } = router.match(path, method);
+    const scope = scopes.get(pathAndMethod[0]?.name ?? '');
+    if (scope) return { scope, isOfHandler: false };
+    if (samePath.length === 0) return scopeOfHandler(ctx, path);
+    const methods = allowed(samePath.flatMap((layer) => layer.methods));
+    ctx.set('allow', methods);
+    throw new ServingError(
+      'METHOD_NOT_ALLOWED',
+      `${quoted(path)} takes ${methods}, not ${method}${adviceForPath(path)}`,
+    );
+  }
+
+  /** Those of handlers are as open as predictions. */
+  function scopeOfHandler(ctx: Context, path: string): RouteAccess {
+    const found = findHandlerRoute(services, path);
+    if (!found)
+      throw new ServingError(
+        'NOT_FOUND',
+        `no route ${quoted(path)}${adviceForPath(path)}; see /docs for those there are`,
+      );
+    if (found.methods.includes(ctx.method)) return { scope: 'infer', isOfHandler: true };
+    const methods = allowed(found.methods);
+    ctx.set('allow', methods);
+    throw new ServingError('METHOD_NOT_ALLOWED', `${quoted(path)} takes ${methods}, not ${ctx.method}`);
+  }
+
+  function allowed(methods: readonly string[]): string {
+    return [...new Set(methods)].join(', ');
+  }
+
+  return { router, scopeOf };
+}
+
+/** Begins and ends the exchange. The answer echoes the caller's request id, or gives the request one. */
+function exchanges(services: Services): Middleware {
+  return async (ctx, next) => {
+    const exchange = new Exchange(ctx.req, ctx.res, services.exchanges);
+    setExchange(ctx, exchange);
+    ctx.set('x-request-id', exchange.requestId);
+    await next();
+    exchange.answered();
+  };
+}
+
+/** In the form of the surface whose path it is. */
+function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middleware {
+  return async (ctx, next) => {
+    const exchange = exchangeOf(ctx);
+    try {
+      await next();
+      if (!exchange.isInference) exchange.status = 'ok';
+    } catch (error) {
+      const failure = toServingError(error, logger, exchange.requestId);
+      exchange.status = failure.code;
+      logger.debug({ code: failure.code, path: ctx.path, request_id: exchange.requestId }, failure.message);
+      const surface = surfaces.find(({ owns }) => owns(ctx.path)) as Surface;
+      await sendError(ctx, failure, surface.errorAnswer(ctx, failure));
+    }
+  };
+}

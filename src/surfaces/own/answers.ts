@@ -1,0 +1,59 @@
+/**
+ * Answers in the encoding that the caller wants.
+ */
+import type { Context } from 'koa';
+import { jsonAnswers, valueCodecs } from '../../codec/codecs.js';
+import { httpStatusOf, ServingError } from '../../errors.js';
+import { type Answer, send } from '../../http/answer.js';
+import { errorValue } from '../../http/error-value.js';
+import { HandlerError } from '../../http/failure.js';
+import type { Head } from '../../http/head.js';
+import { mediaTypeOf } from '../../http/media-type.js';
+import { RefusedInputs } from '../../serving/refused-inputs.js';
+import { exampleFor } from './example-request.js';
+
+/**
+ * The encoding for an answer: what `Accept` asks for, else that of the request, else JSON.
+ *
+ * An `Accept` that nothing satisfies is answered as if it were not there: an answer in another encoding says more than a refusal.
+ *
+ * @param codecs those there are for it, of which one is JSON
+ */
+export function answerCodec<Codec extends { readonly mediaType: string }>(
+  head: Pick<Head, 'req' | 'accepts'>,
+  codecs: readonly Codec[],
+): Codec {
+  const ofType = (type: string) => codecs.find(({ mediaType }) => mediaType === type);
+  const own = (ofType(mediaTypeOf(head.req)) ?? ofType(jsonAnswers.mediaType)) as Codec;
+  const { accept } = head.req.headers;
+  if (accept === undefined || accept === '*/*' || accept === own.mediaType) return own;
+  const preferred = [own, ...codecs.filter((codec) => codec !== own)];
+  const accepted = head.accepts(preferred.map(({ mediaType }) => mediaType));
+  return preferred.find(({ mediaType }) => mediaType === accepted) ?? own;
+}
+
+/** Answers with anything that holds no tensors. */
+export function sendValue(ctx: Context, value: unknown): void {
+  const codec = answerCodec(ctx, valueCodecs);
+  send(ctx, codec, codec.encodeValue(value));
+}
+
+/** Every 404 of ours says where to look. */
+function withDocs(error: ServingError): ServingError {
+  if (error instanceof HandlerError || httpStatusOf[error.code] !== 404 || error.message.includes('/docs'))
+    return error;
+  return new ServingError(error.code, `${error.message}; see /docs`);
+}
+
+/** `{"status": "error", "error": {"code", "message", "example"?}}` */
+export function errorAnswer(head: Head, error: ServingError): Answer {
+  const { code, retryAfter } = error;
+  const codec = answerCodec(head, valueCodecs);
+  const example = error instanceof RefusedInputs ? exampleFor(head, error.signature) : undefined;
+  return {
+    status: httpStatusOf[code],
+    mediaType: codec.mediaType,
+    body: codec.encodeValue(errorValue(withDocs(error), example)),
+    headers: retryAfter === undefined ? [] : ['retry-after', String(retryAfter)],
+  };
+}

@@ -1,0 +1,222 @@
+/**
+ * A line of shell that asks a signature for a prediction, to be shown to those whose request was refused.
+ *
+ * It has no double quotes where names allow, so that it can be pasted out of a JSON answer as it stands there.
+ */
+
+import type { Head } from '../../http/head.js';
+import { mediaTypeOf } from '../../http/media-type.js';
+import { callerInputs } from '../../runtime/composite.js';
+import { elementCount, type FixedDtype } from '../../runtime/dtypes.js';
+import type { CompositeSpec, Signature, TensorSpec } from '../../runtime/signature.js';
+import { exampleParts, nestParts } from './example-composites.js';
+
+/** Elements of all inputs that are written out; for more, Python makes them. */
+const maxElements = 64;
+
+const json = '-H content-type:application/json';
+
+/** As they can stand in a form's field, and after a Python keyword. */
+const plainName = /^[A-Za-z_]\w*$/;
+
+/** As {@link exampleRequest}, to where a request went. */
+export function exampleFor(
+  { req, protocol, mountPath = '', path, query }: Head,
+  signature: Signature,
+): string | undefined {
+  const { localAddress = '127.0.0.1', localPort } = req.socket;
+  const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
+  // Between quotes, and itself without any: a model may have a name that means something to a shell.
+  const unquoted = `${mountPath}${path}`.replaceAll("'", '%27');
+  // The default signature most often has the name that Keras gives it; any other may have been named in the body.
+  const isDefault = query['signature'] === undefined && signature.name === 'serving_default';
+  const named = isDefault ? '' : `?signature=${encodeURIComponent(signature.name)}`;
+  const key = req.headers['x-api-key'] ? ['-H x-api-key:$KEY'] : [];
+  const url = `${protocol}://${host}:${localPort}${unquoted}${named}`;
+  // In the form that the caller knows how to send.
+  const inJson = jsonTypes.has(mediaTypeOf(req)) ? exampleInJson(url, signature, key) : undefined;
+  return inJson ?? exampleRequest(url, signature, key);
+}
+
+/** What `curl -d` says without a header is the second. */
+const jsonTypes: ReadonlySet<string> = new Set(['application/json', 'application/x-www-form-urlencoded']);
+
+/**
+ * The same request with a body of JSON. Its quotes come escaped where an answer is read as it stands, and unescaped where a
+ * program has parsed it: between `$'` and `'` a shell takes both for the same.
+ *
+ * @returns undefined if that would be long, or for images and for sparse and ragged tensors, which are easier sent as a form
+ */
+function exampleInJson(url: string, signature: Signature, headers: readonly string[]): string | undefined {
+  const specs = [...signature.inputs.values()];
+  if (specs.length === 0 || signature.composites || specs.some(isImage)) return undefined;
+  // What a shell or JSON would escape once more.
+  if (specs.some(({ name }) => /['"\\\p{Cc}]/u.test(name))) return undefined;
+  const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
+  if (elements > maxElements) return undefined;
+  const members = specs.map((spec) => `"${spec.name}": ${exampleValue(spec, '"text"')}`);
+  return `curl ${[...headers, json].join(' ')} -d $'{${members.join(', ')}}' '${url}'`;
+}
+
+/**
+ * A request for one sample of zeros, or of one row where there is no batch; an image is a file `photo.jpg`.
+ *
+ * @param url without single quotes
+ * @param headers as curl takes them
+ * @returns undefined if no command line holds it
+ */
+export function exampleRequest(
+  url: string,
+  signature: Signature,
+  headers: readonly string[] = [],
+): string | undefined {
+  const { inputs, composites } = signature;
+  const curl = (...args: string[]) => `curl ${[...headers, ...args].join(' ')} '${url}'`;
+  if (composites) {
+    const fields = exampleFields(signature);
+    return fields && curl(...fields.map((field) => `-F '${field.replaceAll("'", "'\\''")}'`));
+  }
+  const specs = [...inputs.values()];
+  if (specs.length === 0) return curl(json, "-d '{}'");
+  const namesArePlain = specs.every(({ name }) => plainName.test(name));
+  const withImages = namesArePlain ? imageFields(specs) : undefined;
+  if (withImages) return `${curl(...withImages.fields.map((field) => `-F '${field}'`))}${withImages.remark}`;
+  const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
+  if (elements <= maxElements) {
+    if (namesArePlain) return curl(...specs.map((spec) => `-F '${spec.name}=${exampleValue(spec)}'`));
+    const body = `{${specs.map((spec) => `${JSON.stringify(spec.name)}: ${exampleValue(spec, '"text"')}`).join(', ')}}`;
+    return curl(json, `-d '${body.replaceAll("'", "'\\''")}'`);
+  }
+  if (!namesArePlain) return undefined;
+  const arrays = specs.map((spec) => `${spec.name}=${zeros(spec)}`).join(', ');
+  const python = `python3 -c 'import sys, numpy as np; np.savez(sys.stdout.buffer, ${arrays})'`;
+  return `${python} | ${curl('-H content-type:application/x-npz', '-H accept:application/json', '--data-binary @-')}`;
+}
+
+/**
+ * Fields of which those for images are files, and a remark on how large they must be.
+ *
+ * @returns undefined if no input is an image, or another is long
+ */
+function imageFields(specs: readonly TensorSpec[]): { fields: string[]; remark: string } | undefined {
+  const images = specs.filter(isImage);
+  if (images.length === 0) return undefined;
+  const fields: string[] = [];
+  for (const spec of specs) {
+    const value = isImage(spec) ? '@photo.jpg' : exampleText(spec);
+    if (value === undefined) return undefined;
+    fields.push(`${spec.name}=${value}`);
+  }
+  const [height, width] = images[0]?.shape?.slice(-3) ?? [];
+  const size =
+    typeof height === 'number' && typeof width === 'number' ? ` # ${width} pixels wide, ${height} high` : '';
+  return { fields, remark: size };
+}
+
+/** Bytes of which the last dim counts the channels, with room for a batch or without. */
+function isImage({ dtype, shape }: TensorSpec): boolean {
+  const channels = shape?.at(-1);
+  const rank = shape?.length;
+  return (
+    dtype === 'uint8' && (rank === 3 || rank === 4) && (channels === 1 || channels === 3 || channels === 4)
+  );
+}
+
+/** One sample of zeros as JSON has it; beside sparse and ragged tensors, a batch of one. @returns undefined if that would be long */
+export function exampleInputs(signature: Signature): object | undefined {
+  const specs = [...callerInputs(signature).values()];
+  const isBatch = signature.composites !== undefined;
+  if ([...signature.inputs.values()].some((spec) => exampleText(spec) === undefined)) return undefined;
+  return Object.fromEntries(
+    specs.map((spec) => [
+      spec.name,
+      spec.kind === undefined ? zeroOf(spec, exampleShape(spec, isBatch)) : exampleComposite(spec),
+    ]),
+  );
+}
+
+function exampleComposite(spec: CompositeSpec): unknown {
+  const parts = exampleParts(spec, 1).map(({ spec: part, content }) =>
+    'count' in content ? zeroOf(part, shapeOfValues(part, content.count)) : content.integers,
+  );
+  return nestParts(spec, parts);
+}
+
+function shapeOfValues({ shape }: TensorSpec, count: number): number[] {
+  return [count, ...(shape?.slice(1) ?? []).map((dim) => dim ?? 1)];
+}
+
+/** The fields of a form, in which sparse and ragged tensors are their parts. @returns undefined if that would be long */
+function exampleFields(signature: Signature): string[] | undefined {
+  const { inputs, composites } = signature;
+  if ([...inputs.values()].some((spec) => exampleText(spec) === undefined)) return undefined;
+  const ofParts = [...(composites?.inputs.values() ?? [])].flatMap((spec) =>
+    // Texts in a list would need quotes; two fields of one name are a list without any.
+    exampleParts(spec, spec.dtype === 'string' ? 2 : 1),
+  );
+  const parts = new Map(ofParts.map(({ spec, content }) => [spec.name, content]));
+  return [...inputs.values()].flatMap((spec) => {
+    const content = parts.get(spec.name);
+    if (content && 'integers' in content) return [`${spec.name}=${JSON.stringify(content.integers)}`];
+    const shape = content ? shapeOfValues(spec, content.count) : exampleShape(spec, true);
+    const [first, ...rest] = shape;
+    const count = content || spec.shape?.[0] !== null ? first : 2;
+    if (spec.dtype === 'string' && rest.length === 0 && count !== undefined && count > 1)
+      return new Array<string>(count).fill(`${spec.name}=text`);
+    return [`${spec.name}=${listsOf(shape, exampleElement(spec, shape.length === 0 ? 'text' : '"text"'))}`];
+  });
+}
+
+function zeroOf(spec: Pick<TensorSpec, 'dtype'>, shape: readonly number[]): unknown {
+  return JSON.parse(listsOf(shape, exampleElement(spec, '"text"')));
+}
+
+/** Zeros for one input as a form's field has them. @returns undefined if that would be long */
+export function exampleText(spec: TensorSpec): string | undefined {
+  return elementCount(exampleShape(spec)) <= maxElements ? exampleValue(spec) : undefined;
+}
+
+/** Without the batch dim unless it is wanted; other unknown dims are 1. */
+function exampleShape({ shape }: TensorSpec, isBatch = false): number[] {
+  const dims = shape?.[0] === null && !isBatch ? shape.slice(1) : (shape ?? []);
+  return dims.map((dim) => dim ?? 1);
+}
+
+function exampleValue(spec: TensorSpec, text = 'text'): string {
+  const shape = exampleShape(spec);
+  return listsOf(shape, exampleElement(spec, shape.length === 0 ? text : '"text"'));
+}
+
+function listsOf(shape: readonly number[], element: string): string {
+  // What lies within an empty list cannot be said.
+  const firstZero = shape.indexOf(0);
+  const dims = firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
+  return dims.reduceRight((inner, dim) => `[${Array(dim).fill(inner).join(', ')}]`, element);
+}
+
+function exampleElement({ dtype }: Pick<TensorSpec, 'dtype'>, text: string): string {
+  switch (dtype) {
+    case 'string':
+      return text;
+    case 'bool':
+      return 'false';
+    case 'complex64':
+    case 'complex128':
+      return '[0, 0]';
+    default:
+      return '0';
+  }
+}
+
+function zeros(spec: TensorSpec): string {
+  const shape = exampleShape(spec);
+  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  return `np.zeros((${dims}), ${numpyType(spec)})`;
+}
+
+/** NumPy has no bfloat16; two bytes of any kind stand for it, and S1 for strings. */
+function numpyType({ dtype }: TensorSpec): string {
+  if (dtype === 'string') return 'np.bytes_';
+  if (dtype === 'bool') return 'np.bool_';
+  return dtype === 'bfloat16' ? 'np.dtype((np.void, 2))' : `np.${dtype satisfies FixedDtype}`;
+}

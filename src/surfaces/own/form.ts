@@ -1,0 +1,160 @@
+/**
+ * The parts of a form, out of a body that has been read: no part becomes a file.
+ */
+import { once } from 'node:events';
+import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import type { FormPart } from '../../codec/form.js';
+import { bounds } from '../../codec/limits.js';
+import type { Claim } from '../../codec/steps.js';
+import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
+import { Turns } from '../../turns.js';
+
+/** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
+const chunkBytes = 4 * 1024;
+
+/**
+ * Reads the parts of a multipart body. Most are views on it.
+ *
+ * @param contentType with the boundary
+ * @param claim is told of parts that must be copied
+ * @throws ServingError (rejects) INVALID_ARGUMENT if it is damaged or has too many parts
+ */
+export async function readForm(contentType: string, bytes: Uint8Array, claim: Claim): Promise<FormPart[]> {
+  // Of an empty form some clients send just the end, or nothing, which the parser takes for one that is cut short.
+  if (isEmptyForm(bytes)) return [];
+  const form = new FormReader(contentType, claim);
+  await form.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+  return form.parts;
+}
+
+function isEmptyForm(bytes: Uint8Array): boolean {
+  if (bytes.length > 100) return false;
+  return /^(\r\n)?(--[^\r\n]*--)?(\r\n)?$/.test(Buffer.from(bytes).toString('latin1'));
+}
+
+class FormReader {
+  readonly parts: FormPart[] = [];
+  private readonly parser: BusboyInstance;
+  private problem: unknown;
+
+  constructor(
+    contentType: string,
+    private readonly claim: Claim,
+  ) {
+    this.parser = openParser(contentType);
+    this.parser
+      .on('file', (name, stream, fileName, encoding, mediaType) => {
+        if (!plainEncodings.has(encoding.toLowerCase())) this.fail(encoded(encoding));
+        const chunks: Buffer[] = [];
+        stream
+          .on('data', (chunk: Buffer) => chunks.push(chunk))
+          .on('end', () => this.add(name, fileName, mediaType, chunks))
+          .on('error', this.fail);
+      })
+      .on('partsLimit', () =>
+        this.fail(invalidArgument(`the form has more than ${bounds.formParts.most} parts`)),
+      )
+      .on('error', this.fail);
+  }
+
+  async read(bytes: Buffer): Promise<void> {
+    const { parser } = this;
+    const finished = once(parser, 'finish').catch(this.fail);
+    const turns = new Turns('at once');
+    for (let at = 0; at < bytes.length && this.problem === undefined; at += chunkBytes) {
+      if (!parser.write(bytes.subarray(at, at + chunkBytes)))
+        await Promise.race([once(parser, 'drain'), finished]).catch(this.fail);
+      const pausing = turns.pause();
+      if (pausing) await pausing;
+    }
+    if (this.problem === undefined) {
+      parser.end();
+      await finished;
+    }
+    if (this.problem === undefined) return;
+    parser.destroy();
+    throw damaged(this.problem);
+  }
+
+  /** A part is over. Its chunks lie one behind the other in the body, unless the parser had to copy one. */
+  private add(
+    name: string | undefined,
+    fileName: string | undefined,
+    mediaType: string,
+    chunks: Buffer[],
+  ): void {
+    try {
+      if (name === undefined)
+        throw invalidArgument('a part has no name: expected content-disposition: form-data; name="…"');
+      if (Buffer.byteLength(name) > bounds.nameBytes.most)
+        throw invalidArgument(`the name of a part has more than ${bounds.nameBytes.most} bytes`);
+      this.parts.push({
+        name,
+        fileName,
+        mediaType: mediaType === '' ? undefined : mediaType,
+        bytes: joined(chunks, this.claim),
+      });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private readonly fail = (error: unknown): void => {
+    this.problem ??= error;
+  };
+}
+
+function openParser(contentType: string): BusboyInstance {
+  if (!/;\s*boundary=/i.test(contentType))
+    throw invalidArgument('the form cannot be read: its content-type has no boundary');
+  try {
+    return new Busboy({
+      headers: { 'content-type': contentType },
+      limits: { parts: bounds.formParts.most, headerSize: bounds.formHeaderBytes.most },
+      // Values too: as bytes, to be checked for UTF-8.
+      isPartAFile: () => true,
+      preservePath: true,
+      // All of it is there already: a part need not wait for its reader.
+      fileHwm: Number.MAX_SAFE_INTEGER,
+    });
+  } catch (error) {
+    throw damaged(error);
+  }
+}
+
+/** RFC 7578, section 4.7: parts are sent as they are. Others have bytes besides their own. */
+const plainEncodings: ReadonlySet<string> = new Set(['7bit', '8bit', 'binary']);
+
+function encoded(encoding: string): ServingError {
+  return invalidArgument(
+    `expected parts of the form as they are, got one with content-transfer-encoding ${quoted(encoding)}`,
+  );
+}
+
+function damaged(error: unknown): unknown {
+  if (error instanceof ServingError) return error;
+  const message = messageOf(error);
+  const reason = message.startsWith('Unexpected end')
+    ? 'it ends before the line of two dashes, the boundary and two dashes'
+    : message;
+  return invalidArgument(`the form cannot be read: ${reason}`);
+}
+
+/** The bytes of a part: chunks of one buffer, one behind the other, are a view on it. */
+function joined(chunks: readonly Buffer[], claim: Claim): Uint8Array {
+  const [first] = chunks;
+  const last = chunks.at(-1);
+  if (!first || !last) return new Uint8Array(0);
+  const size = last.byteOffset + last.length - first.byteOffset;
+  let end = first.byteOffset;
+  for (const { buffer, byteOffset, length } of chunks) {
+    if (buffer !== first.buffer || byteOffset !== end) return copied(chunks, claim);
+    end += length;
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, size);
+}
+
+function copied(chunks: readonly Buffer[], claim: Claim): Uint8Array {
+  claim(chunks.reduce((sum, { length }) => sum + length, 0));
+  return Buffer.concat(chunks);
+}

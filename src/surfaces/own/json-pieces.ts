@@ -1,0 +1,21 @@
+/**
+ * A large JSON text, made while the event loop goes on.
+ */
+import { Turns } from '../../turns.js';
+
+/**
+ * As `JSON.stringify`, member by member.
+ *
+ * @param levels so many objects deep; what lies deeper is made at once
+ */
+export async function stringifyInTurns(value: object, levels: number, turns = new Turns()): Promise<string> {
+  const members: string[] = [];
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    await turns.pause();
+    const isDeep = levels > 1 && typeof member === 'object' && member !== null && !Array.isArray(member);
+    const text = isDeep ? await stringifyInTurns(member, levels - 1, turns) : JSON.stringify(member);
+    members.push(`${JSON.stringify(key)}:${text}`);
+  }
+  return `{${members.join()}}`;
+}

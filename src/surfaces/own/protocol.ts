@@ -1,0 +1,80 @@
+/**
+ * How inference requests of our own protocol are read and answered.
+ */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { answerCodecs, cborAnswers, cborRequests } from '../../codec/codecs.js';
+import { adviceOnBody } from '../../codec/foreign-body.js';
+import type { InferRequest } from '../../codec/infer-request.js';
+import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import { expectsContinue } from '../../http/body.js';
+import type { Head } from '../../http/head.js';
+import { mediaTypeOf } from '../../http/media-type.js';
+import type { CommonRequests, InferenceProtocol } from '../../http/surface.js';
+import { answerCodec } from './answers.js';
+import { bodyDecoders, cborDecoder, decoderOf } from './body-decoders.js';
+import { checkInferQuery } from './infer-query.js';
+import { sendStream } from './stream.js';
+
+export const ownProtocol: InferenceProtocol = {
+  decoder({ req, query }) {
+    checkInferQuery(query);
+    return decoderOf(req);
+  },
+  refuseBody,
+  withHead: withQuery,
+  answerCodec: (head) => answerCodec(head, answerCodecs),
+  sendStream,
+};
+
+/** CBOR in and out, and nothing in the query. */
+export const commonRequests: CommonRequests = {
+  path: (model) => `/models/${encodeURIComponent(model)}/infer`,
+  defaultPath: '/infer',
+  isCommon: ({ 'content-type': type, accept }) =>
+    type === cborRequests.mediaType &&
+    (accept === undefined || accept === '*/*' || accept === cborAnswers.mediaType),
+  protocol: {
+    ...ownProtocol,
+    decoder: () => cborDecoder,
+    withHead: (request) => request,
+    answerCodec: () => cborAnswers,
+  },
+};
+
+/** Bodies without an envelope say in the query what they want of which signature. */
+function withQuery(request: InferRequest, { query: { signature, outputs } }: Head): InferRequest {
+  if (signature === undefined && outputs === undefined) return request;
+  if (Array.isArray(signature)) throw invalidArgument('`signature` comes twice in the query');
+  if (signature !== undefined && request.signature !== undefined)
+    throw invalidArgument('say the signature in the query or in the body, not in both');
+  if (outputs !== undefined && request.outputs !== undefined)
+    throw invalidArgument('say the outputs in the query or in the body, not in both');
+  return {
+    ...request,
+    signature: signature ?? request.signature,
+    outputs: outputs === undefined ? request.outputs : [outputs].flat().flatMap((names) => names.split(',')),
+  };
+}
+
+async function refuseBody({ req }: Head, inputName: string): Promise<ServingError> {
+  const type = mediaTypeOf(req);
+  const types = bodyDecoders.map(({ mediaType }) => mediaType);
+  const came = type === '' ? 'a body without a content type' : quoted(type);
+  const advice = adviceOnBody(await firstBytes(req), inputName);
+  return new ServingError(
+    'UNSUPPORTED_MEDIA_TYPE',
+    advice ?? `${came} is not supported; send ${types.join(', ')}`,
+  );
+}
+
+/** Looks at the first bytes of a body that will be refused. */
+async function firstBytes(req: IncomingMessage): Promise<Uint8Array> {
+  const nothing = new Uint8Array(0);
+  if (expectsContinue(req) || req.readableEnded) return nothing;
+  if (req.readableLength === 0 && !req.complete) {
+    await once(req, 'readable', { signal: AbortSignal.timeout(500) }).catch(() => undefined);
+  }
+  const chunk: unknown = req.read();
+  return chunk instanceof Uint8Array ? chunk : nothing;
+}

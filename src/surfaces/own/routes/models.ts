@@ -1,0 +1,162 @@
+/**
+ * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
+ */
+import type { z } from 'zod';
+import { HandledModel } from '../../../handlers/handled-model.js';
+import { valueAnswer } from '../../../http/operation.js';
+import type { Route } from '../../../http/route.js';
+import type { Services } from '../../../http/services.js';
+import { describeSignature, mapToObject } from '../../../runtime/describe.js';
+import type { Signature } from '../../../runtime/signature.js';
+import type { Batcher } from '../../../serving/batcher.js';
+import type { Servable } from '../../../serving/servable.js';
+import type { ModelStatus } from '../../../serving/table.js';
+import { sendValue } from '../answers.js';
+import { modelInfoSchema, modelSchema, modelsSchema } from '../openapi/answer-schemas.js';
+import { modelParameter } from '../openapi/parameters.js';
+
+export function modelRoutes({ manager, runtime }: Services): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/models',
+      scope: 'infer',
+      operation: {
+        id: 'models',
+        tag: 'models',
+        summary: 'Every model, its versions, what failed and why, how requests are batched',
+        description:
+          'With the inputs and outputs of each signature: dtypes, and shapes in which -1 is any size.',
+        answers: { 200: valueAnswer('The models in the folder', modelsSchema) },
+      },
+      handle: (ctx) => {
+        const { models, defaultModel } = manager.table;
+        sendValue(ctx, {
+          default_model: defaultModel ?? null,
+          models: Array.from(models.values(), describeModel),
+        } satisfies z.output<typeof modelsSchema>);
+      },
+    },
+    {
+      method: 'GET',
+      path: '/models/:model',
+      scope: 'infer',
+      operation: {
+        id: 'model',
+        tag: 'models',
+        summary: 'One model, as in the list of all',
+        description: 'Also of a model that does not serve: its versions say why.',
+        parameters: [modelParameter],
+        answers: { 200: valueAnswer('The model', modelSchema) },
+        errors: ['NOT_FOUND'],
+      },
+      handle: (ctx) => {
+        sendValue(ctx, describeModel(manager.table.get(ctx.params['model'] ?? '')));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/model_info',
+      scope: 'infer',
+      operation: {
+        id: 'modelInfo',
+        tag: 'models',
+        summary: 'Type, device, number of parameters and signatures of the default model',
+        description: 'The default model is the one that `POST /infer` asks.',
+        answers: { 200: valueAnswer('The default model', modelInfoSchema) },
+        errors: ['NOT_FOUND', 'UNAVAILABLE'],
+      },
+      handle: (ctx) => {
+        const servable = manager.table.find({});
+        sendValue(ctx, {
+          ...servable.id,
+          model_type: handlerOf(servable)?.type ?? 'TensorFlow SavedModel',
+          device: runtime.device,
+          engine: describeEngine(runtime),
+          parameters: servable.parameterCount,
+          signatures: describeSignatures(servable),
+        } satisfies z.output<typeof modelInfoSchema>);
+      },
+    },
+  ];
+}
+
+type ModelDescription = z.output<typeof modelSchema>;
+
+/** What `--xla` and `--mixed-precision` came to on this machine. */
+function describeEngine({
+  kind,
+  engine: { xla, mixedPrecision },
+}: Services['runtime']): z.output<typeof modelInfoSchema>['engine'] {
+  return { runtime: kind, xla, mixed_precision: mixedPrecision ?? null };
+}
+
+/** A model with every version, its state and what stands between it and service. */
+export function describeModel(status: ModelStatus): ModelDescription {
+  const { name, serving, wanted, pinned, labels, doubts, sourceMissing, versions } = status;
+  const handler = serving && handlerOf(serving);
+  return {
+    name,
+    version: serving?.id.version ?? null,
+    generation: serving?.id.generation ?? null,
+    wanted: wanted ?? null,
+    pinned: pinned ?? null,
+    labels: mapToObject(labels, (version) => version),
+    ...(doubts.length > 0 ? { warnings: [...doubts] } : {}),
+    source_missing: sourceMissing,
+    versions: versions.map(({ version, generation, state, since, error, retryAt, warmup, fingerprint }) => ({
+      version,
+      generation,
+      state,
+      ...(since ? { since: since.toISOString() } : {}),
+      ...(error ? { error } : {}),
+      ...(retryAt ? { retry_at: retryAt.toISOString() } : {}),
+      ...(warmup ? { warmup } : {}),
+      fingerprint,
+    })),
+    signatures: serving ? describeSignatures(serving) : {},
+    batching: serving ? describeBatching(serving) : {},
+    ...(handler ? { handler: describeHandler(handler) } : {}),
+  };
+}
+
+function handlerOf({ loaded }: Servable): HandledModel | undefined {
+  return loaded instanceof HandledModel ? loaded : undefined;
+}
+
+function describeHandler({ type, streams, blocked, runsBehind }: HandledModel): ModelDescription['handler'] {
+  const { calls, seconds, longestSeconds } = blocked;
+  return {
+    type,
+    streams,
+    calls,
+    blocked_seconds: seconds,
+    longest_blocked_seconds: longestSeconds,
+    ...(runsBehind ? { behind: runsBehind } : {}),
+  };
+}
+
+function describeSignatures({ loaded, defaultSignature }: Servable): ModelDescription['signatures'] {
+  return mapToObject(loaded.signatures, (signature: Signature) => ({
+    default: signature === defaultSignature,
+    ...describeSignature(signature),
+  }));
+}
+
+/** For each signature how its requests share runs, and what waits. */
+function describeBatching({ loaded, batchers }: Servable): ModelDescription['batching'] {
+  return mapToObject(loaded.signatures, (signature: Signature) => {
+    const { explanation, sharing, maxBatchSize, limits, inline, queued, inFlight, stuck, runsAtOnce } =
+      batchers.get(signature) as Batcher;
+    return {
+      sharing,
+      choice: explanation,
+      max_batch_size: sharing === 'alone' ? 1 : maxBatchSize,
+      batch_timeout_micros: limits.timeoutMilliseconds * 1000,
+      allowed_batch_sizes: [...limits.allowedSizes],
+      queue: { waiting: queued, size: limits.queueSize },
+      run: inline.explanation,
+      runs: { in_flight: inFlight, stuck, at_once: runsAtOnce },
+    };
+  });
+}

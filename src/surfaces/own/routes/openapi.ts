@@ -1,0 +1,84 @@
+/**
+ * `GET /openapi.json`: this very server's routes, for programs. For people there is `/docs`.
+ *
+ * It is open to everybody, and what models there are is told to those only who may ask for predictions.
+ */
+import type { RouterContext } from '@koa/router';
+import { z } from 'zod';
+import type { Route } from '../../../http/route.js';
+import type { Services } from '../../../http/services.js';
+import { packageVersion } from '../../../package-version.js';
+import type { Table } from '../../../serving/table.js';
+import { stringifyInTurns } from '../json-pieces.js';
+import { describeApi } from '../openapi/document.js';
+import { withModels } from '../openapi/model-operations.js';
+
+const documentSchema = z
+  .looseObject({
+    openapi: z.string(),
+    info: z.looseObject({}),
+    paths: z.record(z.string(), z.looseObject({})),
+  })
+  .meta({ id: 'OpenApiDocument' });
+
+/** `paths`, each path; `components`, their kinds, each of a kind. */
+const levelsOfMembers = 3;
+
+export function openApiRoutes({ manager, routes, keys }: Services): Route[] {
+  const documents = new Documents(routes, keys.configured);
+  const maySeeModels = (ctx: RouterContext) =>
+    !keys.configured || keys.find(ctx.get('x-api-key'))?.scopes.has('infer') === true;
+  return [
+    {
+      method: 'GET',
+      path: '/openapi.json',
+      scope: 'open',
+      operation: {
+        id: 'openapi',
+        tag: 'documentation',
+        summary: 'This document',
+        description:
+          'With the inputs and outputs of each model that is served, for those who may ask for predictions.',
+        answers: {
+          200: {
+            description: 'An OpenAPI 3.1 document',
+            content: [{ mediaTypes: ['application/json'], schema: documentSchema }],
+          },
+        },
+      },
+      handle: async (ctx) => {
+        ctx.set('cache-control', 'no-cache');
+        if (keys.configured) ctx.vary('X-API-Key');
+        ctx.type = 'application/json';
+        ctx.body = await (maySeeModels(ctx) ? documents.of(manager.table) : documents.withoutModels);
+      },
+    },
+  ];
+}
+
+/** Made when somebody asks, so that a server's start does not wait for them, and kept while they hold. */
+class Documents {
+  private readonly ofTables = new WeakMap<Table, Promise<string>>();
+  private general: Promise<string> | undefined;
+
+  constructor(
+    private readonly routes: () => readonly Route[],
+    private readonly hasKeys: boolean,
+  ) {}
+
+  get withoutModels(): Promise<string> {
+    this.general ??= this.describe(this.routes());
+    return this.general;
+  }
+
+  of(table: Table): Promise<string> {
+    const text = this.ofTables.get(table) ?? this.describe(withModels(this.routes(), table));
+    this.ofTables.set(table, text);
+    return text;
+  }
+
+  private async describe(routes: Iterable<Omit<Route, 'handle'>>): Promise<string> {
+    const facts = { version: packageVersion(), hasKeys: this.hasKeys };
+    return stringifyInTurns(await describeApi(routes, facts), levelsOfMembers);
+  }
+}

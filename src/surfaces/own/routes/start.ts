@@ -1,0 +1,46 @@
+/**
+ * `GET /`: what answers here, and where to read on, for those who open the address that the log names.
+ */
+import { z } from 'zod';
+import { valueAnswer } from '../../../http/operation.js';
+import type { Route } from '../../../http/route.js';
+import { packageVersion } from '../../../package-version.js';
+import { sendValue } from '../answers.js';
+
+const startSchema = z
+  .object({
+    name: z.literal('tfjs-serving'),
+    version: z.string(),
+    docs: z.string().describe('a page on which requests can be tried'),
+    openapi: z.string().describe('the same for programs'),
+    models: z.string().describe('the models that there are'),
+  })
+  .meta({ id: 'Start' });
+
+export function startRoutes(): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/',
+      scope: 'open',
+      operation: {
+        id: 'start',
+        tag: 'documentation',
+        summary: 'What answers here, and where to read on',
+        description: 'For those who open the address of the server.',
+        answers: { 200: valueAnswer('Where to read on', startSchema) },
+      },
+      handle: (ctx) => {
+        // Where an application mounts this one, the path is only what follows.
+        const above: unknown = ctx['mountPath'] ?? '';
+        sendValue(ctx, {
+          name: 'tfjs-serving',
+          version: packageVersion(),
+          docs: `${above}/docs`,
+          openapi: `${above}/openapi.json`,
+          models: `${above}/models`,
+        } satisfies z.output<typeof startSchema>);
+      },
+    },
+  ];
+}

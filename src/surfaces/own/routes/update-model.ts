@@ -1,0 +1,94 @@
+/**
+ * `POST /update_model`: look at the folder now, hold a model at a version, serve another folder; and say what became of
+ * it.
+ */
+import type { RouterContext } from '@koa/router';
+import { z } from 'zod';
+import { invalidArgument, shuttingDown } from '../../../errors.js';
+import { type Operation, valueAnswer } from '../../../http/operation.js';
+import type { Route } from '../../../http/route.js';
+import type { Services } from '../../../http/services.js';
+import { describeFaults } from '../../../schema-faults.js';
+import { update } from '../../../serving/update.js';
+import { sendValue } from '../answers.js';
+import { controlTypes, readControlRequest } from '../control-request.js';
+import { modelErrors, updateSchema } from '../openapi/answer-schemas.js';
+import { atMostOneOf } from '../openapi/at-most-one.js';
+import { describeModel } from './models.js';
+
+const schema = atMostOneOf(
+  z.strictObject({
+    model: z.string().min(1).optional().describe('the default model if left out beside another key'),
+    version: z
+      .union([z.int().nonnegative(), z.literal('latest')])
+      .optional()
+      .describe('pins it; `latest` unpins'),
+    label: z.string().min(1).optional().describe('pins the version that has this label now'),
+    model_path: z.string().min(1).optional().describe('a folder within the allowed ones, to serve instead'),
+    unload: z.literal(true).optional().describe('lets go of a model that serves although its folder is gone'),
+    timeout: z.number().positive().max(3600).default(60).describe('seconds to wait until it serves'),
+  }),
+  ['version', 'label', 'model_path', 'unload'],
+).meta({ id: 'UpdateRequest' });
+
+const example = { model: 'policy', version: 2 };
+
+const operation: Operation = {
+  id: 'updateModel',
+  tag: 'models',
+  summary: 'Looks at the folder now; pins a version, or serves another folder',
+  description:
+    '`{}`, or no body, looks for what is new of every model. Answers when it serves, or says why it does not; what served ' +
+    'before goes on serving.',
+  body: {
+    description: 'What to do',
+    required: false,
+    content: [{ mediaTypes: controlTypes, schema, example }],
+  },
+  answers: {
+    200: valueAnswer('It serves', updateSchema),
+    202: valueAnswer('It does not serve yet: `timeout` has passed', updateSchema),
+  },
+  errors: modelErrors,
+};
+
+export function updateModelRoutes(services: Services): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/update_model',
+      scope: 'admin',
+      operation,
+      handle: (ctx) => updateModel(ctx, services),
+    },
+  ];
+}
+
+async function updateModel(ctx: RouterContext, services: Services): Promise<void> {
+  const value = await readControlRequest(ctx, services, example);
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
+  const { model_path: modelPath, ...request } = parsed.data;
+  const updated = update(services.manager, { ...request, modelPath }, services.allowedRoots);
+  const { done, models } = await unlessAborted(services.draining, updated);
+  ctx.status = done ? 200 : 202;
+  sendValue(ctx, {
+    status: done ? 'ok' : 'pending',
+    models: models.map(describeModel),
+  } satisfies z.output<typeof updateSchema>);
+}
+
+/** Who waits for a model to serve must not keep a server that has been told to stop. */
+async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(shuttingDown());
+    signal.addEventListener('abort', stop);
+  });
+  if (signal.aborted) stop();
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
