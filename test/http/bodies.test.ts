@@ -299,7 +299,7 @@ describe('the memory of bodies', () => {
     map({ signature: text('uint8'), inputs: map({ x: array([values.length], 64, values) }) });
 
   it.each([
-    ['the short cut', 'application/cbor'],
+    ['the fast entrance', 'application/cbor'],
     ['the general way', 'application/cbor, text/plain;q=0.1'],
   ])('is used again, and nobody reads what is another’s, by %s', async (_, accept) => {
     for (let round = 0; round < 10; round++) {

@@ -1,5 +1,5 @@
 /**
- * The short cut and the general way answer alike: the same requests, with an `Accept` that the short cut takes and with one
+ * The fast entrance and the general way answer alike: the same requests, with an `Accept` that the fast entrance takes and with one
  * that means the same and that it leaves to Koa.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { TestServer } from '../fixtures/server.ts';
 import { postHead, RawConnection } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
-const ways = { shortcut: 'application/cbor', general: 'application/cbor, application/json;q=0.1' };
+const ways = { fast: 'application/cbor', general: 'application/cbor, application/json;q=0.1' };
 let server: TestServer;
 
 beforeAll(async () => {
@@ -41,10 +41,10 @@ async function ask(
 }
 
 async function alike(path: string, body: Uint8Array, headers?: Record<string, string>): Promise<number> {
-  const shortcut = await ask(path, body, ways.shortcut, headers);
-  expect(shortcut).toEqual(await ask(path, body, ways.general, headers));
-  expect(shortcut.headers).not.toHaveProperty('server-timing');
-  return shortcut.status;
+  const fast = await ask(path, body, ways.fast, headers);
+  expect(fast).toEqual(await ask(path, body, ways.general, headers));
+  expect(fast.headers).not.toHaveProperty('server-timing');
+  return fast.status;
 }
 
 const served = goldenCases().filter(
@@ -149,10 +149,10 @@ describe('with --server-timing', () => {
 
   it('both ways set it at the same place, and on nothing but answers', async () => {
     const two = map({ x: ints(1, 2) });
-    const [shortcut, general] = await Promise.all(
+    const [fast, general] = await Promise.all(
       Object.values(ways).map((accept) => ask('/infer', two, accept, {}, timed)),
     );
-    expect(Object.keys(shortcut?.headers ?? {})).toEqual(Object.keys(general?.headers ?? {}));
+    expect(Object.keys(fast?.headers ?? {})).toEqual(Object.keys(general?.headers ?? {}));
     for (const accept of Object.values(ways)) {
       const { status, headers } = await ask('/infer', map({ x: ints(-1, 1) }), accept, {}, timed);
       expect(status).toBe(400);
@@ -161,7 +161,7 @@ describe('with --server-timing', () => {
   });
 });
 
-describe('what the short cut leaves behind', () => {
+describe('what the fast entrance leaves behind', () => {
   it('nothing: no tensor, no byte of the budget, and a count for each outcome', async () => {
     await until(
       async () =>

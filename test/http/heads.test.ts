@@ -102,7 +102,7 @@ describe('a Host', () => {
     if (status === 403) expect(errorOf(text).message).toContain('--allow-host');
   });
 
-  it('of another name is refused on the short cut, too', async () => {
+  it('of another name is refused on the fast entrance, too', async () => {
     const head = postHead('/infer', `Content-Length: ${body.length}`)
       .replace('localhost', 'evil.example')
       .replace('application/json', 'application/cbor');
@@ -113,11 +113,11 @@ describe('a Host', () => {
     connection.socket.destroy();
   });
 
-  it('that comes twice is refused on the short cut, too', async () => {
+  it('that comes twice is refused on the fast entrance, too', async () => {
     const request = post('/infer', Buffer.from(body, 'latin1'));
     const twice = Buffer.from(request).toString('latin1').replace('Host:', 'Host: localhost\r\nHost:');
     const connection = await RawConnection.open(server.url);
-    connection.send(ways['short cut'](Buffer.from(twice, 'latin1')));
+    connection.send(ways['fast entrance'](Buffer.from(twice, 'latin1')));
     await until(() => connection.statuses.length > 0, 'an answer');
     expect(connection.statuses).toEqual([400]);
     connection.socket.destroy();

@@ -73,7 +73,7 @@ it('a run that is longer than --idle-timeout is not taken for a client that does
   await serve('--idle-timeout', '0.1');
   const connection = await RawConnection.open(server.url);
   const slow = post('/models/slow/infer', map({ x: ints(0), steps: int(40_000) }));
-  connection.send(Buffer.concat([post('/infer', one), slow, ways['short cut'](slow)]));
+  connection.send(Buffer.concat([post('/infer', one), slow, ways['fast entrance'](slow)]));
   await until(() => connection.statuses.length === 3 || connection.ended, 'the answers');
   expect(connection.statuses).toEqual([200, 200, 200]);
 });
