@@ -187,7 +187,7 @@ describe('of the wrong kind', () => {
     expect(output).toMatch(/\n415$/);
     const { message, example } = JSON.parse(output.replace(/\n415$/, '')).error;
     expect(message).toMatch(/^expected JSON, got a form of the type `application\/x-www-form-urlencoded`/);
-    const pasted = execFileSync('sh', ['-c', `${example} -s -o /dev/null -w '%{http_code}'`], {
+    const pasted = execFileSync('bash', ['-c', `${example} -s -o /dev/null -w '%{http_code}'`], {
       encoding: 'utf8',
     });
     expect(pasted).toBe('200');
