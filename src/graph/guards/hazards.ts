@@ -62,6 +62,19 @@ function boxesAreFinite(input: number): Condition[] {
   return [valuesAtLeast(input, -most), valuesAtMost(input, most)];
 }
 
+/** Each key is one text; they come in two lists behind the examples and their names. */
+function oneTextForEachKey(node: GraphNode): Condition[] {
+  const keys = node.integer('Nsparse') + node.integer('Ndense');
+  return node.inputs.slice(2, 2 + keys).map((_, key) => countIs(2 + key, 1));
+}
+
+/** Of the partitions, the first says how many rows there are: a number, or splits. */
+function raggedRows(node: GraphNode): Condition[] {
+  const [first] = node.texts('row_partition_types');
+  if (first === 'FIRST_DIM_SIZE') return [countIs(3, 1)];
+  return first === 'ROW_SPLITS' ? [rankAtLeast(3, 1)] : [];
+}
+
 /** More than any model gives. */
 const mostBoxes = 2 ** 20;
 
@@ -125,6 +138,10 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   ['CropAndResizeGradImage', [...ranks(4, 2, 1), ...boxesAreFinite(1)]],
   // ragged_gather_op.cc writes as many splits as it has found, after the last output too.
   ['RaggedGather', raggedIndices],
+  // tensor.h: scalar() of a key, of the last input, a name, and of a number of rows.
+  ['ParseExample', oneTextForEachKey],
+  ['ParseSingleSequenceExample', (node) => [countIs(node.inputs.length - 1, 1)]],
+  ['RaggedTensorToTensor', raggedRows],
   // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and the draws meet no end at NaN.
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
   ['StatelessRandomPoisson StatelessRandomBinomial', [valuesAreNumbers(2)]],
