@@ -1006,6 +1006,33 @@ def flattened(path: Path) -> None:
     save(model, path, {DEFAULT: model.sparse, "nested": model.nested})
 
 
+def flattened_concrete(path: Path) -> None:
+    """As flattened, of concrete functions: those that the signatures call are not the ones that are described."""
+
+    class Concrete(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = tf.Variable(f32(2))
+
+        @tf.function(input_signature=[tf.SparseTensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.float32)])
+        def sparse(self, sp, bias):
+            return {"y": tf.sparse.reduce_sum(sp, 1) * self.scale + bias}
+
+        @tf.function
+        def nested(self, x):
+            return {"y": tf.reduce_sum(x["rows"], 1) * self.scale + x["more"][0]}
+
+    model = Concrete()
+    nested = {"rows": tf.RaggedTensorSpec([None, None], tf.float32), "more": [tf.TensorSpec([None], tf.float32)]}
+    untracked = tf.function(lambda sp: {"y": tf.sparse.reduce_sum(sp, 1)})
+    signatures = {
+        DEFAULT: model.sparse.get_concrete_function(),
+        "nested": model.nested.get_concrete_function(nested),
+        "untracked": untracked.get_concrete_function(tf.SparseTensorSpec([None, None], tf.float32)),
+    }
+    save(model, path, signatures)
+
+
 FLATTENED_CASES = [
     Case("two_rows", {"x": Sparse(int64([0, 1], [1, 0], [1, 3]), f32(1.5, 2, -4), int64(2, 4))}),
     Case(
@@ -1164,6 +1191,7 @@ TEST = {
     "sparse": Model(sparse, SPARSE_CASES),
     "ragged": Model(ragged, RAGGED_CASES),
     "flattened": Model(flattened, FLATTENED_CASES),
+    "flattened_concrete": Model(flattened_concrete, []),
 }
 
 

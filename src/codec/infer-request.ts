@@ -1,7 +1,7 @@
 /**
  * What the body of an inference request says, whatever its encoding.
  */
-import { invalidArgument, quoted } from '../errors.js';
+import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import { callerInputs } from '../runtime/composite.js';
 import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
 import { disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
@@ -11,7 +11,15 @@ import { checkDenseSizes } from './dense-sizes.js';
 import { bounds } from './limits.js';
 import { refuseOtherProtocols, unknownKey } from './other-protocols.js';
 import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
-import { type TypedTensor, toTensor, typedTensor, type WireLimits, type WireTensor } from './wire.js';
+import {
+  describeParts,
+  type PartsOfTensor,
+  type TypedTensor,
+  toTensor,
+  typedTensor,
+  type WireLimits,
+  type WireTensor,
+} from './wire.js';
 
 export interface InferRequest<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
@@ -93,6 +101,7 @@ export function* tensorsInSteps(
     for (const [name, { wire, label }] of split) {
       const spec = signature.inputs.get(name);
       if (!spec) continue;
+      if (wire.kind === 'parts') throw partsApart(spec, wire, signature);
       tensors.set(
         name,
         yield* toTensor(wire, label === undefined ? spec : { ...spec, name: label }, limits, claim),
@@ -109,6 +118,23 @@ export function* tensorsInSteps(
     disposeTensors(tensors);
     throw error;
   }
+}
+
+/** For one value that is a sparse or ragged tensor, where the signature has a tensor: it may be one of the parts. */
+function partsApart(spec: TensorSpec, wire: PartsOfTensor, { inputs }: Signature): ServingError {
+  const parts = wire.parts.has('indices') ? ['indices', 'values', 'dense_shape'] : ['values', 'row_splits'];
+  const names = parts.map((_, i) => (i === 0 ? spec.name : `${spec.name}_${i}`));
+  const advice = names.every((name) => inputs.has(name))
+    ? `: the model does not tell which inputs are its parts. Send ${listed(parts)} as inputs of their own, ` +
+      `by the names ${listed(names.map((name) => `\`${name}\``))}`
+    : '';
+  return invalidArgument(
+    `input \`${spec.name}\` takes ${formatSpec(spec)}, and ${describeParts(wire)} came${advice}`,
+  );
+}
+
+function listed(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
 /** As {@link tensorsInSteps}, in one go. The common request needs none of its steps, which cost 2 µs. */

@@ -3,7 +3,8 @@
  *
  * `tf.saved_model.save` writes a sparse or ragged argument `x` as dense inputs `x`, `x_1`, `x_2`. What the argument was is
  * told by the graph of objects: it names the wrapper of each signature, the wrapper calls the function that was saved, and
- * that one's arguments are described.
+ * that one's arguments are described. Of `get_concrete_function()` the wrapper calls a trace that is not described: what is
+ * told of a second trace of the same function holds for it.
  */
 import protobuf from 'protobufjs';
 import type { Pause } from '../graph/pause.js';
@@ -17,6 +18,7 @@ import {
 } from '../graph/wire.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
+import { outlineOf, pythonNameOf } from './function-outline.js';
 import { checkCount } from './meta-graphs.js';
 import { compositeOf, raggedTensorSpec, sparseTensorSpec, structuredValueSchema } from './signature-def.js';
 
@@ -122,9 +124,13 @@ export class FlattenedInputs {
     // A wrapper takes the inputs in the order of their names, and hands them on.
     const keys = [...inputs.keys()].sort();
     const places = new Map(body.parameters.map((parameter, place) => [parameter, place]));
-    for (const { input, attr } of body.nodes) {
-      const known = attr.map(({ value }) => this.taken.get(value?.func?.name ?? ''));
-      const called = known.find((value) => value !== undefined);
+    const calls = body.nodes.flatMap(({ input, attr }) =>
+      attr.flatMap(({ value }) => (value?.func ? { input, name: value.func.name } : [])),
+    );
+    for (const { input, name: callee } of calls) {
+      // A wrapper calls one function; to compare the functions of many calls could take long.
+      const hasTwin = calls.length === 1 && !this.taken.has(callee);
+      const called = hasTwin ? await this.takenByTwin(callee) : this.taken.get(callee);
       if (!called) continue;
       let position = 0;
       for (const leaf of flatten(called)) {
@@ -139,6 +145,25 @@ export class FlattenedInputs {
       }
     }
     return found;
+  }
+
+  /** What a function takes by what is told of its other traces: they must all agree. */
+  private async takenByTwin(name: string): Promise<StructuredValue | null | undefined> {
+    const pythonName = pythonNameOf(name);
+    const names = [...this.taken.keys()].filter((other) => pythonNameOf(other) === pythonName);
+    if (pythonName === undefined || names.length === 0) return undefined;
+    const definitions = await findDefinitions(this.graphDef, new Set([name, ...names]), this.pause);
+    const called = definitions.get(name);
+    if (!called) return undefined;
+    const outline = await outlineOf(called, this.pause);
+    const found = new Map<string, StructuredValue | null>();
+    for (const other of names) {
+      const definition = definitions.get(other);
+      if (!definition || (await outlineOf(definition, this.pause)) !== outline) continue;
+      const value = this.taken.get(other) ?? null;
+      found.set(JSON.stringify(value && flatten(value)), value);
+    }
+    return found.size === 1 ? found.values().next().value : undefined;
   }
 }
 
@@ -247,23 +272,7 @@ async function findFunction(
   name: string,
   pause: Pause,
 ): Promise<FunctionBody | undefined> {
-  const libraries: Message[] = [];
-  const addLibrary = (field: number, value: Message) => {
-    if (field === 2) libraries.push(value);
-  };
-  await eachBytesField(graphDef, addLibrary, pause);
-  const definitions: Message[] = [];
-  const addDefinition = (field: number, value: Message) => {
-    if (field === 1) definitions.push(value);
-  };
-  for (const library of libraries) await eachBytesField(library, addDefinition, pause);
-  let definition: Message | undefined;
-  for (const each of definitions) {
-    const signature = await lastBytesField(each, 1, pause);
-    if (!signature || stringField(signature, 1) !== name) continue;
-    definition = each;
-    break;
-  }
+  const definition = (await findDefinitions(graphDef, new Set([name]), pause)).get(name);
   if (!definition) return undefined;
   const nodes: NodeDef[] = [];
   let parameters: readonly string[] = [];
@@ -275,4 +284,30 @@ async function findFunction(
   };
   await eachBytesField(definition, read, pause);
   return { parameters, nodes };
+}
+
+/** Functions of a graph's library by their names; the first of each name counts. */
+async function findDefinitions(
+  graphDef: Message,
+  names: ReadonlySet<string>,
+  pause: Pause,
+): Promise<ReadonlyMap<string, Message>> {
+  const libraries: Message[] = [];
+  const addLibrary = (field: number, value: Message) => {
+    if (field === 2) libraries.push(value);
+  };
+  await eachBytesField(graphDef, addLibrary, pause);
+  const definitions: Message[] = [];
+  const addDefinition = (field: number, value: Message) => {
+    if (field === 1) definitions.push(value);
+  };
+  for (const library of libraries) await eachBytesField(library, addDefinition, pause);
+  const found = new Map<string, Message>();
+  for (const each of definitions) {
+    const signature = await lastBytesField(each, 1, pause);
+    const name = signature ? stringField(signature, 1) : '';
+    if (names.has(name) && !found.has(name)) found.set(name, each);
+    if (found.size === names.size) break;
+  }
+  return found;
 }

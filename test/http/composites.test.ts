@@ -19,7 +19,7 @@ let repository: TestRepository;
 let server: TestServer;
 
 beforeAll(async () => {
-  repository = await TestRepository.create('sparse', 'ragged', 'flattened');
+  repository = await TestRepository.create('sparse', 'ragged', 'flattened', 'flattened_concrete');
   server = await TestServer.start({ args: ['--model-path', repository.root] });
 });
 afterAll(async () => {
@@ -413,6 +413,37 @@ describe('arguments that tf.saved_model.save flattened', () => {
       400,
       'input `x`: its row_splits of dim 2 end with 5, and there are 1 values',
     ]);
+  });
+});
+
+describe('arguments of a concrete function, of which another trace is described', () => {
+  const path = '/models/flattened_concrete/infer';
+  const sp = { indices: [[0, 1]], values: [1.5], dense_shape: [2, 4] };
+
+  it('are one value again', async () => {
+    const { body } = await server.get('/models/flattened_concrete');
+    expect(body).toMatchObject({
+      signatures: {
+        serving_default: { inputs: { sp: { kind: 'sparse', shape: [-1, -1] }, bias: { dtype: 'float32' } } },
+        nested: { inputs: { x: { shape: [-1] }, x_1: { kind: 'ragged', ragged_rank: 1 } } },
+      },
+    });
+    expect((await post(path, { sp, bias: [1, 2] })).body.outputs).toEqual({ y: [4, 2] });
+    const parts = { sp: sp.indices, sp_1: sp.values, sp_2: sp.dense_shape, bias: [1, 2] };
+    expect((await post(path, parts)).body.outputs).toEqual({ y: [4, 2] });
+    const nested = await post(`${path}?signature=nested`, { x: [1, 0], x_1: [[1, 2], [3]] });
+    expect(nested.body.outputs).toEqual({ y: [7, 6] });
+  });
+
+  it('and stay parts where nothing describes them, which is told', async () => {
+    const { status, body } = await post(`${path}?signature=untracked`, { sp });
+    expect([status, body.error.message]).toEqual([
+      400,
+      'input `sp` takes int64 [-1, 2], and a sparse tensor came: the model does not tell which inputs are its parts. ' +
+        'Send indices, values and dense_shape as inputs of their own, by the names `sp`, `sp_1` and `sp_2`',
+    ]);
+    const parts = { sp: sp.indices, sp_1: sp.values, sp_2: sp.dense_shape };
+    expect((await post(`${path}?signature=untracked`, parts)).body.outputs).toEqual({ y: [1.5, 0] });
   });
 });
 
