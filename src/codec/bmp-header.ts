@@ -6,7 +6,8 @@ import { type ImageFacts, plainFacts } from './image-facts.js';
 
 /** BITMAPINFOHEADER; the height is negative where rows go from the top down. */
 export function countBmp(file: Buffer): ImageFacts {
-  const facts = plainFacts(Math.abs(file.readInt32LE(18)) * Math.abs(file.readInt32LE(22)));
+  const pixels = Math.abs(file.readInt32LE(18)) * Math.abs(file.readInt32LE(22));
+  const facts = { ...plainFacts(pixels), ...withoutRest(file) };
   const [bits, compression] = [file.readUInt16LE(28), file.readUInt32LE(30)];
   const refuse = (what: string) => invalidArgument(`expected a BMP of 24 or 32 bits, got ${what}: send PNG`);
   const header = file.readUInt32LE(14);
@@ -21,6 +22,15 @@ export function countBmp(file: Buffer): ImageFacts {
   if (bits === 8 && !isGreyPalette(file)) throw refuse('one with a palette');
   if (bits !== 8 && bits !== 24 && bits !== 32) throw refuse(`one of ${bits} ${bits === 1 ? 'bit' : 'bits'}`);
   return bits === 32 ? { ...facts, isOpaque: true } : facts;
+}
+
+/** The file up to the end of its pixels: TensorFlow refuses what Jimp writes behind them. */
+function withoutRest(file: Buffer): Pick<ImageFacts, 'decoded'> {
+  const [start, bits] = [file.readUInt32LE(10), file.readUInt16LE(28)];
+  const rowBytes = Math.ceil((bits * Math.abs(file.readInt32LE(18))) / 32) * 4;
+  const end = start + rowBytes * Math.abs(file.readInt32LE(22));
+  const isPlaced = start >= 14 + file.readUInt32LE(14);
+  return isPlaced && file.length > end ? { decoded: file.subarray(0, end) } : {};
 }
 
 /** Of Windows: without masks, with three, with four, version 4 and version 5; 64 is that of OS/2's second version. */

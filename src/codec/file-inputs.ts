@@ -6,7 +6,13 @@ import { formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { fits } from '../serving/fit.js';
 import { fileKindOf, imageField, isFileName } from './file-kind.js';
 
-/** True for an input of strings, or of a vector of bytes, with the batch dim or without. */
+/** True for an input of strings, or of one vector of bytes: a file that is no image is nothing else. */
+export function takesAnyFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
+  if (dtype === 'string') return true;
+  return dtype === 'uint8' && shape?.length === 1 && fits(shape, [bytes]);
+}
+
+/** True for an input of strings, or of a vector of bytes that came as a value, with the batch dim or without. */
 export function takesFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
   if (dtype === 'string') return true;
   if (dtype !== 'uint8') return false;

@@ -4,7 +4,7 @@
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import type { TensorSpec } from '../runtime/signature.js';
 import { viewTensor } from '../runtime/tensors.js';
-import { takesFile } from './file-inputs.js';
+import { takesAnyFile } from './file-inputs.js';
 import { describeFile } from './file-kind.js';
 import { foreignTensor, imageTensor } from './image.js';
 import type { InferRequest } from './infer-request.js';
@@ -105,7 +105,7 @@ function otherFile(part: FormPart): DeferredTensor {
     kind: 'deferred',
     resolve: (spec) =>
       inOneStep(() => {
-        if (takesFile(spec, bytes.length)) return { kind: 'plain', value: bytes };
+        if (takesAnyFile(spec, bytes.length)) return { kind: 'plain', value: bytes };
         throw invalidArgument(
           `input \`${spec.name}\`: expected a file that is an image (JPEG, PNG, GIF, BMP), .npy, .npz or .json, ` +
             `got ${quoted(part.fileName || part.name)}, ${describeFile(bytes)}`,

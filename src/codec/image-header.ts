@@ -5,10 +5,10 @@ import { invalidArgument, ServingError } from '../errors.js';
 import type { ImageFormat } from '../runtime/images.js';
 import { countBmp } from './bmp-header.js';
 import { countGif } from './gif-header.js';
-import { type ImageFacts, plainFacts } from './image-facts.js';
+import type { ImageFacts } from './image-facts.js';
 import { countJpeg } from './jpeg-header.js';
-import { bounds } from './limits.js';
-import { type Claim, inOneStep, Meter, type Steps } from './steps.js';
+import { countPng } from './png-header.js';
+import { type Claim, inOneStep, type Steps } from './steps.js';
 
 const signatures: readonly (readonly [start: string, format: ImageFormat])[] = [
   ['\xff\xd8\xff', 'jpeg'],
@@ -55,40 +55,6 @@ export function* readImageHeader(
   }
 }
 
-/** https://www.w3.org/TR/png-3/#11IHDR */
-function* countPng(file: Buffer): Steps<ImageFacts> {
-  const first = file.toString('latin1', 12, 16);
-  if (first === 'CgBI') throw invalidArgument("expected a PNG, got Apple's variant of it: send PNG");
-  if (first !== 'IHDR') throw invalidArgument('the PNG is damaged: it does not begin with its size');
-  // Of colour TensorFlow makes a grey that depends on what the file says of its gamma.
-  const isGrey = (file.readUInt8(25) & pngColour) === 0;
-  const facts = { ...plainFacts(file.readUInt32BE(16) * file.readUInt32BE(20)), givesGrey: isGrey };
-  // TensorFlow takes the greatest value of so few bits for full opacity.
-  if (file.readUInt8(24) >= 8) return facts;
-  return (yield* hasTransparency(file))
-    ? { ...facts, withoutOpacity: 'a PNG of less than 8 bits with transparency' }
-    : { ...facts, isOpaque: true };
-}
-
-/** The bit of the colour type that stands for colour. */
-const pngColour = 2;
-
-/** Looks for the chunk tRNS, which stands before the pixels. */
-function* hasTransparency(file: Buffer): Steps<boolean> {
-  const meter = new Meter();
-  let chunks = 0;
-  for (let at = 8; at + 8 <= file.length; at += 12 + file.readUInt32BE(at)) {
-    chunks += 1;
-    if (chunks > bounds.imageSegments.most)
-      throw invalidArgument(`the PNG has more than ${bounds.imageSegments.most} chunks before its pixels`);
-    if (meter.isDue()) yield;
-    const type = file.toString('latin1', at + 4, at + 8);
-    if (type === 'tRNS') return true;
-    if (type === 'IDAT') return false;
-  }
-  return false;
-}
-
 /** Formats that are not decoded, by what stands at a place of the file. */
 const foreign: readonly (readonly [at: number, signature: string, name: string])[] = [
   [8, 'WEBP', 'WebP'],
@@ -102,10 +68,19 @@ const foreign: readonly (readonly [at: number, signature: string, name: string])
   [0, 'MM\0*', 'TIFF'],
   [0, '<svg', 'SVG'],
   [0, '\0\0\x01\0', 'ICO'],
+  [0, '\xff\x0a', 'JPEG XL'],
+  [0, 'qoif', 'QOI'],
+  [0, '8BPS', 'PSD'],
+  [0, 'v/1\x01', 'OpenEXR'],
 ];
 
 /** The name of an image format that is not decoded here; undefined for anything else. */
 export function foreignImage(bytes: Uint8Array): string | undefined {
   const start = String.fromCharCode(...bytes.subarray(0, 16));
+  const [, netpbm] = /^P([1-7])[ \t\r\n]/.exec(start) ?? [];
+  if (netpbm !== undefined) return netpbmNames[Number(netpbm) - 1];
   return foreign.find(([at, signature]) => start.startsWith(signature, at))?.[2];
 }
+
+/** Of P1 to P7: text, then bytes, then what holds any number of channels. */
+const netpbmNames = ['PBM', 'PGM', 'PPM', 'PBM', 'PGM', 'PPM', 'PAM'];

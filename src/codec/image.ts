@@ -13,9 +13,11 @@ import {
 } from '../runtime/images.js';
 import { formatSpec, type TensorSpec } from '../runtime/signature.js';
 import { allocate, toBfloat16, toFloat16 } from '../runtime/values.js';
+import { takesAnyFile } from './file-inputs.js';
 import type { ImageFacts } from './image-facts.js';
 import { foreignImage, imageFormatOf, readImageHeader } from './image-header.js';
 import { pieceBytes } from './limits.js';
+import { whereCut } from './png-header.js';
 import { type Claim, inOneStep, type Steps, settled } from './steps.js';
 import type { DeferredTensor, KnownTensor, WireLimits } from './wire.js';
 
@@ -65,7 +67,7 @@ function* resolveImage(
   // What the decoder gives, and what it needs for that.
   claim(pixels * (format === 'bmp' ? 4 : asked) + workspace);
   if (asked !== wanted) claim(pixels * wanted);
-  const decoded = yield* settled(decodeImage(what, header.decoded ?? bytes, format, asked));
+  const decoded = yield* decodedOf(what, format, header.decoded ?? bytes, asked);
   try {
     const { height, width } = decoded;
     checkSize(spec, channels === undefined ? 2 : 3, height, width);
@@ -79,6 +81,17 @@ function* resolveImage(
     };
   } finally {
     decoded.release();
+  }
+}
+
+/** @throws ServingError INVALID_ARGUMENT telling where a PNG is cut off, or what the decoder says */
+function* decodedOf(what: string, format: ImageFormat, bytes: Uint8Array, channels: Channels): Steps<Pixels> {
+  try {
+    return yield* settled(decodeImage(what, bytes, format, channels));
+  } catch (error) {
+    const cut = format === 'png' ? yield* whereCut(bytes) : undefined;
+    if (cut === undefined) throw error;
+    throw invalidArgument(`${what}: the PNG is cut off: ${cut}`);
   }
 }
 
@@ -109,7 +122,7 @@ export function foreignTensor(name: string, bytes: Uint8Array): DeferredTensor |
     kind: 'deferred',
     resolve: (spec) =>
       inOneStep(() => {
-        if (spec.dtype === 'string') return { kind: 'plain', value: bytes };
+        if (takesAnyFile(spec, bytes.length)) return { kind: 'plain', value: bytes };
         throw invalidArgument(
           `input \`${name || spec.name}\`: expected JPEG, PNG, GIF or BMP, got ${format}`,
         );

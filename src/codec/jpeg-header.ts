@@ -31,6 +31,7 @@ export function* countJpeg(file: Buffer): Steps<ImageFacts> {
     segments += 1;
     if (segments > bounds.imageSegments.most)
       throw invalidArgument(`the JPEG has more than ${bounds.imageSegments.most} segments`);
+    if (marker === 0xf7) throw invalidArgument('expected a JPEG, got JPEG-LS: send PNG');
     if (isStartOfFrame(marker)) frame ??= readFrame(file, position, marker);
     if (marker === 0xee && file.toString('latin1', position + 4, position + 9) === 'Adobe') hasAdobe = true;
     if (marker === 0xda) scans += 1;

@@ -88,11 +88,25 @@ describe('a file that is no image', () => {
 
   it('is taken by inputs of bytes and of strings', async () => {
     const file = { fileName: 'data.bin', bytes: text('what') };
-    for (const shape of [[null], [4], [null, 4], [null, null], null])
-      expect(await partAs(file, 'uint8', shape)).toEqual(['uint8', [4]]);
+    for (const shape of [[null], [4]]) expect(await partAs(file, 'uint8', shape)).toEqual(['uint8', [4]]);
     expect(await partAs(file, 'string', [null])).toEqual(['string', []]);
     expect(await refusalOf(partAs(file, 'uint8', [5]))).toContain('`data.bin`');
+    const portable = { fileName: 'photo.ppm', bytes: text('P6\n1 1\n255\n123') };
+    expect(await partAs(portable, 'uint8', [null])).toEqual(['uint8', [14]]);
+    expect(await partAs(portable, 'string', null)).toEqual(['string', []]);
   });
+
+  it.each<[shape: readonly Dim[] | null]>([[[null, 4]], [[null, null]], [null]])(
+    'never becomes pixels of %j',
+    async (shape) => {
+      const image = 'input `image`: expected JPEG, PNG, GIF or BMP, got ';
+      const asFile = (content: string) =>
+        refusalOf(partAs({ fileName: 'photo', bytes: text(content) }, 'uint8', shape));
+      expect(await asFile('P6\n1 1\n255\n123')).toBe(`${image}PPM`);
+      expect(await asFile('qoif')).toBe(`${image}QOI`);
+      expect(await asFile('what')).toContain('expected a file that is an image (JPEG, PNG, GIF, BMP)');
+    },
+  );
 });
 
 describe('the bytes of a file as a value', () => {

@@ -83,7 +83,7 @@ describe.each(files)('%s', (_, file) => {
   it('that ends too soon is refused, wherever it ends', async () => {
     for (let length = 8; length < file.length - 12; length++) {
       const cut = file.subarray(0, length);
-      expect(await refusalOf(decode(cut, 'uint8', [null, 2, 2, 3]))).toMatch(/damaged|ends too soon/);
+      expect(await refusalOf(decode(cut, 'uint8', [null, 2, 2, 3]))).toMatch(/damaged|ends too soon|cut off/);
     }
   });
 });
@@ -374,7 +374,34 @@ describe('files of which the decoder would give wrong pixels', () => {
   });
 });
 
+it('a BMP with bytes behind its pixels, as Jimp writes it, is decoded', async () => {
+  const { values } = await decode(Buffer.concat([bmp(), Buffer.of(1, 1)]), 'uint8', null);
+  expect(values).toEqual(colours);
+});
+
+it('a PNG that is cut off says where', async () => {
+  const whole = Buffer.from(small);
+  const told = (file: Uint8Array) => refusalOf(decode(file, 'uint8', null));
+  const end = whole.indexOf('IEND') - 4;
+  const withZeros = Buffer.concat([whole.subarray(0, end), Buffer.alloc(4)]);
+  expect(await told(withZeros)).toBe('input `x`: the PNG is cut off: its end, the chunk IEND, is missing');
+  const data = whole.indexOf('IDAT');
+  expect(await told(whole.subarray(0, data + 7))).toBe(
+    `input \`x\`: the PNG is cut off: its chunk IDAT has ${whole.readUInt32BE(data - 4)} bytes, and 3 are there`,
+  );
+});
+
+it('JPEG-LS is named', () => {
+  const file = Buffer.of(0xff, 0xd8, 0xff, 0xf7, 0, 11, 8, 0, 2, 0, 2, 1, 1, 0x11, 0);
+  expect(refusal(() => headerOf('jpeg', file))).toBe('x: expected a JPEG, got JPEG-LS: send PNG');
+});
+
 it('formats that are not decoded are named', () => {
+  expect(foreignImage(Buffer.from('P6\n13 7\n255\n'))).toBe('PPM');
+  expect(foreignImage(Buffer.from('P5 13 7 255 '))).toBe('PGM');
+  expect(foreignImage(Buffer.from('P6M'))).toBeUndefined();
+  expect(foreignImage(Buffer.from('qoif....'))).toBe('QOI');
+  expect(foreignImage(Buffer.of(0xff, 0x0a, 1))).toBe('JPEG XL');
   expect(foreignImage(Buffer.from('RIFF....WEBPVP8 '))).toBe('WebP');
   expect(foreignImage(Buffer.from('....ftypheic'))).toBe('HEIC');
   expect(foreignImage(Buffer.from('something else'))).toBeUndefined();
