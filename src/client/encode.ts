@@ -26,8 +26,8 @@ export type EncodableDict = { readonly [key: string]: Encodable } | ReadonlyMap<
  * CBOR of named values.
  *
  * A typed array is a tensor of rank 1, but a Uint8Array, as everywhere in CBOR, a byte string (which the server takes for
- * the elements of a uint8 input, too). Whole numbers up to 2^53 and bigints are integers, other numbers float64; lists of
- * numbers take the dtype that the model's signature asks for.
+ * the elements of a uint8 input, too). Whole numbers below 2^53 and bigints are integers, other numbers float64: an
+ * integer beyond that is given as a bigint. Lists of numbers take the dtype that the model's signature asks for.
  *
  * @throws TypeError for a value that has no CBOR here, undefined among them
  * @throws RangeError for a tensor whose shape does not fit its data, or an integer beyond ±2^64

@@ -24,6 +24,9 @@ export const major = {
   simple: 7,
 } as const;
 
+/** The tag by which cbor-x defines a record, as its encoder writes each object by default. */
+const cborXRecord = 0xdfff;
+
 /** The only tags a body may hold; all others are refused, whatever a decoder would make of them. */
 export const tags = {
   positiveBignum: 2,
@@ -273,7 +276,9 @@ export class CborReader {
     if (tag === tags.multiDimensional || tag === tags.columnMajor) return true;
     if (tag === tags.homogeneous || tag === tags.selfDescribed) return false;
     if (tag === tags.positiveBignum || tag === tags.negativeBignum) return false;
-    throw invalidArgument(`the CBOR body has a tag that is not allowed here: ${tag}`);
+    const advice =
+      tag === cborXRecord ? ', a record of cbor-x. Encode with new Encoder({ useRecords: false })' : '';
+    throw invalidArgument(`the CBOR body has a tag that is not allowed here: ${tag}${advice}`);
   }
 
   /** Looks ahead: a bignum is a byte string, and no longer than a number can be. */

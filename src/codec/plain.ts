@@ -263,7 +263,8 @@ function describeValues(dtype: Dtype, leaf: number | bigint): string {
       const [least, most] = rangeOf(dtype);
       // A float beyond 2^53 may already have lost its last digits.
       const isRounded = Number.isInteger(leaf) && leaf >= least && leaf <= most;
-      return `${dtype}, whole numbers from ${least} to ${most}${isRounded ? ', written without a point or a power' : ''}`;
+      const form = isRounded ? ', written without a point or a power, in JavaScript as a BigInt' : '';
+      return `${dtype}, whole numbers from ${least} to ${most}${form}`;
     }
   }
 }

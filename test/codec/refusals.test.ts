@@ -1,6 +1,7 @@
 /**
  * Strict where silence would corrupt: what a body may not say, refused in words that name the place.
  */
+import { Encoder } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
 import type { Dtype } from '../../src/runtime/dtypes.ts';
@@ -60,7 +61,7 @@ describe('a plain value that its dtype cannot hold is refused, and never changed
       '2^53 as a float for int64: its last digits may be lost',
       float64(2 ** 53),
       'int64',
-      'written without a point or a power, got 9007199254740992',
+      'written without a point or a power, in JavaScript as a BigInt, got 9007199254740992',
     ],
     ['-129 for int8', int(-129), 'int8', ', got -129'],
     ['2^32 for uint32', int(2n ** 32n), 'uint32', ', got 4294967296'],
@@ -322,6 +323,13 @@ describe('tags', () => {
     expect(refuse(described('float32', [1], tagged))).toContain(message);
     expect(refuseBody(map({ inputs: map({ x: int(1) }), signature: tagged }))).toContain(message);
     expect(refuseBody(map({ inputs: map({ x: int(1) }), other: tagged }))).toContain(message);
+  });
+
+  it('57343, a record as cbor-x writes it by default, tells the setting', () => {
+    expect(refuseBody(new Encoder().encode({ inputs: { x: [1] } }))).toBe(
+      'the CBOR body has a tag that is not allowed here: 57343, a record of cbor-x. ' +
+        'Encode with new Encoder({ useRecords: false })',
+    );
   });
 
   it.each([76, 83, 87])(
