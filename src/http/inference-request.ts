@@ -106,7 +106,7 @@ export class InferenceRequest implements BodyReceiver {
     this.timing?.decodeBegins();
     try {
       const decoder = this.decoder as BodyDecoder;
-      const request = decoder.decode(asked.head, body, services.wireLimits, this.exampleName);
+      const request = decoder.decode(asked.head, body, services.wireLimits, this);
       if (request instanceof Promise) request.then(this.decoded, this.refused);
       else this.decoded(request);
     } catch (error) {
@@ -215,11 +215,11 @@ export class InferenceRequest implements BodyReceiver {
 
   private async refuseBody(): Promise<void> {
     const { head, protocol } = this.asked;
-    this.refused(await protocol.refuseBody(head, this.exampleName));
+    this.refused(await protocol.refuseBody(head, this.inputName));
   }
 
   /** An input's name for lines that can be pasted. */
-  private get exampleName(): string {
+  get inputName(): string {
     return this.signature?.inputs.keys().next().value ?? 'x';
   }
 }

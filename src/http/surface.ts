@@ -70,8 +70,13 @@ export interface StreamRequest {
 export interface BodyDecoder {
   readonly mediaType: string;
   /**
-   * @param inputName of an input of the model, for lines in errors that can be pasted
+   * @param model that is asked, for lines in errors that can be pasted
    * @throws ServingError INVALID_ARGUMENT
    */
-  decode(head: Head, body: Body, limits: WireLimits, inputName: string): InferRequest | Promise<InferRequest>;
+  decode(
+    head: Head,
+    body: Body,
+    limits: WireLimits,
+    model: { readonly inputName: string },
+  ): InferRequest | Promise<InferRequest>;
 }

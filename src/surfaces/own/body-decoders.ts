@@ -22,7 +22,7 @@ const formDecoder: BodyDecoder = {
 /** What `curl -d` says of JSON of its own accord. Forms of that type are none that an inference takes. */
 const curlDecoder: BodyDecoder = {
   mediaType: 'application/x-www-form-urlencoded',
-  decode(_head, { bytes, claim }, limits, inputName) {
+  decode(_head, { bytes, claim }, limits, { inputName }) {
     if (!/^\s*[[{]/.test(Buffer.from(bytes.subarray(0, 64)).toString('latin1')))
       throw new ServingError(
         'UNSUPPORTED_MEDIA_TYPE',
