@@ -142,7 +142,7 @@ export class IncomingBody extends Arrival implements Body {
   giveUp(error: unknown): void {
     if (this.isOver) return;
     this.stop();
-    this.req.pause();
+    this.req.off('data', this.add).off('end', this.finish).pause();
     this.release();
     this.receiver.failed(error);
   }
@@ -150,10 +150,8 @@ export class IncomingBody extends Arrival implements Body {
   private unpacker: ReturnType<typeof unpackerOf>;
 
   private stop(): void {
-    const { req, limits } = this;
     this.isOver = true;
-    limits.budget.forget(this);
-    req.off('data', this.add).off('end', this.finish);
+    this.limits.budget.forget(this);
   }
 
   private reserve(size: number): void {
