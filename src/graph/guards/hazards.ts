@@ -6,6 +6,7 @@
 import type { GraphNode } from '../graph-def.js';
 import {
   type Condition,
+  countAtLeast,
   countIs,
   dimAtLeast,
   rankAtLeast,
@@ -68,12 +69,42 @@ function oneTextForEachKey(node: GraphNode): Condition[] {
   return node.inputs.slice(2, 2 + keys).map((_, key) => countIs(2 + key, 1));
 }
 
-/** Of the partitions, the first says how many rows there are: a number, or splits. */
-function raggedRows(node: GraphNode): Condition[] {
-  const [first] = node.texts('row_partition_types');
-  if (first === 'FIRST_DIM_SIZE') return [countIs(3, 1)];
-  return first === 'ROW_SPLITS' ? [rankAtLeast(3, 1)] : [];
+/** The last of the inputs, whose number depends on lists before them, have so many elements. */
+function lastCounts(...counts: readonly number[]): (node: GraphNode) => readonly Condition[] {
+  return ({ inputs }) => counts.map((count, i) => countIs(inputs.length - counts.length + i, count));
 }
+
+/** Each partition is as long as the one before says, and so are the values: TensorFlow reads behind their ends. */
+function raggedRows(node: GraphNode): Condition[] {
+  const kinds = node.texts('row_partition_types').slice(0, node.inputs.length - firstPartition);
+  let told: { readonly of: 'most' | 'count'; readonly input: number } | undefined;
+  const needs = [rankAtLeast(1, 1)];
+  for (const [i, kind] of kinds.entries()) {
+    const input = firstPartition + i;
+    if (kind === 'FIRST_DIM_SIZE')
+      needs.push(countIs(input, 1), valuesAtLeast(input, 0), valuesAtMost(input, mostRows));
+    if (kind === 'ROW_SPLITS') {
+      needs.push(rankAtLeast(input, 1), countAtLeast(input, 1));
+      if (told) needs.push(isAsLong(input, { ...told, plus: 1 }));
+    }
+    told = { of: kind === 'VALUE_ROWIDS' ? 'count' : 'most', input };
+  }
+  return told && kinds.at(-1) !== 'FIRST_DIM_SIZE' ? [...needs, isAsLong(1, told)] : needs;
+}
+
+/** Of RaggedTensorToTensor, behind its shape, values and default. */
+const firstPartition = 3;
+
+function isAsLong(
+  input: number,
+  right: { readonly of: 'most' | 'count'; readonly input: number; readonly plus?: number },
+): Condition {
+  const words = `as many rows in input ${input} as input ${right.input} says`;
+  return { left: { of: 'dim', input, axis: 0 }, relation: '=', right, words };
+}
+
+/** More than any request gives. */
+const mostRows = 2 ** 24;
 
 /** More than any model gives. */
 const mostBoxes = 2 ** 20;
@@ -140,7 +171,9 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   ['RaggedGather', raggedIndices],
   // tensor.h: scalar() of a key, of the last input, a name, and of a number of rows.
   ['ParseExample', oneTextForEachKey],
-  ['ParseSingleSequenceExample', (node) => [countIs(node.inputs.length - 1, 1)]],
+  ['ParseSingleSequenceExample', lastCounts(1)],
+  // Number of buckets, kind of hash and two numbers of salt.
+  ['SparseCrossHashed', lastCounts(1, 1, 2)],
   ['RaggedTensorToTensor', raggedRows],
   // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and the draws meet no end at NaN.
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
