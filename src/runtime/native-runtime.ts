@@ -1,7 +1,7 @@
 /**
  * The runtime that never blocks the event loop: loads and runs go to threads of our addon (`native/`).
  */
-import { isErrorCode, messageOf } from '../errors.js';
+import { type ErrorCode, isErrorCode, messageOf } from '../errors.js';
 import { encodeRunOptions } from './config-proto.js';
 import { dtypeOf, dtypes } from './dtypes.js';
 import type { EngineChoice } from './engine.js';
@@ -20,7 +20,7 @@ import type {
 } from './runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from './signature.js';
 import { copyStrings, feedOf, PackedStrings, type Strings } from './strings.js';
-import { TensorFlowError } from './tensorflow-error.js';
+import { runError, TensorFlowError } from './tensorflow-error.js';
 import { createTensor, type NamedTensors, type Tensor } from './tensors.js';
 
 /** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
@@ -146,7 +146,7 @@ class NativeModel implements InferenceModel {
     const trace = this.beginTrace(signature, feeds, options);
     const result = trace
       ? await this.runTraced(call, feeds, trace)
-      : await run(this.session, call, feeds, runOptions).catch(rethrow);
+      : await run(this.session, call, feeds, runOptions).catch(rethrowOfRun);
     return this.toPrediction(signature, prepared, result, members, options.padding);
   }
 
@@ -165,7 +165,7 @@ class NativeModel implements InferenceModel {
     try {
       result = this.binding.runHere(this.session, prepared.call, feeds);
     } catch (error) {
-      rethrow(error);
+      rethrowOfRun(error);
     }
     return this.toPrediction(signature, prepared, result, members, options.padding);
   }
@@ -218,7 +218,7 @@ class NativeModel implements InferenceModel {
       trace.ended(metadata);
       return result;
     } catch (error) {
-      rethrow(error);
+      rethrowOfRun(error);
     } finally {
       tracing.isBusy = false;
     }
@@ -302,7 +302,16 @@ function copyRows(tensors: readonly Tensor[], padding: Padding | undefined): Ten
 
 /** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */
 function rethrow(error: unknown): never {
+  const code = codeOf(error);
+  throw code === undefined ? error : new TensorFlowError(code, messageOf(error));
+}
+
+function rethrowOfRun(error: unknown): never {
+  const code = codeOf(error);
+  throw code === undefined ? error : runError(code, messageOf(error));
+}
+
+function codeOf(error: unknown): ErrorCode | undefined {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (isErrorCode(code)) throw new TensorFlowError(code, messageOf(error));
-  throw error;
+  return isErrorCode(code) ? code : undefined;
 }

@@ -81,8 +81,8 @@ function raggedRows(node: GraphNode): Condition[] {
   const needs = [rankAtLeast(1, 1)];
   for (const [i, kind] of kinds.entries()) {
     const input = firstPartition + i;
-    if (kind === 'FIRST_DIM_SIZE')
-      needs.push(countIs(input, 1), valuesAtLeast(input, 0), valuesAtMost(input, mostRows));
+    needs.push(valuesAtLeast(input, 0));
+    if (kind === 'FIRST_DIM_SIZE') needs.push(countIs(input, 1), valuesAtMost(input, mostRows));
     if (kind === 'ROW_SPLITS') {
       needs.push(rankAtLeast(input, 1), countAtLeast(input, 1));
       if (told) needs.push(isAsLong(input, { ...told, plus: 1 }));
