@@ -8,7 +8,7 @@ import { dtypes, elementCount } from '../runtime/dtypes.js';
 import { StringGatherer, type Strings } from '../runtime/strings.js';
 import { viewOf } from '../runtime/values.js';
 import { swappedInSteps } from './byte-order.js';
-import { CborReader, type Item, major, type Range, tags } from './cbor-reader.js';
+import { CborReader, describeTag, type Item, major, type Range, tags } from './cbor-reader.js';
 import { CborRequestTemplates } from './cbor-request-templates.js';
 import { plainInSteps } from './cbor-values.js';
 import { bytesToRowMajor, listToRowMajor } from './column-major.js';
@@ -113,7 +113,7 @@ class RequestDecoder {
     if (reader.peekMajor() !== major.tag) return;
     const { argument } = reader.head();
     if (argument !== tags.selfDescribed)
-      throw invalidArgument(`the body has tag ${argument} where a CBOR map must be`);
+      throw invalidArgument(`expected a CBOR map as the body, got tag ${describeTag(argument ?? 0)}`);
   }
 
   private readerAt(item: Range): CborReader {

@@ -27,6 +27,13 @@ export const major = {
 /** The tag by which cbor-x defines a record, as its encoder writes each object by default. */
 const cborXRecord = 0xdfff;
 
+/** A tag that is refused, with what to do about it where that is known. */
+export function describeTag(tag: number): string {
+  return tag === cborXRecord
+    ? `${tag}, a record of cbor-x: encode with new Encoder({ useRecords: false })`
+    : String(tag);
+}
+
 /** The only tags a body may hold; all others are refused, whatever a decoder would make of them. */
 export const tags = {
   positiveBignum: 2,
@@ -276,9 +283,7 @@ export class CborReader {
     if (tag === tags.multiDimensional || tag === tags.columnMajor) return true;
     if (tag === tags.homogeneous || tag === tags.selfDescribed) return false;
     if (tag === tags.positiveBignum || tag === tags.negativeBignum) return false;
-    const advice =
-      tag === cborXRecord ? ', a record of cbor-x. Encode with new Encoder({ useRecords: false })' : '';
-    throw invalidArgument(`the CBOR body has a tag that is not allowed here: ${tag}${advice}`);
+    throw invalidArgument(`the CBOR body has a tag that is not allowed here: ${describeTag(tag)}`);
   }
 
   /** Looks ahead: a bignum is a byte string, and no longer than a number can be. */
