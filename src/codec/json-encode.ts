@@ -43,9 +43,18 @@ function encodeAnswer(answer: InferAnswer, textsOf: TextsOf): AnswerBody {
   const outputs = callerOutputsOf(answer);
   const size = sizeOf(outputs);
   checkSize(size);
-  const texts = answerTexts(answer, outputs, textsOf);
-  const isSmall = size.values <= smallAnswer && size.stringBytes <= smallAnswer;
+  return bodyOfTexts(answerTexts(answer, outputs, textsOf), size);
+}
+
+/** The body that texts make: a small one at once, a large one while it is sent. */
+export function bodyOfTexts(texts: Iterable<string>, { values, stringBytes }: AnswerSize): AnswerBody {
+  const isSmall = values <= smallAnswer && stringBytes <= smallAnswer;
   return isSmall ? written(texts) : { pieces: utf8Pieces(texts), byteLength: undefined };
+}
+
+/** The elements of a tensor as one list, row-major, in texts of bounded length. */
+export function* flatTexts(view: TensorView): Generator<string, void, void> {
+  yield* listTexts([elementCount(view.shape)], elementTexts(view), longTexts(view));
 }
 
 /** Values, and bytes of strings, up to which an answer is written at once. */
@@ -54,10 +63,11 @@ const smallAnswer = 8192;
 /** Values and bytes of strings of one JSON answer. A few seconds of work, in pieces; more is what CBOR is for. */
 export const largestJsonAnswer = { values: 2 ** 24, stringBytes: 2 ** 26 } as const;
 
-type Size = Readonly<Record<keyof typeof largestJsonAnswer, number>>;
+/** What a JSON answer is made of. */
+export type AnswerSize = Readonly<Record<keyof typeof largestJsonAnswer, number>>;
 
 /** @throws ServingError NOT_ACCEPTABLE if there would be lists almost without elements */
-function sizeOf(outputs: ReadonlyMap<string, Output>): Size {
+function sizeOf(outputs: ReadonlyMap<string, Output>): AnswerSize {
   let [values, stringBytes] = [0, 0];
   for (const [name, output] of outputs) {
     if (output instanceof Map) {
@@ -77,7 +87,7 @@ function sizeOf(outputs: ReadonlyMap<string, Output>): Size {
   return { values, stringBytes };
 }
 
-function checkSize({ values, stringBytes }: Size): void {
+function checkSize({ values, stringBytes }: AnswerSize): void {
   const { values: mostValues, stringBytes: mostBytes } = largestJsonAnswer;
   if (values > mostValues) throw tooLarge(`at most ${mostValues} values`, String(values));
   if (stringBytes > mostBytes)
@@ -112,9 +122,7 @@ function* outputTexts(outputs: ReadonlyMap<string, Output>, textsOf: TextsOf): G
       continue;
     }
     const view = viewTensor(output);
-    const { data } = view;
-    const longAt = data instanceof Uint8Array ? undefined : (i: number) => longText(data.at(i) as Uint8Array);
-    yield* listTexts(view.shape, textsOf(view), longAt);
+    yield* listTexts(view.shape, textsOf(view), longTexts(view));
   }
   yield '}';
 }
@@ -365,6 +373,11 @@ export function stringText(bytes: Uint8Array): string {
 /** The same in pieces, for a string that is too long for one; undefined for others. */
 function longText(bytes: Uint8Array): Iterable<string> | undefined {
   return bytes.length > partLength ? longPieces(bufferOf(bytes)) : undefined;
+}
+
+/** Of the elements of a tensor. */
+function longTexts({ data }: TensorView): ((index: number) => Iterable<string> | undefined) | undefined {
+  return data instanceof Uint8Array ? undefined : (i) => longText(data.at(i) as Uint8Array);
 }
 
 function* longPieces(bytes: Buffer): Generator<string, void, void> {

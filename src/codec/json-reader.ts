@@ -42,10 +42,11 @@ export function parseJson(text: string, maxDepth: number): Json {
  * Reads one value out of UTF-8 bytes, which may begin with a byte order mark.
  *
  * @param claim is told what the values take, before they do
+ * @param mostInLists objects that lists may hold, all together, besides `{"b64": …}`
  * @throws ServingError INVALID_ARGUMENT with line and column
  */
-export function readJson(bytes: Uint8Array, maxDepth: number, claim: Claim): Steps<Json> {
-  return new JsonReader(bytes, maxDepth, claim, true).whole();
+export function readJson(bytes: Uint8Array, maxDepth: number, claim: Claim, mostInLists = 0): Steps<Json> {
+  return new JsonReader(bytes, maxDepth, claim, true, mostInLists).whole();
 }
 
 const words: readonly (readonly [word: string, value: Json])[] = [
@@ -87,6 +88,7 @@ class JsonReader {
   private depth = 0;
   private values = 0;
   private lists = 0;
+  private objectsInLists = 0;
   /** Where the last pause was. */
   private paused = 0;
   private readonly reader: NumberReader;
@@ -99,6 +101,7 @@ class JsonReader {
     private readonly claim: Claim,
     /** Of a request: numbers that no double holds are kept as they came, and so are long texts of plain ASCII. */
     private readonly isBody: boolean,
+    private readonly mostInLists = 0,
   ) {
     this.reader = new NumberReader(bytes, isBody);
   }
@@ -223,12 +226,14 @@ class JsonReader {
     const value = yield* this.value();
     if (!(value instanceof Map)) return value;
     const bytes = yield* bytesOfBase64(value, this.claim);
-    if (!bytes)
-      throw this.wrong(
-        adviceForMaps(this.name, value) ??
-          'a list holds numbers, texts, true, false and {"b64": …}, and no other objects',
-      );
-    return bytes;
+    if (bytes) return bytes;
+    this.objectsInLists += 1;
+    if (this.objectsInLists <= this.mostInLists) return value;
+    if (this.mostInLists > 0) throw this.wrong(`lists hold more than ${this.mostInLists} objects`);
+    throw this.wrong(
+      adviceForMaps(this.name, value) ??
+        'a list holds numbers, texts, true, false and {"b64": …}, and no other objects',
+    );
   }
 
   private *object(): Steps<Map<string, Json>> {

@@ -8,8 +8,9 @@ export const tensorFlowServing =
   'input by its name in place of "instances" and "signature_name" (docs/from-tensorflow-serving.md)';
 
 export const openInference =
-  'this is a request of Triton and the Open Inference Protocol: send {"inputs": {"NAME": {"dtype": "float32", "shape": [2, 3], ' +
-  '"data": [1, 2, 3, 4, 5, 6]}}} in place of a list of inputs (docs/from-triton.md)';
+  'this is a request of the Open Inference Protocol, as Triton takes it: send it to /v2/models/NAME/infer; here send {"inputs": ' +
+  '{"NAME": {"dtype": "float32", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}}} in place of a list of inputs ' +
+  '(docs/open-inference-protocol.md)';
 
 /** Keys of TensorFlow Serving under which lists stand. The last is that of `:classify` and `:regress`. */
 const listsOfRows: ReadonlySet<string> = new Set(['inputs', 'instances', 'examples']);
@@ -42,11 +43,6 @@ export function refuseOtherProtocols(names: Iterable<string>, takes: (name: stri
 /** Paths of other servers, in which the name of a model stands at `model`, and what is to be said of them. */
 const routes: readonly (readonly [path: RegExp, whose: string, page?: string])[] = [
   [/^\/v1\/models\/(?<model>[^/:]*)/, 'it is one of TensorFlow Serving, ', 'docs/from-tensorflow-serving.md'],
-  [
-    /^\/v2\/(?:models|health)\b(?:\/(?<model>[^/]+)\/)?/,
-    'it is one of Triton and the Open Inference Protocol, ',
-    'docs/from-triton.md',
-  ],
   [/^\/models\/(?<model>[^/:]+)(?:\/versions\/\d+)?[/:](?:predict|predictions|classify|regress|invoke)$/, ''],
   [/^\/(?:predict|predictions|invocations|invoke)(?:\/(?<model>[^/]+))?$/, ''],
 ];
@@ -70,8 +66,8 @@ const longestName = 100;
 const foreignKeys: Readonly<Record<string, string>> = {
   signature_name: ': "signature_name" of TensorFlow Serving is "signature" here',
   model_spec: ': the path names the model here, and not "model_spec" of TensorFlow Serving',
-  id: ': "id" of Triton is the header X-Request-Id here',
-  parameters: ': "parameters" of Triton do not exist here',
+  id: ': "id" of the Open Inference Protocol is the header X-Request-Id here; that protocol is at /v2',
+  parameters: ': "parameters" of the Open Inference Protocol are for /v2',
 };
 
 /** An envelope with a key that it does not have. */

@@ -10,7 +10,7 @@ import type { AnswerHeader } from './answer-headers.js';
 export interface Operation {
   /** A name that generated clients call it by; none other has it. */
   readonly id: string;
-  readonly tag: 'inference' | 'models' | 'health' | 'diagnosis' | 'documentation';
+  readonly tag: 'inference' | 'models' | 'health' | 'diagnosis' | 'documentation' | 'open inference protocol';
   readonly summary: string;
   readonly description?: string;
   /** Those in the path must all be here. */
@@ -20,6 +20,8 @@ export interface Operation {
   readonly answers: Readonly<Record<number, Answer>>;
   /** What it refuses or fails with, beyond what authentication and faults of the server give. */
   readonly errors?: readonly ErrorCode[];
+  /** What errors have in the surface's form; left out where it is that of our own protocol. */
+  readonly errorContent?: Content;
 }
 
 export interface Parameter {

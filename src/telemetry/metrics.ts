@@ -59,9 +59,28 @@ export interface Telemetry {
   gauges(name: string, help: string, read: () => Iterable<MetricValue>): void;
   /** As {@link gauges}, for numbers that only grow. */
   counters(name: string, help: string, read: () => Iterable<MetricValue>): void;
+  /** Of all inference requests that a version has answered or failed. */
+  totalsOf(model: string, version: number): RequestTotals;
   /** The whole of `/metrics`, made in pieces: there may be hundreds of models. */
   render(): Promise<string>;
   readonly contentType: string;
+}
+
+/** Requests of one version, since the process began. */
+export interface RequestTotals {
+  readonly succeeded: Count;
+  readonly failed: Count;
+  /** Of those that succeeded. */
+  readonly queueMicros: number;
+  readonly runMicros: number;
+  /** When the last one ended, in milliseconds since 1970; 0 if there was none. */
+  readonly last: number;
+}
+
+interface Count {
+  readonly count: number;
+  /** Of all together. */
+  readonly seconds: number;
 }
 
 export interface MetricValue {
@@ -76,12 +95,18 @@ const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 class Series {
   count = 0;
   sum = 0;
+  queueMicros = 0;
+  runMicros = 0;
+  last = 0;
   /** Requests per bucket, not yet added up; the last is for those beyond every bound. */
   readonly buckets = new Array<number>(bounds.length + 1).fill(0);
 
-  add(seconds: number): void {
+  add({ seconds, queueMicros, runMicros }: RequestRecord): void {
     this.count += 1;
     this.sum += seconds;
+    this.queueMicros += queueMicros;
+    this.runMicros += runMicros;
+    this.last = Date.now();
     let bucket = 0;
     while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket += 1;
     this.buckets[bucket] = (this.buckets[bucket] as number) + 1;
@@ -144,11 +169,13 @@ export function createTelemetry(): Telemetry {
   }
 
   return {
-    observe({ isInference, model, version, status, seconds }) {
+    observe(record) {
+      const { isInference, model, version, status } = record;
       if (!isInference) return;
       const versions = getOrMake(series, model, newVersions);
-      getOrMake(getOrMake(versions, version, newStatuses), status, newSeries).add(seconds);
+      getOrMake(getOrMake(versions, version, newStatuses), status, newSeries).add(record);
     },
+    totalsOf: (model, version) => totals(series.get(model)?.get(version) ?? newStatuses()),
     gauges: (name, help, read) => registerValues(name, help, 'gauge', read),
     counters: (name, help, read) => registerValues(name, help, 'counter', read),
     render: async () => {
@@ -161,6 +188,25 @@ export function createTelemetry(): Telemetry {
       return `${texts.join('\n\n')}\n`;
     },
     contentType: registry.contentType,
+  };
+}
+
+/** @param statuses of one version */
+function totals(statuses: ReadonlyMap<string, Series>): RequestTotals {
+  const ok = statuses.get('ok');
+  let [count, seconds, last] = [0, 0, 0];
+  for (const one of statuses.values()) {
+    last = Math.max(last, one.last);
+    if (one === ok) continue;
+    count += one.count;
+    seconds += one.sum;
+  }
+  return {
+    succeeded: { count: ok?.count ?? 0, seconds: ok?.sum ?? 0 },
+    failed: { count, seconds },
+    queueMicros: ok?.queueMicros ?? 0,
+    runMicros: ok?.runMicros ?? 0,
+    last,
   };
 }
 

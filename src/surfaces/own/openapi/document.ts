@@ -34,7 +34,7 @@ export interface ApiFacts {
 const description = `Predictions by TensorFlow SavedModels, and what is to be known of them.
 
 Answers come in the type that \`Accept\` asks for, else in that of the request, else in JSON. Every error has the form of
-\`Error\`. A \`GET\` route answers \`HEAD\` too; a method that a path does not take is answered 405, with those it takes in
+\`Error\`, but for those below \`/v2\`. A \`GET\` route answers \`HEAD\` too; a method that a path does not take is answered 405, with those it takes in
 \`Allow\`.`;
 
 /**
@@ -88,6 +88,8 @@ const tagDescriptions: Readonly<Record<Operation['tag'], string>> = {
   health: 'For supervisors and load balancers.',
   diagnosis: 'What the server does, for monitoring and for finding what takes time.',
   documentation: 'This document, for people and for programs.',
+  'open inference protocol':
+    'Version 2 over REST, as KServe and Triton speak it. Errors are `{"error": "…"}`.',
 };
 
 const securitySchemes: JsonObject = {
@@ -101,7 +103,7 @@ const securitySchemes: JsonObject = {
 
 function describeRoute(route: DescribedRoute, facts: ApiFacts, schemas: SchemaCollection): JsonObject {
   const { path, scope, operation } = route;
-  const { id, tag, summary, parameters = [], body, answers, errors = [] } = operation;
+  const { id, tag, summary, parameters = [], body, answers, errors = [], errorContent } = operation;
   for (const [, name] of path.matchAll(/:(\w+)/g)) {
     if (!parameters.some((each) => each.in === 'path' && each.name === name))
       throw new Error(`the path parameter ${name} of ${path} is not described`);
@@ -120,7 +122,12 @@ function describeRoute(route: DescribedRoute, facts: ApiFacts, schemas: SchemaCo
     responses: {
       ...mapValues(answers, (each) => describeAnswer(each, schemas)),
       ...Object.fromEntries(
-        [...statuses].map((status) => [status, { $ref: `#/components/responses/${errorName(status)}` }]),
+        [...statuses].map((status) => [
+          status,
+          errorContent
+            ? describeError(status, errorCodeSchema.options, schemas, errorContent)
+            : { $ref: `#/components/responses/${errorName(status)}` },
+        ]),
       ),
     },
     ...(facts.hasKeys ? { security: scope === 'open' ? [] : [{ ApiKey: [scope] }] } : {}),
@@ -174,10 +181,17 @@ function errorName(status: number): string {
   return `Error${status}`;
 }
 
-function describeError(status: number, all: readonly ErrorCode[], schemas: SchemaCollection): JsonObject {
+/** @param content of errors in another form than our own protocol's */
+function describeError(
+  status: number,
+  all: readonly ErrorCode[],
+  schemas: SchemaCollection,
+  content?: Content,
+): JsonObject {
   const codes = all.filter((code) => httpStatusOf[code] === status);
   const reason = STATUS_CODES[status] ?? 'Client Closed Request';
   const schema = errorSchema.extend({ error: errorSchema.shape.error.extend({ code: z.enum(codes) }) });
+  const own = { mediaTypes: valueTypes, schema: schema.meta({ id: errorName(status) }) };
   return {
     description: `${reason}: ${codes.join(' or ')}`,
     headers: referToHeaders([
@@ -185,10 +199,7 @@ function describeError(status: number, all: readonly ErrorCode[], schemas: Schem
       ...(codes.includes('UNAVAILABLE') ? (['Retry-After'] as const) : []),
       ...(codes.includes('METHOD_NOT_ALLOWED') ? (['Allow'] as const) : []),
     ]),
-    content: describeContent(
-      [{ mediaTypes: valueTypes, schema: schema.meta({ id: errorName(status) }) }],
-      schemas,
-    ),
+    content: describeContent([content ?? own], schemas),
   };
 }
 

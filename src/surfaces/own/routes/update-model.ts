@@ -4,10 +4,11 @@
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
-import { invalidArgument, shuttingDown } from '../../../errors.js';
+import { invalidArgument } from '../../../errors.js';
 import { type Operation, valueAnswer } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
+import { unlessAborted } from '../../../http/unless-aborted.js';
 import { describeFaults } from '../../../schema-faults.js';
 import { update } from '../../../serving/update.js';
 import { sendValue } from '../answers.js';
@@ -76,19 +77,4 @@ async function updateModel(ctx: RouterContext, services: Services): Promise<void
     status: done ? 'ok' : 'pending',
     models: models.map(describeModel),
   } satisfies z.output<typeof updateSchema>);
-}
-
-/** Who waits for a model to serve must not keep a server that has been told to stop. */
-async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(shuttingDown());
-    signal.addEventListener('abort', stop);
-  });
-  if (signal.aborted) stop();
-  try {
-    return await Promise.race([aborted, promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

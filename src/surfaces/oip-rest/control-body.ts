@@ -1,0 +1,55 @@
+/**
+ * Small JSON bodies that steer the server.
+ */
+import type { RouterContext } from '@koa/router';
+import type { z } from 'zod';
+import { invalidArgument, ServingError } from '../../errors.js';
+import { hasBody, readBody } from '../../http/body.js';
+import { mediaTypeOf } from '../../http/media-type.js';
+import type { Services } from '../../http/services.js';
+import { parseJsonText } from '../../json-text.js';
+import { describeFaults } from '../../schema-faults.js';
+
+/** Models are not sent: there is a name, and some parameters. */
+const maxBytes = 16 * 1024;
+
+/** What clients say that are no web pages, tritonclient nothing and curl the last. */
+const plainTypes: ReadonlySet<string> = new Set([
+  '',
+  'application/octet-stream',
+  'application/x-www-form-urlencoded',
+]);
+
+/**
+ * No body is `{}`.
+ *
+ * @throws ServingError INVALID_ARGUMENT, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT
+ */
+export async function readControlBody<Schema extends z.ZodType>(
+  ctx: RouterContext,
+  { bodyLimits }: Services,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const type = mediaTypeOf(ctx.req);
+  // A page may send the plain types without being asked, and its browser says so.
+  const isPlain = plainTypes.has(type) && ctx.get('origin') === '' && ctx.get('sec-fetch-site') === '';
+  if (!isPlain && type !== 'application/json')
+    throw new ServingError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `${ctx.path} takes JSON: send it as content-type: application/json`,
+    );
+  const value = hasBody(ctx.req) ? await readJsonBody(ctx, bodyLimits) : {};
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
+  return parsed.data;
+}
+
+async function readJsonBody(ctx: RouterContext, bodyLimits: Services['bodyLimits']): Promise<unknown> {
+  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes });
+  try {
+    const text = Buffer.from(body.bytes).toString();
+    return text.trim() === '' ? {} : parseJsonText(text);
+  } finally {
+    body.release();
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Fields of the protocol's JSON objects, read strictly: a field of another type is refused, and one that is not known is left
+ * to other servers.
+ */
+import { checkName } from '../../codec/infer-request.js';
+import type { Json } from '../../codec/json-reader.js';
+import { invalidArgument } from '../../errors.js';
+
+export type Fields = ReadonlyMap<string, Json>;
+
+const none: Fields = new Map();
+
+/** @throws ServingError INVALID_ARGUMENT if there is none, or it is no text or too long a name */
+export function nameField(what: string, fields: Fields, key: string): string {
+  const name = textField(what, fields, key);
+  if (name === undefined) throw invalidArgument(`${what} has no \`${key}\``);
+  return name;
+}
+
+/** Undefined where it is left out, or null. */
+export function textField(what: string, fields: Fields, key: string): string | undefined {
+  const value = fields.get(key);
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string') throw invalidArgument(`\`${key}\` of ${what} must be a text`);
+  checkName(`\`${key}\` of ${what}`, value.length);
+  return value;
+}
+
+export function booleanField(what: string, fields: Fields, key: string): boolean | undefined {
+  const value = fields.get(key);
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'boolean') throw invalidArgument(`\`${key}\` of ${what} must be true or false`);
+  return value;
+}
+
+/** A whole number from 0 on. */
+export function sizeField(what: string, fields: Fields, key: string): number | undefined {
+  const value = fields.get(key);
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw invalidArgument(`\`${key}\` of ${what} must be a whole number, 0 or more`);
+  return value;
+}
+
+/** The `parameters` of an object; empty if it has none. */
+export function parametersOf(what: string, fields: Fields): Fields {
+  const value = fields.get('parameters');
+  if (value === undefined || value === null) return none;
+  if (!(value instanceof Map)) throw invalidArgument(`\`parameters\` of ${what} must be an object`);
+  return value;
+}
+
+/**
+ * A list of objects.
+ *
+ * @param form of one of them, for people
+ */
+export function objectsField(fields: Fields, key: string, form: string): readonly Fields[] | undefined {
+  const value = fields.get(key);
+  if (value === undefined || value === null) return undefined;
+  if (Array.isArray(value) && value.every((each) => each instanceof Map)) return value;
+  throw invalidArgument(`\`${key}\` must be a list of objects, each ${form}`);
+}

@@ -1,0 +1,46 @@
+/**
+ * What the operations of the protocol have in common, for the OpenAPI document.
+ */
+import { type ZodType, z } from 'zod';
+import type { ErrorCode } from '../../errors.js';
+import type { Answer, Operation, Parameter } from '../../http/operation.js';
+import { errorSchema } from './schemas.js';
+
+export const modelParameter: Parameter = {
+  name: 'model',
+  in: 'path',
+  description: 'The name of a model.',
+  schema: z.string().min(1),
+};
+
+const versionParameter: Parameter = {
+  name: 'version',
+  in: 'path',
+  description: 'A version that is loaded.',
+  schema: z.int().nonnegative(),
+};
+
+/** Paths of a model, and the same with a version. */
+export const modelPaths = [
+  { path: '/v2/models/:model', suffix: '', parameters: [modelParameter] },
+  {
+    path: '/v2/models/:model/versions/:version',
+    suffix: 'Version',
+    parameters: [modelParameter, versionParameter],
+  },
+] as const;
+
+/** What a request for a model may fail with. */
+export const modelErrors: readonly ErrorCode[] = ['INVALID_ARGUMENT', 'NOT_FOUND', 'UNAVAILABLE'];
+
+export function oipOperation(operation: Omit<Operation, 'tag' | 'errorContent'>): Operation {
+  return { ...operation, tag: 'open inference protocol', errorContent: jsonOf(errorSchema) };
+}
+
+export function jsonAnswer(description: string, schema: ZodType): Answer {
+  return { description, content: [jsonOf(schema)] };
+}
+
+function jsonOf(schema: ZodType) {
+  return { mediaTypes: ['application/json'], schema };
+}

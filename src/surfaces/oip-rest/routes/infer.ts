@@ -1,0 +1,59 @@
+/**
+ * `POST /v2/models/{name}/infer`, and the same of a version.
+ */
+import type { ErrorCode } from '../../../errors.js';
+import { inferThroughKoa } from '../../../http/koa-exit.js';
+import type { Content } from '../../../http/operation.js';
+import type { Route } from '../../../http/route.js';
+import type { Services } from '../../../http/services.js';
+import { modelPaths, oipOperation } from '../operations.js';
+import { oipProtocol } from '../protocol.js';
+import { inferAnswerSchema, inferRequestSchema } from '../schemas.js';
+import { targetOf } from '../target.js';
+
+/** JSON with binary tensors behind it. */
+const withBinary: Content = { mediaTypes: ['application/octet-stream'] };
+
+/** The example is of the demo's `half_plus_two`. */
+const example = { inputs: [{ name: 'x', datatype: 'FP32', shape: [3], data: [1, 2, 5] }] };
+
+const errors: readonly ErrorCode[] = [
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+  'NOT_ACCEPTABLE',
+  'REQUEST_TIMEOUT',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'UNIMPLEMENTED',
+  'UNAVAILABLE',
+  'DEADLINE_EXCEEDED',
+];
+
+export function inferRoutes(services: Services): Route[] {
+  return modelPaths.map(({ path, suffix, parameters }) => ({
+    method: 'POST',
+    path: `${path}/infer`,
+    scope: 'infer',
+    operation: oipOperation({
+      id: `oipInfer${suffix}`,
+      summary: 'One prediction',
+      description:
+        'Where binary tensors follow the JSON, the header `Inference-Header-Content-Length` says how many bytes the JSON has, in ' +
+        'requests and answers alike.',
+      parameters,
+      body: {
+        description: 'Tensors with their names',
+        required: true,
+        content: [{ mediaTypes: ['application/json'], schema: inferRequestSchema, example }, withBinary],
+      },
+      answers: {
+        200: {
+          description: 'The outputs',
+          content: [{ mediaTypes: ['application/json'], schema: inferAnswerSchema }, withBinary],
+        },
+      },
+      errors,
+    }),
+    handle: (ctx) => inferThroughKoa(ctx, services, oipProtocol, () => targetOf(ctx)),
+  }));
+}

@@ -1,0 +1,100 @@
+/**
+ * The statistics extension: how many requests each version answered, and where their time went.
+ */
+import type { z } from 'zod';
+import type { Route } from '../../../http/route.js';
+import type { Services } from '../../../http/services.js';
+import type { Servable } from '../../../serving/servable.js';
+import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
+import { statisticsSchema } from '../schemas.js';
+import { targetOf } from '../target.js';
+import { sendValue } from '../values.js';
+
+type Statistics = z.output<typeof statisticsSchema>;
+
+const description =
+  'Of requests since the process began, and of rows and runs since the version was loaded. What the server does not ' +
+  'measure is 0.';
+
+export function statisticsRoutes({ manager, telemetry }: Services): Route[] {
+  const describe = (servables: Iterable<Servable>): Statistics => ({
+    model_stats: Array.from(servables, (servable) => statisticsOf(servable, telemetry)),
+  });
+  return [
+    {
+      method: 'GET',
+      path: '/v2/models/stats',
+      scope: 'infer',
+      operation: oipOperation({
+        id: 'oipStatistics',
+        summary: 'Statistics of every version that serves',
+        description,
+        answers: { 200: jsonAnswer('The statistics', statisticsSchema) },
+      }),
+      handle: (ctx) => {
+        const models = [...manager.table.models.values()];
+        sendValue(ctx, describe(models.flatMap(({ available }) => [...available.values()])));
+      },
+    },
+    ...modelPaths.map(
+      ({ path, suffix, parameters }): Route => ({
+        method: 'GET',
+        path: `${path}/stats`,
+        scope: 'infer',
+        operation: oipOperation({
+          id: `oipModelStatistics${suffix}`,
+          summary: 'Statistics of a model',
+          description: `Of all its versions that serve, or of the one in the path. ${description}`,
+          parameters,
+          answers: { 200: jsonAnswer('The statistics', statisticsSchema) },
+          errors: modelErrors,
+        }),
+        handle: (ctx) => {
+          const target = targetOf(ctx);
+          const servable = manager.table.find(target);
+          const isAll = target.version === undefined;
+          const all = manager.table.get(servable.id.model).available.values();
+          sendValue(ctx, describe(isAll ? all : [servable]));
+        },
+      }),
+    ),
+  ];
+}
+
+function statisticsOf(
+  { id, batchers }: Servable,
+  telemetry: Services['telemetry'],
+): Statistics['model_stats'][number] {
+  const { model, version } = id;
+  const { succeeded, failed, queueMicros, runMicros, last } = telemetry.totalsOf(model, version);
+  const { count } = succeeded;
+  let [rows, runs] = [0, 0];
+  for (const { totals } of batchers.values()) {
+    rows += totals.rows;
+    runs += totals.runs;
+  }
+  return {
+    name: model,
+    version: String(version),
+    last_inference: last,
+    inference_count: rows,
+    execution_count: runs,
+    inference_stats: {
+      success: duration(count, succeeded.seconds * 1e6),
+      fail: duration(failed.count, failed.seconds * 1e6),
+      queue: duration(count, queueMicros),
+      compute_input: nothing,
+      compute_infer: duration(count, runMicros),
+      compute_output: nothing,
+      cache_hit: nothing,
+      cache_miss: nothing,
+    },
+    batch_stats: [],
+  };
+}
+
+function duration(count: number, micros: number) {
+  return { count, ns: Math.round(micros * 1000) };
+}
+
+const nothing = { count: 0, ns: 0 };

@@ -1,0 +1,27 @@
+/**
+ * The Open Inference Protocol, version 2, over REST (https://github.com/kserve/open-inference-protocol), as KServe and Triton
+ * speak it, with Triton's extensions for binary tensors, the model repository and statistics.
+ */
+import type { Surface } from '../../http/surface.js';
+import { commonRequests } from './protocol.js';
+import { healthRoutes } from './routes/health.js';
+import { inferRoutes } from './routes/infer.js';
+import { metadataRoutes } from './routes/metadata.js';
+import { repositoryRoutes } from './routes/repository.js';
+import { statisticsRoutes } from './routes/statistics.js';
+import { errorAnswer } from './values.js';
+
+export const oipRest: Surface = {
+  name: 'oip-rest',
+  owns: (path) => path === '/v2' || path.startsWith('/v2/'),
+  routes: (services) => [
+    ...inferRoutes(services),
+    // Before the metadata of a model, whose path it would be.
+    ...statisticsRoutes(services),
+    ...metadataRoutes(services),
+    ...healthRoutes(services),
+    ...repositoryRoutes(services),
+  ],
+  errorAnswer,
+  common: commonRequests,
+};
