@@ -21,6 +21,7 @@ import { warmUp } from './gate.js';
 import type { HandledVersion, HandlerLoader, OpenedModel } from './handled.js';
 import { availableMemory, checkMemory } from './memory.js';
 import type { Candidate } from './policy.js';
+import { refuseOperations } from './refused-operations.js';
 import { judgeBatching } from './row-check.js';
 import { within } from './within.js';
 
@@ -178,6 +179,7 @@ async function openSavedModel(
 ): Promise<OpenedModel> {
   onStage('reading its files');
   const { metaGraph, guards, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
+  refuseOperations(operations.used);
   checkOperations(operations.used, options.runtime);
   check(metaGraph);
   checkMemory(byteLength, await availableMemory());

@@ -142,10 +142,11 @@ export function explainDeath(
   stage: LoadStage | undefined,
   text: string,
 ): Outcome {
-  const how = signal ?? `exit code ${code}`;
+  // With 0 ends who was told to: nobody was.
+  const how = code === 0 ? 'without an answer' : `with ${signal ?? `exit code ${code}`}`;
   const reason = reasonIn(text);
   const said = reason === undefined ? '' : `: ${reason}`;
-  const what = `${stage ?? 'loading it'} ended a trial process with ${how}`;
+  const what = `${stage ?? 'loading it'} ended a trial process ${how}`;
   // The system kills the process that takes the most memory.
   if (signal === 'SIGKILL')
     return failed('RESOURCE_EXHAUSTED', `${what}, as the system does when memory runs out${said}`);
@@ -156,11 +157,17 @@ export function explainDeath(
 const telling =
   /Check failed|^F\d{4} |^F tensorflow|\(\): |terminate called|FATAL ERROR|Assertion|stack smashing/;
 
+/** What TensorFlow says of itself at each start, and other lines for information, tell nothing. */
+const chatter = /^I\d{4} |^[\d: .-]+ I tensorflow|^WARNING: All log messages before absl/;
+
 /** Of TensorFlow's lines: severity and date, time, thread. */
 const logHead = /^[A-Z]\d{4} [\d:.]+\s+\d+ /;
 
 function reasonIn(text: string): string | undefined {
-  const lines = text.split('\n').flatMap((line) => line.trim() || []);
+  const lines = text
+    .split('\n')
+    .flatMap((line) => line.trim() || [])
+    .filter((line) => !chatter.test(line));
   const line = (lines.findLast((each) => telling.test(each)) ?? lines.at(-1))?.replace(logHead, '');
   return line && line.length > longestReason ? `${line.slice(0, longestReason)}…` : line;
 }
