@@ -18,7 +18,8 @@ import {
 } from '../graph/wire.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../runtime/signature.js';
 import { tensorShapeSchema } from '../runtime/tensor-proto.js';
-import { outlineOf, pythonNameOf } from './function-outline.js';
+import { findDefinitions } from './function-library.js';
+import { Traces } from './function-traces.js';
 import { checkCount } from './meta-graphs.js';
 import { compositeOf, raggedTensorSpec, sparseTensorSpec, structuredValueSchema } from './signature-def.js';
 
@@ -84,6 +85,8 @@ export class FlattenedInputs {
     private readonly taken: ReadonlyMap<string, StructuredValue | null>,
     /** The function that each signature runs. */
     private readonly wrappers: ReadonlyMap<string, string>,
+    /** Of the functions that were saved. */
+    private readonly traces: Traces,
     private readonly pause: Pause,
   ) {}
 
@@ -98,7 +101,8 @@ export class FlattenedInputs {
     const taken = await readArguments(objectGraph, pause);
     const hasComposites = [...taken.values()].some((value) => value !== null);
     const wrappers = hasComposites ? await readWrappers(objectGraph, pause) : new Map<string, string>();
-    return new FlattenedInputs(graphDef, taken, wrappers, pause);
+    const traces = await Traces.read(wrappers.size > 0 ? taken.keys() : [], graphDef, pause);
+    return new FlattenedInputs(graphDef, taken, wrappers, traces, pause);
   }
 
   /** The signature with those of its inputs that were one sparse or ragged tensor told as that. */
@@ -149,17 +153,8 @@ export class FlattenedInputs {
 
   /** What a function takes by what is told of its other traces: they must all agree. */
   private async takenByTwin(name: string): Promise<StructuredValue | null | undefined> {
-    const pythonName = pythonNameOf(name);
-    const names = [...this.taken.keys()].filter((other) => pythonNameOf(other) === pythonName);
-    if (pythonName === undefined || names.length === 0) return undefined;
-    const definitions = await findDefinitions(this.graphDef, new Set([name, ...names]), this.pause);
-    const called = definitions.get(name);
-    if (!called) return undefined;
-    const outline = await outlineOf(called, this.pause);
     const found = new Map<string, StructuredValue | null>();
-    for (const other of names) {
-      const definition = definitions.get(other);
-      if (!definition || (await outlineOf(definition, this.pause)) !== outline) continue;
+    for (const other of await this.traces.of(name)) {
       const value = this.taken.get(other) ?? null;
       found.set(JSON.stringify(value && flatten(value)), value);
     }
@@ -284,30 +279,4 @@ async function findFunction(
   };
   await eachBytesField(definition, read, pause);
   return { parameters, nodes };
-}
-
-/** Functions of a graph's library by their names; the first of each name counts. */
-async function findDefinitions(
-  graphDef: Message,
-  names: ReadonlySet<string>,
-  pause: Pause,
-): Promise<ReadonlyMap<string, Message>> {
-  const libraries: Message[] = [];
-  const addLibrary = (field: number, value: Message) => {
-    if (field === 2) libraries.push(value);
-  };
-  await eachBytesField(graphDef, addLibrary, pause);
-  const definitions: Message[] = [];
-  const addDefinition = (field: number, value: Message) => {
-    if (field === 1) definitions.push(value);
-  };
-  for (const library of libraries) await eachBytesField(library, addDefinition, pause);
-  const found = new Map<string, Message>();
-  for (const each of definitions) {
-    const signature = await lastBytesField(each, 1, pause);
-    const name = signature ? stringField(signature, 1) : '';
-    if (names.has(name) && !found.has(name)) found.set(name, each);
-    if (found.size === names.size) break;
-  }
-  return found;
 }
