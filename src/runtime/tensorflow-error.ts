@@ -43,6 +43,8 @@ const internalOfInputs: readonly RegExp[] = [
   /Got an inner product -?\d+ which would require/,
   // SparseConcat and others (overflow.h).
   /Encountered overflow from large input shape/,
+  // EncodeJpeg and EncodePng, of pictures without pixels or too wide.
+  /(?:JPEG|PNG) encoding failed/,
 ];
 
 export function isUninitialized(message: string): boolean {

@@ -35,6 +35,10 @@ function float32(...shape: readonly number[]): Input {
   return { dtype: 'float32', shape, bytes: new Uint8Array(4 * elementCount(shape)) };
 }
 
+function uint8(...shape: readonly number[]): Input {
+  return { dtype: 'uint8', shape, bytes: new Uint8Array(elementCount(shape)) };
+}
+
 /** What a model of one operation says of its inputs. */
 function failureOf(op: string, inputs: readonly Input[], attributes: Attributes = {}): Promise<unknown> {
   const graph = new GraphBuilder();
@@ -69,6 +73,7 @@ it.each<[op: string, inputs: readonly Input[], text: string]>([
   ['TruncateDiv', [int32(1), int32(0)], 'Unexpected error in binary operator'],
   ['TruncateMod', [int32(1), int32(0)], 'Unexpected error in binary operator'],
   ['EditDistance', [...sparse, ...sparse], 'Got an inner product 5'],
+  ['EncodePng', [uint8(0, 0, 1)], 'PNG encoding failed'],
   ['Softmax', [float32()], 'Input dims must be'],
   ['HSVToRGB', [float32(2, 2)], 'input must have 3 channels'],
 ])('%s', async (op, inputs, text) => {
