@@ -70,6 +70,7 @@ async function start(args: readonly string[]): Promise<void> {
   process.off('SIGINT', stopBeforeServing);
   await server.start();
   if (stopping) return;
-  logger.info(`a page to try the models: ${server.address}/docs`);
+  // First: programs take the first address in the log for the server's.
   logger.info(`serving on ${server.address}`);
+  logger.info(`a page to try the models: ${server.address}/docs`);
 }
