@@ -36,11 +36,14 @@ async function start(...args: string[]): Promise<TestServer> {
 }
 
 /** Reads what is there until the text has come. */
+/** The address, in a whole line. */
+const served = /serving on (\S+)\n/;
+
 async function readUntil(read: () => Promise<string>, wanted: RegExp): Promise<string> {
   let text = '';
   return until(async () => {
     text += await read();
-    return wanted.exec(text)?.[0];
+    return wanted.exec(text)?.at(-1);
   }, `${wanted} in the log`);
 }
 
@@ -72,7 +75,7 @@ describe('a log whose reader stands still', () => {
     closing.push(() => child.kill('SIGKILL'));
     const buffer = Buffer.alloc(2 ** 16);
     const read = async () => buffer.toString('utf8', 0, (await reader.read(buffer)).bytesRead);
-    const url = (await readUntil(read, /http:\S+/)) as string;
+    const url = await readUntil(read, served);
     await fillLog(url);
     expect(await droppedBy(url)).toBeGreaterThan(100);
     await readUntil(read, /\d+ lines of the log were dropped/);
@@ -104,7 +107,7 @@ describe('a log whose reader stands still', () => {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       log += text;
     });
-    const url = await until(() => /http:\S+/.exec(log)?.[0], 'the server');
+    const url = await until(() => served.exec(log)?.[1], 'the server');
     const headers = { 'content-type': 'application/json' };
     const asked = { method: 'POST', headers, body: '{"inputs": {"x": [1]}, "signature": "float32"}' };
     await until(async () => (await fetch(`${url}/models/identity/infer`, asked)).ok, 'an answer');
