@@ -57,7 +57,7 @@ export function writeAnswer(exchange: Exchange, answer: Answer, left: () => void
 const nothing = new Uint8Array(0);
 
 function headOf({ requestId }: Exchange, { mediaType, headers, body: { byteLength } }: Answer): string[] {
-  const head = ['x-request-id', requestId, 'Content-Type', mediaType, ...headers];
+  const head = ['x-request-id', requestId, ...headers, 'Content-Type', mediaType];
   if (byteLength !== undefined) head.push('Content-Length', String(byteLength));
   return head;
 }

@@ -206,7 +206,10 @@ describe('refused, saying what and where', () => {
     [deep, /more than 16 levels deep/],
     ['{"instances": [{"x": 1}]}', /a request of TensorFlow Serving/],
     ['{"inputs": {"x": 1}, "signature_name": "a"}', /is "signature" here/],
-    ['{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]}', /of Triton and the Open/],
+    [
+      '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]}',
+      /of the Open Inference Protocol, as Triton takes it/,
+    ],
   ];
   it.each(table)('%s', (body, message) => {
     expect(refusal(() => request(body))).toMatch(message);

@@ -221,7 +221,7 @@ describe('a form', () => {
     [
       'with a damaged image',
       () => ['-F', `x=@${file('cut.png', png(4, 4, () => 7).subarray(0, 60))}`],
-      /input `x` is a damaged PNG file/,
+      /input `x`: the PNG is cut off/,
     ],
     [
       'with a large image',
