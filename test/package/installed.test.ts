@@ -13,7 +13,7 @@ import { filesBelow } from '../../scripts/install/digest.js';
 import { type RunningServer, root, Sandbox } from './sandbox.ts';
 
 /** Bytes: twice what it was when this was written, which a stray folder would exceed. */
-const most = { packed: 900_000, unpacked: 2_700_000 };
+const most = { packed: 1_000_000, unpacked: 3_000_000 };
 
 /** In a user namespace root is the owner of its files and no more than that. */
 const withoutRights = process.getuid?.() === 0 ? ['unshare', '--user'] : [];
