@@ -101,7 +101,8 @@ class DirectExit implements Exit {
     const { exchange, head, surface, services } = this;
     const { code, message } = error;
     services.logger.debug({ code, path: exchange.path, request_id: exchange.requestId }, message);
-    if (!exchange.isGone) writeError(exchange, error, surface.errorAnswer(head, error));
+    if (exchange.isGone) exchange.answered();
+    else writeError(exchange, error, surface.errorAnswer(head, error));
   }
 
   streamBegins(): void {}

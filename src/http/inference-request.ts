@@ -87,7 +87,7 @@ export class InferenceRequest implements BodyReceiver {
       this.deadline = exchange.started + seconds * 1000;
       this.decoder = asked.protocol.decoder(asked.head);
       if (this.decoder) this.readBody();
-      else void this.refuseBody();
+      else this.refuseBody().catch(this.failed);
     } catch (error) {
       this.failed(error);
     }
@@ -176,22 +176,19 @@ export class InferenceRequest implements BodyReceiver {
       this.failed(clientGone());
       return;
     }
-    let answer: Answer;
     try {
       const codec = asked.protocol.answerCodec(asked.head, this.request as InferRequest);
       timing?.encodeBegins();
       const body = codec.encodeAnswer(result);
       const { mediaType = codec.mediaType, headers = noHeaders } = body;
       const timed = timing ? [...headers, 'Server-Timing', timing.value(result)] : headers;
-      answer = { status: 200, mediaType, body, headers: timed };
+      exchange.status = 'ok';
+      exchange.bytesOut = body.byteLength ?? 0;
+      this.exit.answer({ status: 200, mediaType, body, headers: timed }, left);
     } catch (error) {
       left();
       this.failed(error);
-      return;
     }
-    exchange.status = 'ok';
-    exchange.bytesOut = answer.body.byteLength ?? 0;
-    this.exit.answer(answer, left);
   };
 
   private readonly refused = (error: unknown): void => {
