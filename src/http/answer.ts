@@ -76,8 +76,8 @@ export function send(ctx: Context, { mediaType }: { readonly mediaType: string }
         ? toBuffer(only)
         : Readable.from(body.parts.map(toBuffer), { objectMode: false });
   }
-  // After the body, which sets both to guesses.
-  ctx.type = mediaType;
+  // After the body, which sets both to guesses. `ctx.type` would add a charset, which JSON has none of.
+  ctx.set('Content-Type', mediaType);
   if (body.byteLength !== undefined) ctx.length = body.byteLength;
 }
 

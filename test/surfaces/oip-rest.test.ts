@@ -67,6 +67,12 @@ describe('requests', () => {
     }
   });
 
+  it('takes `data` that is null for none', () => {
+    const { inputs } = read({ inputs: [{ ...binaryOf('FP32', [0, 2], new Uint8Array(0)), data: null }] });
+    expect(inputs.get('x')).toMatchObject({ shape: [0, 2] });
+    expect(refused({ inputs: [{ ...x, data: null }] })).toContain('has neither `data` nor');
+  });
+
   it('keeps integers exact, and reads a scalar', () => {
     const json = Buffer.from(
       '{"inputs":[{"name":"x","datatype":"UINT64","shape":[],"data":[18446744073709551615]}]}',
@@ -331,11 +337,27 @@ describe('the server', () => {
   });
 
   it('answers both entrances alike', async () => {
-    for (const path of ['/v2/models/identity/infer', '/v2/models/identity/versions/1/infer'])
-      expect(await ask(path, identity)).toEqual({
-        status: 200,
-        body: { model_name: 'identity', model_version: '1', outputs: [answered] },
-      });
+    const heads: string[][] = [];
+    for (const path of ['/v2/models/identity/infer', '/v2/models/identity/versions/1/infer']) {
+      for (const content of [identity, { inputs: [] }]) {
+        const { response, bytes } = await post(path, JSON.stringify(content), {
+          'content-type': 'application/json',
+          'x-request-id': 'one',
+        });
+        expect(response.headers.get('content-type')).toBe('application/json');
+        heads.push([String(response.status), JSON.stringify([...response.headers]), bytes.toString()]);
+      }
+    }
+    const [answer, refusal, ...ofVersion] = heads;
+    const date = /\["date","[^"]*"\],/;
+    const undated = (all: (string[] | undefined)[]) =>
+      JSON.stringify(all.map((head) => head?.map((each) => each.replace(date, ''))));
+    expect(undated(ofVersion)).toBe(undated([answer, refusal]));
+    expect(JSON.parse(answer?.[2] ?? '')).toEqual({
+      model_name: 'identity',
+      model_version: '1',
+      outputs: [answered],
+    });
   });
 
   it('takes binary tensors, without a type, compressed, and gives them', async () => {

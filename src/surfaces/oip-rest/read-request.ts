@@ -131,7 +131,8 @@ function* readInput(
   const size = sizeField(`the parameters of ${what}`, parameters, 'binary_data_size');
   const dims = fields.get('shape');
   if (!Array.isArray(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
-  const data = fields.get('data');
+  // The SDK of KServe sends `null` beside the size of a tensor without elements.
+  const data = fields.get('data') ?? undefined;
   if (size === undefined) {
     if (data === undefined)
       throw invalidArgument(`${what} has neither \`data\` nor the parameter \`binary_data_size\``);
