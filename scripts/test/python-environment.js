@@ -8,7 +8,8 @@ import { run } from './run.js';
 const COMPLETE = 'complete';
 
 /**
- * A Python with the packages of a requirements file, made once and kept in the cache.
+ * A Python with the packages of a requirements file, made once and kept in the cache. Those of a file beside it that is named
+ * `.no-deps.txt` in place of `.txt` are added without the packages that they depend on.
  *
  * @param {string} requirements
  * @param {string} cache
@@ -16,7 +17,7 @@ const COMPLETE = 'complete';
  */
 export async function pythonEnvironment(requirements, cache) {
   const version = execFileSync('python3', ['-c', 'import sys; print(sys.version, sys.base_prefix)']);
-  const key = digest([fs.readFileSync(requirements), version]);
+  const key = digest([...lists(requirements).map(({ file }) => fs.readFileSync(file)), version]);
   const folder = path.join(cache, 'python', key);
   if (!fs.existsSync(path.join(folder, COMPLETE))) {
     console.log(`installing the Python packages of ${requirements}`);
@@ -37,7 +38,7 @@ export async function pythonEnvironment(requirements, cache) {
  */
 async function makeVenv(folder, requirements) {
   const made = await run('python3', ['-m', 'venv', path.join(folder, 'venv')]);
-  if (made && (await run(venvPython(folder), ['-m', 'pip', ...pipArgs(requirements)]))) return true;
+  if (made && (await install(venvPython(folder), requirements))) return true;
   fs.rmSync(path.join(folder, 'venv'), { recursive: true, force: true });
   return false;
 }
@@ -48,12 +49,30 @@ async function makeVenv(folder, requirements) {
  * @param {string} requirements
  */
 function installBeside(folder, requirements) {
-  return run('python3', ['-m', 'pip', ...pipArgs(requirements), '--target', sitePackages(folder)]);
+  return install('python3', requirements, ['--target', sitePackages(folder)]);
 }
 
-/** @param {string} requirements */
-function pipArgs(requirements) {
-  return ['install', '--quiet', '--disable-pip-version-check', '-r', requirements];
+/**
+ * @param {string} python
+ * @param {string} requirements
+ * @param {readonly string[]} [where]
+ */
+async function install(python, requirements, where = []) {
+  for (const { file, flags } of lists(requirements)) {
+    const args = ['install', '--quiet', '--disable-pip-version-check', ...flags, '-r', file, ...where];
+    if (!(await run(python, ['-m', 'pip', ...args]))) return false;
+  }
+  return true;
+}
+
+/**
+ * @param {string} requirements
+ * @returns {{ file: string, flags: string[] }[]}
+ */
+function lists(requirements) {
+  const bare = requirements.replace(/\.txt$/, '.no-deps.txt');
+  const list = { file: requirements, flags: [] };
+  return fs.existsSync(bare) ? [list, { file: bare, flags: ['--no-deps'] }] : [list];
 }
 
 /** @param {string} folder */
