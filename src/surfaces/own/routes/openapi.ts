@@ -49,7 +49,7 @@ export function openApiRoutes({ manager, routes, keys }: Services): Route[] {
       handle: async (ctx) => {
         ctx.set('cache-control', 'no-cache');
         if (keys.configured) ctx.vary('X-API-Key');
-        ctx.type = 'application/json';
+        ctx.set('Content-Type', 'application/json');
         ctx.body = await (maySeeModels(ctx) ? documents.of(manager.table) : documents.withoutModels);
       },
     },

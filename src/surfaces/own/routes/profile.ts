@@ -113,7 +113,7 @@ function answer(
 /** JSON whatever `Accept` says: viewers read nothing else. The name is for `curl -OJ` and browsers. */
 function sendFile(ctx: RouterContext, name: string, value: unknown): void {
   ctx.attachment(name);
-  ctx.type = 'application/json';
+  ctx.set('Content-Type', 'application/json');
   ctx.body = JSON.stringify(value);
 }
 
