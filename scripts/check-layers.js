@@ -33,8 +33,8 @@ const PACKAGES = [
   { name: /^chokidar$/, home: /^repository\/watch\.ts$/, where: 'in repository/watch.ts' },
   {
     name: /^(koa|koa-.*|@koa\/.*)$/,
-    home: /^(http\/|surfaces\/own\/control-request\.ts$|handlers\/loader\.ts$|server\.ts$)/,
-    where: 'in http/, surfaces/own/control-request.ts, handlers/loader.ts and server.ts',
+    home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/,
+    where: 'in http/, handlers/loader.ts and server.ts',
   },
   { name: /^cbor-x(\/.*)?$/, home: /^(codec|surfaces)\//, where: 'in codec/ and surfaces/' },
 ];

@@ -12,6 +12,8 @@ import { unpack, unpackerOf } from './unpack.js';
 export interface BodyLimits {
   /** Bytes of one body. */
   readonly maxBytes: number;
+  /** No flag raises `maxBytes`. */
+  readonly isFixed?: boolean;
   /** Seconds from the head to the last byte. */
   readonly timeout: number;
   readonly budget: ByteBudget;
@@ -57,7 +59,7 @@ export function readBody(req: IncomingMessage, res: ServerResponse, limits: Body
 }
 
 /** Clients that sent `Expect: 100-continue` wait for this line; they get it only once the body is wanted. */
-export function continueIfExpected(req: IncomingMessage, res: ServerResponse): void {
+function continueIfExpected(req: IncomingMessage, res: ServerResponse): void {
   if (expectsContinue(req) && !res.headersSent) res.writeContinue();
 }
 
@@ -71,18 +73,17 @@ export function expectsContinue(req: IncomingMessage): boolean {
   return req.headers.expect?.toLowerCase() === '100-continue';
 }
 
-function tooLarge({ maxBytes }: BodyLimits): ServingError {
-  return new ServingError(
-    'PAYLOAD_TOO_LARGE',
-    `the body is larger than ${maxBytes} bytes (--max-body-bytes)`,
-  );
+function tooLarge(limits: BodyLimits): ServingError {
+  return largerThan('the body', limits);
 }
 
-function unpacksTooLarge({ maxBytes }: BodyLimits): ServingError {
-  return new ServingError(
-    'PAYLOAD_TOO_LARGE',
-    `what the body unpacks to is larger than ${maxBytes} bytes (--max-body-bytes)`,
-  );
+function unpacksTooLarge(limits: BodyLimits): ServingError {
+  return largerThan('what the body unpacks to', limits);
+}
+
+function largerThan(what: string, { maxBytes, isFixed }: BodyLimits): ServingError {
+  const flag = isFixed ? '' : ' (--max-body-bytes)';
+  return new ServingError('PAYLOAD_TOO_LARGE', `${what} is larger than ${maxBytes} bytes${flag}`);
 }
 
 /** What becomes of a body. One of the two is called, once. */

@@ -125,5 +125,28 @@ describe('a body', () => {
     ]);
   });
 
+  it.each(['/update_model', '/debug/profile', '/v2/repository/index'])(
+    'of %s is held to the same',
+    async (path) => {
+      const post = async (body: Uint8Array, encoding: string) => {
+        const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
+        const response = await server.fetch(path, { method: 'POST', headers, body });
+        return [response.status, await response.text()];
+      };
+      const object = Buffer.from('{}');
+      const packed = zlib.gzipSync(object);
+      const damaged = [400, expect.stringContaining('cannot be unpacked')];
+      expect(await post(object, 'gzip')).toEqual(damaged);
+      expect(await post(object, 'deflate')).toEqual(damaged);
+      expect(await post(packed.subarray(0, -4), 'gzip')).toEqual(damaged);
+      const large = zlib.gzipSync(Buffer.alloc(100 * 1024, ' '));
+      expect(await post(large, 'gzip')).toEqual([
+        413,
+        expect.stringMatching(/larger than 16384 bytes(?! \()/),
+      ]);
+      if (path !== '/debug/profile') expect(await post(packed, 'gzip')).toEqual([200, expect.anything()]);
+    },
+  );
+
   it('leaves nothing behind', () => server.nothingIsLeft());
 });

@@ -4,10 +4,10 @@
 import type { RouterContext } from '@koa/router';
 import type { z } from 'zod';
 import { invalidArgument, ServingError } from '../../errors.js';
-import { hasBody, readBody } from '../../http/body.js';
+import { hasBody } from '../../http/body.js';
+import { readJsonBody } from '../../http/json-body.js';
 import { mediaTypeOf } from '../../http/media-type.js';
 import type { Services } from '../../http/services.js';
-import { parseJsonText } from '../../json-text.js';
 import { describeFaults } from '../../schema-faults.js';
 
 /** Models are not sent: there is a name, and some parameters. */
@@ -38,18 +38,8 @@ export async function readControlBody<Schema extends z.ZodType>(
       'UNSUPPORTED_MEDIA_TYPE',
       `${ctx.path} takes JSON: send it as content-type: application/json`,
     );
-  const value = hasBody(ctx.req) ? await readJsonBody(ctx, bodyLimits) : {};
+  const value = hasBody(ctx.req) ? await readJsonBody(ctx, { ...bodyLimits, maxBytes, isFixed: true }) : {};
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
   return parsed.data;
-}
-
-async function readJsonBody(ctx: RouterContext, bodyLimits: Services['bodyLimits']): Promise<unknown> {
-  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes });
-  try {
-    const text = Buffer.from(body.bytes).toString();
-    return text.trim() === '' ? {} : parseJsonText(text);
-  } finally {
-    body.release();
-  }
 }

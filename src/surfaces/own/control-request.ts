@@ -3,15 +3,13 @@
  */
 import type { RouterContext } from '@koa/router';
 import { Decoder } from 'cbor-x/index-no-eval';
-import { koaBody } from 'koa-body';
 import { CborReader } from '../../codec/cbor-reader.js';
 import { invalidArgument, ServingError } from '../../errors.js';
-import { continueIfExpected, hasBody, readBody } from '../../http/body.js';
-import { tooSlow } from '../../http/byte-budget.js';
+import { hasBody, readBody } from '../../http/body.js';
+import { readJsonBody } from '../../http/json-body.js';
 import { mediaTypeOf } from '../../http/media-type.js';
 import type { Services } from '../../http/services.js';
 import { parseJsonText } from '../../json-text.js';
-import { within } from '../../serving/within.js';
 
 /** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
 const maxBytes = 16 * 1024;
@@ -29,18 +27,6 @@ export const controlErrors = [
 ] as const;
 
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
-const parseJson = koaBody({
-  json: true,
-  jsonLimit: maxBytes,
-  urlencoded: false,
-  text: false,
-  multipart: false,
-  onError(error: Error & { body?: unknown }) {
-    // What the parser read before it gave up. Its own words say less.
-    if (typeof error.body === 'string') parseJsonText(error.body);
-    throw error;
-  },
-});
 
 /**
  * A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused, but for JSON that no
@@ -59,13 +45,7 @@ export async function readControlRequest(
   if (!hasBody(ctx.req) && ['', ...controlTypes].includes(type)) return {};
   switch (type) {
     case 'application/json':
-      continueIfExpected(ctx.req, ctx.res);
-      await within(
-        bodyLimits.timeout,
-        parseJson(ctx, async () => {}),
-        () => tooSlow(bodyLimits.timeout),
-      );
-      return ctx.request.body;
+      return readJsonBody(ctx, { ...bodyLimits, maxBytes, isFixed: true });
     case 'application/x-www-form-urlencoded':
       return readCurl(ctx, services, example);
     case 'application/cbor':
@@ -88,7 +68,7 @@ function unsupported(ctx: RouterContext, example: object): ServingError {
  */
 async function readCurl(ctx: RouterContext, { bodyLimits }: Services, example: object): Promise<unknown> {
   if (ctx.get('origin') !== '' || ctx.get('sec-fetch-site') !== '') throw unsupported(ctx, example);
-  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes });
+  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes, isFixed: true });
   try {
     const text = Buffer.from(body.bytes).toString();
     if (!text.trimStart().startsWith('{')) throw unsupported(ctx, example);
@@ -99,7 +79,7 @@ async function readCurl(ctx: RouterContext, { bodyLimits }: Services, example: o
 }
 
 async function readCbor(ctx: RouterContext, { bodyLimits, wireLimits }: Services): Promise<unknown> {
-  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes });
+  const body = await readBody(ctx.req, ctx.res, { ...bodyLimits, maxBytes, isFixed: true });
   try {
     const reader = new CborReader(body.bytes);
     reader.skip(wireLimits.maxDepth);
