@@ -7,10 +7,10 @@
  */
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
-import { readSavedModel } from '#dist/repository/saved-model.js';
-import { openRuntime } from '#dist/runtime/open.js';
-import { createTensor, disposeTensors, type NamedTensors } from '#dist/runtime/tensors.js';
-import { allocate } from '#dist/runtime/values.js';
+import { openRuntime } from '#dist/engines/tensorflow/open-runtime.js';
+import { readSavedModel } from '#dist/engines/tensorflow/saved-model/read.js';
+import { allocate } from '#dist/tensors/values.js';
+import { createTensor, disposeTensors, type NamedTensors } from '#dist/tfjs/tensors.js';
 import { quantile } from './statistics.ts';
 
 const [folder = '', kind = 'native', inter, intra, ...engine] = process.argv.slice(2);

@@ -7,11 +7,11 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { cborAnswers, cborRequests } from '#dist/codec/codecs.js';
-import { predictDecoded } from '#dist/http/predict-decoded.js';
+import { Cancellation } from '#dist/flow/cancellation.js';
 import type { Services } from '#dist/http/services.js';
 import { createServer } from '#dist/index.js';
-import { disposeTensors } from '#dist/runtime/tensors.js';
-import { Cancellation } from '#dist/serving/cancellation.js';
+import { predictDecoded } from '#dist/inference/predict-decoded.js';
+import { disposeTensors } from '#dist/tfjs/tensors.js';
 import { makeBody } from './body.ts';
 import { spread, table } from './statistics.ts';
 

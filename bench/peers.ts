@@ -12,7 +12,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { readSavedModel } from '#dist/repository/saved-model.js';
+import { readSavedModel } from '#dist/engines/tensorflow/saved-model/read.js';
 import { type Answers, Contestant, type Setup, type Slice } from './peers/contestant.ts';
 import type { Environments } from './peers/environments.ts';
 import { plotPeers } from './peers/plot.ts';

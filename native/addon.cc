@@ -1,5 +1,5 @@
 // The exports. Each reads its arguments, calls the part that does the work, and
-// turns what that throws into JavaScript errors. src/runtime/native.ts is their
+// turns what that throws into JavaScript errors. src/engines/tensorflow/native.ts is their
 // description for callers.
 
 #include <unistd.h>

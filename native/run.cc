@@ -36,7 +36,7 @@ bool IsManyStrings(const Tensor& tensor) {
          TF_TensorElementCount(tensor.get()) > Run::kFewStrings;
 }
 
-// [dtype, shape, data], the Output that runtime/native.ts describes.
+// [dtype, shape, data], the Output that engines/tensorflow/native.ts describes.
 Napi::Array OutputValue(Environment& environment, Fetched output) {
   const Napi::Env env = environment.napi();
   Tensor& values = output.values;

@@ -51,7 +51,7 @@ class Run : public Completion {
   // are copied, which is cheaper than an external buffer.
   static constexpr size_t kExposeBytes = 2 << 10;
 
-  // Outputs of more strings than this are packed. As runtime/strings.ts says.
+  // Outputs of more strings than this are packed. As tensors/strings.ts says.
   static constexpr int64_t kFewStrings = 256;
 
   // On the Node thread. Checks `sources` against `call` and copies them if they
@@ -91,7 +91,7 @@ class Run : public Completion {
   // ended.
   bool Attempt() noexcept;
 
-  // The RunResult that runtime/native.ts describes, or the TracedResult if
+  // The RunResult that engines/tensorflow/native.ts describes, or the TracedResult if
   // somebody wants the metadata.
   Napi::Value Result(Environment& environment);
 

@@ -43,7 +43,7 @@ bool IsSupported(TF_DataType dtype);
 // "float32", "string", ...; "dtype 20" for those IsSupported() refuses.
 std::string DataTypeName(TF_DataType dtype);
 
-// Strings in one piece of memory, as runtime/strings.ts describes it: doubles
+// Strings in one piece of memory, as tensors/strings.ts describes it: doubles
 // that say how many there are and where each ends, then the bytes of all.
 // Throws INVALID_ARGUMENT naming `name` unless they are so.
 std::vector<ByteRange> UnpackStrings(const ByteRange& packed,

@@ -10,27 +10,36 @@ import { filesBelow } from './install/digest.js';
 
 /** Top to bottom. A name is a folder of src/ or a file in it; a file may import its own layer and those below. */
 const LAYERS = [
-  ['main', 'index', 'serve', 'rehearse', 'trial-starter', 'server'],
-  ['cli'],
-  ['surfaces'],
+  ['main', 'index', 'rehearse', 'trial-starter', 'cli'],
+  ['server'],
+  ['config', 'surfaces'],
   ['http'],
   ['handlers'],
-  ['calls'],
+  ['inference'],
   ['client'],
   ['codec'],
+  ['profiling'],
+  ['control'],
   ['serving'],
-  ['repository'],
-  ['graph'],
-  ['runtime'],
+  ['stores'],
+  ['engines'],
+  ['files'],
+  ['tfjs'],
+  ['tensors'],
   ['telemetry'],
-  ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults', 'steps', 'turns'],
+  ['flow'],
+  ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults'],
 ];
 
 /** Which files may import which packages. Types are free: they are gone when the code runs. */
 const PACKAGES = [
-  { name: /^@tensorflow\//, home: /^runtime\//, where: 'in runtime/' },
+  {
+    name: /^@tensorflow\//,
+    home: /^(tfjs|engines\/tensorflow)\//,
+    where: 'in tfjs/ and engines/tensorflow/',
+  },
   { name: /^esbuild$/, home: /^handlers\/bundle\.ts$/, where: 'in handlers/bundle.ts' },
-  { name: /^chokidar$/, home: /^repository\/watch\.ts$/, where: 'in repository/watch.ts' },
+  { name: /^chokidar$/, home: /^stores\/folder\/watch\.ts$/, where: 'in stores/folder/watch.ts' },
   {
     name: /^(koa|koa-.*|@koa\/.*)$/,
     home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/,

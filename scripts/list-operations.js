@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-import { operationNames } from '#dist/runtime/operation-list.js';
+import { operationNames } from '#dist/engines/tensorflow/operations/operation-list.js';
 import { layoutOf } from './install/layout.js';
 
 /** Columns of a line in the list. */

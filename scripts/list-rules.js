@@ -5,8 +5,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { rules } from '#dist/graph/rules.js';
-import { moduleOperations } from '#dist/graph/stablehlo/module-walk.js';
+import { rules } from '#dist/engines/tensorflow/graph/rules.js';
+import { moduleOperations } from '#dist/engines/tensorflow/graph/stablehlo/module-walk.js';
 
 import { withRules } from './docs/rule-list.js';
 

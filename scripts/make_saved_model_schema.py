@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/repository/saved-model-schema.ts: saved_model.proto and all that it needs, from TensorFlow's own descriptors.
+"""Writes src/engines/tensorflow/saved-model/schema.ts: saved_model.proto and all that it needs, from TensorFlow's own descriptors.
 
     pip install -r scripts/make_models.requirements.txt
     python scripts/make_saved_model_schema.py

@@ -19,7 +19,7 @@ interface Entry {
 const commands: ReadonlyMap<string, Entry> = new Map([
   [
     'serve',
-    { synopsis: 'serve [flags]', summary: 'serve models over HTTP', load: () => import('./serve.js') },
+    { synopsis: 'serve [flags]', summary: 'serve models over HTTP', load: () => import('./cli/serve.js') },
   ],
   [
     'install',

@@ -6,10 +6,10 @@
  */
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { loadVersion, trySavedModel } from './control/load/load.js';
+import type { RehearsalJob, RehearsalNews } from './control/load/rehearsal.js';
+import { openRuntime } from './engines/tensorflow/open-runtime.js';
 import { messageOf, ServingError } from './errors.js';
-import { openRuntime } from './runtime/open.js';
-import { loadVersion, trySavedModel } from './serving/load.js';
-import type { RehearsalJob, RehearsalNews } from './serving/rehearsal.js';
 import { createLogger } from './telemetry/logger.js';
 
 /** On a thread of its own, as a load may hold up this one: waits for the end of the input, and ends the process. */

@@ -3,7 +3,7 @@
  */
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Signature, TensorSpec } from '#dist/runtime/signature.js';
+import type { Signature, TensorSpec } from '#dist/engines/signature.js';
 
 export interface ServedModel {
   readonly name: string;

@@ -11,11 +11,11 @@ import {
   type Texts,
   TextWriter,
   writeJsonLists,
-} from '../codec/json-encode.js';
-import { shapeOfPlain } from '../codec/plain.js';
+} from '../codec/json/encode.js';
+import { formatShape } from '../engines/signature.js';
 import { invalidArgument } from '../errors.js';
-import { elementCount } from '../runtime/dtypes.js';
-import { formatShape } from '../runtime/signature.js';
+import { elementCount } from '../tensors/dtypes.js';
+import { shapeOfPlain } from '../tensors/plain-values.js';
 
 /** The elements of a tensor, row-major. */
 interface Elements {

@@ -1,7 +1,7 @@
 /**
  * What `serve --help` prints.
  */
-import { flagOf, settingNames, settings } from './settings.js';
+import { flagOf, settingNames, settings } from '../config/settings.js';
 
 export function serveHelp(): string {
   const rows: [flag: string, meaning: string][] = settingNames.map((name) => {

@@ -2,7 +2,7 @@
  * `tfjs-serving infer`: one prediction, from the command line and back to it.
  */
 import { Client } from '../client/client.js';
-import { greatestVersion, versionOf } from '../repository/version-name.js';
+import { greatestVersion, versionOf } from '../stores/version-name.js';
 import { show } from './decode.js';
 import { inputsHelp, readInputs } from './inputs.js';
 import { type Command, parseArguments, UsageError } from './usage.js';

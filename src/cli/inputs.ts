@@ -4,12 +4,12 @@
 import path from 'node:path';
 import type { Encodable } from '../client/encode.js';
 import { checked, type Elements, type Tensor, tensor, tensorOf } from '../client/tensor.js';
-import { decodeJsonRequest, toWireTensor } from '../codec/json-decode.js';
-import { type Json, parseJson } from '../codec/json-reader.js';
-import { withArrays } from '../codec/long-list.js';
+import { decodeJsonRequest, toWireTensor } from '../codec/json/decode.js';
+import { type Json, parseJson } from '../codec/json/reader.js';
 import type { KnownTensor, WireLimits } from '../codec/wire.js';
 import { invalidArgument, messageOf } from '../errors.js';
-import { type Dtype, isDtype } from '../runtime/dtypes.js';
+import { type Dtype, isDtype } from '../tensors/dtypes.js';
+import { withArrays } from '../tensors/long-list.js';
 import { decodeImage } from './images.js';
 import { readInput } from './input.js';
 import { UsageError } from './usage.js';
@@ -77,7 +77,7 @@ async function readTensor(file: string, bytes: Buffer, name: string, dtype?: Dty
 
 /** @throws ServingError if it is neither an image nor a .npy file */
 async function readArray(file: string, bytes: Buffer): Promise<Tensor> {
-  const { decodeNpy, isNpy } = await import('../codec/npy.js');
+  const { decodeNpy, isNpy } = await import('../codec/numpy/npy.js');
   if (isNpy(bytes)) return toEncodable(file, decodeNpy(file, bytes, limits)) as Tensor;
   const image = await decodeImage(file, bytes);
   if (!image) throw invalidArgument(`${file} is no JPEG, PNG, GIF, BMP, .npy or .json file`);
@@ -91,7 +91,7 @@ async function readFileOfInputs(
 ): Promise<void> {
   const bytes = await readInput(file);
   if (file.endsWith('.npz')) {
-    const { decodeNpz } = await import('../codec/npz.js');
+    const { decodeNpz } = await import('../codec/numpy/npz.js');
     for (const [name, array] of await decodeNpz(file, bytes, limits, () => {}))
       add(name, toEncodable(name, array));
     return;

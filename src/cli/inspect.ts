@@ -3,16 +3,16 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { checkFolder } from '../config/model-path.js';
+import { callerInputs, callerOutputs } from '../engines/composite.js';
+import { describeSignature, mapToObject } from '../engines/describe.js';
+import { type CallerSpec, formatSpec, type Signature } from '../engines/signature.js';
+import { builtInOperations, builtInVersion } from '../engines/tensorflow/operations/built-in-operations.js';
+import { explainUnknownOperations } from '../engines/tensorflow/operations/operation-wheels.js';
+import { readSavedModel } from '../engines/tensorflow/saved-model/read.js';
 import { messageOf, ServingError } from '../errors.js';
-import { readListing } from '../repository/listing.js';
-import { readSavedModel } from '../repository/saved-model.js';
-import { builtInOperations, builtInVersion } from '../runtime/built-in-operations.js';
-import { callerInputs, callerOutputs } from '../runtime/composite.js';
-import { describeSignature, mapToObject } from '../runtime/describe.js';
-import { explainUnknownOperations } from '../runtime/operation-wheels.js';
-import { type CallerSpec, formatSpec, type Signature } from '../runtime/signature.js';
-import { sharingOf } from '../serving/batching.js';
-import { checkFolder } from './model-path.js';
+import { sharingOf } from '../serving/queue/batching.js';
+import { readListing } from '../stores/folder/listing.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
 
 export const command: Command = { help, run };

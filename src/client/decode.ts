@@ -1,14 +1,15 @@
 /**
  * CBOR into values: what {@link dictToBinary} wrote, and every answer of the server.
  */
-import { CborReader, major, tags } from '../codec/cbor-reader.js';
-import { plainValue } from '../codec/cbor-values.js';
-import { bytesToRowMajor, toRowMajor } from '../codec/column-major.js';
-import { toEnd } from '../codec/steps.js';
-import { typedArrays } from '../codec/typed-arrays.js';
+
 import { invalidArgument } from '../errors.js';
-import { dtypes, elementCount, isDtype } from '../runtime/dtypes.js';
-import { swapBytes } from '../runtime/values.js';
+import { toEnd } from '../flow/claimed-steps.js';
+import { CborReader, major, tags } from '../tensors/cbor-reader.js';
+import { plainValue } from '../tensors/cbor-values.js';
+import { bytesToRowMajor, toRowMajor } from '../tensors/column-major.js';
+import { dtypes, elementCount, isDtype } from '../tensors/dtypes.js';
+import { typedArrays } from '../tensors/typed-arrays.js';
+import { swapBytes } from '../tensors/values.js';
 import { bytesOf, checked, type Tensor, tensorOf } from './tensor.js';
 
 /** What comes out of CBOR: integers beyond 2^53 as bigints, byte strings as views on what was read. */

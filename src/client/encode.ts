@@ -1,8 +1,8 @@
 /**
  * Values into CBOR, in the one form that the server and all its clients write.
  */
-import { major } from '../codec/cbor-reader.js';
-import { CborWriter } from '../codec/cbor-writer.js';
+import { major } from '../tensors/cbor-reader.js';
+import { CborWriter } from '../tensors/cbor-writer.js';
 import { isMapOfParts } from './composites.js';
 import { bytesOf, dtypeOfArray, isTensor, rawData, type Tensor } from './tensor.js';
 

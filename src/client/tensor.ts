@@ -1,10 +1,11 @@
 /**
  * Typed tensors, as requests carry them and answers bring them.
  */
-import { fillPlain, shapeOfPlain } from '../codec/plain.js';
-import { decodeUtf8 } from '../codec/utf8.js';
-import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
-import { type NumericArray, viewOf, widenHalf } from '../runtime/values.js';
+
+import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../tensors/dtypes.js';
+import { fillPlain, shapeOfPlain } from '../tensors/plain-values.js';
+import { decodeUtf8 } from '../tensors/utf8.js';
+import { type NumericArray, viewOf, widenHalf } from '../tensors/values.js';
 
 export type { Dtype };
 

@@ -1,9 +1,10 @@
 /**
  * Big-endian values into little-endian ones.
  */
-import { swapBytes } from '../runtime/values.js';
-import { pieceBytes } from './limits.js';
-import type { Claim, Steps } from './steps.js';
+
+import type { Claim, Steps } from '../flow/claimed-steps.js';
+import { pieceBytes } from '../tensors/limits.js';
+import { swapBytes } from '../tensors/values.js';
 
 /** The bytes of every `width`-byte word reversed, in new memory, which is claimed before it is taken. */
 export function* swappedInSteps(bytes: Uint8Array, width: number, claim: Claim): Steps<Uint8Array> {

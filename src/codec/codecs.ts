@@ -2,18 +2,18 @@
  * The encodings that requests and answers come in, by media type.
  */
 import { invalidArgument } from '../errors.js';
-import { inferRequestInSteps, knownRequest } from './cbor-decode.js';
-import { encodeCbor, encodeCborAnswer } from './cbor-encode.js';
-import { imageTensor } from './image.js';
-import { foreignImage } from './image-header.js';
+import type { Claim } from '../flow/claimed-steps.js';
+import { inPieces } from '../flow/pieces.js';
+import { inferRequestInSteps, knownRequest } from './cbor/decode.js';
+import { encodeCbor, encodeCborAnswer } from './cbor/encode.js';
+import { imageTensor } from './image/decode.js';
+import { foreignImage } from './image/header.js';
 import type { EncodedAnswer, EncodedBody, InferAnswer } from './infer-answer.js';
 import type { InferRequest } from './infer-request.js';
-import { jsonRequestInSteps } from './json-decode.js';
-import { encodeJson, encodeJsonAnswer, encodeStrictJsonAnswer } from './json-encode.js';
-import { npyInSteps } from './npy.js';
-import { decodeNpz, encodeNpzAnswer } from './npz.js';
-import { inPieces } from './pieces.js';
-import type { Claim } from './steps.js';
+import { jsonRequestInSteps } from './json/decode.js';
+import { encodeJson, encodeJsonAnswer, encodeStrictJsonAnswer } from './json/encode.js';
+import { npyInSteps } from './numpy/npy.js';
+import { decodeNpz, encodeNpzAnswer } from './numpy/npz.js';
 import type { WireLimits, WireTensor } from './wire.js';
 
 /** How anything without tensors is written: errors, states. */

@@ -4,21 +4,22 @@
  * Only their form is settled here. Whether the parts fit together is checked where inputs are matched with the signature,
  * for every way they come in.
  */
-import { invalidArgument } from '../errors.js';
-import { componentsOf } from '../runtime/composite.js';
-import { dtypes, elementCount } from '../runtime/dtypes.js';
+
+import { componentsOf } from '../engines/composite.js';
 import {
   type CompositeSpec,
   formatSpec,
   type RaggedSpec,
   type SparseSpec,
   type TensorSpec,
-} from '../runtime/signature.js';
-import { allocate, viewOf } from '../runtime/values.js';
-import { bounds, valueBytes } from './limits.js';
-import { isList, type List, ListBuilder } from './long-list.js';
-import { convertIntegers } from './plain.js';
-import { type Claim, Meter, type Steps } from './steps.js';
+} from '../engines/signature.js';
+import { invalidArgument } from '../errors.js';
+import { type Claim, Meter, type Steps } from '../flow/claimed-steps.js';
+import { dtypes, elementCount } from '../tensors/dtypes.js';
+import { bounds, valueBytes } from '../tensors/limits.js';
+import { isList, type List, ListBuilder } from '../tensors/long-list.js';
+import { convertIntegers } from '../tensors/plain-values.js';
+import { allocate, viewOf } from '../tensors/values.js';
 import {
   describeParts,
   findUnlike,

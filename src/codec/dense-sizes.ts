@@ -1,12 +1,13 @@
 /**
  * How large sparse and ragged tensors are when a model writes them out. A few bytes can stand for a tensor of any size.
  */
+
+import { type CompositeSpec, formatShape, type RaggedSpec, type SparseSpec } from '../engines/signature.js';
 import { invalidArgument } from '../errors.js';
-import { elementCount } from '../runtime/dtypes.js';
-import { Integers } from '../runtime/integers.js';
-import { type CompositeSpec, formatShape, type RaggedSpec, type SparseSpec } from '../runtime/signature.js';
-import { type NamedTensors, viewTensor } from '../runtime/tensors.js';
-import type { Steps } from './steps.js';
+import type { Steps } from '../flow/claimed-steps.js';
+import { elementCount } from '../tensors/dtypes.js';
+import { Integers } from '../tfjs/integers.js';
+import { type NamedTensors, viewTensor } from '../tfjs/tensors.js';
 import { checkRank, type WireLimits } from './wire.js';
 
 /**

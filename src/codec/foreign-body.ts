@@ -2,8 +2,8 @@
  * Bodies that are something else than their type says: what they are, and how to send that.
  */
 import { invalidArgument } from '../errors.js';
-import { fileKindOf, imageField, isFileName } from './file-kind.js';
-import { isPickle, isPickleStart, pickleAdvice } from './pickle.js';
+import { fileKindOf, imageField, isFileName } from './form/file-kind.js';
+import { isPickle, isPickleStart, pickleAdvice } from './numpy/pickle.js';
 
 /**
  * What to do about a body of another kind than was expected.

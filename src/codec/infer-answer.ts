@@ -1,9 +1,9 @@
 /**
  * What an inference request is answered with, whatever the encoding.
  */
-import { componentsOf } from '../runtime/composite.js';
-import type { CompositeSpec } from '../runtime/signature.js';
-import type { NamedTensors, Tensor } from '../runtime/tensors.js';
+import { componentsOf } from '../engines/composite.js';
+import type { CompositeSpec } from '../engines/signature.js';
+import type { NamedTensors, Tensor } from '../tfjs/tensors.js';
 import { raggedKeys, sparseKeys } from './wire.js';
 
 export interface InferAnswer {

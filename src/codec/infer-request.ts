@@ -1,16 +1,17 @@
 /**
  * What the body of an inference request says, whatever its encoding.
  */
+
+import { callerInputs } from '../engines/composite.js';
+import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
-import { callerInputs } from '../runtime/composite.js';
-import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
-import { disposeTensors, type NamedTensors, type Tensor } from '../runtime/tensors.js';
+import { type Claim, claimNothing, type Steps, toEnd } from '../flow/claimed-steps.js';
 import { matchInSteps } from '../serving/match-composites.js';
+import { bounds } from '../tensors/limits.js';
+import { disposeTensors, type NamedTensors, type Tensor } from '../tfjs/tensors.js';
 import { type Component, splitComposites, splitNames } from './composite-inputs.js';
 import { checkDenseSizes } from './dense-sizes.js';
-import { bounds } from './limits.js';
 import { refuseOtherProtocols, unknownKey } from './other-protocols.js';
-import { type Claim, claimNothing, type Steps, toEnd } from './steps.js';
 import {
   describeParts,
   type PartsOfTensor,

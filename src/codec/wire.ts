@@ -1,15 +1,16 @@
 /**
  * A tensor as a body carries it, and how it becomes a `tf.Tensor` once the signature says what it should be.
  */
+
+import { formatShape, formatSpec, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
-import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../runtime/dtypes.js';
-import { formatShape, formatSpec, type TensorSpec } from '../runtime/signature.js';
-import { joinStrings, type Strings } from '../runtime/strings.js';
-import { createTensor, type Tensor, type TensorData } from '../runtime/tensors.js';
-import { refuseFileBytes, refuseFileName } from './file-inputs.js';
-import { pieceBytes } from './limits.js';
-import { checkStrings, describeLeaf, fillInSteps, shapeOfPlain } from './plain.js';
-import type { Claim, Steps } from './steps.js';
+import type { Claim, Steps } from '../flow/claimed-steps.js';
+import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../tensors/dtypes.js';
+import { pieceBytes } from '../tensors/limits.js';
+import { checkStrings, describeLeaf, fillInSteps, shapeOfPlain } from '../tensors/plain-values.js';
+import { joinStrings, type Strings } from '../tensors/strings.js';
+import { createTensor, type Tensor, type TensorData } from '../tfjs/tensors.js';
+import { refuseFileBytes, refuseFileName } from './form/file-inputs.js';
 
 /** An input before it is known what the signature asks for. */
 export type WireTensor = KnownTensor | DeferredTensor;

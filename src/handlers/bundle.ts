@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ServingError } from '../errors.js';
-import type { HandlerSource } from '../repository/handler-file.js';
+import type { HandlerSource } from '../stores/folder/handler-file.js';
 
 export interface Bundle {
   /** The handler's own file. */

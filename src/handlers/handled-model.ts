@@ -5,23 +5,23 @@
  * that takes batches stands behind the queue, and runs once for each batch.
  */
 import type Router from '@koa/router';
-import { inputTensor } from '../calls/inputs.js';
 import type { WireLimits } from '../codec/wire.js';
+import { HandlerError } from '../control/handled.js';
+import type { InferenceModel, Prediction, PredictOptions } from '../engines/runtime.js';
+import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
-import { inputOf, joinTensors } from '../runtime/rows.js';
-import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
-import { formatSpec, type Signature, type TensorSpec } from '../runtime/signature.js';
-import { addToScope, TensorScope } from '../runtime/tensor-scope.js';
+import { inputTensor } from '../inference/in-process-inputs.js';
+import { noOutputs } from '../serving/predict.js';
+import type { Batcher, BatchResult } from '../serving/queue/batcher.js';
+import { inputOf, joinTensors } from '../tfjs/rows.js';
+import { addToScope, TensorScope } from '../tfjs/tensor-scope.js';
 import {
   disposeTensors,
   type NamedTensors,
   reshapeTensor,
   type Tensor,
   viewTensor,
-} from '../runtime/tensors.js';
-import type { Batcher, BatchResult } from '../serving/batcher.js';
-import { HandlerError } from '../serving/handled.js';
-import { noOutputs } from '../serving/predict.js';
+} from '../tfjs/tensors.js';
 import type { Blocked, ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
 

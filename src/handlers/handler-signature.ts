@@ -2,10 +2,10 @@
  * Signatures of handlers, and of tf.js models, as the server has them.
  */
 import { z } from 'zod';
+import type { Signature, TensorSpec } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
-import { type Dtype, dtypes } from '../runtime/dtypes.js';
-import type { Signature, TensorSpec } from '../runtime/signature.js';
 import { describeFaults } from '../schema-faults.js';
+import { type Dtype, dtypes } from '../tensors/dtypes.js';
 
 /** The name under which a handler's own signature is served. */
 export const handlerSignatureName = 'serving_default';

@@ -9,9 +9,9 @@
  */
 import type Router from '@koa/router';
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
-import type { PredictOptions } from '../calls/in-process.js';
-import type { Dtype } from '../runtime/dtypes.js';
+import type { PredictOptions } from '../inference/in-process.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Dtype } from '../tensors/dtypes.js';
 
 /** Tensors by the names of inputs or outputs. */
 export type Tensors = Readonly<Record<string, tfjs.Tensor>>;

@@ -1,13 +1,13 @@
 /**
  * Predictions that come one after another, of a handler whose `predict` is a generator.
  */
-import { fetchedOutputs } from '../runtime/composite.js';
-import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
-import { queueFull } from '../serving/batcher.js';
+import { fetchedOutputs } from '../engines/composite.js';
 import { matchInputs, removeBatchDim } from '../serving/match.js';
 import { checkOutputs, chooseSignature, type PredictRequest } from '../serving/predict.js';
+import { queueFull } from '../serving/queue/batcher.js';
 import { refusedInputs } from '../serving/refused-inputs.js';
 import type { Servable } from '../serving/servable.js';
+import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 import { HandledModel } from './handled-model.js';
 
 /** Streams of one version at once. */

@@ -2,14 +2,14 @@
  * Models of tf.js, loaded by a handler, as the server runs models: on the event loop, a batch at a time.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import type { InferenceModel, Prediction, PredictOptions } from '../engines/runtime.js';
+import type { Signature, TensorSpec } from '../engines/signature.js';
+import { TensorFlowError } from '../engines/tensorflow/tensorflow-error.js';
 import { messageOf, ServingError } from '../errors.js';
-import type { SeenDtype } from '../runtime/dtypes.js';
-import { inputOf, joinTensors } from '../runtime/rows.js';
-import type { InferenceModel, Prediction, PredictOptions } from '../runtime/runtime.js';
-import type { Signature, TensorSpec } from '../runtime/signature.js';
-import { TensorScope } from '../runtime/tensor-scope.js';
-import { TensorFlowError } from '../runtime/tensorflow-error.js';
-import { type NamedTensors, reshapeTensor, type Tensor } from '../runtime/tensors.js';
+import type { SeenDtype } from '../tensors/dtypes.js';
+import { inputOf, joinTensors } from '../tfjs/rows.js';
+import { TensorScope } from '../tfjs/tensor-scope.js';
+import { type NamedTensors, reshapeTensor, type Tensor } from '../tfjs/tensors.js';
 import { handlerSignatureName } from './handler-signature.js';
 
 /** What layers models and graph models of tf.js share. */

@@ -6,8 +6,8 @@ import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { AnswerBody, BodyInPieces, EncodedBody } from '../codec/infer-answer.js';
 import type { ServingError } from '../errors.js';
-import { inTurns } from '../turns.js';
-import { expectsContinue, hasBody } from './body.js';
+import { inTurns } from '../flow/turns.js';
+import { expectsContinue, hasBody } from './body/body.js';
 import type { Exchange } from './exchange.js';
 import { whenFinished } from './finished.js';
 

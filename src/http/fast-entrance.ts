@@ -8,8 +8,8 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { ServingError } from '../errors.js';
 import type { Table, Target } from '../serving/table.js';
+import { checkAccess } from './access/api-keys.js';
 import { type Answer, writeAnswer, writeError } from './answer.js';
-import { checkAccess } from './api-keys.js';
 import { Exchange } from './exchange.js';
 import { PlainHead } from './head.js';
 import { type Exit, InferenceRequest } from './inference-request.js';

@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { invalidArgument, quoted, ServingError } from '../errors.js';
-import { type Hosts, isHost, nameOf } from './hosts.js';
+import { type Hosts, isHost, nameOf } from './access/hosts.js';
 
 /** True if {@link checkHead} has nothing against it. */
 export function isPlainHead(req: IncomingMessage, hosts: Hosts): boolean {

@@ -1,5 +1,5 @@
 import type { RouterContext } from '@koa/router';
-import type { Scope } from './api-keys.js';
+import type { Scope } from './access/api-keys.js';
 import type { Operation } from './operation.js';
 
 /** One row of the route table: from this the router, the authentication and the OpenAPI document are made. */

@@ -2,14 +2,14 @@
  * What the routes work with; made once, when the server is composed.
  */
 import type { WireLimits } from '../codec/wire.js';
-import type { Runtime } from '../runtime/runtime.js';
-import type { Manager } from '../serving/manager.js';
+import type { Manager } from '../control/manager.js';
+import type { Runtime } from '../engines/runtime.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
-import type { ApiKeys } from './api-keys.js';
-import type { BodyLimits } from './body.js';
+import type { ApiKeys } from './access/api-keys.js';
+import type { Hosts } from './access/hosts.js';
+import type { BodyLimits } from './body/body.js';
 import type { Exchanges } from './exchange.js';
-import type { Hosts } from './hosts.js';
 import type { Route } from './route.js';
 
 export interface Services {

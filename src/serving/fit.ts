@@ -1,11 +1,12 @@
 /**
  * Whether a tensor is what a spec asks for, and what to say if not.
  */
+
+import { formatSpec, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, type ServingError } from '../errors.js';
-import type { Dtype, dtypes } from '../runtime/dtypes.js';
-import { formatSpec, type TensorSpec } from '../runtime/signature.js';
-import type { TensorView } from '../runtime/tensors.js';
-import { viewOf } from '../runtime/values.js';
+import type { Dtype, dtypes } from '../tensors/dtypes.js';
+import { viewOf } from '../tensors/values.js';
+import type { TensorView } from '../tfjs/tensors.js';
 
 /** True if a shape is one that the dims of a spec allow. */
 export function fits(spec: readonly (number | null)[], shape: readonly number[]): boolean {

@@ -3,9 +3,8 @@
  *
  * TensorFlow's operations take that for granted in places, and abort the process or read past the end where it is not so.
  */
-import { invalidArgument } from '../errors.js';
-import { componentsOf } from '../runtime/composite.js';
-import { Integers } from '../runtime/integers.js';
+
+import { componentsOf } from '../engines/composite.js';
 import {
   type CompositeSpec,
   formatShape,
@@ -14,9 +13,11 @@ import {
   type Signature,
   type SparseSpec,
   type TensorSpec,
-} from '../runtime/signature.js';
-import { type NamedTensors, type Tensor, type TensorView, viewTensor } from '../runtime/tensors.js';
-import { type Steps, toEnd } from '../steps.js';
+} from '../engines/signature.js';
+import { invalidArgument } from '../errors.js';
+import { type Steps, toEnd } from '../flow/steps.js';
+import { Integers } from '../tfjs/integers.js';
+import { type NamedTensors, type Tensor, type TensorView, viewTensor } from '../tfjs/tensors.js';
 import { fits, wrongDtype } from './fit.js';
 
 /** TensorFlow has no tensors of more dims; beyond it the process would abort. */

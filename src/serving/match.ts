@@ -1,22 +1,23 @@
 /**
  * Holds the tensors of a request against a signature, and tells one sample from a batch.
  */
-import { invalidArgument, quoted, type ServingError } from '../errors.js';
-import { callerInputs, componentsOf } from '../runtime/composite.js';
+
+import { callerInputs, componentsOf } from '../engines/composite.js';
 import {
   type CallerSpec,
   formatShape,
   formatSpec,
   type Signature,
   type TensorSpec,
-} from '../runtime/signature.js';
+} from '../engines/signature.js';
+import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import {
   type NamedTensors,
   reshapeTensor,
   type Tensor,
   type TensorView,
   viewTensor,
-} from '../runtime/tensors.js';
+} from '../tfjs/tensors.js';
 import { fits, wrongDtype } from './fit.js';
 import { matchComposites } from './match-composites.js';
 

@@ -1,16 +1,17 @@
 /**
  * The one core call: every surface decodes into it and encodes what it gives.
  */
+
+import { callerOutputs, fetchedOutputs } from '../engines/composite.js';
+import type { CompositeSpec, Signature } from '../engines/signature.js';
 import { quoted, ServingError } from '../errors.js';
-import { callerOutputs, fetchedOutputs } from '../runtime/composite.js';
-import type { CompositeSpec, Signature } from '../runtime/signature.js';
-import { disposeTensors, type NamedTensors } from '../runtime/tensors.js';
-import type { Batcher, BatchRequest, BatchResult, Entry } from './batcher.js';
-import type { Cancellable, Cancellation } from './cancellation.js';
-import { Deadlines, Waiting } from './deadlines.js';
+import type { Cancellable, Cancellation } from '../flow/cancellation.js';
+import { Deadlines, Waiting } from '../flow/deadlines.js';
+import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 import { type MatchedInputs, matchInputs } from './match.js';
+import type { Batcher, BatchRequest, BatchResult, Entry } from './queue/batcher.js';
+import { withRows } from './queue/row-counts.js';
 import { refusedInputs } from './refused-inputs.js';
-import { withRows } from './row-counts.js';
 import type { Servable, ServableId } from './servable.js';
 import type { Table, Target } from './table.js';
 

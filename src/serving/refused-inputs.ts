@@ -1,8 +1,9 @@
 /**
  * Inputs that a signature does not take, so that the caller can be shown what it does.
  */
+
+import type { Signature } from '../engines/signature.js';
 import { type ErrorCode, ServingError } from '../errors.js';
-import type { Signature } from '../runtime/signature.js';
 
 export class RefusedInputs extends ServingError {
   /** @param signature what was asked for */

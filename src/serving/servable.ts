@@ -1,9 +1,9 @@
 /**
  * One loaded version of a model, and who is using it.
  */
-import type { InferenceModel } from '../runtime/runtime.js';
-import type { Signature } from '../runtime/signature.js';
-import type { Batcher } from './batcher.js';
+import type { InferenceModel } from '../engines/runtime.js';
+import type { Signature } from '../engines/signature.js';
+import type { Batcher } from './queue/batcher.js';
 
 export interface ServableId {
   readonly model: string;

@@ -5,7 +5,7 @@
  * are scraped: prom-client hashes its labels on every call, which would be the dearest part of a small request.
  */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
-import { Turns } from '../turns.js';
+import { Turns } from '../flow/turns.js';
 
 /** One finished request, however it ended and wherever it was refused. */
 export interface RequestRecord {

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { binaryToDict } from '../../src/client/decode.ts';
 import type { Tensor } from '../../src/client/tensor.ts';
-import { encodeNpy } from '../../src/codec/npy.ts';
+import { encodeNpy } from '../../src/codec/numpy/npy.ts';
 import { array, bytes, described, float64, hex, int, ints, list, map, text } from '../fixtures/cbor.ts';
 import { runCommand } from '../fixtures/command.ts';
 import { goldenCases } from '../fixtures/golden.ts';

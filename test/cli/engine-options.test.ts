@@ -3,10 +3,10 @@
  * settings contradict each other, and warned of where this machine lacks something.
  */
 import { expect, it } from 'vitest';
-import { checkCombinations } from '../../src/cli/combinations.ts';
-import { parseSettings } from '../../src/cli/parse.ts';
-import type { Settings } from '../../src/cli/settings.ts';
-import { thisProcessor, whyNoBfloat16 } from '../../src/runtime/engine.ts';
+import { checkCombinations } from '../../src/config/combinations.ts';
+import { parseSettings } from '../../src/config/parse.ts';
+import type { Settings } from '../../src/config/settings.ts';
+import { thisProcessor, whyNoBfloat16 } from '../../src/engines/engine.ts';
 import { ints, list, map, text } from '../fixtures/cbor.ts';
 import { runProgram } from '../fixtures/server.ts';
 import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';

@@ -6,10 +6,10 @@ import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkFolder } from '../../src/cli/model-path.ts';
-import { parseSettings, unknownVariables } from '../../src/cli/parse.ts';
-import { flagOf, keyOf, settingNames, settings, variableOf } from '../../src/cli/settings.ts';
-import { encodeSessionOptions } from '../../src/runtime/config-proto.ts';
+import { checkFolder } from '../../src/config/model-path.ts';
+import { parseSettings, unknownVariables } from '../../src/config/parse.ts';
+import { flagOf, keyOf, settingNames, settings, variableOf } from '../../src/config/settings.ts';
+import { encodeSessionOptions } from '../../src/engines/tensorflow/proto/config-proto.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { runProgram, TestServer } from '../fixtures/server.ts';
 

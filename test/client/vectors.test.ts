@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { formatVectors } from '../../scripts/make-vectors.js';
-import { encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
-import { CborReader } from '../../src/codec/cbor-reader.ts';
-import { plainValue } from '../../src/codec/cbor-values.ts';
-import { dtypes } from '../../src/runtime/dtypes.ts';
-import { createTensor, type TensorData } from '../../src/runtime/tensors.ts';
+import { encodeCborAnswer } from '../../src/codec/cbor/encode.ts';
+import { CborReader } from '../../src/tensors/cbor-reader.ts';
+import { plainValue } from '../../src/tensors/cbor-values.ts';
+import { dtypes } from '../../src/tensors/dtypes.ts';
+import { createTensor, type TensorData } from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { decodeX } from '../fixtures/codec.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';

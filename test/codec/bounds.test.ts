@@ -3,9 +3,9 @@
  * allocated for them, so that a few bytes cannot ask for gigabytes or for minutes.
  */
 import { describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
-import { CborReader } from '../../src/codec/cbor-reader.ts';
-import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
+import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
+import { CborReader } from '../../src/tensors/cbor-reader.ts';
 import {
   array,
   bytes,

@@ -3,11 +3,11 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CborAnswerTemplates } from '../../src/codec/cbor-answer-templates.ts';
-import { encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
+import { CborAnswerTemplates } from '../../src/codec/cbor/answer-templates.ts';
+import { encodeCborAnswer } from '../../src/codec/cbor/encode.ts';
 import type { InferAnswer } from '../../src/codec/infer-answer.ts';
-import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
-import { createTensor, disposeTensors } from '../../src/runtime/tensors.ts';
+import { type Dtype, dtypes } from '../../src/tensors/dtypes.ts';
+import { createTensor, disposeTensors } from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';
 

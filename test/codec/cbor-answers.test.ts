@@ -3,11 +3,11 @@
  */
 import { Decoder, type Tag } from 'cbor-x';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeCbor, encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
-import { CborWriter } from '../../src/codec/cbor-writer.ts';
+import { encodeCbor, encodeCborAnswer } from '../../src/codec/cbor/encode.ts';
 import type { EncodedBody } from '../../src/codec/infer-answer.ts';
-import { type Dtype, dtypes, type FixedDtype } from '../../src/runtime/dtypes.ts';
-import { createTensor, type Tensor, type TensorData, viewTensor } from '../../src/runtime/tensors.ts';
+import { CborWriter } from '../../src/tensors/cbor-writer.ts';
+import { type Dtype, dtypes, type FixedDtype } from '../../src/tensors/dtypes.ts';
+import { createTensor, type Tensor, type TensorData, viewTensor } from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { hex } from '../fixtures/cbor.ts';
 import { held, openTestRuntime } from '../fixtures/runtime.ts';

@@ -2,8 +2,8 @@
  * A body like one that was read before says the same, and one that is not is read.
  */
 import { expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
-import { CborRequestTemplates } from '../../src/codec/cbor-request-templates.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
+import { CborRequestTemplates } from '../../src/codec/cbor/request-templates.ts';
 import { array, bytes, described, hex, ints, joined, list, map, tag, text } from '../fixtures/cbor.ts';
 import { limits } from '../fixtures/codec.ts';
 

@@ -2,16 +2,16 @@
  * Sparse and ragged tensors in bodies: when a map is one, and what a few bytes may ask for.
  */
 import { describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { inputNames, tensorsInSteps, toTensors } from '../../src/codec/infer-request.ts';
-import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
-import { toEnd } from '../../src/codec/steps.ts';
+import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { findUnlike } from '../../src/codec/wire.ts';
-import { componentsOf } from '../../src/runtime/composite.ts';
-import type { Dtype } from '../../src/runtime/dtypes.ts';
-import type { Dim, RaggedSpec, Signature, TensorSpec } from '../../src/runtime/signature.ts';
-import { disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
-import { viewOf } from '../../src/runtime/values.ts';
+import { componentsOf } from '../../src/engines/composite.ts';
+import type { Dim, RaggedSpec, Signature, TensorSpec } from '../../src/engines/signature.ts';
+import { toEnd } from '../../src/flow/claimed-steps.ts';
+import type { Dtype } from '../../src/tensors/dtypes.ts';
+import { viewOf } from '../../src/tensors/values.ts';
+import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import { array, ints, list, map } from '../fixtures/cbor.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';

@@ -3,10 +3,10 @@
  * reserved.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { toTensors } from '../../src/codec/infer-request.ts';
-import type { InferenceModel } from '../../src/runtime/runtime.ts';
-import { disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
+import type { InferenceModel } from '../../src/engines/runtime.ts';
+import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import {
   array,
   bytes,

@@ -4,16 +4,16 @@
  */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { adviceOnBody } from '../../src/codec/foreign-body.ts';
-import { decodeForm, type FormPart } from '../../src/codec/form.ts';
+import { decodeForm, type FormPart } from '../../src/codec/form/decode.ts';
 import { toTensors } from '../../src/codec/infer-request.ts';
-import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
-import { inPieces } from '../../src/codec/pieces.ts';
+import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { toTensor } from '../../src/codec/wire.ts';
-import type { Dtype } from '../../src/runtime/dtypes.ts';
-import type { Dim } from '../../src/runtime/signature.ts';
-import { disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
+import type { Dim } from '../../src/engines/signature.ts';
+import { inPieces } from '../../src/flow/pieces.ts';
+import type { Dtype } from '../../src/tensors/dtypes.ts';
+import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import { bytes, map, tag } from '../fixtures/cbor.ts';
 import { limits, makeSignature, refusal, refusalOf } from '../fixtures/codec.ts';
 import { colours, gif, png } from '../fixtures/images.ts';

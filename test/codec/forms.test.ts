@@ -3,9 +3,9 @@
  */
 import { Encoder } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
-import { type Dtype, dtypes, type FixedDtype } from '../../src/runtime/dtypes.ts';
-import { swapBytes } from '../../src/runtime/values.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
+import { type Dtype, dtypes, type FixedDtype } from '../../src/tensors/dtypes.ts';
+import { swapBytes } from '../../src/tensors/values.ts';
 import {
   array,
   bytes,

@@ -3,17 +3,17 @@
  */
 import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { imageTensor } from '../../src/codec/image.ts';
-import { foreignImage, readImageHeader } from '../../src/codec/image-header.ts';
-import { inPieces } from '../../src/codec/pieces.ts';
-import type { Claim } from '../../src/codec/steps.ts';
+import { imageTensor } from '../../src/codec/image/decode.ts';
+import { foreignImage, readImageHeader } from '../../src/codec/image/header.ts';
 import { toTensor, type WireLimits } from '../../src/codec/wire.ts';
+import type { Dim } from '../../src/engines/signature.ts';
+import type { ImageFormat } from '../../src/engines/tensorflow/images.ts';
 import { ServingError } from '../../src/errors.ts';
-import type { Dtype, FixedDtype } from '../../src/runtime/dtypes.ts';
-import type { ImageFormat } from '../../src/runtime/images.ts';
-import type { Dim } from '../../src/runtime/signature.ts';
-import { viewTensor } from '../../src/runtime/tensors.ts';
-import { fromBfloat16, fromFloat16, viewOf } from '../../src/runtime/values.ts';
+import type { Claim } from '../../src/flow/claimed-steps.ts';
+import { inPieces } from '../../src/flow/pieces.ts';
+import type { Dtype, FixedDtype } from '../../src/tensors/dtypes.ts';
+import { fromBfloat16, fromFloat16, viewOf } from '../../src/tensors/values.ts';
+import { viewTensor } from '../../src/tfjs/tensors.ts';
 import { limits, refusal, refusalOf } from '../fixtures/codec.ts';
 import { bmp, colours, gif, jpeg, png } from '../fixtures/images.ts';
 import { openRuntimeForTests } from '../fixtures/runtime.ts';

@@ -4,10 +4,10 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeJson, encodeJsonAnswer, largestJsonAnswer } from '../../src/codec/json-encode.ts';
-import type { Dtype } from '../../src/runtime/dtypes.ts';
-import { createTensor, type Tensor, type TensorData } from '../../src/runtime/tensors.ts';
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../src/runtime/values.ts';
+import { encodeJson, encodeJsonAnswer, largestJsonAnswer } from '../../src/codec/json/encode.ts';
+import type { Dtype } from '../../src/tensors/dtypes.ts';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../../src/tensors/values.ts';
+import { createTensor, type Tensor, type TensorData } from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { hex } from '../fixtures/cbor.ts';
 import { refusal } from '../fixtures/codec.ts';

@@ -4,17 +4,17 @@
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { toTensors } from '../../src/codec/infer-request.ts';
-import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
-import { encodeJsonAnswer, encodeStrictJsonAnswer } from '../../src/codec/json-encode.ts';
-import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
+import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
+import { encodeJsonAnswer, encodeStrictJsonAnswer } from '../../src/codec/json/encode.ts';
+import { type Dtype, dtypes } from '../../src/tensors/dtypes.ts';
+import { viewOf } from '../../src/tensors/values.ts';
 import {
   createTensor,
   disposeTensors,
   type Tensor,
   type TensorData,
   viewTensor,
-} from '../../src/runtime/tensors.ts';
-import { viewOf } from '../../src/runtime/values.ts';
+} from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
 import { held, openTestRuntime } from '../fixtures/runtime.ts';

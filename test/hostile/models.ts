@@ -2,7 +2,7 @@
  * The models that hostile requests are sent to: those that give back what comes, and those that make much of little.
  */
 import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
-import type { TensorView } from '../../src/runtime/tensors.ts';
+import type { TensorView } from '../../src/tfjs/tensors.ts';
 import { GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 

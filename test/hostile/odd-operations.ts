@@ -1,8 +1,9 @@
 /**
  * Operations with odd attributes, types and inputs, made from what TensorFlow says of each.
  */
-import { type Dtype, dtypeOf, dtypes } from '../../src/runtime/dtypes.ts';
-import type { Feed } from '../../src/runtime/native.ts';
+
+import type { Feed } from '../../src/engines/tensorflow/native.ts';
+import { type Dtype, dtypeOf, dtypes } from '../../src/tensors/dtypes.ts';
 import type { Attribute } from '../fixtures/graph.ts';
 import type { AttributeMessage } from '../fixtures/graph-proto.ts';
 import { type AttrDef, type OpDef, opDefs } from '../fixtures/op-defs.ts';

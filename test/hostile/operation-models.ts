@@ -1,13 +1,14 @@
 /**
  * Models of one operation, in a process that it may end.
  */
-import { makeGuardedCopy } from '../../src/repository/guarded-copy.ts';
-import { readSavedModel } from '../../src/repository/saved-model.ts';
-import { type Dtype, dtypeOf } from '../../src/runtime/dtypes.ts';
-import { addonFile } from '../../src/runtime/installed.ts';
-import type { Feed } from '../../src/runtime/native.ts';
-import { loadBinding } from '../../src/runtime/native.ts';
-import { readInputTypes } from '../../src/runtime/operation-inputs.ts';
+
+import { addonFile } from '../../src/engines/tensorflow/installed.ts';
+import type { Feed } from '../../src/engines/tensorflow/native.ts';
+import { loadBinding } from '../../src/engines/tensorflow/native.ts';
+import { readInputTypes } from '../../src/engines/tensorflow/operations/operation-inputs.ts';
+import { makeGuardedCopy } from '../../src/engines/tensorflow/saved-model/guarded-copy.ts';
+import { readSavedModel } from '../../src/engines/tensorflow/saved-model/read.ts';
+import { type Dtype, dtypeOf } from '../../src/tensors/dtypes.ts';
 import { type Attributes, GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
 import type { Answer, OperationProcess } from './operation-process.ts';
 

@@ -3,8 +3,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { addonFile } from '../../src/runtime/installed.ts';
-import type { Feed, Output } from '../../src/runtime/native.ts';
+import { addonFile } from '../../src/engines/tensorflow/installed.ts';
+import type { Feed, Output } from '../../src/engines/tensorflow/native.ts';
 
 /** What came of a message. */
 export type Answer =

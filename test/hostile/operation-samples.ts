@@ -1,7 +1,7 @@
 /**
  * Bytes that operations decode: small good ones, which a fuzzer changes.
  */
-import type { Feed } from '../../src/runtime/native.ts';
+import type { Feed } from '../../src/engines/tensorflow/native.ts';
 import { GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
 import type { OperationProcess } from './operation-process.ts';
 import type { Random } from './random.ts';

@@ -4,11 +4,11 @@
  * guards where FUZZ_UNGUARDED is set. FUZZ_OPERATIONS is a pattern of those to ask.
  */
 import { expect, it } from 'vitest';
-import { GraphNode } from '../../src/graph/graph-def.ts';
-import { hazards } from '../../src/graph/guards/hazards.ts';
-import { rules } from '../../src/graph/rules.ts';
-import { dtypeOf } from '../../src/runtime/dtypes.ts';
-import type { Feed } from '../../src/runtime/native.ts';
+import { GraphNode } from '../../src/engines/tensorflow/graph/graph-def.ts';
+import { hazards } from '../../src/engines/tensorflow/graph/guards/hazards.ts';
+import { rules } from '../../src/engines/tensorflow/graph/rules.ts';
+import type { Feed } from '../../src/engines/tensorflow/native.ts';
+import { dtypeOf } from '../../src/tensors/dtypes.ts';
 import {
   type Chosen,
   choose,

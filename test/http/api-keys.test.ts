@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiKeys, readApiKeys } from '../../src/http/api-keys.ts';
+import { ApiKeys, readApiKeys } from '../../src/http/access/api-keys.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { runProgram, TestServer } from '../fixtures/server.ts';
 

@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { BodyMemory } from '../../src/http/body-memory.ts';
+import { BodyMemory } from '../../src/http/body/body-memory.ts';
 
 const kibibyte = 1024;
 

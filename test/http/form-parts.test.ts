@@ -2,16 +2,16 @@
  * Forms as clients write them, down to the tensors that they become.
  */
 import { describe, expect, it } from 'vitest';
-import { decodeForm } from '../../src/codec/form.ts';
+import { decodeForm } from '../../src/codec/form/decode.ts';
 import { tensorsInSteps } from '../../src/codec/infer-request.ts';
-import { bounds } from '../../src/codec/limits.ts';
-import { encodeNpzAnswer } from '../../src/codec/npz.ts';
-import { inPieces } from '../../src/codec/pieces.ts';
-import { claimNothing } from '../../src/codec/steps.ts';
-import type { Dtype } from '../../src/runtime/dtypes.ts';
-import type { Dim } from '../../src/runtime/signature.ts';
-import { createTensor, disposeTensors, viewTensor } from '../../src/runtime/tensors.ts';
+import { encodeNpzAnswer } from '../../src/codec/numpy/npz.ts';
+import type { Dim } from '../../src/engines/signature.ts';
+import { claimNothing } from '../../src/flow/claimed-steps.ts';
+import { inPieces } from '../../src/flow/pieces.ts';
 import { readForm } from '../../src/surfaces/own/form.ts';
+import type { Dtype } from '../../src/tensors/dtypes.ts';
+import { bounds } from '../../src/tensors/limits.ts';
+import { createTensor, disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import { wholeBody } from '../fixtures/answer-body.ts';
 import { limits, makeSignature, refusalOf } from '../fixtures/codec.ts';
 import { openRuntimeForTests } from '../fixtures/runtime.ts';

@@ -28,7 +28,7 @@ describe('the layer check', () => {
         'http/app.ts': `import Koa from 'koa';\nimport { fail } from '../errors.js';\nimport { route } from './routes/infer.js';\n`,
         'http/routes/infer.ts': `import { predict } from '../../serving/predict.js';\n`,
         'serving/predict.ts': `import type { Tensor } from '@tensorflow/tfjs-core';\n`,
-        'runtime/native.ts': `export * from '@tensorflow/tfjs-core';\nimport pack from '../../package.json' with { type: 'json' };\n`,
+        'engines/tensorflow/native.ts': `export * from '@tensorflow/tfjs-core';\nimport pack from '../../package.json' with { type: 'json' };\n`,
         'errors.ts': '',
       }),
     );
@@ -68,7 +68,7 @@ describe('the layer check', () => {
 
   test.each([
     ['@tensorflow/tfjs-node-gpu', 'serving/predict.ts'],
-    ['chokidar', 'repository/scan.ts'],
+    ['chokidar', 'stores/scan.ts'],
     ['@koa/router', 'serving/predict.ts'],
     ['koa-body', 'cli/serve.ts'],
     ['cbor-x', 'serving/predict.ts'],

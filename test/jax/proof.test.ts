@@ -4,14 +4,14 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { GraphDef } from '../../src/graph/graph-def.ts';
-import { pauser } from '../../src/graph/pause.ts';
-import { proveRows, type SignatureProof } from '../../src/graph/prove.ts';
-import { Malformed } from '../../src/graph/stablehlo/cursor.ts';
-import { readModule } from '../../src/graph/stablehlo/module.ts';
-import { bytesField, type Message } from '../../src/graph/wire.ts';
-import { readSavedModel } from '../../src/repository/saved-model.ts';
-import type { Dim, TensorSpec } from '../../src/runtime/signature.ts';
+import type { Dim, TensorSpec } from '../../src/engines/signature.ts';
+import { GraphDef } from '../../src/engines/tensorflow/graph/graph-def.ts';
+import { proveRows, type SignatureProof } from '../../src/engines/tensorflow/graph/prove.ts';
+import { Malformed } from '../../src/engines/tensorflow/graph/stablehlo/cursor.ts';
+import { readModule } from '../../src/engines/tensorflow/graph/stablehlo/module.ts';
+import { bytesField, type Message } from '../../src/engines/tensorflow/graph/wire.ts';
+import { readSavedModel } from '../../src/engines/tensorflow/saved-model/read.ts';
+import { pauser } from '../../src/flow/pause.ts';
 import { jaxModels } from '../fixtures/jax.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';
 

@@ -13,7 +13,7 @@ import {
   type NativeError,
   type Output,
   type SessionHandle,
-} from '../../src/runtime/native.ts';
+} from '../../src/engines/tensorflow/native.ts';
 
 // Before the library loads: TensorFlow's own log would bury the test's.
 process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';

@@ -3,7 +3,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Feed, NativeBinding, SessionHandle } from '../../src/runtime/native.ts';
+import type { Feed, NativeBinding, SessionHandle } from '../../src/engines/tensorflow/native.ts';
 import {
   bytesOf,
   codeOf,

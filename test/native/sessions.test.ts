@@ -3,8 +3,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
-import type { NativeBinding, SessionHandle } from '../../src/runtime/native.ts';
-import { loadBinding } from '../../src/runtime/native.ts';
+import type { NativeBinding, SessionHandle } from '../../src/engines/tensorflow/native.ts';
+import { loadBinding } from '../../src/engines/tensorflow/native.ts';
 import {
   addonPath,
   codeOf,

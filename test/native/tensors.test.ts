@@ -3,7 +3,7 @@
  * refused in words.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Feed, NativeBinding, Output, SessionHandle } from '../../src/runtime/native.ts';
+import type { Feed, NativeBinding, Output, SessionHandle } from '../../src/engines/tensorflow/native.ts';
 import {
   bytesOf,
   codeOf,

@@ -1,9 +1,9 @@
 /**
- * Operations that end the process at some input (src/graph/guards/hazards.ts): each one does, and with its guard it answers
+ * Operations that end the process at some input (src/engines/tensorflow/graph/guards/hazards.ts): each one does, and with its guard it answers
  * with what it needs.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { hazards } from '../../src/graph/guards/hazards.ts';
+import { hazards } from '../../src/engines/tensorflow/graph/guards/hazards.ts';
 import { type KillingInput, killingInputs } from '../fixtures/killing-inputs.ts';
 import { withOperation } from '../hostile/operation-models.ts';
 import { type Answer, OperationProcess } from '../hostile/operation-process.ts';

@@ -4,11 +4,17 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { builtInOperations, builtInVersion } from '../../src/runtime/built-in-operations.ts';
-import { addonFile } from '../../src/runtime/installed.ts';
-import { loadBinding } from '../../src/runtime/native.ts';
-import { operationNames } from '../../src/runtime/operation-list.ts';
-import { explainUnknownOperations, wheels } from '../../src/runtime/operation-wheels.ts';
+import { addonFile } from '../../src/engines/tensorflow/installed.ts';
+import { loadBinding } from '../../src/engines/tensorflow/native.ts';
+import {
+  builtInOperations,
+  builtInVersion,
+} from '../../src/engines/tensorflow/operations/built-in-operations.ts';
+import { operationNames } from '../../src/engines/tensorflow/operations/operation-list.ts';
+import {
+  explainUnknownOperations,
+  wheels,
+} from '../../src/engines/tensorflow/operations/operation-wheels.ts';
 import { createServer } from '../../src/server.ts';
 import { hasOpLibraries, opLibraries } from '../fixtures/custom-operations.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';

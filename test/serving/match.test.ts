@@ -3,17 +3,17 @@
  * expected, what came and the line that mends it.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Dtype, dtypes, elementCount } from '../../src/runtime/dtypes.ts';
-import type { InferenceModel } from '../../src/runtime/runtime.ts';
-import type { Dim, Signature } from '../../src/runtime/signature.ts';
+import type { InferenceModel } from '../../src/engines/runtime.ts';
+import type { Dim, Signature } from '../../src/engines/signature.ts';
+import { matchInputs, removeBatchDim } from '../../src/serving/match.ts';
+import { type Dtype, dtypes, elementCount } from '../../src/tensors/dtypes.ts';
 import {
   createTensor,
   disposeTensors,
   type NamedTensors,
   type Tensor,
   viewTensor,
-} from '../../src/runtime/tensors.ts';
-import { matchInputs, removeBatchDim } from '../../src/serving/match.ts';
+} from '../../src/tfjs/tensors.ts';
 import { makeSignature, refusal, type Specs } from '../fixtures/codec.ts';
 import { held, loadTestModel, openTestRuntime, signatureOf } from '../fixtures/runtime.ts';
 

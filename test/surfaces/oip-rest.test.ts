@@ -4,11 +4,11 @@
 import { rm } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claimNothing, toEnd } from '../../src/codec/steps.ts';
-import { createTensor, disposeTensors } from '../../src/runtime/tensors.ts';
+import { claimNothing, toEnd } from '../../src/flow/claimed-steps.ts';
 import { OipAnswers } from '../../src/surfaces/oip-rest/answers.ts';
 import { readRequest, requestInSteps } from '../../src/surfaces/oip-rest/read-request.ts';
 import type { Wanted } from '../../src/surfaces/oip-rest/request.ts';
+import { createTensor, disposeTensors } from '../../src/tfjs/tensors.ts';
 import { limits, refusal } from '../fixtures/codec.ts';
 import { testModels } from '../fixtures/repository.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';

@@ -11,12 +11,12 @@ import {
   type InferAnswer,
   type Output,
 } from '../../codec/infer-answer.js';
-import { type AnswerSize, bodyOfTexts, flatTexts, largestJsonAnswer } from '../../codec/json-encode.js';
-import { bounds } from '../../codec/limits.js';
+import { type AnswerSize, bodyOfTexts, flatTexts, largestJsonAnswer } from '../../codec/json/encode.js';
 import { quoted, ServingError } from '../../errors.js';
-import { elementCount } from '../../runtime/dtypes.js';
-import { measureStrings, type Strings } from '../../runtime/strings.js';
-import { type TensorView, viewTensor } from '../../runtime/tensors.js';
+import { elementCount } from '../../tensors/dtypes.js';
+import { bounds } from '../../tensors/limits.js';
+import { measureStrings, type Strings } from '../../tensors/strings.js';
+import { type TensorView, viewTensor } from '../../tfjs/tensors.js';
 import { checkTravels, datatypes } from './datatypes.js';
 import { framedLength, framedPieces } from './framed-strings.js';
 import { keepAnswer, knownAnswer } from './known-answers.js';

@@ -4,9 +4,9 @@
 import type { RouterContext } from '@koa/router';
 import type { z } from 'zod';
 import { invalidArgument, ServingError } from '../../errors.js';
-import { hasBody } from '../../http/body.js';
-import { readJsonBody } from '../../http/json-body.js';
-import { mediaTypeOf } from '../../http/media-type.js';
+import { hasBody } from '../../http/body/body.js';
+import { readJsonBody } from '../../http/body/json-body.js';
+import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Services } from '../../http/services.js';
 import { describeFaults } from '../../schema-faults.js';
 

@@ -2,7 +2,7 @@
  * The names that the protocol has for dtypes.
  */
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
-import type { Dtype } from '../../runtime/dtypes.js';
+import type { Dtype } from '../../tensors/dtypes.js';
 
 /** Complex numbers have no name in the protocol: metadata shows the ones here, and no request or answer has them. */
 export const datatypes = {

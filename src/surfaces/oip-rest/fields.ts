@@ -3,7 +3,7 @@
  * to other servers.
  */
 import { checkName } from '../../codec/infer-request.js';
-import type { Json } from '../../codec/json-reader.js';
+import type { Json } from '../../codec/json/reader.js';
 import { invalidArgument } from '../../errors.js';
 
 export type Fields = ReadonlyMap<string, Json>;

@@ -2,11 +2,11 @@
  * BYTES in binary: each element is its length in 4 little-endian bytes, and then its bytes.
  */
 
-import { pieceBytes } from '../../codec/limits.js';
-import { checkStrings } from '../../codec/plain.js';
-import type { Claim, Steps } from '../../codec/steps.js';
 import { invalidArgument } from '../../errors.js';
-import { measureStrings, StringGatherer, type Strings } from '../../runtime/strings.js';
+import type { Claim, Steps } from '../../flow/claimed-steps.js';
+import { pieceBytes } from '../../tensors/limits.js';
+import { checkStrings } from '../../tensors/plain-values.js';
+import { measureStrings, StringGatherer, type Strings } from '../../tensors/strings.js';
 
 const lengthBytes = 4;
 

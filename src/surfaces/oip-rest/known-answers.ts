@@ -3,7 +3,7 @@
  * next one is a copy of the last, with its own values in their places.
  */
 import type { EncodedAnswer, EncodedBody, InferAnswer } from '../../codec/infer-answer.js';
-import { type TensorView, viewTensor } from '../../runtime/tensors.js';
+import { type TensorView, viewTensor } from '../../tfjs/tensors.js';
 import type { Wanted } from './request.js';
 
 type Form = Pick<EncodedAnswer, 'mediaType' | 'headers'>;

@@ -4,8 +4,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { InferRequest } from '../../codec/infer-request.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Head } from '../../http/head.js';
-import { mediaTypeOf } from '../../http/media-type.js';
 import type { BodyDecoder, CommonRequests, InferenceProtocol } from '../../http/surface.js';
 import { OipAnswers } from './answers.js';
 import { readRequest } from './read-request.js';

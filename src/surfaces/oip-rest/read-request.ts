@@ -2,14 +2,14 @@
  * Inference requests of the protocol: a JSON object, and behind it the binary tensors that it tells of, one after another.
  */
 import { checkNameCount } from '../../codec/infer-request.js';
-import { jsonTensor } from '../../codec/json-decode.js';
-import { readJson } from '../../codec/json-reader.js';
-import { bounds } from '../../codec/limits.js';
-import { inPieces } from '../../codec/pieces.js';
-import type { Claim, Steps } from '../../codec/steps.js';
+import { jsonTensor } from '../../codec/json/decode.js';
+import { readJson } from '../../codec/json/reader.js';
 import { checkByteCount, checkShape, type WireLimits, type WireTensor } from '../../codec/wire.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
-import { elementCount } from '../../runtime/dtypes.js';
+import type { Claim, Steps } from '../../flow/claimed-steps.js';
+import { inPieces } from '../../flow/pieces.js';
+import { elementCount } from '../../tensors/dtypes.js';
+import { bounds } from '../../tensors/limits.js';
 import { dtypeOfName } from './datatypes.js';
 import {
   booleanField,

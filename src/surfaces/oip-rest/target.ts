@@ -3,8 +3,8 @@
  */
 import type { RouterContext } from '@koa/router';
 import { invalidArgument, quoted } from '../../errors.js';
-import { greatestVersion, versionOf } from '../../repository/version-name.js';
 import type { Target } from '../../serving/table.js';
+import { greatestVersion, versionOf } from '../../stores/version-name.js';
 
 /** @throws ServingError INVALID_ARGUMENT for a version that is none */
 export function targetOf({ params }: Pick<RouterContext, 'params'>): Target {

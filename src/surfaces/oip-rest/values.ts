@@ -2,7 +2,7 @@
  * Answers of the protocol without tensors: always JSON.
  */
 import type { Context } from 'koa';
-import { encodeJson } from '../../codec/json-encode.js';
+import { encodeJson } from '../../codec/json/encode.js';
 import { httpStatusOf, type ServingError } from '../../errors.js';
 import { type Answer, send } from '../../http/answer.js';
 import type { Head } from '../../http/head.js';

@@ -5,10 +5,10 @@ import type { Context } from 'koa';
 import { jsonAnswers, valueCodecs } from '../../codec/codecs.js';
 import { httpStatusOf, ServingError } from '../../errors.js';
 import { type Answer, send } from '../../http/answer.js';
+import { mediaTypeOf } from '../../http/body/media-type.js';
 import { errorValue } from '../../http/error-value.js';
 import { HandlerError } from '../../http/failure.js';
 import type { Head } from '../../http/head.js';
-import { mediaTypeOf } from '../../http/media-type.js';
 import { RefusedInputs } from '../../serving/refused-inputs.js';
 import { exampleFor } from './example-request.js';
 

@@ -4,10 +4,10 @@
 import type { IncomingMessage } from 'node:http';
 import { cborRequests, jsonRequests, type RequestCodec, requestCodecs } from '../../codec/codecs.js';
 import { adviceOnBody } from '../../codec/foreign-body.js';
-import { decodeForm } from '../../codec/form.js';
-import { inPieces } from '../../codec/pieces.js';
+import { decodeForm } from '../../codec/form/decode.js';
 import { ServingError } from '../../errors.js';
-import { mediaTypeOf } from '../../http/media-type.js';
+import { inPieces } from '../../flow/pieces.js';
+import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { BodyDecoder } from '../../http/surface.js';
 import { readForm } from './form.js';
 

@@ -3,13 +3,13 @@
  */
 import type { RouterContext } from '@koa/router';
 import { Decoder } from 'cbor-x/index-no-eval';
-import { CborReader } from '../../codec/cbor-reader.js';
 import { invalidArgument, ServingError } from '../../errors.js';
-import { hasBody, readBody } from '../../http/body.js';
-import { readJsonBody } from '../../http/json-body.js';
-import { mediaTypeOf } from '../../http/media-type.js';
+import { hasBody, readBody } from '../../http/body/body.js';
+import { readJsonBody } from '../../http/body/json-body.js';
+import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Services } from '../../http/services.js';
 import { parseJsonText } from '../../json-text.js';
+import { CborReader } from '../../tensors/cbor-reader.js';
 
 /** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
 const maxBytes = 16 * 1024;

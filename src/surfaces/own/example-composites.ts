@@ -1,8 +1,8 @@
 /**
  * Small sparse and ragged tensors by their parts, for requests that are shown to people.
  */
-import { componentsOf } from '../../runtime/composite.js';
-import type { CompositeSpec, RaggedSpec, SparseSpec, TensorSpec } from '../../runtime/signature.js';
+import { componentsOf } from '../../engines/composite.js';
+import type { CompositeSpec, RaggedSpec, SparseSpec, TensorSpec } from '../../engines/signature.js';
 
 /** One part: the tensor of the graph, and what it holds. */
 export interface ExamplePart {

@@ -4,11 +4,11 @@
  * It has no double quotes where names allow, so that it can be pasted out of a JSON answer as it stands there.
  */
 
+import { callerInputs } from '../../engines/composite.js';
+import type { CompositeSpec, Signature, TensorSpec } from '../../engines/signature.js';
+import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Head } from '../../http/head.js';
-import { mediaTypeOf } from '../../http/media-type.js';
-import { callerInputs } from '../../runtime/composite.js';
-import { elementCount, type FixedDtype } from '../../runtime/dtypes.js';
-import type { CompositeSpec, Signature, TensorSpec } from '../../runtime/signature.js';
+import { elementCount, type FixedDtype } from '../../tensors/dtypes.js';
 import { exampleParts, nestParts } from './example-composites.js';
 
 /** Elements of all inputs that are written out; for more, Python makes them. */

@@ -3,11 +3,11 @@
  */
 import { once } from 'node:events';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
-import type { FormPart } from '../../codec/form.js';
-import { bounds } from '../../codec/limits.js';
-import type { Claim } from '../../codec/steps.js';
+import type { FormPart } from '../../codec/form/decode.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
-import { Turns } from '../../turns.js';
+import type { Claim } from '../../flow/claimed-steps.js';
+import { Turns } from '../../flow/turns.js';
+import { bounds } from '../../tensors/limits.js';
 
 /** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
 const chunkBytes = 4 * 1024;

@@ -1,7 +1,7 @@
 /**
  * A large JSON text, made while the event loop goes on.
  */
-import { Turns } from '../../turns.js';
+import { Turns } from '../../flow/turns.js';
 
 /**
  * As `JSON.stringify`, member by member.

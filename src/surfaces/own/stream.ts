@@ -5,14 +5,14 @@ import { once } from 'node:events';
 import { cborAnswers, jsonAnswers } from '../../codec/codecs.js';
 import { type AnswerBody, type EncodedBody, encodedBody } from '../../codec/infer-answer.js';
 import { ServingError, shuttingDown } from '../../errors.js';
+import { inTurns, Turns } from '../../flow/turns.js';
 import { errorValue } from '../../http/error-value.js';
 import { toServingError } from '../../http/failure.js';
 import { clientGone, whenFinished } from '../../http/finished.js';
 import type { Services } from '../../http/services.js';
 import type { StreamRequest } from '../../http/surface.js';
-import { disposeTensors, type NamedTensors } from '../../runtime/tensors.js';
 import type { ServableId } from '../../serving/servable.js';
-import { inTurns, Turns } from '../../turns.js';
+import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 
 interface StreamCodec {
   readonly mediaType: string;

@@ -2,13 +2,13 @@
  * `GET /v2` and `/v2/models/{name}`: the server, and the inputs and outputs of a model.
  */
 import { z } from 'zod';
+import { callerInputs, callerOutputs } from '../../../engines/composite.js';
+import type { CallerSpec, Signature } from '../../../engines/signature.js';
 import { invalidArgument } from '../../../errors.js';
 import type { Parameter } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
-import { callerInputs, callerOutputs } from '../../../runtime/composite.js';
-import type { CallerSpec, Signature } from '../../../runtime/signature.js';
 import { chooseSignature } from '../../../serving/predict.js';
 import type { Servable } from '../../../serving/servable.js';
 import type { ModelStatus } from '../../../serving/table.js';

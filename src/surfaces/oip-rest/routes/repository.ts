@@ -4,13 +4,13 @@
  * The folder says what is served. What is asked for here is what `/update_model` does.
  */
 import type { z } from 'zod';
+import { type UpdateRequest, update } from '../../../control/update.js';
 import { type ErrorCode, ServingError } from '../../../errors.js';
 import type { RequestBody } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
 import { unlessAborted } from '../../../http/unless-aborted.js';
 import type { ModelStatus, VersionStatus } from '../../../serving/table.js';
-import { type UpdateRequest, update } from '../../../serving/update.js';
 import { readControlBody } from '../control-body.js';
 import { jsonAnswer, modelParameter, oipOperation } from '../operations.js';
 import {

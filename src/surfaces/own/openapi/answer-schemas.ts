@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { errorCodeSchema, errorCodes } from '../../../http/error-value.js';
-import { dtypes } from '../../../runtime/dtypes.js';
 import { versionStates } from '../../../serving/table.js';
+import { dtypes } from '../../../tensors/dtypes.js';
 
 /** What may be heard where a model is loaded or run: any code of TensorFlow's is handed on. */
 export const modelErrors = errorCodes.filter(

@@ -4,8 +4,9 @@
 import { STATUS_CODES } from 'node:http';
 import { type ZodType, z } from 'zod';
 import { type ErrorCode, httpStatusOf } from '../../../errors.js';
+import { Turns } from '../../../flow/turns.js';
+import type { Scope } from '../../../http/access/api-keys.js';
 import { headerComponents, referToHeaders } from '../../../http/answer-headers.js';
-import type { Scope } from '../../../http/api-keys.js';
 import { errorCodeSchema, errorSchema } from '../../../http/error-value.js';
 import {
   type Answer,
@@ -15,7 +16,6 @@ import {
   valueTypes,
 } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
-import { Turns } from '../../../turns.js';
 import { requestIdParameter } from './parameters.js';
 
 /** All of a route but what it does. */

@@ -3,7 +3,7 @@
  * bound and convert as they read; these schemas say no less and no more than they do of the form.
  */
 import { z } from 'zod';
-import { dtypes } from '../../../runtime/dtypes.js';
+import { dtypes } from '../../../tensors/dtypes.js';
 
 const base64Schema = z
   .strictObject({ b64: z.string().meta({ contentEncoding: 'base64' }) })

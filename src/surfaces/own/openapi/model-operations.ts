@@ -2,10 +2,10 @@
  * The inference operations of the models that are served now: each with its own inputs and outputs.
  */
 import { z } from 'zod';
+import { callerInputs, callerOutputs } from '../../../engines/composite.js';
+import { formatSpec } from '../../../engines/signature.js';
 import type { Content, Operation, Parameter } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
-import { callerInputs, callerOutputs } from '../../../runtime/composite.js';
-import { formatSpec } from '../../../runtime/signature.js';
 import type { Servable } from '../../../serving/servable.js';
 import type { Table } from '../../../serving/table.js';
 import { exampleInputs } from '../example-request.js';

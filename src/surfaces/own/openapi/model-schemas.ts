@@ -2,8 +2,7 @@
  * What requests and answers of one served model look like in JSON, by its signatures: names, dtypes, dims.
  */
 import { z } from 'zod';
-import { callerInputs, callerOutputs } from '../../../runtime/composite.js';
-import type { Dtype } from '../../../runtime/dtypes.js';
+import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import {
   type CallerSpec,
   type CompositeSpec,
@@ -11,7 +10,8 @@ import {
   formatSpec,
   type Signature,
   type TensorSpec,
-} from '../../../runtime/signature.js';
+} from '../../../engines/signature.js';
+import type { Dtype } from '../../../tensors/dtypes.js';
 import { exampleText } from '../example-request.js';
 import {
   inferAnswerSchema,

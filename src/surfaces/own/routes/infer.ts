@@ -6,8 +6,8 @@ import { invalidArgument, quoted } from '../../../errors.js';
 import { inferThroughKoa } from '../../../http/koa-exit.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
-import { greatestVersion, versionOf } from '../../../repository/version-name.js';
 import type { Target } from '../../../serving/table.js';
+import { greatestVersion, versionOf } from '../../../stores/version-name.js';
 import { inferOperation, inferPaths } from '../openapi/infer-operation.js';
 import { ownProtocol } from '../protocol.js';
 

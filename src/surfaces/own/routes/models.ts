@@ -2,13 +2,13 @@
  * `GET /models`, `/models/{name}` and `/model_info`: what is served, in every detail.
  */
 import type { z } from 'zod';
+import { describeSignature, mapToObject } from '../../../engines/describe.js';
+import type { Signature } from '../../../engines/signature.js';
 import { HandledModel } from '../../../handlers/handled-model.js';
 import { valueAnswer } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
-import { describeSignature, mapToObject } from '../../../runtime/describe.js';
-import type { Signature } from '../../../runtime/signature.js';
-import type { Batcher } from '../../../serving/batcher.js';
+import type { Batcher } from '../../../serving/queue/batcher.js';
 import type { Servable } from '../../../serving/servable.js';
 import type { ModelStatus } from '../../../serving/table.js';
 import { sendValue } from '../answers.js';

@@ -5,13 +5,13 @@
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { invalidArgument, shuttingDown } from '../../../errors.js';
-import { hasBody } from '../../../http/body.js';
+import { hasBody } from '../../../http/body/body.js';
 import { clientGone, whenFinished } from '../../../http/finished.js';
 import type { Operation } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
+import { type Profile, Profiler } from '../../../profiling/profiler.js';
 import { describeFaults } from '../../../schema-faults.js';
-import { type Profile, Profiler } from '../../../serving/profiler.js';
 import { controlErrors, controlTypes, readControlRequest } from '../control-request.js';
 import { profileSchema } from '../openapi/answer-schemas.js';
 

@@ -4,13 +4,13 @@
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
+import { update } from '../../../control/update.js';
 import { invalidArgument } from '../../../errors.js';
 import { type Operation, valueAnswer } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
 import { unlessAborted } from '../../../http/unless-aborted.js';
 import { describeFaults } from '../../../schema-faults.js';
-import { update } from '../../../serving/update.js';
 import { sendValue } from '../answers.js';
 import { controlTypes, readControlRequest } from '../control-request.js';
 import { modelErrors, updateSchema } from '../openapi/answer-schemas.js';

@@ -1,0 +1,76 @@
+/**
+ * `tfjs-serving serve`: settings, signals, exit codes.
+ */
+import { checkCombinations } from '../config/combinations.js';
+import { findModels } from '../config/model-path.js';
+import { isGiven, parseSettings, unknownVariables } from '../config/parse.js';
+import { ServingError } from '../errors.js';
+import { createServer } from '../server.js';
+import { createLogger, logDrained } from '../telemetry/logger.js';
+import { stopBeforeServing } from './early-stop.js';
+import { serveHelp } from './help.js';
+import { installMissing } from './install.js';
+import { type Command, UsageError } from './usage.js';
+
+/** For the log's last lines. */
+const exitMilliseconds = 1000;
+
+export const command: Command = { help: serveHelp, run: serve };
+
+/** Serves until SIGTERM or SIGINT, and ends the process with 0 if every request under way was answered, else with 1. */
+async function serve(args: readonly string[]): Promise<void> {
+  try {
+    await start(args);
+  } catch (error) {
+    // What a start refuses as wrong was given by flag, variable or file.
+    if (error instanceof ServingError && error.code === 'INVALID_ARGUMENT')
+      throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function start(args: readonly string[]): Promise<void> {
+  const settings = parseSettings(args, process.env);
+  if (!settings) {
+    process.stdout.write(serveHelp());
+    return;
+  }
+  checkCombinations(settings);
+  const { modelPath, demo } = findModels(settings, isGiven('modelPath', args, process.env));
+  // After what can be refused at once: it may take a minute.
+  const code = await installMissing(settings.runtime);
+  if (code !== 0) {
+    process.exitCode = code;
+    return;
+  }
+  const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  // Not the end: a terminal that closes, and a debugger that nobody asked for on the command line.
+  process.on('SIGHUP', () => logger.info('SIGHUP: ignored; models and serving.json are watched'));
+  process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
+  for (const warning of unknownVariables(process.env)) logger.warn(warning);
+  if (demo)
+    logger.warn(
+      `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
+    );
+  const server = createServer({ ...settings, modelPath, logger });
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    logger.info(`${signal}: finishing the requests under way`);
+    const finished = await server.close();
+    if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
+    await logDrained(exitMilliseconds);
+    // Nothing is left that a normal exit would have to wait for; what hangs would keep it waiting.
+    server.runtime.exitNow(finished ? 0 : 1);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.off('SIGTERM', stopBeforeServing);
+  process.off('SIGINT', stopBeforeServing);
+  await server.start();
+  if (stopping) return;
+  // First: programs take the first address in the log for the server's.
+  logger.info(`serving on ${server.address}`);
+  logger.info(`a page to try the models: ${server.address}/docs`);
+}

@@ -1,0 +1,87 @@
+/**
+ * Bodies that differ only in the values of their typed arrays, as those of one client do, are read once.
+ *
+ * What surrounds the values of a body that was read is kept. The next one that has just the same there says the same, and
+ * its values are known by their place.
+ */
+import type { InferRequest } from '../infer-request.js';
+import type { TypedTensor, WireTensor } from '../wire.js';
+
+/** Bodies with more than this around their values are not kept: to compare them would take as long as to read them. */
+const maxHeadBytes = 512;
+
+/** So many are kept, each for bodies of another length; the oldest goes. */
+const maxTemplates = 64;
+
+/** The values of an input, from `start` up to `end` in the body. */
+interface Slot extends Pick<TypedTensor, 'dtype' | 'shape'> {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Template extends Pick<InferRequest, 'signature' | 'outputs'> {
+  /** A body without its values. */
+  readonly heads: Uint8Array;
+  /** In the order of the body, which is that of the inputs. */
+  readonly slots: readonly Slot[];
+}
+
+/** What was read under the same limits. */
+export class CborRequestTemplates {
+  private readonly byLength = new Map<number, Template>();
+
+  /** What a body says, if it is like one that was read. */
+  match(body: Uint8Array): InferRequest | undefined {
+    const template = this.byLength.get(body.length);
+    return template && isLike(body, template) ? fill(body, template) : undefined;
+  }
+
+  /** Remembers what a body says, if the values of all its inputs lie in it as they are. */
+  keep(body: Uint8Array, request: InferRequest): void {
+    const template = templateOf(body, request);
+    if (!template) return;
+    const [oldest] = this.byLength.keys();
+    if (this.byLength.size >= maxTemplates && oldest !== undefined) this.byLength.delete(oldest);
+    this.byLength.set(body.length, template);
+  }
+}
+
+function isLike(body: Uint8Array, { heads, slots }: Template): boolean {
+  let position = 0;
+  let compared = 0;
+  for (const { start, end } of slots) {
+    while (position < start) if (body[position++] !== heads[compared++]) return false;
+    position = end;
+  }
+  while (position < body.length) if (body[position++] !== heads[compared++]) return false;
+  return true;
+}
+
+function fill(body: Uint8Array, { slots, signature, outputs }: Template): InferRequest {
+  const inputs = new Map<string, WireTensor>();
+  for (const { name, dtype, shape, start, end } of slots) {
+    inputs.set(name, { kind: 'typed', dtype, shape, data: body.subarray(start, end) });
+  }
+  return { inputs, signature, outputs };
+}
+
+function templateOf(body: Uint8Array, { inputs, signature, outputs }: InferRequest): Template | undefined {
+  const slots: Slot[] = [];
+  const heads: number[] = [];
+  let position = 0;
+  for (const [name, tensor] of inputs) {
+    if (tensor.kind !== 'typed' || !(tensor.data instanceof Uint8Array)) return undefined;
+    const { dtype, shape, data } = tensor;
+    const start = data.byteOffset - body.byteOffset;
+    const end = start + data.length;
+    const isInPlace = data.buffer === body.buffer && start >= position && end <= body.length;
+    if (!isInPlace || heads.length + start - position > maxHeadBytes) return undefined;
+    heads.push(...body.subarray(position, start));
+    slots.push({ name, dtype, shape, start, end });
+    position = end;
+  }
+  if (heads.length + body.length - position > maxHeadBytes) return undefined;
+  heads.push(...body.subarray(position));
+  return { heads: Uint8Array.from(heads), slots, signature, outputs };
+}

@@ -1,0 +1,52 @@
+/**
+ * Files where a tensor is expected: the contents of one, or only its name.
+ */
+
+import { formatSpec, type TensorSpec } from '../../engines/signature.js';
+import { invalidArgument, quoted } from '../../errors.js';
+import { fits } from '../../serving/fit.js';
+import { fileKindOf, imageField, isFileName } from './file-kind.js';
+
+/** True for an input of strings, or of one vector of bytes: a file that is no image is nothing else. */
+export function takesAnyFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
+  if (dtype === 'string') return true;
+  return dtype === 'uint8' && shape?.length === 1 && fits(shape, [bytes]);
+}
+
+/** True for an input of strings, or of a vector of bytes that came as a value, with the batch dim or without. */
+export function takesFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
+  if (dtype === 'string') return true;
+  if (dtype !== 'uint8') return false;
+  return shape === null || fits(shape, [bytes]) || fits(shape.slice(1), [bytes]);
+}
+
+/**
+ * Refuses the bytes of a file for an input of numbers, if they are of a known kind.
+ *
+ * @throws ServingError INVALID_ARGUMENT saying how the file is sent
+ */
+export function refuseFileBytes(spec: TensorSpec, bytes: Uint8Array): void {
+  if (takesFile(spec, bytes.length)) return;
+  const kind = fileKindOf(bytes);
+  if (!kind) return;
+  const advice =
+    kind.mediaType === undefined
+      ? ''
+      : `: send it as a form, ${imageField(spec.name, kind)}, or as the body with -H 'content-type: ${kind.mediaType}'`;
+  throw invalidArgument(
+    `input \`${spec.name}\` takes ${formatSpec(spec)}, got the bytes of ${kind.what}${advice}`,
+  );
+}
+
+/**
+ * Refuses the name of a file for an input of numbers.
+ *
+ * @throws ServingError INVALID_ARGUMENT saying how the file is sent
+ */
+export function refuseFileName(spec: TensorSpec, text: string): void {
+  if (spec.dtype === 'string' || !isFileName(text)) return;
+  throw invalidArgument(
+    `input \`${spec.name}\` takes ${formatSpec(spec)}, got the name of a file: did you mean ` +
+      `-F ${quoted(`${spec.name}=@${text.trim()}`)}?`,
+  );
+}

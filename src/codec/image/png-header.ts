@@ -1,0 +1,59 @@
+/**
+ * Size and depth of a PNG, and where one ends too soon.
+ */
+import { invalidArgument } from '../../errors.js';
+import { Meter, type Steps } from '../../flow/claimed-steps.js';
+import { bounds } from '../../tensors/limits.js';
+import { type ImageFacts, plainFacts } from './facts.js';
+
+/** https://www.w3.org/TR/png-3/#11IHDR */
+export function* countPng(file: Buffer): Steps<ImageFacts> {
+  const first = file.toString('latin1', 12, 16);
+  if (first === 'CgBI') throw invalidArgument("expected a PNG, got Apple's variant of it: send PNG");
+  if (first !== 'IHDR') throw invalidArgument('the PNG is damaged: it does not begin with its size');
+  // Of colour TensorFlow makes a grey that depends on what the file says of its gamma.
+  const isGrey = (file.readUInt8(25) & pngColour) === 0;
+  const facts = { ...plainFacts(file.readUInt32BE(16) * file.readUInt32BE(20)), givesGrey: isGrey };
+  // TensorFlow takes the greatest value of so few bits for full opacity.
+  if (file.readUInt8(24) >= 8) return facts;
+  return (yield* hasTransparency(file))
+    ? { ...facts, withoutOpacity: 'a PNG of less than 8 bits with transparency' }
+    : { ...facts, isOpaque: true };
+}
+
+/** The bit of the colour type that stands for colour. */
+const pngColour = 2;
+
+/** Looks for the chunk tRNS, which stands before the pixels. */
+function* hasTransparency(file: Buffer): Steps<boolean> {
+  const meter = new Meter();
+  let chunks = 0;
+  for (let at = 8; at + 8 <= file.length; at += 12 + file.readUInt32BE(at)) {
+    chunks += 1;
+    if (chunks > bounds.imageSegments.most)
+      throw invalidArgument(`the PNG has more than ${bounds.imageSegments.most} chunks before its pixels`);
+    if (meter.isDue()) yield;
+    const type = file.toString('latin1', at + 4, at + 8);
+    if (type === 'tRNS') return true;
+    if (type === 'IDAT') return false;
+  }
+  return false;
+}
+
+/** What is missing of a PNG that its decoder refuses, in words; undefined where all chunks are there. */
+export function* whereCut(bytes: Uint8Array): Steps<string | undefined> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const meter = new Meter();
+  let chunks = 0;
+  for (let at = 8; ; chunks += 1) {
+    if (meter.isDue()) yield;
+    if (chunks > bounds.imageSegments.most) return undefined;
+    const type = at + 8 <= file.length ? file.toString('latin1', at + 4, at + 8) : '';
+    // Some encoders end with zeros.
+    if (!/^[A-Za-z]{4}$/.test(type)) return 'its end, the chunk IEND, is missing';
+    if (type === 'IEND') return undefined;
+    const [size, left] = [file.readUInt32BE(at), file.length - at - 8];
+    if (size > left) return `its chunk ${type} has ${size} bytes, and ${left} are there`;
+    at += 12 + size;
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Texts that are known to be ASCII.
+ */
+import { decodeUtf8 } from '../../tensors/utf8.js';
+
+/** The text of ASCII bytes. Short ones by the decoder, which has a fast way for them. */
+export function asciiText(bytes: Uint8Array): string {
+  const { buffer, byteOffset, length } = bytes;
+  const short = length < 1024 ? decodeUtf8(bytes) : undefined;
+  return short ?? Buffer.from(buffer, byteOffset, length).toString('latin1');
+}

@@ -1,0 +1,393 @@
+/**
+ * JSON as tensors need it: integers exact at any size, NaN and infinities as bare words, nesting bounded, no key twice.
+ *
+ * Our own, as no parser that keeps integers also takes those words, bounds the nesting and has `__proto__` be a key. It reads
+ * the bytes as they came, so that no text of the whole body is made, and pauses between pieces.
+ */
+import { invalidArgument, type ServingError } from '../../errors.js';
+import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/claimed-steps.js';
+import type { Decimal } from '../../tensors/decimal.js';
+import { bounds, valueBytes } from '../../tensors/limits.js';
+import { ListBuilder, type LongList } from '../../tensors/long-list.js';
+import { decodeUtf8, encodeUtf8 } from '../../tensors/utf8.js';
+import { adviceForMaps } from '../other-protocols.js';
+import { asciiText } from './ascii.js';
+import { bytesOfBase64 } from './base64.js';
+import { NumberReader } from './number.js';
+
+/** Integers beyond 2^53 are bigints. Within a list `{"b64": …}` is its bytes already, and so is a long text of plain ASCII. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | bigint
+  | Decimal
+  | string
+  | Uint8Array
+  | Json[]
+  | LongList<Json>
+  | Map<string, Json>;
+
+/**
+ * Reads one value, RFC 8259 and the words `NaN`, `Infinity` and `-Infinity`. Fractions are doubles.
+ *
+ * @param maxDepth levels of lists and objects
+ * @throws ServingError INVALID_ARGUMENT with line and column
+ */
+export function parseJson(text: string, maxDepth: number): Json {
+  return toEnd(new JsonReader(encodeUtf8(text), maxDepth, claimNothing, false).whole());
+}
+
+/**
+ * Reads one value out of UTF-8 bytes, which may begin with a byte order mark.
+ *
+ * @param claim is told what the values take, before they do
+ * @param mostInLists objects that lists may hold, all together, besides `{"b64": …}`
+ * @throws ServingError INVALID_ARGUMENT with line and column
+ */
+export function readJson(bytes: Uint8Array, maxDepth: number, claim: Claim, mostInLists = 0): Steps<Json> {
+  return new JsonReader(bytes, maxDepth, claim, true, mostInLists).whole();
+}
+
+const words: readonly (readonly [word: string, value: Json])[] = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+];
+
+const [quote, apostrophe, backslash, minus, comma, colon] = [0x22, 0x27, 0x5c, 0x2d, 0x2c, 0x3a];
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Where the bytes end: no byte has this code. */
+const end = -1;
+
+/** Bytes of a text, and of anything else, that are looked at between two pauses. */
+const [textPiece, bytesPerPiece] = [2 ** 16, 2 ** 14];
+
+const mostInShortList = 64;
+
+/** Bytes in which an error counts lines. */
+const mostCounted = 2 ** 20;
+
+/** What stands between the quotes of a text. */
+interface TextContent {
+  readonly bytes: Uint8Array;
+  /** Where the first quote is. */
+  readonly start: number;
+  /** It has no escapes. */
+  readonly isPlain: boolean;
+  /** It has no escapes, and is ASCII. */
+  readonly isAsIs: boolean;
+}
+
+class JsonReader {
+  private position = 0;
+  private depth = 0;
+  private values = 0;
+  private lists = 0;
+  private objectsInLists = 0;
+  /** Where the last pause was. */
+  private paused = 0;
+  private readonly reader: NumberReader;
+  /** The key of the outermost object whose value is being read. */
+  private name: string | undefined;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly maxDepth: number,
+    private readonly claim: Claim,
+    /** Of a request: numbers that no double holds are kept as they came, and so are long texts of plain ASCII. */
+    private readonly isBody: boolean,
+    private readonly mostInLists = 0,
+  ) {
+    this.reader = new NumberReader(bytes, isBody);
+  }
+
+  *whole(): Steps<Json> {
+    const { bytes } = this;
+    // Some editors begin a file with a byte order mark.
+    if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.position = 3;
+    const value = yield* this.value();
+    if (this.next() !== end) throw this.wrong('something follows the end of the JSON');
+    return value;
+  }
+
+  /** Moves to the next byte that is no space, and gives it. */
+  private next(): number {
+    const { bytes, position: start } = this;
+    for (;;) {
+      const code = bytes[this.position] ?? end;
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return code;
+      this.position += 1;
+      if (this.position - start > bounds.jsonSpaces.most)
+        throw this.wrong(`more than ${bounds.jsonSpaces.most} spaces stand in a row`);
+    }
+  }
+
+  /** True once in so many bytes. */
+  private isDue(): boolean {
+    if (this.position - this.paused < bytesPerPiece) return false;
+    this.paused = this.position;
+    return true;
+  }
+
+  private *value(): Steps<Json> {
+    const code = this.next();
+    if (isDigit(code) || code === minus) return this.number();
+    switch (code) {
+      case quote:
+        return yield* this.string();
+      case openList:
+        return yield* this.list();
+      case openObject:
+        return yield* this.object();
+      default:
+        return this.word();
+    }
+  }
+
+  private open(): void {
+    this.depth += 1;
+    this.lists += 1;
+    if (this.depth > this.maxDepth)
+      throw this.wrong(`the body is nested more than ${this.maxDepth} levels deep (--max-depth)`);
+    if (this.lists > bounds.jsonLists.most)
+      throw this.wrong(`there are more than ${bounds.jsonLists.most} lists: send the tensor as CBOR or .npz`);
+    if ((this.lists & 1023) === 0) this.claim(1024 * valueBytes.list);
+    this.position += 1;
+  }
+
+  private count(): void {
+    this.values += 1;
+    if ((this.values & 1023) !== 0) return;
+    this.claim(1024 * valueBytes.number);
+    if (this.values > bounds.jsonValues.most)
+      throw this.wrong(
+        `there are more than ${bounds.jsonValues.most} values: send the tensor as CBOR or .npz`,
+      );
+  }
+
+  private *list(): Steps<Json> {
+    this.open();
+    const list = new ListBuilder<Json>();
+    if (!this.ends(closeList)) {
+      do {
+        // A run of numbers has no pauses within.
+        const isOver = this.numbers(list);
+        if (this.isDue()) yield;
+        if (isOver) break;
+        list.push(this.shortList() ?? (yield* this.element()));
+        if (this.isDue()) yield;
+      } while (this.goesOn(closeList));
+    }
+    this.depth -= 1;
+    return list.finish();
+  }
+
+  /** Reads numbers up to the next pause. @returns true at the end of the list */
+  private numbers(list: ListBuilder<Json>): boolean {
+    const pause = this.position + bytesPerPiece;
+    for (;;) {
+      const code = this.next();
+      if (!isDigit(code) && code !== minus) return false;
+      list.push(this.number());
+      // What stands behind the last one is for the caller.
+      if (this.next() !== comma) return !this.goesOn(closeList);
+      this.position += 1;
+      if (this.position >= pause) return false;
+    }
+  }
+
+  /** A list of a few numbers, as a pixel is: without the cost of what may pause. Undefined for anything else. */
+  private shortList(): Json[] | undefined {
+    const { position, values, lists, depth } = this;
+    if (this.next() !== openList) return undefined;
+    this.open();
+    const list: Json[] = [];
+    for (let code = this.next(); isDigit(code) || code === minus; code = this.next()) {
+      list.push(this.number());
+      const after = this.next();
+      if (after === closeList) {
+        this.position += 1;
+        this.depth = depth;
+        return list;
+      }
+      if (after !== comma || list.length === mostInShortList) break;
+      this.position += 1;
+    }
+    Object.assign(this, { position, values, lists, depth });
+    return undefined;
+  }
+
+  private *element(): Steps<Json> {
+    const value = yield* this.value();
+    if (!(value instanceof Map)) return value;
+    const bytes = yield* bytesOfBase64(value, this.claim);
+    if (bytes) return bytes;
+    this.objectsInLists += 1;
+    if (this.objectsInLists <= this.mostInLists) return value;
+    if (this.mostInLists > 0) throw this.wrong(`lists hold more than ${this.mostInLists} objects`);
+    throw this.wrong(
+      adviceForMaps(this.name, value) ??
+        'a list holds numbers, texts, true, false and {"b64": …}, and no other objects',
+    );
+  }
+
+  private *object(): Steps<Map<string, Json>> {
+    this.open();
+    const entries = new Map<string, Json>();
+    if (!this.ends(closeObject)) {
+      do {
+        if (this.next() !== quote) throw this.wrong(this.wantsKey());
+        const key = yield* this.key();
+        if (this.depth === 1) this.name = key;
+        if (entries.has(key)) throw this.wrong(`the key ${JSON.stringify(key.slice(0, 80))} comes twice`);
+        if (entries.size === bounds.names.most)
+          throw this.wrong(`an object has more than ${bounds.names.most} keys`);
+        if (this.next() !== colon) throw this.wrong('a colon must be here');
+        this.position += 1;
+        entries.set(key, yield* this.value());
+      } while (this.goesOn(closeObject));
+    }
+    this.depth -= 1;
+    return entries;
+  }
+
+  private *key(): Steps<string> {
+    const content = yield* this.content();
+    if (content.bytes.length > bounds.nameBytes.most)
+      throw this.wrong(`a key has more than ${bounds.nameBytes.most} bytes`);
+    return this.text(content);
+  }
+
+  private wantsKey(): string {
+    return this.bytes[this.position] === apostrophe
+      ? 'JSON has its texts in double quotes, and this key is in single ones'
+      : 'a key in quotes must be here';
+  }
+
+  private ends(close: number): boolean {
+    if (this.next() !== close) return false;
+    this.position += 1;
+    return true;
+  }
+
+  /** Past a comma, or past the end. */
+  private goesOn(close: number): boolean {
+    const code = this.next();
+    if (code !== comma && code !== close)
+      throw this.wrong(`a comma or ${String.fromCharCode(close)} must be here`);
+    this.position += 1;
+    return code === comma;
+  }
+
+  /** A string of a long text would be a copy, made in one go. */
+  private *string(): Steps<string | Uint8Array> {
+    const content = yield* this.content();
+    const staysBytes = this.isBody && content.isAsIs && content.bytes.length > textPiece;
+    return staysBytes ? content.bytes : this.text(content);
+  }
+
+  /** Moves past a text. */
+  private *content(): Steps<TextContent> {
+    const { bytes, position: start } = this;
+    this.count();
+    let at = start + 1;
+    let isPlain = true;
+    let seen = 0;
+    for (; bytes[at] !== quote; at++) {
+      const code = bytes[at] ?? end;
+      seen |= code;
+      if (code === backslash) {
+        isPlain = false;
+        at += 1;
+      } else if (code < 0x20) {
+        this.position = Math.min(at, bytes.length);
+        throw this.wrong('a text has no end, or a control character within');
+      }
+      if (((at - start) & (textPiece - 1)) === 0) yield;
+    }
+    const isAscii = seen < 0x80;
+    if (!(isPlain && isAscii) && at - start > bounds.jsonText.most)
+      throw this.wrong(`a text has more than ${bounds.jsonText.most} bytes: send it as {"b64": …}`);
+    this.position = at + 1;
+    return { bytes: bytes.subarray(start + 1, at), start, isPlain, isAsIs: isPlain && isAscii };
+  }
+
+  private text({ bytes, start, isPlain, isAsIs }: TextContent): string {
+    if (bytes.length > textPiece) this.claim(2 * bytes.length);
+    const text = isAsIs ? asciiText(bytes) : decodeUtf8(bytes);
+    if (text === undefined) {
+      this.position = start;
+      throw this.wrong('a text is not UTF-8');
+    }
+    return isPlain ? text : this.unescaped(text, start);
+  }
+
+  private unescaped(text: string, start: number): string {
+    const after = this.position;
+    this.position = start;
+    let plain: string;
+    try {
+      plain = JSON.parse(`"${text}"`);
+    } catch {
+      throw this.wrong('a text has an escape that there is not');
+    }
+    // It has no UTF-8: it would silently become another letter.
+    if (/\p{Surrogate}/u.test(plain)) throw this.wrong('a text has half of a surrogate pair');
+    this.position = after;
+    return plain;
+  }
+
+  private number(): Json {
+    const { bytes, position } = this;
+    this.count();
+    if (bytes[position] === minus && bytes[position + 1] === 0x49) return this.word();
+    const number = this.reader.read(position);
+    if (number === undefined) throw this.wrong(this.reader.problem);
+    this.position = this.reader.end;
+    return number;
+  }
+
+  private word(): Json {
+    const { bytes, position } = this;
+    this.count();
+    const text = String.fromCharCode(...bytes.subarray(position, position + 10));
+    const found = words.find(([word]) => text.startsWith(word) && !/[A-Za-z]/.test(text.charAt(word.length)));
+    if (!found) throw this.wrong(this.wantsValue(text));
+    this.position += found[0].length;
+    return found[1];
+  }
+
+  private wantsValue(text: string): string {
+    if (text.startsWith("'")) return 'JSON has its texts in double quotes, and this one is in single ones';
+    const [, python] = /^(True|False|None)\b/.exec(text) ?? [];
+    if (python === undefined) return 'a value must be here';
+    return `JSON writes ${python === 'None' ? 'null' : python.toLowerCase()} for Python's ${python}: send json.dumps(…)`;
+  }
+
+  private wrong(what: string): ServingError {
+    return invalidArgument(`${what}: ${this.place()}`);
+  }
+
+  /** Lines are counted in what comes early. Of what comes late that takes long, and nobody looks for a line in so much. */
+  private place(): string {
+    const { bytes, position } = this;
+    if (position > mostCounted) return `byte ${position + 1} of the JSON`;
+    let [line, start] = [1, 0];
+    for (let at = 0; at < position; at++) {
+      if (bytes[at] !== 0x0a) continue;
+      line += 1;
+      start = at + 1;
+    }
+    const inLine = decodeUtf8(bytes.subarray(start, position))?.length ?? position - start;
+    return `line ${line}, column ${inLine + 1} of the JSON`;
+  }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}

@@ -1,0 +1,171 @@
+/**
+ * Named arrays as NumPy's `np.savez` writes them: a zip of .npy files.
+ */
+import { crc32, createInflateRaw } from 'node:zlib';
+import yauzl, { type Entry } from 'yauzl';
+import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
+import { type Claim, type Steps, settled } from '../../flow/claimed-steps.js';
+import { inPieces } from '../../flow/pieces.js';
+import { bounds, pieceBytes } from '../../tensors/limits.js';
+import { decodeUtf8 } from '../../tensors/utf8.js';
+import { viewTensor } from '../../tfjs/tensors.js';
+import type { AnswerBody, InferAnswer } from '../infer-answer.js';
+import type { TypedTensor, WireLimits } from '../wire.js';
+import { encodeNpy, npyInSteps } from './npy.js';
+import { encodeZip } from './zip-encode.js';
+
+const stored = 0;
+const deflated = 8;
+
+/** True for a zip, even an empty one. */
+export function isZip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b && (bytes[2] === 3 || bytes[2] === 5);
+}
+
+/**
+ * Reads the arrays of a .npz file. Those that are not compressed are views on its bytes; others are inflated on another
+ * thread.
+ *
+ * @param claim is told how many bytes an inflated array takes, before it does; throws if there is no room
+ * @throws ServingError INVALID_ARGUMENT for a damaged file
+ */
+export function* npzInSteps(
+  what: string,
+  bytes: Uint8Array,
+  limits: WireLimits,
+  claim: Claim,
+): Steps<Map<string, TypedTensor>> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const arrays = new Map<string, TypedTensor>();
+  try {
+    for (const entry of yield* settled(readDirectory(file))) {
+      const { name } = entry;
+      if (arrays.has(name)) throw invalidArgument(`the array ${quoted(name)} comes twice`);
+      const content = yield* readEntry(entry, file, claim);
+      arrays.set(name, yield* npyInSteps(`input \`${name}\``, content, limits, claim));
+    }
+  } catch (error) {
+    if (error instanceof ServingError && error.code !== 'INVALID_ARGUMENT') throw error;
+    throw invalidArgument(`${what}: ${messageOf(error)}`);
+  }
+  return arrays;
+}
+
+/** As {@link npzInSteps}. */
+export async function decodeNpz(
+  what: string,
+  bytes: Uint8Array,
+  limits: WireLimits,
+  claim: Claim,
+): Promise<Map<string, TypedTensor>> {
+  return inPieces(npzInSteps(what, bytes, limits, claim));
+}
+
+/** An array's place in the file. */
+interface Place {
+  /** Without `.npy`. */
+  readonly name: string;
+  readonly isDeflated: boolean;
+  /** Of its content, compressed or not. */
+  readonly start: number;
+  readonly end: number;
+  readonly size: number;
+  readonly checksum: number;
+}
+
+/** @throws ServingError (rejects) INVALID_ARGUMENT if it has anything but arrays, or one byte belongs to two of them */
+async function readDirectory(file: Buffer): Promise<Place[]> {
+  // Names are those of arrays, not of files: they may look like paths.
+  const zip = await yauzl.fromBufferPromise(file, { lazyEntries: true, decodeStrings: false });
+  if (zip.entryCount > bounds.npzArrays.most)
+    throw invalidArgument(`it has more than ${bounds.npzArrays.most} arrays`);
+  const places: Place[] = [];
+  const taken: { from: number; to: number }[] = [];
+  for await (const entry of zip.eachEntry()) {
+    if (entry.fileNameRaw.length > bounds.nameBytes.most)
+      throw invalidArgument(`a name in it has more than ${bounds.nameBytes.most} bytes`);
+    const file = nameOf(entry);
+    const name = file.replace(/\.npy$/, '');
+    if (name === file) throw invalidArgument(`${quoted(file)} in it is no .npy file`);
+    const { compressionMethod, compressedSize, uncompressedSize: size, crc32: checksum } = entry;
+    if (entry.isEncrypted()) throw invalidArgument(`${quoted(file)} in it is encrypted`);
+    if (compressionMethod !== stored && compressionMethod !== deflated)
+      throw invalidArgument(
+        `${quoted(file)} in it is compressed by method ${compressionMethod}, and only deflate is known`,
+      );
+    const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    const end = start + compressedSize;
+    taken.push({ from: entry.relativeOffsetOfLocalHeader, to: end });
+    places.push({ name, isDeflated: compressionMethod === deflated, start, end, size, checksum });
+  }
+  refuseOverlaps(taken);
+  return places;
+}
+
+/** NumPy writes UTF-8 and says so. Other writers leave their code page out: what is no UTF-8 is taken for Latin-1. */
+function nameOf({ fileNameRaw }: Entry): string {
+  return decodeUtf8(fileNameRaw) ?? fileNameRaw.toString('latin1');
+}
+
+/** A directory that names one array a thousand times would have it unpacked a thousand times. */
+function refuseOverlaps(taken: readonly { from: number; to: number }[]): void {
+  let end = 0;
+  for (const { from, to } of [...taken].sort((a, b) => a.from - b.from)) {
+    if (from < end) throw invalidArgument('arrays in it overlap: each must have bytes of its own');
+    end = to;
+  }
+}
+
+function* readEntry(
+  { name, isDeflated, start, end, size, checksum }: Place,
+  file: Buffer,
+  claim: Claim,
+): Steps<Uint8Array> {
+  const data = file.subarray(start, end);
+  let content: Buffer = data;
+  if (isDeflated) {
+    claim(size, 'unpacked');
+    content = yield* settled(inflate(data, size));
+  }
+  const found = yield* checksumOf(content);
+  if (content.length !== size || found !== checksum)
+    throw invalidArgument(`${quoted(`${name}.npy`)} in it is damaged`);
+  return content;
+}
+
+function* checksumOf(content: Buffer): Steps<number> {
+  let checksum = 0;
+  for (let at = 0; at < content.length; at += 4 * pieceBytes) {
+    checksum = crc32(content.subarray(at, at + 4 * pieceBytes), checksum);
+    yield;
+  }
+  return checksum;
+}
+
+/** What another thread unpacks, into memory of its size. @throws Error (rejects) if it is damaged, or of another size */
+async function inflate(data: Buffer, size: number): Promise<Buffer> {
+  const content = Buffer.allocUnsafeSlow(size);
+  const inflater = createInflateRaw({ chunkSize: pieceBytes });
+  inflater.end(data);
+  let end = 0;
+  for await (const chunk of inflater as AsyncIterable<Buffer>) {
+    if (end + chunk.length > size) throw new Error('an array is larger than the directory says');
+    content.set(chunk, end);
+    end += chunk.length;
+  }
+  return content.subarray(0, end);
+}
+
+/**
+ * The outputs as a .npz file, uncompressed; their values are views on the tensors'.
+ *
+ * @throws ServingError INVALID_ARGUMENT for strings that NumPy's arrays cannot hold, NOT_ACCEPTABLE for more bytes than a zip
+ * holds
+ */
+export function encodeNpzAnswer({ outputs }: InferAnswer): AnswerBody {
+  const files = Array.from(outputs, ([name, tensor]) => ({
+    path: Buffer.from(`${name}.npy`),
+    content: encodeNpy(`output \`${name}\``, viewTensor(tensor)),
+  }));
+  return encodeZip(files);
+}

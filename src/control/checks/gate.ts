@@ -1,0 +1,117 @@
+/**
+ * The gate before a swap: a version must run, not only load.
+ *
+ * With the requests that its publisher put beside it, each of which must succeed; without them, once with made-up
+ * inputs. Those may be invalid for a good model, so only errors that no input can mend refuse it; and only the default
+ * signature is run with them, since another may train.
+ */
+
+import { fetchedOutputs } from '../../engines/composite.js';
+import type { InferenceModel } from '../../engines/runtime.js';
+import type { Signature } from '../../engines/signature.js';
+import {
+  type WarmupRequest,
+  warmupRequestsFile,
+} from '../../engines/tensorflow/saved-model/warmup-requests.js';
+import { TensorFlowError } from '../../engines/tensorflow/tensorflow-error.js';
+import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
+import { matchInputs } from '../../serving/match.js';
+import { elementCount } from '../../tensors/dtypes.js';
+import { createTensor, disposeTensors, type Tensor } from '../../tfjs/tensors.js';
+import { HandlerError } from '../handled.js';
+import { makeInputs } from './made-up-inputs.js';
+import { rowShape, runBeforehand } from './made-up-runs.js';
+import { isModelsOwnFault } from './model-faults.js';
+
+/** With these our own code, and handlers, refuse an input; time that ran out says nothing either. */
+const refusals: ReadonlySet<ErrorCode> = new Set([
+  'INVALID_ARGUMENT',
+  'OUT_OF_RANGE',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'DEADLINE_EXCEEDED',
+]);
+
+/** Made-up inputs larger than this are not tried. */
+const maxElements = 2 ** 26;
+
+export interface GateOptions {
+  /** For all runs together, in milliseconds of the monotonic clock. */
+  readonly deadline: number;
+  readonly defaultSignature: Signature | undefined;
+  /** The publisher's own, if there are any. */
+  readonly requests: readonly WarmupRequest[] | undefined;
+}
+
+/**
+ * Runs the model before anybody else does.
+ *
+ * @returns why nothing can be said of the model, or undefined if it ran
+ * @throws ServingError if the model cannot serve
+ */
+export async function warmUp(model: InferenceModel, options: GateOptions): Promise<string | undefined> {
+  const { requests, deadline, defaultSignature } = options;
+  if (requests) {
+    for (const [index, request] of requests.entries()) {
+      await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
+        const code = error instanceof ServingError ? error.code : 'INTERNAL';
+        const reason = error instanceof HandlerError ? error.details : messageOf(error);
+        throw new ServingError(code, `record ${index} of ${warmupRequestsFile} failed: ${reason}`);
+      });
+    }
+    return undefined;
+  }
+  if (!defaultSignature) return notWarmedUp('no default signature');
+  const specs = [...defaultSignature.inputs.values()];
+  // Of a rank that nobody knows TensorFlow may end the process.
+  const unranked = specs.find(({ shape }) => shape === null);
+  if (unranked) return notWarmedUp(`nobody knows the rank of input \`${unranked.name}\``);
+  if (specs.some((spec) => elementCount(rowShape(spec)) > maxElements))
+    return notWarmedUp('its inputs are too large to make up');
+  try {
+    const inputs = makeInputs(defaultSignature);
+    const { outputs } = await runBeforehand(model, defaultSignature, [inputs], { deadline });
+    disposeTensors(outputs);
+    return undefined;
+  } catch (error) {
+    if (saysNothing(error)) return notWarmedUp(messageOf(error).split('\n', 1)[0] ?? '');
+    if (!(error instanceof HandlerError)) throw error;
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      `its handler failed at a made-up input: ${error.details}; to refuse an input, throw a ServingError with ` +
+        `INVALID_ARGUMENT; to warm up with inputs of your own, export \`warmup\` or add ${warmupRequestsFile}`,
+    );
+  }
+}
+
+/** True for an error that other inputs may not meet. */
+function saysNothing(error: unknown): boolean {
+  if (error instanceof TensorFlowError) return !isModelsOwnFault(error);
+  return error instanceof ServingError && refusals.has(error.code);
+}
+
+function notWarmedUp(why: string): string {
+  return `could not be warmed up: ${why}; to warm it up properly, add assets.extra/${warmupRequestsFile}`;
+}
+
+async function runRequest(
+  model: InferenceModel,
+  request: WarmupRequest,
+  defaultSignature: Signature | undefined,
+  deadline: number,
+): Promise<void> {
+  const signature = request.signature === '' ? defaultSignature : model.signatures.get(request.signature);
+  if (!signature) throw new ServingError('NOT_FOUND', `no signature \`${request.signature}\``);
+  const inputs = new Map<string, Tensor>();
+  for (const [name, { dtype, shape, data }] of request.inputs)
+    inputs.set(name, createTensor(dtype, shape, data));
+  try {
+    matchInputs('this version', signature, inputs, inputs.keys()).dispose();
+  } catch (error) {
+    disposeTensors(inputs);
+    throw error;
+  }
+  const selection = fetchedOutputs(signature, request.outputs.length > 0 ? request.outputs : undefined);
+  const { outputs } = await runBeforehand(model, signature, [inputs], { outputs: selection, deadline });
+  disposeTensors(outputs);
+}

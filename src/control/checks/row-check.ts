@@ -1,0 +1,223 @@
+/**
+ * Whether requests may share runs: shown by the graph, and compared in runs before the version serves.
+ *
+ * Rows that all differ are run alone, and then together, in every size that will be used. That warms those sizes up, and
+ * shows from which size on a larger batch saves nothing. A row whose answer is another in a batch ends it, whatever the
+ * graph shows.
+ */
+
+import type { Engine } from '../../engines/engine.js';
+import type { InferenceModel } from '../../engines/runtime.js';
+import type { Signature } from '../../engines/signature.js';
+import { messageOf } from '../../errors.js';
+import { findDifference, toTensors, toValues, type Values } from '../../serving/queue/agreement.js';
+import {
+  type BatchLimits,
+  type BatchVerdict,
+  compilesShapes,
+  doublingSizes,
+  signatureLimits,
+  whyNotBatched,
+  whyUnproven,
+} from '../../serving/queue/batching.js';
+import { elementCount } from '../../tensors/dtypes.js';
+import type { Padding } from '../../tfjs/rows.js';
+import { disposeTensors, viewTensor } from '../../tfjs/tensors.js';
+import { distinctRows, makeRow, rowShape, runBeforehand } from './made-up-runs.js';
+
+export interface RowCheckOptions {
+  /** In milliseconds of the monotonic clock; sizes that are not reached by then stay unchecked. */
+  readonly deadline: number;
+  readonly defaultSignature: Signature | undefined;
+  readonly limits: BatchLimits;
+  /** Why the version could not be warmed up, if so. */
+  readonly warmup: string | undefined;
+  readonly engine: Engine;
+}
+
+/** Elements of all inputs of a batch; larger batches are not tried. */
+const maxElements = 2 ** 26;
+
+/** A row may cost this much more than in the best size: smaller batches answer sooner. */
+const goodEnough = 1.1;
+
+/**
+ * A verdict for each signature: what its graph shows, and what is seen of rows that are made up.
+ *
+ * The default signature is run in every size that will be used; others that nothing stands against in one, to compare.
+ */
+export async function judgeBatching(
+  model: InferenceModel,
+  options: RowCheckOptions,
+): Promise<ReadonlyMap<Signature, BatchVerdict>> {
+  const { defaultSignature, limits } = options;
+  const verdicts = new Map<Signature, BatchVerdict>();
+  const byDefault = defaultSignature && (await judge(model, defaultSignature, options));
+  for (const signature of model.signatures.values()) {
+    if (signature === defaultSignature && byDefault) {
+      verdicts.set(signature, byDefault);
+      continue;
+    }
+    const sizes = { ...limits, maxBatchSize: Math.min(limits.maxBatchSize, distinctRows), allowedSizes: [] };
+    const { worthwhile: _, ...verdict } = await judge(model, signature, { ...options, limits: sizes });
+    const isAlike = defaultSignature !== undefined && runsTheSame(signature, defaultSignature);
+    verdicts.set(signature, isAlike ? { ...verdict, worthwhile: byDefault?.worthwhile } : verdict);
+  }
+  return verdicts;
+}
+
+/** A function that was saved under two names gains as much from batches under either. */
+function runsTheSame({ operations: a }: Signature, { operations: b }: Signature): boolean {
+  return (
+    a !== undefined && b !== undefined && a.size === b.size && [...a].every((operation) => b.has(operation))
+  );
+}
+
+async function judge(
+  model: InferenceModel,
+  signature: Signature,
+  options: RowCheckOptions,
+): Promise<BatchVerdict> {
+  const whyNot = whyNotBatched(signature);
+  if (whyNot !== undefined) return { whyNot, evidence: '' };
+  const unproven = whyUnproven(signature);
+  if (unproven !== undefined && !options.limits.isTrusted) return { unproven, evidence: '' };
+  const whyUnchecked = cannotCheck(options);
+  const verdict =
+    whyUnchecked === undefined ? await checkRows(model, signature, options) : unchecked(whyUnchecked);
+  return { ...verdict, unproven };
+}
+
+function cannotCheck({ limits, warmup }: RowCheckOptions): string | undefined {
+  if (limits.maxBatchSize === 1) return 'batches were turned off';
+  return warmup === undefined ? undefined : `it ${warmup}`;
+}
+
+function unchecked(why: string): BatchVerdict {
+  return { evidence: `made-up rows could not be compared: ${why}` };
+}
+
+/**
+ * Microseconds. A batch that runs for less is worth its wait whatever its rows cost: to begin a run and to tell of its end
+ * takes a tenth of that, and a machine that was busy just then could make any size look dear.
+ */
+const shortRun = 1000;
+
+/** Microseconds. A batch that runs for longer keeps its requests waiting more than it saves, unless it was asked for. */
+const longRun = 100_000;
+
+async function checkRows(
+  model: InferenceModel,
+  signature: Signature,
+  { deadline, limits: given, engine }: RowCheckOptions,
+): Promise<BatchVerdict> {
+  const limits = signatureLimits(signature, given);
+  const compiles = engine.xla || compilesShapes(signature);
+  const run = async (members: readonly Values[], padding?: Padding) => {
+    const prediction = await runBeforehand(model, signature, members.map(toTensors), { deadline, padding });
+    const values = toValues(prediction.outputs);
+    disposeTensors(prediction.outputs);
+    return { values, micros: prediction.runMicros };
+  };
+  const rows: Values[] = [];
+  const alone: Values[] = [];
+  const costs = new Costs(compiles);
+  let refusal = '';
+  // Some made-up values are wrong for a model that takes others.
+  for (let place = 0; place < Math.min(distinctRows, limits.maxBatchSize); place++) {
+    const row = makeValues(signature, place);
+    const outcome = await run([row]).catch(firstLine);
+    if (typeof outcome === 'string') {
+      refusal ||= outcome;
+      continue;
+    }
+    rows.push(row);
+    alone.push(outcome.values);
+    costs.add(1, outcome.micros);
+  }
+  if (rows.length === 0) return unchecked(refusal);
+  // The first run of a size is interpreted and the second compiles: neither says what it costs.
+  const uncounted = compiles ? 2 : 0;
+  for (const size of batchSizes(signature, limits)) {
+    if (performance.now() >= deadline || (!limits.isExplicit && costs.haveSettled)) break;
+    const batch = Array.from({ length: size }, (_, i) => rows[i % rows.length] as Values);
+    const isPadded = limits.allowedSizes.length > 0 && size > 1;
+    const attempts = [...Array<number>(uncounted).fill(0), ...(isPadded ? [0, 1] : [0, 0, 0])];
+    for (const [attempt, padded] of attempts.entries()) {
+      // The first run of a size is slow, and the machine may be busy: one that seems not worth it gets more chances.
+      if (!isPadded && costs.isGood(size)) break;
+      const padding = padded > 0 ? { rows: padded, value: limits.paddingValue } : undefined;
+      const members = batch.slice(0, size - padded);
+      const outcome = await run(members, padding).catch(firstLine);
+      // To compile a large model for many sizes takes longer than a warm-up may: what there was time for will do.
+      if (typeof outcome === 'string' && compiles && performance.now() >= deadline) return costs.verdict();
+      if (typeof outcome === 'string') return { whyNot: `rows cannot be joined: ${outcome}`, evidence: '' };
+      const whyNot = findDifference(outcome.values, alone, members.length, size, engine);
+      if (whyNot !== undefined) return { whyNot, evidence: '' };
+      if (attempt >= uncounted) costs.add(size, outcome.micros / size);
+    }
+  }
+  return costs.verdict();
+}
+
+/** Microseconds per row, by the size of the batch. */
+class Costs {
+  private readonly bySize = new Map<number, number>();
+
+  /** @param isBounded sizes that were not tried are not to be used */
+  constructor(private readonly isBounded: boolean) {}
+
+  /** The least of several counts. */
+  add(size: number, microsPerRow: number): void {
+    this.bySize.set(size, Math.min(this.bySize.get(size) ?? microsPerRow, microsPerRow));
+  }
+
+  /** True if a row costs about as little in this size as in any, or the run is short. */
+  isGood(size: number): boolean {
+    const cost = this.bySize.get(size) ?? Number.POSITIVE_INFINITY;
+    return size * cost <= shortRun || cost <= goodEnough * Math.min(...this.bySize.values());
+  }
+
+  /** True once two sizes in a row saved nothing, or runs are long: larger ones are not worth the wait. */
+  get haveSettled(): boolean {
+    const costs = [...this.bySize.values()];
+    const [size, cost] = [...this.bySize].at(-1) ?? [0, 0];
+    if (size * cost > longRun) return true;
+    if (size * cost <= shortRun) return false;
+    const before = costs.slice(0, -2);
+    return before.length > 0 && Math.min(...costs) * goodEnough >= Math.min(...before);
+  }
+
+  verdict(): BatchVerdict {
+    const sizes = [...this.bySize];
+    const least = Math.min(...this.bySize.values());
+    const cheapest = sizes.find(([, cost]) => cost <= goodEnough * least)?.[0] ?? 1;
+    const largestShort = sizes.findLast(([size, cost]) => size * cost <= shortRun)?.[0] ?? 1;
+    const worthwhile = Math.max(cheapest, largestShort);
+    const [largest] = sizes.at(-1) ?? [1];
+    const evidence = `made-up rows gave the same in batches of up to ${largest} as alone`;
+    const mayGrow = worthwhile === largest && !this.haveSettled && !this.isBounded;
+    return mayGrow ? { evidence } : { evidence, worthwhile };
+  }
+}
+
+/** Ascending. */
+function batchSizes({ inputs }: Signature, { maxBatchSize, allowedSizes }: BatchLimits): number[] {
+  const sizes = allowedSizes.length > 0 ? allowedSizes : doublingSizes(maxBatchSize).slice(1);
+  let elements = 0;
+  for (const spec of inputs.values()) elements += elementCount(rowShape(spec));
+  return sizes.filter((size) => size * elements <= maxElements);
+}
+
+function makeValues({ inputs }: Signature, place: number): Values {
+  const tensors = new Map(Array.from(inputs.values(), (spec) => [spec.name, makeRow(spec, place)]));
+  // The collector's own memory: it outlives the tensors without a copy.
+  const values = new Map(Array.from(tensors, ([name, tensor]) => [name, viewTensor(tensor)]));
+  disposeTensors(tensors);
+  return values;
+}
+
+/** TensorFlow adds where in the graph it was. */
+function firstLine(error: unknown): string {
+  return messageOf(error).split('\n', 1)[0] as string;
+}

@@ -1,0 +1,59 @@
+/**
+ * What the control plane knows of handlers: that a version may have one, which takes the place of its model.
+ */
+
+import type { InferenceModel } from '../engines/runtime.js';
+import type { MetaGraph, Signature } from '../engines/signature.js';
+import { ServingError } from '../errors.js';
+import type { Batcher } from '../serving/queue/batcher.js';
+import type { HandlerSource } from '../stores/folder/handler-file.js';
+import type { Candidate } from './policy.js';
+
+/** A SavedModel as it is opened for a version. */
+export interface OpenedModel {
+  readonly model: InferenceModel;
+  readonly metaGraph: MetaGraph;
+  readonly parameterCount: number;
+}
+
+/** How a handler gets what is behind it. */
+export interface HandlerHost {
+  readonly model: string;
+  readonly candidate: Candidate;
+  /** @throws ServingError saying why it cannot be served */
+  openSavedModel(directory: string, tags?: readonly string[]): Promise<OpenedModel>;
+  /** Queues for a model that is asked from within another's run, on the evidence of made-up rows. */
+  makeBatchers(
+    model: InferenceModel,
+    defaultSignature: Signature | undefined,
+  ): Promise<ReadonlyMap<Signature, Batcher>>;
+  chooseDefault(signatures: ReadonlyMap<string, Signature>): Signature | undefined;
+}
+
+/** A version's handler, loaded. */
+export interface HandledVersion {
+  readonly model: InferenceModel;
+  readonly parameterCount: number;
+  /** Why each request runs by itself, in words; undefined if the handler takes batches. */
+  readonly whyNotBatched: string | undefined;
+  /** Its own warm-up, if it has one. */
+  readonly warmup: (() => Promise<void>) | undefined;
+}
+
+export interface HandlerLoader extends HandlerSource {
+  /** @throws ServingError, or what the handler's `load` throws, with its place */
+  open(file: string, host: HandlerHost): Promise<HandledVersion>;
+}
+
+/** A handler failed at a request: told as INTERNAL, the rest is in the log. */
+export class HandlerError extends ServingError {
+  /** @param details what it failed with, and where in its files */
+  constructor(
+    model: string,
+    readonly details: string,
+    options: ErrorOptions,
+  ) {
+    super('INTERNAL', `the handler of \`${model}\` failed; the log has the details`);
+    this.cause = options.cause;
+  }
+}

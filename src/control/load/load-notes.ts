@@ -1,0 +1,216 @@
+/**
+ * Notes of the loads that are under way, on disk. TensorFlow ends the process at some models, and a server that is started
+ * again must not fall into the same hole: a note that a dead process has left says which version it was.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, realpath, rm, rmdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { messageOf } from '../../errors.js';
+import { readRegularFile } from '../../files/regular-file.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Candidate } from '../policy.js';
+
+const noteSchema = z.object({
+  model: z.string(),
+  version: z.number(),
+  directory: z.string(),
+  fingerprint: z.string(),
+  /** When the load began. */
+  at: z.string(),
+  /** Which process loads it: its number alone may be another's by now. */
+  process: z.string(),
+  /** How many processes died of it before. */
+  deaths: z.number().int().nonnegative(),
+});
+
+type Note = z.output<typeof noteSchema>;
+
+/** A version that was being loaded when a server died. */
+export interface Suspect {
+  /** When that load began. */
+  readonly at: string;
+  /** How many servers died so. */
+  readonly deaths: number;
+  /** Somebody has asked for it nevertheless. */
+  readonly isPardoned: boolean;
+}
+
+const maxBytes = 2 ** 16;
+
+export class LoadNotes {
+  private readonly suspects = new Map<string, Note & Suspect>();
+  /** Files of loads that are under way in this process. */
+  private readonly own = new Set<string>();
+  private isBroken = false;
+
+  private constructor(
+    /** Undefined where no notes are kept. */
+    private readonly folder: string | undefined,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Reads what earlier servers have left.
+   *
+   * @param stateFolder for all servers of this machine; undefined where no notes are to be kept
+   * @param root `--model-path`
+   */
+  static async open(stateFolder: string | undefined, root: string, logger: Logger): Promise<LoadNotes> {
+    if (stateFolder === undefined) return new LoadNotes(undefined, logger);
+    const real = await realpath(root).catch(() => path.resolve(root));
+    const name = digest(`${hostname()}\0${real}`);
+    const notes = new LoadNotes(path.join(stateFolder, 'loads', name), logger);
+    await notes.readAll();
+    return notes;
+  }
+
+  private async readAll(): Promise<void> {
+    const { folder } = this;
+    if (folder === undefined) return;
+    const names = await readdir(folder).catch((): string[] => []);
+    for (const name of names) {
+      const file = path.join(folder, name);
+      const note = await readNote(file);
+      // Another server that loads the same folder is at work.
+      if (note && isAlive(note.process)) continue;
+      if (note) this.suspects.set(keyOf(note), { ...note, deaths: note.deaths + 1, isPardoned: false });
+      else await rm(file, { force: true }).catch(() => {});
+    }
+  }
+
+  /** What is known of a version with just these contents. */
+  suspectOf(model: string, candidate: Candidate): Suspect | undefined {
+    return this.suspects.get(keyOf({ ...candidate, model }));
+  }
+
+  /** Has the versions of a model tried again that were being loaded when a server died. */
+  pardon(model: string): void {
+    for (const [key, suspect] of this.suspects)
+      if (suspect.model === model) this.suspects.set(key, { ...suspect, isPardoned: true });
+  }
+
+  /** Must be called, and waited for, before the version is loaded. */
+  async begin(model: string, candidate: Candidate): Promise<void> {
+    const { version, directory, fingerprint } = candidate;
+    const deaths = this.suspectOf(model, candidate)?.deaths ?? 0;
+    const note: Note = {
+      ...{ model, version, directory, fingerprint, deaths },
+      at: new Date().toISOString(),
+      process: thisProcess,
+    };
+    await this.write(async (folder) => {
+      await mkdir(folder, { recursive: true });
+      const file = fileOf(folder, note);
+      await writeFile(file, JSON.stringify(note));
+      this.own.add(file);
+    });
+  }
+
+  /** The load is over, and the process lives. */
+  async end(model: string, candidate: Candidate): Promise<void> {
+    const files: Named[] = [{ ...candidate, model }];
+    // What is known of other contents of the same folder is out of date.
+    for (const [key, suspect] of this.suspects) {
+      if (suspect.model !== model || suspect.directory !== candidate.directory) continue;
+      this.suspects.delete(key);
+      files.push(suspect);
+    }
+    await this.write(async (folder) => {
+      for (const file of files.map((each) => fileOf(folder, each))) {
+        await rm(file, { force: true });
+        this.own.delete(file);
+      }
+      // Others are there as a rule only while they load.
+      await rmdir(folder).catch(() => {});
+    });
+  }
+
+  /** The process is told to end, and dies of no load. */
+  async close(): Promise<void> {
+    const files = [...this.own];
+    this.own.clear();
+    await this.write(async (folder) => {
+      for (const file of files) await rm(file, { force: true });
+      if (files.length > 0) await rmdir(folder).catch(() => {});
+    });
+  }
+
+  /** Without notes a server still serves. */
+  private async write(make: (folder: string) => Promise<void>): Promise<void> {
+    if (this.folder === undefined) return;
+    try {
+      await make(this.folder);
+    } catch (error) {
+      if (this.isBroken) return;
+      this.isBroken = true;
+      this.logger.warn(
+        `no notes of loads can be kept (${messageOf(error)}): a model that ends the server would do so again at each start; ` +
+          'name another folder with --state-dir',
+      );
+    }
+  }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+type Named = Pick<Note, 'model' | 'directory' | 'fingerprint'>;
+
+function keyOf({ model, directory, fingerprint }: Named): string {
+  return digest(`${model}\0${path.resolve(directory)}\0${fingerprint}`);
+}
+
+function fileOf(folder: string, note: Named): string {
+  return path.join(folder, `${keyOf(note)}.json`);
+}
+
+/** undefined for a file that is no note, such as one that was cut short. */
+async function readNote(file: string): Promise<Note | undefined> {
+  try {
+    return noteSchema.parse(JSON.parse((await readRegularFile(file, maxBytes)).toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The process's number with the moment of its start: in a container the number is the same at each start. */
+function processName(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name of the program is in brackets and may hold anything.
+    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${pid} ${started}`;
+  } catch {
+    return undefined;
+  }
+}
+
+const boot = readBoot();
+const thisProcess = `${boot} ${processName(process.pid) ?? `${process.pid}`}`;
+
+/** Times of starts count from the machine's. */
+function readBoot(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
+function isAlive(name: string): boolean {
+  if (name === thisProcess) return true;
+  const [itsBoot, pid] = name.split(' ');
+  if (itsBoot !== boot) return false;
+  if (processName(process.pid) !== undefined) return `${boot} ${processName(Number(pid))}` === name;
+  // Not Linux.
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

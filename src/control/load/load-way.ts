@@ -1,0 +1,47 @@
+/**
+ * Whether a version is loaded at once, in a process of its own first, or not at all.
+ */
+import { ServingError } from '../../errors.js';
+import type { Suspect } from './load-notes.js';
+
+/** `--trial` */
+export type Trial = 'auto' | 'on' | 'off';
+
+export interface LoadFacts {
+  readonly trial: Trial;
+  /** It was being loaded when a server died. */
+  readonly suspect: Suspect | undefined;
+  /** What can be tried in another process. A handler asks other models of the server, and so cannot run there. */
+  readonly tries: 'all of it' | 'the SavedModel beneath its handler' | 'nothing';
+  /** The start is over, and a model serves. */
+  readonly isServing: boolean;
+}
+
+/** `if there is room`: it is loaded at once where the memory has no room for another process. */
+export type LoadWay = 'at once' | 'rehearsed' | 'rehearsed if there is room';
+
+/** Servers that may die of a version that passes its rehearsals. */
+const mostDeaths = 1;
+
+/** @throws ServingError FAILED_PRECONDITION for a version that is not to be tried */
+export function loadWay({ trial, suspect, tries, isServing }: LoadFacts): LoadWay {
+  const canRehearse = trial !== 'off' && tries !== 'nothing';
+  if (suspect) {
+    // A trial says nothing of a handler, which may be what the server died of.
+    const isTriedWhole = canRehearse && tries === 'all of it';
+    const mayTry = suspect.isPardoned || (isTriedWhole && suspect.deaths <= mostDeaths);
+    if (!mayTry) throw new ServingError('FAILED_PRECONDITION', whyNot(suspect));
+    return canRehearse ? 'rehearsed' : 'at once';
+  }
+  if (!canRehearse) return 'at once';
+  if (trial === 'on') return 'rehearsed';
+  return isServing ? 'rehearsed if there is room' : 'at once';
+}
+
+function whyNot({ at, deaths }: Suspect): string {
+  const died = deaths === 1 ? 'a server died' : `${deaths} servers died, the last`;
+  return (
+    `${died} while it loaded this version (begun at ${at}): it is not tried again until its files change, or ` +
+    '/update_model asks for it'
+  );
+}

@@ -1,0 +1,304 @@
+/**
+ * From a version's folder to a servable that has passed the gate.
+ */
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { InferenceModel, Runtime } from '../../engines/runtime.js';
+import type { MetaGraph, Signature } from '../../engines/signature.js';
+import type { Guards } from '../../engines/tensorflow/graph/guards/find.js';
+import { explainUnknownOperations } from '../../engines/tensorflow/operations/operation-wheels.js';
+import { refuseOperations } from '../../engines/tensorflow/operations/refused-operations.js';
+import { type GuardedCopy, makeGuardedCopy } from '../../engines/tensorflow/saved-model/guarded-copy.js';
+import { readSavedModel } from '../../engines/tensorflow/saved-model/read.js';
+import { readWarmupRequests } from '../../engines/tensorflow/saved-model/warmup-requests.js';
+import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
+import { isStorageFailure, storageFailure } from '../../files/storage-failure.js';
+import { within } from '../../flow/within.js';
+import type { Batcher } from '../../serving/queue/batcher.js';
+import type { BatchLimits, BatchVerdict } from '../../serving/queue/batching.js';
+import { fingerprintOf } from '../../stores/folder/fingerprint.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { warmUp } from '../checks/gate.js';
+import { judgeBatching } from '../checks/row-check.js';
+import { checkSignatures, chooseDefault, type DefaultNames, type Predecessor } from '../default-signature.js';
+import type { HandledVersion, HandlerLoader, OpenedModel } from '../handled.js';
+import { availableMemory, checkMemory } from '../memory.js';
+import type { Candidate } from '../policy.js';
+
+export interface LoadOptions {
+  readonly runtime: Runtime;
+  /** Which graph of each SavedModel to load. */
+  readonly tags: readonly string[];
+  /** The signature that is meant when a request names none. */
+  readonly signature: string;
+  /** Seconds. */
+  readonly loadTimeout: number;
+  readonly warmupTimeout: number;
+  readonly logger: Logger;
+  /** Undefined where handlers are off. */
+  readonly handlers: HandlerLoader | undefined;
+}
+
+export interface LoadedVersion {
+  readonly model: InferenceModel;
+  readonly parameterCount: number;
+  /** Why its warm-up says nothing, if so. */
+  readonly warmup: string | undefined;
+  readonly batching: ReadonlyMap<Signature, BatchVerdict>;
+  /** What is asked of it goes through a handler. */
+  readonly isHandled: boolean;
+}
+
+/** What is being done to a version before it serves, for people. */
+export type LoadStage =
+  | 'reading its files'
+  | 'running its handler'
+  | 'loading it into TensorFlow'
+  | 'warming it up'
+  | 'checking its rows';
+
+export interface VersionToLoad {
+  readonly model: string;
+  readonly candidate: Candidate;
+  /** The version whose place it would take. */
+  readonly predecessor: Predecessor | undefined;
+  readonly defaultNames: DefaultNames;
+  /** Is told each stage as it begins. */
+  readonly onStage: (stage: LoadStage) => void;
+  /** Under which it will be batched. */
+  readonly limits: BatchLimits;
+  /** A queue before a signature of a model that stands behind a handler. */
+  readonly makeBatcher: (model: InferenceModel, signature: Signature, verdict: BatchVerdict) => Batcher;
+}
+
+/** A load or a warm-up took too long. It cannot be stopped, and goes on without anybody who waits for it. */
+export class GivenUp extends ServingError {
+  /** @param ended resolves when it is over and nothing of it is left */
+  constructor(
+    message: string,
+    readonly ended: Promise<void>,
+  ) {
+    super('DEADLINE_EXCEEDED', message);
+  }
+}
+
+/**
+ * Checks that all of the SavedModel is there, loads it, runs it once, and checks that its folder stayed as it was.
+ *
+ * @throws ServingError saying why it cannot serve; ABORTED if its folder changed, UNAVAILABLE if the storage failed.
+ *   Nothing of it is left then, but for what is {@link GivenUp}
+ */
+export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
+  const { model: name, candidate, limits, predecessor, defaultNames, onStage } = version;
+  const { directory, handler, fingerprint, unfit } = candidate;
+  if (unfit !== undefined) throw new ServingError('FAILED_PRECONDITION', unfit);
+  const check = (signatures: MetaGraph['signatures'], unusable: readonly string[] = []) =>
+    checkSignatures(signatures, unusable, defaultNames, predecessor);
+  const opened = await (handler === undefined
+    ? openSavedModel(directory, onStage, options, ({ signatures, unusable }) => check(signatures, unusable))
+    : openHandled(handler, version, options));
+  const { model, parameterCount } = opened;
+  const handled = 'whyNotBatched' in opened ? opened : undefined;
+  try {
+    if (handled) check(model.signatures);
+    const defaultSignature = chooseDefault(model.signatures, defaultNames);
+    const requests = await readWarmupRequests(directory);
+    onStage('warming it up');
+    options.logger.debug(`warming up ${name} version ${candidate.version}`);
+    const deadline = performance.now() + options.warmupTimeout * 1000;
+    const { engine } = options.runtime;
+    const warmup = handled?.warmup
+      ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
+      : await warmUp(model, { deadline, defaultSignature, requests });
+    onStage('checking its rows');
+    const batching = handled?.whyNotBatched
+      ? unbatched(model, handled.whyNotBatched)
+      : await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
+    await checkUnchanged(candidate, fingerprint, options);
+    return { model, parameterCount, warmup, batching, isHandled: handled !== undefined };
+  } catch (error) {
+    const disposal = model.dispose();
+    // It may wait for a run that hangs.
+    if (error instanceof ServingError && error.code === 'DEADLINE_EXCEEDED')
+      throw new GivenUp(error.message, disposal);
+    await disposal;
+    throw error;
+  }
+}
+
+/**
+ * Loads the SavedModel that a handler stands before, and runs it, to see whether that ends the process. Whatever else fails
+ * says nothing: the handler may ask it in a way of its own.
+ */
+export async function trySavedModel(version: VersionToLoad, options: LoadOptions): Promise<void> {
+  const { candidate, limits, defaultNames, onStage } = version;
+  const { directory } = candidate;
+  try {
+    const { model } = await openSavedModel(directory, onStage, options, () => {});
+    const defaultSignature = chooseDefault(model.signatures, defaultNames);
+    const requests = await readWarmupRequests(directory);
+    const deadline = performance.now() + options.warmupTimeout * 1000;
+    const { engine } = options.runtime;
+    onStage('warming it up');
+    const warmup = await warmUp(model, { deadline, defaultSignature, requests });
+    onStage('checking its rows');
+    await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
+  } catch (error) {
+    options.logger.debug(`on trial: ${messageOf(error)}`);
+  }
+}
+
+/** @throws ServingError ABORTED, or UNAVAILABLE if that cannot be seen now */
+async function checkUnchanged(
+  { directory, handler }: Candidate,
+  fingerprint: string,
+  { handlers }: LoadOptions,
+): Promise<void> {
+  const now = await fingerprintOf(directory, handler, handlers).catch((error: unknown) => {
+    if (isStorageFailure(error)) throw storageFailure('its folder', error);
+    return messageOf(error);
+  });
+  if (now !== fingerprint) throw new ServingError('ABORTED', 'its folder changed while it was loaded');
+}
+
+function tookTooLong(): ServingError {
+  return new ServingError('DEADLINE_EXCEEDED', "its handler's warm-up took longer than --warmup-timeout");
+}
+
+function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<Signature, BatchVerdict> {
+  return new Map(Array.from(signatures.values(), (signature) => [signature, { whyNot, evidence: '' }]));
+}
+
+/** @param check throws if what the graph says of itself is enough to refuse it */
+async function openSavedModel(
+  directory: string,
+  onStage: VersionToLoad['onStage'],
+  options: LoadOptions,
+  check: (metaGraph: MetaGraph) => void,
+  tags = options.tags,
+): Promise<OpenedModel> {
+  onStage('reading its files');
+  const { metaGraph, guards, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
+  refuseOperations(operations.used);
+  checkOperations(operations.used, options.runtime);
+  check(metaGraph);
+  checkMemory(byteLength, await availableMemory());
+  onStage('loading it into TensorFlow');
+  return { model: await open(directory, metaGraph, guards, options), metaGraph, parameterCount };
+}
+
+/** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without what belongs to it */
+function openHandled(
+  file: string,
+  { model, candidate, limits, makeBatcher, defaultNames, onStage }: VersionToLoad,
+  options: LoadOptions,
+): Promise<HandledVersion> {
+  const { handlers, loadTimeout, warmupTimeout } = options;
+  if (!handlers) {
+    const name = path.relative(candidate.directory, file);
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      `it has a handler (${name}), which is code: start the server with --allow-handlers to run it`,
+    );
+  }
+  onStage('running its handler');
+  const opening = handlers.open(file, {
+    model,
+    candidate,
+    async openSavedModel(directory, tags) {
+      const opened = await openSavedModel(directory, onStage, options, () => {}, tags);
+      onStage('running its handler');
+      return opened;
+    },
+    chooseDefault: (signatures) => chooseDefault(signatures, defaultNames),
+    async makeBatchers(behind, defaultSignature) {
+      onStage('checking its rows');
+      const deadline = performance.now() + warmupTimeout * 1000;
+      const verdicts = await judgeBatching(behind, {
+        ...{ deadline, defaultSignature, limits, engine: options.runtime.engine },
+        warmup: undefined,
+      });
+      return new Map(
+        Array.from(verdicts, ([signature, verdict]) => [signature, makeBatcher(behind, signature, verdict)]),
+      );
+    },
+  });
+  const tooLong = `its handler took more than ${loadTimeout} s (--load-timeout)`;
+  return orGiveUp(loadTimeout, opening, ({ model }) => model.dispose(), tooLong);
+}
+
+/**
+ * Refuses what TensorFlow would refuse, with all the operations that it lacks and not the first alone.
+ *
+ * @throws ServingError FAILED_PRECONDITION naming them, the wheels that have them, and what to do
+ */
+function checkOperations(used: ReadonlySet<string>, runtime: Runtime): void {
+  const unknown = runtime.unknownOperations?.(used) ?? [];
+  if (unknown.length > 0)
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      explainUnknownOperations(unknown.sort(), runtime.tensorflowVersion),
+    );
+}
+
+async function open(
+  directory: string,
+  metaGraph: MetaGraph,
+  guards: Guards,
+  options: LoadOptions,
+): Promise<InferenceModel> {
+  const { runtime, loadTimeout } = options;
+  const copy = await guardedCopyOf(directory, metaGraph, guards, options);
+  const load = runtime
+    .load(copy?.directory ?? directory, metaGraph, copy?.remove)
+    .finally(copy?.loaded)
+    .catch(rethrowLoadError);
+  const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;
+  return orGiveUp(loadTimeout, load, (model) => model.dispose(), tooLong);
+}
+
+/** @returns undefined where no guards are needed, or where they cannot be had */
+async function guardedCopyOf(
+  directory: string,
+  { tags }: MetaGraph,
+  guards: Guards,
+  { runtime, logger }: LoadOptions,
+): Promise<GuardedCopy | undefined> {
+  if (guards.size === 0 || !runtime.takeGuards) return undefined;
+  try {
+    const typesOf = runtime.takeGuards();
+    return await makeGuardedCopy(directory, tags, guards, ({ node }) => typesOf(node.op, node));
+  } catch (error) {
+    if (error instanceof ServingError) throw error;
+    logger.warn(
+      `no copy with guards can be made (${messageOf(error)}): requests that end TensorFlow are not refused. Is there room in ${tmpdir()}?`,
+    );
+    return undefined;
+  }
+}
+
+/** What a load gives after it was given up is given back. @throws GivenUp */
+function orGiveUp<Opened>(
+  seconds: number,
+  opening: Promise<Opened>,
+  giveBack: (opened: Opened) => Promise<void>,
+  tooLong: string,
+): Promise<Opened> {
+  return within(
+    seconds,
+    opening,
+    () =>
+      new GivenUp(
+        tooLong,
+        opening.then(giveBack, () => {}),
+      ),
+  );
+}
+
+/** TensorFlow's codes for what the system says of storage: EIO is UNKNOWN, EACCES PERMISSION_DENIED, ESTALE ABORTED. */
+const ofStorage: ReadonlySet<ErrorCode> = new Set(['UNKNOWN', 'PERMISSION_DENIED', 'ABORTED', 'CANCELLED']);
+
+function rethrowLoadError(error: unknown): never {
+  const isOfStorage = error instanceof ServingError && ofStorage.has(error.code);
+  throw isOfStorage ? new ServingError('UNAVAILABLE', error.message) : error;
+}

@@ -1,0 +1,174 @@
+/**
+ * Rehearsals: a version is loaded and warmed up in a process of its own before it is loaded here. TensorFlow ends the process
+ * at some models. Then it ends that one, the reason is told, and what serves goes on serving.
+ */
+
+import type { RuntimeOptions } from '../../engines/tensorflow/open-runtime.js';
+import { type ErrorCode, isErrorCode, ServingError } from '../../errors.js';
+import { availableMemory, checkMemory } from '../memory.js';
+import type { LoadOptions, LoadStage, VersionToLoad } from './load.js';
+import type { TrialProcesses } from './trial-processes.js';
+
+/** What a rehearsal is told. All of it is plain data. */
+export interface RehearsalJob {
+  readonly runtime: RuntimeOptions;
+  readonly version: Pick<VersionToLoad, 'model' | 'candidate' | 'defaultNames' | 'limits'>;
+  readonly options: Pick<LoadOptions, 'tags' | 'signature' | 'loadTimeout' | 'warmupTimeout'>;
+}
+
+/** What a rehearsal tells: how far it is, and how it ended. */
+export type RehearsalNews =
+  | { readonly kind: 'stage'; readonly stage: LoadStage }
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+export interface RehearsalOptions {
+  /** The program of the child. */
+  readonly program: string;
+  /** Undefined where nothing is rehearsed. */
+  readonly processes: TrialProcesses | undefined;
+  readonly runtime: RuntimeOptions;
+  readonly options: RehearsalJob['options'];
+}
+
+/** Bytes that Node and TensorFlow take in a process, without a model. */
+export const processBytes = 512 * 2 ** 20;
+
+/** Seconds that Node and TensorFlow may take to start, on a busy machine. */
+const startSeconds = 120;
+
+/** Characters of the child's stderr that are kept, from its end. */
+const keptText = 2 ** 14;
+
+/** Of the line that says why. */
+const longestReason = 500;
+
+export class Rehearsals {
+  constructor(private readonly options: RehearsalOptions) {}
+
+  /** @throws ServingError UNAVAILABLE if the memory has no room for another process */
+  async checkRoom(): Promise<void> {
+    checkMemory(processBytes, await availableMemory());
+  }
+
+  /**
+   * Loads a version in a process of its own, warms it up, and ends that process.
+   *
+   * @throws ServingError what the load failed with; FAILED_PRECONDITION if it ended the process, RESOURCE_EXHAUSTED if the
+   *   process was killed, DEADLINE_EXCEEDED if it took too long
+   */
+  async run(version: VersionToLoad): Promise<void> {
+    const { runtime, options } = this.options;
+    const { model, candidate, defaultNames, limits, onStage } = version;
+    const job: RehearsalJob = {
+      runtime,
+      version: { model, candidate, defaultNames, limits },
+      options,
+    };
+    const news = await this.outcomeOf(job, onStage);
+    if (news.kind === 'failed') throw new ServingError(news.code, news.message);
+  }
+
+  /** Ends those that are under way. */
+  close(): void {
+    this.options.processes?.close();
+  }
+
+  private outcomeOf(job: RehearsalJob, onStage: (stage: LoadStage) => void): Promise<Outcome> {
+    const { program, processes } = this.options;
+    if (!processes) throw new ServingError('INTERNAL', 'there are no processes for trials');
+    const seconds = startSeconds + job.options.loadTimeout + job.options.warmupTimeout;
+    let text = '';
+    let stage: LoadStage | undefined;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        end(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a trial process`));
+      }, seconds * 1000);
+      const kill = processes.start(program, job.version.candidate.directory, job, (event) => {
+        if (event.kind === 'text') text = (text + event.text).slice(-keptText);
+        else if (event.kind === 'error')
+          end(failed('UNAVAILABLE', `no trial process can be started: ${event.message}`));
+        else if (event.kind === 'close') end(explainDeath(event.code, event.signal, stage, text));
+        else {
+          const news = readNews(event.said);
+          if (news?.kind === 'stage') {
+            stage = news.stage;
+            onStage(stage);
+          } else if (news) end(news);
+        }
+      });
+      const end = (outcome: Outcome) => {
+        clearTimeout(timer);
+        kill();
+        resolve(outcome);
+      };
+    });
+  }
+}
+
+type Outcome = Exclude<RehearsalNews, { kind: 'stage' }>;
+
+function failed(code: ErrorCode, message: string): Outcome {
+  return { kind: 'failed', code, message };
+}
+
+/** The child runs code that reads foreign files: what it says is looked at like anything else. */
+function readNews(message: unknown): RehearsalNews | undefined {
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return undefined;
+  if (message.kind === 'passed') return { kind: 'passed' };
+  if (message.kind === 'stage' && 'stage' in message) {
+    const stage = stages.find((each) => each === message.stage);
+    return stage && { kind: 'stage', stage };
+  }
+  if (message.kind !== 'failed' || !('code' in message) || !('message' in message)) return undefined;
+  const code = isErrorCode(message.code) ? message.code : 'INTERNAL';
+  return { kind: 'failed', code, message: String(message.message) };
+}
+
+const stages: readonly LoadStage[] = [
+  'reading its files',
+  'running its handler',
+  'loading it into TensorFlow',
+  'warming it up',
+  'checking its rows',
+];
+
+/**
+ * @param text what the process wrote to stderr last
+ * @param stage what it was at
+ */
+export function explainDeath(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  stage: LoadStage | undefined,
+  text: string,
+): Outcome {
+  // With 0 ends who was told to: nobody was.
+  const how = code === 0 ? 'without an answer' : `with ${signal ?? `exit code ${code}`}`;
+  const reason = reasonIn(text);
+  const said = reason === undefined ? '' : `: ${reason}`;
+  const what = `${stage ?? 'loading it'} ended a trial process ${how}`;
+  // The system kills the process that takes the most memory.
+  if (signal === 'SIGKILL')
+    return failed('RESOURCE_EXHAUSTED', `${what}, as the system does when memory runs out${said}`);
+  return failed('FAILED_PRECONDITION', `${what}${said}`);
+}
+
+/** What programs write when they end themselves. */
+const telling =
+  /Check failed|^F\d{4} |^F tensorflow|\(\): |terminate called|FATAL ERROR|Assertion|stack smashing/;
+
+/** What TensorFlow says of itself at each start, and other lines for information, tell nothing. */
+const chatter = /^I\d{4} |^[\d: .-]+ I tensorflow|^WARNING: All log messages before absl/;
+
+/** Of TensorFlow's lines: severity and date, time, thread. */
+const logHead = /^[A-Z]\d{4} [\d:.]+\s+\d+ /;
+
+function reasonIn(text: string): string | undefined {
+  const lines = text
+    .split('\n')
+    .flatMap((line) => line.trim() || [])
+    .filter((line) => !chatter.test(line));
+  const line = (lines.findLast((each) => telling.test(each)) ?? lines.at(-1))?.replace(logHead, '');
+  return line && line.length > longestReason ? `${line.slice(0, longestReason)}…` : line;
+}

@@ -1,0 +1,96 @@
+/**
+ * Starts trials by way of a small process of its own: to start a process from one that holds models takes as long as its memory
+ * is large, and the event loop stands still meanwhile.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { messageOf } from '../../errors.js';
+
+/** What the small process is told. */
+export type StarterOrder =
+  | {
+      readonly kind: 'start';
+      readonly id: number;
+      readonly program: string;
+      readonly directory: string;
+      readonly job: object;
+    }
+  | { readonly kind: 'end'; readonly id: number };
+
+/** What becomes of one trial. */
+export type TrialNews =
+  /** It wrote to stderr. */
+  | { readonly kind: 'text'; readonly text: string }
+  /** A message of its own. */
+  | { readonly kind: 'said'; readonly said: unknown }
+  | { readonly kind: 'error'; readonly message: string }
+  | { readonly kind: 'close'; readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+/** What the small process tells. */
+export type StarterNews = TrialNews & { readonly id: number };
+
+export class TrialProcesses {
+  private starter: ChildProcess | undefined;
+  private readonly listeners = new Map<number, (news: TrialNews) => void>();
+  private lastId = 0;
+
+  /** @param program of the small process; it is started now, as there may be no model yet */
+  constructor(private readonly program: string) {
+    this.starter = this.open();
+  }
+
+  /**
+   * @param program of the trial
+   * @param directory is named on its command line
+   * @param job is its first message
+   * @returns ends it, if it has not ended
+   */
+  start(program: string, directory: string, job: object, onNews: (news: TrialNews) => void): () => void {
+    this.lastId += 1;
+    const id = this.lastId;
+    this.listeners.set(id, onNews);
+    this.starter ??= this.open();
+    this.order(this.starter, { kind: 'start', id, program, directory, job });
+    return () => {
+      this.listeners.delete(id);
+      if (this.starter) this.order(this.starter, { kind: 'end', id });
+    };
+  }
+
+  /** Ends all of them. */
+  close(): void {
+    // It ends them when it is let go, also if this process is killed.
+    if (this.starter?.connected) this.starter.disconnect();
+  }
+
+  private order(starter: ChildProcess, order: StarterOrder): void {
+    starter.send(order, (error) => {
+      if (error) this.listeners.get(order.id)?.({ kind: 'error', message: messageOf(error) });
+    });
+  }
+
+  private open(): ChildProcess {
+    const starter = fork(this.program, [], {
+      execArgv: [],
+      serialization: 'advanced',
+      env: environment(),
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    // A server that does nothing else may end.
+    starter.unref();
+    starter.channel?.unref();
+    starter.on('message', ({ id, ...news }: StarterNews) => this.listeners.get(id)?.(news));
+    const isOver = (message: string) => {
+      if (this.starter === starter) this.starter = undefined;
+      for (const listener of this.listeners.values()) listener({ kind: 'error', message });
+    };
+    starter.on('error', (error) => isOver(error.message));
+    starter.on('exit', () => isOver('the process that starts trials has ended'));
+    return starter;
+  }
+}
+
+/** Keys of the API are nothing to them. */
+function environment(): NodeJS.ProcessEnv {
+  const { TFJS_SERVING_API_KEYS: _, ...others } = process.env;
+  return others;
+}

@@ -1,0 +1,220 @@
+/**
+ * What the manager knows of one model: the versions that were tried, the one that serves, and what `/models` says of
+ * them.
+ */
+
+import { quoted, ServingError } from '../errors.js';
+import type { BatchLimits } from '../serving/queue/batching.js';
+import type { Servable } from '../serving/servable.js';
+import type { ModelStatus, VersionStatus } from '../serving/table.js';
+import type { ScannedModel } from '../stores/scan.js';
+import { noModelConfig } from '../stores/serving-json.js';
+import { type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
+import {
+  type Candidate,
+  isWanted,
+  type Pin,
+  type Plan,
+  type PlanInput,
+  plan,
+  wantedVersion,
+} from './policy.js';
+import type { NextTry } from './retry.js';
+import { Tries, type VersionRecord } from './tries.js';
+
+export class ModelRecord {
+  readonly tries = new Tries();
+  serving: VersionRecord | undefined;
+  /** From `/update_model`; comes before the one in `serving.json`. */
+  requestedPin: Pin | undefined;
+  private scannedNow: ScannedModel;
+
+  /** @param generations how often each version was loaded in this process, also before the model last went away */
+  constructor(
+    readonly name: string,
+    private readonly generations: Map<number, number>,
+    /** As the files and flags have them now. */
+    public limits: BatchLimits,
+    /** `--signature` */
+    private readonly signature: string,
+  ) {
+    this.scannedNow = { name, versions: [], config: noModelConfig, gone: false };
+  }
+
+  get pin(): Pin | undefined {
+    const { pin } = this.scanned.config;
+    return this.requestedPin ?? (pin === undefined ? undefined : { kind: 'version', version: pin });
+  }
+
+  /** As the folder was last found. */
+  get scanned(): ScannedModel {
+    return this.scannedNow;
+  }
+
+  set scanned(scanned: ScannedModel) {
+    const before = this.scannedNow.config.default_signature;
+    this.scannedNow = scanned;
+    // Versions may have been refused for what it was.
+    if (scanned.config.default_signature !== before) this.tries.forgive();
+  }
+
+  get defaultNames(): DefaultNames {
+    return { configured: this.scanned.config.default_signature, flag: this.signature };
+  }
+
+  /** What to load, serve and unload next. */
+  plan(): Plan<VersionRecord> {
+    return plan(this.planInput);
+  }
+
+  private get planInput(): PlanInput<VersionRecord> {
+    const { versions, config } = this.scanned;
+    return {
+      versions,
+      policy: config.model_version_policy,
+      labelled: Object.values(config.version_labels),
+      pin: this.pin,
+      loaded: this.tries.loaded,
+      serving: this.serving,
+      failed: (candidate) => this.tries.hasFailed(candidate),
+      mayServe: (record) => this.whyNotServe(record) === undefined,
+    };
+  }
+
+  /** The version whose place a candidate would take once it is loaded. */
+  predecessorOf(candidate: Candidate): Predecessor | undefined {
+    const input = this.planInput;
+    const loaded: Candidate[] = [...input.loaded, candidate];
+    const takesOver = plan<Candidate>({ ...input, loaded, mayServe: () => true }).serve === candidate;
+    return takesOver ? this.predecessor : undefined;
+  }
+
+  private get predecessor(): Predecessor | undefined {
+    const { servable, version } = this.serving ?? {};
+    return servable && version !== undefined
+      ? { version, defaultSignature: servable.defaultSignature }
+      : undefined;
+  }
+
+  /** Why a loaded version must not take the place of the one that serves: it was loaded to be held ready. */
+  private whyNotServe({ servable }: VersionRecord): string | undefined {
+    const { predecessor } = this;
+    if (!servable || !predecessor) return undefined;
+    return whyNotAfter(predecessor, servable.loaded.signatures, this.defaultNames);
+  }
+
+  /** Why the wanted version does not serve, if it could not be loaded or must not take over. */
+  get obstacle(): ServingError | undefined {
+    return this.obstacleOf(this.tries.last(this.wanted));
+  }
+
+  private obstacleOf(record: VersionRecord | undefined): ServingError | undefined {
+    if (!record || record.error) return record?.error;
+    if (record === this.serving || record.version !== this.wanted) return undefined;
+    const reason = this.whyNotServe(record);
+    return reason === undefined ? undefined : new ServingError('FAILED_PRECONDITION', reason);
+  }
+
+  get wanted(): number | undefined {
+    const { versions, config } = this.scanned;
+    return wantedVersion({ versions, policy: config.model_version_policy, pin: this.pin });
+  }
+
+  /** When a version is tried again; undefined if it failed for good, or nobody wants it any more. */
+  nextTryOf(record: VersionRecord): NextTry | undefined {
+    const isWaiting = record.state === 'END' && record.nextTry && isWanted(this.planInput, record);
+    return isWaiting ? record.nextTry : undefined;
+  }
+
+  /** The next moment, in milliseconds of the monotonic clock, at which there is something to be tried again. */
+  get nextDue(): number {
+    const now = performance.now();
+    const dues = this.tries.records.map((record) => this.nextTryOf(record)?.due ?? Number.POSITIVE_INFINITY);
+    return Math.min(...dues.filter((due) => due > now));
+  }
+
+  /** The number of the load that just succeeded. */
+  nextGeneration(version: number): number {
+    const generation = (this.generations.get(version) ?? 0) + 1;
+    this.generations.set(version, generation);
+    return generation;
+  }
+
+  /** Forgets tries whose folder is no longer as it was. */
+  forget(): void {
+    this.tries.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
+  }
+
+  status(): ModelStatus {
+    const available = new Map<number, Servable>();
+    for (const { version, servable } of this.tries.loaded) {
+      if (servable) available.set(version, servable);
+    }
+    return {
+      name: this.name,
+      versions: this.versionStatuses(),
+      serving: this.serving?.servable,
+      available,
+      doubts: this.doubts,
+      labels: new Map(Object.entries(this.scanned.config.version_labels)),
+      wanted: this.wanted,
+      pinned: this.pin?.version,
+      sourceMissing: this.serving !== undefined && !this.hasSource(this.serving),
+    };
+  }
+
+  /** What `serving.json` says of versions that there are none of. */
+  get doubts(): string[] {
+    const { config, versions, gone, missingSince } = this.scanned;
+    if (gone || missingSince !== undefined) return [];
+    const known = versions.map(({ version }) => version);
+    const told = (what: string, version: number) =>
+      known.includes(version)
+        ? []
+        : [
+            `${what} in serving.json of \`${this.name}\` is version ${version}, which is not in the folder; there are ${known.join(', ') || 'none'}`,
+          ];
+    const { pin, version_labels: labels } = config;
+    return [
+      ...(pin === undefined ? [] : told('`pin`', pin)),
+      ...Object.entries(labels).flatMap(([label, version]) => told(`the label ${quoted(label)}`, version)),
+    ];
+  }
+
+  private hasSource(serving: VersionRecord): boolean {
+    if (this.pin?.kind === 'path') return true;
+    return (
+      this.scanned.missingSince === undefined &&
+      this.scanned.versions.some(({ directory }) => directory === serving.directory)
+    );
+  }
+
+  private versionStatuses(): VersionStatus[] {
+    const statuses: VersionStatus[] = this.tries.records.map((record) => {
+      const { version, generation, state, since, warmup, fingerprint } = record;
+      const error = this.obstacleOf(record);
+      return {
+        version,
+        generation,
+        state,
+        since: state === 'LOADING' ? since : undefined,
+        error: error && { code: error.code, message: error.message },
+        retryAt: this.nextTryOf(record)?.at,
+        warmup,
+        fingerprint,
+      };
+    });
+    for (const found of this.scanned.versions) {
+      if (this.tries.find(found)) continue;
+      // Not tried: either it is about to be, or nobody wants it.
+      const isWanted = found.version === this.wanted || this.serving === undefined;
+      statuses.push({
+        version: found.version,
+        generation: 0,
+        state: isWanted ? 'START' : 'END',
+        fingerprint: found.fingerprint,
+      });
+    }
+    return statuses.sort((a, b) => a.version - b.version || a.generation - b.generation);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Which versions of a model should be loaded, and which of them serves: pure functions of what the folder says and what
+ * was tried.
+ */
+import type { ScannedVersion } from '../stores/scan.js';
+import type { VersionPolicy } from '../stores/serving-json.js';
+
+/** A version's folder at one moment of its contents. */
+export type Candidate = Pick<ScannedVersion, 'version' | 'directory' | 'fingerprint' | 'handler' | 'unfit'>;
+
+/** What a version is held at, until it is unpinned: a version of the folder, or a folder elsewhere. */
+export type Pin =
+  | { readonly kind: 'version'; readonly version: number }
+  | ({ readonly kind: 'path' } & Candidate);
+
+export interface PlanInput<Loaded extends Candidate> {
+  /** The versions in the model's folder, ascending. */
+  readonly versions: readonly ScannedVersion[];
+  readonly policy: VersionPolicy;
+  /** Versions that a label names: they are held ready whatever the policy says. */
+  readonly labelled: readonly number[];
+  readonly pin: Pin | undefined;
+  /** Loaded and ready, oldest load first. */
+  readonly loaded: readonly Loaded[];
+  readonly serving: Loaded | undefined;
+  /** True for a candidate that was tried with just these contents, failed, and is not to be tried again now. */
+  readonly failed: (candidate: Candidate) => boolean;
+  /** False for one that must not take the place of `serving`. */
+  readonly mayServe: (loaded: Loaded) => boolean;
+}
+
+export interface Plan<Loaded extends Candidate> {
+  /** To be loaded next. */
+  readonly load: Candidate | undefined;
+  /** To be served from now on. */
+  readonly serve: Loaded | undefined;
+  /** No longer wanted by anybody. */
+  readonly unload: readonly Loaded[];
+}
+
+/** The version that is meant, whether or not it can be had: the pinned one, else the newest that the policy admits. */
+export function wantedVersion({
+  versions,
+  policy,
+  pin,
+}: Pick<PlanInput<Candidate>, 'versions' | 'policy' | 'pin'>): number | undefined {
+  return (
+    pin?.version ??
+    admit(
+      policy,
+      versions.map(({ version }) => version),
+    ).at(-1)
+  );
+}
+
+/**
+ * What to do next. Availability comes first: a version is unloaded only once what replaces it is ready, and whatever
+ * serves goes on while nothing better can be had.
+ */
+export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<Loaded> {
+  const { versions, pin, loaded, serving, mayServe } = input;
+  const { admitted, aspired } = aspire(input);
+  const load = findLoad(input, aspired);
+  const isPinned = (each: Loaded) =>
+    pin?.kind === 'path' ? each.directory === pin.directory : each.version === pin?.version;
+  const inFolder = (each: Loaded) => versions.some(({ directory }) => directory === each.directory);
+  const choices = pin
+    ? loaded.filter(isPinned)
+    : loaded.filter((each) => admitted.includes(each.version) && inFolder(each));
+  const serve = newest(choices.filter((each) => each === serving || mayServe(each))) ?? serving;
+  const settled = [...aspired].every((version) => loaded.some((each) => each.version === version));
+  const unload = loaded.filter((each) => {
+    if (each === serve) return false;
+    const isReplaced = newest(loaded.filter(({ directory }) => directory === each.directory)) !== each;
+    const isAspired = isPinned(each) || (aspired.has(each.version) && inFolder(each));
+    return isReplaced || (settled && aspired.size > 0 && !isAspired);
+  });
+  return { load, serve, unload };
+}
+
+/** True if the candidate would be loaded, had it not failed. */
+export function isWanted<Loaded extends Candidate>(input: PlanInput<Loaded>, candidate: Candidate): boolean {
+  if (input.pin?.kind === 'path' && isSame(input.pin, candidate)) return true;
+  const failed = (each: Candidate) => !isSame(each, candidate) && input.failed(each);
+  const isThere = input.versions.some((each) => isSame(each, candidate));
+  return isThere && aspire({ ...input, failed }).aspired.has(candidate.version);
+}
+
+/** The versions that may serve, and with them those that are held ready. */
+function aspire<Loaded extends Candidate>({
+  versions,
+  policy,
+  labelled,
+  pin,
+  loaded,
+  failed,
+}: PlanInput<Loaded>): { admitted: readonly number[]; aspired: ReadonlySet<number> } {
+  // A version that failed does not take the place of one that would do; one that was damaged in place after it was
+  // loaded still counts.
+  const isHopeful = (each: ScannedVersion) =>
+    !failed(each) || loaded.some(({ directory }) => directory === each.directory);
+  const hopeful = versions.filter(isHopeful).map(({ version }) => version);
+  const admitted = admit(policy, hopeful);
+  const isHeld = (version: number) =>
+    labelled.includes(version) || (pin?.kind === 'version' && pin.version === version);
+  return { admitted, aspired: new Set([...admitted, ...hopeful.filter(isHeld)]) };
+}
+
+/** The one that should serve comes first, then the newest. */
+function findLoad<Loaded extends Candidate>(
+  { versions, pin, loaded, failed }: PlanInput<Loaded>,
+  aspired: ReadonlySet<number>,
+): Candidate | undefined {
+  const isDue = (candidate: Candidate) =>
+    !failed(candidate) && !loaded.some((each) => isSame(each, candidate));
+  if (pin?.kind === 'path' && isDue(pin)) return pin;
+  const due = versions.filter((each) => each.quiet && aspired.has(each.version) && isDue(each));
+  return due.find(({ version }) => pin?.kind === 'version' && version === pin.version) ?? due.at(-1);
+}
+
+/** The highest version, and of that the latest load. */
+function newest<Loaded extends Candidate>(loaded: readonly Loaded[]): Loaded | undefined {
+  return loaded.reduce<Loaded | undefined>(
+    (best, each) => (best && best.version > each.version ? best : each),
+    undefined,
+  );
+}
+
+/** @param versions ascending */
+function admit(policy: VersionPolicy, versions: readonly number[]): readonly number[] {
+  if ('all' in policy) return versions;
+  if ('specific' in policy) return versions.filter((version) => policy.specific.versions.includes(version));
+  return versions.slice(-policy.latest.num_versions);
+}
+
+/** The same folder with the same contents. */
+export function isSame(a: Candidate, b: Candidate | undefined): boolean {
+  return a.directory === b?.directory && a.fingerprint === b.fingerprint;
+}

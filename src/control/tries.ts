@@ -1,0 +1,136 @@
+/**
+ * The versions of one model that were tried: how each load stands, what it failed with, and when the next one is due.
+ */
+import type { ServingError } from '../errors.js';
+import type { Servable } from '../serving/servable.js';
+import type { VersionState } from '../serving/table.js';
+import { type Candidate, isSame } from './policy.js';
+import { isPassing, type NextTry, nextTryAfter } from './retry.js';
+
+/** One version's folder with just these contents, from the first try to load it on. */
+export interface VersionRecord extends Candidate {
+  state: VersionState;
+  /** When the load began. */
+  readonly since: Date;
+  /** Tries that failed in a row. */
+  failures: number;
+  /** What the last try failed with, also while the next one is under way. */
+  error?: ServingError | undefined;
+  /** Where the failure may pass by itself. */
+  nextTry?: NextTry | undefined;
+  /** A load that was given up goes on: another one would only hang beside it. */
+  hangs?: boolean;
+  warmup?: string | undefined;
+  generation: number;
+  servable?: Servable | undefined;
+}
+
+export class Tries {
+  private list: readonly VersionRecord[] = [];
+
+  /** In the order in which their loads began. */
+  get records(): readonly VersionRecord[] {
+    return this.list;
+  }
+
+  /** Loaded and ready, oldest load first. */
+  get loaded(): readonly VersionRecord[] {
+    return this.list.filter(({ state }) => state === 'AVAILABLE');
+  }
+
+  get isLoading(): boolean {
+    return this.list.some(({ state }) => state === 'LOADING');
+  }
+
+  find(candidate: Candidate): VersionRecord | undefined {
+    return this.list.find((record) => isSame(record, candidate));
+  }
+
+  /** The last try of a version. */
+  last(version: number | undefined): VersionRecord | undefined {
+    return this.list.findLast((record) => record.version === version);
+  }
+
+  /** True for a candidate whose try is over and failed, unless the next one is due. */
+  hasFailed(candidate: Candidate): boolean {
+    const record = this.find(candidate);
+    if (record?.state !== 'END' || !record.error) return false;
+    return record.hangs === true || !isDue(record);
+  }
+
+  /** Starts a try. It takes the place of one of the same contents that failed. */
+  begin(candidate: Candidate): VersionRecord {
+    const { version, directory, fingerprint, handler } = candidate;
+    const before = this.list.find((record) => record.error && isSame(record, candidate));
+    const record: VersionRecord = {
+      ...{ version, directory, fingerprint, handler },
+      state: 'LOADING',
+      since: new Date(),
+      failures: before?.failures ?? 0,
+      error: before?.error,
+      generation: 0,
+    };
+    this.list = [...this.list.filter((each) => each !== before), record];
+    return record;
+  }
+
+  /**
+   * Ends a try.
+   *
+   * @param hanging resolves when a load that was given up is over
+   */
+  end(record: VersionRecord, error: ServingError, hanging?: Promise<void>): void {
+    record.state = 'END';
+    record.error = error;
+    record.failures += 1;
+    if (isPassing(error.code)) record.nextTry = nextTryAfter(record.failures);
+    if (!hanging) return;
+    const ended = () => {
+      record.hangs = false;
+    };
+    record.hangs = true;
+    hanging.then(ended, ended);
+  }
+
+  /** Has those wait once more whose last load still hangs. @returns them */
+  postponeHanging(): readonly VersionRecord[] {
+    const hanging = this.list.filter((record) => record.hangs && isDue(record));
+    for (const record of hanging) {
+      record.failures += 1;
+      record.nextTry = nextTryAfter(record.failures);
+    }
+    return hanging;
+  }
+
+  /**
+   * Another model serves now: a handler that could not be without it is tried again at once.
+   *
+   * @returns true if there is one
+   */
+  anotherServes(): boolean {
+    let found = false;
+    for (const record of this.list) {
+      const { handler, error, nextTry } = record;
+      if (!nextTry || handler === undefined || error?.code !== 'UNAVAILABLE') continue;
+      record.nextTry = { due: performance.now(), at: new Date() };
+      found = true;
+    }
+    return found;
+  }
+
+  /** Forgets what is over and is not among these, so that the folder's history does not pile up. */
+  forgetAllBut(current: readonly Candidate[]): void {
+    this.list = this.list.filter(
+      (record) => record.state !== 'END' || current.some((candidate) => isSame(record, candidate)),
+    );
+  }
+
+  /** Lets what failed be tried again, although its folder is the same. */
+  forgive(): void {
+    this.list = this.list.filter(({ error, state }) => !error || state === 'LOADING');
+  }
+}
+
+function isDue({ nextTry }: VersionRecord): boolean {
+  return nextTry !== undefined && nextTry.due <= performance.now();
+}

@@ -1,0 +1,164 @@
+/**
+ * What `/update_model` asks for: look at the folder now, pin, unpin, serve another folder, let go; and the truth about what
+ * came of it.
+ */
+import { ServingError } from '../errors.js';
+import { type ModelStatus, resolveLabel } from '../serving/table.js';
+import { resolveModelPath } from '../stores/folder/allowed-path.js';
+import type { HandlerSource } from '../stores/folder/handler-file.js';
+import type { Manager } from './manager.js';
+import type { ModelRecord } from './model-record.js';
+import type { Pin } from './policy.js';
+
+export interface UpdateRequest {
+  /** The default model if left out beside anything else; every model if all is left out. */
+  readonly model?: string | undefined;
+  /** Pins it; `latest` unpins. */
+  readonly version?: number | 'latest' | undefined;
+  /** Pins the version that has this label now. */
+  readonly label?: string | undefined;
+  /** Serves the SavedModel at this path, pinned. */
+  readonly modelPath?: string | undefined;
+  /** Lets go of a model whose folder is gone. */
+  readonly unload?: boolean | undefined;
+  /** Seconds to wait. */
+  readonly timeout: number;
+}
+
+export interface UpdateResult {
+  /** False where something is still on its way. */
+  readonly done: boolean;
+  readonly models: readonly ModelStatus[];
+}
+
+/**
+ * @param allowedRoots where a path may lead
+ * @throws ServingError with the reason why the wanted version does not serve; what served before goes on serving
+ */
+export async function update(
+  manager: Manager,
+  request: UpdateRequest,
+  allowedRoots: readonly string[],
+): Promise<UpdateResult> {
+  const deadline = performance.now() + request.timeout * 1000;
+  await manager.rescan();
+  const names = await apply(manager, request, allowedRoots);
+  manager.reconcile();
+  for (;;) {
+    const models = (names ?? [...manager.models.keys()]).flatMap((name) => manager.models.get(name) ?? []);
+    const left = deadline - performance.now();
+    if (!models.some(isUnderWay)) {
+      throwIfNotServed(models, names !== undefined);
+      return { done: true, models: models.map((model) => model.status()) };
+    }
+    if (left <= 0) return { done: false, models: models.map((model) => model.status()) };
+    await manager.change(left);
+  }
+}
+
+/** @returns the models that are meant, undefined for all */
+async function apply(
+  manager: Manager,
+  request: UpdateRequest,
+  allowedRoots: readonly string[],
+): Promise<string[] | undefined> {
+  const { model: name, version, label, modelPath, unload } = request;
+  const namesNothing = [name, version, label, modelPath, unload].every((each) => each === undefined);
+  if (namesNothing) {
+    for (const model of manager.models.values()) manager.pardon(model);
+    return undefined;
+  }
+  const model = modelNamed(manager, name);
+  if (unload) letGo(manager, model);
+  else if (modelPath !== undefined)
+    model.requestedPin = await pathPin(modelPath, allowedRoots, manager.handlers);
+  else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
+  else if (version === 'latest') model.requestedPin = undefined;
+  else if (version !== undefined) model.requestedPin = versionPin(model, version);
+  manager.pardon(model);
+  return [model.name];
+}
+
+function modelNamed(manager: Manager, name = manager.defaultModel): ModelRecord {
+  const model = name === undefined ? undefined : manager.models.get(name);
+  if (model) return model;
+  const known = [...manager.models.keys()].map((each) => `\`${each}\``).join(', ') || 'none';
+  const what = name === undefined ? 'no default model' : `no model \`${name}\``;
+  throw new ServingError('NOT_FOUND', `${what}; there are ${known}`);
+}
+
+async function pathPin(
+  modelPath: string,
+  allowedRoots: readonly string[],
+  handlers: HandlerSource | undefined,
+): Promise<Pin> {
+  return { kind: 'path', ...(await resolveModelPath(modelPath, allowedRoots, handlers)) };
+}
+
+function versionPin(model: ModelRecord, version: number): Pin {
+  const versions = model.scanned.versions.map((each) => each.version);
+  if (versions.includes(version)) return { kind: 'version', version };
+  const known = versions.join(', ') || 'none';
+  throw new ServingError(
+    'NOT_FOUND',
+    `model \`${model.name}\` has no version ${version}; there are ${known}`,
+  );
+}
+
+function letGo(manager: Manager, model: ModelRecord): void {
+  if (!model.status().sourceMissing) {
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      `\`unload\` lets go of a model whose folder is gone, and that of \`${model.name}\` is there: take it away`,
+    );
+  }
+  manager.remove(model);
+}
+
+/** Loading, about to, or waiting for its folder to become quiet. */
+function isUnderWay(model: ModelRecord): boolean {
+  if (model.tries.isLoading || model.plan().load !== undefined) return true;
+  const { pin, scanned } = model;
+  return scanned.versions.some(
+    ({ quiet, version }) => !quiet && (pin === undefined || pin.version === version),
+  );
+}
+
+/**
+ * @param named whether the caller named the one model, or meant all
+ * @throws ServingError for the model that is not served as it should be; of several, for the first with the number of all
+ */
+function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void {
+  const failures = models.flatMap((model) => {
+    const error = whyNotServed(model);
+    return error ? [{ name: model.name, error }] : [];
+  });
+  const [first] = failures;
+  if (!first) return;
+  if (named) throw first.error;
+  const others = failures.slice(1).map(({ name }) => `\`${name}\``);
+  const more = others.length === 0 ? '' : `; the same holds for ${others.join(', ')}: see /models`;
+  throw new ServingError(
+    'FAILED_PRECONDITION',
+    `${failures.length} of ${models.length} models could not be loaded: \`${first.name}\`: ${first.error.message}${more}`,
+  );
+}
+
+function whyNotServed(model: ModelRecord): ServingError | undefined {
+  const { name, wanted, serving, pin } = model;
+  const stays = serving ? `; version ${serving.version} goes on serving` : '';
+  const error = model.obstacle;
+  if (error) {
+    const again = model.status().versions.findLast(({ version }) => version === wanted)?.retryAt;
+    const next = again ? `; it is tried again at ${again.toISOString()}` : '';
+    return new ServingError(
+      // The model is there, and so is its version.
+      error.code === 'NOT_FOUND' ? 'FAILED_PRECONDITION' : error.code,
+      `version ${wanted} of \`${name}\` is not served: ${error.message}${next}${stays}`,
+    );
+  }
+  const isServed = pin?.kind === 'path' ? serving?.directory === pin.directory : serving?.version === wanted;
+  // It was still there when it was asked for.
+  if (wanted === undefined || isServed) return undefined;
+  return new ServingError('NOT_FOUND', `version ${wanted} of \`${name}\` is no longer in the folder${stays}`);
+}

@@ -1,0 +1,54 @@
+/**
+ * The order in which nodes can be evaluated: each one behind those that it needs.
+ */
+
+import type { Pause } from '../../../flow/pause.js';
+import type { GraphNode, Nodes } from './graph-def.js';
+
+/** The way back to the start of a loop of the old kind. */
+export function isBackEdge(node: GraphNode | undefined): boolean {
+  return node?.op === 'NextIteration' || node?.op === 'RefNextIteration';
+}
+
+/**
+ * @param roots names of nodes that must be among them
+ * @returns the roots and whatever they need, by values or by control
+ */
+export async function orderOf(
+  { byName }: Nodes,
+  roots: Iterable<string>,
+  pause: Pause,
+): Promise<GraphNode[]> {
+  const order: GraphNode[] = [];
+  const seen = new Set<string>();
+  const waiting = [...roots];
+  const path: { readonly node: GraphNode; readonly needs: readonly string[]; next: number }[] = [];
+  const enter = (name: string) => {
+    const node = byName.get(name);
+    if (!node || seen.has(name)) return;
+    seen.add(name);
+    const needs = [...node.inputs.map((input) => input.node), ...node.controls];
+    path.push({
+      node,
+      needs: node.op === 'Merge' || node.op === 'RefMerge' ? withoutBack(needs) : needs,
+      next: 0,
+    });
+  };
+  const withoutBack = (needs: readonly string[]) =>
+    needs.filter((name) => {
+      const isBack = isBackEdge(byName.get(name));
+      if (isBack) waiting.push(name);
+      return !isBack;
+    });
+  for (let root = waiting.pop(); root !== undefined; root = waiting.pop()) {
+    enter(root);
+    for (let top = path.at(-1); top; top = path.at(-1)) {
+      const pausing = pause();
+      if (pausing) await pausing;
+      const name = top.needs[top.next++];
+      if (name !== undefined) enter(name);
+      else order.push((path.pop() as { node: GraphNode }).node);
+    }
+  }
+  return order;
+}

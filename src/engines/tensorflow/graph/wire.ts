@@ -1,0 +1,101 @@
+/**
+ * Protobuf messages read field by field, in place: nothing that is not asked for is copied or made an object of. A graph
+ * may hold hundreds of megabytes of constants.
+ */
+import protobuf from 'protobufjs';
+import type { Pause } from '../../../flow/pause.js';
+
+/** A message's bytes; a `Buffer`, so that views on it stay views. */
+export type Message = Buffer;
+
+/** A view on the same memory. */
+export function messageOf(bytes: Uint8Array): Message {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Calls back with each field of a message; the callback reads or skips its value. */
+export function readFields(
+  message: Message,
+  field: (number: number, wireType: number, reader: protobuf.Reader) => void,
+): void {
+  const reader = protobuf.Reader.create(message);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    field(tag >>> 3, tag & 7, reader);
+  }
+}
+
+/** The values of a field that holds strings, bytes or messages, as views. */
+export function bytesFields(message: Message, number: number): Message[] {
+  const values: Message[] = [];
+  readFields(message, (field, wireType, reader) => {
+    if (field === number && wireType === 2) values.push(messageOf(reader.bytes()));
+    else reader.skipType(wireType);
+  });
+  return values;
+}
+
+/**
+ * As {@link bytesFields} for messages with very many: calls back with each, and gives the event loop back now and then.
+ *
+ * @param visit with the number of the field and its value
+ */
+export async function eachBytesField(
+  message: Message,
+  visit: (number: number, value: Message) => void,
+  pause: Pause,
+): Promise<void> {
+  const reader = protobuf.Reader.create(message);
+  while (reader.pos < reader.len) {
+    const pausing = pause();
+    if (pausing) await pausing;
+    const tag = reader.uint32();
+    if ((tag & 7) === 2) visit(tag >>> 3, messageOf(reader.bytes()));
+    else reader.skipType(tag & 7);
+  }
+}
+
+/** As {@link bytesField} for messages with very many fields: gives the event loop back now and then. */
+export async function lastBytesField(
+  message: Message,
+  number: number,
+  pause: Pause,
+): Promise<Message | undefined> {
+  let last: Message | undefined;
+  const keep = (field: number, value: Message) => {
+    if (field === number) last = value;
+  };
+  await eachBytesField(message, keep, pause);
+  return last;
+}
+
+/** The last value of such a field, or undefined. */
+export function bytesField(message: Message, number: number): Message | undefined {
+  return bytesFields(message, number).at(-1);
+}
+
+/** The last value of a string field, or nothing as an empty string. */
+export function stringField(message: Message, number: number): string {
+  return bytesField(message, number)?.toString('utf8') ?? '';
+}
+
+/** The values of a field that holds whole numbers, packed or not; as doubles, which is exact for sizes and indices. */
+export function integerFields(message: Message, number: number): number[] {
+  const values: number[] = [];
+  readFields(message, (field, wireType, reader) => {
+    if (field !== number) {
+      reader.skipType(wireType);
+    } else if (wireType === 2) {
+      const end = reader.uint32() + reader.pos;
+      while (reader.pos < end) values.push(Number(reader.int64().toString()));
+    } else {
+      values.push(Number(reader.int64().toString()));
+    }
+  });
+  return values;
+}
+
+/** The last value of a whole number's field, or nothing as 0. */
+export function integerField(message: Message, number: number): number {
+  return integerFields(message, number).at(-1) ?? 0;
+}

@@ -1,0 +1,317 @@
+/**
+ * The runtime that never blocks the event loop: loads and runs go to threads of our addon (`native/`).
+ */
+import { type ErrorCode, isErrorCode, messageOf } from '../../errors.js';
+import { dtypeOf, dtypes } from '../../tensors/dtypes.js';
+import { copyStrings, feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
+import { inputOf, joinRows, type Padding } from '../../tfjs/rows.js';
+import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
+import type { EngineChoice } from '../engine.js';
+import type {
+  Device,
+  InferenceModel,
+  Prediction,
+  PredictOptions,
+  RunTracer,
+  Runtime,
+  TracedRun,
+} from '../runtime.js';
+import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
+import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
+import { type InputTypes, readInputTypes } from './operations/operation-inputs.js';
+import { operationNames } from './operations/operation-list.js';
+import { encodeRunOptions } from './proto/config-proto.js';
+import { runError, TensorFlowError } from './tensorflow-error.js';
+
+/** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
+const preparedSelections = 64;
+
+/**
+ * @param binding the addon, initialized
+ * @param sessionConfig the serialized ConfigProto under which sessions are opened
+ * @param heedsTimeouts a run ends by itself once its time is over
+ * @param choice what the config says of how models are computed
+ * @param opLibraries those that are loaded
+ */
+export function nativeRuntime(
+  binding: NativeBinding,
+  devices: readonly Device[],
+  sessionConfig: Uint8Array,
+  {
+    heedsTimeouts,
+    ...choice
+  }: EngineChoice & { readonly heedsTimeouts: boolean; readonly opLibraries: readonly string[] },
+): Runtime {
+  const device = deviceOf(devices);
+  const tracing: Tracing = {
+    runOptions: encodeRunOptions({ trace: device === 'gpu' ? 'gpus' : 'processor' }),
+    tracer: undefined,
+    isBusy: false,
+  };
+  return {
+    kind: 'native',
+    tensorflowVersion: binding.tensorflowVersion,
+    devices,
+    device,
+    ...choice,
+    unknownOperations: findUnknown(binding),
+    // Kernels for other devices do not make these checks, or make others.
+    ...(device === 'cpu' ? { takeGuards: guardTaker(binding) } : {}),
+    async load(directory, metaGraph, disposed) {
+      const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
+      return new NativeModel(binding, session, metaGraph, tracing, heedsTimeouts, disposed);
+    },
+    trace(tracer) {
+      tracing.tracer = tracer;
+    },
+    free: (buffer) => binding.free(buffer),
+    counters: () => ({ ...binding.counters() }),
+    exitNow: (code) => binding.exitNow(code),
+  };
+}
+
+/** To read the list takes 20 ms: it is kept, and read again only if it lacks an operation. Lists only grow. */
+function findUnknown(binding: NativeBinding): (operations: ReadonlySet<string>) => string[] {
+  let known: ReadonlySet<string> = new Set();
+  return (operations) => {
+    const lacking = [...operations].filter((name) => !known.has(name));
+    if (lacking.length === 0) return [];
+    known = operationNames(binding.operationList());
+    return lacking.filter((name) => !known.has(name));
+  };
+}
+
+/** To read the types takes 40 ms: they are kept from the first model with a guard on. */
+function guardTaker(binding: NativeBinding): () => InputTypes {
+  let types: InputTypes | undefined;
+  return () => {
+    if (types) return types;
+    binding.registerGuard();
+    types = readInputTypes(binding.operationList());
+    return types;
+  };
+}
+
+/** What models run on: a GPU if there is one. */
+export function deviceOf(devices: readonly Device[]): 'cpu' | 'gpu' {
+  return devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu';
+}
+
+interface PreparedCall {
+  readonly call: CallHandle;
+  /** What a run fetches, in its order. */
+  readonly outputs: readonly TensorSpec[];
+  /** Outputs that are inputs as they came: TensorFlow does not fetch what it is fed. */
+  readonly passed: readonly { readonly output: string; readonly input: string }[];
+}
+
+/** What all models of the runtime look at as a run begins. */
+interface Tracing {
+  readonly runOptions: Uint8Array | null;
+  tracer: RunTracer | undefined;
+  /** A traced run is under way. */
+  isBusy: boolean;
+}
+
+class NativeModel implements InferenceModel {
+  readonly signatures: ReadonlyMap<string, Signature>;
+  /** With all outputs of a signature, and with some of them. */
+  private readonly wholeCalls = new Map<Signature, PreparedCall>();
+  private readonly calls = new Map<string, PreparedCall>();
+  private disposal?: Promise<void>;
+
+  constructor(
+    private readonly binding: NativeBinding,
+    private readonly session: SessionHandle,
+    metaGraph: MetaGraph,
+    private readonly tracing: Tracing,
+    private readonly heedsTimeouts: boolean,
+    private readonly disposed: (() => Promise<void>) | undefined,
+  ) {
+    this.signatures = metaGraph.signatures;
+  }
+
+  async predict(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options: PredictOptions = {},
+  ): Promise<Prediction> {
+    const prepared = this.prepare(signature, options.outputs);
+    const { call } = prepared;
+    const feeds = toFeeds(signature, members, options.padding);
+    const { background = false } = options;
+    const timeoutSeconds = this.heedsTimeouts ? options.timeoutSeconds : undefined;
+    const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
+    const run = background ? this.binding.runInBackground : this.binding.run;
+    const trace = this.beginTrace(signature, feeds, options);
+    const result = trace
+      ? await this.runTraced(call, feeds, trace)
+      : await run(this.session, call, feeds, runOptions).catch(rethrowOfRun);
+    return this.toPrediction(signature, prepared, result, members, options.padding);
+  }
+
+  get isTraced(): boolean {
+    return this.tracing.tracer !== undefined;
+  }
+
+  predictHere(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
+  ): Prediction {
+    const prepared = this.prepare(signature, options.outputs);
+    const feeds = toFeeds(signature, members, options.padding);
+    let result: RunResult;
+    try {
+      result = this.binding.runHere(this.session, prepared.call, feeds);
+    } catch (error) {
+      rethrowOfRun(error);
+    }
+    return this.toPrediction(signature, prepared, result, members, options.padding);
+  }
+
+  private toPrediction(
+    signature: Signature,
+    { outputs: specs, passed }: PreparedCall,
+    result: RunResult,
+    members: readonly NamedTensors[],
+    padding: Padding | undefined,
+  ): Prediction {
+    const [outputs, queueMicros, runMicros] = result;
+    const named = new Map<string, Tensor>();
+    outputs.forEach(([tf, shape, data], i) => {
+      const name = specs[i]?.name;
+      const dtype = dtypeOf(tf);
+      if (name === undefined || dtype === undefined)
+        throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
+      const isPacked = dtype === 'string' && data instanceof Uint8Array;
+      const values = isPacked ? PackedStrings.over(data) : data;
+      named.set(name, createTensor(dtype, shape, values, this.releaseOf(data)));
+    });
+    for (const { output, input } of passed) named.set(output, copyRows(inputOf(input, members), padding));
+    return { outputs: named, queueMicros, runMicros };
+  }
+
+  /** Gives the memory of an output back; undefined where that is for the collector to do. */
+  private releaseOf(data: Output[2]): (() => void) | undefined {
+    if (!(data instanceof Uint8Array) || data.length < this.binding.exposedBytes) return undefined;
+    return () => this.binding.free(data.buffer);
+  }
+
+  /** One run at a time: the record of a long loop takes gigabytes, and TensorFlow traces GPUs for one run only. */
+  private beginTrace(
+    signature: Signature,
+    [first]: readonly Feed[],
+    { background, padding }: PredictOptions,
+  ): TracedRun | undefined {
+    const { tracer, isBusy } = this.tracing;
+    if (tracer === undefined || isBusy || background) return undefined;
+    return tracer.begin(this, signature, (first?.[1][0] ?? 1) - (padding?.rows ?? 0));
+  }
+
+  private async runTraced(call: CallHandle, feeds: readonly Feed[], trace: TracedRun): Promise<RunResult> {
+    const { binding, session, tracing } = this;
+    tracing.isBusy = true;
+    try {
+      const { runOptions } = tracing;
+      const [result, metadata] = await binding.runTraced(session, call, feeds, runOptions, trace.maxBytes);
+      trace.ended(metadata);
+      return result;
+    } catch (error) {
+      rethrowOfRun(error);
+    } finally {
+      tracing.isBusy = false;
+    }
+  }
+
+  /** Resolves names to the graph's operations, once per signature and selection of outputs. */
+  private prepare(signature: Signature, selection?: readonly string[]): PreparedCall {
+    if (selection) return this.prepareSome(signature, selection);
+    let prepared = this.wholeCalls.get(signature);
+    if (!prepared) {
+      prepared = this.find(signature, [...signature.outputs.values()]);
+      this.wholeCalls.set(signature, prepared);
+    }
+    return prepared;
+  }
+
+  private prepareSome(signature: Signature, selection: readonly string[]): PreparedCall {
+    const outputs = [...signature.outputs.values()].filter(({ name }) => selection.includes(name));
+    const key = JSON.stringify([signature.name, outputs.map(({ name }) => name)]);
+    let prepared = this.calls.get(key);
+    if (!prepared && this.calls.size >= preparedSelections) return this.prepare(signature);
+    if (!prepared) {
+      prepared = this.find(signature, outputs);
+      this.calls.set(key, prepared);
+    }
+    return prepared;
+  }
+
+  private find(signature: Signature, outputs: readonly TensorSpec[]): PreparedCall {
+    const specs = [...signature.inputs.values()];
+    const inputs = new Map(specs.map(({ name, graphName }) => [graphName, name]));
+    const feeds = specs.map(({ graphName }) => graphName);
+    const passed = outputs.flatMap(({ name, graphName }) => {
+      const input = inputs.get(graphName);
+      return input === undefined ? [] : { output: name, input };
+    });
+    const fetched = outputs.filter(({ graphName }) => !inputs.has(graphName));
+    const fetches = fetched.map(({ graphName }) => graphName);
+    try {
+      return { call: this.binding.prepare(this.session, feeds, fetches), outputs: fetched, passed };
+    } catch (error) {
+      rethrow(error);
+    }
+  }
+
+  dispose(): Promise<void> {
+    this.disposal ??= this.binding.releaseSession(this.session).then(this.disposed);
+    return this.disposal;
+  }
+}
+
+/** A Buffer's own slice() would not copy. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
+function toFeeds(
+  { inputs }: Signature,
+  members: readonly NamedTensors[],
+  padding: Padding | undefined,
+): Feed[] {
+  const feeds: Feed[] = [];
+  for (const name of inputs.keys()) {
+    const { dtype, shape, data } = joinRows(inputOf(name, members), padding);
+    feeds.push([
+      dtypes[dtype].tf,
+      shape,
+      dtype === 'string' ? feedOf(data as Strings) : (data as Uint8Array),
+    ]);
+  }
+  return feeds;
+}
+
+/** The rows of all members and the padding, in memory of their own: a member's body may be given back before its answer is sent. */
+function copyRows(tensors: readonly Tensor[], padding: Padding | undefined): Tensor {
+  const { dtype, shape, data } = joinRows(tensors, padding);
+  if (dtype === 'string') return createTensor(dtype, shape, copyStrings(data as Strings));
+  const bytes = data instanceof Uint8Array ? copyOf(data) : Buffer.concat([...data]);
+  return createTensor(dtype, shape, bytes);
+}
+
+/** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */
+function rethrow(error: unknown): never {
+  const code = codeOf(error);
+  throw code === undefined ? error : new TensorFlowError(code, messageOf(error));
+}
+
+function rethrowOfRun(error: unknown): never {
+  const code = codeOf(error);
+  throw code === undefined ? error : runError(code, messageOf(error));
+}
+
+function codeOf(error: unknown): ErrorCode | undefined {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return isErrorCode(code) ? code : undefined;
+}

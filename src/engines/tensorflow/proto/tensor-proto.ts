@@ -1,0 +1,107 @@
+/**
+ * `tensorflow.TensorProto` (tensor.proto) into raw tensor values.
+ */
+import { invalidArgument } from '../../../errors.js';
+import { dtypeOf, elementCount, type FixedDtype } from '../../../tensors/dtypes.js';
+import { allocate } from '../../../tensors/values.js';
+import type { TensorView } from '../../../tfjs/tensors.js';
+
+/** tensor_shape.proto, for a protobufjs schema. */
+export const tensorShapeSchema = `
+  message TensorShapeProto {
+    message Dim { int64 size = 1; }
+    repeated Dim dim = 2;
+    bool unknown_rank = 3;
+  }
+`;
+
+/** tensor.proto, for a protobufjs schema. */
+export const tensorProtoSchema = `
+  ${tensorShapeSchema}
+  message TensorProto {
+    int32 dtype = 1;
+    TensorShapeProto tensor_shape = 2;
+    bytes tensor_content = 4;
+    repeated float float_val = 5;
+    repeated double double_val = 6;
+    repeated int32 int_val = 7;
+    repeated bytes string_val = 8;
+    repeated float scomplex_val = 9;
+    repeated int64 int64_val = 10;
+    repeated bool bool_val = 11;
+    repeated double dcomplex_val = 12;
+    repeated int32 half_val = 13;
+    repeated uint32 uint32_val = 16;
+    repeated uint64 uint64_val = 17;
+  }
+`;
+
+/** The message as protobufjs gives it under `{ defaults: true, arrays: true, longs: String }`. */
+export interface TensorProto {
+  readonly dtype: number;
+  readonly tensorShape: {
+    readonly dim: readonly { readonly size: string }[];
+    readonly unknownRank: boolean;
+  } | null;
+  readonly tensorContent: Uint8Array;
+  readonly floatVal: readonly number[];
+  readonly doubleVal: readonly number[];
+  readonly intVal: readonly number[];
+  readonly stringVal: readonly Uint8Array[];
+  readonly scomplexVal: readonly number[];
+  readonly int64Val: readonly string[];
+  readonly boolVal: readonly boolean[];
+  readonly dcomplexVal: readonly number[];
+  readonly halfVal: readonly number[];
+  readonly uint32Val: readonly number[];
+  readonly uint64Val: readonly string[];
+}
+
+type NumberField = Exclude<keyof TensorProto, 'dtype' | 'tensorShape' | 'tensorContent' | 'stringVal'>;
+
+/** The field that holds a dtype's values where `tensor_content` does not. Half floats are in their bits. */
+const fields: Record<FixedDtype, NumberField> = {
+  bool: 'boolVal',
+  int8: 'intVal',
+  int16: 'intVal',
+  int32: 'intVal',
+  int64: 'int64Val',
+  uint8: 'intVal',
+  uint16: 'intVal',
+  uint32: 'uint32Val',
+  uint64: 'uint64Val',
+  float16: 'halfVal',
+  bfloat16: 'halfVal',
+  float32: 'floatVal',
+  float64: 'doubleVal',
+  complex64: 'scomplexVal',
+  complex128: 'dcomplexVal',
+};
+
+/**
+ * @throws ServingError INVALID_ARGUMENT for a dtype that cannot travel, or content that does not fit the shape
+ */
+export function readTensorProto(what: string, proto: TensorProto): TensorView {
+  const dtype = dtypeOf(proto.dtype);
+  if (!dtype) throw invalidArgument(`${what} has a dtype that cannot be fed (${proto.dtype})`);
+  const shape = (proto.tensorShape?.dim ?? []).map(({ size }) => Number(size));
+  const count = elementCount(shape);
+  if (dtype === 'string') return { dtype, shape, data: repeatLast(proto.stringVal, count, new Uint8Array()) };
+  const { values, bytes } = allocate(dtype, count);
+  if (proto.tensorContent.length > 0 || count === 0) {
+    if (proto.tensorContent.length !== bytes.length)
+      throw invalidArgument(`${what}: its content does not fit its shape`);
+    return { dtype, shape, data: proto.tensorContent };
+  }
+  const isBig = values instanceof BigInt64Array || values instanceof BigUint64Array;
+  const found = proto[fields[dtype]];
+  const given = repeatLast<number | boolean | string>(found, values.length, 0);
+  for (const [i, value] of given.entries()) values[i] = isBig ? BigInt(value) : Number(value);
+  return { dtype, shape, data: bytes };
+}
+
+/** Fewer values than elements: the last one stands for the rest, as TensorFlow reads it. */
+function repeatLast<Value>(values: readonly Value[], count: number, none: Value): Value[] {
+  const last = values.at(-1) ?? none;
+  return Array.from({ length: count }, (_, i) => values[i] ?? last);
+}

@@ -1,0 +1,36 @@
+/**
+ * Functions of a graph, by their names: nothing of them is copied.
+ */
+import type { Pause } from '../../../flow/pause.js';
+import { eachBytesField, lastBytesField, type Message, stringField } from '../graph/wire.js';
+
+/**
+ * Functions of a graph's library by their names; the first of each name counts.
+ *
+ * @param graphDef a serialized `tensorflow.GraphDef`
+ * @returns serialized `tensorflow.FunctionDef`s of those names that there are
+ */
+export async function findDefinitions(
+  graphDef: Message,
+  names: ReadonlySet<string>,
+  pause: Pause,
+): Promise<ReadonlyMap<string, Message>> {
+  const libraries: Message[] = [];
+  const addLibrary = (field: number, value: Message) => {
+    if (field === 2) libraries.push(value);
+  };
+  await eachBytesField(graphDef, addLibrary, pause);
+  const definitions: Message[] = [];
+  const addDefinition = (field: number, value: Message) => {
+    if (field === 1) definitions.push(value);
+  };
+  for (const library of libraries) await eachBytesField(library, addDefinition, pause);
+  const found = new Map<string, Message>();
+  for (const each of definitions) {
+    const signature = await lastBytesField(each, 1, pause);
+    const name = signature ? stringField(signature, 1) : '';
+    if (names.has(name) && !found.has(name)) found.set(name, each);
+    if (found.size === names.size) break;
+  }
+  return found;
+}

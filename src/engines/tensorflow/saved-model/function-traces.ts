@@ -1,0 +1,100 @@
+/**
+ * Whether two functions of a graph are the same function, traced twice.
+ *
+ * TensorFlow traces some functions once more while it saves them, and describes only the second trace. The two differ in
+ * their numbers and in the names of their arguments.
+ */
+import { createHash } from 'node:crypto';
+import type { Pause } from '../../../flow/pause.js';
+import {
+  bytesFields,
+  eachBytesField,
+  integerField,
+  lastBytesField,
+  type Message,
+  stringField,
+} from '../graph/wire.js';
+import { findDefinitions } from './function-library.js';
+
+/** Functions that are told of, and which of them are other traces of one that is not. */
+export class Traces {
+  /** Of functions that have been compared. */
+  private readonly outlines = new Map<string, string>();
+
+  private constructor(
+    private readonly byPythonName: ReadonlyMap<string, readonly string[]>,
+    private readonly graphDef: Message,
+    private readonly pause: Pause,
+  ) {}
+
+  /**
+   * @param names of the functions that are told of
+   * @param graphDef a serialized `tensorflow.GraphDef`
+   */
+  static async read(names: Iterable<string>, graphDef: Message, pause: Pause): Promise<Traces> {
+    const found = new Map<string, string[]>();
+    for (const name of names) {
+      const pausing = pause();
+      if (pausing) await pausing;
+      const key = pythonNameOf(name);
+      if (key === undefined) continue;
+      const before = found.get(key);
+      if (before) before.push(name);
+      else found.set(key, [name]);
+    }
+    return new Traces(found, graphDef, pause);
+  }
+
+  /** The functions that are told of, have the name of this one in Python, and do the same. */
+  async of(name: string): Promise<readonly string[]> {
+    const names = this.byPythonName.get(pythonNameOf(name) ?? '');
+    if (!names) return [];
+    const definitions = await findDefinitions(this.graphDef, new Set([name, ...names]), this.pause);
+    const outlines = new Map<string, string>();
+    for (const [each, definition] of definitions) outlines.set(each, await this.outline(each, definition));
+    const outline = outlines.get(name);
+    return outline === undefined ? [] : names.filter((other) => outlines.get(other) === outline);
+  }
+
+  private async outline(name: string, definition: Message): Promise<string> {
+    const known = this.outlines.get(name);
+    if (known !== undefined) return known;
+    const outline = await outlineOf(definition, this.pause);
+    this.outlines.set(name, outline);
+    return outline;
+  }
+}
+
+/** The name that a function has in Python, out of the one that TensorFlow made of it; undefined for others. */
+function pythonNameOf(name: string): string | undefined {
+  return /^__inference_(.*)_\d+$/s.exec(name)?.[1];
+}
+
+/**
+ * A hash that two traces of one function share: of the types of its arguments, and of its operations, their names and their
+ * inputs. Arguments count by their places. What is left out are attributes: they hold constants, and the names of functions.
+ *
+ * @param definition a serialized `tensorflow.FunctionDef`
+ */
+async function outlineOf(definition: Message, pause: Pause): Promise<string> {
+  const hash = createHash('sha256');
+  const add = (texts: readonly string[]) => hash.update(`${JSON.stringify(texts)}\n`);
+  const signature = await lastBytesField(definition, 1, pause);
+  const places = new Map<string, number>();
+  const addArgument = (field: number, argument: Message) => {
+    if (field !== 2) return;
+    places.set(stringField(argument, 1), places.size);
+    add([String(integerField(argument, 3))]);
+  };
+  if (signature) await eachBytesField(signature, addArgument, pause);
+  const addNode = (field: number, node: Message) => {
+    if (field !== 3) return;
+    const inputs = bytesFields(node, 3).map((input) => {
+      const name = input.toString();
+      return String(places.get(name) ?? `:${name}`);
+    });
+    add([stringField(node, 1), stringField(node, 2), ...inputs]);
+  };
+  await eachBytesField(definition, addNode, pause);
+  return hash.digest('base64');
+}

@@ -1,0 +1,110 @@
+/**
+ * A SavedModel for TensorFlow to load, whose graph has guards: a folder of its own with the changed `saved_model.pb`, and links
+ * to everything else.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtemp, open, readdir, rm, symlink } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Pause, pauser } from '../../../flow/pause.js';
+import type { Guards } from '../graph/guards/find.js';
+import { type InputTypes, insertGuards } from '../graph/guards/insert.js';
+import { type Pieces, rewrite } from '../graph/guards/rewrite.js';
+import { messageOf } from '../graph/wire.js';
+import { tagsOf } from './meta-graphs.js';
+import { readSavedModelFile, savedModelFile } from './read.js';
+import { savedModelTextFile } from './text-form.js';
+
+export interface GuardedCopy {
+  readonly directory: string;
+  /** To be called after the load: takes away what only that needs. */
+  loaded(): Promise<void>;
+  /** Takes all of it away. */
+  remove(): Promise<void>;
+}
+
+/** Names of these folders begin so, on this machine. The number of the process that made it comes next. */
+const prefix = `tfjs-serving-guarded-${createHash('sha256').update(hostname()).digest('hex').slice(0, 8)}-`;
+
+/**
+ * @param directory of the SavedModel
+ * @param tags of the graph that is to be loaded
+ * @throws ServingError what reading it fails with; Error if there is no room for temporary files
+ */
+export async function makeGuardedCopy(
+  directory: string,
+  tags: readonly string[],
+  guards: Guards,
+  typesOf: InputTypes,
+): Promise<GuardedCopy> {
+  sweeping ??= sweep();
+  await sweeping;
+  const guarded = await insertInto(await readSavedModelFile(directory), tags, guards, typesOf);
+  const folder = await mkdtemp(path.join(tmpdir(), `${prefix}${process.pid}-`));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const names = (await readdir(directory)).filter((name) => !savedModelFiles.has(name));
+    for (const name of names) await symlink(path.resolve(directory, name), path.join(folder, name));
+    await write(path.join(folder, savedModelFile), guarded);
+    // A run may read an asset later.
+    const staysNeeded = names.includes('assets');
+    const loaded = () => (staysNeeded ? rm(path.join(folder, savedModelFile), { force: true }) : remove());
+    return { directory: folder, loaded, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+const savedModelFiles: ReadonlySet<string> = new Set([savedModelFile, savedModelTextFile, 'fingerprint.pb']);
+
+/** saved_model.proto, meta_graph.proto. */
+function insertInto(
+  savedModel: Uint8Array,
+  tags: readonly string[],
+  guards: Guards,
+  typesOf: InputTypes,
+): Promise<Pieces> {
+  const pause: Pause = pauser();
+  const wanted = [...tags].sort().join();
+  return rewrite(messageOf(savedModel), pause, async (field, metaGraph) => {
+    if (field !== 2 || (await tagsOf(metaGraph, pause)).sort().join() !== wanted) return undefined;
+    const graph = await rewrite(metaGraph, pause, async (inner, graphDef) =>
+      inner === 2 ? [await insertGuards(graphDef, guards, typesOf, pause)] : undefined,
+    );
+    return [graph];
+  });
+}
+
+/** So many pieces are handed to the system at once. */
+const piecesAtOnce = 512;
+
+async function write(file: string, { chunks }: Pieces): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    for (let i = 0; i < chunks.length; i += piecesAtOnce)
+      await handle.writev(chunks.slice(i, i + piecesAtOnce));
+  } finally {
+    await handle.close();
+  }
+}
+
+let sweeping: Promise<void> | undefined;
+
+/** Takes away what processes have left that were killed. */
+async function sweep(): Promise<void> {
+  const names = await readdir(tmpdir()).catch((): string[] => []);
+  const left = names.filter(
+    (name) => name.startsWith(prefix) && !isAlive(parseInt(name.slice(prefix.length), 10)),
+  );
+  for (const name of left)
+    await rm(path.join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

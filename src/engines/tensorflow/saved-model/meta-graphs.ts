@@ -1,0 +1,158 @@
+/**
+ * The meta graphs of a SavedModel (saved_model.proto, meta_graph.proto) by their tags, read in pieces. A small file may hold
+ * very many of anything: what no model has so many of is refused before objects are made of it.
+ */
+import protobuf from 'protobufjs';
+import { ServingError } from '../../../errors.js';
+import type { Pause } from '../../../flow/pause.js';
+import { eachBytesField, lastBytesField, type Message, messageOf } from '../graph/wire.js';
+import { tensorShapeSchema } from '../proto/tensor-proto.js';
+import { type Entry, type SignatureDef, signatureDefSchema } from './signature-def.js';
+
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  package tensorflow;
+  ${tensorShapeSchema}
+  ${signatureDefSchema}
+`);
+const NamedTensorInfo = root.lookupType('tensorflow.NamedTensorInfo');
+
+export interface MetaGraphDef {
+  readonly tags: readonly string[];
+  /** A serialized `tensorflow.GraphDef`. */
+  readonly graphDef: Message;
+  readonly signatureDef: readonly Entry<SignatureDef>[];
+  /** A serialized `tensorflow.SavedObjectGraph`; empty where there is none. */
+  readonly objectGraphDef: Message;
+  /** Names of files below `assets`. */
+  readonly assets: readonly string[];
+}
+
+/** What a SavedModel may hold, each many times what models have. */
+const most = {
+  metaGraphs: 1000,
+  tags: 1000,
+  tagBytes: 2 ** 12,
+  signatures: 2 ** 12,
+  tensors: 2 ** 14,
+  tensorBytes: 2 ** 16,
+  assets: 2 ** 16,
+};
+
+/**
+ * The meta graph with these tags, in any order.
+ *
+ * @throws ServingError NOT_FOUND naming the tags that exist; FAILED_PRECONDITION if there is more of something than a server
+ *   takes; RangeError for what is no SavedModel
+ */
+export async function findMetaGraph(
+  savedModel: Uint8Array,
+  tags: readonly string[],
+  pause: Pause,
+): Promise<MetaGraphDef> {
+  const graphs: Message[] = [];
+  const add = (field: number, value: Message) => {
+    if (field !== 2) return;
+    graphs.push(value);
+    checkCount(graphs.length, most.metaGraphs, 'meta graphs');
+  };
+  await eachBytesField(messageOf(savedModel), add, pause);
+  if (graphs.length === 0) throw new RangeError('no meta graph');
+  const present: string[][] = [];
+  const wanted = sorted(tags);
+  for (const graph of graphs) {
+    const found = await tagsOf(graph, pause);
+    if (sorted(found) === wanted) return readMetaGraph(graph, found, pause);
+    present.push(found);
+  }
+  const names = present.slice(0, namedTags).map((each) => `"${each.join(',')}"`.slice(0, longestName));
+  if (present.length > names.length) names.push(`${present.length - names.length} others`);
+  throw new ServingError(
+    'NOT_FOUND',
+    `no graph with the tags "${tags.join(',')}"; this SavedModel has ${names.join(' and ')}`,
+  );
+}
+
+/** In an error. */
+const namedTags = 20;
+const longestName = 200;
+
+function sorted(tags: readonly string[]): string {
+  return [...tags].sort().join();
+}
+
+/** @throws ServingError FAILED_PRECONDITION */
+export function checkCount(count: number, limit: number, what: string): void {
+  if (count > limit)
+    throw new ServingError(
+      'FAILED_PRECONDITION',
+      `saved_model.pb: expected at most ${limit} ${what}, got ${count} or more: is it damaged?`,
+    );
+}
+
+/** @throws ServingError FAILED_PRECONDITION if there are more than a server takes */
+export async function tagsOf(metaGraph: Message, pause: Pause): Promise<string[]> {
+  let info: Message | undefined;
+  const find = (field: number, value: Message) => {
+    if (field === 1) info = value;
+  };
+  await eachBytesField(metaGraph, find, pause);
+  const tags: string[] = [];
+  const add = (field: number, value: Message) => {
+    if (field !== 4) return;
+    checkCount(value.length, most.tagBytes, 'bytes in a tag');
+    tags.push(value.toString());
+    checkCount(tags.length, most.tags, 'tags of a meta graph');
+  };
+  if (info) await eachBytesField(info, add, pause);
+  return tags;
+}
+
+async function readMetaGraph(
+  metaGraph: Message,
+  tags: readonly string[],
+  pause: Pause,
+): Promise<MetaGraphDef> {
+  let graphDef: Message = messageOf(new Uint8Array());
+  let objectGraphDef: Message = graphDef;
+  const signatures: Message[] = [];
+  const assetFiles: Message[] = [];
+  const take = (field: number, value: Message) => {
+    if (field === 2) graphDef = value;
+    else if (field === 7) objectGraphDef = value;
+    else if (field === 5) signatures.push(value);
+    else if (field === 6) assetFiles.push(value);
+    checkCount(signatures.length, most.signatures, 'signatures of a meta graph');
+    checkCount(assetFiles.length, most.assets, 'assets of a meta graph');
+  };
+  await eachBytesField(metaGraph, take, pause);
+  const assets: string[] = [];
+  for (const file of assetFiles) assets.push((await lastBytesField(file, 2, pause))?.toString() ?? '');
+  const signatureDef: Entry<SignatureDef>[] = [];
+  for (const entry of signatures) signatureDef.push(await readSignature(entry, pause));
+  return { tags, graphDef, signatureDef, objectGraphDef, assets };
+}
+
+/** An entry of the map of signatures. */
+async function readSignature(entry: Message, pause: Pause): Promise<Entry<SignatureDef>> {
+  const key = (await lastBytesField(entry, 1, pause))?.toString() ?? '';
+  const value = await lastBytesField(entry, 2, pause);
+  if (!value) return { key };
+  const tensors: { readonly field: number; readonly value: Message }[] = [];
+  const add = (field: number, tensor: Message) => {
+    if (field !== 1 && field !== 2) return;
+    checkCount(tensor.length, most.tensorBytes, 'bytes that describe a tensor of a signature');
+    tensors.push({ field, value: tensor });
+    checkCount(tensors.length, most.tensors, 'tensors of a signature');
+  };
+  await eachBytesField(value, add, pause);
+  const inputs: SignatureDef['inputs'][number][] = [];
+  const outputs: SignatureDef['outputs'][number][] = [];
+  for (const { field, value } of tensors) {
+    const pausing = pause();
+    if (pausing) await pausing;
+    const info = NamedTensorInfo.toObject(NamedTensorInfo.decode(value), { defaults: true, longs: Number });
+    (field === 1 ? inputs : outputs).push(info as SignatureDef['inputs'][number]);
+  }
+  return { key, value: { inputs, outputs } };
+}

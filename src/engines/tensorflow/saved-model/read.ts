@@ -1,0 +1,228 @@
+/**
+ * Reads what a SavedModel says of itself and whether all of it has arrived, without TensorFlow.
+ *
+ * TensorFlow loads a SavedModel whose variables are missing and calls that a success; every run fails afterwards. So
+ * the folder is checked here, by content, before TensorFlow sees it.
+ */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, ServingError } from '../../../errors.js';
+import { kindOf, readRegularFile } from '../../../files/regular-file.js';
+import { storageCalls } from '../../../files/storage-call.js';
+import { readFailure } from '../../../files/storage-failure.js';
+import { type Pause, pauser } from '../../../flow/pause.js';
+import type { Dim, MetaGraph, Signature, TensorSpec } from '../../signature.js';
+import { GraphDef } from '../graph/graph-def.js';
+import { findGuards, type Guards, noGuards } from '../graph/guards/find.js';
+import { parseTensorName, proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
+import { FlattenedInputs } from './flattened-inputs.js';
+import { type GraphOperations, readGraphOperations } from './graph-operations.js';
+import { findMetaGraph, type MetaGraphDef } from './meta-graphs.js';
+import { readSignatureDef } from './signature-def.js';
+import { savedModelOfText, savedModelTextFile } from './text-form.js';
+import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
+
+/** The file that makes a folder a SavedModel. */
+export const savedModelFile = 'saved_model.pb';
+
+/** True for a file that makes a folder a SavedModel. */
+export function isSavedModelFile(name: string): boolean {
+  return name === savedModelFile || name === savedModelTextFile;
+}
+
+/** How TensorFlow's loader names its own signature for the initialisation op. */
+const initSignature = '__saved_model_init_op';
+
+/** The operations that hold a variable; a graph with one needs its `variables` folder. */
+const variableOps = ['VarHandleOp', 'VariableV2', 'Variable'];
+
+/** A SavedModel that is all there. */
+export interface SavedModel {
+  readonly metaGraph: MetaGraph;
+  readonly operations: GraphOperations;
+  /** What keeps requests from ending the process. */
+  readonly guards: Guards;
+  /** Numbers in all variables together. */
+  readonly parameterCount: number;
+  /** What it takes in memory at least: its variables, and its graph with the constants in that. */
+  readonly byteLength: number;
+}
+
+/** Protobuf's own limit. */
+const maxGraphBytes = 2 ** 31 - 1;
+
+/** An entry takes about a hundred bytes. */
+const maxIndexBytes = 2 ** 28;
+
+/** TensorFlow keeps the graph in several forms; constants of 200 MiB took 1,200 while they served. */
+const graphCopies = 5;
+
+/**
+ * Reads a SavedModel and checks that all of it is there.
+ *
+ * @param directory the folder that holds `saved_model.pb`
+ * @param tags those of the graph to serve, in any order
+ * @throws ServingError naming the file that is missing, short or damaged, or the tags that exist; UNAVAILABLE if the
+ *   storage fails
+ */
+export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
+  const file = await readSavedModelFile(directory);
+  const pause = pauser();
+  const graph = await orDamaged(findMetaGraph(file, tags, pause));
+  const operations = await orDamaged(readGraphOperations(graph.graphDef, pause));
+  const hasVariables = variableOps.some((operation) => operations.outside.has(operation));
+  const index = await checkVariables(path.join(directory, 'variables'), hasVariables, pause);
+  await checkAssets(directory, graph);
+  const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
+  const { metaGraph, guards } = await orDamaged(toMetaGraph(graph, pause));
+  return {
+    metaGraph,
+    guards,
+    operations,
+    parameterCount: index?.parameterCount ?? 0,
+    byteLength: graphCopies * file.length + variableBytes,
+  };
+}
+
+/** `saved_model.pb`, or where there is none what `saved_model.pbtxt` says, as TensorFlow does. */
+export async function readSavedModelFile(directory: string): Promise<Uint8Array> {
+  const read = (name: string) => readRegularFile(path.join(directory, name), maxGraphBytes);
+  const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
+  try {
+    return await read(savedModelFile);
+  } catch (error) {
+    const text = isMissing(error as NodeJS.ErrnoException)
+      ? await read(savedModelTextFile).catch((failure: NodeJS.ErrnoException) => {
+          if (!isMissing(failure)) throw cannotBeRead(savedModelTextFile, failure);
+        })
+      : undefined;
+    if (text) return savedModelOfText(text);
+    throw cannotBeRead(savedModelFile, error as NodeJS.ErrnoException);
+  }
+}
+
+function cannotBeRead(name: string, error: NodeJS.ErrnoException): ServingError {
+  return readFailure(
+    name,
+    error,
+    (code) => new ServingError('NOT_FOUND', `${name} cannot be read (${code})`),
+  );
+}
+
+/** What a half-written protobuf fails with is no help to anybody. */
+async function orDamaged<Value>(reading: Promise<Value>): Promise<Value> {
+  return reading.catch((error: unknown) => {
+    if (error instanceof ServingError) throw error;
+    throw new ServingError('DATA_LOSS', `${savedModelFile} is damaged or not complete`);
+  });
+}
+
+/** A vocabulary that has not arrived yet is found before TensorFlow fails with it. */
+async function checkAssets(directory: string, { assets }: MetaGraphDef): Promise<void> {
+  for (const filename of assets) {
+    const what = `assets/${filename}`;
+    await sizeOf(path.join(directory, what), what);
+  }
+}
+
+/** @returns what `variables.index` says, or undefined if there are no variables */
+async function checkVariables(
+  folder: string,
+  required: boolean,
+  pause: Pause,
+): Promise<VariablesIndex | undefined> {
+  const indexFile = path.join(folder, 'variables.index');
+  const file = await readRegularFile(indexFile, maxIndexBytes).catch((error: NodeJS.ErrnoException) => {
+    if (!required && error.code === 'ENOENT') return undefined;
+    const what = 'variables/variables.index';
+    throw readFailure(
+      what,
+      error,
+      (code) =>
+        new ServingError('DATA_LOSS', `the graph has variables, but ${what} cannot be read (${code})`),
+    );
+  });
+  if (!file) return undefined;
+  const index = await readVariablesIndex(file, pause);
+  const { shardBytes } = index;
+  for (const [shard, needed] of shardBytes.entries()) {
+    const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
+    const size = await sizeOf(path.join(folder, name), `variables/${name}`);
+    if (size < needed)
+      throw new ServingError('DATA_LOSS', `variables/${name} is short: ${size} of ${needed} bytes`);
+  }
+  return index;
+}
+
+/** @returns the bytes of a file that TensorFlow will read; it would wait for a pipe */
+async function sizeOf(file: string, what: string): Promise<number> {
+  const facts = await storageCalls
+    .make(() => stat(file))
+    .catch((error: NodeJS.ErrnoException) => {
+      throw readFailure(what, error, () => new ServingError('DATA_LOSS', `${what} is missing`));
+    });
+  if (!facts.isFile())
+    throw new ServingError('FAILED_PRECONDITION', `${what} is ${kindOf(facts)}, and must be a file`);
+  return facts.size;
+}
+
+function pad(shard: number): string {
+  return String(shard).padStart(5, '0');
+}
+
+async function toMetaGraph(
+  metaGraph: MetaGraphDef,
+  pause: Pause,
+): Promise<Pick<SavedModel, 'metaGraph' | 'guards'>> {
+  const { graphDef, tags, signatureDef, objectGraphDef } = metaGraph;
+  const signatures = new Map<string, Signature>();
+  const unusable: string[] = [];
+  const graph = await GraphDef.read(graphDef, pause);
+  const flattened = await FlattenedInputs.read(objectGraphDef, graphDef, pause);
+  for (const { key: name, value } of signatureDef) {
+    if (name === initSignature || !value) continue;
+    const signature = await flattened.restore(readSignatureDef(name, value));
+    if (!signature) unusable.push(name);
+    // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
+    // cannot be served, but the others can.
+    if (!signature || signature.outputs.size === 0) continue;
+    const { ranks, shapes, operations, ...rows } = await prove(graph, signature, pause);
+    const inputs = withShapes(signature.inputs, (input) => shapeOfRank(ranks.get(input)));
+    const outputs = withShapes(signature.outputs, (output) => shapes.get(output) ?? null);
+    signatures.set(name, { ...signature, inputs, outputs, operations, rows });
+  }
+  const guards = await guard(graph, [...signatures.values()], pause);
+  return { metaGraph: { tags, signatures, unusable }, guards };
+}
+
+/** None for a graph that cannot be followed. */
+async function guard(graph: GraphDef, signatures: readonly Signature[], pause: Pause): Promise<Guards> {
+  const outputs = signatures.flatMap((signature) => [...signature.outputs.values()]);
+  const sources = outputs.map(({ graphName }) => parseTensorName(graphName));
+  const operations = new Set(signatures.flatMap((signature) => [...(signature.operations ?? [])]));
+  return findGuards(graph, sources, operations, pause).catch(() => noGuards);
+}
+
+/** Shapes that the graph shows, where the signature says none. */
+function withShapes(
+  specs: ReadonlyMap<string, TensorSpec>,
+  shapeOf: (name: string) => readonly Dim[] | null,
+): Map<string, TensorSpec> {
+  return new Map(
+    Array.from(specs, ([name, spec]) => [name, { ...spec, shape: spec.shape ?? shapeOf(name) }]),
+  );
+}
+
+/** What cannot be followed is not proven: a graph that TensorFlow takes may be of a form that nobody thought of. */
+async function prove(
+  graph: GraphDef,
+  signature: Pick<Signature, 'inputs' | 'outputs'>,
+  pause: Pause,
+): Promise<Omit<SignatureProof, 'operations'> & Pick<Signature, 'operations'>> {
+  try {
+    return await proveRows(graph, signature, pause);
+  } catch (error) {
+    const why = `its graph cannot be followed (${messageOf(error)})`;
+    return { verdict: 'unproven', why, ranks: new Map(), shapes: new Map(), operations: undefined };
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Reads `variables.index`, TensorFlow's table of what each variables shard holds: a sorted-string table in LevelDB's
+ * format (`tensorflow/core/lib/io/format.h`) from tensor names to BundleEntryProto (tensor_bundle.proto).
+ */
+import protobuf from 'protobufjs';
+import { ServingError } from '../../../errors.js';
+import type { Pause } from '../../../flow/pause.js';
+import { dtypeOf } from '../../../tensors/dtypes.js';
+import { bytesField, bytesFields, integerField, type Message, messageOf } from '../graph/wire.js';
+
+export interface VariablesIndex {
+  /** For each shard, the length in bytes that its file must have at least. */
+  readonly shardBytes: readonly number[];
+  /** Numbers in all variables together. */
+  readonly parameterCount: number;
+}
+
+const footerBytes = 48;
+const magic = 0xdb4775248b80fb57n;
+const trailerBytes = 5;
+
+/** Names of tensors are paths through a model's objects: of a few hundred bytes, as a rule. */
+const longestKey = 2 ** 16;
+
+/** An entry has a few dozen bytes, and a few more for each slice of a partitioned variable. */
+const largestEntry = 2 ** 18;
+
+/** Files of variables. TensorFlow's names for them have five digits. */
+const mostShards = 99_999;
+
+/** What Keras and tf.train keep beside the weights. */
+const saveCounter = 'save_counter/';
+
+/**
+ * Gives the event loop back now and then.
+ *
+ * @param file the whole of `variables.index`
+ * @throws ServingError DATA_LOSS if it is cut short or no such table; FAILED_PRECONDITION if a key, an entry or the number of
+ *   shards is larger than a server takes
+ */
+export async function readVariablesIndex(file: Uint8Array, pause: Pause): Promise<VariablesIndex> {
+  const summary = new Summary();
+  try {
+    await readTable(messageOf(file), pause, (entry) => summary.add(entry));
+    return summary.finish();
+  } catch (error) {
+    if (error instanceof ServingError) throw error;
+    throw new ServingError('DATA_LOSS', 'variables.index is damaged or not complete');
+  }
+}
+
+class Summary {
+  private shardBytes: number[] | undefined;
+  private parameterCount = 0;
+
+  add({ isHeader, isCounter, value }: TableEntry): void {
+    if (isHeader) {
+      const shards = integerField(value, 1);
+      if (shards > mostShards) throw tooLarge(`${shards} shards`, mostShards);
+      this.shardBytes = new Array<number>(shards).fill(0);
+      return;
+    }
+    const shard = integerField(value, 3);
+    const needed = this.shardBytes?.[shard];
+    if (!this.shardBytes || needed === undefined) throw new RangeError('no such shard');
+    this.shardBytes[shard] = Math.max(needed, integerField(value, 4) + integerField(value, 5));
+    // A partitioned variable has an entry for the whole, without data, beside those of its slices. The object graph is a string.
+    const isPart = bytesField(value, 7) !== undefined;
+    if (isCounter || isPart || dtypeOf(integerField(value, 1)) === 'string') return;
+    const shape = bytesField(value, 2);
+    const dims = shape ? bytesFields(shape, 2).map((dim) => integerField(dim, 1)) : [];
+    this.parameterCount += dims.reduce((count, size) => count * size, 1);
+  }
+
+  finish(): VariablesIndex {
+    const { shardBytes, parameterCount } = this;
+    if (!shardBytes || shardBytes.length === 0)
+      throw new ServingError('DATA_LOSS', 'variables.index has no header');
+    return { shardBytes, parameterCount };
+  }
+}
+
+function tooLarge(what: string, most: number): ServingError {
+  return new ServingError(
+    'FAILED_PRECONDITION',
+    `variables.index: expected at most ${most}, got ${what}: the file is damaged, or was not written by TensorFlow`,
+  );
+}
+
+/** An entry of the table. Its key is not kept: keys share what comes before, and a small file may stand for very long ones. */
+interface TableEntry {
+  /** Its key is empty. */
+  readonly isHeader: boolean;
+  readonly isCounter: boolean;
+  readonly value: Message;
+}
+
+/** Every entry, in order. */
+async function readTable(file: Message, pause: Pause, visit: (entry: TableEntry) => void): Promise<void> {
+  if (file.length < footerBytes) throw new RangeError('no footer');
+  const footer = file.subarray(file.length - footerBytes);
+  if (footer.readBigUInt64LE(footerBytes - 8) !== magic) throw new RangeError('no table');
+  const reader = protobuf.Reader.create(footer);
+  readHandle(reader); // the meta index, which TensorFlow leaves empty
+  const blocks: Message[] = [];
+  await readBlock(blockAt(file, readHandle(reader)), pause, ({ value }) => {
+    blocks.push(blockAt(file, readHandle(protobuf.Reader.create(value))));
+  });
+  // Blocks that overlap would be read again and again.
+  const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
+  if (bytes > file.length) throw new RangeError('blocks overlap');
+  for (const block of blocks) await readBlock(block, pause, visit);
+}
+
+interface BlockHandle {
+  readonly offset: number;
+  readonly size: number;
+}
+
+function readHandle(reader: protobuf.Reader): BlockHandle {
+  return { offset: Number(reader.uint64()), size: Number(reader.uint64()) };
+}
+
+function blockAt(file: Message, { offset, size }: BlockHandle): Message {
+  if (offset + size + trailerBytes > file.length) throw new RangeError('block out of range');
+  if (file[offset + size] !== 0) throw new ServingError('UNIMPLEMENTED', 'variables.index is compressed');
+  return file.subarray(offset, offset + size);
+}
+
+/** The entries of one block: keys share prefixes with the key before; the restart points at the end are not needed to read on. */
+async function readBlock(block: Message, pause: Pause, visit: (entry: TableEntry) => void): Promise<void> {
+  const restarts = block.readUInt32LE(block.length - 4);
+  const end = block.length - 4 - 4 * restarts;
+  const reader = protobuf.Reader.create(block);
+  let keyBytes = 0;
+  /** As much of the key as tells a counter. */
+  let start = '';
+  while (reader.pos < end) {
+    const pausing = pause();
+    if (pausing) await pausing;
+    const shared = reader.uint32();
+    const added = reader.uint32();
+    const valueBytes = reader.uint32();
+    if (shared > keyBytes || reader.pos + added + valueBytes > end)
+      throw new RangeError('entry out of range');
+    keyBytes = shared + added;
+    if (keyBytes > longestKey) throw tooLarge(`a key of ${keyBytes} bytes`, longestKey);
+    if (valueBytes > largestEntry) throw tooLarge(`an entry of ${valueBytes} bytes`, largestEntry);
+    const { pos } = reader;
+    if (shared < saveCounter.length)
+      start =
+        start.slice(0, shared) +
+        block.toString('latin1', pos, pos + Math.min(added, saveCounter.length - shared));
+    reader.pos += added;
+    const value = block.subarray(reader.pos, reader.pos + valueBytes);
+    visit({ isHeader: keyBytes === 0, isCounter: start === saveCounter, value });
+    reader.pos += valueBytes;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Reads `assets.extra/tf_serving_warmup_requests`, with which publishers say how a version is to be warmed up: TFRecords
+ * (`tensorflow/core/lib/io/record_writer.h`) of PredictionLog (prediction_log.proto), as TensorFlow Serving takes them.
+ */
+import path from 'node:path';
+import protobuf from 'protobufjs';
+import { invalidArgument, ServingError } from '../../../errors.js';
+import { readRegularFile } from '../../../files/regular-file.js';
+import { readFailure } from '../../../files/storage-failure.js';
+import type { TensorView } from '../../../tfjs/tensors.js';
+import { readTensorProto, type TensorProto, tensorProtoSchema } from '../proto/tensor-proto.js';
+
+const { root } = protobuf.parse(`
+  syntax = "proto3";
+  package tensorflow;
+  ${tensorProtoSchema}
+  message ModelSpec { string signature_name = 3; }
+  message NamedTensor { string key = 1; TensorProto value = 2; }
+  message PredictRequest {
+    ModelSpec model_spec = 1;
+    repeated NamedTensor inputs = 2;
+    repeated string output_filter = 3;
+  }
+  message PredictLog { PredictRequest request = 1; }
+  message PredictionLog { PredictLog predict_log = 6; }
+`);
+const PredictionLog = root.lookupType('tensorflow.PredictionLog');
+
+export interface WarmupRequest {
+  /** Empty for the default one. */
+  readonly signature: string;
+  readonly inputs: ReadonlyMap<string, TensorView>;
+  /** Outputs to compute; empty for all. */
+  readonly outputs: readonly string[];
+}
+
+interface PredictRequest {
+  readonly modelSpec: { readonly signatureName: string } | null;
+  readonly inputs: readonly { readonly key: string; readonly value: TensorProto }[];
+  readonly outputFilter: readonly string[];
+}
+
+/** The file's name, in `assets.extra`. */
+export const warmupRequestsFile = 'tf_serving_warmup_requests';
+
+/** As many as TensorFlow Serving takes. */
+const maxRecords = 1000;
+
+/** A thousand images of 512 × 512 fit in. */
+const maxBytes = 2 ** 30;
+
+/** Length, its checksum, and the checksum of the data. */
+const headBytes = 12;
+const tailBytes = 4;
+
+/**
+ * The version's own requests, or undefined if it has none.
+ *
+ * @throws ServingError INVALID_ARGUMENT if they are no such requests, UNAVAILABLE if the storage fails
+ */
+export async function readWarmupRequests(directory: string): Promise<WarmupRequest[] | undefined> {
+  const name = path.join(directory, 'assets.extra', warmupRequestsFile);
+  const file = await readRegularFile(name, maxBytes).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw readFailure(
+      warmupRequestsFile,
+      error,
+      (code) => new ServingError('FAILED_PRECONDITION', `${warmupRequestsFile} cannot be read (${code})`),
+    );
+  });
+  return file && Array.from(records(file), toRequest);
+}
+
+function* records(file: Buffer): Generator<Uint8Array> {
+  let count = 0;
+  for (let at = 0; at < file.length; ) {
+    if (++count > maxRecords)
+      throw invalidArgument(`${warmupRequestsFile} has more than ${maxRecords} records`);
+    const length =
+      at + headBytes <= file.length ? Number(file.readBigUInt64LE(at)) : Number.POSITIVE_INFINITY;
+    const start = at + headBytes;
+    if (start + length + tailBytes > file.length) throw invalidArgument(`${warmupRequestsFile} is cut short`);
+    yield file.subarray(start, start + length);
+    at = start + length + tailBytes;
+  }
+}
+
+function toRequest(record: Uint8Array, index: number): WarmupRequest {
+  const what = `record ${index} of ${warmupRequestsFile}`;
+  const request = decode(record, what);
+  if (!request) throw new ServingError('UNIMPLEMENTED', `${what} is no predict request`);
+  const inputs = request.inputs.map(
+    ({ key, value }) => [key, readTensorProto(`${what}, input \`${key}\``, value)] as const,
+  );
+  return {
+    signature: request.modelSpec?.signatureName ?? '',
+    inputs: new Map(inputs),
+    outputs: request.outputFilter,
+  };
+}
+
+function decode(record: Uint8Array, what: string): PredictRequest | undefined {
+  try {
+    const log = PredictionLog.toObject(PredictionLog.decode(record), {
+      defaults: true,
+      arrays: true,
+      longs: String,
+    });
+    return log['predictLog']?.request ?? undefined;
+  } catch {
+    throw invalidArgument(`${what} is no PredictionLog`);
+  }
+}

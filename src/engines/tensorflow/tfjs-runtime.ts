@@ -1,0 +1,146 @@
+/**
+ * The runtime over upstream's `tf.node.loadSavedModel`: the oracle in tests, and the fallback where our addon cannot be
+ * built. Both its load and its run block the event loop. It gives float32, int32, int64, bool, string and complex64
+ * outputs only, takes int64 as int32, and each failing run leaks its inputs.
+ */
+import { messageOf, ServingError } from '../../errors.js';
+import type { TensorFlowJs } from '../../tfjs/open.js';
+import { inputOf, joinTensors } from '../../tfjs/rows.js';
+import { createTensor, type NamedTensors, type Tensor, viewTensor } from '../../tfjs/tensors.js';
+import { chooseEngine, type EngineOptions } from '../engine.js';
+import type { InferenceModel, Prediction, PredictOptions, Runtime } from '../runtime.js';
+import type { MetaGraph, Signature } from '../signature.js';
+import { TensorFlowError } from './tensorflow-error.js';
+
+type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
+
+/** @param options of which it knows the GPU's only */
+export function tfjsRuntime(
+  tf: TensorFlowJs,
+  { opLibraries, ...options }: EngineOptions & { readonly opLibraries: readonly string[] },
+): Runtime {
+  const { isUsingGpuDevice, tensorflowVersion } = factsOf(tf.backend());
+  const device = isUsingGpuDevice ? 'gpu' : 'cpu';
+  const { engine, warnings } = chooseEngine(
+    { ...options, xla: false, mixedPrecision: false },
+    device,
+    () => undefined,
+  );
+  return {
+    kind: 'tfjs',
+    tensorflowVersion,
+    devices: [{ name: device, type: device.toUpperCase(), memoryBytes: 0 }],
+    device,
+    engine,
+    warnings,
+    opLibraries,
+    async load(directory, metaGraph) {
+      const models = new Map<string, SavedModel>();
+      try {
+        // Upstream shares one session between the signatures of a folder.
+        for (const { name, composites } of metaGraph.signatures.values()) {
+          if (composites) continue;
+          models.set(name, await tf.node.loadSavedModel(directory, [...metaGraph.tags], name));
+        }
+      } catch (error) {
+        for (const model of models.values()) model.dispose();
+        throw new TensorFlowError('INTERNAL', messageOf(error));
+      }
+      return new TfjsModel(metaGraph, models);
+    },
+    counters: () => ({ sessions: tf.node.getNumOfSavedModels() }),
+    exitNow: (code) => process.exit(code),
+  };
+}
+
+function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersion: string } {
+  const binding: unknown = Reflect.get(backend, 'binding');
+  const version: unknown =
+    typeof binding === 'object' && binding !== null ? Reflect.get(binding, 'TF_Version') : undefined;
+  return {
+    isUsingGpuDevice: Reflect.get(backend, 'isUsingGpuDevice') === true,
+    tensorflowVersion: String(version),
+  };
+}
+
+class TfjsModel implements InferenceModel {
+  readonly signatures: ReadonlyMap<string, Signature>;
+  readonly isTraced = false;
+  private disposed = false;
+
+  constructor(
+    metaGraph: MetaGraph,
+    private readonly models: ReadonlyMap<string, SavedModel>,
+  ) {
+    this.signatures = metaGraph.signatures;
+  }
+
+  /** Upstream knows no other way than to hold up the thread. */
+  async predict(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options?: PredictOptions,
+  ): Promise<Prediction> {
+    return this.predictHere(signature, members, options);
+  }
+
+  predictHere(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
+  ): Prediction {
+    const started = performance.now();
+    if (signature.composites)
+      throw new ServingError(
+        'UNIMPLEMENTED',
+        `\`${signature.name}\` has a sparse or ragged tensor, which --runtime tfjs cannot run: serve with --runtime native`,
+      );
+    const model = this.models.get(signature.name);
+    if (!model) throw new ServingError('NOT_FOUND', `no signature \`${signature.name}\``);
+    for (const { name, dtype } of signature.outputs.values()) {
+      if (dtype === 'uint8' && (options.outputs?.includes(name) ?? true)) {
+        throw new ServingError(
+          'UNIMPLEMENTED',
+          `output \`${name}\` is ${dtype}, which --runtime tfjs cannot read: serve with --runtime native`,
+        );
+      }
+    }
+    // Upstream takes a plain object; without a prototype every name is only a name.
+    const feed: Record<string, Tensor> = Object.create(null);
+    const made: Tensor[] = [];
+    for (const name of signature.inputs.keys()) {
+      feed[name] = joinTensors(inputOf(name, members), options.padding, (tensor) => made.push(tensor));
+    }
+    let result: ReturnType<SavedModel['predict']>;
+    try {
+      result = model.predict(feed);
+    } catch (error) {
+      throw new TensorFlowError('INVALID_ARGUMENT', messageOf(error));
+    } finally {
+      for (const tensor of made) tensor.dispose();
+    }
+    const outputs = new Map<string, Tensor>();
+    for (const [name, tensor] of Object.entries(result)) {
+      const isWanted = options.outputs?.includes(name) ?? true;
+      if (isWanted && tensor.dtype !== 'string') {
+        outputs.set(name, tensor);
+        continue;
+      }
+      // Upstream empties the strings of an input when that is disposed, also where an output shares them.
+      if (isWanted) outputs.set(name, copyOfStrings(tensor));
+      tensor.dispose();
+    }
+    return { outputs, queueMicros: 0, runMicros: Math.round((performance.now() - started) * 1000) };
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    for (const model of this.models.values()) model.dispose();
+  }
+}
+
+function copyOfStrings(tensor: Tensor): Tensor {
+  const { shape, data } = viewTensor(tensor);
+  return createTensor('string', shape, data);
+}

@@ -1,0 +1,78 @@
+/**
+ * Who may call what: one step before the router, over the router's own match.
+ *
+ * The scope is that of the very route the router is about to run, so no spelling of a path can pass this step as one
+ * route and reach another.
+ */
+import type { Context, Middleware } from 'koa';
+import { quoted, ServingError } from '../../errors.js';
+import { mediaTypeOf } from '../body/media-type.js';
+import { exchangeOf } from '../exchange.js';
+import { type ApiKeys, checkAccess, type Scope } from './api-keys.js';
+import { type Hosts, nameOf } from './hosts.js';
+
+/** What is to be known of a route before it runs. */
+export interface RouteAccess {
+  readonly scope: Scope;
+  /** It is one of a handler, which may do anything. */
+  readonly isOfHandler: boolean;
+}
+
+export interface AuthOptions {
+  readonly keys: ApiKeys;
+  readonly hosts: Hosts;
+  /** Of the route that the router will run. @throws ServingError NOT_FOUND or METHOD_NOT_ALLOWED if there is none */
+  readonly scopeOf: (ctx: Context) => RouteAccess;
+}
+
+export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware {
+  return async (ctx, next) => {
+    const { scope, isOfHandler } = scopeOf(ctx);
+    if (scope === 'admin') refuseForeignOrigin(ctx, hosts);
+    else if (isOfHandler || (scope === 'infer' && isSimple(ctx))) refuseOtherOrigin(ctx, hosts);
+    exchangeOf(ctx).principal = checkAccess(keys, scope, ctx.req).id;
+    await next();
+  };
+}
+
+/** A web page must not be able to change a model on the machine of whoever looks at it. */
+function refuseForeignOrigin(ctx: Context, hosts: Hosts): void {
+  const origin = ctx.get('origin');
+  if (origin !== '' && !hosts.isOwn(nameOf(hostOf(origin)))) throw foreign(origin);
+}
+
+/**
+ * The types that a page of any origin may send without being asked for (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
+ * For all others its browser asks first, and is not answered.
+ */
+const simpleTypes: ReadonlySet<string> = new Set([
+  '',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data',
+  'text/plain',
+]);
+
+function isSimple({ method, req }: Context): boolean {
+  return method === 'POST' && simpleTypes.has(mediaTypeOf(req));
+}
+
+/** A page of this server's own, or of this machine, may ask; a page of another origin may not. */
+function refuseOtherOrigin(ctx: Context, hosts: Hosts): void {
+  const origin = ctx.get('origin');
+  // Browsers alone can say so, and a proxy may have changed the host.
+  if (origin === '' || ctx.get('sec-fetch-site') === 'same-origin') return;
+  const host = hostOf(origin);
+  if (host !== ctx.get('host').toLowerCase() && !hosts.isOwn(nameOf(host))) throw foreign(origin);
+}
+
+/** With the port, where that is not the scheme's; empty for `null` and what is no origin. */
+function hostOf(origin: string): string {
+  return URL.canParse(origin) ? new URL(origin).host : '';
+}
+
+function foreign(origin: string): ServingError {
+  return new ServingError(
+    'PERMISSION_DENIED',
+    `requests from other origins are refused here, and ${quoted(origin)} is one: --allow-host allows it`,
+  );
+}

@@ -1,0 +1,104 @@
+/**
+ * How many bytes of bodies the process may hold at once, being read or waiting for their run.
+ *
+ * A body's room is taken before it is read. So that clients who announce much and send little do not keep everybody else
+ * out until `--body-timeout`, those give way, when room is wanted, whose bodies come so slowly that they will not be there
+ * in time.
+ */
+import { ServingError } from '../../errors.js';
+import { Deadlines, Waiting } from '../../flow/deadlines.js';
+
+/** A body on its way. */
+export abstract class Arrival extends Waiting {
+  /** When its head was there, in milliseconds of the monotonic clock. */
+  abstract readonly started: number;
+  /** Seconds that it may take. */
+  abstract readonly timeout: number;
+  /** Bytes that it has taken out of the budget. */
+  abstract readonly reserved: number;
+  abstract readonly received: number;
+  /** Gives back at once what it has taken; the client gets the error. */
+  abstract giveUp(error: ServingError): void;
+
+  get deadline(): number {
+    return this.started + this.timeout * 1000;
+  }
+
+  expire(): void {
+    this.giveUp(tooSlow(this.timeout));
+  }
+
+  /** True if the rest would come too late, at the rate of what has come. */
+  isBehind(now: number): boolean {
+    const elapsed = now - this.started;
+    return elapsed > patience && this.received * this.timeout * 1000 < this.reserved * elapsed;
+  }
+}
+
+/** Milliseconds for which nobody is called slow. */
+const patience = 1000;
+
+export class ByteBudget {
+  private taken = 0;
+  private readonly arrivals = new Deadlines<Arrival>();
+
+  /** @param total bytes, for the whole process */
+  constructor(private readonly total: number) {}
+
+  /** Bytes taken now. */
+  get reserved(): number {
+    return this.taken;
+  }
+
+  /**
+   * Takes bytes out of the budget, before they are read.
+   *
+   * @param body that wants them, and does not give way to itself
+   * @throws ServingError UNAVAILABLE if they are not left
+   */
+  reserve(bytes: number, body: Arrival): void {
+    if (this.taken + bytes > this.total) this.makeRoom(bytes, body);
+    if (this.taken + bytes > this.total) {
+      throw new ServingError('UNAVAILABLE', 'too many request bytes are under way (--max-inflight-bytes)', 1);
+    }
+    this.taken += bytes;
+  }
+
+  /** Gives them back. */
+  release(bytes: number): void {
+    this.taken -= bytes;
+  }
+
+  /** From now on a body has its time, and may have to give way. */
+  expect(arrival: Arrival): void {
+    this.arrivals.add(arrival);
+  }
+
+  /** It is there, or will not come. */
+  forget(arrival: Arrival): void {
+    this.arrivals.delete(arrival);
+  }
+
+  /** Those that began first give way first. */
+  private makeRoom(bytes: number, body: Arrival): void {
+    const now = performance.now();
+    for (const arrival of this.arrivals) {
+      if (this.taken + bytes <= this.total) return;
+      if (arrival === body || !arrival.isBehind(now)) continue;
+      this.arrivals.delete(arrival);
+      arrival.giveUp(gaveWay());
+    }
+  }
+}
+
+/** @param timeout seconds */
+export function tooSlow(timeout: number): ServingError {
+  return new ServingError('REQUEST_TIMEOUT', `the body did not arrive within ${timeout} s (--body-timeout)`);
+}
+
+function gaveWay(): ServingError {
+  return new ServingError(
+    'REQUEST_TIMEOUT',
+    'the body came too slowly to arrive in time (--body-timeout), and others wanted its room (--max-inflight-bytes)',
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * Predictions without HTTP: values of a program into tensors, through the same queue and batcher as requests.
+ */
+import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import { makeTensors } from '../codec/infer-request.js';
+import type { WireLimits } from '../codec/wire.js';
+import type { Manager } from '../control/manager.js';
+import { invalidArgument, ServingError } from '../errors.js';
+import { Cancellation } from '../flow/cancellation.js';
+import { predict } from '../serving/predict.js';
+import { blankRecord, type Telemetry } from '../telemetry/metrics.js';
+import { disposeTensors, type Tensor } from '../tfjs/tensors.js';
+import { inputTensor, type PredictInput } from './in-process-inputs.js';
+
+/** One prediction to make. */
+export interface PredictOptions {
+  /** A value for each input of the signature. Leave the batch dim out of all for one sample. */
+  readonly inputs: Readonly<Record<string, PredictInput>>;
+  /** The default model if left out. */
+  readonly model?: string | undefined;
+  /** The version that serves if neither this nor a label is given. */
+  readonly version?: number | undefined;
+  readonly label?: string | undefined;
+  /** The model's default one if left out. */
+  readonly signature?: string | undefined;
+  /** Outputs to give; all by default. */
+  readonly outputs?: readonly string[] | undefined;
+  /** Seconds; may only lower `requestTimeout`. */
+  readonly timeout?: number | undefined;
+  /** Calls it back: what no run has taken is not run. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a model gave. Its outputs hold memory of TensorFlow until they are disposed. */
+export interface Prediction {
+  readonly model: string;
+  readonly version: number;
+  /** Counts what was loaded: the same version from another folder has another. */
+  readonly generation: number;
+  /**
+   * By name. `dtype` is how tf.js sees them (uint8 as int32, float16 as float32); `viewTensor` tells the true one, with the
+   * raw bytes.
+   */
+  readonly outputs: Readonly<Record<string, tfjs.Tensor>>;
+  /** Disposes the outputs. What was read of them by `dataSync()` must not be used after that. */
+  dispose(): void;
+}
+
+export interface PredictServices {
+  readonly manager: Manager;
+  readonly telemetry: Telemetry;
+  readonly wireLimits: WireLimits;
+  /** Seconds. */
+  readonly requestTimeout: number;
+}
+
+/**
+ * @param callers models whose handlers' calls it is within, outermost first
+ * @throws ServingError (rejects) as a request is refused: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED;
+ * CANCELLED if the signal aborts
+ */
+export async function predictInProcess(
+  { manager, telemetry, wireLimits, requestTimeout }: PredictServices,
+  { inputs, model, version, label, signature, outputs, timeout = requestTimeout, signal }: PredictOptions,
+  callers: readonly string[] = [],
+): Promise<Prediction> {
+  if (!(timeout > 0)) throw invalidArgument(`timeout must be seconds, more than 0, not ${timeout}`);
+  if (signal?.aborted) throw aborted();
+  const started = performance.now();
+  const record = { model: '', version: '' as number | '', status: 'INTERNAL' };
+  const cancellation = new Cancellation();
+  const cancel = () => cancellation.cancel(aborted);
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    const target = { model, version, label };
+    const { id: asked } = manager.table.find(target);
+    record.model = asked.model;
+    record.version = asked.version;
+    if (callers.includes(asked.model)) throw cycle([...callers, asked.model]);
+    const { outputs: given, ...id } = await predict(manager.table, {
+      target,
+      signature,
+      inputs: (found) =>
+        makeTensors(Object.entries(inputs), found, (value, spec) => inputTensor(value, spec, wireLimits)),
+      inputNames: () => Object.keys(inputs),
+      outputs,
+      deadline: started + Math.min(timeout, requestTimeout) * 1000,
+      cancellation,
+      callers,
+    });
+    const named: Record<string, Tensor> = Object.create(null);
+    for (const [name, tensor] of given) named[name] = tensor;
+    record.status = 'ok';
+    return {
+      model: id.model,
+      version: id.version,
+      generation: id.generation,
+      outputs: named,
+      dispose: () => disposeTensors(given),
+    };
+  } catch (error) {
+    if (error instanceof ServingError) record.status = error.code;
+    throw error;
+  } finally {
+    telemetry.observe({
+      ...blankRecord,
+      ...record,
+      isInference: true,
+      seconds: (performance.now() - started) / 1000,
+    });
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/** It would wait for itself. */
+function cycle(callers: readonly string[]): ServingError {
+  return new ServingError(
+    'FAILED_PRECONDITION',
+    `handlers ask each other in a circle: ${callers.join(' → ')}`,
+  );
+}
+
+function aborted(): ServingError {
+  return new ServingError('CANCELLED', 'the caller aborted the prediction');
+}

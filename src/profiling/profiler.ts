@@ -1,0 +1,76 @@
+/**
+ * Profiles of the server while it serves: of the event loop, and of what TensorFlow does in runs. One at a time.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Runtime } from '../engines/runtime.js';
+import { ServingError } from '../errors.js';
+import type { Table } from '../serving/table.js';
+import type { ChromeTrace } from './chrome-trace.js';
+import { type CpuProfile, type CpuProfiling, startCpuProfile } from './cpu-profile.js';
+import { StepRecorder } from './step-recorder.js';
+
+export interface ProfileRequest {
+  readonly seconds: number;
+  /** Of the event loop. */
+  readonly cpu: boolean;
+  /** Of TensorFlow's operations. */
+  readonly steps: boolean;
+  /** Ends it early; its reason is what the caller hears. */
+  readonly signal: AbortSignal;
+}
+
+/** What was asked for. */
+export interface Profile {
+  readonly cpu: CpuProfile | undefined;
+  readonly steps: ChromeTrace | undefined;
+}
+
+export class Profiler {
+  private isBusy = false;
+
+  /** @param table what is served now */
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly table: () => Table,
+  ) {}
+
+  /** Why there are no traces of TensorFlow's operations, if so. */
+  get whyNoSteps(): string | undefined {
+    if (this.runtime.trace) return undefined;
+    return `--runtime ${this.runtime.kind} gives no traces of TensorFlow's operations: serve with --runtime native`;
+  }
+
+  /**
+   * @throws ServingError (rejects) ABORTED while another profile is being taken, UNIMPLEMENTED where the runtime gives no
+   * traces; the reason of the signal
+   */
+  async record(request: ProfileRequest): Promise<Profile> {
+    if (request.steps && this.whyNoSteps !== undefined)
+      throw new ServingError('UNIMPLEMENTED', this.whyNoSteps);
+    if (this.isBusy) {
+      throw new ServingError('ABORTED', 'another profile is being taken: ask again when it has ended');
+    }
+    this.isBusy = true;
+    try {
+      return await this.recordAlone(request);
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  private async recordAlone({ seconds, signal, ...wanted }: ProfileRequest): Promise<Profile> {
+    const profiling: CpuProfiling | undefined = wanted.cpu ? await startCpuProfile() : undefined;
+    const recorder = wanted.steps ? new StepRecorder(this.table, seconds) : undefined;
+    let cpu: CpuProfile | undefined;
+    try {
+      this.runtime.trace?.(recorder);
+      await delay(seconds * 1000, undefined, { signal });
+    } catch {
+      throw signal.reason;
+    } finally {
+      this.runtime.trace?.(undefined);
+      cpu = await profiling?.stop();
+    }
+    return { cpu, steps: await recorder?.finish() };
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What is served, as numbers for `/metrics`.
+ */
+import type { Telemetry } from '../telemetry/metrics.js';
+import type { Batcher } from './queue/batcher.js';
+import type { ModelStatus, Table } from './table.js';
+
+/** @param table what is served at the time of a scrape */
+export function addModelMetrics(telemetry: Telemetry, table: () => Table): void {
+  const perModel = (name: string, help: string, read: (model: ModelStatus) => number | undefined) =>
+    telemetry.gauges(name, help, () =>
+      [...table().models.values()].flatMap((model) => {
+        const value = read(model);
+        return value === undefined ? [] : [{ value, labels: { model: model.name } }];
+      }),
+    );
+  perModel('tfjs_serving_version', 'The version that serves', ({ serving }) => serving?.id.version);
+  perModel(
+    'tfjs_serving_version_generation',
+    'How often the version that serves was loaded in this process',
+    ({ serving }) => serving?.id.generation,
+  );
+  perModel('tfjs_serving_version_wanted', 'The version that should serve', ({ wanted }) => wanted);
+  perModel('tfjs_serving_version_pinned', 'The version the model is held at, if any', ({ pinned }) => pinned);
+  telemetry.gauges(
+    'tfjs_serving_version_state',
+    '1 for the state of each version, with the error if it failed',
+    () =>
+      [...table().models.values()].flatMap(({ name, versions }) =>
+        versions.map(({ version, state, error }) => ({
+          value: 1,
+          labels: { model: name, version, state, code: error?.code ?? '' },
+        })),
+      ),
+  );
+  const perSignature = (read: (batcher: Batcher) => number) =>
+    [...table().models.values()].flatMap(({ name: model, available }) =>
+      [...available].flatMap(([version, { batchers }]) =>
+        Array.from(batchers, ([{ name: signature }, batcher]) => ({
+          value: read(batcher),
+          labels: { model, version, signature },
+        })),
+      ),
+    );
+  telemetry.gauges('tfjs_serving_queue_length', 'Requests that wait for a run', () =>
+    perSignature(({ queued }) => queued),
+  );
+  telemetry.gauges('tfjs_serving_runs_in_flight', 'Runs under way', () =>
+    perSignature(({ inFlight }) => inFlight),
+  );
+  telemetry.gauges(
+    'tfjs_serving_runs_stuck',
+    'Runs that go on although the time of all their requests is over',
+    () => perSignature(({ stuck }) => stuck),
+  );
+  telemetry.counters('tfjs_serving_runs_total', 'Runs that have begun', () =>
+    perSignature(({ totals }) => totals.runs),
+  );
+  telemetry.counters('tfjs_serving_inline_runs_total', 'Those of them that were made on the event loop', () =>
+    perSignature(({ totals }) => totals.inlineRuns),
+  );
+  telemetry.counters('tfjs_serving_rows_total', 'Rows of requests in these runs', () =>
+    perSignature(({ totals }) => totals.rows),
+  );
+  telemetry.counters(
+    'tfjs_serving_trial_batches_total',
+    'Shared runs whose requests were also run alone, and compared',
+    () => perSignature(({ trial }) => trial.checked),
+  );
+  telemetry.gauges(
+    'tfjs_serving_sharing_ended',
+    '1 where requests no longer share runs, as a shared run gave something else than they get alone',
+    () => perSignature(({ hasDisagreed }) => Number(hasDisagreed)),
+  );
+  telemetry.counters('tfjs_serving_padding_rows_total', 'Rows added to them for the size of a batch', () =>
+    perSignature(({ totals }) => totals.paddingRows),
+  );
+}

@@ -1,0 +1,112 @@
+/**
+ * Shares the run slots of the process between everything that has work: in turn, so that a model with a long queue does
+ * not keep the others waiting.
+ */
+import { Linked, List } from '../../flow/list.js';
+
+/** Something with a queue of its own, that starts runs when it is given slots. */
+export abstract class Lane extends Linked {
+  /** Starts one run if it may now. @param hasSlot false: only one that takes none */
+  abstract start(now: number, hasSlot: boolean): Start;
+}
+
+/**
+ * What became of a turn: a run that is under way; `ran`: one that took no slot and is over; `idle`: there is nothing to
+ * do; `no slot`: there is, once a slot is free; or the milliseconds after which there may be.
+ */
+export type Start = StartedRun | 'ran' | 'idle' | 'no slot' | number;
+
+export interface StartedRun {
+  /** Settles, never rejects, when the run is over. */
+  readonly ended: Promise<void>;
+  /** When the last of those who wait for it stops waiting, in milliseconds of the monotonic clock. */
+  readonly lastDeadline: number;
+}
+
+export class Scheduler {
+  private readonly runs = new Set<StartedRun>();
+  /** Lanes that may have work, in the order of their turns. */
+  private readonly turns = new List<Lane>();
+  private isScheduled = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param slots runs under way at once; the runtime has threads for twice as many */
+  constructor(private readonly slots: number) {}
+
+  /**
+   * Tells that a lane has work. It starts once this turn of the event loop is over: what arrives with it, in one read of
+   * the sockets, then shares a batch.
+   */
+  wake(lane: Lane): void {
+    this.lineUp(lane);
+    this.schedule();
+  }
+
+  /** Puts a lane to the end of the line, unless it stands in it. */
+  private lineUp(lane: Lane): void {
+    if (!lane.isListed) this.turns.add(lane);
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(this.run);
+  }
+
+  private readonly run = (): void => {
+    this.isScheduled = false;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const now = performance.now();
+    let wait = Number.POSITIVE_INFINITY;
+    let resting: Lane[] | undefined;
+    for (let lane = this.turns.takeFirst(); lane; lane = this.turns.takeFirst()) {
+      const started = lane.start(now, this.runs.size < this.capacity(now));
+      if (started === 'idle') continue;
+      if (typeof started === 'number' || started === 'no slot') {
+        wait = Math.min(wait, started === 'no slot' ? this.untilNextStuck(now) : started);
+        resting ??= [];
+        resting.push(lane);
+        continue;
+      }
+      if (started !== 'ran') this.follow(started);
+      this.lineUp(lane);
+    }
+    for (const lane of resting ?? []) this.lineUp(lane);
+    if (this.turns.size > 0 && wait < Number.POSITIVE_INFINITY) {
+      this.timer = setTimeout(this.run, Math.max(1, wait));
+      this.timer.unref();
+    }
+  };
+
+  private follow(run: StartedRun): void {
+    this.runs.add(run);
+    void run.ended.then(() => {
+      this.runs.delete(run);
+      if (this.turns.size > 0) this.schedule();
+    });
+  }
+
+  /**
+   * A stuck run holds its slot against its own model only: as many as there are slots are made up for, so that a model
+   * that hangs does not take the others with it.
+   */
+  private capacity(now: number): number {
+    return this.slots + Math.min(this.slots, countStuck(this.runs, now));
+  }
+
+  private untilNextStuck(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { lastDeadline } of this.runs) {
+      if (lastDeadline > now) next = Math.min(next, lastDeadline - now);
+    }
+    return next;
+  }
+}
+
+/** Runs that go on although the time of all their requests is over. */
+export function countStuck(runs: Iterable<StartedRun>, now: number): number {
+  let count = 0;
+  for (const { lastDeadline } of runs) if (lastDeadline <= now) count += 1;
+  return count;
+}

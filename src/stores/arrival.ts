@@ -1,0 +1,93 @@
+/**
+ * How long a version's files must stay the same before it is loaded: as long as `--settle` if it came to its place whole,
+ * longer if its files came one by one, since a copy may stall between two of them, or in the middle of one.
+ */
+import type { FolderFacts } from './folder/fingerprint.js';
+
+/** How long a version that was copied must be quiet: so many times `--settle`. */
+export const copyPatience = 5;
+
+/** And so many times the longest pause that was seen within the copy. */
+const pausePatience = 2;
+
+/** A longer pause is none: somebody came back later to overwrite files. In milliseconds. */
+const longestPause = 60_000;
+
+/** How far the clock of a network mount may be off, in milliseconds. */
+const clockSkew = 60_000;
+
+/** The system stamps files with the time of its last tick, up to 10 ms ago. */
+const tick = 20;
+
+/** How a version came, as far as that was seen. */
+export interface Arrival {
+  /** `whole`: renamed or linked in, untouched for long, or said to be complete. */
+  readonly kind: 'whole' | 'copied';
+  /** Milliseconds for which it must stay the same. */
+  readonly needs: number;
+  /** The longest time between two changes of the copy, in milliseconds. */
+  readonly pause: number;
+}
+
+/** What was known of the version before it was found as it is now. */
+export interface Earlier {
+  readonly fingerprint: string;
+  readonly identity?: string | undefined;
+  readonly model?: string | undefined;
+  /** When its last change was seen, in milliseconds of the monotonic clock. */
+  readonly since: number;
+  readonly quiet: boolean;
+  readonly arrival?: Arrival | undefined;
+}
+
+export interface ArrivalOptions {
+  /** Milliseconds of the monotonic clock. */
+  readonly now: number;
+  /** Milliseconds since 1970. */
+  readonly wall: number;
+  /** Milliseconds. */
+  readonly settle: number;
+  /** When all was listed last, in milliseconds since 1970. */
+  readonly lookedAt: number | undefined;
+  /** The first scan: what is whole needs no second one. */
+  readonly atStart: boolean;
+  /** Its marker is there. */
+  readonly marked: boolean;
+}
+
+/**
+ * @param facts of the version as it is now
+ * @param earlier undefined if its place was empty
+ */
+export function arrivalOf(
+  facts: FolderFacts,
+  earlier: Earlier | undefined,
+  options: ArrivalOptions,
+): Arrival {
+  const { now, settle, atStart, marked } = options;
+  const whole: Arrival = { kind: 'whole', needs: atStart ? 0 : settle, pause: 0 };
+  const patience = copyPatience * settle;
+  if (marked) return whole;
+  if (!earlier || (facts.identity !== undefined && facts.identity !== earlier.identity))
+    return cameWhole(facts, options) ? whole : { kind: 'copied', needs: patience, pause: 0 };
+  if (facts.fingerprint === earlier.fingerprint) return earlier.arrival ?? whole;
+  // Somebody edits its handler.
+  if (earlier.quiet && facts.model !== undefined && facts.model === earlier.model)
+    return { ...whole, needs: settle };
+  const latest = now - earlier.since;
+  const before = earlier.quiet ? 0 : (earlier.arrival?.pause ?? 0);
+  const pause = Math.max(before, latest <= longestPause ? latest : 0);
+  return { kind: 'copied', needs: Math.max(patience, pausePatience * pause), pause };
+}
+
+function cameWhole(facts: FolderFacts, { wall, settle, lookedAt, atStart }: ArrivalOptions): boolean {
+  const { storage, changedAt, placedAt, madeAt } = facts;
+  if (placedAt !== undefined && placedAt >= changedAt) return true;
+  // It was made before a look that did not find it here.
+  const wasElsewhere = madeAt !== undefined && lookedAt !== undefined && madeAt + tick < lookedAt;
+  if (wasElsewhere && lookedAt <= wall) return true;
+  const untouched = wall - changedAt;
+  if (storage === 'local') return untouched >= copyPatience * settle;
+  // While it runs, the server can see for itself.
+  return atStart && untouched >= copyPatience * settle + clockSkew;
+}

@@ -1,0 +1,68 @@
+/**
+ * Resolves a path that came with a request: decoded once, its links followed, compared with the allowed roots, and from
+ * then on used only as the result.
+ */
+import { readdir, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { savedModelFile } from '../../engines/tensorflow/saved-model/read.js';
+import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import { nameSavedModel, versionOf } from '../version-name.js';
+import type { HandlerSource } from './handler-file.js';
+import { holdsModel, listVersion, type VersionListing } from './listing.js';
+
+/**
+ * The SavedModel that a path from a request means: the path itself, or the newest version in it.
+ *
+ * @param requested absolute, or relative to the first root
+ * @param roots the folders that it may lie in
+ * @throws ServingError PERMISSION_DENIED for anything outside the roots, whether it exists or not; NOT_FOUND for what is not there, or
+ * is no SavedModel
+ */
+export async function resolveModelPath(
+  requested: string,
+  roots: readonly string[],
+  handlers?: HandlerSource,
+): Promise<VersionListing> {
+  if (requested === '' || requested.includes('\0'))
+    throw invalidArgument('`model_path` must be the path of a folder');
+  const [first = '.'] = roots;
+  const real = await realpath(path.resolve(first, requested)).catch(() => undefined);
+  const allowed = await Promise.all(roots.map((root) => realpath(root).catch(() => undefined)));
+  const isAllowed = (place: string) => allowed.some((root) => root !== undefined && isWithin(place, root));
+  // What lies elsewhere is answered alike, there or not: nobody can map the machine's folders by asking.
+  if (!isAllowed(real ?? (await nearestFolder(path.resolve(first, requested)))))
+    throw new ServingError(
+      'PERMISSION_DENIED',
+      `expected a \`model_path\` within ${roots.map(quoted).join(' or ')}, got one outside: --allow-path allows more`,
+    );
+  if (real === undefined)
+    throw new ServingError('NOT_FOUND', `\`model_path\` ${quoted(requested)} does not exist`);
+  const inside = await readdir(real).catch(() => [] as string[]);
+  if (holdsModel(inside)) return found(real, handlers);
+  const newest = inside
+    .filter((name) => versionOf(name) !== undefined)
+    .sort((a, b) => Number(b) - Number(a) || a.length - b.length)[0];
+  if (newest === undefined)
+    throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${savedModelFile} and no versions`);
+  return found(path.join(real, newest), handlers);
+}
+
+/** Of a path that is not there: the deepest folder above it that is, its links followed. */
+async function nearestFolder(missing: string): Promise<string> {
+  const above = path.dirname(missing);
+  return (await realpath(above).catch(() => undefined)) ?? (above === missing ? above : nearestFolder(above));
+}
+
+function found(directory: string, handlers: HandlerSource | undefined): Promise<VersionListing> {
+  const isNumbered = versionOf(path.basename(directory)) !== undefined;
+  const above = isNumbered ? [path.dirname(directory)] : [];
+  return listVersion(nameSavedModel(directory).version, directory, above, handlers);
+}
+
+function isWithin(child: string, parent: string): boolean {
+  const relative = path.relative(parent, child);
+  return (
+    relative === '' ||
+    (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative))
+  );
+}

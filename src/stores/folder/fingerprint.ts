@@ -1,0 +1,260 @@
+/**
+ * The identity of a version: a digest that changes when anything in its folder does, and only then. And the times that
+ * tell how the folder came to its place; `arrival.ts` draws the conclusions.
+ *
+ * On a local file system a file is known by path, size, ctime and inode. Modification times are left out, since `tar`,
+ * `rsync` and `cp -p` keep old ones. Network and FUSE mounts make up inodes and ctimes (rclone gives a file another inode
+ * every few minutes): there a file is known by path, size and modification time in whole seconds, and the small files that
+ * say what is in the others also by their contents. This is decided for each file, as links lead to other mounts.
+ */
+import { createHash } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isSavedModelFile } from '../../engines/tensorflow/saved-model/read.js';
+import { kindOf, readRegularFile } from '../../files/regular-file.js';
+import { storageCalls } from '../../files/storage-call.js';
+import { servingJson } from '../serving-json.js';
+import { type Storage, storageOf } from './file-system.js';
+import { type HandlerSource, isHandlerName } from './handler-file.js';
+
+/** Times in milliseconds since 1970, by the clock of whoever keeps the files. */
+export interface FolderFacts {
+  readonly fingerprint: string;
+  /** The same without its handler: what stays as it is while code is edited. */
+  readonly model?: string | undefined;
+  /** The least that can be believed of any of its files. */
+  readonly storage: Storage;
+  /** Changes when another folder stands in its place; undefined where inodes cannot be believed. */
+  readonly identity: string | undefined;
+  /** When anything in it last changed. */
+  readonly changedAt: number;
+  /** When it, a folder above it or a link to it was last renamed, made or given other rights, as far as that can be told. */
+  readonly placedAt: number | undefined;
+  /** When a numbered folder was made, where the file system says so. */
+  readonly madeAt: number | undefined;
+  /** The names in it. */
+  readonly entries: readonly string[];
+  /** The folders below it. */
+  readonly folders: readonly string[];
+  /** The first thing in it that is neither a file nor a folder, in words. */
+  readonly unfit: string | undefined;
+}
+
+/** Deeper or fuller than any SavedModel; a link that leads back up ends here. */
+const maxDepth = 12;
+const maxFiles = 20_000;
+
+/** They hold checksums, or are what the model does. */
+const telling: ReadonlySet<string> = new Set([
+  'saved_model.pb',
+  'saved_model.pbtxt',
+  'fingerprint.pb',
+  'variables/variables.index',
+]);
+const tellingBytes = 2 ** 20;
+
+/**
+ * @param above folders between it and `--model-path`
+ * @param handler its handler, wherever that lies: it belongs to the version
+ * @throws the file system's error if something in it cannot be read
+ */
+export async function readFolderFacts(
+  directory: string,
+  above: readonly string[],
+  handler: string | undefined,
+  handlers: HandlerSource | undefined,
+): Promise<FolderFacts> {
+  const collector = new Collector(directory);
+  const own = await facts(directory);
+  const isLinked = (await linkFacts(directory)).isSymbolicLink();
+  const entries = await collector.collect(isLinked);
+  const { lines } = collector;
+  const code = handler === undefined ? undefined : `${path.relative(directory, handler)}\0`;
+  const model = digestOf(lines.filter((line) => code === undefined || !line.startsWith(code)));
+  // Where handlers are off, that there is one is all that matters.
+  if (handler !== undefined) lines.push(handlers ? await handlers.digest(handler) : handler);
+  const storage = await collector.storage(directory, own);
+  const isLocal = storage === 'local';
+  // A bare SavedModel, which has no folder above, becomes a version only when its saved_model.pb comes.
+  const isNumbered = above.length > 0;
+  return {
+    fingerprint: digestOf(lines),
+    model,
+    storage,
+    identity: isLocal ? `${own.dev}:${own.ino}` : undefined,
+    changedAt: milliseconds(storage === 'fuse' ? collector.changed : latest(collector.changed, own.mtimeNs)),
+    placedAt: storage === 'fuse' ? undefined : await placedAt(directory, above, isLocal),
+    madeAt:
+      isLocal && isNumbered && !isLinked && own.birthtimeNs > 0n ? milliseconds(own.birthtimeNs) : undefined,
+    entries,
+    folders: collector.folders,
+    unfit: collector.unfit,
+  };
+}
+
+function digestOf(lines: readonly string[]): string {
+  return createHash('sha256').update(lines.toSorted().join('\n')).digest('hex').slice(0, 32);
+}
+
+/** The digest alone. @throws as {@link readFolderFacts} */
+export async function fingerprintOf(
+  directory: string,
+  handler: string | undefined,
+  handlers: HandlerSource | undefined,
+): Promise<string> {
+  return (await readFolderFacts(directory, [], handler, handlers)).fingerprint;
+}
+
+/**
+ * A rename sets a folder's ctime and leaves its modification time as it is; whatever is made or deleted in it sets both. A
+ * link is placed when it is made.
+ */
+async function placedAt(
+  directory: string,
+  above: readonly string[],
+  isLocal: boolean,
+): Promise<number | undefined> {
+  const times: bigint[] = [];
+  for (const [i, folder] of [directory, ...above].entries()) {
+    const own = await facts(folder);
+    const link = await linkFacts(folder);
+    const parent = i === 0 && above[0] !== undefined ? await facts(above[0]) : undefined;
+    if (own.ctimeNs > own.mtimeNs) times.push(own.ctimeNs);
+    else if (isLocal && parent && !link.isSymbolicLink() && movedWithin(own, parent)) times.push(own.ctimeNs);
+    // Less than its time, as a file that is written within the same tick may be newer. On a network mount it would be of
+    // another clock than the files.
+    if (isLocal && link.isSymbolicLink()) times.push(link.ctimeNs - 1n);
+  }
+  return times.length === 0 ? undefined : milliseconds(times.reduce(latest));
+}
+
+/** The clock that files are stamped with moves on every 1 to 10 ms. In nanoseconds. */
+const tick = 10_000_000n;
+
+/**
+ * A rename within the tick of the last change: the folder above changed just when the folder itself did, and not when it was
+ * made, as it would have if the folder had been made in it.
+ */
+function movedWithin(own: BigIntStats, above: BigIntStats): boolean {
+  const apart = own.ctimeNs > above.mtimeNs ? own.ctimeNs - above.mtimeNs : above.mtimeNs - own.ctimeNs;
+  return own.birthtimeNs > 0n && above.mtimeNs - own.birthtimeNs > tick && apart <= tick;
+}
+
+function latest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function milliseconds(nanoseconds: bigint): number {
+  return Number(nanoseconds) / 1e6;
+}
+
+const order: readonly Storage[] = ['local', 'network', 'fuse'];
+
+function facts(file: string): Promise<BigIntStats> {
+  return storageCalls.make(() => stat(file, { bigint: true }));
+}
+
+function linkFacts(file: string): Promise<BigIntStats> {
+  return storageCalls.make(() => lstat(file, { bigint: true }));
+}
+
+/** A folder of the version, or one that a link in it leads to. */
+interface Place {
+  readonly directory: string;
+  /** The path within the version, with a slash at its end. */
+  readonly prefix: string;
+  readonly depth: number;
+  /** Its folders are looked at from outside only. */
+  readonly isLast: boolean;
+}
+
+class Collector {
+  /** One for each file. */
+  readonly lines: string[] = [];
+  /** Those that were looked into, less the version's own. */
+  readonly folders: string[] = [];
+  /** The first thing that is neither a file nor a folder. */
+  unfit: string | undefined;
+  /** Nanoseconds since 1970. */
+  changed = 0n;
+  private readonly devices = new Map<bigint, Storage>();
+
+  constructor(private readonly root: string) {}
+
+  /** What a file or folder and all that was collected lie on. */
+  async storage(name: string, facts: BigIntStats): Promise<Storage> {
+    await this.storageOfOne(name, facts);
+    return order.findLast((each) => [...this.devices.values()].includes(each)) ?? 'local';
+  }
+
+  private async storageOfOne(name: string, { dev }: BigIntStats): Promise<Storage> {
+    const known = this.devices.get(dev) ?? (await storageOf(name));
+    this.devices.set(dev, known);
+    return known;
+  }
+
+  /**
+   * @param isLinked a link leads to the version: it may lead anywhere, and is not followed further where there is no model
+   * @returns the names in the folder
+   */
+  async collect(isLinked: boolean): Promise<string[]> {
+    const names = await storageCalls.make(() => readdir(this.root));
+    const isLast = isLinked && !names.some((name) => isSavedModelFile(name) || isHandlerName(name));
+    await this.visit({ directory: this.root, prefix: '', depth: 0, isLast });
+    return names;
+  }
+
+  private async visit({ directory, prefix, depth, isLast }: Place): Promise<void> {
+    if (depth > maxDepth || this.lines.length > maxFiles)
+      throw new Error('too deep or too many files for a SavedModel');
+    const entries = await storageCalls.make(() => readdir(directory, { withFileTypes: true }));
+    for (const entry of entries) {
+      const relative = prefix + entry.name;
+      // Beside a bare SavedModel: it says how the model is served, and changes nothing about it.
+      if (relative === servingJson) continue;
+      const file = path.join(directory, entry.name);
+      const found = await facts(file);
+      const storage = await this.storageOfOne(file, found);
+      if (found.isDirectory()) {
+        if (storage !== 'fuse') this.changed = latest(this.changed, found.ctimeNs);
+        if (isLast) {
+          this.lines.push(`${relative}/\0${found.mtimeNs}`);
+          continue;
+        }
+        this.folders.push(file);
+        const leadsOut = entry.isSymbolicLink() && !(await this.isWithin(file));
+        await this.visit({
+          directory: file,
+          prefix: `${relative}/`,
+          depth: depth + 1,
+          isLast: leadsOut,
+        });
+      } else {
+        if (!found.isFile()) this.unfit ??= `${relative} is ${kindOf(found)}, and must be a file`;
+        this.changed = latest(this.changed, found.ctimeNs);
+        if (storage !== 'local') this.changed = latest(this.changed, found.mtimeNs);
+        this.lines.push(`${relative}\0${found.size}\0${await mark(file, relative, found, storage)}`);
+      }
+    }
+  }
+
+  /** True for a link that leads to a folder of the same version. */
+  private async isWithin(link: string): Promise<boolean> {
+    const [target, own] = await Promise.all([
+      storageCalls.make(() => realpath(link)),
+      storageCalls.make(() => realpath(this.root)),
+    ]);
+    return target.startsWith(`${own}${path.sep}`);
+  }
+}
+
+/** What tells one content of a file from another, besides its size. */
+async function mark(file: string, relative: string, found: BigIntStats, storage: Storage): Promise<string> {
+  const { size, ctimeNs, mtimeNs, ino } = found;
+  if (storage === 'local') return `${ctimeNs}\0${ino}`;
+  const isTelling = telling.has(relative) && found.isFile() && size <= tellingBytes;
+  const contents = isTelling ? await readRegularFile(file, tellingBytes) : '';
+  const digest = contents && createHash('sha256').update(contents).digest('hex');
+  return `${mtimeNs / 1_000_000_000n}\0${digest}`;
+}

@@ -1,0 +1,38 @@
+/**
+ * Where a version's handler lies: in its own folder, or in its model's.
+ */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { storageCalls } from '../../files/storage-call.js';
+
+/** What the listing asks about handlers; see `handlers/`. Absent where they are off. */
+export interface HandlerSource {
+  /** For versions that have none of their own. */
+  readonly defaultFile: string | undefined;
+  /** Changes when the handler or anything that it imports does. */
+  digest(file: string): Promise<string>;
+}
+
+const names = ['handler.ts', 'handler.mts', 'handler.js', 'handler.mjs'];
+
+/** True for the name of a handler's file. */
+export function isHandlerName(name: string): boolean {
+  return names.includes(name);
+}
+
+/** The first handler in one of these folders. */
+export async function findHandler(...folders: readonly string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    for (const name of names) {
+      const file = path.join(folder, name);
+      const isFile = await storageCalls
+        .make(() => stat(file))
+        .then(
+          (facts) => facts.isFile(),
+          () => false,
+        );
+      if (isFile) return file;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,276 @@
+/**
+ * Reads the folder of models: which versions there are, where, and a fingerprint of each one's files.
+ *
+ * What is to be done about them is `scan.ts`'s business.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isSavedModelFile, savedModelFile } from '../../engines/tensorflow/saved-model/read.js';
+import { messageOf } from '../../errors.js';
+import { storageCalls } from '../../files/storage-call.js';
+import {
+  type ConfigFile,
+  type ModelConfig,
+  type RepositoryConfig,
+  readModelConfig,
+  readRepositoryConfig,
+  servingJson,
+} from '../serving-json.js';
+import { nameSavedModel, versionOf } from '../version-name.js';
+import { isOfKernel } from './file-system.js';
+import { type FolderFacts, readFolderFacts } from './fingerprint.js';
+import { findHandler, type HandlerSource, isHandlerName } from './handler-file.js';
+import { findUnserved } from './unserved.js';
+
+/** What `--model-path` points at. */
+export type Layout = 'repository' | 'model' | 'saved-model';
+
+/** One version's folder as it was found. */
+export interface VersionListing {
+  readonly version: number;
+  readonly directory: string;
+  /** Changes when any of its files does, or its handler. */
+  readonly fingerprint: string;
+  readonly facts: FolderFacts;
+  /** The file of its handler, if it has one. */
+  readonly handler?: string | undefined;
+  /** What in it is neither a file nor a folder, if anything is: nothing of it may be read then. */
+  readonly unfit?: string | undefined;
+}
+
+/** A version's folder that is there but cannot be read now. */
+export type UnreadableVersion = Pick<VersionListing, 'version' | 'directory'>;
+
+/** One model's folder; `versions` is undefined where it could not be read, which is not the same as empty. */
+export interface ModelListing {
+  readonly name: string;
+  readonly versions: readonly (VersionListing | UnreadableVersion)[] | undefined;
+  /** From its `serving.json`; undefined where that cannot be used. */
+  readonly config: ModelConfig | undefined;
+}
+
+/** The whole of `--model-path`; `models` is undefined where it could not be read. */
+export interface Listing {
+  /** When the look began, in milliseconds since 1970. */
+  readonly at: number;
+  readonly layout: Layout | undefined;
+  readonly models: readonly ModelListing[] | undefined;
+  /** From the repository's own `serving.json`; undefined where that cannot be used. */
+  readonly config: RepositoryConfig | undefined;
+  /** Why something could not be read, for the log. */
+  readonly problems: readonly string[];
+  /** What looks like a model and is not served, and what to do about it, for the log. */
+  readonly unserved: readonly string[];
+  /** The folders whose changes matter. */
+  readonly folders: readonly string[];
+}
+
+/**
+ * @param root `--model-path`
+ * @param layout what the root was at an earlier listing; by default it is told from what is in it
+ * @param handlers undefined where they are off: then a version still has one, and cannot serve
+ */
+export async function readListing(root: string, layout?: Layout, handlers?: HandlerSource): Promise<Listing> {
+  const at = Date.now();
+  const problems: string[] = [];
+  const children = await readFolder(root, problems);
+  if (!Array.isArray(children))
+    return { at, layout, models: undefined, config: undefined, problems, unserved: [], folders: [root] };
+  const kind = layout ?? layoutOf(root, children, await holdsVersions(root, children));
+  const config = kind === 'repository' ? usable(await readRepositoryConfig(root), problems) : {};
+  const told: Told = { problems, unserved: [], folders: [root] };
+  const models: ModelListing[] = [];
+  if (kind === 'repository') {
+    for (const child of children.filter(isFolderName)) {
+      const model = await readModel(child, path.join(root, child), told, handlers);
+      if (model) models.push(model);
+    }
+  } else if (kind === 'model') {
+    const model = await readModel(path.basename(path.resolve(root)), root, told, handlers);
+    if (model) models.push(model);
+  } else if (kind === 'saved-model') {
+    const { name, version } = nameSavedModel(root);
+    const found = holdsModel(children) ? await readVersion(version, [root], told, handlers) : undefined;
+    models.push({
+      name,
+      versions: found ? [found] : [],
+      config: usable(await readModelConfig(root), problems),
+    });
+  }
+  const unserved = await listUnserved(root, kind, models, told);
+  return { at, layout: kind, models, config, problems, unserved, folders: told.folders };
+}
+
+/** What a listing collects on its way. */
+interface Told {
+  readonly problems: string[];
+  readonly unserved: string[];
+  readonly folders: string[];
+}
+
+async function listUnserved(
+  root: string,
+  layout: Layout | undefined,
+  models: readonly ModelListing[],
+  { unserved }: Told,
+): Promise<string[]> {
+  if (layout === 'saved-model') return unserved;
+  const versions = models.flatMap((model) => model.versions ?? []);
+  const handled = versions.filter((each) => 'handler' in each && each.handler !== undefined);
+  const found = await findUnserved({
+    root,
+    depth: layout === 'model' ? 1 : 2,
+    versions: new Set(versions.map(({ directory }) => directory)),
+    handled: new Set(handled.map(({ directory }) => directory)),
+  });
+  const isEmpty = versions.length === 0 && models.every((model) => model.versions);
+  const none = `there is no model in ${root}: put one at ${path.join(root, 'NAME', '1', savedModelFile)}`;
+  return [...(isEmpty ? [none] : []), ...unserved, ...found];
+}
+
+function usable<Config>(file: ConfigFile<Config>, problems: string[]): Config | undefined {
+  if ('config' in file) return file.config;
+  problems.push(file.problem);
+  return undefined;
+}
+
+function layoutOf(root: string, children: readonly string[], versions: boolean): Layout | undefined {
+  if (children.some(isSavedModelFile)) return 'saved-model';
+  if (versions) return 'model';
+  if (children.some(isHandlerName)) return 'saved-model';
+  // An empty folder may still become any of the three, unless its own name says which.
+  if (children.some((child) => isFolderName(child) && child !== servingJson)) return 'repository';
+  return versionOf(path.basename(path.resolve(root))) === undefined ? undefined : 'saved-model';
+}
+
+/** A SavedModel, or a handler, which may do without one. */
+export function holdsModel(names: readonly string[]): boolean {
+  return names.some(isSavedModelFile) || names.some(isHandlerName);
+}
+
+async function holdsVersions(root: string, children: readonly string[]): Promise<boolean> {
+  for (const child of children) {
+    if (versionOf(child) === undefined) continue;
+    const inside = await storageCalls.make(() => readdir(path.join(root, child))).catch((): string[] => []);
+    if (holdsModel(inside)) return true;
+  }
+  return false;
+}
+
+/** Hidden folders are nobody's models: Kubernetes keeps its volumes' contents in `..data`, editors their own things. */
+function isFolderName(name: string): boolean {
+  return !name.startsWith('.');
+}
+
+/** So few are read wherever they are: to ask for the file system would cost as much. */
+const fewVersions = 4;
+
+/** undefined if this is no model's folder: neither a version in it nor a SavedModel. */
+async function readModel(
+  name: string,
+  directory: string,
+  told: Told,
+  handlers: HandlerSource | undefined,
+): Promise<ModelListing | undefined> {
+  const { problems, unserved } = told;
+  const children = await readFolder(directory, problems);
+  if (children === 'no folder') return undefined;
+  const numbered = Array.isArray(children) ? children.filter((child) => versionOf(child) !== undefined) : [];
+  if (numbered.length > fewVersions && (await isOfKernel(directory))) {
+    unserved.push(`${directory} leads to a folder of the kernel, which is no model: take the link away`);
+    return undefined;
+  }
+  told.folders.push(directory);
+  const config = usable(await readModelConfig(directory), problems);
+  if (children === 'unreadable') return { name, versions: undefined, config };
+  const isBare = numbered.length === 0 && holdsModel(children);
+  const folders = isBare
+    ? [{ version: 1, folder: directory }]
+    : numbered.map((child) => ({ version: Number(child), folder: path.join(directory, child) }));
+  const versions: (VersionListing | UnreadableVersion)[] = [];
+  for (const { version, folder } of folders) {
+    const folders: [string, ...string[]] = isBare ? [folder] : [folder, directory];
+    const found = await readVersion(version, folders, told, handlers);
+    if (found) versions.push(found);
+  }
+  return { name, versions: oneOfEach(versions, unserved), config };
+}
+
+/** Of folders that mean one version, as `7` and `007` do, the one with the shortest name is the version. */
+function oneOfEach<Version extends UnreadableVersion>(
+  versions: readonly Version[],
+  unserved: string[],
+): Version[] {
+  const chosen = new Map<number, Version>();
+  const byLength = (a: Version, b: Version) => a.directory.length - b.directory.length;
+  for (const each of [...versions].sort(byLength)) {
+    const taken = chosen.get(each.version);
+    if (!taken) chosen.set(each.version, each);
+    else
+      unserved.push(
+        `${each.directory} is version ${each.version}, and so is ${taken.directory}, whose name is shorter and which is ` +
+          'the one that counts: take one of them away',
+      );
+  }
+  return [...chosen.values()];
+}
+
+/** The names in a folder, sorted. A file, or nothing, where a folder was expected is no problem; a folder that cannot be read is one. */
+async function readFolder(
+  directory: string,
+  problems: string[],
+): Promise<string[] | 'no folder' | 'unreadable'> {
+  try {
+    return (await storageCalls.make(() => readdir(directory))).sort();
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return 'no folder';
+    problems.push(`${directory}: ${messageOf(error)}`);
+    return 'unreadable';
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** undefined if there is no such folder; what is there but cannot be read has no fingerprint. */
+async function readVersion(
+  version: number,
+  [directory, ...above]: readonly [string, ...string[]],
+  { problems, folders }: Told,
+  handlers: HandlerSource | undefined,
+): Promise<VersionListing | UnreadableVersion | undefined> {
+  try {
+    const found = await listVersion(version, directory, above, handlers);
+    folders.push(directory, ...found.facts.folders);
+    return found;
+  } catch (error) {
+    const isFolder = await storageCalls
+      .make(() => stat(directory))
+      .then(
+        (facts) => facts.isDirectory(),
+        (failure) => codeOf(failure) !== 'ENOENT',
+      );
+    if (!isFolder) return undefined;
+    problems.push(`${directory}: ${messageOf(error)}`);
+    return { version, directory };
+  }
+}
+
+/**
+ * One version's folder.
+ *
+ * @param above folders in which its handler may lie, besides its own
+ * @throws the file system's error if something in it cannot be read
+ */
+export async function listVersion(
+  version: number,
+  directory: string,
+  above: readonly string[],
+  handlers: HandlerSource | undefined,
+): Promise<VersionListing> {
+  const handler = (await findHandler(directory, ...above)) ?? handlers?.defaultFile;
+  const facts = await readFolderFacts(directory, above, handler, handlers);
+  const { fingerprint, unfit } = facts;
+  return { version, directory, handler, fingerprint, unfit, facts };
+}

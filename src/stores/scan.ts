@@ -1,0 +1,180 @@
+/**
+ * From two listings to what can be loaded: a pure function of what was read and when.
+ *
+ * A version is quiet once two listings far enough apart found it the same (`arrival.ts` says how far), and gone once two
+ * at least `--settle` apart did not find it. What cannot be read stays as it was: unreadable is not deleted.
+ */
+import { type Arrival, arrivalOf, copyPatience } from './arrival.js';
+import type { Layout, Listing, ModelListing, UnreadableVersion, VersionListing } from './folder/listing.js';
+import { type ModelConfig, noModelConfig, type RepositoryConfig } from './serving-json.js';
+
+/** A version's folder, and whether it has stopped changing. */
+export interface ScannedVersion extends Omit<VersionListing, 'facts'> {
+  readonly identity?: string | undefined;
+  readonly model?: string | undefined;
+  readonly arrival?: Arrival;
+  /** It was complete once, and its marker has been taken away: it is being overwritten. */
+  readonly unmarked?: boolean;
+  /** When this fingerprint was first seen, in milliseconds of the monotonic clock. */
+  readonly since: number;
+  readonly quiet: boolean;
+  /** When it was first missed, if it is missing now. */
+  readonly missingSince?: number;
+}
+
+export interface ScannedModel {
+  readonly name: string;
+  /** Ascending by version. As last read, if the folder cannot be read now. */
+  readonly versions: readonly ScannedVersion[];
+  /** As last read without fault. */
+  readonly config: ModelConfig;
+  /** When the model's folder was first missed, if it is missing from a repository that can be read. */
+  readonly missingSince?: number;
+  /** Missing at two listings far enough apart: deleted, not hidden by a hiccup. */
+  readonly gone: boolean;
+}
+
+export interface Scan {
+  readonly layout: Layout | undefined;
+  readonly models: ReadonlyMap<string, ScannedModel>;
+  readonly config: RepositoryConfig;
+  /** False where `--model-path` itself could not be read. */
+  readonly readable: boolean;
+  /** True while another scan, `--settle` from now, can change the picture by itself. */
+  readonly unsettled: boolean;
+  /** Versions that are there and must wait, and for what, for the log. */
+  readonly waits: readonly string[];
+  /** When everything was listed last, in milliseconds since 1970. */
+  readonly lookedAt: number | undefined;
+}
+
+export interface ScanOptions {
+  /** Milliseconds of the monotonic clock. */
+  readonly now: number;
+  /** Milliseconds that a folder which came whole must stay the same. */
+  readonly settle: number;
+  /** The first scan: what is whole is taken as quiet. */
+  readonly atStart?: boolean;
+  /** Milliseconds that a repository must stay entirely empty before its models count as deleted. */
+  readonly emptyFor: number;
+}
+
+export const nothingScanned: Scan = {
+  layout: undefined,
+  models: new Map(),
+  config: {},
+  readable: true,
+  unsettled: false,
+  waits: [],
+  lookedAt: undefined,
+};
+
+/**
+ * @param before the scan before this one
+ * @param listing what was read now
+ */
+export function scan(before: Scan, listing: Listing, options: ScanOptions): Scan {
+  const { layout, models: folders, config } = listing;
+  if (!folders) return { ...before, readable: false, unsettled: false };
+  const repository = config ?? before.config;
+  const settings = { ...options, wall: listing.at, lookedAt: before.lookedAt };
+  // A folder that never held a version is nobody's model; one that did is a model whose versions are gone.
+  const listed = folders.filter(({ name, versions }) => versions?.length || before.models.has(name));
+  const patience = listed.length === 0 ? Math.max(options.emptyFor, options.settle) : options.settle;
+  const models = new Map<string, ScannedModel>();
+  for (const model of before.models.values()) {
+    const missingSince = model.missingSince ?? options.now;
+    models.set(model.name, { ...model, missingSince, gone: options.now - missingSince >= patience });
+  }
+  const waits: string[] = [];
+  for (const model of listed) {
+    const known = before.models.get(model.name);
+    const scanned = scanModel(known, model, repository, settings, waits);
+    // None of its versions has its marker yet.
+    if (known || scanned.versions.length > 0) models.set(model.name, scanned);
+  }
+  return {
+    layout: layout ?? before.layout,
+    models,
+    config: repository,
+    readable: true,
+    unsettled: [...models.values()].some(isUnsettled),
+    waits,
+    lookedAt: listing.problems.length === 0 ? listing.at : before.lookedAt,
+  };
+}
+
+type Settings = ScanOptions & { readonly wall: number; readonly lookedAt: number | undefined };
+
+function scanModel(
+  before: ScannedModel | undefined,
+  { name, versions: listed, config: read }: ModelListing,
+  repository: RepositoryConfig,
+  settings: Settings,
+  waits: string[],
+): ScannedModel {
+  const known = before?.versions ?? [];
+  const config = read ?? before?.config ?? noModelConfig;
+  const marker = config.complete_marker ?? repository.complete_marker;
+  const versions = listed ? scanVersions(known, listed, marker, settings) : known;
+  for (const each of listed ?? []) {
+    const scanned = versions.find(({ directory }) => directory === each.directory);
+    const why = whyWaiting(each, scanned, marker, settings);
+    if (why !== undefined) waits.push(`${name} version ${each.version} ${why}`);
+  }
+  return { name, versions, config, gone: false };
+}
+
+function whyWaiting(
+  found: VersionListing | UnreadableVersion,
+  scanned: ScannedVersion | undefined,
+  marker: string | undefined,
+  { settle, now }: Settings,
+): string | undefined {
+  if (!('fingerprint' in found)) return undefined;
+  if (marker !== undefined && (!scanned || scanned.unmarked))
+    return `is not loaded until its folder holds a file ${marker}`;
+  if (!scanned || scanned.quiet || scanned.arrival?.kind !== 'copied') return undefined;
+  // A folder whose files are being deleted changes, too: by the next look it is gone.
+  if (scanned.since === now) return undefined;
+  const seconds = Number(((copyPatience * settle) / 1000).toPrecision(2));
+  return `was not renamed into place: it is loaded when its files have been the same for ${seconds} s, ${copyPatience} times --settle`;
+}
+
+function scanVersions(
+  known: readonly ScannedVersion[],
+  listed: NonNullable<ModelListing['versions']>,
+  marker: string | undefined,
+  settings: Settings,
+): ScannedVersion[] {
+  const { now, settle, atStart = false } = settings;
+  const versions: ScannedVersion[] = [];
+  for (const found of listed) {
+    const before = known.find(({ directory }) => directory === found.directory);
+    if (!('fingerprint' in found)) {
+      if (before) versions.push(before);
+      continue;
+    }
+    const { facts, ...version } = found;
+    const marked = marker !== undefined && facts.entries.includes(marker);
+    if (marker !== undefined && !marked) {
+      // A new one is not there yet; one that was there is being overwritten.
+      if (before) versions.push({ ...before, quiet: false, unmarked: true });
+      continue;
+    }
+    const { identity, model } = facts;
+    const arrival = arrivalOf(facts, before, { ...settings, atStart, marked });
+    const since = before?.fingerprint === found.fingerprint ? before.since : now;
+    versions.push({ ...version, identity, model, arrival, since, quiet: now - since >= arrival.needs });
+  }
+  for (const before of known) {
+    if (listed.some(({ directory }) => directory === before.directory)) continue;
+    const missingSince = before.missingSince ?? now;
+    if (now - missingSince < settle) versions.push({ ...before, quiet: false, missingSince });
+  }
+  return versions.sort((a, b) => a.version - b.version);
+}
+
+function isUnsettled({ missingSince, gone, versions }: ScannedModel): boolean {
+  return (missingSince !== undefined && !gone) || versions.some(({ quiet, unmarked }) => !quiet && !unmarked);
+}

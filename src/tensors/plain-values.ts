@@ -1,0 +1,392 @@
+/**
+ * Plain values (numbers, texts, true and false, nested lists of them) into the dtype that the signature asks for.
+ *
+ * Strict where silence would corrupt: lists must be rectangular, integers must fit, a fraction is no integer and a
+ * number no bool. A number for a float type becomes the nearest value of it, whole or not, as any literal does.
+ */
+import { invalidArgument } from '../errors.js';
+import { type Claim, claimNothing, type Steps, toEnd } from '../flow/claimed-steps.js';
+import { Decimal, neighbour } from './decimal.js';
+import { type Dtype, dtypes, type FixedDtype } from './dtypes.js';
+import { bounds } from './limits.js';
+import { areNumbersOnly, type Chunk, chunksOf, isList, isShort, itemAt, type List } from './long-list.js';
+import { StringGatherer, type Strings } from './strings.js';
+import {
+  allocate,
+  fromBfloat16,
+  fromFloat16,
+  type NumericArray,
+  type TensorData,
+  toBfloat16,
+  toFloat16,
+} from './values.js';
+
+/** `x[1][2]`, as people write it. */
+export function describePath(what: string, path: readonly number[]): string {
+  return path.length === 0 ? what : `${what} at ${path.map((i) => `[${i}]`).join('')}`;
+}
+
+/**
+ * The shape of nested lists, from their first elements; {@link fillPlain} checks the others against it.
+ *
+ * @throws ServingError INVALID_ARGUMENT if they hold more than `maxElements`
+ */
+export function shapeOfPlain(what: string, value: unknown, maxElements: number): number[] {
+  const shape: number[] = [];
+  let level: unknown = value;
+  let elements = 1;
+  while (isList(level)) {
+    shape.push(level.length);
+    elements *= Math.max(level.length, 1);
+    if (elements > maxElements)
+      throw invalidArgument(`${what} has more elements than ${maxElements} (--max-elements)`);
+    level = itemAt(level, 0);
+  }
+  return shape;
+}
+
+/**
+ * The values of nested lists of `shape`, row-major.
+ *
+ * @throws ServingError INVALID_ARGUMENT naming the place, what was expected and what came
+ */
+export function fillPlain(
+  what: string,
+  value: unknown,
+  shape: readonly number[],
+  dtype: RealDtype | 'string',
+): TensorData {
+  return toEnd(fillInSteps(what, value, shape, dtype, claimNothing));
+}
+
+/** As {@link fillPlain}. @param claim is told what the values take, before they do */
+export function* fillInSteps(
+  what: string,
+  value: unknown,
+  shape: readonly number[],
+  dtype: RealDtype | 'string',
+  claim: Claim,
+): Steps<TensorData> {
+  // A first element says nothing about the size of the others: lists are walked before room is made for what they say.
+  const count = yield* countLeaves(what, value, shape);
+  if (dtype === 'string') return yield* fillStrings(what, value, shape, count, claim);
+  const store = writers[dtype];
+  if (count > manyValues) claim(count * dtypes[dtype].size);
+  const { values, bytes } = allocate(dtype, count);
+  let [at, work] = [0, 0];
+  for (const rows of blocksOf(value, shape)) {
+    for (const row of rows) {
+      for (let i = 0; i < row.length; i++, at++) {
+        if (!store(values, at, row[i])) throw misfit(what, row[i], pathOf(at, shape), dtype);
+        if (++work < manyValues) continue;
+        work = 0;
+        yield;
+      }
+      work += 1;
+    }
+  }
+  return bytes;
+}
+
+/** Between two pauses. */
+const manyValues = 2048;
+
+/**
+ * Integers of one width in another.
+ *
+ * @throws ServingError INVALID_ARGUMENT for one that does not fit
+ */
+export function* convertIntegers(
+  what: string,
+  from: NumericArray,
+  dtype: 'int32' | 'int64',
+  claim: Claim,
+): Steps<Uint8Array> {
+  const store = writers[dtype];
+  if (from.length > manyValues) claim(from.length * dtypes[dtype].size);
+  const { values, bytes } = allocate(dtype, from.length);
+  for (let i = 0; i < from.length; i++) {
+    if (!store(values, i, from[i])) throw misfit(what, from[i], [i], dtype);
+    if (i % manyValues === 0) yield;
+  }
+  return bytes;
+}
+
+function* fillStrings(
+  what: string,
+  value: unknown,
+  shape: readonly number[],
+  count: number,
+  claim: Claim,
+): Steps<Strings> {
+  checkStrings(what, count);
+  const strings = new StringGatherer(count, claim);
+  for (const rows of blocksOf(value, shape)) {
+    for (const row of rows) {
+      for (const leaf of row) {
+        if (typeof leaf === 'string') strings.addText(leaf);
+        else if (leaf instanceof Uint8Array) strings.add(leaf);
+        else throw noString(what, leaf, pathOf(strings.length, shape));
+        if (strings.length % manyValues === 0) yield;
+      }
+    }
+  }
+  return strings.finish();
+}
+
+/** Each string is an object of its own, here and in what it is handed on with. */
+export function checkStrings(what: string, count: number): void {
+  if (count > bounds.strings.most)
+    throw invalidArgument(
+      `${what} has ${count} strings, more than ${bounds.strings.most}: send several requests`,
+    );
+}
+
+/**
+ * Checks that the lists are as `shape` says, all of them.
+ *
+ * @returns how many values they hold
+ */
+function* countLeaves(what: string, value: unknown, shape: readonly number[]): Steps<number> {
+  if (shape.length === 0) {
+    if (isList(value)) throw ragged(what, [], 'a list', 'a value');
+    return 1;
+  }
+  // Of the lists that are open: each, and how many of it were seen.
+  const levels: unknown[] = [value];
+  const path = shape.map(() => 0);
+  let [depth, count, work] = [0, 0, 0];
+  for (;;) {
+    const level = levels[depth];
+    const expected = shape[depth] as number;
+    const index = path[depth] as number;
+    if (index === 0) checkLength(what, level, expected, path.slice(0, depth));
+    if (++work > manyValues) {
+      work = 0;
+      yield;
+    }
+    if (depth === shape.length - 1) {
+      let i = 0;
+      for (const chunk of chunksOf(level as List<unknown>)) {
+        if (!areNumbersOnly(chunk))
+          for (let j = 0; j < chunk.length; j++)
+            if (isList(chunk[j])) throw ragged(what, [...placeOf(path, depth), i + j], 'a list', 'a value');
+        i += chunk.length;
+        work += chunk.length;
+        if (work > manyValues) {
+          work = 0;
+          yield;
+        }
+      }
+      count += expected;
+    } else if (index < expected) {
+      path[depth] = index + 1;
+      levels[depth + 1] = itemAt(level as List<unknown>, index);
+      depth += 1;
+      path[depth] = 0;
+      continue;
+    }
+    if (depth === 0) return count;
+    depth -= 1;
+  }
+}
+
+/** The one that is being looked at has been counted. */
+function placeOf(seen: readonly number[], depth: number): number[] {
+  return seen.slice(0, depth).map((count) => count - 1);
+}
+
+function checkLength(what: string, level: unknown, expected: number, seen: readonly number[]): void {
+  const path = placeOf(seen, seen.length);
+  if (!isList(level)) throw ragged(what, path, 'a value', `a list of ${expected}`);
+  if (level.length !== expected)
+    throw ragged(what, path, `a list of ${level.length}`, `a list of ${expected}`);
+}
+
+/** Values that lie one behind the other, several times. */
+type Rows = readonly Chunk<unknown>[];
+
+/** The values of lists that were checked, some at a time; a value without lists is a row of one value. */
+function* blocksOf(value: unknown, shape: readonly number[]): Generator<Rows, void, undefined> {
+  const [length, width] = shape;
+  const isOfShortLists = shape.length === 2 && width !== undefined && isShort(width);
+  if (length === undefined) yield [[value]];
+  else if (width === undefined) yield chunksOf(value as List<unknown>);
+  else if (isOfShortLists) yield* chunksOf(value as List<unknown>) as Rows[];
+  else
+    for (const chunk of chunksOf(value as List<unknown>))
+      for (const each of chunk) yield* blocksOf(each, shape.slice(1));
+}
+
+function ragged(what: string, path: readonly number[], came: string, expected: string) {
+  return invalidArgument(
+    `${describePath(what, path)} is ragged: ${came} where the ones before it have ${expected}`,
+  );
+}
+
+function pathOf(index: number, shape: readonly number[]): number[] {
+  const path: number[] = [];
+  let rest = index;
+  for (const dim of [...shape].reverse()) {
+    path.unshift(rest % dim);
+    rest = Math.floor(rest / dim);
+  }
+  return path;
+}
+
+function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dtype) {
+  const place = describePath(what, path);
+  if (leaf instanceof Decimal) return misfit(what, leaf.value, path, dtype);
+  if (dtype === 'uint8' && typeof leaf === 'number' && leaf > 0 && leaf < 1)
+    return invalidArgument(`${place} takes uint8, and ${leaf} came: scale pixels to 0 to 255, as 255 * x`);
+  if (typeof leaf === 'number' || typeof leaf === 'bigint') {
+    return invalidArgument(`${place} takes ${describeValues(dtype, leaf)}, got ${leaf}`);
+  }
+  return invalidArgument(`${place} takes ${dtype}, and ${describeLeaf(leaf)} came`);
+}
+
+/** `uint8, whole numbers from 0 to 255` */
+function describeValues(dtype: Dtype, leaf: number | bigint): string {
+  switch (dtype) {
+    case 'string':
+    case 'complex64':
+    case 'complex128':
+      return dtype;
+    case 'bool':
+      return 'bool, true or false';
+    case 'float16':
+    case 'bfloat16':
+    case 'float32':
+    case 'float64':
+      return `${dtype}, numbers up to ${largest[dtype]}`;
+    default: {
+      const [least, most] = rangeOf(dtype);
+      // A float beyond 2^53 may already have lost its last digits.
+      const isRounded = Number.isInteger(leaf) && leaf >= least && leaf <= most;
+      const form = isRounded ? ', written without a point or a power, in JavaScript as a BigInt' : '';
+      return `${dtype}, whole numbers from ${least} to ${most}${form}`;
+    }
+  }
+}
+
+/** The largest values. */
+const largest = { float16: '65504', bfloat16: '3.3e38', float32: '3.4e38', float64: '1.7e308' } as const;
+
+type FloatDtype = keyof typeof largest;
+
+function rangeOf(dtype: Exclude<RealDtype, FloatDtype | 'bool'>): [least: bigint, most: bigint] {
+  const bits = BigInt(dtypes[dtype].size * 8);
+  return dtype.startsWith('u') ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
+}
+
+/** What came, in few words. */
+export function describeLeaf(leaf: unknown): string {
+  if (leaf === null || leaf === undefined) return String(leaf);
+  if (leaf instanceof Uint8Array) return 'a byte string';
+  if (isList(leaf)) return 'a list';
+  if (typeof leaf === 'object') return 'something that is no number';
+  return typeof leaf === 'string' ? 'a text' : String(leaf);
+}
+
+function noString(what: string, leaf: unknown, path: readonly number[]) {
+  return invalidArgument(
+    `${describePath(what, path)} takes text or byte strings, and ${describeLeaf(leaf)} came`,
+  );
+}
+
+/** Stores one leaf at an index; false if it does not fit. */
+type Writer = (values: NumericArray, index: number, leaf: unknown) => boolean;
+
+function integer(min: number, max: number): Writer {
+  return (values, i, leaf) => {
+    const value = typeof leaf === 'bigint' ? Number(leaf) : leaf instanceof Decimal ? leaf.value : leaf;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) return false;
+    values[i] = value;
+    return true;
+  };
+}
+
+function bigInteger(min: bigint, max: bigint): Writer {
+  return (values, i, leaf) => {
+    // A float beyond 2^53 may already have lost its last digits.
+    const value = typeof leaf === 'number' && Number.isSafeInteger(leaf) ? BigInt(leaf) : leaf;
+    if (typeof value !== 'bigint' || value < min || value > max) return false;
+    values[i] = value;
+    return true;
+  };
+}
+
+/** As strict JSON has them. */
+const nonFinite: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+]);
+
+/**
+ * The nearest value of the type, rounded once.
+ *
+ * @param round the nearest value of the float type
+ * @param encode what the typed array holds for it
+ */
+function float(
+  round: (value: number) => number,
+  encode: (value: number) => number = (value) => value,
+): Writer {
+  return (values, i, leaf) => {
+    const value = typeof leaf === 'number' ? leaf : besideDouble(leaf);
+    if (value === undefined || (Number.isFinite(value) && !Number.isFinite(round(value)))) return false;
+    values[i] = encode(value);
+    return true;
+  };
+}
+
+/** A double that rounds to a narrower type as the number itself does; undefined for what is no number. */
+function besideDouble(leaf: unknown): number | undefined {
+  if (leaf instanceof Decimal) return leaf.beside;
+  if (typeof leaf === 'string') return nonFinite.get(leaf);
+  if (typeof leaf !== 'bigint') return undefined;
+  const value = Number(leaf);
+  if (!Number.isFinite(value)) return undefined;
+  const nearest = BigInt(value);
+  return nearest === leaf ? value : neighbour(value, leaf > nearest ? 1 : -1);
+}
+
+const float64: Writer = (values, i, leaf) => {
+  const value =
+    typeof leaf === 'number'
+      ? leaf
+      : leaf instanceof Decimal
+        ? leaf.value
+        : typeof leaf === 'bigint'
+          ? Number(leaf)
+          : typeof leaf === 'string'
+            ? nonFinite.get(leaf)
+            : undefined;
+  if (value === undefined || (typeof leaf === 'bigint' && !Number.isFinite(value))) return false;
+  values[i] = value;
+  return true;
+};
+
+/** Complex numbers come as pairs of floats. */
+type RealDtype = Exclude<FixedDtype, 'complex64' | 'complex128'>;
+
+const writers: Record<RealDtype, Writer> = {
+  bool: (values, i, leaf) => {
+    if (typeof leaf !== 'boolean') return false;
+    values[i] = leaf ? 1 : 0;
+    return true;
+  },
+  int8: integer(-(2 ** 7), 2 ** 7 - 1),
+  int16: integer(-(2 ** 15), 2 ** 15 - 1),
+  int32: integer(-(2 ** 31), 2 ** 31 - 1),
+  int64: bigInteger(-(2n ** 63n), 2n ** 63n - 1n),
+  uint8: integer(0, 2 ** 8 - 1),
+  uint16: integer(0, 2 ** 16 - 1),
+  uint32: integer(0, 2 ** 32 - 1),
+  uint64: bigInteger(0n, 2n ** 64n - 1n),
+  float16: float((value) => fromFloat16(toFloat16(value)), toFloat16),
+  bfloat16: float((value) => fromBfloat16(toBfloat16(value)), toBfloat16),
+  float32: float(Math.fround),
+  float64,
+};

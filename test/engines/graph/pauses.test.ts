@@ -1,0 +1,56 @@
+/**
+ * A large graph is read and followed in pieces, also where all of it is one function.
+ */
+import { expect, it } from 'vitest';
+import { GraphDef } from '../../../src/engines/tensorflow/graph/graph-def.ts';
+import { proveRows } from '../../../src/engines/tensorflow/graph/prove.ts';
+import { readGraphOperations } from '../../../src/engines/tensorflow/saved-model/graph-operations.ts';
+import { GraphBuilder } from '../../fixtures/graph.ts';
+
+const nodes = 3000;
+
+/** `y = f(x)`, where f is a chain of nodes. */
+function functionOfMany() {
+  const graph = new GraphBuilder();
+  const x = graph.placeholder('float32', [null], { name: 'x' });
+  const f = graph.function('f', (body) => {
+    let y = body.parameter('float32');
+    for (let i = 0; i < nodes; i++) y = body.first('Neg', [y]);
+    return [y];
+  });
+  graph.add(
+    'PartitionedCall',
+    [x],
+    { f, Tin: { list: { type: [1] } }, Tout: { list: { type: [1] } } },
+    { name: 'y' },
+  );
+  return graph.encode();
+}
+
+it('each node of a function may be followed by a pause', async () => {
+  const bytes = functionOfMany();
+  let asked = 0;
+  const pause = () => {
+    asked += 1;
+    return undefined;
+  };
+  const perNode = async (work: () => Promise<unknown>) => {
+    asked = 0;
+    await work();
+    return Math.floor(asked / nodes);
+  };
+  const operations = await readGraphOperations(bytes, pause);
+  expect(operations.counts.get('Neg')).toBe(nodes);
+  expect(await perNode(() => readGraphOperations(bytes, pause))).toBeGreaterThanOrEqual(1);
+  expect(await perNode(() => GraphDef.read(bytes, pause))).toBeGreaterThanOrEqual(1);
+  const graph = await GraphDef.read(bytes, pause);
+  const spec = (name: string) => ({ name, dtype: 'float32' as const, shape: [null], graphName: `${name}:0` });
+  const signature = { inputs: new Map([['x', spec('x')]]), outputs: new Map([['y', spec('y')]]) };
+  // The nodes are read, their roots found, put in order, evaluated, and looked at for loops.
+  let verdict = '';
+  const asks = await perNode(async () => {
+    verdict = (await proveRows(graph, signature, pause)).verdict;
+  });
+  expect(verdict).toBe('proven');
+  expect(asks).toBeGreaterThanOrEqual(5);
+});
