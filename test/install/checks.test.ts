@@ -28,7 +28,7 @@ describe('the layer check', () => {
         'http/app.ts': `import Koa from 'koa';\nimport { fail } from '../errors.js';\nimport { route } from './routes/infer.js';\n`,
         'http/routes/infer.ts': `import { predict } from '../../serving/predict.js';\n`,
         'serving/predict.ts': `import type { Tensor } from '@tensorflow/tfjs-core';\n`,
-        'engines/tensorflow/native.ts': `export * from '@tensorflow/tfjs-core';\nimport pack from '../../package.json' with { type: 'json' };\n`,
+        'engines/tensorflow/native.ts': `export * from '@tensorflow/tfjs-core';\nimport pack from '../../../package.json' with { type: 'json' };\n`,
         'errors.ts': '',
       }),
     );
