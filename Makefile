@@ -8,7 +8,7 @@ NODE = node
 ARGS =
 SECONDS = 300
 
-.PHONY: help install serve build pack test check soak fuzz fuzz-operations bench bench-quick bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits clean distclean
+.PHONY: help install serve build pack test check soak fuzz fuzz-operations bench bench-quick bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits picture clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -84,6 +84,9 @@ models: install ## make the demo and test models again (fetches Python TensorFlo
 
 digits: install ## train the digit classifiers of examples/digits again (fetches Python TensorFlow and scikit-learn)
 	@$(NODE) scripts/digits.js $(ARGS)
+
+picture: install ## drop versions into a server under load, and draw what its clients saw (docs/figures/drop.svg)
+	@$(NODE) scripts/docs/picture.js
 
 clean: ## delete what was compiled
 	@$(NODE) scripts/clean.js
