@@ -1,5 +1,5 @@
 /**
- * `node scripts/list-rules.js`: writes into docs/architecture.md which operations have a rule in the proof of batching. The
+ * `node scripts/list-rules.js`: writes into docs/operations.md which operations have a rule in the proof of batching. The
  * sources must be compiled (`make install`).
  */
 import fs from 'node:fs';
@@ -10,5 +10,5 @@ import { moduleOperations } from '#dist/engines/tensorflow/graph/stablehlo/modul
 
 import { withRules } from './docs/rule-list.js';
 
-const file = path.join(import.meta.dirname, '..', 'docs', 'architecture.md');
+const file = path.join(import.meta.dirname, '..', 'docs', 'operations.md');
 fs.writeFileSync(file, withRules(fs.readFileSync(file, 'utf8'), rules.keys(), moduleOperations));

@@ -1,12 +1,9 @@
 /**
- * The lists of operations that have a rule, as docs/architecture.md has them.
+ * The lists of operations that have a rule, as docs/operations.md has them.
  */
 
 /** What stands above the lists: TensorFlow's operations, and those of StableHLO. */
-const HEADINGS = /** @type {const} */ ([
-  '### Which operations have a rule',
-  '### Which operations of StableHLO have a rule',
-]);
+const HEADINGS = /** @type {const} */ (['## TensorFlow', '## StableHLO']);
 const WIDTH = 130;
 
 /**

@@ -147,8 +147,8 @@ def test_the_guides_test_of_the_server(python, tmp_path, port_50000):
     assert "Ran 1 test" in run(python, str(file), cwd=tmp_path)
 
 
-def test_the_readmes_python_works_when_pasted(python, tmp_path, port_50000):
-    section = (ROOT / "README.md").read_text().split("## From Python", 1)[1].split("\n## ", 1)[0]
+def test_the_references_python_works_when_pasted(python, tmp_path, port_50000):
+    section = (ROOT / "docs" / "reference.md").read_text().split("## From Python", 1)[1].split("\n## ", 1)[0]
     program = section.split("```python\n", 1)[1].split("```", 1)[0]
     printed = run(python, "-c", program, cwd=tmp_path)
     assert printed.startswith("[") and len(printed.strip("[]\n").split()) == 7

@@ -1,5 +1,5 @@
 /**
- * What docs/architecture.md says of the rules.
+ * What docs/operations.md says of the rules.
  */
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
@@ -8,6 +8,6 @@ import { rules } from '../../../src/engines/tensorflow/graph/rules.ts';
 import { moduleOperations } from '../../../src/engines/tensorflow/graph/stablehlo/module-walk.ts';
 
 it('the document lists every operation that has a rule, and no other', async () => {
-  const document = await readFile(new URL('../../../docs/architecture.md', import.meta.url), 'utf8');
+  const document = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
   expect(withRules(document, rules.keys(), moduleOperations)).toBe(document);
 });
