@@ -31,9 +31,16 @@ TF_Output FindSupported(const Session& session, const std::string& name) {
   return tensor;
 }
 
-bool IsManyStrings(const Tensor& tensor) {
-  return tensor.dtype() == TF_STRING &&
-         TF_TensorElementCount(tensor.get()) > Run::kFewStrings;
+// Many strings, or long ones: the Node thread would take longer to copy them
+// than the run took.
+bool ShouldPack(const Tensor& tensor) {
+  if (tensor.dtype() != TF_STRING) return false;
+  const int64_t count = TF_TensorElementCount(tensor.get());
+  if (count > Run::kFewStrings) return true;
+  const auto* const strings = static_cast<const TF_TString*>(tensor.data());
+  size_t bytes = 0;
+  for (int64_t i = 0; i < count; ++i) bytes += TF_StringGetSize(&strings[i]);
+  return bytes > Run::kCopyNowBytes;
 }
 
 // [dtype, shape, data], the Output that engines/tensorflow/native.ts describes.
@@ -134,8 +141,7 @@ void Run::RunSession() {
   feeds_.clear();
   for (Tensor& values : fetched) {
     Fetched output{values.dtype(), ShapeOf(values), std::move(values)};
-    if (IsManyStrings(output.values)) {
-      // Here, because the Node thread would take longer than the run.
+    if (ShouldPack(output.values)) {
       output.values = PackStrings(output.values);
     } else if (output.dtype != TF_STRING &&
                output.values.byte_size() >= kExposeBytes) {

@@ -33,8 +33,8 @@ struct PreparedCall {
                            const std::vector<std::string>& fetch_names);
 };
 
-// An output of a run. Its values are a tensor of its dtype; of many strings, what
-// PackStrings() makes of it.
+// An output of a run. Its values are a tensor of its dtype; of many or long
+// strings, what PackStrings() makes of it.
 struct Fetched {
   TF_DataType dtype;
   std::vector<int64_t> shape;
@@ -44,7 +44,8 @@ struct Fetched {
 class Run : public Completion {
  public:
   // Up to this many bytes are copied on the Node thread, at once: cheaper than
-  // keeping the buffers alive. More would hold up the event loop.
+  // keeping the buffers alive, or than packing strings. More would hold up the
+  // event loop.
   static constexpr size_t kCopyNowBytes = 64 << 10;
 
   // Outputs from this size on are given to JavaScript as they are; smaller ones

@@ -59,8 +59,8 @@ export type Feed = readonly [
  * A tensor that was fetched.
  *
  * - dtype: the number of a `tensorflow.DataType`.
- * - data: of fixed width, the elements' bytes, from the start of an ArrayBuffer of their own; of a few strings, one Uint8Array
- *   per element, all on one ArrayBuffer; of more, all of them packed as `strings.ts` says. Nobody else's memory: it may be
+ * - data: of fixed width, the elements' bytes, from the start of an ArrayBuffer of their own; of a few short strings, one
+ *   Uint8Array per element, all on one ArrayBuffer; of others, all of them packed as `strings.ts` says. Nobody else's memory: it may be
  *   written to.
  */
 export type Output = readonly [
