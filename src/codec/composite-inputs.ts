@@ -19,7 +19,7 @@ import { dtypes, elementCount } from '../tensors/dtypes.js';
 import { bounds, valueBytes } from '../tensors/limits.js';
 import { isList, type List, ListBuilder } from '../tensors/long-list.js';
 import { convertIntegers } from '../tensors/plain-values.js';
-import { allocate, viewOf } from '../tensors/values.js';
+import { allocate } from '../tensors/values.js';
 import {
   describeParts,
   findUnlike,
@@ -291,7 +291,7 @@ function* asIndices(wire: WireTensor, { name, dtype }: TensorSpec, claim: Claim)
   if (wire.dtype === 'string' || (dtype !== 'int32' && dtype !== 'int64')) return wire;
   const data = yield* convertIntegers(
     `input \`${name}\``,
-    viewOf(wire.dtype, wire.data as Uint8Array),
+    { dtype: wire.dtype, data: wire.data as Uint8Array },
     dtype,
     claim,
   );

@@ -19,6 +19,7 @@ import {
   type TensorData,
   toBfloat16,
   toFloat16,
+  viewOf,
 } from './values.js';
 
 /** `x[1][2]`, as people write it. */
@@ -98,16 +99,21 @@ const manyValues = 2048;
  */
 export function* convertIntegers(
   what: string,
-  from: NumericArray,
+  from: { readonly dtype: FixedDtype; readonly data: Uint8Array },
   dtype: 'int32' | 'int64',
   claim: Claim,
 ): Steps<Uint8Array> {
   const store = writers[dtype];
-  if (from.length > manyValues) claim(from.length * dtypes[dtype].size);
-  const { values, bytes } = allocate(dtype, from.length);
-  for (let i = 0; i < from.length; i++) {
-    if (!store(values, i, from[i])) throw misfit(what, from[i], [i], dtype);
-    if (i % manyValues === 0) yield;
+  const { size } = dtypes[from.dtype];
+  const count = from.data.length / size;
+  if (count > manyValues) claim(count * dtypes[dtype].size);
+  const { values, bytes } = allocate(dtype, count);
+  for (let start = 0; start < count; start += manyValues) {
+    // A view of all might be a copy of all.
+    const some = viewOf(from.dtype, from.data.subarray(start * size, (start + manyValues) * size));
+    for (let i = 0; i < some.length; i++)
+      if (!store(values, start + i, some[i])) throw misfit(what, some[i], [start + i], dtype);
+    yield;
   }
   return bytes;
 }
