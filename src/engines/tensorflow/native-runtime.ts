@@ -3,7 +3,7 @@
  */
 import { type ErrorCode, isErrorCode, messageOf } from '../../errors.js';
 import { dtypeOf, dtypes } from '../../tensors/dtypes.js';
-import { copyStrings, feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
+import { feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
 import { inputOf, joinRows, type Padding } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
 import type { EngineChoice } from '../engine.js';
@@ -17,6 +17,7 @@ import type {
   TracedRun,
 } from '../runtime.js';
 import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
+import { copyRows, copyRowsInTurns } from './copied-rows.js';
 import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
 import { type InputTypes, readInputTypes } from './operations/operation-inputs.js';
 import { operationNames } from './operations/operation-list.js';
@@ -147,7 +148,10 @@ class NativeModel implements InferenceModel {
     const result = trace
       ? await this.runTraced(call, feeds, trace)
       : await run(this.session, call, feeds, runOptions).catch(rethrowOfRun);
-    return this.toPrediction(signature, prepared, result, members, options.padding);
+    const passed: [name: string, tensor: Tensor][] = [];
+    for (const { output, input } of prepared.passed)
+      passed.push([output, await copyRowsInTurns(inputOf(input, members), options.padding)]);
+    return this.toPrediction(signature, prepared, result, passed);
   }
 
   get isTraced(): boolean {
@@ -167,15 +171,18 @@ class NativeModel implements InferenceModel {
     } catch (error) {
       rethrowOfRun(error);
     }
-    return this.toPrediction(signature, prepared, result, members, options.padding);
+    const passed = prepared.passed.map(
+      ({ output, input }) => [output, copyRows(inputOf(input, members), options.padding)] as const,
+    );
+    return this.toPrediction(signature, prepared, result, passed);
   }
 
+  /** @param passed outputs that are inputs as they came */
   private toPrediction(
     signature: Signature,
-    { outputs: specs, passed }: PreparedCall,
+    { outputs: specs }: PreparedCall,
     result: RunResult,
-    members: readonly NamedTensors[],
-    padding: Padding | undefined,
+    passed: Iterable<readonly [name: string, tensor: Tensor]>,
   ): Prediction {
     const [outputs, queueMicros, runMicros] = result;
     const named = new Map<string, Tensor>();
@@ -188,7 +195,7 @@ class NativeModel implements InferenceModel {
       const values = isPacked ? PackedStrings.over(data) : data;
       named.set(name, createTensor(dtype, shape, values, this.releaseOf(data)));
     });
-    for (const { output, input } of passed) named.set(output, copyRows(inputOf(input, members), padding));
+    for (const [name, tensor] of passed) named.set(name, tensor);
     return { outputs: named, queueMicros, runMicros };
   }
 
@@ -270,11 +277,6 @@ class NativeModel implements InferenceModel {
   }
 }
 
-/** A Buffer's own slice() would not copy. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
-}
-
 function toFeeds(
   { inputs }: Signature,
   members: readonly NamedTensors[],
@@ -290,14 +292,6 @@ function toFeeds(
     ]);
   }
   return feeds;
-}
-
-/** The rows of all members and the padding, in memory of their own: a member's body may be given back before its answer is sent. */
-function copyRows(tensors: readonly Tensor[], padding: Padding | undefined): Tensor {
-  const { dtype, shape, data } = joinRows(tensors, padding);
-  if (dtype === 'string') return createTensor(dtype, shape, copyStrings(data as Strings));
-  const bytes = data instanceof Uint8Array ? copyOf(data) : Buffer.concat([...data]);
-  return createTensor(dtype, shape, bytes);
 }
 
 /** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */
