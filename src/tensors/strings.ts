@@ -163,6 +163,9 @@ function packAll(parts: readonly Strings[]): PackedStrings {
   return PackedStrings.over(packed);
 }
 
+/** Fewer are not worth a claim. */
+const manyBytes = 2 ** 18;
+
 /** Gathers strings, one by one: an array, or if there are many, packed. */
 export class StringGatherer {
   private readonly few: Uint8Array[] = [];
@@ -170,6 +173,8 @@ export class StringGatherer {
   private ends = new Float64Array();
   private at = 0;
   private used: number;
+  /** Bytes of those that are kept as views. */
+  private viewed = 0;
 
   /**
    * @param count how many there will be, at most
@@ -191,6 +196,7 @@ export class StringGatherer {
   add(string: Uint8Array): void {
     if (!this.isPacked) {
       this.few.push(string);
+      this.viewed += string.length;
       this.at += 1;
       return;
     }
@@ -209,7 +215,10 @@ export class StringGatherer {
     this.end(utf8.encodeInto(text, this.packed.subarray(this.used)).written);
   }
 
+  /** Claims what TensorFlow takes, too: it has a copy of each string while the model runs. */
   finish(): Strings {
+    const bytes = this.isPacked ? this.used : this.viewed;
+    if (bytes > manyBytes) this.claim(bytes);
     if (!this.isPacked) return this.few;
     new Float64Array(this.packed.buffer, 0, 1)[0] = this.at;
     if (this.at < this.count) throw new RangeError(`${this.at} of ${this.count} strings came`);
