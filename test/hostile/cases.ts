@@ -1,12 +1,14 @@
 /**
  * The table of hostile cases: what a stranger may send. Each runs against a real server with its default limits while somebody
- * else asks `/health/live`. To extend it, add a row here, or a body to `bodies.ts`.
+ * else asks `/health/live`. To extend it, add a row here, or a body to
+ * `test/fixtures/hostile-bodies.ts` or `oip-bodies.ts`.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { hostileBodies } from '../fixtures/hostile-bodies.ts';
 import type { TestServer } from '../fixtures/server.ts';
 import { RawConnection } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
+import { oipBodies } from './oip-bodies.ts';
 
 export interface HostileCase {
   readonly name: string;
@@ -26,6 +28,7 @@ interface Sent {
   readonly body: Uint8Array;
   readonly type: string;
   readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly reading?: Reading | undefined;
   /** Of the same request, one beside the other. */
   readonly times?: number | undefined;
@@ -34,10 +37,15 @@ interface Sent {
 /** Sends one request and takes its answer, which is not kept. */
 export function send(
   server: TestServer,
-  { path, body, type, accept, reading = 'all' }: Sent,
+  { path, body, type, accept, headers: others, reading = 'all' }: Sent,
 ): Promise<{ status: number; headers: IncomingHttpHeaders; bytes: number }> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': type, ...(accept ? { accept } : {}), 'content-length': body.length };
+    const headers = {
+      'content-type': type,
+      ...(accept ? { accept } : {}),
+      'content-length': body.length,
+      ...others,
+    };
     const agent = new Agent({ maxSockets: 1 });
     const req = request(`${server.url}${path}`, { method: 'POST', headers, agent }, (res) => {
       let bytes = 0;
@@ -200,11 +208,30 @@ const bodies: readonly HostileCase[] = hostileBodies.map(({ name, model, signatu
   outputMebibytes: 64,
 }));
 
+const oip: readonly HostileCase[] = oipBodies.map(({ name, make, statuses }) => ({
+  name: `/v2: ${name}`,
+  prepare(server) {
+    const { body, jsonLength } = make();
+    return post({
+      path: '/v2/models/identity/infer',
+      body,
+      type: jsonLength === undefined ? json : 'application/octet-stream',
+      ...(jsonLength === undefined
+        ? {}
+        : { headers: { 'inference-header-content-length': String(jsonLength) } }),
+    })(server);
+  },
+  statuses,
+  // The model gives back what came, up to 60 MiB.
+  outputMebibytes: 64,
+}));
+
 export const cases: readonly HostileCase[] = [
   ...answers,
   longText,
   ...routes,
   ...bodies,
+  ...oip,
   unfinished('/models/identity/infer', json),
   unfinished('/models/handled/echo', json),
 ];

@@ -3,6 +3,7 @@
  */
 import { encodeNpy } from '../../src/codec/numpy/npy.ts';
 import { encodeZip } from '../../src/codec/numpy/zip-encode.ts';
+import { datatypes } from '../../src/surfaces/oip-rest/datatypes.ts';
 import { dtypes, type FixedDtype } from '../../src/tensors/dtypes.ts';
 import { array, entries, ints, list, map, text } from '../fixtures/cbor.ts';
 import { bmp, gif, jpeg, png } from '../fixtures/images.ts';
@@ -13,6 +14,11 @@ export interface GoodRequest {
   readonly signature: FixedDtype | 'string';
   readonly type: string;
   readonly body: Uint8Array;
+  /** Of a request of the Open Inference Protocol. */
+  readonly oip?: {
+    /** What the header says that the JSON has; undefined without the header. */
+    readonly jsonLength: number | undefined;
+  };
 }
 
 type Kind = (random: Random) => GoodRequest;
@@ -82,6 +88,40 @@ function form(
     Buffer.from(`--${boundary}--\r\n`),
   ]);
   return { type: `multipart/form-data; boundary=${boundary}`, body };
+}
+
+/** One input of the Open Inference Protocol. @param data in JSON, or bytes to be sent behind it */
+function oip(
+  random: Random,
+  signature: GoodRequest['signature'],
+  shape: readonly number[],
+  data: unknown,
+): GoodRequest {
+  const binary = data instanceof Uint8Array ? data : undefined;
+  const values = binary ? { parameters: { binary_data_size: binary.length } } : { data };
+  const request = {
+    ...(random.isTrue(0.5) ? { id: '7' } : {}),
+    inputs: [{ name: 'x', datatype: datatypes[signature], shape, ...values }],
+    parameters: { signature, ...(random.isTrue(0.5) ? { binary_data_output: random.isTrue(0.5) } : {}) },
+    ...(random.isTrue(0.5) ? { outputs: [{ name: 'y' }] } : {}),
+  };
+  const head = Buffer.from(JSON.stringify(request));
+  return {
+    signature,
+    type: binary ? 'application/octet-stream' : json,
+    body: binary ? Buffer.concat([head, binary]) : head,
+    oip: { jsonLength: binary || random.isTrue(0.2) ? head.length : undefined },
+  };
+}
+
+/** BYTES behind the JSON: each its length in 4 little-endian bytes, and its bytes. */
+function framed(texts: readonly string[]): Uint8Array {
+  return Buffer.concat(
+    texts.flatMap((text) => {
+      const bytes = Buffer.from(text);
+      return [new Uint8Array(Uint32Array.of(bytes.length).buffer), bytes];
+    }),
+  );
 }
 
 const cbor = 'application/cbor';
@@ -156,6 +196,19 @@ export const kinds: Readonly<Record<string, Kind>> = {
   'form with a .npy': (random) => {
     const { dtype, file } = npy(random);
     return { signature: dtype, ...form([['name="x"; filename="x.npy"', file]]) };
+  },
+  '/v2 JSON numbers': (random) => {
+    const shape = shapeOf(random);
+    return oip(random, random.pick(['float32', 'float64', 'float16']), shape, lists(random, shape));
+  },
+  '/v2 JSON texts': (random) => oip(random, 'string', [2], [random.pick(words), random.pick(words)]),
+  '/v2 binary numbers': (random) => {
+    const { dtype, shape, data } = tensor(random);
+    return oip(random, dtype, shape, data);
+  },
+  '/v2 binary strings': (random) => {
+    const texts = Array.from({ length: random.below(4) }, () => random.pick(words));
+    return oip(random, 'string', [texts.length], framed(texts));
   },
 };
 
