@@ -13,6 +13,7 @@ export const bounds = {
   names: { most: 4096, of: 'names in one CBOR map, JSON object or form' },
   nameBytes: { most: 4096, of: 'bytes of one name in CBOR, JSON, a form or a .npz file' },
   outputs: { most: 4096, of: 'names of outputs that are asked for' },
+  objects: { most: 4096, of: 'objects in `inputs`, or in `outputs`, of a request below `/v2`' },
   cborValues: { most: 2 ** 21, of: 'values in a CBOR body outside typed arrays' },
   jsonValues: { most: 2 ** 21, of: 'numbers and texts in a JSON body' },
   jsonLists: { most: 2 ** 19, of: 'lists and objects in a JSON body' },

@@ -204,8 +204,15 @@ describe('requests', () => {
   });
 
   it('holds a bounded number of objects', () => {
-    const many = Array.from({ length: 5000 }, () => ({}));
-    expect(refused({ inputs: many })).toContain('lists hold more than 4096 objects');
+    const objects = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `n${i}` }));
+    const inputs = objects(4096).map(({ name }) => ({ ...x, name, data: [1, 2] }));
+    const request = read({ inputs, outputs: objects(4096) });
+    expect([request.inputs.size, request.outputs?.length]).toEqual([4096, 4096]);
+    expect(refused({ inputs: objects(4097) })).toContain('`inputs` holds more than 4096 objects');
+    expect(refused({ inputs, outputs: objects(4097) })).toContain('`outputs` holds more than 4096 objects');
+    expect(refused({ inputs: [{ ...x, data: objects(4096) }] })).toContain('`inputs` holds more than 4096');
+    expect(refused({ inputs: new Array(4097).fill(1) })).toContain('`inputs` must be a list of objects');
+    expect(refused(objects(4097))).toContain('the body holds more than 4096 objects');
   });
 });
 

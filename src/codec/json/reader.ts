@@ -4,7 +4,7 @@
  * Our own, as no parser that keeps integers also takes those words, bounds the nesting and has `__proto__` be a key. It reads
  * the bytes as they came, so that no text of the whole body is made, and pauses between pieces.
  */
-import { invalidArgument, type ServingError } from '../../errors.js';
+import { invalidArgument, quoted, type ServingError } from '../../errors.js';
 import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/claimed-steps.js';
 import type { Decimal } from '../../tensors/decimal.js';
 import { bounds, valueBytes } from '../../tensors/limits.js';
@@ -42,7 +42,7 @@ export function parseJson(text: string, maxDepth: number): Json {
  * Reads one value out of UTF-8 bytes, which may begin with a byte order mark.
  *
  * @param claim is told what the values take, before they do
- * @param mostInLists objects that lists may hold, all together, besides `{"b64": …}`
+ * @param mostInLists objects that the lists under one key of the outermost object may hold, besides `{"b64": …}`
  * @throws ServingError INVALID_ARGUMENT with line and column
  */
 export function readJson(bytes: Uint8Array, maxDepth: number, claim: Claim, mostInLists = 0): Steps<Json> {
@@ -88,6 +88,7 @@ class JsonReader {
   private depth = 0;
   private values = 0;
   private lists = 0;
+  /** Under the key of the outermost object that is being read. */
   private objectsInLists = 0;
   /** Where the last pause was. */
   private paused = 0;
@@ -229,7 +230,10 @@ class JsonReader {
     if (bytes) return bytes;
     this.objectsInLists += 1;
     if (this.objectsInLists <= this.mostInLists) return value;
-    if (this.mostInLists > 0) throw this.wrong(`lists hold more than ${this.mostInLists} objects`);
+    if (this.mostInLists > 0) {
+      const what = this.name === undefined ? 'the body' : quoted(this.name);
+      throw this.wrong(`${what} holds more than ${this.mostInLists} objects`);
+    }
     throw this.wrong(
       adviceForMaps(this.name, value) ??
         'a list holds numbers, texts, true, false and {"b64": …}, and no other objects',
@@ -243,7 +247,10 @@ class JsonReader {
       do {
         if (this.next() !== quote) throw this.wrong(this.wantsKey());
         const key = yield* this.key();
-        if (this.depth === 1) this.name = key;
+        if (this.depth === 1) {
+          this.name = key;
+          this.objectsInLists = 0;
+        }
         if (entries.has(key)) throw this.wrong(`the key ${JSON.stringify(key.slice(0, 80))} comes twice`);
         if (entries.size === bounds.names.most)
           throw this.wrong(`an object has more than ${bounds.names.most} keys`);

@@ -5,6 +5,8 @@
 import { checkName } from '../../codec/infer-request.js';
 import type { Json } from '../../codec/json/reader.js';
 import { invalidArgument } from '../../errors.js';
+import { bounds } from '../../tensors/limits.js';
+import { isList } from '../../tensors/long-list.js';
 
 export type Fields = ReadonlyMap<string, Json>;
 
@@ -58,6 +60,10 @@ export function parametersOf(what: string, fields: Fields): Fields {
 export function objectsField(fields: Fields, key: string, form: string): readonly Fields[] | undefined {
   const value = fields.get(key);
   if (value === undefined || value === null) return undefined;
-  if (Array.isArray(value) && value.every((each) => each instanceof Map)) return value;
+  // A longer one holds something else, too: the reader counts objects.
+  if (isList(value) && value.length <= bounds.objects.most) {
+    const objects = [...value].filter((each) => each instanceof Map);
+    if (objects.length === value.length) return objects;
+  }
   throw invalidArgument(`\`${key}\` must be a list of objects, each ${form}`);
 }

@@ -1,7 +1,6 @@
 /**
  * Inference requests of the protocol: a JSON object, and behind it the binary tensors that it tells of, one after another.
  */
-import { checkNameCount } from '../../codec/infer-request.js';
 import { jsonTensor } from '../../codec/json/decode.js';
 import { readJson } from '../../codec/json/reader.js';
 import { checkByteCount, checkShape, type WireLimits, type WireTensor } from '../../codec/wire.js';
@@ -56,7 +55,7 @@ export function* requestInSteps(
       `Inference-Header-Content-Length says ${jsonLength} bytes of JSON, and the body has ${body.length}`,
     );
   if (jsonLength === 0) throw invalidArgument(`the body is empty: send {"inputs": [${inputForm}]} in JSON`);
-  const root = yield* readJson(body.subarray(0, jsonLength), limits.maxDepth, claim, bounds.names.most);
+  const root = yield* readJson(body.subarray(0, jsonLength), limits.maxDepth, claim, bounds.objects.most);
   if (!(root instanceof Map)) throw invalidArgument(`the body must be {"inputs": [${inputForm}]}`);
   const binary = new BinaryTensors(body, jsonLength);
   const parameters = parametersOf('the request', root);
@@ -161,7 +160,6 @@ function readOutputs(root: Fields): {
 } {
   const isBinaryOutput = new Map<string, boolean>();
   const objects = objectsField(root, 'outputs', '{"name"}') ?? [];
-  checkNameCount(objects.length);
   const names = new Set<string>();
   for (const fields of objects) {
     const name = nameField('an element of `outputs`', fields, 'name');
