@@ -7,6 +7,7 @@ import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import type { Claim, Steps } from '../flow/claimed-steps.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../tensors/dtypes.js';
 import { pieceBytes } from '../tensors/limits.js';
+import type { List } from '../tensors/long-list.js';
 import { checkStrings, describeLeaf, fillInSteps, shapeOfPlain } from '../tensors/plain-values.js';
 import { joinStrings, type Strings } from '../tensors/strings.js';
 import { createTensor, type Tensor, type TensorData } from '../tfjs/tensors.js';
@@ -104,11 +105,12 @@ export function checkRank(what: string, rank: number): void {
  * @param what names the tensor in errors
  * @throws ServingError INVALID_ARGUMENT
  */
-export function checkShape(what: string, shape: readonly unknown[], limits: WireLimits): readonly number[] {
+export function checkShape(what: string, shape: List<unknown>, limits: WireLimits): readonly number[] {
   checkRank(what, shape.length);
   // Zero-length dims do not excuse the others: TensorFlow multiplies them all.
   let elements = 1;
-  const sizes = shape.map((dim) => (typeof dim === 'bigint' ? Number(dim) : dim));
+  const sizes: unknown[] = [];
+  for (const dim of shape) sizes.push(typeof dim === 'bigint' ? Number(dim) : dim);
   for (const dim of sizes) {
     if (typeof dim !== 'number' || !Number.isSafeInteger(dim) || dim < 0) {
       throw invalidArgument(

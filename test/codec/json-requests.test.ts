@@ -149,6 +149,14 @@ describe('{dtype, shape, data} says its own dtype', () => {
   it.each(table)('%s', (json, dtype, shape, values) => {
     expect(x(`{"x": ${json}}`, dtype)).toEqual({ dtype, shape, values });
   });
+
+  it('is told of too many dims, however many', () => {
+    for (const rank of [255, 5000]) {
+      const shape = JSON.stringify(new Array(rank).fill(1));
+      const refused = refusal(() => x(`{"x": {"dtype": "uint8", "shape": ${shape}, "data": [1]}}`, 'uint8'));
+      expect(refused).toContain(`has rank ${rank}, more than 254`);
+    }
+  });
 });
 
 describe('the two forms', () => {

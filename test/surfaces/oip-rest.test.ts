@@ -203,6 +203,32 @@ describe('requests', () => {
     expect(ask([1], framed('a', 'b'))).toContain('take 5 bytes, and 10 came');
   });
 
+  it.each<[field: string, message: string]>([
+    ['id', '`id` of the request has'],
+    ['signature', '`signature` of `parameters` has'],
+    ['name', '`name` of an element of `inputs` has'],
+    ['datatype', '`datatype` of input `x` has'],
+  ])('says that a text is too long: %s', (field, message) => {
+    // Beyond 65,536 bytes a text of plain ASCII is not made into a string.
+    for (const text of ['a'.repeat(4097), 'a'.repeat(65_537), 'ü'.repeat(2049)]) {
+      const given = { [field]: text };
+      const isOfInput = field === 'name' || field === 'datatype';
+      const input = { ...x, data: [1, 2], ...(isOfInput ? given : {}) };
+      const all = { inputs: [input], parameters: given, ...(field === 'id' ? given : {}) };
+      expect(refused(all)).toContain(`${message} ${Buffer.byteLength(text)} bytes, and at most 4096`);
+    }
+  });
+
+  it('says that a shape has too many dims', () => {
+    const bytes = Uint8Array.of(0, 0, 0, 0);
+    for (const rank of [255, 5000]) {
+      const shape = new Array<number>(rank).fill(1);
+      const message = `input \`x\` has rank ${rank}, more than 254`;
+      expect(refused({ inputs: [{ ...x, shape, data: [1] }] })).toContain(message);
+      expect(refused({ inputs: [binaryOf('FP32', shape, bytes)] }, bytes)).toContain(message);
+    }
+  });
+
   it('holds a bounded number of objects', () => {
     const objects = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `n${i}` }));
     const inputs = objects(4096).map(({ name }) => ({ ...x, name, data: [1, 2] }));

@@ -141,7 +141,7 @@ function* readDescribed(
   checkName(`the dtype of ${what}`, name.length);
   const dtype = checkDtype(what, name);
   const dims = entries.get('shape');
-  if (!Array.isArray(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
+  if (!isList(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
   const shape = checkShape(what, dims, limits);
   const bytes = yield* bytesOfBase64(entries.get('data'), claim);
   if (bytes && dtype !== 'string') {

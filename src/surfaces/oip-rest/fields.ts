@@ -2,7 +2,6 @@
  * Fields of the protocol's JSON objects, read strictly: a field of another type is refused, and one that is not known is left
  * to other servers.
  */
-import { checkName } from '../../codec/infer-request.js';
 import type { Json } from '../../codec/json/reader.js';
 import { invalidArgument } from '../../errors.js';
 import { bounds } from '../../tensors/limits.js';
@@ -12,19 +11,24 @@ export type Fields = ReadonlyMap<string, Json>;
 
 const none: Fields = new Map();
 
-/** @throws ServingError INVALID_ARGUMENT if there is none, or it is no text or too long a name */
+/** @throws ServingError INVALID_ARGUMENT if there is none, or it is no text or too long */
 export function nameField(what: string, fields: Fields, key: string): string {
   const name = textField(what, fields, key);
   if (name === undefined) throw invalidArgument(`${what} has no \`${key}\``);
   return name;
 }
 
-/** Undefined where it is left out, or null. */
+/** Undefined where it is left out, or null. @throws ServingError INVALID_ARGUMENT if it is no text or too long */
 export function textField(what: string, fields: Fields, key: string): string | undefined {
   const value = fields.get(key);
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'string') throw invalidArgument(`\`${key}\` of ${what} must be a text`);
-  checkName(`\`${key}\` of ${what}`, value.length);
+  // A long text of plain ASCII comes as its bytes.
+  if (typeof value !== 'string' && !(value instanceof Uint8Array))
+    throw invalidArgument(`\`${key}\` of ${what} must be a text`);
+  const bytes = Buffer.byteLength(value);
+  const { most } = bounds.nameBytes;
+  if (typeof value !== 'string' || bytes > most)
+    throw invalidArgument(`\`${key}\` of ${what} has ${bytes} bytes, and at most ${most} are taken`);
   return value;
 }
 

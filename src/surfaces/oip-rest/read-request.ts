@@ -9,6 +9,7 @@ import type { Claim, Steps } from '../../flow/claimed-steps.js';
 import { inPieces } from '../../flow/pieces.js';
 import { elementCount } from '../../tensors/dtypes.js';
 import { bounds } from '../../tensors/limits.js';
+import { isList } from '../../tensors/long-list.js';
 import { dtypeOfName } from './datatypes.js';
 import {
   booleanField,
@@ -129,7 +130,7 @@ function* readInput(
   refuseSharedMemory(what, parameters);
   const size = sizeField(`the parameters of ${what}`, parameters, 'binary_data_size');
   const dims = fields.get('shape');
-  if (!Array.isArray(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
+  if (!isList(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
   // The SDK of KServe sends `null` beside the size of a tensor without elements.
   const data = fields.get('data') ?? undefined;
   if (size === undefined) {
