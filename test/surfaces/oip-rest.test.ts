@@ -440,10 +440,15 @@ describe('the server', () => {
       server.get('/v2/models/identity/infer'),
       server.get('/v2/models/nothing'),
       server.get('/v2/models/nothing/ready'),
+      // The router takes paths in any case of their letters.
+      server.get('/V2/nothing'),
+      server.get('/V2/models/identity/infer'),
+      ask('/V2/Models/identity/infer', { inputs: [] }),
+      ask('/V2', {}),
     ]);
     for (const { body: refused } of refusals) expect(refused).toEqual({ error: expect.any(String) });
     expect(refusals.map(({ status }) => status)).toEqual([
-      404, 404, 400, 400, 400, 415, 400, 400, 404, 405, 404, 404,
+      404, 404, 400, 400, 400, 415, 400, 400, 404, 405, 404, 404, 404, 405, 400, 405,
     ]);
   });
 

@@ -13,7 +13,8 @@ import { errorAnswer } from './values.js';
 
 export const oipRest: Surface = {
   name: 'oip-rest',
-  owns: (path) => path === '/v2' || path.startsWith('/v2/'),
+  // As the router, which takes paths in any case of their letters.
+  owns: (path) => /^\/v2(?:\/|$)/i.test(path),
   routes: (services) => [
     ...inferRoutes(services),
     // Before the metadata of a model, whose path it would be.
