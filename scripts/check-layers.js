@@ -45,6 +45,7 @@ const PACKAGES = [
     home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/,
     where: 'in http/, handlers/loader.ts and server.ts',
   },
+  { name: /^protobufjs(?!\/minimal\.js$)/, home: /^$/, where: 'as protobufjs/minimal.js' },
   { name: /^cbor-x(\/.*)?$/, home: /^(codec|surfaces)\//, where: 'in codec/ and surfaces/' },
 ];
 

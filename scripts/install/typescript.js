@@ -4,20 +4,23 @@ import path from 'node:path';
 import { run } from './command.js';
 import { contentsOf, digest, filesBelow } from './digest.js';
 import { InstallFailure } from './failure.js';
+import { generateMessages, MESSAGE_FILES, protoFiles } from './messages.js';
 
 const STEP = 'dist';
 
 /**
- * Whether dist/ is compiled from src/ as it is. True as well in the package as npm installed it, which has no src/.
+ * Whether dist/ is made of src/ and proto/ as they are. True as well in the package as npm installed it, which has no src/.
  *
  * @param {import('./context.js').Context} context
  */
 export function distIsCurrent({ layout, stamps }) {
   const sources = sourcesOf(layout);
+  if (sources.length === 0) return true;
+  const messages = protoFiles(layout).length > 0 ? MESSAGE_FILES : [];
+  const made = [...sources.map((source) => source.replace(/ts$/, 'js')), ...messages];
   return (
-    sources.length === 0 ||
-    (stamps.key(STEP) === keyOf(layout, sources) &&
-      sources.every((source) => fs.existsSync(path.join(layout.root, 'dist', source.replace(/ts$/, 'js')))))
+    stamps.key(STEP) === keyOf(layout, sources) &&
+    made.every((file) => fs.existsSync(path.join(layout.root, 'dist', file)))
   );
 }
 
@@ -25,10 +28,12 @@ export function distIsCurrent({ layout, stamps }) {
  * @param {import('./context.js').Context} context
  * @throws {InstallFailure} with what the compiler found
  */
-export async function compileTypeScript({ host, layout, progress, signal, stamps }) {
+export async function compileTypeScript(context) {
+  const { host, layout, progress, signal, stamps } = context;
   const sources = sourcesOf(layout);
   const key = keyOf(layout, sources);
   await progress.step(STEP, async () => {
+    await generateMessages(context);
     const tsc = path.join(layout.packageFolder('typescript'), 'bin', 'tsc');
     const { code, output } = await run(process.execPath, [tsc, '-p', 'tsconfig.json'], {
       env: host.env,
@@ -53,9 +58,15 @@ function sourcesOf(layout) {
  * @param {import('./layout.js').Layout} layout
  * @param {readonly string[]} sources
  */
-function keyOf({ root }, sources) {
-  const settings = ['tsconfig.json', 'package.json'].filter((file) => fs.existsSync(path.join(root, file)));
-  return digest([...contentsOf(root, settings), ...contentsOf(path.join(root, 'src'), sources)]);
+function keyOf(layout, sources) {
+  const { root } = layout;
+  const settings = ['tsconfig.json', 'package.json', 'scripts/install/messages.js'].filter((file) =>
+    fs.existsSync(path.join(root, file)),
+  );
+  return digest([
+    ...contentsOf(root, [...settings, ...protoFiles(layout)]),
+    ...contentsOf(path.join(root, 'src'), sources),
+  ]);
 }
 
 /**
@@ -66,6 +77,7 @@ function keyOf({ root }, sources) {
 function removeOrphans(dist, sources) {
   const stems = new Set(sources.map((source) => source.replace(/\.ts$/, '')));
   for (const file of filesBelow(dist, ['.js', '.js.map', '.d.ts'])) {
+    if (file.startsWith('proto/')) continue; // not made of src/
     if (!stems.has(file.replace(/\.(js|js\.map|d\.ts)$/, ''))) fs.rmSync(path.join(dist, file));
   }
 }

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { importsOf } from '../../scripts/check-layers.js';
 import { filesBelow } from '../../scripts/install/digest.js';
+import { MESSAGE_FILES } from '../../scripts/install/messages.js';
 import { type RunningServer, root, Sandbox } from './sandbox.ts';
 
 /** Bytes: twice what it was when this was written, which a stray folder would exceed. */
@@ -65,14 +66,17 @@ describe('what is in the package', () => {
     expect(size.unpacked).toBeLessThan(most.unpacked);
   });
 
-  it('is compiled from these very sources', () => {
-    const sources = filesBelow(path.join(root, 'src'), ['.ts']).map((file) => file.replace(/\.ts$/, ''));
+  it('is compiled from these very sources, and has the code for messages', () => {
+    const modules = (folder: string, ending: string) =>
+      filesBelow(folder, [ending]).map((file) => file.slice(0, -ending.length));
+    const messages = MESSAGE_FILES.filter((file) => file.endsWith('.js'));
+    const sources = [
+      ...modules(path.join(root, 'src'), '.ts'),
+      ...messages.map((file) => file.replace('.js', '')),
+    ];
     for (const ending of ['.js', '.d.ts'])
-      expect(
-        filesBelow(path.join(sandbox.installed, 'dist'), [ending]).map((file) =>
-          file.slice(0, -ending.length),
-        ),
-      ).toEqual(sources);
+      expect(modules(path.join(sandbox.installed, 'dist'), ending).sort()).toEqual(sources.sort());
+    expect(files()).toEqual(expect.arrayContaining(MESSAGE_FILES.map((file) => `dist/${file}`)));
   });
 
   it('imports only what its dependencies name', () => {
@@ -80,7 +84,7 @@ describe('what is in the package', () => {
     const sources = files().filter((file) => /^(bin|dist|scripts)\/.*\.(js|d\.ts)$/.test(file));
     const imported = sources
       .flatMap((file) => importsOf(read(file)).map(({ specifier }) => specifier))
-      .filter((specifier) => !/^[./]|^node:|^\$/.test(specifier))
+      .filter((specifier) => !/^[./#]|^node:|^\$/.test(specifier))
       .map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] as string);
     expect(imported).toContain('koa');
     expect(imported.filter((name) => !Object.hasOwn(dependencies, name))).toEqual([]);

@@ -2,7 +2,7 @@
  * Protobuf messages read field by field, in place: nothing that is not asked for is copied or made an object of. A graph
  * may hold hundreds of megabytes of constants.
  */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 import type { Pause } from '../../../flow/pause.js';
 
 /** A message's bytes; a `Buffer`, so that views on it stay views. */

@@ -1,40 +1,8 @@
 /**
  * Which types an operation's inputs have, as `tensorflow.OpList` (op_def.proto) says it.
  */
-import protobuf from 'protobufjs';
-
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  package tensorflow;
-  message ArgDef {
-    int32 type = 3;
-    string type_attr = 4;
-    string number_attr = 5;
-    string type_list_attr = 6;
-  }
-  message AttrDef { string name = 1; AttrValue default_value = 3; }
-  message AttrValue { int32 type = 6; }
-  message OpDef { string name = 1; repeated ArgDef input_arg = 2; repeated AttrDef attr = 4; }
-  message OpList { repeated OpDef op = 1; }
-`);
-const OpList = root.lookupType('tensorflow.OpList');
-
-interface ArgDef {
-  /** 0 where an attribute says it. */
-  readonly type: number;
-  readonly typeAttr: string;
-  readonly numberAttr: string;
-  readonly typeListAttr: string;
-}
-
-interface OpDef {
-  readonly name: string;
-  readonly inputArg: readonly ArgDef[];
-  readonly attr: readonly {
-    readonly name: string;
-    readonly defaultValue: { readonly type: number } | null;
-  }[];
-}
+import { tensorflow } from '#proto/decoders.js';
+import { readerOf } from '../proto/message-reader.js';
 
 /** What is asked of a node's attributes. */
 export interface Attributes {
@@ -50,8 +18,8 @@ export type InputTypes = (operation: string, attributes: Attributes) => number[]
 
 /** @param list a serialized `tensorflow.OpList` */
 export function readInputTypes(list: Uint8Array): InputTypes {
-  const { op } = OpList.toObject(OpList.decode(list), { defaults: true, arrays: true });
-  const known = new Map((op as OpDef[]).map((each) => [each.name, each]));
+  const { op } = tensorflow.OpList.decode(readerOf(list));
+  const known = new Map(op.map((each) => [each.name, each]));
   return (operation, attributes) => {
     const { inputArg = [], attr = [] } = known.get(operation) ?? {};
     return inputArg.flatMap(({ type, typeAttr, numberAttr, typeListAttr }) => {

@@ -1,63 +1,18 @@
 /**
  * `tensorflow.TensorProto` (tensor.proto) into raw tensor values.
  */
+import type { tensorflow } from '#proto/decoders.js';
 import { invalidArgument } from '../../../errors.js';
 import { dtypeOf, elementCount, type FixedDtype } from '../../../tensors/dtypes.js';
 import { allocate } from '../../../tensors/values.js';
 import type { TensorView } from '../../../tfjs/tensors.js';
 
-/** tensor_shape.proto, for a protobufjs schema. */
-export const tensorShapeSchema = `
-  message TensorShapeProto {
-    message Dim { int64 size = 1; }
-    repeated Dim dim = 2;
-    bool unknown_rank = 3;
-  }
-`;
+type TensorProto = tensorflow.TensorProto;
 
-/** tensor.proto, for a protobufjs schema. */
-export const tensorProtoSchema = `
-  ${tensorShapeSchema}
-  message TensorProto {
-    int32 dtype = 1;
-    TensorShapeProto tensor_shape = 2;
-    bytes tensor_content = 4;
-    repeated float float_val = 5;
-    repeated double double_val = 6;
-    repeated int32 int_val = 7;
-    repeated bytes string_val = 8;
-    repeated float scomplex_val = 9;
-    repeated int64 int64_val = 10;
-    repeated bool bool_val = 11;
-    repeated double dcomplex_val = 12;
-    repeated int32 half_val = 13;
-    repeated uint32 uint32_val = 16;
-    repeated uint64 uint64_val = 17;
-  }
-`;
-
-/** The message as protobufjs gives it under `{ defaults: true, arrays: true, longs: String }`. */
-export interface TensorProto {
-  readonly dtype: number;
-  readonly tensorShape: {
-    readonly dim: readonly { readonly size: string }[];
-    readonly unknownRank: boolean;
-  } | null;
-  readonly tensorContent: Uint8Array;
-  readonly floatVal: readonly number[];
-  readonly doubleVal: readonly number[];
-  readonly intVal: readonly number[];
-  readonly stringVal: readonly Uint8Array[];
-  readonly scomplexVal: readonly number[];
-  readonly int64Val: readonly string[];
-  readonly boolVal: readonly boolean[];
-  readonly dcomplexVal: readonly number[];
-  readonly halfVal: readonly number[];
-  readonly uint32Val: readonly number[];
-  readonly uint64Val: readonly string[];
-}
-
-type NumberField = Exclude<keyof TensorProto, 'dtype' | 'tensorShape' | 'tensorContent' | 'stringVal'>;
+type NumberField = Exclude<
+  keyof TensorProto,
+  'dtype' | 'tensorShape' | 'tensorContent' | 'stringVal' | '$unknowns'
+>;
 
 /** The field that holds a dtype's values where `tensor_content` does not. Half floats are in their bits. */
 const fields: Record<FixedDtype, NumberField> = {
@@ -95,8 +50,8 @@ export function readTensorProto(what: string, proto: TensorProto): TensorView {
   }
   const isBig = values instanceof BigInt64Array || values instanceof BigUint64Array;
   const found = proto[fields[dtype]];
-  const given = repeatLast<number | boolean | string>(found, values.length, 0);
-  for (const [i, value] of given.entries()) values[i] = isBig ? BigInt(value) : Number(value);
+  const given = repeatLast<TensorProto[NumberField][number]>(found, values.length, 0);
+  for (const [i, value] of given.entries()) values[i] = isBig ? BigInt(String(value)) : Number(value);
   return { dtype, shape, data: bytes };
 }
 

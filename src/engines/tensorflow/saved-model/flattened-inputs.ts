@@ -6,7 +6,7 @@
  * that one's arguments are described. Of `get_concrete_function()` the wrapper calls a trace that is not described: what is
  * told of a second trace of the same function holds for it.
  */
-import protobuf from 'protobufjs';
+import { tensorflow } from '#proto/decoders.js';
 import type { Pause } from '../../../flow/pause.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../../signature.js';
 import {
@@ -17,55 +17,20 @@ import {
   type Message,
   stringField,
 } from '../graph/wire.js';
-import { tensorShapeSchema } from '../proto/tensor-proto.js';
+import { readerOf } from '../proto/message-reader.js';
 import { findDefinitions } from './function-library.js';
 import { Traces } from './function-traces.js';
 import { checkCount } from './meta-graphs.js';
-import { compositeOf, raggedTensorSpec, sparseTensorSpec, structuredValueSchema } from './signature-def.js';
+import { compositeOf, raggedTensorSpec, sparseTensorSpec } from './signature-def.js';
 
-// struct.proto and node_def.proto, less what is not needed here.
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  package tensorflow;
-  ${tensorShapeSchema}
-  ${structuredValueSchema}
-  message NameAttrList { string name = 1; }
-  message AttrValue { NameAttrList func = 10; }
-  message NamedAttrValue {
-    string key = 1;
-    AttrValue value = 2;
-  }
-  message NodeDef {
-    repeated string input = 3;
-    repeated NamedAttrValue attr = 5;
-  }
-`);
-const StructuredValue = root.lookupType('tensorflow.StructuredValue');
-const NodeDef = root.lookupType('tensorflow.NodeDef');
+type StructuredValue = tensorflow.StructuredValue;
 
-interface StructuredValue {
-  readonly tensorSpecValue?: object | null;
-  readonly boundedTensorSpecValue?: object | null;
-  readonly typeSpecValue?: TypeSpec | null;
-  readonly tupleValue?: { readonly values: readonly StructuredValue[] } | null;
-  readonly listValue?: { readonly values: readonly StructuredValue[] } | null;
-  readonly namedTupleValue?: { readonly values: readonly { readonly value?: StructuredValue }[] } | null;
-  readonly dictValue?: {
-    readonly fields: readonly { readonly key: string; readonly value?: StructuredValue }[];
-  } | null;
-}
-
-type TypeSpec = Parameters<typeof compositeOf>[1] & { readonly numFlatComponents: number };
-
-interface NodeDef {
-  readonly input: readonly string[];
-  readonly attr: readonly { readonly value?: { readonly func?: { readonly name: string } | null } }[];
-}
+type TypeSpec = tensorflow.TypeSpecProto;
 
 interface FunctionBody {
   /** Names of its arguments. */
   readonly parameters: readonly string[];
-  readonly nodes: readonly NodeDef[];
+  readonly nodes: readonly tensorflow.NodeDef[];
 }
 
 /** What an object graph may hold, many times what models have. */
@@ -180,8 +145,7 @@ async function readArguments(
     const taken = saved && (await lastBytesField(saved, 3, pause));
     if (!taken) continue;
     checkCount(taken.length, most.argumentBytes, 'bytes that describe the arguments of a function');
-    const options = { defaults: true, longs: Number };
-    const value: StructuredValue = StructuredValue.toObject(StructuredValue.decode(taken), options);
+    const value = tensorflow.StructuredValue.decode(readerOf(taken));
     const key = (await lastBytesField(entry, 1, pause))?.toString() ?? '';
     found.set(key, flatten(value).some(isComposite) ? value : null);
   }
@@ -245,7 +209,7 @@ function toComposite(type: TypeSpec, components: readonly TensorSpec[]): Composi
 }
 
 /** The tensors of a structure, in the order in which TensorFlow flattens it. */
-function flatten(value: StructuredValue | undefined): (TypeSpec | undefined)[] {
+function flatten(value: StructuredValue | null | undefined): (TypeSpec | undefined)[] {
   if (!value) return [];
   if (value.tensorSpecValue || value.boundedTensorSpecValue) return [undefined];
   if (value.typeSpecValue) return [value.typeSpecValue];
@@ -269,13 +233,13 @@ async function findFunction(
 ): Promise<FunctionBody | undefined> {
   const definition = (await findDefinitions(graphDef, new Set([name]), pause)).get(name);
   if (!definition) return undefined;
-  const nodes: NodeDef[] = [];
+  const nodes: tensorflow.NodeDef[] = [];
   let parameters: readonly string[] = [];
   const read = (field: number, value: Message) => {
     if (field === 1) parameters = bytesFields(value, 2).map((argument) => stringField(argument, 1));
     if (field !== 3) return;
     checkCount(value.length, most.wrapperNodeBytes, 'bytes in a node of a function that a signature runs');
-    nodes.push(NodeDef.toObject(NodeDef.decode(value), { defaults: true }) as NodeDef);
+    nodes.push(tensorflow.NodeDef.decode(readerOf(value)));
   };
   await eachBytesField(definition, read, pause);
   return { parameters, nodes };

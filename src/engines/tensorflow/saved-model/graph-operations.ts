@@ -2,7 +2,7 @@
  * Counts the operations of a GraphDef, and tells which of them TensorFlow must know to import it. The graph may be large: no
  * objects are made of its nodes. This is the first look at a graph, so it also refuses nodes that are larger than any model's.
  */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 import type { Pause } from '../../../flow/pause.js';
 import { eachBytesField, type Message, messageOf } from '../graph/wire.js';
 import {

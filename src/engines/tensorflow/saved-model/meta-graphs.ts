@@ -2,20 +2,12 @@
  * The meta graphs of a SavedModel (saved_model.proto, meta_graph.proto) by their tags, read in pieces. A small file may hold
  * very many of anything: what no model has so many of is refused before objects are made of it.
  */
-import protobuf from 'protobufjs';
+import { tensorflow } from '#proto/decoders.js';
 import { ServingError } from '../../../errors.js';
 import type { Pause } from '../../../flow/pause.js';
 import { eachBytesField, lastBytesField, type Message, messageOf } from '../graph/wire.js';
-import { tensorShapeSchema } from '../proto/tensor-proto.js';
-import { type Entry, type SignatureDef, signatureDefSchema } from './signature-def.js';
-
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  package tensorflow;
-  ${tensorShapeSchema}
-  ${signatureDefSchema}
-`);
-const NamedTensorInfo = root.lookupType('tensorflow.NamedTensorInfo');
+import { readerOf } from '../proto/message-reader.js';
+import type { Entry, SignatureDef } from './signature-def.js';
 
 export interface MetaGraphDef {
   readonly tags: readonly string[];
@@ -146,13 +138,12 @@ async function readSignature(entry: Message, pause: Pause): Promise<Entry<Signat
     checkCount(tensors.length, most.tensors, 'tensors of a signature');
   };
   await eachBytesField(value, add, pause);
-  const inputs: SignatureDef['inputs'][number][] = [];
-  const outputs: SignatureDef['outputs'][number][] = [];
+  const inputs: tensorflow.NamedTensorInfo[] = [];
+  const outputs: tensorflow.NamedTensorInfo[] = [];
   for (const { field, value } of tensors) {
     const pausing = pause();
     if (pausing) await pausing;
-    const info = NamedTensorInfo.toObject(NamedTensorInfo.decode(value), { defaults: true, longs: Number });
-    (field === 1 ? inputs : outputs).push(info as SignatureDef['inputs'][number]);
+    (field === 1 ? inputs : outputs).push(tensorflow.NamedTensorInfo.decode(readerOf(value)));
   }
   return { key, value: { inputs, outputs } };
 }

@@ -1,118 +1,23 @@
 /**
  * A SavedModel's `SignatureDef` (meta_graph.proto) into a signature.
  */
-
+import type { tensorflow } from '#proto/decoders.js';
 import { type Dtype, dtypeOf } from '../../../tensors/dtypes.js';
 import { componentsOf } from '../../composite.js';
 import type { CompositeSpec, Dim, Signature, TensorSpec } from '../../signature.js';
 
-/** struct.proto, for a protobufjs schema that also has `tensorShapeSchema`. */
-export const structuredValueSchema = `
-  message TensorSpecProto { string name = 1; }
-  message PairValue {
-    string key = 1;
-    StructuredValue value = 2;
-  }
-  message DictValue { repeated PairValue fields = 1; }
-  message NamedTupleValue { repeated PairValue values = 2; }
-  message TupleValue { repeated StructuredValue values = 1; }
-  message StructuredValue {
-    TensorShapeProto tensor_shape_value = 31;
-    TensorSpecProto tensor_spec_value = 33;
-    TypeSpecProto type_spec_value = 34;
-    TensorSpecProto bounded_tensor_spec_value = 35;
-    TupleValue list_value = 51;
-    TupleValue tuple_value = 52;
-    DictValue dict_value = 53;
-    NamedTupleValue named_tuple_value = 54;
-  }
-  message TypeSpecProto {
-    int32 type_spec_class = 1;
-    StructuredValue type_state = 2;
-    int32 num_flat_components = 4;
-  }
-`;
-
-/**
- * For a protobufjs schema that also has `tensorShapeSchema`. Maps are written as the repeated entries they are on the
- * wire, so that a tensor called `__proto__` is only a name.
- */
-export const signatureDefSchema = `
-  ${structuredValueSchema}
-  message CooSparse {
-    string values_tensor_name = 1;
-    string indices_tensor_name = 2;
-    string dense_shape_tensor_name = 3;
-  }
-  message CompositeTensor {
-    TypeSpecProto type_spec = 1;
-    repeated TensorInfo components = 2;
-  }
-  message TensorInfo {
-    string name = 1;
-    int32 dtype = 2;
-    TensorShapeProto tensor_shape = 3;
-    CooSparse coo_sparse = 4;
-    CompositeTensor composite_tensor = 5;
-  }
-  message NamedTensorInfo {
-    string key = 1;
-    TensorInfo value = 2;
-  }
-  message SignatureDef {
-    repeated NamedTensorInfo inputs = 1;
-    repeated NamedTensorInfo outputs = 2;
-  }
-  message NamedSignatureDef {
-    string key = 1;
-    SignatureDef value = 2;
-  }
-`;
-
-interface Shape {
-  readonly dim: readonly { readonly size: number }[];
-  readonly unknownRank: boolean;
-}
-
-interface StructuredValue {
-  readonly tensorShapeValue?: Shape | null;
-  readonly tupleValue?: { readonly values: readonly StructuredValue[] } | null;
-}
-
-interface TypeSpec {
-  readonly typeSpecClass: number;
-  readonly typeState?: StructuredValue | null;
-}
-
-interface TensorInfo {
-  readonly name: string;
-  readonly dtype: number;
-  readonly tensorShape?: Shape | null;
-  readonly cooSparse?: {
-    readonly valuesTensorName: string;
-    readonly indicesTensorName: string;
-    readonly denseShapeTensorName: string;
-  } | null;
-  readonly compositeTensor?: {
-    readonly typeSpec?: {
-      readonly typeSpecClass: number;
-      readonly typeState?: StructuredValue | null;
-    } | null;
-    readonly components: readonly TensorInfo[];
-  } | null;
-}
-
 /** An entry of a protobuf map; both fields may be left out on the wire. */
 export interface Entry<Value> {
   readonly key: string;
-  readonly value?: Value;
+  readonly value?: Value | null;
 }
 
-/** The message as protobufjs gives it under `{ defaults: true, longs: Number }`. */
 export interface SignatureDef {
   readonly inputs: readonly Entry<TensorInfo>[];
   readonly outputs: readonly Entry<TensorInfo>[];
 }
+
+type TensorInfo = tensorflow.TensorInfo;
 
 /** Classes of types, of struct.proto. */
 export const [sparseTensorSpec, raggedTensorSpec] = [1, 3];
@@ -209,7 +114,7 @@ function toComposite(name: string, { compositeTensor }: TensorInfo): CompositeSp
  */
 export function compositeOf(
   name: string,
-  { typeSpecClass, typeState }: TypeSpec,
+  { typeSpecClass, typeState }: tensorflow.TypeSpecProto,
   components: readonly TensorSpec[],
 ): CompositeSpec | TensorSpec | undefined {
   const shape = toShape(typeState?.tupleValue?.values[0]?.tensorShapeValue);
@@ -228,7 +133,7 @@ function rowSplitsNames(count: number): string[] {
   return count === 1 ? ['row_splits'] : Array.from({ length: count }, (_, i) => `row_splits_${i}`);
 }
 
-function toShape(shape: Shape | null | undefined): readonly Dim[] | null {
+function toShape(shape: tensorflow.TensorShapeProto | null | undefined): readonly Dim[] | null {
   if (!shape || shape.unknownRank) return null;
-  return shape.dim.map(({ size }) => (size < 0 ? null : size));
+  return shape.dim.map(({ size }) => (Number(size) < 0 ? null : Number(size)));
 }

@@ -4,7 +4,6 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { ServingError } from '../../../errors.js';
-import { savedModelSchema } from './schema.js';
 
 /** What TensorFlow loads where there is no `saved_model.pb`. */
 export const savedModelTextFile = 'saved_model.pbtxt';
@@ -20,7 +19,7 @@ const program = `
   const { workerData, parentPort } = require('node:worker_threads');
   const protobuf = require(workerData.protobuf);
   const textformat = require(workerData.textformat);
-  const type = protobuf.parse(workerData.schema).root.lookupType('tensorflow.SavedModel');
+  const type = protobuf.Root.fromJSON(require(workerData.description)).lookupType('tensorflow.SavedModel');
   try {
     const message = textformat.fromText(type, Buffer.from(workerData.text.buffer).toString());
     const bytes = new Uint8Array(type.encode(message).finish());
@@ -66,8 +65,8 @@ async function parse(text: Uint8Array<ArrayBuffer>): Promise<Told> {
     execArgv: [],
     workerData: {
       text: own,
-      schema: savedModelSchema,
-      protobuf: resolve('protobufjs'),
+      description: resolve('#proto/saved-model.json'),
+      protobuf: resolve('protobufjs/light.js'),
       textformat: resolve('protobufjs/ext/textformat.js'),
     },
     transferList: [own.buffer],

@@ -2,7 +2,7 @@
  * Reads `variables.index`, TensorFlow's table of what each variables shard holds: a sorted-string table in LevelDB's
  * format (`tensorflow/core/lib/io/format.h`) from tensor names to BundleEntryProto (tensor_bundle.proto).
  */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 import { ServingError } from '../../../errors.js';
 import type { Pause } from '../../../flow/pause.js';
 import { dtypeOf } from '../../../tensors/dtypes.js';

@@ -3,28 +3,13 @@
  * (`tensorflow/core/lib/io/record_writer.h`) of PredictionLog (prediction_log.proto), as TensorFlow Serving takes them.
  */
 import path from 'node:path';
-import protobuf from 'protobufjs';
+import { tensorflow } from '#proto/decoders.js';
 import { invalidArgument, ServingError } from '../../../errors.js';
 import { readRegularFile } from '../../../files/regular-file.js';
 import { readFailure } from '../../../files/storage-failure.js';
 import type { TensorView } from '../../../tfjs/tensors.js';
-import { readTensorProto, type TensorProto, tensorProtoSchema } from '../proto/tensor-proto.js';
-
-const { root } = protobuf.parse(`
-  syntax = "proto3";
-  package tensorflow;
-  ${tensorProtoSchema}
-  message ModelSpec { string signature_name = 3; }
-  message NamedTensor { string key = 1; TensorProto value = 2; }
-  message PredictRequest {
-    ModelSpec model_spec = 1;
-    repeated NamedTensor inputs = 2;
-    repeated string output_filter = 3;
-  }
-  message PredictLog { PredictRequest request = 1; }
-  message PredictionLog { PredictLog predict_log = 6; }
-`);
-const PredictionLog = root.lookupType('tensorflow.PredictionLog');
+import { readerOf } from '../proto/message-reader.js';
+import { readTensorProto } from '../proto/tensor-proto.js';
 
 export interface WarmupRequest {
   /** Empty for the default one. */
@@ -32,12 +17,6 @@ export interface WarmupRequest {
   readonly inputs: ReadonlyMap<string, TensorView>;
   /** Outputs to compute; empty for all. */
   readonly outputs: readonly string[];
-}
-
-interface PredictRequest {
-  readonly modelSpec: { readonly signatureName: string } | null;
-  readonly inputs: readonly { readonly key: string; readonly value: TensorProto }[];
-  readonly outputFilter: readonly string[];
 }
 
 /** The file's name, in `assets.extra`. */
@@ -85,12 +64,15 @@ function* records(file: Buffer): Generator<Uint8Array> {
   }
 }
 
+/** What an input is whose value is left out: its dtype is 0, which no tensor has. */
+const nothing = new tensorflow.TensorProto();
+
 function toRequest(record: Uint8Array, index: number): WarmupRequest {
   const what = `record ${index} of ${warmupRequestsFile}`;
   const request = decode(record, what);
   if (!request) throw new ServingError('UNIMPLEMENTED', `${what} is no predict request`);
   const inputs = request.inputs.map(
-    ({ key, value }) => [key, readTensorProto(`${what}, input \`${key}\``, value)] as const,
+    ({ key, value }) => [key, readTensorProto(`${what}, input \`${key}\``, value ?? nothing)] as const,
   );
   return {
     signature: request.modelSpec?.signatureName ?? '',
@@ -99,14 +81,9 @@ function toRequest(record: Uint8Array, index: number): WarmupRequest {
   };
 }
 
-function decode(record: Uint8Array, what: string): PredictRequest | undefined {
+function decode(record: Uint8Array, what: string): tensorflow.PredictRequest | undefined {
   try {
-    const log = PredictionLog.toObject(PredictionLog.decode(record), {
-      defaults: true,
-      arrays: true,
-      longs: String,
-    });
-    return log['predictLog']?.request ?? undefined;
+    return tensorflow.PredictionLog.decode(readerOf(record)).predictLog?.request ?? undefined;
   } catch {
     throw invalidArgument(`${what} is no PredictionLog`);
   }

@@ -2,7 +2,7 @@
  * Puts guards into a serialized GraphDef: each one between an input of its node and that node. Everything else stays as it
  * is, byte for byte.
  */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 import type { Pause } from '../../../../flow/pause.js';
 import { bytesFields, type Message, messageOf, stringField } from '../wire.js';
 import type { Guard, Guards } from './find.js';

@@ -2,7 +2,7 @@
  * A protobuf message again, with some of its fields replaced. What stays is not copied: a graph may hold hundreds of
  * megabytes of constants.
  */
-import protobuf from 'protobufjs';
+import protobuf from 'protobufjs/minimal.js';
 import type { Pause } from '../../../../flow/pause.js';
 import { type Message, messageOf } from '../wire.js';
 

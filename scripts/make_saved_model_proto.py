@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes src/engines/tensorflow/saved-model/schema.ts: saved_model.proto and all that it needs, from TensorFlow's own descriptors.
+"""Writes proto/saved-model.proto: saved_model.proto and all that it needs, from TensorFlow's own descriptors.
 
     pip install -r scripts/make_models.requirements.txt
-    python scripts/make_saved_model_schema.py
+    python scripts/make_saved_model_proto.py
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from tensorflow.core.protobuf import saved_model_pb2
 
-TARGET = Path(__file__).resolve().parent.parent / "src" / "repository" / "saved-model-schema.ts"
-HEAD = '''/**
- * saved_model.proto and all that it needs, for protobufjs. Made by scripts/make_saved_model_schema.py.
- *
- * Every field that is not repeated is optional: TensorFlow tells a value that is there from one that is left out.
- */
-export const savedModelSchema = `
-  syntax = "proto3";
-  package tensorflow;
-'''
+TARGET = Path(__file__).resolve().parent.parent / "proto" / "saved-model.proto"
+HEAD = """// saved_model.proto and all that it needs, as TensorFlow's own descriptors have it: for SavedModels in protobuf's text format.
+// Made by scripts/make_saved_model_proto.py.
+//
+// Every field that is not repeated is optional: TensorFlow tells a value that is there from one that is left out.
+syntax = "proto3";
+package tensorflow;
+
+"""
 PRIMITIVES = {
     getattr(FieldDescriptor, name): name[len("TYPE_") :].lower()
     for name in dir(FieldDescriptor)
@@ -68,6 +67,6 @@ add_message(saved_model_pb2.SavedModel.DESCRIPTOR)
 lines = [
     line
     for definition in definitions.values()
-    for line in textwrap.wrap(definition, 116, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    for line in textwrap.wrap(definition, 116, subsequent_indent="  ", break_on_hyphens=False)
 ]
-TARGET.write_text(HEAD + "\n".join(lines) + "\n`;\n")
+TARGET.write_text(HEAD + "\n".join(lines) + "\n")
