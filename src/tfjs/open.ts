@@ -2,7 +2,7 @@
  * Opens TensorFlow in this process, once, in the one order that works: environment, our addon with the process-wide
  * options, and only then tfjs-node, whose import opens an eager context and with it whatever was not decided yet.
  *
- * Nothing happens at import. Everything above `runtime/` sees `tf.Tensor`s and never this file.
+ * Nothing happens at import.
  */
 import { createRequire } from 'node:module';
 import util from 'node:util';

@@ -1,12 +1,12 @@
 /**
  * The queue before one signature of one servable, and how its requests share runs.
  *
- * A run takes what is waiting the moment it can start: the oldest request, and those behind it that fit the batch. No
- * request waits for company unless `--batch-timeout` says so. When a batch fails, its members run again, each alone, so
- * that one bad request fails nobody else.
+ * A run takes the requests that wait when it starts: the oldest one, and those behind it that fit the batch. No request
+ * waits for others unless `--batch-timeout` says so. When a batch fails, its members run again, each alone. So one bad
+ * request fails nobody else.
  *
- * A request whose time would be over before its run is lets those behind it go first. Otherwise, under more requests than
- * can be answered, each would wait until just before its deadline, and be run for nothing.
+ * A request that would miss its deadline yields to later ones. Otherwise, under overload, each request would run just
+ * before its deadline, and for nothing.
  */
 
 import type { Engine } from '../../engines/engine.js';
