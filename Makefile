@@ -8,7 +8,7 @@ NODE = node
 ARGS =
 SECONDS = 300
 
-.PHONY: help install serve build pack test check soak fuzz fuzz-operations bench bench-quick bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits picture clean distclean
+.PHONY: help install serve build pack test test-changed check soak fuzz fuzz-operations bench bench-quick bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits picture clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -26,6 +26,9 @@ pack: ## a package for npm of this checkout: tfjs-serving-VERSION.tgz
 
 test: install ## all tests; NODES="20 26" says under which versions of Node.js
 	@$(NODE) scripts/test.js
+
+test-changed: install ## a first look: test files that changed, that import a change, or start a server of the changed part; BASE=COMMIT
+	@$(NODE) scripts/test-changed.js
 
 check: install ## the fast part of the tests: style, types, layers, documents, warnings
 	@$(NODE) scripts/test.js --fast

@@ -1,0 +1,22 @@
+/**
+ * What `make test-changed` chooses besides the tests that import a change.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { foldersThatSee, SEEN_IN } from '../../scripts/test/parts.js';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const exists = (file: string) => fs.existsSync(path.join(root, file));
+
+it('names parts and folders that are there', () => {
+  const named = Object.entries(SEEN_IN).flat(2);
+  expect(named.filter((file) => !exists(file))).toEqual([]);
+});
+
+it('takes the folder of the same name and those of the table, and no other', () => {
+  expect(foldersThatSee('src/control/manager.ts', exists)).toEqual(['test/control/', 'test/reload/']);
+  expect(foldersThatSee('src/server.ts', exists)).toEqual(['test/http/', 'test/library/']);
+  expect(foldersThatSee('src/files/regular-file.ts', exists)).toEqual([]);
+  expect(foldersThatSee('native-notes.md', exists)).toEqual([]);
+});
