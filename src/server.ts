@@ -16,8 +16,8 @@ import type { Settings } from './config/settings.js';
 import { Rehearsals } from './control/load/rehearsal.js';
 import { TrialProcesses } from './control/load/trial-processes.js';
 import { Manager } from './control/manager.js';
-import type { Runtime } from './engines/runtime.js';
 import { openRuntime, type RuntimeOptions } from './engines/tensorflow/open-runtime.js';
+import type { Runtime } from './engines/tensorflow/runtime.js';
 import { invalidArgument, messageOf, ServingError, shuttingDown } from './errors.js';
 import { HandlerBlocking } from './handlers/blocking.js';
 import { Handlers } from './handlers/loader.js';
@@ -244,7 +244,7 @@ function runtimeOptions(settings: Settings, slots: number): RuntimeOptions {
 }
 
 /** What was asked for and what came of it, for the log. */
-function chosen({ device }: Settings, { kind, engine: { xla, mixedPrecision } }: Runtime): string {
+function chosen({ device }: Settings, { kind, mode: { xla, mixedPrecision } }: Runtime): string {
   const options = [`--device ${device}`, `--runtime ${kind}`];
   if (xla) options.push('--xla');
   if (mixedPrecision) options.push(`--mixed-precision in ${mixedPrecision}`);
@@ -312,7 +312,7 @@ function createManager(
 ): Manager {
   const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
-  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.engine.xla };
+  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.mode.xla };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
   const rehearsals = new Rehearsals({

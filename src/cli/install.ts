@@ -8,8 +8,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RuntimeKind } from '../engines/runtime.js';
 import { missingParts } from '../engines/tensorflow/installed.js';
+import type { RuntimeKind } from '../engines/tensorflow/runtime.js';
 import { withoutEarlyStop } from './early-stop.js';
 import { type Command, parseArguments, UsageError } from './usage.js';
 

@@ -2,7 +2,7 @@
  * What the control plane knows of handlers: that a version may have one, which takes the place of its model.
  */
 
-import type { InferenceModel } from '../engines/runtime.js';
+import type { InferenceModel } from '../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
 import type { Batcher } from '../serving/queue/batcher.js';

@@ -10,7 +10,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { InferenceModel } from '../engines/runtime.js';
+import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import { isSavedModelFile } from '../engines/tensorflow/saved-model/read.js';
 import { messageOf, quoted, ServingError } from '../errors.js';
@@ -21,7 +21,7 @@ import {
   type BatchVerdict,
   batchLimits,
 } from '../serving/queue/batching.js';
-import { InlineRuns, whyNotInline } from '../serving/queue/inline.js';
+import { InlineRuns } from '../serving/queue/inline.js';
 import { Scheduler } from '../serving/queue/scheduler.js';
 import { Servable } from '../serving/servable.js';
 import { type ModelStatus, Table } from '../serving/table.js';
@@ -349,19 +349,17 @@ export class Manager {
       logger.info(`${name} has been loading for ${patienceMilliseconds / 1000} s: ${stage}${where}`);
     }, patienceMilliseconds);
     try {
-      const { scheduler, runtime, inlineRunMicros } = this.options;
+      const { scheduler, inlineRunMicros } = this.options;
       const surroundings = (
         { name: signature }: Signature,
         limits = () => model.limits,
       ): BatcherSurroundings => ({
         limits,
-        engine: runtime.engine,
         onDisagreement: (why) =>
           logger.warn(`${name}: requests for \`${signature}\` no longer share runs: ${why}`),
       });
       const makeBatcher = (behind: InferenceModel, signature: Signature, verdict: BatchVerdict) => {
-        const { device, engine } = runtime;
-        const inline = new InlineRuns(whyNotInline(signature, device), inlineRunMicros, engine.xla);
+        const inline = new InlineRuns(behind.whyNotInline(signature), inlineRunMicros, behind.mode.xla);
         return new Batcher(behind, signature, scheduler, verdict, inline, surroundings(signature));
       };
       const version = {
@@ -396,7 +394,7 @@ export class Manager {
       record.servable = new Servable(id, loaded.model, parameterCount, defaultOf, (signature) => {
         const verdict = batching.get(signature) ?? { evidence: 'unchecked' };
         if (!isHandled) return makeBatcher(loaded.model, signature, verdict);
-        const inline = new InlineRuns('it has a handler', 0);
+        const inline = new InlineRuns(loaded.model.whyNotInline(signature), 0);
         const takesBatches = verdict.whyNot === undefined;
         const limits = () => (takesBatches ? model.limits : { ...model.limits, runsInFlight: handledAtOnce });
         return new Batcher(

@@ -7,7 +7,13 @@
 import type Router from '@koa/router';
 import type { WireLimits } from '../codec/wire.js';
 import { HandlerError } from '../control/handled.js';
-import type { InferenceModel, Prediction, PredictOptions } from '../engines/runtime.js';
+import {
+  type ComputeMode,
+  type InferenceModel,
+  type Prediction,
+  type PredictOptions,
+  plainMode,
+} from '../engines/inference-model.js';
 import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import { inputTensor } from '../inference/in-process-inputs.js';
@@ -70,8 +76,16 @@ export class HandledModel implements InferenceModel {
     this.streams = isAsyncGenerator(options.handler.predict);
   }
 
+  get mode(): ComputeMode {
+    return this.options.behind?.model.mode ?? plainMode;
+  }
+
   get isTraced(): boolean {
     return this.options.behind?.model.isTraced ?? false;
+  }
+
+  whyNotInline(): string {
+    return 'it has a handler';
   }
 
   predictHere(): never {

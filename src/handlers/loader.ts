@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import Router from '@koa/router';
 import type { HandledVersion, HandlerHost, HandlerLoader } from '../control/handled.js';
-import type { InferenceModel } from '../engines/runtime.js';
+import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import { isSavedModelFile } from '../engines/tensorflow/saved-model/read.js';
 import { type ErrorCode, ServingError } from '../errors.js';

@@ -2,7 +2,12 @@
  * Models of tf.js, loaded by a handler, as the server runs models: on the event loop, a batch at a time.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
-import type { InferenceModel, Prediction, PredictOptions } from '../engines/runtime.js';
+import {
+  type InferenceModel,
+  type Prediction,
+  type PredictOptions,
+  plainMode,
+} from '../engines/inference-model.js';
 import type { Signature, TensorSpec } from '../engines/signature.js';
 import { TensorFlowError } from '../engines/tensorflow/tensorflow-error.js';
 import { messageOf, ServingError } from '../errors.js';
@@ -42,6 +47,7 @@ export function isTfModel(value: unknown): value is TfModel {
 
 /** Takes the tensors of a model's own weights for granted: they are of the scope in which it was loaded. */
 export class TfModelAdapter implements InferenceModel {
+  readonly mode = plainMode;
   readonly isTraced = false;
   readonly signature: Signature;
   readonly signatures: ReadonlyMap<string, Signature>;
@@ -54,6 +60,10 @@ export class TfModelAdapter implements InferenceModel {
       outputs: model.outputs.every(({ shape }) => shape) ? toSpecs(model.outputs) : new Map(),
     };
     this.signatures = new Map([[handlerSignatureName, this.signature]]);
+  }
+
+  whyNotInline(): string {
+    return 'no graph tells what its runs do';
   }
 
   async predict(

@@ -3,7 +3,7 @@
  */
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
-import type { Runtime } from '../engines/runtime.js';
+import type { Runtime } from '../engines/tensorflow/runtime.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
 import type { ApiKeys } from './access/api-keys.js';

@@ -2,7 +2,7 @@
  * Profiles of the server while it serves: of the event loop, and of what TensorFlow does in runs. One at a time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Runtime } from '../engines/runtime.js';
+import type { Runtime } from '../engines/tensorflow/runtime.js';
 import { ServingError } from '../errors.js';
 import type { Table } from '../serving/table.js';
 import type { ChromeTrace } from './chrome-trace.js';

@@ -5,7 +5,7 @@
  * traced here and there over the whole time, up to a number, and what all of them record together is bounded.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { InferenceModel, RunTracer, TracedRun } from '../engines/runtime.js';
+import type { InferenceModel, RunTracer, TracedRun } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import { type OpRun, readOpRuns } from '../engines/tensorflow/proto/step-stats.js';
 import type { ServableId } from '../serving/servable.js';

@@ -1,7 +1,7 @@
 /**
  * One loaded version of a model, and who is using it.
  */
-import type { InferenceModel } from '../engines/runtime.js';
+import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import type { Batcher } from './queue/batcher.js';
 

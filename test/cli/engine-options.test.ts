@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { checkCombinations } from '../../src/config/combinations.ts';
 import { parseSettings } from '../../src/config/parse.ts';
 import type { Settings } from '../../src/config/settings.ts';
-import { thisProcessor, whyNoBfloat16 } from '../../src/engines/engine.ts';
+import { thisProcessor, whyNoBfloat16 } from '../../src/engines/tensorflow/compute-mode.ts';
 import { ints, list, map, text } from '../fixtures/cbor.ts';
 import { runProgram } from '../fixtures/server.ts';
 import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';

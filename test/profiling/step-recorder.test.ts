@@ -2,7 +2,7 @@
  * How many runs a step recorder has traced, and for whom.
  */
 import { expect, it } from 'vitest';
-import type { InferenceModel } from '../../src/engines/runtime.ts';
+import { type InferenceModel, plainMode } from '../../src/engines/inference-model.ts';
 import type { Signature } from '../../src/engines/signature.ts';
 import { StepRecorder } from '../../src/profiling/step-recorder.ts';
 import { Servable } from '../../src/serving/servable.ts';
@@ -13,7 +13,9 @@ const signature: Signature = { name: 'serving_default', inputs: new Map(), outpu
 function model(): InferenceModel {
   return {
     signatures: new Map(),
+    mode: plainMode,
     isTraced: false,
+    whyNotInline: () => undefined,
     predict: () => Promise.reject(new Error('not to be run')),
     predictHere: () => {
       throw new Error('not to be run');

@@ -3,7 +3,7 @@
  * expected, what came and the line that mends it.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { InferenceModel } from '../../src/engines/runtime.ts';
+import type { InferenceModel } from '../../src/engines/inference-model.ts';
 import type { Dim, Signature } from '../../src/engines/signature.ts';
 import { matchInputs, removeBatchDim } from '../../src/serving/match.ts';
 import { type Dtype, dtypes, elementCount } from '../../src/tensors/dtypes.ts';

@@ -7,7 +7,7 @@
  */
 
 import { fetchedOutputs } from '../../engines/composite.js';
-import type { InferenceModel } from '../../engines/runtime.js';
+import type { InferenceModel } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
 import {
   type WarmupRequest,

@@ -2,7 +2,7 @@
  * Runs of a model that does not serve yet: at low priority, with inputs that are made up.
  */
 
-import type { InferenceModel, Prediction, PredictOptions } from '../../engines/runtime.js';
+import type { InferenceModel, Prediction, PredictOptions } from '../../engines/inference-model.js';
 import type { Signature, TensorSpec } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
 import { within } from '../../flow/within.js';

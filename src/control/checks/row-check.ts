@@ -6,8 +6,7 @@
  * graph shows.
  */
 
-import type { Engine } from '../../engines/engine.js';
-import type { InferenceModel } from '../../engines/runtime.js';
+import type { InferenceModel } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
 import { messageOf } from '../../errors.js';
 import { findDifference, toTensors, toValues, type Values } from '../../serving/queue/agreement.js';
@@ -32,7 +31,6 @@ export interface RowCheckOptions {
   readonly limits: BatchLimits;
   /** Why the version could not be warmed up, if so. */
   readonly warmup: string | undefined;
-  readonly engine: Engine;
 }
 
 /** Elements of all inputs of a batch; larger batches are not tried. */
@@ -109,10 +107,11 @@ const longRun = 100_000;
 async function checkRows(
   model: InferenceModel,
   signature: Signature,
-  { deadline, limits: given, engine }: RowCheckOptions,
+  { deadline, limits: given }: RowCheckOptions,
 ): Promise<BatchVerdict> {
   const limits = signatureLimits(signature, given);
-  const compiles = engine.xla || compilesShapes(signature);
+  const { mode } = model;
+  const compiles = mode.xla || compilesShapes(signature);
   const run = async (members: readonly Values[], padding?: Padding) => {
     const prediction = await runBeforehand(model, signature, members.map(toTensors), { deadline, padding });
     const values = toValues(prediction.outputs);
@@ -152,7 +151,7 @@ async function checkRows(
       // To compile a large model for many sizes takes longer than a warm-up may: what there was time for will do.
       if (typeof outcome === 'string' && compiles && performance.now() >= deadline) return costs.verdict();
       if (typeof outcome === 'string') return { whyNot: `rows cannot be joined: ${outcome}`, evidence: '' };
-      const whyNot = findDifference(outcome.values, alone, members.length, size, engine);
+      const whyNot = findDifference(outcome.values, alone, members.length, size, mode);
       if (whyNot !== undefined) return { whyNot, evidence: '' };
       if (attempt >= uncounted) costs.add(size, outcome.micros / size);
     }

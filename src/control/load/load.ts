@@ -3,11 +3,12 @@
  */
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { InferenceModel, Runtime } from '../../engines/runtime.js';
+import type { InferenceModel } from '../../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../../engines/signature.js';
 import type { Guards } from '../../engines/tensorflow/graph/guards/find.js';
 import { explainUnknownOperations } from '../../engines/tensorflow/operations/operation-wheels.js';
 import { refuseOperations } from '../../engines/tensorflow/operations/refused-operations.js';
+import type { Runtime } from '../../engines/tensorflow/runtime.js';
 import { type GuardedCopy, makeGuardedCopy } from '../../engines/tensorflow/saved-model/guarded-copy.js';
 import { readSavedModel } from '../../engines/tensorflow/saved-model/read.js';
 import { readWarmupRequests } from '../../engines/tensorflow/saved-model/warmup-requests.js';
@@ -106,14 +107,13 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     onStage('warming it up');
     options.logger.debug(`warming up ${name} version ${candidate.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
-    const { engine } = options.runtime;
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
       : await warmUp(model, { deadline, defaultSignature, requests });
     onStage('checking its rows');
     const batching = handled?.whyNotBatched
       ? unbatched(model, handled.whyNotBatched)
-      : await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
+      : await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
     await checkUnchanged(candidate, fingerprint, options);
     return { model, parameterCount, warmup, batching, isHandled: handled !== undefined };
   } catch (error) {
@@ -138,11 +138,10 @@ export async function trySavedModel(version: VersionToLoad, options: LoadOptions
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
     const requests = await readWarmupRequests(directory);
     const deadline = performance.now() + options.warmupTimeout * 1000;
-    const { engine } = options.runtime;
     onStage('warming it up');
     const warmup = await warmUp(model, { deadline, defaultSignature, requests });
     onStage('checking its rows');
-    await judgeBatching(model, { deadline, defaultSignature, limits, warmup, engine });
+    await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
   } catch (error) {
     options.logger.debug(`on trial: ${messageOf(error)}`);
   }
@@ -215,7 +214,7 @@ function openHandled(
       onStage('checking its rows');
       const deadline = performance.now() + warmupTimeout * 1000;
       const verdicts = await judgeBatching(behind, {
-        ...{ deadline, defaultSignature, limits, engine: options.runtime.engine },
+        ...{ deadline, defaultSignature, limits },
         warmup: undefined,
       });
       return new Map(

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RuntimeKind } from '../runtime.js';
+import type { RuntimeKind } from './runtime.js';
 
 /** How to get what is missing, in a checkout and in the package as npm installed it. */
 export const howToInstall = 'run `npx tfjs-serving install`';

@@ -6,22 +6,23 @@ import { dtypeOf, dtypes } from '../../tensors/dtypes.js';
 import { feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
 import { inputOf, joinRows, type Padding } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
-import type { EngineChoice } from '../engine.js';
 import type {
-  Device,
+  ComputeMode,
   InferenceModel,
   Prediction,
   PredictOptions,
   RunTracer,
-  Runtime,
   TracedRun,
-} from '../runtime.js';
+} from '../inference-model.js';
 import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
 import { copyRows, copyRowsInTurns } from './copied-rows.js';
+import type { ComputeChoice } from './compute-mode.js';
 import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
+import { whyNotInline } from './operations/bounded-operations.js';
 import { type InputTypes, readInputTypes } from './operations/operation-inputs.js';
 import { operationNames } from './operations/operation-list.js';
 import { encodeRunOptions } from './proto/config-proto.js';
+import type { Device, Runtime } from './runtime.js';
 import { runError, TensorFlowError } from './tensorflow-error.js';
 
 /** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
@@ -41,7 +42,7 @@ export function nativeRuntime(
   {
     heedsTimeouts,
     ...choice
-  }: EngineChoice & { readonly heedsTimeouts: boolean; readonly opLibraries: readonly string[] },
+  }: ComputeChoice & { readonly heedsTimeouts: boolean; readonly opLibraries: readonly string[] },
 ): Runtime {
   const device = deviceOf(devices);
   const tracing: Tracing = {
@@ -60,7 +61,13 @@ export function nativeRuntime(
     ...(device === 'cpu' ? { takeGuards: guardTaker(binding) } : {}),
     async load(directory, metaGraph, disposed) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
-      return new NativeModel(binding, session, metaGraph, tracing, heedsTimeouts, disposed);
+      return new NativeModel(binding, session, metaGraph, {
+        tracing,
+        heedsTimeouts,
+        device,
+        mode: choice.mode,
+        disposed,
+      });
     },
     trace(tracer) {
       tracing.tracer = tracer;
@@ -114,8 +121,18 @@ interface Tracing {
   isBusy: boolean;
 }
 
+interface NativeModelOptions {
+  readonly tracing: Tracing;
+  readonly heedsTimeouts: boolean;
+  readonly device: 'cpu' | 'gpu';
+  readonly mode: ComputeMode;
+  /** Called once it is disposed. */
+  readonly disposed: (() => Promise<void>) | undefined;
+}
+
 class NativeModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  readonly mode: ComputeMode;
   /** With all outputs of a signature, and with some of them. */
   private readonly wholeCalls = new Map<Signature, PreparedCall>();
   private readonly calls = new Map<string, PreparedCall>();
@@ -125,11 +142,14 @@ class NativeModel implements InferenceModel {
     private readonly binding: NativeBinding,
     private readonly session: SessionHandle,
     metaGraph: MetaGraph,
-    private readonly tracing: Tracing,
-    private readonly heedsTimeouts: boolean,
-    private readonly disposed: (() => Promise<void>) | undefined,
+    private readonly options: NativeModelOptions,
   ) {
     this.signatures = metaGraph.signatures;
+    this.mode = options.mode;
+  }
+
+  whyNotInline(signature: Signature): string | undefined {
+    return whyNotInline(signature, this.options.device);
   }
 
   async predict(
@@ -141,7 +161,7 @@ class NativeModel implements InferenceModel {
     const { call } = prepared;
     const feeds = toFeeds(signature, members, options.padding);
     const { background = false } = options;
-    const timeoutSeconds = this.heedsTimeouts ? options.timeoutSeconds : undefined;
+    const timeoutSeconds = this.options.heedsTimeouts ? options.timeoutSeconds : undefined;
     const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
     const run = background ? this.binding.runInBackground : this.binding.run;
     const trace = this.beginTrace(signature, feeds, options);
@@ -155,7 +175,7 @@ class NativeModel implements InferenceModel {
   }
 
   get isTraced(): boolean {
-    return this.tracing.tracer !== undefined;
+    return this.options.tracing.tracer !== undefined;
   }
 
   predictHere(
@@ -211,13 +231,14 @@ class NativeModel implements InferenceModel {
     [first]: readonly Feed[],
     { background, padding }: PredictOptions,
   ): TracedRun | undefined {
-    const { tracer, isBusy } = this.tracing;
+    const { tracer, isBusy } = this.options.tracing;
     if (tracer === undefined || isBusy || background) return undefined;
     return tracer.begin(this, signature, (first?.[1][0] ?? 1) - (padding?.rows ?? 0));
   }
 
   private async runTraced(call: CallHandle, feeds: readonly Feed[], trace: TracedRun): Promise<RunResult> {
-    const { binding, session, tracing } = this;
+    const { binding, session } = this;
+    const { tracing } = this.options;
     tracing.isBusy = true;
     try {
       const { runOptions } = tracing;
@@ -272,7 +293,7 @@ class NativeModel implements InferenceModel {
   }
 
   dispose(): Promise<void> {
-    this.disposal ??= this.binding.releaseSession(this.session).then(this.disposed);
+    this.disposal ??= this.binding.releaseSession(this.session).then(this.options.disposed);
     return this.disposal;
   }
 }

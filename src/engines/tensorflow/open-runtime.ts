@@ -3,18 +3,18 @@
  */
 import { messageOf, ServingError } from '../../errors.js';
 import { openTensorFlowJs } from '../../tfjs/open.js';
-import { chooseEngine, type EngineOptions, thisProcessor, whyNoBfloat16 } from '../engine.js';
-import type { Runtime, RuntimeKind } from '../runtime.js';
+import { type ComputeOptions, chooseComputeMode, thisProcessor, whyNoBfloat16 } from './compute-mode.js';
 import { decodeImagesBy } from './images.js';
 import { addonFile, howToInstall, missingParts } from './installed.js';
 import { loadBinding, type NativeBinding } from './native.js';
 import { deviceOf, nativeRuntime } from './native-runtime.js';
 import { loadOpLibraries } from './op-libraries.js';
 import { encodeSessionOptions, type SessionOptions } from './proto/config-proto.js';
+import type { Runtime, RuntimeKind } from './runtime.js';
 import { tfjsRuntime } from './tfjs-runtime.js';
 import { limitXla } from './xla.js';
 
-export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus' | 'mixedPrecision'>, EngineOptions {
+export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus' | 'mixedPrecision'>, ComputeOptions {
   readonly kind: RuntimeKind;
   /** `auto` takes a GPU if TensorFlow finds one. */
   readonly device: 'cpu' | 'gpu' | 'auto';
@@ -64,10 +64,10 @@ function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hide
   const devices = binding.initialize(encodeSessionOptions(options), options.runThreads);
   openTensorFlowJs();
   // Which precision is to be had depends on the devices.
-  const choice = chooseEngine({ ...options, xla, mixedPrecision }, deviceOf(devices), () =>
+  const choice = chooseComputeMode({ ...options, xla, mixedPrecision }, deviceOf(devices), () =>
     whyNoBfloat16(thisProcessor()),
   );
-  const config = encodeSessionOptions({ ...options, ...choice.engine });
+  const config = encodeSessionOptions({ ...options, ...choice.mode });
   const opLibraries = loadOpLibraries(binding, options.opLibraries ?? []);
   decodeImagesBy(binding, encodeSessionOptions(options), Math.max(1, Math.floor(options.runThreads / 2)));
   // TensorFlow does not look at the time while a run stays on one thread.

@@ -7,9 +7,11 @@ import { messageOf, ServingError } from '../../errors.js';
 import type { TensorFlowJs } from '../../tfjs/open.js';
 import { inputOf, joinTensors } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor, viewTensor } from '../../tfjs/tensors.js';
-import { chooseEngine, type EngineOptions } from '../engine.js';
-import type { InferenceModel, Prediction, PredictOptions, Runtime } from '../runtime.js';
+import { type InferenceModel, type Prediction, type PredictOptions, plainMode } from '../inference-model.js';
 import type { MetaGraph, Signature } from '../signature.js';
+import { type ComputeOptions, chooseComputeMode } from './compute-mode.js';
+import { whyNotInline } from './operations/bounded-operations.js';
+import type { Runtime } from './runtime.js';
 import { TensorFlowError } from './tensorflow-error.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
@@ -17,11 +19,11 @@ type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
 /** @param options of which it knows the GPU's only */
 export function tfjsRuntime(
   tf: TensorFlowJs,
-  { opLibraries, ...options }: EngineOptions & { readonly opLibraries: readonly string[] },
+  { opLibraries, ...options }: ComputeOptions & { readonly opLibraries: readonly string[] },
 ): Runtime {
   const { isUsingGpuDevice, tensorflowVersion } = factsOf(tf.backend());
   const device = isUsingGpuDevice ? 'gpu' : 'cpu';
-  const { engine, warnings } = chooseEngine(
+  const { mode, warnings } = chooseComputeMode(
     { ...options, xla: false, mixedPrecision: false },
     device,
     () => undefined,
@@ -31,7 +33,7 @@ export function tfjsRuntime(
     tensorflowVersion,
     devices: [{ name: device, type: device.toUpperCase(), memoryBytes: 0 }],
     device,
-    engine,
+    mode,
     warnings,
     opLibraries,
     async load(directory, metaGraph) {
@@ -46,7 +48,7 @@ export function tfjsRuntime(
         for (const model of models.values()) model.dispose();
         throw new TensorFlowError('INTERNAL', messageOf(error));
       }
-      return new TfjsModel(metaGraph, models);
+      return new TfjsModel(metaGraph, models, device);
     },
     counters: () => ({ sessions: tf.node.getNumOfSavedModels() }),
     exitNow: (code) => process.exit(code),
@@ -65,14 +67,21 @@ function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersio
 
 class TfjsModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  /** What upstream opens TensorFlow with. */
+  readonly mode = plainMode;
   readonly isTraced = false;
   private disposed = false;
 
   constructor(
     metaGraph: MetaGraph,
     private readonly models: ReadonlyMap<string, SavedModel>,
+    private readonly device: 'cpu' | 'gpu',
   ) {
     this.signatures = metaGraph.signatures;
+  }
+
+  whyNotInline(signature: Signature): string | undefined {
+    return whyNotInline(signature, this.device);
   }
 
   /** Upstream knows no other way than to hold up the thread. */

@@ -2,7 +2,7 @@
  * Whether what rows gave in a batch is what they give alone.
  */
 
-import type { Engine } from '../../engines/engine.js';
+import type { ComputeMode } from '../../engines/inference-model.js';
 import { type Dtype, dtypes } from '../../tensors/dtypes.js';
 import { copyStrings, type Strings } from '../../tensors/strings.js';
 import { fromBfloat16, fromFloat16, viewOf } from '../../tensors/values.js';
@@ -37,12 +37,12 @@ export function toValues(tensors: NamedTensors): Values {
 export function compareAnswers(
   together: NamedTensors,
   alone: NamedTensors,
-  engine: Engine,
+  mode: ComputeMode,
 ): string | undefined {
   for (const [name, tensor] of alone) {
     const [found, expected] = [together.get(name), viewTensor(tensor)];
     const isAlike =
-      found?.shape.join() === expected.shape.join() && isAlikeRow(viewTensor(found), 0, 1, expected, engine);
+      found?.shape.join() === expected.shape.join() && isAlikeRow(viewTensor(found), 0, 1, expected, mode);
     if (!isAlike) return `\`${name}\` of a request was not what it is alone`;
   }
   return undefined;
@@ -60,13 +60,13 @@ export function findDifference(
   alone: readonly Values[],
   count: number,
   size: number,
-  engine: Engine,
+  mode: ComputeMode,
 ): string | undefined {
   for (const [name, output] of batch) {
     if (output.shape[0] !== size) return `output \`${name}\` gave ${output.shape[0]} rows for ${size}`;
     for (let row = 0; row < count; row++) {
       const expected = alone[row % alone.length]?.get(name);
-      const isAlike = expected !== undefined && isAlikeRow(output, row, size, expected, engine);
+      const isAlike = expected !== undefined && isAlikeRow(output, row, size, expected, mode);
       if (!isAlike) return `in a batch of ${size}, \`${name}\` of a row is not what it is alone`;
     }
   }
@@ -78,7 +78,7 @@ function isAlikeRow(
   row: number,
   size: number,
   expected: TensorView,
-  engine: Engine,
+  mode: ComputeMode,
 ): boolean {
   const width = batch.data.length / size;
   if (width !== expected.data.length) return false;
@@ -88,7 +88,7 @@ function isAlikeRow(
   }
   const found = numbersOf(batch.dtype, values as Uint8Array);
   const wanted = numbersOf(batch.dtype, expected.data as Uint8Array);
-  const tolerance = toleranceOf(batch.dtype, engine);
+  const tolerance = toleranceOf(batch.dtype, mode);
   return found.every((value, i) => isClose(value, wanted[i] as number, tolerance));
 }
 
@@ -106,7 +106,7 @@ function numbersOf(dtype: Exclude<Dtype, 'string'>, bytes: Uint8Array): (number 
 }
 
 /** Relative to the value, or absolute below 1. Kernels may add up in another order for another size. */
-function toleranceOf(dtype: Dtype, { mixedPrecision }: Engine): number {
+function toleranceOf(dtype: Dtype, { mixedPrecision }: ComputeMode): number {
   if (dtypes[dtype].seenAs === 'int32' || dtype === 'bool') return 0;
   // A sum that comes out on the other side of a rounding differs by 2^-8 in bfloat16, and is carried on.
   if (mixedPrecision) return 3e-2;

@@ -9,8 +9,7 @@
  * before its deadline, and for nothing.
  */
 
-import type { Engine } from '../../engines/engine.js';
-import type { InferenceModel, Prediction, PredictOptions } from '../../engines/runtime.js';
+import type { InferenceModel, Prediction, PredictOptions } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
 import { Linked, List } from '../../flow/list.js';
@@ -104,8 +103,6 @@ interface Batch {
 export interface BatcherSurroundings {
   /** As they are now: they change with `serving.json`. */
   readonly limits: () => BatchLimits;
-  /** How models are computed. */
-  readonly engine: Engine;
   /** Requests no longer share runs. */
   readonly onDisagreement: (why: string) => void;
 }
@@ -335,7 +332,7 @@ export class Batcher extends Lane {
         },
         failed: ({ request }, error) => request.failed(error),
       },
-      this.surroundings.engine,
+      this.model.mode,
     );
     if (difference !== undefined) this.disagree(difference);
   }

@@ -2,14 +2,12 @@
  * Which runs are made on the event loop itself.
  *
  * To hand a run to another thread and its outcome back takes longer than a small model's run, and costs more. So those
- * that are as short, and cannot become long, stay on the loop. Cannot: a signature's operations are all of a kind whose
- * work follows from the shapes of the inputs, and these are known but for the number of rows. Are: that is seen in the
- * runs of about as many rows as they come; the first ones of a size are made on threads.
+ * that are as short, and cannot become long, stay on the loop. Cannot: that is what the model's engine says of
+ * them. Are: that is seen in the runs of about as many rows as they come; the first ones of a size are made on threads.
  *
  * Where graphs are compiled (`--xla`), a run of a size that is new takes as long as a compiler does. Then only those stay on
  * the loop of which just that size, with all outputs, has been run on threads often enough to be compiled.
  */
-import type { Signature } from '../../engines/signature.js';
 
 /** On a thread that has slept a run takes this much longer than on the loop, as a rule. */
 const coldness = 4;
@@ -127,39 +125,3 @@ class Typical {
 }
 
 const step = 1.1;
-
-/** Why runs of a signature may take any time, or undefined if they cannot. */
-export function whyNotInline({ inputs, operations }: Signature, device: 'cpu' | 'gpu'): string | undefined {
-  // There a run waits for the device.
-  if (device !== 'cpu') return 'the model runs on a GPU';
-  if (operations === undefined) return 'no graph tells what its runs do';
-  for (const { name, dtype, shape } of inputs.values()) {
-    if (dtype === 'string') return `input \`${name}\` holds strings, of any length`;
-    if (shape === null || shape.slice(1).includes(null)) return `input \`${name}\` may be of any size`;
-  }
-  const unbounded = [...operations].find((operation) => !bounded.has(operation));
-  return unbounded && `operation \`${unbounded}\` may take any time`;
-}
-
-/**
- * Operations that wait for nothing, and whose work follows from the shapes of their inputs; where a value decides on the
- * size of the output (Fill, Tile, Range, Pad) it does not. Loops and branches are not among them.
- */
-const bounded: ReadonlySet<string> = new Set(
-  `
-  Const Placeholder PlaceholderWithDefault NoOp Identity IdentityN StopGradient PreventGradient Snapshot EnsureShape
-  VarHandleOp ReadVariableOp Variable VariableV2 PartitionedCall StatefulPartitionedCall
-  Abs Acos Acosh Add AddN AddV2 Asin Asinh Atan Atan2 Atanh BiasAdd Cast Ceil ClipByValue Cos Cosh Div DivNoNan Elu Erf
-  Erfc Exp Expm1 Floor FloorDiv FloorMod LeakyRelu Log Log1p LogSoftmax Maximum Minimum Mod Mul MulNoNan Neg Pow RealDiv
-  Reciprocal Relu Relu6 Rint Round Rsqrt Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Square
-  SquaredDifference Sub Tan Tanh TruncateDiv TruncateMod Xdivy Xlog1py Xlogy
-  Equal Greater GreaterEqual IsFinite IsInf IsNan Less LessEqual LogicalAnd LogicalNot LogicalOr NotEqual Select SelectV2
-  All Any ArgMax ArgMin Cumprod Cumsum Max Mean Min Prod Sum TopKV2
-  BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum L2Loss MatMul
-  Concat ConcatV2 ExpandDims Gather GatherNd GatherV2 OnesLike Pack Rank Reshape Reverse ReverseV2 Shape ShapeN Size Slice
-  Split SplitV Squeeze StridedSlice Transpose Unpack ZerosLike
-  AvgPool Conv2D DepthwiseConv2dNative FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 MaxPool
-  `
-    .trim()
-    .split(/\s+/),
-);

@@ -4,8 +4,7 @@
  * a difference ends the sharing.
  */
 
-import type { Engine } from '../../engines/engine.js';
-import type { Prediction } from '../../engines/runtime.js';
+import type { ComputeMode, Prediction } from '../../engines/inference-model.js';
 import { messageOf } from '../../errors.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 import { compareAnswers } from './agreement.js';
@@ -45,7 +44,7 @@ export class Trial {
    *
    * @returns in words what differed, if anything did
    */
-  async run<Member>(batch: CheckedBatch<Member>, engine: Engine): Promise<string | undefined> {
+  async run<Member>(batch: CheckedBatch<Member>, mode: ComputeMode): Promise<string | undefined> {
     this.checked += 1;
     const together = await batch.together().catch((error: unknown) => messageOf(error));
     let difference: string | undefined;
@@ -54,7 +53,7 @@ export class Trial {
       try {
         const prediction = await batch.alone(member);
         const found = typeof together === 'string' ? undefined : together[i];
-        const differs = found && compareAnswers(found, prediction.outputs, engine);
+        const differs = found && compareAnswers(found, prediction.outputs, mode);
         if (differs !== undefined) difference ??= `in a batch of ${batch.rows}, ${differs}`;
         batch.succeeded(member, prediction);
       } catch (error) {

@@ -3,12 +3,13 @@
  * parts of them alone, against what the walk says of their outputs.
  */
 import { beforeAll, expect, it } from 'vitest';
-import type { InferenceModel, Runtime } from '../../../src/engines/runtime.ts';
+import type { InferenceModel } from '../../../src/engines/inference-model.ts';
 import type { Signature, TensorSpec } from '../../../src/engines/signature.ts';
 import { GraphDef } from '../../../src/engines/tensorflow/graph/graph-def.ts';
 import { parseTensorName } from '../../../src/engines/tensorflow/graph/prove.ts';
 import type { Value } from '../../../src/engines/tensorflow/graph/value.ts';
 import { Walk } from '../../../src/engines/tensorflow/graph/walk.ts';
+import type { Runtime } from '../../../src/engines/tensorflow/runtime.ts';
 import { TensorFlowError } from '../../../src/engines/tensorflow/tensorflow-error.ts';
 import { pauser } from '../../../src/flow/pause.ts';
 import { dtypeOf } from '../../../src/tensors/dtypes.ts';

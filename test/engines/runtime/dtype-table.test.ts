@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { decodeInferRequest } from '../../../src/codec/cbor/decode.ts';
 import { encodeCborAnswer } from '../../../src/codec/cbor/encode.ts';
 import { toTensors } from '../../../src/codec/infer-request.ts';
-import type { InferenceModel, Runtime } from '../../../src/engines/runtime.ts';
+import type { InferenceModel } from '../../../src/engines/inference-model.ts';
+import type { Runtime } from '../../../src/engines/tensorflow/runtime.ts';
 import { ServingError } from '../../../src/errors.ts';
 import { type Dtype, dtypes } from '../../../src/tensors/dtypes.ts';
 import { type TensorFlowJs, tensorFlowJs } from '../../../src/tfjs/open.ts';

@@ -2,7 +2,7 @@
  * What of the engine's options a machine can do, said in words where it cannot.
  */
 import { describe, expect, it } from 'vitest';
-import { chooseEngine, whyNoBfloat16 } from '../../../src/engines/engine.ts';
+import { chooseComputeMode, whyNoBfloat16 } from '../../../src/engines/tensorflow/compute-mode.ts';
 
 const linux = { platform: 'linux', architecture: 'x64', oneDnn: undefined };
 const flags = (...names: string[]) => `processor\t: 0\nflags\t\t: fpu ${names.join(' ')} sse2\nbugs\t\t:\n`;
@@ -34,27 +34,27 @@ describe('the engine', () => {
   const yes = () => undefined;
 
   it('computes in float16 on a GPU, whatever the processor can', () => {
-    const { engine, warnings } = chooseEngine({ mixedPrecision: true }, 'gpu', no);
-    expect([engine, warnings]).toEqual([{ xla: false, mixedPrecision: 'float16' }, []]);
+    const { mode, warnings } = chooseComputeMode({ mixedPrecision: true }, 'gpu', no);
+    expect([mode, warnings]).toEqual([{ xla: false, mixedPrecision: 'float16' }, []]);
   });
 
   it('in bfloat16 on a processor that can, else as the model is, with a warning', () => {
-    expect(chooseEngine({ mixedPrecision: true, xla: true }, 'cpu', yes)).toEqual({
-      engine: { xla: true, mixedPrecision: 'bfloat16' },
+    expect(chooseComputeMode({ mixedPrecision: true, xla: true }, 'cpu', yes)).toEqual({
+      mode: { xla: true, mixedPrecision: 'bfloat16' },
       warnings: [],
     });
-    expect(chooseEngine({ mixedPrecision: true }, 'cpu', no)).toEqual({
-      engine: { xla: false, mixedPrecision: undefined },
+    expect(chooseComputeMode({ mixedPrecision: true }, 'cpu', no)).toEqual({
+      mode: { xla: false, mixedPrecision: undefined },
       warnings: ['--mixed-precision has no effect: it cannot; models are computed as they are'],
     });
   });
 
   it('has no use for options of GPUs where there is none', () => {
     const asked = { gpuMemoryGrowth: true, gpuMemoryFraction: 0.5, visibleDevices: '0' };
-    expect(chooseEngine(asked, 'gpu', yes).warnings).toEqual([]);
-    expect(chooseEngine(asked, 'cpu', yes).warnings).toEqual([
+    expect(chooseComputeMode(asked, 'gpu', yes).warnings).toEqual([]);
+    expect(chooseComputeMode(asked, 'cpu', yes).warnings).toEqual([
       '--gpu-memory-growth, --gpu-memory-fraction, --visible-devices have no effect: no GPU is used here',
     ]);
-    expect(chooseEngine({ gpuMemoryGrowth: false }, 'cpu', yes).warnings).toEqual([]);
+    expect(chooseComputeMode({ gpuMemoryGrowth: false }, 'cpu', yes).warnings).toEqual([]);
   });
 });

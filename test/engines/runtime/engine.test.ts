@@ -2,9 +2,10 @@
  * `--xla` and `--mixed-precision` in the runtime: what TensorFlow made of them is seen in what it records of a run.
  */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { thisProcessor, whyNoBfloat16 } from '../../../src/engines/engine.ts';
-import type { InferenceModel, Runtime } from '../../../src/engines/runtime.ts';
+import type { InferenceModel } from '../../../src/engines/inference-model.ts';
+import { thisProcessor, whyNoBfloat16 } from '../../../src/engines/tensorflow/compute-mode.ts';
 import { type OpRun, readOpRuns } from '../../../src/engines/tensorflow/proto/step-stats.ts';
+import type { Runtime } from '../../../src/engines/tensorflow/runtime.ts';
 import { createTensor, disposeTensors, type NamedTensors, viewTensor } from '../../../src/tfjs/tensors.ts';
 import { loadTestModel, openTestRuntime, signatureOf } from '../../fixtures/runtime.ts';
 
@@ -73,7 +74,7 @@ describe('--xla', () => {
     expect(names(compiled.ops)).toEqual(expect.arrayContaining(['_XlaCompile', '_XlaRun']));
     expect(names(compiled.ops).filter((op) => /MatMul/.test(op))).toEqual([]);
     expect(distance(compiled.y, without.y)).toBeLessThan(1e-5);
-    expect([compiling.engine.xla, plain.engine.xla]).toEqual([true, false]);
+    expect([compiling.mode.xla, plain.mode.xla]).toEqual([true, false]);
   });
 
   it('a size is compiled the second time it is asked for, and no more than some ten are', async () => {
@@ -100,14 +101,14 @@ describe('--mixed-precision', () => {
     expect(error).toBeGreaterThan(1e-5);
     // Eight bits of a fraction, through two layers.
     expect(error).toBeLessThan(2 ** -6);
-    expect(mixing.engine.mixedPrecision).toBe('bfloat16');
+    expect(mixing.mode.mixedPrecision).toBe('bfloat16');
     expect(mixing.warnings).toEqual([]);
   });
 
   it.runIf(whyNot !== undefined)('is said to have no effect here, and has none', async () => {
     const [exact, same] = [await run(plain, await load(plain)), await run(mixing, await load(mixing))];
     expect(distance(same.y, exact.y)).toBeLessThan(1e-6);
-    expect(mixing.engine.mixedPrecision).toBeUndefined();
+    expect(mixing.mode.mixedPrecision).toBeUndefined();
     expect(mixing.warnings).toEqual([expect.stringContaining(`--mixed-precision has no effect: ${whyNot}`)]);
   });
 });

@@ -12,5 +12,5 @@ it('is refused, rather than compile what would answer where TensorFlow fails', (
       message: expect.stringContaining('has opened TensorFlow without it'),
     }),
   );
-  expect(openTestRuntime().engine.xla).toBe(false);
+  expect(openTestRuntime().mode.xla).toBe(false);
 });

@@ -6,7 +6,12 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
-import type { InferenceModel, Prediction, PredictOptions } from '../../../src/engines/runtime.ts';
+import {
+  type InferenceModel,
+  type Prediction,
+  type PredictOptions,
+  plainMode,
+} from '../../../src/engines/inference-model.ts';
 import type { Signature } from '../../../src/engines/signature.ts';
 import { ServingError } from '../../../src/errors.ts';
 import { Cancellation } from '../../../src/flow/cancellation.ts';
@@ -51,6 +56,7 @@ function generator(seed: number): () => number {
 /** y = 2x; a run that has a negative x fails, whoever sent it. */
 class Doubling implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  readonly mode = plainMode;
   readonly isTraced = false;
   readonly pending: (() => void)[] = [];
   readonly batches: { rows: number; widths: Set<number>; ids: number[] }[] = [];
@@ -72,6 +78,8 @@ class Doubling implements InferenceModel {
       });
     });
   }
+
+  whyNotInline(): undefined {}
 
   predictHere(_signature: Signature, members: readonly NamedTensors[], options?: PredictOptions): Prediction {
     const { x, give } = this.begin(members, options);
@@ -125,7 +133,6 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
   const inline = new InlineRuns(pick(2) === 0 ? undefined : 'a test', 50);
   const batcher = new Batcher(model, signature, scheduler, { evidence: '' }, inline, {
     limits: () => limits,
-    engine: { xla: false, mixedPrecision: undefined },
     onDisagreement: () => {},
   });
   const servable = new Servable(

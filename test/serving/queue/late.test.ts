@@ -5,7 +5,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
-import type { InferenceModel, Prediction } from '../../../src/engines/runtime.ts';
+import { type InferenceModel, type Prediction, plainMode } from '../../../src/engines/inference-model.ts';
 import { Batcher } from '../../../src/serving/queue/batcher.ts';
 import { InlineRuns } from '../../../src/serving/queue/inline.ts';
 import { Scheduler } from '../../../src/serving/queue/scheduler.ts';
@@ -20,6 +20,7 @@ const signature = makeSignature({ x: ['uint8', [null]] });
 /** Gives each row back, once it is told to. */
 class Echo implements InferenceModel {
   readonly signatures = new Map([[signature.name, signature]]);
+  readonly mode = plainMode;
   readonly isTraced = false;
   private end: (() => void) | undefined;
 
@@ -32,6 +33,8 @@ class Echo implements InferenceModel {
       };
     });
   }
+
+  whyNotInline(): undefined {}
 
   predictHere(): Prediction {
     throw new Error('a run takes too long for the event loop');
@@ -67,7 +70,6 @@ async function afterOneRun(maxBatchSize: number) {
   const inline = new InlineRuns('a double', 0);
   const batcher = new Batcher(model, signature, scheduler, { evidence: 'a double' }, inline, {
     limits: () => limits,
-    engine: { xla: false, mixedPrecision: undefined },
     onDisagreement: () => {},
   });
   const answered: string[] = [];

@@ -86,7 +86,7 @@ type ModelDescription = z.output<typeof modelSchema>;
 /** What `--xla` and `--mixed-precision` came to on this machine. */
 function describeEngine({
   kind,
-  engine: { xla, mixedPrecision },
+  mode: { xla, mixedPrecision },
 }: Services['runtime']): z.output<typeof modelInfoSchema>['engine'] {
   return { runtime: kind, xla, mixed_precision: mixedPrecision ?? null };
 }

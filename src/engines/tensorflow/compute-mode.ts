@@ -2,16 +2,10 @@
  * How TensorFlow treats graphs: compiled by XLA or not, in which precision; and what of it this machine cannot do.
  */
 import { readFileSync } from 'node:fs';
-
-export interface Engine {
-  /** Models are compiled, for each shape of their inputs. */
-  readonly xla: boolean;
-  /** What float32 is computed in where that is safe, if not in float32. */
-  readonly mixedPrecision: 'float16' | 'bfloat16' | undefined;
-}
+import type { ComputeMode } from '../inference-model.js';
 
 /** What was asked for. */
-export interface EngineOptions {
+export interface ComputeOptions {
   readonly xla?: boolean | undefined;
   readonly mixedPrecision?: boolean | undefined;
   readonly gpuMemoryGrowth?: boolean | undefined;
@@ -20,8 +14,8 @@ export interface EngineOptions {
 }
 
 /** What is done of it on this machine, and in words what is not, and why. */
-export interface EngineChoice {
-  readonly engine: Engine;
+export interface ComputeChoice {
+  readonly mode: ComputeMode;
   readonly warnings: readonly string[];
 }
 
@@ -29,11 +23,11 @@ export interface EngineChoice {
  * @param device what models run on here
  * @param whyNoBfloat16 why the processor gains nothing from bfloat16, if so
  */
-export function chooseEngine(
-  options: EngineOptions,
+export function chooseComputeMode(
+  options: ComputeOptions,
   device: 'cpu' | 'gpu',
   whyNoBfloat16: () => string | undefined,
-): EngineChoice {
+): ComputeChoice {
   const { xla = false, mixedPrecision = false } = options;
   const warnings: string[] = [];
   const whyNot = mixedPrecision && device === 'cpu' ? whyNoBfloat16() : undefined;
@@ -52,7 +46,7 @@ export function chooseEngine(
   }
   const precision = device === 'gpu' ? 'float16' : 'bfloat16';
   return {
-    engine: { xla, mixedPrecision: mixedPrecision && whyNot === undefined ? precision : undefined },
+    mode: { xla, mixedPrecision: mixedPrecision && whyNot === undefined ? precision : undefined },
     warnings,
   };
 }
