@@ -3,10 +3,19 @@
  */
 
 export type { Settings } from './config/settings.js';
+export type { Engine, ModelFormat, ReadModel, WarmupFile, WarmupRequest } from './engines/engine.js';
+export type {
+  ComputeMode,
+  InferenceModel,
+  Prediction as EngineRun,
+  PredictOptions as EngineRunOptions,
+} from './engines/inference-model.js';
+export type { MetaGraph, RowProof, Signature, TensorSpec } from './engines/signature.js';
 export { type ErrorCode, ServingError } from './errors.js';
 export type { Prediction, PredictOptions } from './inference/in-process.js';
 export type { PredictInput } from './inference/in-process-inputs.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export type { Dtype } from './tensors/dtypes.js';
-export { type TensorView, viewTensor } from './tfjs/tensors.js';
+export { inputOf, joinTensors } from './tfjs/rows.js';
+export { createTensor, type NamedTensors, type TensorView, viewTensor } from './tfjs/tensors.js';

@@ -1,14 +1,15 @@
 /**
  * The program of a rehearsal: loads one version as a server would, warms it up, and tells how that went. It serves nobody. Of a
- * version with a handler it loads the SavedModel beneath.
+ * version with a handler it loads the model beneath.
  *
  * The server starts it with a channel, and with a pipe as its input that closes when the server is gone.
  */
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { loadVersion, trySavedModel } from './control/load/load.js';
+import { loadVersion, tryModelBeneath } from './control/load/load.js';
 import type { RehearsalJob, RehearsalNews } from './control/load/rehearsal.js';
 import { openRuntime } from './engines/tensorflow/open-runtime.js';
+import { tensorFlowEngine } from './engines/tensorflow/tensorflow-engine.js';
 import { messageOf, ServingError } from './errors.js';
 import { createLogger } from './telemetry/logger.js';
 
@@ -30,7 +31,10 @@ process.once('message', (job: RehearsalJob) => void rehearse(job));
 
 async function rehearse({ runtime, version, options }: RehearsalJob): Promise<void> {
   try {
-    const tries = version.candidate.handler === undefined ? loadVersion : trySavedModel;
+    const logger = createLogger({ level: 'silent', format: 'text' });
+    const { intraThreads = 1 } = runtime;
+    const tensorFlow = openRuntime({ ...runtime, runThreads: 1, intraThreads });
+    const tries = version.candidate.handler === undefined ? loadVersion : tryModelBeneath;
     await tries(
       {
         ...version,
@@ -42,8 +46,8 @@ async function rehearse({ runtime, version, options }: RehearsalJob): Promise<vo
       },
       {
         ...options,
-        runtime: openRuntime({ ...runtime, runThreads: 1, intraThreads: runtime.intraThreads ?? 1 }),
-        logger: createLogger({ level: 'silent', format: 'text' }),
+        engines: [tensorFlowEngine(tensorFlow, logger)],
+        logger,
         handlers: undefined,
       },
     );

@@ -16,8 +16,10 @@ import type { Settings } from './config/settings.js';
 import { Rehearsals } from './control/load/rehearsal.js';
 import { TrialProcesses } from './control/load/trial-processes.js';
 import { Manager } from './control/manager.js';
+import type { Engine, Engines } from './engines/engine.js';
 import { openRuntime, type RuntimeOptions } from './engines/tensorflow/open-runtime.js';
 import type { Runtime } from './engines/tensorflow/runtime.js';
+import { tensorFlowEngine } from './engines/tensorflow/tensorflow-engine.js';
 import { invalidArgument, messageOf, ServingError, shuttingDown } from './errors.js';
 import { HandlerBlocking } from './handlers/blocking.js';
 import { Handlers } from './handlers/loader.js';
@@ -51,6 +53,8 @@ export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name]
   readonly listen?: boolean | undefined;
   /** By default one to stdout, as `logLevel` and `logFormat` say. */
   readonly logger?: Logger | undefined;
+  /** For models of other formats than TensorFlow's. */
+  readonly engines?: readonly Engine[] | undefined;
 };
 
 export interface Server {
@@ -82,12 +86,18 @@ export interface Server {
  *
  * @throws ServingError if the options cannot be met: no such folder, no such device; if TensorFlow is not installed
  */
-export function createServer({ listen = true, logger, ...options }: ServerOptions = {}): Server {
+export function createServer({
+  listen = true,
+  logger,
+  engines = [],
+  ...options
+}: ServerOptions = {}): Server {
   const settings = completeSettings(options);
   return new ComposedServer(
     settings,
     logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat }),
     listen,
+    engines,
   );
 }
 
@@ -113,6 +123,7 @@ class ComposedServer implements Server {
     private readonly settings: Settings,
     private readonly logger: Logger,
     listens: boolean,
+    more: readonly Engine[],
   ) {
     checkCombinations(settings);
     checkFolder(settings.modelPath);
@@ -131,10 +142,11 @@ class ComposedServer implements Server {
       logger.warn(
         `--host ${settings.host} without API keys: everybody who can connect may ask every model; --api-key-file asks for keys`,
       );
+    const engines: Engines = [tensorFlowEngine(runtime, logger), ...more];
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
-    const manager = createManager(settings, runtime, logger, slots, handlers, trials);
+    const manager = createManager(settings, runtime, engines, logger, slots, handlers, trials);
     const budget = new ByteBudget(settings.maxInflightBytes);
     const routes: Route[] = [];
     this.services = {
@@ -305,6 +317,7 @@ function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): st
 function createManager(
   settings: Settings,
   runtime: Runtime,
+  engines: Engines,
   logger: Logger,
   slots: number,
   handlers: Handlers | undefined,
@@ -322,7 +335,7 @@ function createManager(
     options: { tags, signature, loadTimeout, warmupTimeout },
   });
   return new Manager({
-    ...{ runtime, root, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
+    ...{ engines, root, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
     ...{ scheduler: new Scheduler(slots), batching, batchingParameters },
     ...{ trial: settings.trial, rehearsals, stateFolder: stateFolder(settings, process.env) },
     // A run that is spread over threads would have the event loop wait for them.

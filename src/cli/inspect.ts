@@ -9,6 +9,7 @@ import { describeSignature, mapToObject } from '../engines/describe.js';
 import { type CallerSpec, formatSpec, type Signature } from '../engines/signature.js';
 import { builtInOperations, builtInVersion } from '../engines/tensorflow/operations/built-in-operations.js';
 import { explainUnknownOperations } from '../engines/tensorflow/operations/operation-wheels.js';
+import { savedModelFormat } from '../engines/tensorflow/saved-model/format.js';
 import { readSavedModel } from '../engines/tensorflow/saved-model/read.js';
 import { messageOf, ServingError } from '../errors.js';
 import { sharingOf } from '../serving/queue/batching.js';
@@ -72,7 +73,10 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function readVersions(directory: string, tags: readonly string[]): Promise<Version[]> {
-  const { models, problems, unserved } = await readListing(directory);
+  const { models, problems, unserved } = await readListing(directory, {
+    formats: [savedModelFormat],
+    handlers: undefined,
+  });
   if (!models) throw new ServingError('NOT_FOUND', problems[0] ?? `${directory} is no folder`);
   const versions: Version[] = [];
   for (const model of models) {

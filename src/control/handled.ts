@@ -9,7 +9,7 @@ import type { Batcher } from '../serving/queue/batcher.js';
 import type { HandlerSource } from '../stores/folder/handler-file.js';
 import type { Candidate } from './policy.js';
 
-/** A SavedModel as it is opened for a version. */
+/** A model as it is opened for a version. */
 export interface OpenedModel {
   readonly model: InferenceModel;
   readonly metaGraph: MetaGraph;
@@ -20,8 +20,10 @@ export interface OpenedModel {
 export interface HandlerHost {
   readonly model: string;
   readonly candidate: Candidate;
+  /** A model of a known format lies beside the handler. */
+  readonly holdsModel: boolean;
   /** @throws ServingError saying why it cannot be served */
-  openSavedModel(directory: string, tags?: readonly string[]): Promise<OpenedModel>;
+  openModel(directory: string, tags?: readonly string[]): Promise<OpenedModel>;
   /** Queues for a model that is asked from within another's run, on the evidence of made-up rows. */
   makeBatchers(
     model: InferenceModel,

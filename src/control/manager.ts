@@ -10,9 +10,9 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Engines, engineFor, engineOf } from '../engines/engine.js';
 import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
-import { isSavedModelFile } from '../engines/tensorflow/saved-model/read.js';
 import { messageOf, quoted, ServingError } from '../errors.js';
 import { Batcher, type BatcherSurroundings } from '../serving/queue/batcher.js';
 import {
@@ -26,12 +26,12 @@ import { Scheduler } from '../serving/queue/scheduler.js';
 import { Servable } from '../serving/servable.js';
 import { type ModelStatus, Table } from '../serving/table.js';
 import { copyPatience } from '../stores/arrival.js';
+import { contentsOf, type FolderContents } from '../stores/folder/contents.js';
 import { type Listing, readListing } from '../stores/folder/listing.js';
 import { nothingScanned, type Scan, type ScannedModel, scan } from '../stores/scan.js';
 import type { BatchingParameters } from '../stores/serving-json.js';
 import { chooseDefault } from './default-signature.js';
 import { FolderNews } from './folder-news.js';
-import type { HandlerLoader } from './handled.js';
 import {
   GivenUp,
   type LoadedVersion,
@@ -72,10 +72,11 @@ export interface ManagerOptions extends LoadOptions {
 }
 
 /** A handler may open other folders than its own; these are not tried. */
-async function triesOf({ directory, handler }: Candidate): Promise<LoadFacts['tries']> {
-  if (handler === undefined) return 'all of it';
+async function triesOf({ directory, handler }: Candidate, engines: Engines): Promise<LoadFacts['tries']> {
+  if (handler === undefined)
+    return (await engineFor(directory, engines)).canBeTried ? 'all of it' : 'nothing';
   const names = await readdir(directory).catch((): string[] => []);
-  return names.some(isSavedModelFile) ? 'the SavedModel beneath its handler' : 'nothing';
+  return engineOf(names, engines)?.canBeTried ? 'the model beneath its handler' : 'nothing';
 }
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
@@ -121,8 +122,10 @@ export class Manager {
     this.news = new FolderNews(options.logger, options.scanInterval * 1000);
   }
 
-  get handlers(): HandlerLoader | undefined {
-    return this.options.handlers;
+  /** By what a folder is a version. */
+  get contents(): FolderContents {
+    const { engines, handlers } = this.options;
+    return contentsOf(engines, handlers);
   }
 
   /** What is served now. */
@@ -184,8 +187,8 @@ export class Manager {
   }
 
   private async scanOnce(atStart = false): Promise<void> {
-    const { root, settle, scanInterval, handlers } = this.options;
-    const listing = await readListing(root, this.scanned.layout, handlers);
+    const { root, settle, scanInterval } = this.options;
+    const listing = await readListing(root, this.contents, this.scanned.layout);
     const times = { now: performance.now(), settle: settle * 1000, emptyFor: scanInterval * 1000 };
     this.scanned = scan(this.scanned, listing, { ...times, atStart });
     this.scheduleScan();
@@ -433,7 +436,7 @@ export class Manager {
     const { model, candidate } = version;
     const suspect = this.notes?.suspectOf(model, candidate);
     const isServing = this.isStarted && [...this.models.values()].some(({ serving }) => serving);
-    const way = loadWay({ trial, suspect, tries: await triesOf(candidate), isServing });
+    const way = loadWay({ trial, suspect, tries: await triesOf(candidate, this.options.engines), isServing });
     if (way === 'at once') return;
     if (suspect)
       logger.warn(

@@ -5,7 +5,7 @@
 import { ServingError } from '../errors.js';
 import { type ModelStatus, resolveLabel } from '../serving/table.js';
 import { resolveModelPath } from '../stores/folder/allowed-path.js';
-import type { HandlerSource } from '../stores/folder/handler-file.js';
+import type { FolderContents } from '../stores/folder/contents.js';
 import type { Manager } from './manager.js';
 import type { ModelRecord } from './model-record.js';
 import type { Pin } from './policy.js';
@@ -71,7 +71,7 @@ async function apply(
   const model = modelNamed(manager, name);
   if (unload) letGo(manager, model);
   else if (modelPath !== undefined)
-    model.requestedPin = await pathPin(modelPath, allowedRoots, manager.handlers);
+    model.requestedPin = await pathPin(modelPath, allowedRoots, manager.contents);
   else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
   else if (version === 'latest') model.requestedPin = undefined;
   else if (version !== undefined) model.requestedPin = versionPin(model, version);
@@ -90,9 +90,9 @@ function modelNamed(manager: Manager, name = manager.defaultModel): ModelRecord 
 async function pathPin(
   modelPath: string,
   allowedRoots: readonly string[],
-  handlers: HandlerSource | undefined,
+  contents: FolderContents,
 ): Promise<Pin> {
-  return { kind: 'path', ...(await resolveModelPath(modelPath, allowedRoots, handlers)) };
+  return { kind: 'path', ...(await resolveModelPath(modelPath, allowedRoots, contents)) };
 }
 
 function versionPin(model: ModelRecord, version: number): Pin {

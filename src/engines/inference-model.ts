@@ -42,6 +42,8 @@ export interface PredictOptions {
 /** A loaded model, shaped like `tf.InferenceModel`, with named tensors and every signature. */
 export interface InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  /** What it is, for people: `TensorFlow SavedModel`. */
+  readonly type: string;
   readonly mode: ComputeMode;
 
   /** Why runs of a signature may take any time, and must not be made on the event loop; undefined if they cannot. */

@@ -33,8 +33,6 @@ import type { Handler, HandlerContext, Tensors } from './handler.js';
 
 /** What a handler stands before. */
 export interface BehindHandler {
-  /** What it is, for people. */
-  readonly type: string;
   readonly model: InferenceModel;
   readonly defaultSignature: Signature | undefined;
   /** For requests that come one by one. */
@@ -155,7 +153,7 @@ export class HandledModel implements InferenceModel {
 
   /** What it is, for people. */
   get type(): string {
-    return this.options.behind ? `${this.options.behind.type} with a handler` : 'handler';
+    return this.options.behind ? `${this.options.behind.model.type} with a handler` : 'handler';
   }
 
   /** How long the handler has kept the event loop. */

@@ -1,13 +1,11 @@
 /**
  * Loads the handlers of versions.
  */
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import Router from '@koa/router';
 import type { HandledVersion, HandlerHost, HandlerLoader } from '../control/handled.js';
 import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
-import { isSavedModelFile } from '../engines/tensorflow/saved-model/read.js';
 import { type ErrorCode, ServingError } from '../errors.js';
 import { isStorageFailure } from '../files/storage-failure.js';
 import { type PredictServices, predictInProcess } from '../inference/in-process.js';
@@ -92,7 +90,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     const handler = scope.run(() => evaluate(bundle, provide));
     const context = { tf, model, version: candidate.version, directory: candidate.directory, logger };
     const savedModel: LoadContext['savedModel'] = async (relative, tags) => {
-      const found = await host.openSavedModel(path.resolve(candidate.directory, relative), tags);
+      const found = await host.openModel(path.resolve(candidate.directory, relative), tags);
       opened.push(found.model);
       return new SavedModelHandle(found.model, found.parameterCount);
     };
@@ -157,10 +155,10 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
   ) {
     const found = await this.find(handler, loaded, host, opened);
     if (!found) return undefined;
-    const { model, parameterCount, type } = found;
+    const { model, parameterCount } = found;
     const defaultSignature = host.chooseDefault(model.signatures);
     const batchers = handler.batch ? new Map() : await host.makeBatchers(model, defaultSignature);
-    return { model, parameterCount, type, defaultSignature, batchers };
+    return { model, parameterCount, defaultSignature, batchers };
   }
 
   private async find(
@@ -169,22 +167,17 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     host: HandlerHost,
     opened: InferenceModel[],
   ) {
-    const type = 'TensorFlow SavedModel';
-    if (loaded instanceof SavedModelHandle) return { ...loaded, type };
+    if (loaded instanceof SavedModelHandle) return loaded;
     if (isTfModel(loaded)) {
       const weights = loaded as { countParams?: () => number };
-      return {
-        model: new TfModelAdapter(loaded),
-        parameterCount: weights.countParams?.() ?? 0,
-        type: 'TensorFlow.js model',
-      };
+      return { model: new TfModelAdapter(loaded), parameterCount: weights.countParams?.() ?? 0 };
     }
     const { directory } = host.candidate;
     // There need not be one beside a handler that predicts by itself; one that is there must be good.
-    if (handler.predict && !readdirSync(directory).some(isSavedModelFile)) return undefined;
-    const found = await host.openSavedModel(directory);
+    if (handler.predict && !host.holdsModel) return undefined;
+    const found = await host.openModel(directory);
     opened.push(found.model);
-    return { ...found, type };
+    return found;
   }
 
   private async ask(

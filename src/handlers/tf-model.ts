@@ -47,6 +47,7 @@ export function isTfModel(value: unknown): value is TfModel {
 
 /** Takes the tensors of a model's own weights for granted: they are of the scope in which it was loaded. */
 export class TfModelAdapter implements InferenceModel {
+  readonly type = 'TensorFlow.js model';
   readonly mode = plainMode;
   readonly isTraced = false;
   readonly signature: Signature;

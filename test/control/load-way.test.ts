@@ -16,7 +16,7 @@ describe('a version that nobody died of', () => {
     [{ trial: 'on' }, 'rehearsed'],
     [{ trial: 'on', isServing: false }, 'rehearsed'],
     [{ trial: 'on', tries: 'nothing' }, 'at once'],
-    [{ tries: 'the SavedModel beneath its handler' }, 'rehearsed if there is room'],
+    [{ tries: 'the model beneath its handler' }, 'rehearsed if there is room'],
   ])('%o: %s', (facts, way) => {
     expect(loadWay({ ...plain, ...facts })).toBe(way);
   });
@@ -38,7 +38,7 @@ describe('a version that a server died of', () => {
       'a server died while it loaded this version (begun at 2026-11-28T17:30:32.161Z)',
     ],
     [{ suspect: once, tries: 'nothing' }, 'a server died'],
-    [{ suspect: once, tries: 'the SavedModel beneath its handler' }, 'a server died'],
+    [{ suspect: once, tries: 'the model beneath its handler' }, 'a server died'],
     [{ suspect: { ...once, deaths: 2 } }, '2 servers died, the last while it loaded this version'],
   ])('%o is refused: %s', (facts, reason) => {
     expect(() => loadWay({ ...plain, ...facts })).toThrow(reason);

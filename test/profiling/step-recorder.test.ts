@@ -13,6 +13,7 @@ const signature: Signature = { name: 'serving_default', inputs: new Map(), outpu
 function model(): InferenceModel {
   return {
     signatures: new Map(),
+    type: 'test',
     mode: plainMode,
     isTraced: false,
     whyNotInline: () => undefined,

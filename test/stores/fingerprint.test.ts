@@ -1,15 +1,19 @@
 /**
  * What makes a version another one: on local disks, and through FUSE mounts, whose inodes and ctimes mean nothing.
  */
+
 import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { savedModelFormat } from '../../src/engines/tensorflow/saved-model/format.ts';
 import { type FolderFacts, fingerprintOf, readFolderFacts } from '../../src/stores/folder/fingerprint.ts';
 import { canMountFuse, mountFuse, unmount } from '../fixtures/fuse.ts';
 import { testModels } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
+
+const contents = { formats: [savedModelFormat] as const, handlers: undefined };
 
 const variablesIndex = path.join('variables', 'variables.index');
 
@@ -48,15 +52,15 @@ function flipped(contents: Buffer): Buffer {
 }
 
 function facts(directory: string): Promise<FolderFacts> {
-  return readFolderFacts(directory, [path.dirname(directory)], undefined, undefined);
+  return readFolderFacts(directory, [path.dirname(directory)], undefined, contents);
 }
 
 describe('on a local disk', () => {
   it('a file that is replaced makes another version, although its time was kept', async () => {
-    const before = await fingerprintOf(version, undefined, undefined);
-    expect(await fingerprintOf(version, undefined, undefined)).toBe(before);
+    const before = await fingerprintOf(version, undefined, contents);
+    expect(await fingerprintOf(version, undefined, contents)).toBe(before);
     await replace('assets/offset.txt');
-    expect(await fingerprintOf(version, undefined, undefined)).not.toBe(before);
+    expect(await fingerprintOf(version, undefined, contents)).not.toBe(before);
   });
 
   it('a rename is told by the times, and keeps what is in the folder as it was', async () => {
@@ -114,9 +118,9 @@ describe.runIf(canMountFuse())('through a FUSE mount', () => {
     ['other contents of saved_model.pb at the same time', () => replace('saved_model.pb', flipped)],
     ['other contents of variables.index at the same time', () => replace(variablesIndex, flipped)],
   ])('%s makes another version', async (_, change) => {
-    const before = await fingerprintOf(seen, undefined, undefined);
+    const before = await fingerprintOf(seen, undefined, contents);
     await change();
-    expect(await fingerprintOf(seen, undefined, undefined)).not.toBe(before);
+    expect(await fingerprintOf(seen, undefined, contents)).not.toBe(before);
   });
 
   it('is told for each version: one may be a link to a mount', async () => {

@@ -5,15 +5,12 @@
  * inputs. Those may be invalid for a good model, so only errors that no input can mend refuse it; and only the default
  * signature is run with them, since another may train.
  */
-
+import path from 'node:path';
 import { fetchedOutputs } from '../../engines/composite.js';
+import type { WarmupRequest } from '../../engines/engine.js';
 import type { InferenceModel } from '../../engines/inference-model.js';
+import { RunError } from '../../engines/run-error.js';
 import type { Signature } from '../../engines/signature.js';
-import {
-  type WarmupRequest,
-  warmupRequestsFile,
-} from '../../engines/tensorflow/saved-model/warmup-requests.js';
-import { TensorFlowError } from '../../engines/tensorflow/tensorflow-error.js';
 import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
 import { matchInputs } from '../../serving/match.js';
 import { elementCount } from '../../tensors/dtypes.js';
@@ -21,7 +18,6 @@ import { createTensor, disposeTensors, type Tensor } from '../../tfjs/tensors.js
 import { HandlerError } from '../handled.js';
 import { makeInputs } from './made-up-inputs.js';
 import { rowShape, runBeforehand } from './made-up-runs.js';
-import { isModelsOwnFault } from './model-faults.js';
 
 /** With these our own code, and handlers, refuse an input; time that ran out says nothing either. */
 const refusals: ReadonlySet<ErrorCode> = new Set([
@@ -41,6 +37,8 @@ export interface GateOptions {
   readonly defaultSignature: Signature | undefined;
   /** The publisher's own, if there are any. */
   readonly requests: readonly WarmupRequest[] | undefined;
+  /** Where they lie, or may be put, in the model's folder; undefined if the format has no place for them. */
+  readonly requestsFile: string | undefined;
 }
 
 /**
@@ -50,13 +48,17 @@ export interface GateOptions {
  * @throws ServingError if the model cannot serve
  */
 export async function warmUp(model: InferenceModel, options: GateOptions): Promise<string | undefined> {
-  const { requests, deadline, defaultSignature } = options;
+  const { requests, requestsFile, deadline, defaultSignature } = options;
+  const notWarmedUp = (why: string) => saysNothingOfIt(why, requestsFile);
   if (requests) {
     for (const [index, request] of requests.entries()) {
       await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
         const code = error instanceof ServingError ? error.code : 'INTERNAL';
         const reason = error instanceof HandlerError ? error.details : messageOf(error);
-        throw new ServingError(code, `record ${index} of ${warmupRequestsFile} failed: ${reason}`);
+        throw new ServingError(
+          code,
+          `record ${index} of ${path.posix.basename(requestsFile ?? 'its requests')} failed: ${reason}`,
+        );
       });
     }
     return undefined;
@@ -79,19 +81,20 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
     throw new ServingError(
       'FAILED_PRECONDITION',
       `its handler failed at a made-up input: ${error.details}; to refuse an input, throw a ServingError with ` +
-        `INVALID_ARGUMENT; to warm up with inputs of your own, export \`warmup\` or add ${warmupRequestsFile}`,
+        `INVALID_ARGUMENT; to warm up with inputs of your own, export \`warmup\`${requestsFile === undefined ? '' : ` or add ${requestsFile}`}`,
     );
   }
 }
 
 /** True for an error that other inputs may not meet. */
 function saysNothing(error: unknown): boolean {
-  if (error instanceof TensorFlowError) return !isModelsOwnFault(error);
+  if (error instanceof RunError) return !error.isModelsOwn;
   return error instanceof ServingError && refusals.has(error.code);
 }
 
-function notWarmedUp(why: string): string {
-  return `could not be warmed up: ${why}; to warm it up properly, add assets.extra/${warmupRequestsFile}`;
+function saysNothingOfIt(why: string, requestsFile: string | undefined): string {
+  const advice = requestsFile === undefined ? '' : `; to warm it up properly, add ${requestsFile}`;
+  return `could not be warmed up: ${why}${advice}`;
 }
 
 async function runRequest(

@@ -12,7 +12,7 @@ export interface LoadFacts {
   /** It was being loaded when a server died. */
   readonly suspect: Suspect | undefined;
   /** What can be tried in another process. A handler asks other models of the server, and so cannot run there. */
-  readonly tries: 'all of it' | 'the SavedModel beneath its handler' | 'nothing';
+  readonly tries: 'all of it' | 'the model beneath its handler' | 'nothing';
   /** The start is over, and a model serves. */
   readonly isServing: boolean;
 }

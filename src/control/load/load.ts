@@ -1,22 +1,17 @@
 /**
  * From a version's folder to a servable that has passed the gate.
  */
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { type Engine, type Engines, engineFor, engineOf } from '../../engines/engine.js';
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../../engines/signature.js';
-import type { Guards } from '../../engines/tensorflow/graph/guards/find.js';
-import { explainUnknownOperations } from '../../engines/tensorflow/operations/operation-wheels.js';
-import { refuseOperations } from '../../engines/tensorflow/operations/refused-operations.js';
-import type { Runtime } from '../../engines/tensorflow/runtime.js';
-import { type GuardedCopy, makeGuardedCopy } from '../../engines/tensorflow/saved-model/guarded-copy.js';
-import { readSavedModel } from '../../engines/tensorflow/saved-model/read.js';
-import { readWarmupRequests } from '../../engines/tensorflow/saved-model/warmup-requests.js';
-import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
+import { messageOf, ServingError } from '../../errors.js';
 import { isStorageFailure, storageFailure } from '../../files/storage-failure.js';
 import { within } from '../../flow/within.js';
 import type { Batcher } from '../../serving/queue/batcher.js';
 import type { BatchLimits, BatchVerdict } from '../../serving/queue/batching.js';
+import { contentsOf } from '../../stores/folder/contents.js';
 import { fingerprintOf } from '../../stores/folder/fingerprint.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { warmUp } from '../checks/gate.js';
@@ -27,7 +22,7 @@ import { availableMemory, checkMemory } from '../memory.js';
 import type { Candidate } from '../policy.js';
 
 export interface LoadOptions {
-  readonly runtime: Runtime;
+  readonly engines: Engines;
   /** Which graph of each SavedModel to load. */
   readonly tags: readonly string[];
   /** The signature that is meant when a request names none. */
@@ -54,7 +49,7 @@ export interface LoadedVersion {
 export type LoadStage =
   | 'reading its files'
   | 'running its handler'
-  | 'loading it into TensorFlow'
+  | `loading it into ${string}`
   | 'warming it up'
   | 'checking its rows';
 
@@ -84,7 +79,7 @@ export class GivenUp extends ServingError {
 }
 
 /**
- * Checks that all of the SavedModel is there, loads it, runs it once, and checks that its folder stayed as it was.
+ * Checks that all of the model is there, loads it, runs it once, and checks that its folder stayed as it was.
  *
  * @throws ServingError saying why it cannot serve; ABORTED if its folder changed, UNAVAILABLE if the storage failed.
  *   Nothing of it is left then, but for what is {@link GivenUp}
@@ -95,21 +90,25 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
   if (unfit !== undefined) throw new ServingError('FAILED_PRECONDITION', unfit);
   const check = (signatures: MetaGraph['signatures'], unusable: readonly string[] = []) =>
     checkSignatures(signatures, unusable, defaultNames, predecessor);
+  const engine = await engineFor(directory, options.engines);
   const opened = await (handler === undefined
-    ? openSavedModel(directory, onStage, options, ({ signatures, unusable }) => check(signatures, unusable))
+    ? openModel(directory, engine, onStage, options, ({ signatures, unusable }) =>
+        check(signatures, unusable),
+      )
     : openHandled(handler, version, options));
   const { model, parameterCount } = opened;
   const handled = 'whyNotBatched' in opened ? opened : undefined;
   try {
     if (handled) check(model.signatures);
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
-    const requests = await readWarmupRequests(directory);
+    const requests = await engine.warmupFile?.read(directory);
+    const requestsFile = engine.warmupFile?.path;
     onStage('warming it up');
     options.logger.debug(`warming up ${name} version ${candidate.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
-      : await warmUp(model, { deadline, defaultSignature, requests });
+      : await warmUp(model, { deadline, defaultSignature, requests, requestsFile });
     onStage('checking its rows');
     const batching = handled?.whyNotBatched
       ? unbatched(model, handled.whyNotBatched)
@@ -127,19 +126,21 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
 }
 
 /**
- * Loads the SavedModel that a handler stands before, and runs it, to see whether that ends the process. Whatever else fails
+ * Loads the model that a handler stands before, and runs it, to see whether that ends the process. Whatever else fails
  * says nothing: the handler may ask it in a way of its own.
  */
-export async function trySavedModel(version: VersionToLoad, options: LoadOptions): Promise<void> {
+export async function tryModelBeneath(version: VersionToLoad, options: LoadOptions): Promise<void> {
   const { candidate, limits, defaultNames, onStage } = version;
   const { directory } = candidate;
   try {
-    const { model } = await openSavedModel(directory, onStage, options, () => {});
+    const engine = await engineFor(directory, options.engines);
+    const { model } = await openModel(directory, engine, onStage, options, () => {});
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
-    const requests = await readWarmupRequests(directory);
+    const requests = await engine.warmupFile?.read(directory);
+    const requestsFile = engine.warmupFile?.path;
     const deadline = performance.now() + options.warmupTimeout * 1000;
     onStage('warming it up');
-    const warmup = await warmUp(model, { deadline, defaultSignature, requests });
+    const warmup = await warmUp(model, { deadline, defaultSignature, requests, requestsFile });
     onStage('checking its rows');
     await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
   } catch (error) {
@@ -151,12 +152,14 @@ export async function trySavedModel(version: VersionToLoad, options: LoadOptions
 async function checkUnchanged(
   { directory, handler }: Candidate,
   fingerprint: string,
-  { handlers }: LoadOptions,
+  { engines, handlers }: LoadOptions,
 ): Promise<void> {
-  const now = await fingerprintOf(directory, handler, handlers).catch((error: unknown) => {
-    if (isStorageFailure(error)) throw storageFailure('its folder', error);
-    return messageOf(error);
-  });
+  const now = await fingerprintOf(directory, handler, contentsOf(engines, handlers)).catch(
+    (error: unknown) => {
+      if (isStorageFailure(error)) throw storageFailure('its folder', error);
+      return messageOf(error);
+    },
+  );
   if (now !== fingerprint) throw new ServingError('ABORTED', 'its folder changed while it was loaded');
 }
 
@@ -168,26 +171,28 @@ function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<
   return new Map(Array.from(signatures.values(), (signature) => [signature, { whyNot, evidence: '' }]));
 }
 
-/** @param check throws if what the graph says of itself is enough to refuse it */
-async function openSavedModel(
+/** @param check throws if what the files say is enough to refuse it */
+async function openModel(
   directory: string,
+  engine: Engine,
   onStage: VersionToLoad['onStage'],
   options: LoadOptions,
   check: (metaGraph: MetaGraph) => void,
   tags = options.tags,
 ): Promise<OpenedModel> {
+  const { loadTimeout } = options;
   onStage('reading its files');
-  const { metaGraph, guards, operations, parameterCount, byteLength } = await readSavedModel(directory, tags);
-  refuseOperations(operations.used);
-  checkOperations(operations.used, options.runtime);
+  const { metaGraph, parameterCount, byteLength, load } = await engine.read(directory, tags);
   check(metaGraph);
   checkMemory(byteLength, await availableMemory());
-  onStage('loading it into TensorFlow');
-  return { model: await open(directory, metaGraph, guards, options), metaGraph, parameterCount };
+  onStage(`loading it into ${engine.name}`);
+  const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;
+  const model = await orGiveUp(loadTimeout, load(), (late) => late.dispose(), tooLong);
+  return { model, metaGraph, parameterCount };
 }
 
 /** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without what belongs to it */
-function openHandled(
+async function openHandled(
   file: string,
   { model, candidate, limits, makeBatcher, defaultNames, onStage }: VersionToLoad,
   options: LoadOptions,
@@ -200,12 +205,15 @@ function openHandled(
       `it has a handler (${name}), which is code: start the server with --allow-handlers to run it`,
     );
   }
+  const names = await readdir(candidate.directory).catch((): string[] => []);
   onStage('running its handler');
   const opening = handlers.open(file, {
     model,
     candidate,
-    async openSavedModel(directory, tags) {
-      const opened = await openSavedModel(directory, onStage, options, () => {}, tags);
+    holdsModel: engineOf(names, options.engines) !== undefined,
+    async openModel(directory, tags) {
+      const engine = await engineFor(directory, options.engines);
+      const opened = await openModel(directory, engine, onStage, options, () => {}, tags);
       onStage('running its handler');
       return opened;
     },
@@ -226,56 +234,6 @@ function openHandled(
   return orGiveUp(loadTimeout, opening, ({ model }) => model.dispose(), tooLong);
 }
 
-/**
- * Refuses what TensorFlow would refuse, with all the operations that it lacks and not the first alone.
- *
- * @throws ServingError FAILED_PRECONDITION naming them, the wheels that have them, and what to do
- */
-function checkOperations(used: ReadonlySet<string>, runtime: Runtime): void {
-  const unknown = runtime.unknownOperations?.(used) ?? [];
-  if (unknown.length > 0)
-    throw new ServingError(
-      'FAILED_PRECONDITION',
-      explainUnknownOperations(unknown.sort(), runtime.tensorflowVersion),
-    );
-}
-
-async function open(
-  directory: string,
-  metaGraph: MetaGraph,
-  guards: Guards,
-  options: LoadOptions,
-): Promise<InferenceModel> {
-  const { runtime, loadTimeout } = options;
-  const copy = await guardedCopyOf(directory, metaGraph, guards, options);
-  const load = runtime
-    .load(copy?.directory ?? directory, metaGraph, copy?.remove)
-    .finally(copy?.loaded)
-    .catch(rethrowLoadError);
-  const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;
-  return orGiveUp(loadTimeout, load, (model) => model.dispose(), tooLong);
-}
-
-/** @returns undefined where no guards are needed, or where they cannot be had */
-async function guardedCopyOf(
-  directory: string,
-  { tags }: MetaGraph,
-  guards: Guards,
-  { runtime, logger }: LoadOptions,
-): Promise<GuardedCopy | undefined> {
-  if (guards.size === 0 || !runtime.takeGuards) return undefined;
-  try {
-    const typesOf = runtime.takeGuards();
-    return await makeGuardedCopy(directory, tags, guards, ({ node }) => typesOf(node.op, node));
-  } catch (error) {
-    if (error instanceof ServingError) throw error;
-    logger.warn(
-      `no copy with guards can be made (${messageOf(error)}): requests that end TensorFlow are not refused. Is there room in ${tmpdir()}?`,
-    );
-    return undefined;
-  }
-}
-
 /** What a load gives after it was given up is given back. @throws GivenUp */
 function orGiveUp<Opened>(
   seconds: number,
@@ -292,12 +250,4 @@ function orGiveUp<Opened>(
         opening.then(giveBack, () => {}),
       ),
   );
-}
-
-/** TensorFlow's codes for what the system says of storage: EIO is UNKNOWN, EACCES PERMISSION_DENIED, ESTALE ABORTED. */
-const ofStorage: ReadonlySet<ErrorCode> = new Set(['UNKNOWN', 'PERMISSION_DENIED', 'ABORTED', 'CANCELLED']);
-
-function rethrowLoadError(error: unknown): never {
-  const isOfStorage = error instanceof ServingError && ofStorage.has(error.code);
-  throw isOfStorage ? new ServingError('UNAVAILABLE', error.message) : error;
 }

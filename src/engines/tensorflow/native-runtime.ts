@@ -15,14 +15,14 @@ import type {
   TracedRun,
 } from '../inference-model.js';
 import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
-import { copyRows, copyRowsInTurns } from './copied-rows.js';
 import type { ComputeChoice } from './compute-mode.js';
+import { copyRows, copyRowsInTurns } from './copied-rows.js';
 import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
 import { whyNotInline } from './operations/bounded-operations.js';
 import { type InputTypes, readInputTypes } from './operations/operation-inputs.js';
 import { operationNames } from './operations/operation-list.js';
 import { encodeRunOptions } from './proto/config-proto.js';
-import type { Device, Runtime } from './runtime.js';
+import { type Device, type Runtime, savedModelType } from './runtime.js';
 import { runError, TensorFlowError } from './tensorflow-error.js';
 
 /** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
@@ -132,6 +132,7 @@ interface NativeModelOptions {
 
 class NativeModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  readonly type = savedModelType;
   readonly mode: ComputeMode;
   /** With all outputs of a signature, and with some of them. */
   private readonly wholeCalls = new Map<Signature, PreparedCall>();

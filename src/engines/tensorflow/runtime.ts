@@ -7,6 +7,9 @@ import type { ComputeMode, InferenceModel, RunTracer } from '../inference-model.
 import type { MetaGraph } from '../signature.js';
 import type { InputTypes } from './operations/operation-inputs.js';
 
+/** What its models are, for people. */
+export const savedModelType = 'TensorFlow SavedModel';
+
 export type RuntimeKind = 'native' | 'tfjs';
 
 /** A device that TensorFlow found in this process. */
@@ -38,7 +41,7 @@ export interface Runtime {
   unknownOperations?(operations: ReadonlySet<string>): string[];
 
   /**
-   * Makes TensorFlow take graphs with guards (graph/guards), and says which types an operation's inputs have. Absent where the
+   * Makes TensorFlow take graphs with guards (`graph/guards/`), and says which types an operation's inputs have. Absent where the
    * runtime takes none.
    */
   takeGuards?(): InputTypes;

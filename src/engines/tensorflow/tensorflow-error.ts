@@ -1,9 +1,21 @@
 /**
  * A failure of TensorFlow's own, with its code and text: the model's, its inputs' or the machine's fault, not our refusal.
  */
-import { type ErrorCode, ServingError } from '../../errors.js';
+import type { ErrorCode } from '../../errors.js';
+import { RunError } from '../run-error.js';
 
-export class TensorFlowError extends ServingError {}
+export class TensorFlowError extends RunError {
+  constructor(code: ErrorCode, message: string) {
+    super('TensorFlow', code, message);
+  }
+
+  /** Variables and tables without a value, and kernels and operations that are missing or unfinished. */
+  override get isModelsOwn(): boolean {
+    const { code, message } = this;
+    if (code === 'UNIMPLEMENTED' || isUninitialized(message) || isLacking(message)) return true;
+    return ofModel.some((text) => text.test(message));
+  }
+}
 
 /** Codes that kernels give to values that do not fit. As a server's own they would speak of its models and its state. */
 const ofInputs: ReadonlySet<ErrorCode> = new Set([
@@ -45,6 +57,16 @@ const internalOfInputs: readonly RegExp[] = [
   /Encountered overflow from large input shape/,
   // EncodeJpeg and EncodePng, of pictures without pixels or too wide.
   /(?:JPEG|PNG) encoding failed/,
+];
+
+/** The same codes also stand for a file that an input names, or for a value that does not fit. */
+const ofModel: readonly RegExp[] = [
+  // What the signature names and the graph lacks.
+  /the graph has no operation /,
+  /operation \S+ has no output /,
+  // TensorFlow.js, behind a handler.
+  /Kernel '.*' not registered for backend/,
+  /Unknown op '/,
 ];
 
 export function isUninitialized(message: string): boolean {

@@ -11,7 +11,7 @@ import { type InferenceModel, type Prediction, type PredictOptions, plainMode } 
 import type { MetaGraph, Signature } from '../signature.js';
 import { type ComputeOptions, chooseComputeMode } from './compute-mode.js';
 import { whyNotInline } from './operations/bounded-operations.js';
-import type { Runtime } from './runtime.js';
+import { type Runtime, savedModelType } from './runtime.js';
 import { TensorFlowError } from './tensorflow-error.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
@@ -67,6 +67,7 @@ function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersio
 
 class TfjsModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  readonly type = savedModelType;
   /** What upstream opens TensorFlow with. */
   readonly mode = plainMode;
   readonly isTraced = false;

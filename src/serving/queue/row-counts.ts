@@ -3,20 +3,20 @@
  *
  * That is looked at afterwards only, as some graphs take such inputs: one row may stand for all.
  */
+
+import { RunError } from '../../engines/run-error.js';
 import type { Signature } from '../../engines/signature.js';
-import { TensorFlowError } from '../../engines/tensorflow/tensorflow-error.js';
 import type { NamedTensors } from '../../tfjs/tensors.js';
 import { RefusedInputs } from '../refused-inputs.js';
 
 /**
  * @param error of the run
  * @param inputs as the graph takes them
- * @returns INVALID_ARGUMENT with the rows of each input before TensorFlow's own text, if TensorFlow refused inputs whose rows differ;
+ * @returns INVALID_ARGUMENT with the rows of each input before the engine's own text, if that refused inputs whose rows differ;
  * any other error as it is
  */
 export function withRows(error: unknown, signature: Signature, inputs: NamedTensors): unknown {
-  if (!(error instanceof TensorFlowError) || error.code !== 'INVALID_ARGUMENT' || signature.composites)
-    return error;
+  if (!(error instanceof RunError) || error.code !== 'INVALID_ARGUMENT' || signature.composites) return error;
   const counts = countRows(signature, inputs);
   if (new Set(counts.values()).size < 2) return error;
   const rows = Array.from(
@@ -27,7 +27,7 @@ export function withRows(error: unknown, signature: Signature, inputs: NamedTens
   const [reason] = error.message.split('\n');
   return new RefusedInputs(
     error.code,
-    `the inputs have different numbers of rows: ${rows.join(', ')}; TensorFlow says: ${reason}`,
+    `the inputs have different numbers of rows: ${rows.join(', ')}; ${error.engine} says: ${reason}`,
     signature,
   );
 }

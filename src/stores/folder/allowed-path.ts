@@ -4,11 +4,10 @@
  */
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { savedModelFile } from '../../engines/tensorflow/saved-model/read.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { nameSavedModel, versionOf } from '../version-name.js';
-import type { HandlerSource } from './handler-file.js';
-import { holdsModel, listVersion, type VersionListing } from './listing.js';
+import { type FolderContents, holdsModel } from './contents.js';
+import { listVersion, type VersionListing } from './listing.js';
 
 /**
  * The SavedModel that a path from a request means: the path itself, or the newest version in it.
@@ -21,7 +20,7 @@ import { holdsModel, listVersion, type VersionListing } from './listing.js';
 export async function resolveModelPath(
   requested: string,
   roots: readonly string[],
-  handlers?: HandlerSource,
+  contents: FolderContents,
 ): Promise<VersionListing> {
   if (requested === '' || requested.includes('\0'))
     throw invalidArgument('`model_path` must be the path of a folder');
@@ -38,13 +37,16 @@ export async function resolveModelPath(
   if (real === undefined)
     throw new ServingError('NOT_FOUND', `\`model_path\` ${quoted(requested)} does not exist`);
   const inside = await readdir(real).catch(() => [] as string[]);
-  if (holdsModel(inside)) return found(real, handlers);
+  if (holdsModel(inside, contents)) return found(real, contents);
   const newest = inside
     .filter((name) => versionOf(name) !== undefined)
     .sort((a, b) => Number(b) - Number(a) || a.length - b.length)[0];
   if (newest === undefined)
-    throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${savedModelFile} and no versions`);
-  return found(path.join(real, newest), handlers);
+    throw new ServingError(
+      'NOT_FOUND',
+      `\`model_path\` holds no ${contents.formats[0].mainFiles[0]} and no versions`,
+    );
+  return found(path.join(real, newest), contents);
 }
 
 /** Of a path that is not there: the deepest folder above it that is, its links followed. */
@@ -53,10 +55,10 @@ async function nearestFolder(missing: string): Promise<string> {
   return (await realpath(above).catch(() => undefined)) ?? (above === missing ? above : nearestFolder(above));
 }
 
-function found(directory: string, handlers: HandlerSource | undefined): Promise<VersionListing> {
+function found(directory: string, contents: FolderContents): Promise<VersionListing> {
   const isNumbered = versionOf(path.basename(directory)) !== undefined;
   const above = isNumbered ? [path.dirname(directory)] : [];
-  return listVersion(nameSavedModel(directory).version, directory, above, handlers);
+  return listVersion(nameSavedModel(directory).version, directory, above, contents);
 }
 
 function isWithin(child: string, parent: string): boolean {

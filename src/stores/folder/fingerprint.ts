@@ -11,12 +11,11 @@ import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isSavedModelFile } from '../../engines/tensorflow/saved-model/read.js';
 import { kindOf, readRegularFile } from '../../files/regular-file.js';
 import { storageCalls } from '../../files/storage-call.js';
 import { servingJson } from '../serving-json.js';
+import { type FolderContents, holdsModel } from './contents.js';
 import { type Storage, storageOf } from './file-system.js';
-import { type HandlerSource, isHandlerName } from './handler-file.js';
 
 /** Times in milliseconds since 1970, by the clock of whoever keeps the files. */
 export interface FolderFacts {
@@ -45,13 +44,7 @@ export interface FolderFacts {
 const maxDepth = 12;
 const maxFiles = 20_000;
 
-/** They hold checksums, or are what the model does. */
-const telling: ReadonlySet<string> = new Set([
-  'saved_model.pb',
-  'saved_model.pbtxt',
-  'fingerprint.pb',
-  'variables/variables.index',
-]);
+/** Telling files hold checksums, or are what the model does; a larger one is known as any other file. */
 const tellingBytes = 2 ** 20;
 
 /**
@@ -63,9 +56,9 @@ export async function readFolderFacts(
   directory: string,
   above: readonly string[],
   handler: string | undefined,
-  handlers: HandlerSource | undefined,
+  contents: FolderContents,
 ): Promise<FolderFacts> {
-  const collector = new Collector(directory);
+  const collector = new Collector(directory, contents);
   const own = await facts(directory);
   const isLinked = (await linkFacts(directory)).isSymbolicLink();
   const entries = await collector.collect(isLinked);
@@ -73,7 +66,7 @@ export async function readFolderFacts(
   const code = handler === undefined ? undefined : `${path.relative(directory, handler)}\0`;
   const model = digestOf(lines.filter((line) => code === undefined || !line.startsWith(code)));
   // Where handlers are off, that there is one is all that matters.
-  if (handler !== undefined) lines.push(handlers ? await handlers.digest(handler) : handler);
+  if (handler !== undefined) lines.push((await contents.handlers?.digest(handler)) ?? handler);
   const storage = await collector.storage(directory, own);
   const isLocal = storage === 'local';
   // A bare SavedModel, which has no folder above, becomes a version only when its saved_model.pb comes.
@@ -101,9 +94,9 @@ function digestOf(lines: readonly string[]): string {
 export async function fingerprintOf(
   directory: string,
   handler: string | undefined,
-  handlers: HandlerSource | undefined,
+  contents: FolderContents,
 ): Promise<string> {
-  return (await readFolderFacts(directory, [], handler, handlers)).fingerprint;
+  return (await readFolderFacts(directory, [], handler, contents)).fingerprint;
 }
 
 /**
@@ -180,7 +173,10 @@ class Collector {
   changed = 0n;
   private readonly devices = new Map<bigint, Storage>();
 
-  constructor(private readonly root: string) {}
+  constructor(
+    private readonly root: string,
+    private readonly contents: FolderContents,
+  ) {}
 
   /** What a file or folder and all that was collected lie on. */
   async storage(name: string, facts: BigIntStats): Promise<Storage> {
@@ -200,14 +196,14 @@ class Collector {
    */
   async collect(isLinked: boolean): Promise<string[]> {
     const names = await storageCalls.make(() => readdir(this.root));
-    const isLast = isLinked && !names.some((name) => isSavedModelFile(name) || isHandlerName(name));
+    const isLast = isLinked && !holdsModel(names, this.contents);
     await this.visit({ directory: this.root, prefix: '', depth: 0, isLast });
     return names;
   }
 
   private async visit({ directory, prefix, depth, isLast }: Place): Promise<void> {
     if (depth > maxDepth || this.lines.length > maxFiles)
-      throw new Error('too deep or too many files for a SavedModel');
+      throw new Error('too deep or too many files for a model');
     const entries = await storageCalls.make(() => readdir(directory, { withFileTypes: true }));
     for (const entry of entries) {
       const relative = prefix + entry.name;
@@ -234,9 +230,22 @@ class Collector {
         if (!found.isFile()) this.unfit ??= `${relative} is ${kindOf(found)}, and must be a file`;
         this.changed = latest(this.changed, found.ctimeNs);
         if (storage !== 'local') this.changed = latest(this.changed, found.mtimeNs);
-        this.lines.push(`${relative}\0${found.size}\0${await mark(file, relative, found, storage)}`);
+        this.lines.push(`${relative}\0${found.size}\0${await this.mark(file, relative, found, storage)}`);
       }
     }
+  }
+
+  /** What tells one content of a file from another, besides its size. */
+  private async mark(file: string, relative: string, found: BigIntStats, storage: Storage): Promise<string> {
+    const { size, ctimeNs, mtimeNs, ino } = found;
+    if (storage === 'local') return `${ctimeNs}\0${ino}`;
+    const isTelling =
+      this.contents.formats.some(({ tellingFiles }) => tellingFiles.includes(relative)) &&
+      found.isFile() &&
+      size <= tellingBytes;
+    const contents = isTelling ? await readRegularFile(file, tellingBytes) : '';
+    const digest = contents && createHash('sha256').update(contents).digest('hex');
+    return `${mtimeNs / 1_000_000_000n}\0${digest}`;
   }
 
   /** True for a link that leads to a folder of the same version. */
@@ -247,14 +256,4 @@ class Collector {
     ]);
     return target.startsWith(`${own}${path.sep}`);
   }
-}
-
-/** What tells one content of a file from another, besides its size. */
-async function mark(file: string, relative: string, found: BigIntStats, storage: Storage): Promise<string> {
-  const { size, ctimeNs, mtimeNs, ino } = found;
-  if (storage === 'local') return `${ctimeNs}\0${ino}`;
-  const isTelling = telling.has(relative) && found.isFile() && size <= tellingBytes;
-  const contents = isTelling ? await readRegularFile(file, tellingBytes) : '';
-  const digest = contents && createHash('sha256').update(contents).digest('hex');
-  return `${mtimeNs / 1_000_000_000n}\0${digest}`;
 }

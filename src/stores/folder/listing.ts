@@ -5,7 +5,6 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isSavedModelFile, savedModelFile } from '../../engines/tensorflow/saved-model/read.js';
 import { messageOf } from '../../errors.js';
 import { storageCalls } from '../../files/storage-call.js';
 import {
@@ -17,9 +16,10 @@ import {
   servingJson,
 } from '../serving-json.js';
 import { nameSavedModel, versionOf } from '../version-name.js';
+import { type FolderContents, formatOf, holdsModel } from './contents.js';
 import { isOfKernel } from './file-system.js';
 import { type FolderFacts, readFolderFacts } from './fingerprint.js';
-import { findHandler, type HandlerSource, isHandlerName } from './handler-file.js';
+import { findHandler, isHandlerName } from './handler-file.js';
 import { findUnserved } from './unserved.js';
 
 /** What `--model-path` points at. */
@@ -68,36 +68,38 @@ export interface Listing {
 /**
  * @param root `--model-path`
  * @param layout what the root was at an earlier listing; by default it is told from what is in it
- * @param handlers undefined where they are off: then a version still has one, and cannot serve
+ * @param contents by what a folder is a version
  */
-export async function readListing(root: string, layout?: Layout, handlers?: HandlerSource): Promise<Listing> {
+export async function readListing(root: string, contents: FolderContents, layout?: Layout): Promise<Listing> {
   const at = Date.now();
   const problems: string[] = [];
   const children = await readFolder(root, problems);
   if (!Array.isArray(children))
     return { at, layout, models: undefined, config: undefined, problems, unserved: [], folders: [root] };
-  const kind = layout ?? layoutOf(root, children, await holdsVersions(root, children));
+  const kind = layout ?? layoutOf(root, children, contents, await holdsVersions(root, children, contents));
   const config = kind === 'repository' ? usable(await readRepositoryConfig(root), problems) : {};
   const told: Told = { problems, unserved: [], folders: [root] };
   const models: ModelListing[] = [];
   if (kind === 'repository') {
     for (const child of children.filter(isFolderName)) {
-      const model = await readModel(child, path.join(root, child), told, handlers);
+      const model = await readModel(child, path.join(root, child), told, contents);
       if (model) models.push(model);
     }
   } else if (kind === 'model') {
-    const model = await readModel(path.basename(path.resolve(root)), root, told, handlers);
+    const model = await readModel(path.basename(path.resolve(root)), root, told, contents);
     if (model) models.push(model);
   } else if (kind === 'saved-model') {
     const { name, version } = nameSavedModel(root);
-    const found = holdsModel(children) ? await readVersion(version, [root], told, handlers) : undefined;
+    const found = holdsModel(children, contents)
+      ? await readVersion(version, [root], told, contents)
+      : undefined;
     models.push({
       name,
       versions: found ? [found] : [],
       config: usable(await readModelConfig(root), problems),
     });
   }
-  const unserved = await listUnserved(root, kind, models, told);
+  const unserved = await listUnserved(root, kind, models, contents, told);
   return { at, layout: kind, models, config, problems, unserved, folders: told.folders };
 }
 
@@ -112,6 +114,7 @@ async function listUnserved(
   root: string,
   layout: Layout | undefined,
   models: readonly ModelListing[],
+  { formats }: FolderContents,
   { unserved }: Told,
 ): Promise<string[]> {
   if (layout === 'saved-model') return unserved;
@@ -119,12 +122,13 @@ async function listUnserved(
   const handled = versions.filter((each) => 'handler' in each && each.handler !== undefined);
   const found = await findUnserved({
     root,
+    formats,
     depth: layout === 'model' ? 1 : 2,
     versions: new Set(versions.map(({ directory }) => directory)),
     handled: new Set(handled.map(({ directory }) => directory)),
   });
   const isEmpty = versions.length === 0 && models.every((model) => model.versions);
-  const none = `there is no model in ${root}: put one at ${path.join(root, 'NAME', '1', savedModelFile)}`;
+  const none = `there is no model in ${root}: put one at ${path.join(root, 'NAME', '1', formats[0].mainFiles[0])}`;
   return [...(isEmpty ? [none] : []), ...unserved, ...found];
 }
 
@@ -134,8 +138,13 @@ function usable<Config>(file: ConfigFile<Config>, problems: string[]): Config | 
   return undefined;
 }
 
-function layoutOf(root: string, children: readonly string[], versions: boolean): Layout | undefined {
-  if (children.some(isSavedModelFile)) return 'saved-model';
+function layoutOf(
+  root: string,
+  children: readonly string[],
+  contents: FolderContents,
+  versions: boolean,
+): Layout | undefined {
+  if (formatOf(children, contents)) return 'saved-model';
   if (versions) return 'model';
   if (children.some(isHandlerName)) return 'saved-model';
   // An empty folder may still become any of the three, unless its own name says which.
@@ -143,16 +152,15 @@ function layoutOf(root: string, children: readonly string[], versions: boolean):
   return versionOf(path.basename(path.resolve(root))) === undefined ? undefined : 'saved-model';
 }
 
-/** A SavedModel, or a handler, which may do without one. */
-export function holdsModel(names: readonly string[]): boolean {
-  return names.some(isSavedModelFile) || names.some(isHandlerName);
-}
-
-async function holdsVersions(root: string, children: readonly string[]): Promise<boolean> {
+async function holdsVersions(
+  root: string,
+  children: readonly string[],
+  contents: FolderContents,
+): Promise<boolean> {
   for (const child of children) {
     if (versionOf(child) === undefined) continue;
     const inside = await storageCalls.make(() => readdir(path.join(root, child))).catch((): string[] => []);
-    if (holdsModel(inside)) return true;
+    if (holdsModel(inside, contents)) return true;
   }
   return false;
 }
@@ -170,7 +178,7 @@ async function readModel(
   name: string,
   directory: string,
   told: Told,
-  handlers: HandlerSource | undefined,
+  contents: FolderContents,
 ): Promise<ModelListing | undefined> {
   const { problems, unserved } = told;
   const children = await readFolder(directory, problems);
@@ -183,14 +191,14 @@ async function readModel(
   told.folders.push(directory);
   const config = usable(await readModelConfig(directory), problems);
   if (children === 'unreadable') return { name, versions: undefined, config };
-  const isBare = numbered.length === 0 && holdsModel(children);
+  const isBare = numbered.length === 0 && holdsModel(children, contents);
   const folders = isBare
     ? [{ version: 1, folder: directory }]
     : numbered.map((child) => ({ version: Number(child), folder: path.join(directory, child) }));
   const versions: (VersionListing | UnreadableVersion)[] = [];
   for (const { version, folder } of folders) {
     const folders: [string, ...string[]] = isBare ? [folder] : [folder, directory];
-    const found = await readVersion(version, folders, told, handlers);
+    const found = await readVersion(version, folders, told, contents);
     if (found) versions.push(found);
   }
   return { name, versions: oneOfEach(versions, unserved), config };
@@ -238,10 +246,10 @@ async function readVersion(
   version: number,
   [directory, ...above]: readonly [string, ...string[]],
   { problems, folders }: Told,
-  handlers: HandlerSource | undefined,
+  contents: FolderContents,
 ): Promise<VersionListing | UnreadableVersion | undefined> {
   try {
-    const found = await listVersion(version, directory, above, handlers);
+    const found = await listVersion(version, directory, above, contents);
     folders.push(directory, ...found.facts.folders);
     return found;
   } catch (error) {
@@ -267,10 +275,10 @@ export async function listVersion(
   version: number,
   directory: string,
   above: readonly string[],
-  handlers: HandlerSource | undefined,
+  contents: FolderContents,
 ): Promise<VersionListing> {
-  const handler = (await findHandler(directory, ...above)) ?? handlers?.defaultFile;
-  const facts = await readFolderFacts(directory, above, handler, handlers);
+  const handler = (await findHandler(directory, ...above)) ?? contents.handlers?.defaultFile;
+  const facts = await readFolderFacts(directory, above, handler, contents);
   const { fingerprint, unfit } = facts;
   return { version, directory, handler, fingerprint, unfit, facts };
 }

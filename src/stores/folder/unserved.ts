@@ -6,9 +6,10 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isSavedModelFile } from '../../engines/tensorflow/saved-model/read.js';
+import type { ModelFormat } from '../../engines/engine.js';
 import { storageCalls } from '../../files/storage-call.js';
 import { greatestVersion, versionOf } from '../version-name.js';
+import { type FolderContents, formatOf } from './contents.js';
 import { adviceOnFormat } from './other-formats.js';
 
 /** Deeper than any layout, and no more folders than a scan can look at. */
@@ -20,6 +21,7 @@ const unfinished = /^([._]|(tmp|temp)[-_.])|([-_.](tmp|temp|part|partial)|~)$/i;
 
 export interface ServedFolders {
   readonly root: string;
+  readonly formats: FolderContents['formats'];
   /** How many folders down from the root the versions are: 2 in a repository, 1 in a model's folder. */
   readonly depth: number;
   /** The paths of the versions that the server knows. */
@@ -54,9 +56,11 @@ async function visit(place: readonly string[], deepest: number, search: Search):
     .make(() => readdir(folder, { withFileTypes: true }))
     .catch((): Dirent[] => []);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (entries.some(({ name }) => isSavedModelFile(name))) {
+  const names = entries.map(({ name }) => name);
+  const format = formatOf(names, search.served);
+  if (format) {
     if (versions.has(folder) || isNumbered(place, search.served)) return;
-    search.found.push(aboutSavedModel(place, search.served));
+    search.found.push(aboutModel(format, place, search.served));
   }
   for (const entry of entries) {
     if (unfinished.test(entry.name)) continue;
@@ -111,10 +115,10 @@ function freeVersion(model: string, { versions }: ServedFolders): string {
   return path.join(model, String(newest + 1));
 }
 
-function aboutSavedModel(place: readonly string[], served: ServedFolders): string {
+function aboutModel(format: ModelFormat, place: readonly string[], served: ServedFolders): string {
   const { root, depth } = served;
   const name = place.at(-1) ?? '';
-  const holds = `${place.join('/') || root} holds a SavedModel, and is not served: `;
+  const holds = `${place.join('/') || root} holds a ${format.name}, and is not served: `;
   if (place.length === depth - 1)
     return `${holds}there are versions in it; move its files to ${freeVersion(path.join(root, ...place), served)}`;
   if (place.length === depth) {

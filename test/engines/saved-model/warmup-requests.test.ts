@@ -1,14 +1,13 @@
 /**
  * What `tf_serving_warmup_requests` says of tensors.
  */
+
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import {
-  readWarmupRequests,
-  type WarmupRequest,
-} from '../../../src/engines/tensorflow/saved-model/warmup-requests.ts';
+import type { WarmupRequest } from '../../../src/engines/engine.ts';
+import { readWarmupRequests } from '../../../src/engines/tensorflow/saved-model/warmup-requests.ts';
 import { warmupRecordOf } from '../../fixtures/warmup-record.ts';
 
 let folder: string;

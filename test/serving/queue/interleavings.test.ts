@@ -56,6 +56,7 @@ function generator(seed: number): () => number {
 /** y = 2x; a run that has a negative x fails, whoever sent it. */
 class Doubling implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
+  readonly type = 'test';
   readonly mode = plainMode;
   readonly isTraced = false;
   readonly pending: (() => void)[] = [];

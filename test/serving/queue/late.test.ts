@@ -20,6 +20,7 @@ const signature = makeSignature({ x: ['uint8', [null]] });
 /** Gives each row back, once it is told to. */
 class Echo implements InferenceModel {
   readonly signatures = new Map([[signature.name, signature]]);
+  readonly type = 'test';
   readonly mode = plainMode;
   readonly isTraced = false;
   private end: (() => void) | undefined;

@@ -7,17 +7,9 @@ import { tensorflow } from '#proto/decoders.js';
 import { invalidArgument, ServingError } from '../../../errors.js';
 import { readRegularFile } from '../../../files/regular-file.js';
 import { readFailure } from '../../../files/storage-failure.js';
-import type { TensorView } from '../../../tfjs/tensors.js';
+import type { WarmupRequest } from '../../engine.js';
 import { readerOf } from '../proto/message-reader.js';
 import { readTensorProto } from '../proto/tensor-proto.js';
-
-export interface WarmupRequest {
-  /** Empty for the default one. */
-  readonly signature: string;
-  readonly inputs: ReadonlyMap<string, TensorView>;
-  /** Outputs to compute; empty for all. */
-  readonly outputs: readonly string[];
-}
 
 /** The file's name, in `assets.extra`. */
 export const warmupRequestsFile = 'tf_serving_warmup_requests';

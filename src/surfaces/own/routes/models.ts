@@ -70,7 +70,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         const servable = manager.table.find({});
         sendValue(ctx, {
           ...servable.id,
-          model_type: handlerOf(servable)?.type ?? 'TensorFlow SavedModel',
+          model_type: servable.loaded.type,
           device: runtime.device,
           engine: describeEngine(runtime),
           parameters: servable.parameterCount,

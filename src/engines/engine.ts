@@ -1,0 +1,84 @@
+/**
+ * What computes models, as all above sees it. An engine knows one format: by which file a folder is a model of it, what the
+ * files say of the model, and how it is loaded.
+ */
+import { readdir } from 'node:fs/promises';
+import { storageCalls } from '../files/storage-call.js';
+import type { TensorView } from '../tfjs/tensors.js';
+import type { InferenceModel } from './inference-model.js';
+import type { MetaGraph } from './signature.js';
+
+export interface ModelFormat {
+  /** As people call it: `SavedModel`. */
+  readonly name: string;
+  /** A folder with one of these files is a model of this format. The usual one comes first. */
+  readonly mainFiles: readonly [string, ...string[]];
+  /**
+   * Files that change with the model, by their paths in its folder: small ones. On network file systems, whose times say
+   * little, a version counts as changed when their contents have.
+   */
+  readonly tellingFiles: readonly string[];
+}
+
+/** A model whose files were read and found whole, but which is not loaded. */
+export interface ReadModel {
+  readonly metaGraph: MetaGraph;
+  /** Numbers in all its weights. */
+  readonly parameterCount: number;
+  /** What it takes in memory at least. */
+  readonly byteLength: number;
+  /** @throws ServingError (rejects) with the engine's code and message; UNAVAILABLE if the storage fails */
+  load(): Promise<InferenceModel>;
+}
+
+/** A request that lies beside a model, to warm it up with. */
+export interface WarmupRequest {
+  /** Empty for the default one. */
+  readonly signature: string;
+  readonly inputs: ReadonlyMap<string, TensorView>;
+  /** Outputs to compute; empty for all. */
+  readonly outputs: readonly string[];
+}
+
+/** Where a publisher puts requests for the warm-up. */
+export interface WarmupFile {
+  /** Its path in the model's folder, with `/`. */
+  readonly path: string;
+  /**
+   * @returns undefined if there is no such file
+   * @throws ServingError (rejects) INVALID_ARGUMENT if it holds no such requests; UNAVAILABLE if the storage fails
+   */
+  read(directory: string): Promise<readonly WarmupRequest[] | undefined>;
+}
+
+export interface Engine {
+  /** As people call it: `TensorFlow`. */
+  readonly name: string;
+  readonly format: ModelFormat;
+  /** Undefined if its format has none: then inputs are made up. */
+  readonly warmupFile?: WarmupFile | undefined;
+  /** A trial process can load its models too. An engine that an application brings along is not known there. */
+  readonly canBeTried: boolean;
+  /**
+   * Reads what the files say of a model, and checks that they are all there.
+   *
+   * @param tags which of several graphs to take, where the format has that
+   * @throws ServingError (rejects) naming the file that is missing or damaged; UNAVAILABLE if the storage fails
+   */
+  read(directory: string, tags: readonly string[]): Promise<ReadModel>;
+}
+
+/** The first one is meant where no file tells. */
+export type Engines = readonly [Engine, ...Engine[]];
+
+/** The first engine for whose format there is a file among these names. */
+export function engineOf(names: readonly string[], engines: Engines): Engine | undefined {
+  return engines.find(({ format }) => names.some((name) => format.mainFiles.includes(name)));
+}
+
+/** The engine for what is in a folder. */
+export async function engineFor(directory: string, engines: Engines): Promise<Engine> {
+  // It tells better itself why it can read nothing.
+  const names = await storageCalls.make(() => readdir(directory)).catch((): string[] => []);
+  return engineOf(names, engines) ?? engines[0];
+}

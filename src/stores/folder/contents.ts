@@ -1,0 +1,28 @@
+/**
+ * What a folder may hold that makes it a version: a model of a known format, or a handler, which may do without one.
+ */
+import type { Engines, ModelFormat } from '../../engines/engine.js';
+import { type HandlerSource, isHandlerName } from './handler-file.js';
+
+export interface FolderContents {
+  /** The first one is meant where no file tells. */
+  readonly formats: readonly [ModelFormat, ...ModelFormat[]];
+  /** Undefined where handlers are off: then a version may still have one, and cannot serve. */
+  readonly handlers: HandlerSource | undefined;
+}
+
+export function contentsOf([first, ...others]: Engines, handlers: HandlerSource | undefined): FolderContents {
+  return { formats: [first.format, ...others.map(({ format }) => format)], handlers };
+}
+
+/** The first format that one of these names tells of. */
+export function formatOf(
+  names: readonly string[],
+  { formats }: Pick<FolderContents, 'formats'>,
+): ModelFormat | undefined {
+  return formats.find(({ mainFiles }) => names.some((name) => mainFiles.includes(name)));
+}
+
+export function holdsModel(names: readonly string[], contents: Pick<FolderContents, 'formats'>): boolean {
+  return formatOf(names, contents) !== undefined || names.some(isHandlerName);
+}

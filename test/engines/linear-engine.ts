@@ -1,0 +1,105 @@
+/**
+ * An engine of another format, as an application would bring it along: `linear.json` holds a matrix and a bias, and a model
+ * computes `y = x · weights + bias`.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  createTensor,
+  type Engine,
+  type InferenceModel,
+  inputOf,
+  joinTensors,
+  ServingError,
+  type Signature,
+} from '#dist/index.js';
+
+interface Linear {
+  /** [inputs][outputs] */
+  readonly weights: readonly (readonly number[])[];
+  /** [outputs] */
+  readonly bias: readonly number[];
+}
+
+export const linearEngine: Engine = {
+  name: 'Linear',
+  format: { name: 'linear model', mainFiles: ['linear.json'], tellingFiles: ['linear.json'] },
+  canBeTried: false,
+  async read(directory) {
+    const text = await readFile(path.join(directory, 'linear.json'), 'utf8');
+    const linear = parse(text);
+    const signature = signatureOf(linear);
+    const signatures = new Map([[signature.name, signature]]);
+    return {
+      metaGraph: { tags: [], signatures, unusable: [] },
+      parameterCount: linear.weights.flat().length + linear.bias.length,
+      byteLength: text.length,
+      load: async () => new LinearModel(linear, signatures),
+    };
+  },
+};
+
+function parse(text: string): Linear {
+  const value: unknown = JSON.parse(text);
+  if (!isLinear(value))
+    throw new ServingError('INVALID_ARGUMENT', 'linear.json: expected `weights` and `bias`');
+  return value;
+}
+
+function isLinear(value: unknown): value is Linear {
+  return typeof value === 'object' && value !== null && 'weights' in value && 'bias' in value;
+}
+
+function signatureOf({ weights, bias }: Linear): Signature {
+  const spec = (name: string, columns: number) =>
+    new Map([[name, { name, dtype: 'float32', shape: [null, columns], graphName: name } as const]]);
+  const rows = { verdict: 'proven', why: '' } as const;
+  return {
+    name: 'serving_default',
+    inputs: spec('x', weights.length),
+    outputs: spec('y', bias.length),
+    rows,
+  };
+}
+
+/** A tensor, of which no more is asked here. */
+type Disposable = { dispose(): void };
+
+class LinearModel implements InferenceModel {
+  readonly type = 'linear model';
+  readonly mode = { xla: false, mixedPrecision: undefined };
+  readonly isTraced = false;
+
+  constructor(
+    private readonly linear: Linear,
+    readonly signatures: InferenceModel['signatures'],
+  ) {}
+
+  /** A product of two small matrices. */
+  whyNotInline(): undefined {}
+
+  predictHere(...[, members, options]: Parameters<InferenceModel['predict']>) {
+    const { weights, bias } = this.linear;
+    const made: Disposable[] = [];
+    const x = joinTensors(inputOf('x', members), options?.padding, (tensor) => made.push(tensor));
+    const values = x.dataSync();
+    const rows = Array.from({ length: x.shape[0] ?? 0 }, (_, row) =>
+      bias.map((start, column) =>
+        weights.reduce(
+          (sum, weight, i) => sum + (values[row * weights.length + i] ?? 0) * (weight[column] ?? 0),
+          start,
+        ),
+      ),
+    );
+    for (const tensor of made) tensor.dispose();
+    const bytes = new Uint8Array(Float32Array.from(rows.flat()).buffer);
+    const y = createTensor('float32', [rows.length, bias.length], bytes);
+    return { outputs: new Map([['y', y]]), queueMicros: 0, runMicros: 0 };
+  }
+
+  async predict(...request: Parameters<InferenceModel['predict']>) {
+    return this.predictHere(...request);
+  }
+
+  async dispose(): Promise<void> {}
+}
