@@ -143,7 +143,8 @@ export class Manager {
     const isGivenUp = ({ versions }: ModelStatus) =>
       !this.options.strictReady && versions.some(({ error }) => error);
     const serves = (model: ModelStatus) => model.serving !== undefined;
-    return [...models.values()].some(serves) && atStart.every((model) => serves(model) || isGivenUp(model));
+    const isSettled = (model: ModelStatus) => serves(model) || model.isUnloaded || isGivenUp(model);
+    return [...models.values()].some(serves) && atStart.every(isSettled);
   }
 
   /** False while the folder cannot be read. */

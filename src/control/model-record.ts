@@ -27,6 +27,8 @@ export class ModelRecord {
   serving: VersionRecord | undefined;
   /** From `/update_model`; comes before the one in `serving.json`. */
   requestedPin: Pin | undefined;
+  /** Somebody had it unloaded although its folder is there. It stays so until somebody asks for it again. */
+  isUnloaded = false;
   private scannedNow: ScannedModel;
 
   /** @param generations how often each version was loaded in this process, also before the model last went away */
@@ -64,6 +66,7 @@ export class ModelRecord {
 
   /** What to load, serve and unload next. */
   plan(): Plan<VersionRecord> {
+    if (this.isUnloaded) return { load: undefined, serve: undefined, unload: this.tries.loaded };
     return plan(this.planInput);
   }
 
@@ -122,6 +125,7 @@ export class ModelRecord {
 
   /** When a version is tried again; undefined if it failed for good, or nobody wants it any more. */
   nextTryOf(record: VersionRecord): NextTry | undefined {
+    if (this.isUnloaded) return undefined;
     const isWaiting = record.state === 'END' && record.nextTry && isWanted(this.planInput, record);
     return isWaiting ? record.nextTry : undefined;
   }
@@ -159,6 +163,7 @@ export class ModelRecord {
       labels: new Map(Object.entries(this.scanned.config.version_labels)),
       wanted: this.wanted,
       pinned: this.pin?.version,
+      isUnloaded: this.isUnloaded,
       sourceMissing: this.serving !== undefined && !this.hasSource(this.serving),
     };
   }
@@ -207,7 +212,7 @@ export class ModelRecord {
     for (const found of this.scanned.versions) {
       if (this.tries.find(found)) continue;
       // Not tried: either it is about to be, or nobody wants it.
-      const isWanted = found.version === this.wanted || this.serving === undefined;
+      const isWanted = !this.isUnloaded && (found.version === this.wanted || this.serving === undefined);
       statuses.push({
         version: found.version,
         generation: 0,

@@ -58,15 +58,15 @@ export class Tries {
     return record.hangs === true || !isDue(record);
   }
 
-  /** Starts a try. It takes the place of one of the same contents that failed. */
+  /** Starts a try. It takes the place of one of the same contents that is over: it failed, or was unloaded. */
   begin(candidate: Candidate): VersionRecord {
     const { version, directory, fingerprint, handler } = candidate;
-    const before = this.list.find((record) => record.error && isSame(record, candidate));
+    const before = this.list.find((record) => record.state === 'END' && isSame(record, candidate));
     const record: VersionRecord = {
       ...{ version, directory, fingerprint, handler },
       state: 'LOADING',
       since: new Date(),
-      failures: before?.failures ?? 0,
+      failures: before?.error ? before.failures : 0,
       error: before?.error,
       generation: 0,
     };

@@ -1,5 +1,5 @@
 /**
- * What `/update_model` asks for: look at the folder now, pin, unpin, serve another folder, let go; and the truth about what
+ * What `/update_model` asks for: look at the folder now, pin, unpin, serve another folder, unload; and the truth about what
  * came of it.
  */
 import { ServingError } from '../errors.js';
@@ -19,7 +19,7 @@ export interface UpdateRequest {
   readonly label?: string | undefined;
   /** Serves the SavedModel at this path, pinned. */
   readonly modelPath?: string | undefined;
-  /** Lets go of a model whose folder is gone. */
+  /** Unloads a model, until it is asked for again. */
   readonly unload?: boolean | undefined;
   /** Seconds to wait. */
   readonly timeout: number;
@@ -69,7 +69,8 @@ async function apply(
     return undefined;
   }
   const model = modelNamed(manager, name);
-  if (unload) letGo(manager, model);
+  model.isUnloaded = unload === true;
+  if (unload) unloadModel(manager, model);
   else if (modelPath !== undefined)
     model.requestedPin = await pathPin(modelPath, allowedRoots, manager.contents);
   else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
@@ -105,18 +106,15 @@ function versionPin(model: ModelRecord, version: number): Pin {
   );
 }
 
-function letGo(manager: Manager, model: ModelRecord): void {
-  if (!model.status().sourceMissing) {
-    throw new ServingError(
-      'FAILED_PRECONDITION',
-      `\`unload\` lets go of a model whose folder is gone, and that of \`${model.name}\` is there: take it away`,
-    );
-  }
-  manager.remove(model);
+/** Without its folder there is nothing to be loaded again. */
+function unloadModel(manager: Manager, model: ModelRecord): void {
+  model.requestedPin = undefined;
+  if (model.status().sourceMissing) manager.remove(model);
 }
 
 /** Loading, about to, or waiting for its folder to become quiet. */
 function isUnderWay(model: ModelRecord): boolean {
+  if (model.isUnloaded) return false;
   if (model.tries.isLoading || model.plan().load !== undefined) return true;
   const { pin, scanned } = model;
   return scanned.versions.some(
@@ -145,6 +143,7 @@ function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void 
 }
 
 function whyNotServed(model: ModelRecord): ServingError | undefined {
+  if (model.isUnloaded) return undefined;
   const { name, wanted, serving, pin } = model;
   const stays = serving ? `; version ${serving.version} goes on serving` : '';
   const error = model.obstacle;

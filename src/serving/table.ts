@@ -42,6 +42,8 @@ export interface ModelStatus {
   readonly pinned: number | undefined;
   /** What its `serving.json` says, and cannot be had. */
   readonly doubts: readonly string[];
+  /** It was unloaded by request, and is not loaded until it is asked for again. */
+  readonly isUnloaded: boolean;
   /** Serving although its folder is gone. */
   readonly sourceMissing: boolean;
 }
@@ -104,6 +106,11 @@ export function resolveLabel({ name, labels }: Pick<ModelStatus, 'name' | 'label
 }
 
 function refuse(model: ModelStatus, version: number | undefined): never {
+  if (model.isUnloaded)
+    throw new ServingError(
+      'UNAVAILABLE',
+      `model \`${model.name}\` was unloaded by request: POST /update_model {"model": …} loads it again`,
+    );
   const states = model.versions.filter((status) => version === undefined || status.version === version);
   if (version !== undefined && states.length === 0) {
     const known = [...model.available.keys()].join(', ') || 'none';

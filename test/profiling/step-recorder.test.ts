@@ -39,7 +39,14 @@ function tableOf(...models: readonly InferenceModel[]): Table {
         throw new Error('no signatures');
       },
     );
-    const facts = { labels: new Map(), wanted: 1, doubts: [], pinned: undefined, sourceMissing: false };
+    const facts = {
+      labels: new Map(),
+      wanted: 1,
+      doubts: [],
+      pinned: undefined,
+      isUnloaded: false,
+      sourceMissing: false,
+    };
     return [name, { name, versions: [], serving, available: new Map([[1, serving]]), ...facts }];
   });
   return new Table(new Map(statuses), undefined);

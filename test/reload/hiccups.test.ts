@@ -158,13 +158,10 @@ describe('listings that fail', () => {
     expect(await status()).toMatchObject({ version: 2, generation: 1 });
   });
 
-  it('a model whose folder is gone for good can be let go, and only then', async () => {
+  it('a model whose folder is gone for good is forgotten once it is unloaded', async () => {
     await repository.publish(1);
     await repository.publish(1, { model: 'other' });
     await serve();
-    expect((await server.update({ model: 'versioned', unload: true })).body.error.code).toBe(
-      'FAILED_PRECONDITION',
-    );
     await rm(repository.path('versioned', 1), { recursive: true });
     await until(async () => (await status()).source_missing, 'the source to be missed');
     expect((await server.get('/health')).body.models[1]).toMatchObject({
@@ -179,6 +176,24 @@ describe('listings that fail', () => {
       'its memory to be given back',
     );
   });
+});
+
+it('an unloaded model stays so, whatever comes into its folder, until it is asked for', async () => {
+  await repository.publish(1);
+  await repository.publish(1, { model: 'other' });
+  await serve();
+  expect((await server.update({ model: 'versioned', unload: true })).status).toBe(200);
+  await repository.publish(2);
+  await until(async () => (await status()).wanted === 2, 'version 2 to be seen');
+  expect((await server.update({})).status).toBe(200);
+  expect(await status()).toMatchObject({ version: null, unloaded: true });
+  await until(
+    async () => (await server.metric('tfjs_serving_native{kind="sessions"}')) === 1,
+    'its memory to be given back',
+  );
+  expect((await server.update({ model: 'versioned', version: 1 })).status).toBe(200);
+  expect(await status()).toMatchObject({ version: 1, pinned: 1 });
+  expect(await status()).not.toHaveProperty('unloaded');
 });
 
 it('versions dropped faster than they can be loaded: the newest wins, and none of the others is left', async () => {

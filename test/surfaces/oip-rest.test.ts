@@ -431,7 +431,7 @@ describe('the server', () => {
       ask('/v2/models/nothing/infer', identity),
       ask('/v2/models/identity/versions/9/infer', identity),
       ask('/v2/models/identity/versions/one/infer', identity),
-      ask('/v2/models/identity/infer', { inputs: [] }),
+      ask('/v2/models/rows/infer', { inputs: [] }),
       ask('/v2/models/identity/infer', { ...identity, outputs: [{ name: 'no' }] }),
       ask('/v2/models/identity/infer', identity, { 'content-type': 'text/csv' }),
       ask('/v2/models/identity/infer', identity, { 'inference-header-content-length': 'x' }),
@@ -488,8 +488,28 @@ describe('the server', () => {
     expect(await ask('/v2/repository/models/rows/load', {})).toEqual({ status: 200, body: {} });
     const pinned = await ask('/v2/repository/models/rows/load', { parameters: { version: 9 } });
     expect(pinned).toEqual({ status: 404, body: { error: expect.stringContaining('has no version 9') } });
-    const unloaded = await ask('/v2/repository/models/rows/unload', {});
-    expect(unloaded).toEqual({ status: 409, body: { error: expect.stringContaining('folder') } });
+  });
+
+  it('unloads a model until it is asked for', async () => {
+    const unload = () => ask('/v2/repository/models/rows/unload', {});
+    expect(await unload()).toEqual({ status: 200, body: {} });
+    const ofIt = async () => {
+      const { body } = await ask('/v2/repository/index', {});
+      return body.filter(({ name }: { name: string }) => name === 'rows');
+    };
+    await until(async () => (await ofIt())[0]?.state === 'UNAVAILABLE', 'it to be unloaded');
+    expect(await ofIt()).toEqual([{ name: 'rows', version: '1', state: 'UNAVAILABLE', reason: 'unloaded' }]);
+    expect(await unload()).toEqual({ status: 200, body: {} });
+    // A look at everything is no request for it.
+    await server.fetch('/update_model', { method: 'POST' });
+    expect((await server.get('/models/rows')).body).toMatchObject({ version: null, unloaded: true });
+    expect(await ask('/v2/models/rows/infer', { inputs: [] })).toEqual({
+      status: 503,
+      body: { error: expect.stringContaining('was unloaded by request') },
+    });
+    expect((await server.get('/health/ready')).status).toBe(200);
+    expect(await ask('/v2/repository/models/rows/load', {})).toEqual({ status: 200, body: {} });
+    expect(await ofIt()).toEqual([{ name: 'rows', version: '1', state: 'READY' }]);
   });
 
   it('leaves nothing behind', () => server.nothingIsLeft());
@@ -498,7 +518,7 @@ describe('the server', () => {
 describe('a model whose folder is gone', () => {
   stopServerAfterEach();
 
-  it('is let go', async () => {
+  it('is forgotten once it is unloaded', async () => {
     const { server, repository } = await serveModels(['versioned', 'identity']);
     await rm(repository.path('versioned', 1), { recursive: true });
     await until(async () => (await server.get('/models/versioned')).body.source_missing, 'it to be missed');

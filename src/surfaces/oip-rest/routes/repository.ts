@@ -1,5 +1,5 @@
 /**
- * The model repository extension: which versions there are, look at a model's folder now, let go of a model.
+ * The model repository extension: which versions there are, look at a model's folder now, unload a model.
  *
  * The folder says what is served. What is asked for here is what `/update_model` does.
  */
@@ -89,7 +89,7 @@ export function repositoryRoutes(services: Services): Route[] {
       scope: 'admin',
       operation: oipOperation({
         id: 'oipUnload',
-        summary: 'Lets go of a model that serves although its folder is gone',
+        summary: 'Unloads a model, until it is asked for again',
         parameters: [modelParameter],
         body: bodyOf(unloadRequestSchema),
         answers: { 200: jsonAnswer('It is being unloaded', doneSchema) },
@@ -132,13 +132,13 @@ async function updateModel(services: Services, request: UpdateRequest): Promise<
     );
 }
 
-function describeVersions({ name, versions }: ModelStatus): z.output<typeof indexSchema> {
+function describeVersions({ name, versions, isUnloaded }: ModelStatus): z.output<typeof indexSchema> {
   if (versions.length === 0) return [{ name, state: 'UNAVAILABLE', reason: 'no version is in the folder' }];
   return versions.map(({ version, state, error }) => ({
     name,
     version: String(version),
     state: stateOf(state),
-    ...(error ? { reason: error.message } : {}),
+    ...(isUnloaded ? { reason: 'unloaded' } : error ? { reason: error.message } : {}),
   }));
 }
 

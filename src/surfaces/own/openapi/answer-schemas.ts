@@ -94,6 +94,10 @@ export const modelSchema = z
       .array(z.string())
       .optional()
       .describe('what its serving.json says of versions that are not there'),
+    unloaded: z
+      .boolean()
+      .optional()
+      .describe('it was unloaded by request, and is not loaded until it is asked for'),
     source_missing: z.boolean().describe('it serves although its folder is gone'),
     versions: z.array(versionSchema),
     signatures: signaturesSchema.describe('of the version that serves'),

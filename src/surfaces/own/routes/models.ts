@@ -93,7 +93,7 @@ function describeEngine({
 
 /** A model with every version, its state and what stands between it and service. */
 export function describeModel(status: ModelStatus): ModelDescription {
-  const { name, serving, wanted, pinned, labels, doubts, sourceMissing, versions } = status;
+  const { name, serving, wanted, pinned, labels, doubts, isUnloaded, sourceMissing, versions } = status;
   const handler = serving && handlerOf(serving);
   return {
     name,
@@ -103,6 +103,7 @@ export function describeModel(status: ModelStatus): ModelDescription {
     pinned: pinned ?? null,
     labels: mapToObject(labels, (version) => version),
     ...(doubts.length > 0 ? { warnings: [...doubts] } : {}),
+    ...(isUnloaded ? { unloaded: true } : {}),
     source_missing: sourceMissing,
     versions: versions.map(({ version, generation, state, since, error, retryAt, warmup, fingerprint }) => ({
       version,

@@ -26,7 +26,7 @@ const schema = atMostOneOf(
       .describe('pins it; `latest` unpins'),
     label: z.string().min(1).optional().describe('pins the version that has this label now'),
     model_path: z.string().min(1).optional().describe('a folder within the allowed ones, to serve instead'),
-    unload: z.literal(true).optional().describe('lets go of a model that serves although its folder is gone'),
+    unload: z.literal(true).optional().describe('unloads the model until it is asked for again'),
     timeout: z.number().positive().max(3600).default(60).describe('seconds to wait until it serves'),
   }),
   ['version', 'label', 'model_path', 'unload'],
