@@ -160,6 +160,11 @@ describe('{dtype, shape, data} says its own dtype', () => {
 });
 
 describe('the two forms', () => {
+  it.each([4095, 4096])('takes a list of %i outputs', (count) => {
+    const names = Array.from({ length: count }, (_, i) => `y${i}`);
+    expect(request(JSON.stringify({ inputs: { x: 1 }, outputs: names })).outputs).toEqual(names);
+  });
+
   it('an envelope', () => {
     const { inputs, signature, outputs } = request(
       '{"inputs": {"a": 1, "b": 2}, "signature": "s", "outputs": ["y"]}',

@@ -76,10 +76,13 @@ function readSignature(value: Json | undefined): string | undefined {
 
 function readNames(value: Json | undefined): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined;
-  if (isList(value)) checkNameCount(value.length);
-  if (Array.isArray(value) && value.every((name) => typeof name === 'string')) {
-    for (const name of value) checkName('an element of `outputs`', name.length);
-    return value;
+  if (isList(value)) {
+    checkNameCount(value.length);
+    const names: readonly unknown[] = Array.from<unknown>(value);
+    if (names.every((name) => typeof name === 'string')) {
+      for (const name of names) checkName('an element of `outputs`', name.length);
+      return names;
+    }
   }
   throw invalidArgument('`outputs` must be a list of output names');
 }
