@@ -2,6 +2,9 @@
  * The server as a library. Nothing happens at import: TensorFlow is loaded by {@link createServer}.
  */
 
+export type { AnswerCodec } from './codec/codecs.js';
+export type { EncodedAnswer, InferAnswer } from './codec/infer-answer.js';
+export type { InferRequest } from './codec/infer-request.js';
 export type { Settings } from './config/settings.js';
 export type { Engine, ModelFormat, ReadModel, WarmupFile, WarmupRequest } from './engines/engine.js';
 export type {
@@ -11,7 +14,11 @@ export type {
   PredictOptions as EngineRunOptions,
 } from './engines/inference-model.js';
 export type { MetaGraph, RowProof, Signature, TensorSpec } from './engines/signature.js';
-export { type ErrorCode, ServingError } from './errors.js';
+export { type ErrorCode, httpStatusOf, ServingError } from './errors.js';
+export type { ErrorAnswer } from './http/answer.js';
+export type { Head } from './http/head.js';
+export type { BodyDecoder, InferenceProtocol } from './http/inference-protocol.js';
+export type { InferRoute, Surface } from './http/surface.js';
 export type { Prediction, PredictOptions } from './inference/in-process.js';
 export type { PredictInput } from './inference/in-process-inputs.js';
 export { createServer, type Server, type ServerOptions } from './server.js';

@@ -34,14 +34,16 @@ import { Exchanges } from './http/exchange.js';
 import { fastEntrance } from './http/fast-entrance.js';
 import { createKoa } from './http/koa-front.js';
 import { oneATurn } from './http/pipelined.js';
-import type { Route } from './http/route.js';
+import type { TableRoute } from './http/route.js';
+import { routeTable } from './http/route-table.js';
 import type { Services } from './http/services.js';
+import type { Surface } from './http/surface.js';
 import { type Prediction, type PredictOptions, predictInProcess } from './inference/in-process.js';
 import { Scheduler } from './serving/queue/scheduler.js';
 import { addModelMetrics } from './serving/queue-metrics.js';
 import { remoteFileSystem } from './stores/folder/file-system.js';
 import { type Watch, watchFolder } from './stores/folder/watch.js';
-import { surfaces } from './surfaces.js';
+import { surfacesWith } from './surfaces.js';
 import { createLogger, droppedLogLines, type Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
 import { openTensorFlowJs, type TensorFlowJs } from './tfjs/open.js';
@@ -55,6 +57,8 @@ export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name]
   readonly logger?: Logger | undefined;
   /** For models of other formats than TensorFlow's. */
   readonly engines?: readonly Engine[] | undefined;
+  /** Wire protocols beside those of the server. */
+  readonly surfaces?: readonly Surface[] | undefined;
 };
 
 export interface Server {
@@ -84,12 +88,13 @@ export interface Server {
 /**
  * Opens TensorFlow and composes a server that does nothing yet.
  *
- * @throws ServingError if the options cannot be met: no such folder, no such device; if TensorFlow is not installed
+ * @throws ServingError if the options cannot be met: no such folder, no such device; if two surfaces claim the same path; if TensorFlow is not installed
  */
 export function createServer({
   listen = true,
   logger,
   engines = [],
+  surfaces = [],
   ...options
 }: ServerOptions = {}): Server {
   const settings = completeSettings(options);
@@ -97,8 +102,14 @@ export function createServer({
     settings,
     logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat }),
     listen,
-    engines,
+    { engines, surfaces },
   );
+}
+
+/** What an application brings along. */
+interface Brought {
+  readonly engines: readonly Engine[];
+  readonly surfaces: readonly Surface[];
 }
 
 /** How long a start says nothing. */
@@ -123,7 +134,7 @@ class ComposedServer implements Server {
     private readonly settings: Settings,
     private readonly logger: Logger,
     listens: boolean,
-    more: readonly Engine[],
+    more: Brought,
   ) {
     checkCombinations(settings);
     checkFolder(settings.modelPath);
@@ -142,13 +153,14 @@ class ComposedServer implements Server {
       logger.warn(
         `--host ${settings.host} without API keys: everybody who can connect may ask every model; --api-key-file asks for keys`,
       );
-    const engines: Engines = [tensorFlowEngine(runtime, logger), ...more];
+    const engines: Engines = [tensorFlowEngine(runtime, logger), ...more.engines];
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
     const manager = createManager(settings, runtime, engines, logger, slots, handlers, trials);
     const budget = new ByteBudget(settings.maxInflightBytes);
-    const routes: Route[] = [];
+    const surfaces = surfacesWith(more.surfaces);
+    const routes: TableRoute[] = [];
     this.services = {
       keys,
       routes: () => routes,
@@ -174,7 +186,7 @@ class ComposedServer implements Server {
     handlers?.connect(this.services);
     addModelMetrics(telemetry, () => manager.table);
     blocking.addMetrics(telemetry);
-    routes.push(...surfaces.flatMap((surface) => surface.routes(this.services)));
+    routes.push(...routeTable(surfaces, this.services));
     const app = createKoa(this.services, surfaces);
     const listener = fastEntrance(this.services, surfaces, app.listener);
     this.app = app.koa;

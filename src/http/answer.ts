@@ -24,6 +24,11 @@ export interface Answer {
   readonly headers: readonly string[];
 }
 
+/** One in place of a result: short, and whole. */
+export interface ErrorAnswer extends Answer {
+  readonly body: EncodedBody;
+}
+
 /** Has Koa send an answer. */
 export function setAnswer(ctx: Context, { status, mediaType, body, headers }: Answer): void {
   ctx.status = status;
@@ -102,23 +107,22 @@ export function toBuffer(part: Uint8Array): Buffer {
 }
 
 /** Has Koa answer with an error. */
-export async function sendError(ctx: Context, error: ServingError, answer: Answer): Promise<void> {
+export async function sendError(ctx: Context, error: ServingError, answer: ErrorAnswer): Promise<void> {
   setAnswer(ctx, answer);
   if (!mustRefuseBody(ctx.req, error)) return;
   ctx.set('connection', 'close');
   // A client that waits for "100 Continue" sends nothing more.
   if (expectsContinue(ctx.req)) return;
   const { req, res } = ctx;
-  const body: unknown = ctx.body;
   ctx.respond = false;
   res.writeHead(res.statusCode);
-  res.write(body);
+  res.write(Buffer.concat(answer.body.parts));
   await drained(req, res);
   res.end();
 }
 
 /** Answers with an error, past Koa. */
-export function writeError(exchange: Exchange, error: ServingError, answer: Answer): void {
+export function writeError(exchange: Exchange, error: ServingError, answer: ErrorAnswer): void {
   const { req, res } = exchange;
   if (!mustRefuseBody(req, error)) {
     writeAnswer(exchange, answer);
@@ -129,7 +133,7 @@ export function writeError(exchange: Exchange, error: ServingError, answer: Answ
     writeAnswer(exchange, closing);
     return;
   }
-  const { parts, byteLength } = answer.body as EncodedBody;
+  const { parts, byteLength } = answer.body;
   res.writeHead(answer.status, headOf(exchange, closing));
   res.write(Buffer.concat(parts, byteLength));
   void drained(req, res).then(() => {

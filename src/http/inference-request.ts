@@ -22,9 +22,9 @@ import type { Exchange } from './exchange.js';
 import { toServingError } from './failure.js';
 import { clientGone } from './finished.js';
 import type { Head } from './head.js';
+import type { BodyDecoder, InferenceProtocol } from './inference-protocol.js';
 import { ServerTiming } from './server-timing.js';
 import type { Services } from './services.js';
-import type { BodyDecoder, InferenceProtocol } from './surface.js';
 import { readTimeout } from './timeout.js';
 
 /** What the head of a request asks for. */

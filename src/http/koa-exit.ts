@@ -6,9 +6,9 @@ import type { Target } from '../serving/table.js';
 import { setAnswer } from './answer.js';
 import { exchangeOf } from './exchange.js';
 import { whenFinished } from './finished.js';
+import type { InferenceProtocol } from './inference-protocol.js';
 import { InferenceRequest } from './inference-request.js';
 import type { Services } from './services.js';
-import type { InferenceProtocol } from './surface.js';
 
 /**
  * Resolves once the context has the answer, or a stream has sent it.

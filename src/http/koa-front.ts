@@ -106,7 +106,7 @@ function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middl
       const failure = toServingError(error, logger, exchange.requestId);
       exchange.status = failure.code;
       logger.debug({ code: failure.code, path: ctx.path, request_id: exchange.requestId }, failure.message);
-      const surface = surfaces.find(({ owns }) => owns(ctx.path)) as Surface;
+      const surface = surfaces.find((each) => each.owns(ctx.path)) as Surface;
       await sendError(ctx, failure, surface.errorAnswer(ctx, failure));
     }
   };

@@ -10,12 +10,12 @@ import type { ApiKeys } from './access/api-keys.js';
 import type { Hosts } from './access/hosts.js';
 import type { BodyLimits } from './body/body.js';
 import type { Exchanges } from './exchange.js';
-import type { Route } from './route.js';
+import type { TableRoute } from './route.js';
 
 export interface Services {
   readonly keys: ApiKeys;
   /** Of all surfaces. */
-  readonly routes: () => readonly Route[];
+  readonly routes: () => readonly TableRoute[];
   readonly manager: Manager;
   readonly runtime: Runtime;
   readonly telemetry: Telemetry;

@@ -2,28 +2,39 @@
  * A surface is a wire protocol. This is all that the server asks of one; `surfaces.ts` lists those there are.
  */
 import type { IncomingMessage } from 'node:http';
-import type { AnswerCodec } from '../codec/codecs.js';
-import type { InferRequest } from '../codec/infer-request.js';
-import type { WireLimits } from '../codec/wire.js';
 import type { ServingError } from '../errors.js';
-import type { ServableId } from '../serving/servable.js';
-import type { NamedTensors } from '../tfjs/tensors.js';
-import type { Answer } from './answer.js';
-import type { Body } from './body/body.js';
-import type { Exchange } from './exchange.js';
+import type { Target } from '../serving/table.js';
+import type { ErrorAnswer } from './answer.js';
 import type { Head } from './head.js';
-import type { Route } from './route.js';
+import type { InferenceProtocol } from './inference-protocol.js';
+import type { Place, TableRoute } from './route.js';
 import type { Services } from './services.js';
 
 export interface Surface {
+  /** For errors of the server's own. */
   readonly name: string;
-  /** True for the paths that are the protocol's, also those that it has no route for: errors there have its form. */
+  /**
+   * True for the paths that are the protocol's, also those that it has no route for: errors there have its form. No two surfaces
+   * own the same path, but for our own protocol, which owns all that no other does. Letters may come in any case.
+   */
   owns(path: string): boolean;
-  routes(services: Services): Route[];
-  /** What is answered in place of a result. */
-  errorAnswer(head: Head, error: ServingError): Answer;
+  routes(services: Services): readonly (TableRoute | InferRoute)[];
+  /** What is answered in place of a result. It must not throw. */
+  errorAnswer(head: Head, error: ServingError): ErrorAnswer;
   /** The requests that need not pass Koa, if the protocol has such. */
   readonly common?: CommonRequests;
+}
+
+/** A path at which `POST` asks for one prediction, with keys of the scope `infer`. */
+export interface InferRoute extends Place {
+  readonly protocol: InferenceProtocol;
+  /**
+   * Which model is meant.
+   *
+   * @param params of the path, by their names
+   * @throws ServingError INVALID_ARGUMENT
+   */
+  readonly target: (params: Readonly<Record<string, string>>) => Target;
 }
 
 /** The inference requests that clients of a protocol send as a rule. */
@@ -35,48 +46,4 @@ export interface CommonRequests {
   /** True if the head asks for nothing besides what `protocol` does. It is looked at for each request: it must be cheap. */
   isCommon(headers: IncomingMessage['headers']): boolean;
   readonly protocol: InferenceProtocol;
-}
-
-/** How one inference request is read and answered. */
-export interface InferenceProtocol {
-  /** Undefined for a type of body that there is none for. @throws ServingError for what else is wrong with the head */
-  decoder(head: Head): BodyDecoder | undefined;
-  /** Says why there is no decoder. @param inputName of an input of the model, for lines that can be pasted */
-  refuseBody(head: Head, inputName: string): Promise<ServingError>;
-  /** What was decoded, with what the head says besides. @throws ServingError INVALID_ARGUMENT */
-  withHead(request: InferRequest, head: Head): InferRequest;
-  /** @param request as the decoder gave it */
-  answerCodec(head: Head, request: InferRequest): AnswerCodec;
-  /** Sends answers that come one after another. Left out where the protocol has no form for them. */
-  sendStream?(
-    services: Services,
-    stream: StreamRequest,
-    answers: AsyncGenerator<NamedTensors, void, void>,
-  ): Promise<ServingError | undefined>;
-}
-
-/** What a stream of answers is for. */
-export interface StreamRequest {
-  readonly exchange: Exchange;
-  readonly head: Head;
-  readonly id: ServableId;
-  /** In milliseconds of the monotonic clock. */
-  readonly deadline: number;
-  /** Called before the first answer: from then on nobody else may write. */
-  readonly begins: () => void;
-}
-
-/** Reads one type of body. */
-export interface BodyDecoder {
-  readonly mediaType: string;
-  /**
-   * @param model that is asked, for lines in errors that can be pasted
-   * @throws ServingError INVALID_ARGUMENT
-   */
-  decode(
-    head: Head,
-    body: Body,
-    limits: WireLimits,
-    model: { readonly inputName: string },
-  ): InferRequest | Promise<InferRequest>;
 }

@@ -16,7 +16,7 @@ export const oipRest: Surface = {
   // As the router, which takes paths in any case of their letters.
   owns: (path) => /^\/v2(?:\/|$)/i.test(path),
   routes: (services) => [
-    ...inferRoutes(services),
+    ...inferRoutes(),
     // Before the metadata of a model, whose path it would be.
     ...statisticsRoutes(services),
     ...metadataRoutes(services),

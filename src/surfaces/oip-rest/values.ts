@@ -4,7 +4,7 @@
 import type { Context } from 'koa';
 import { encodeJson } from '../../codec/json/encode.js';
 import { httpStatusOf, type ServingError } from '../../errors.js';
-import { type Answer, send } from '../../http/answer.js';
+import { type ErrorAnswer, send } from '../../http/answer.js';
 import type { Head } from '../../http/head.js';
 
 const mediaType = 'application/json';
@@ -14,7 +14,7 @@ export function sendValue(ctx: Context, value: unknown): void {
 }
 
 /** `{"error": "…"}` */
-export function errorAnswer(_head: Head, { code, message, retryAfter }: ServingError): Answer {
+export function errorAnswer(_head: Head, { code, message, retryAfter }: ServingError): ErrorAnswer {
   return {
     status: httpStatusOf[code],
     mediaType,

@@ -4,7 +4,7 @@
 import type { Context } from 'koa';
 import { jsonAnswers, valueCodecs } from '../../codec/codecs.js';
 import { httpStatusOf, ServingError } from '../../errors.js';
-import { type Answer, send } from '../../http/answer.js';
+import { type ErrorAnswer, send } from '../../http/answer.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import { errorValue } from '../../http/error-value.js';
 import { HandlerError } from '../../http/failure.js';
@@ -46,7 +46,7 @@ function withDocs(error: ServingError): ServingError {
 }
 
 /** `{"status": "error", "error": {"code", "message", "example"?}}` */
-export function errorAnswer(head: Head, error: ServingError): Answer {
+export function errorAnswer(head: Head, error: ServingError): ErrorAnswer {
   const { code, retryAfter } = error;
   const codec = answerCodec(head, valueCodecs);
   const example = error instanceof RefusedInputs ? exampleFor(head, error.signature) : undefined;

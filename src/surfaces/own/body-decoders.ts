@@ -8,7 +8,7 @@ import { decodeForm } from '../../codec/form/decode.js';
 import { ServingError } from '../../errors.js';
 import { inPieces } from '../../flow/pieces.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
-import type { BodyDecoder } from '../../http/surface.js';
+import type { BodyDecoder } from '../../http/inference-protocol.js';
 import { readForm } from './form.js';
 
 const formDecoder: BodyDecoder = {

@@ -9,8 +9,8 @@ import { inTurns, Turns } from '../../flow/turns.js';
 import { errorValue } from '../../http/error-value.js';
 import { toServingError } from '../../http/failure.js';
 import { clientGone, whenFinished } from '../../http/finished.js';
+import type { StreamRequest } from '../../http/inference-protocol.js';
 import type { Services } from '../../http/services.js';
-import type { StreamRequest } from '../../http/surface.js';
 import type { ServableId } from '../../serving/servable.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 

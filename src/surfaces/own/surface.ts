@@ -19,7 +19,7 @@ export const own: Surface = {
   name: 'own',
   owns: () => true,
   routes: (services) => [
-    ...inferRoutes(services),
+    ...inferRoutes(),
     ...updateModelRoutes(services),
     ...healthRoutes(services),
     ...modelRoutes(services),

@@ -2,10 +2,8 @@
  * `POST /v2/models/{name}/infer`, and the same of a version.
  */
 import type { ErrorCode } from '../../../errors.js';
-import { inferThroughKoa } from '../../../http/koa-exit.js';
 import type { Content } from '../../../http/operation.js';
-import type { Route } from '../../../http/route.js';
-import type { Services } from '../../../http/services.js';
+import type { InferRoute } from '../../../http/surface.js';
 import { modelPaths, oipOperation } from '../operations.js';
 import { oipProtocol } from '../protocol.js';
 import { inferAnswerSchema, inferRequestSchema } from '../schemas.js';
@@ -29,11 +27,9 @@ const errors: readonly ErrorCode[] = [
   'DEADLINE_EXCEEDED',
 ];
 
-export function inferRoutes(services: Services): Route[] {
+export function inferRoutes(): InferRoute[] {
   return modelPaths.map(({ path, suffix, parameters }) => ({
-    method: 'POST',
     path: `${path}/infer`,
-    scope: 'infer',
     operation: oipOperation({
       id: `oipInfer${suffix}`,
       summary: 'One prediction',
@@ -54,6 +50,7 @@ export function inferRoutes(services: Services): Route[] {
       },
       errors,
     }),
-    handle: (ctx) => inferThroughKoa(ctx, services, oipProtocol, () => targetOf(ctx)),
+    protocol: oipProtocol,
+    target: (params) => targetOf({ params }),
   }));
 }

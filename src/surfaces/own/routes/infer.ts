@@ -1,28 +1,23 @@
 /**
  * `POST /infer` and its siblings per model and version.
  */
-import type { RouterContext } from '@koa/router';
 import { invalidArgument, quoted } from '../../../errors.js';
-import { inferThroughKoa } from '../../../http/koa-exit.js';
-import type { Route } from '../../../http/route.js';
-import type { Services } from '../../../http/services.js';
+import type { InferRoute } from '../../../http/surface.js';
 import type { Target } from '../../../serving/table.js';
 import { greatestVersion, versionOf } from '../../../stores/version-name.js';
 import { inferOperation, inferPaths } from '../openapi/infer-operation.js';
 import { ownProtocol } from '../protocol.js';
 
-export function inferRoutes(services: Services): Route[] {
+export function inferRoutes(): InferRoute[] {
   return inferPaths.map((path) => ({
-    method: 'POST',
     path,
-    scope: 'infer',
     operation: inferOperation(path),
-    handle: (ctx) => inferThroughKoa(ctx, services, ownProtocol, () => readTarget(ctx)),
+    protocol: ownProtocol,
+    target: readTarget,
   }));
 }
 
-function readTarget({ params }: RouterContext): Target {
-  const { model, version, label } = params;
+function readTarget({ model, version, label }: Readonly<Record<string, string>>): Target {
   if (version === undefined) return { model, label };
   const number = versionOf(version);
   if (number === undefined)

@@ -5,7 +5,7 @@
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
-import type { Route } from '../../../http/route.js';
+import type { Route, TableRoute } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
 import type { Table } from '../../../serving/table.js';
@@ -62,17 +62,21 @@ class Documents {
   private general: Promise<string> | undefined;
 
   constructor(
-    private readonly routes: () => readonly Route[],
+    private readonly table: () => readonly TableRoute[],
     private readonly hasKeys: boolean,
   ) {}
 
+  private get routes(): Route[] {
+    return this.table().filter(isDescribed);
+  }
+
   get withoutModels(): Promise<string> {
-    this.general ??= this.describe(this.routes());
+    this.general ??= this.describe(this.routes);
     return this.general;
   }
 
   of(table: Table): Promise<string> {
-    const text = this.ofTables.get(table) ?? this.describe(withModels(this.routes(), table));
+    const text = this.ofTables.get(table) ?? this.describe(withModels(this.routes, table));
     this.ofTables.set(table, text);
     return text;
   }
@@ -81,4 +85,8 @@ class Documents {
     const facts = { version: packageVersion(), hasKeys: this.hasKeys };
     return stringifyInTurns(await describeApi(routes, facts), levelsOfMembers);
   }
+}
+
+function isDescribed(route: TableRoute): route is Route {
+  return route.operation !== undefined;
 }

@@ -1,0 +1,57 @@
+/**
+ * How a surface reads and answers inference requests. All else that becomes of one is the server's: see `inference-request.ts`.
+ */
+import type { AnswerCodec } from '../codec/codecs.js';
+import type { InferRequest } from '../codec/infer-request.js';
+import type { WireLimits } from '../codec/wire.js';
+import type { ServingError } from '../errors.js';
+import type { ServableId } from '../serving/servable.js';
+import type { NamedTensors } from '../tfjs/tensors.js';
+import type { Body } from './body/body.js';
+import type { Exchange } from './exchange.js';
+import type { Head } from './head.js';
+import type { Services } from './services.js';
+
+/** How one inference request is read and answered. */
+export interface InferenceProtocol {
+  /** Undefined for a type of body that there is none for. @throws ServingError for what else is wrong with the head */
+  decoder(head: Head): BodyDecoder | undefined;
+  /** Says why there is no decoder. @param inputName of an input of the model, for lines that can be pasted */
+  refuseBody(head: Head, inputName: string): Promise<ServingError>;
+  /** What was decoded, with what the head says besides. @throws ServingError INVALID_ARGUMENT */
+  withHead(request: InferRequest, head: Head): InferRequest;
+  /** @param request as the decoder gave it */
+  answerCodec(head: Head, request: InferRequest): AnswerCodec;
+  /** Sends answers that come one after another. Left out where the protocol has no form for them. */
+  sendStream?(
+    services: Services,
+    stream: StreamRequest,
+    answers: AsyncGenerator<NamedTensors, void, void>,
+  ): Promise<ServingError | undefined>;
+}
+
+/** What a stream of answers is for. */
+export interface StreamRequest {
+  readonly exchange: Exchange;
+  readonly head: Head;
+  readonly id: ServableId;
+  /** In milliseconds of the monotonic clock. */
+  readonly deadline: number;
+  /** Called before the first answer: from then on nobody else may write. */
+  readonly begins: () => void;
+}
+
+/** Reads one type of body. */
+export interface BodyDecoder {
+  readonly mediaType: string;
+  /**
+   * @param model that is asked, for lines in errors that can be pasted
+   * @throws ServingError INVALID_ARGUMENT
+   */
+  decode(
+    head: Head,
+    body: Body,
+    limits: WireLimits,
+    model: { readonly inputName: string },
+  ): InferRequest | Promise<InferRequest>;
+}

@@ -1,0 +1,55 @@
+/**
+ * The route table of all surfaces together, each path of which is one surface's.
+ */
+import { invalidArgument } from '../errors.js';
+import { inferThroughKoa } from './koa-exit.js';
+import type { TableRoute } from './route.js';
+import type { Services } from './services.js';
+import type { InferRoute, Surface } from './surface.js';
+
+/**
+ * @param surfaces the last one owns all paths that no other does
+ * @throws ServingError INVALID_ARGUMENT naming a path that two of them claim, or that is not of the surface that has a route for it
+ */
+export function routeTable(surfaces: readonly Surface[], services: Services): TableRoute[] {
+  return surfaces.flatMap((surface) => {
+    const routes = surface.routes(services).map((route) => rowOf(route, services));
+    for (const path of new Set([...routes.map((each) => each.path), ...commonPaths(surface)]))
+      checkOwner(path, surface, surfaces);
+    return routes;
+  });
+}
+
+function rowOf(route: TableRoute | InferRoute, services: Services): TableRoute {
+  if (!('protocol' in route)) return route;
+  const { protocol, target, ...place } = route;
+  return {
+    ...place,
+    method: 'POST',
+    scope: 'infer',
+    handle: (ctx) => inferThroughKoa(ctx, services, protocol, () => target(ctx.params)),
+  };
+}
+
+/** They are asked without the router. */
+function commonPaths({ common }: Surface): string[] {
+  if (!common) return [];
+  const { defaultPath } = common;
+  return [common.path('x'), ...(defaultPath === undefined ? [] : [defaultPath])];
+}
+
+/** Parameters stand for one part of a path each. */
+function checkOwner(path: string, surface: Surface, surfaces: readonly Surface[]): void {
+  const example = path.replaceAll(/:\w+/g, 'x');
+  const isLast = surface === surfaces.at(-1);
+  const owners = surfaces.slice(0, -1).filter((each) => each.owns(example));
+  if (!isLast && !owners.includes(surface))
+    throw invalidArgument(
+      `expected each surface to own its paths: \`${surface.name}\` has a route at \`${path}\`, and its \`owns\` says false for it`,
+    );
+  const [first, second] = isLast ? [surface, ...owners] : owners;
+  if (first && second)
+    throw invalidArgument(
+      `expected one surface for each path: \`${first.name}\` and \`${second.name}\` both claim \`${path}\``,
+    );
+}

@@ -1,0 +1,160 @@
+/**
+ * A protocol that an application brings along: its requests take the way that all others take, and errors have its form.
+ */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServer, type Server, type ServerOptions, type Surface } from '#dist/index.js';
+import { linearEngine } from '../engines/linear-engine.ts';
+import { TestRepository } from '../fixtures/repository.ts';
+import { textSurface } from './text-surface.ts';
+
+const maxBodyBytes = 1000;
+const key = 'a-key-of-this-test';
+let repository: TestRepository;
+let server: Server;
+
+function optionsWith(...surfaces: Surface[]): ServerOptions {
+  return {
+    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', trial: 'off', settle: 0.1, maxBodyBytes, surfaces },
+    modelPath: repository.root,
+    engines: [linearEngine],
+  };
+}
+
+beforeAll(async () => {
+  repository = await TestRepository.create('identity', 'mixed');
+  await publishLinear({ weights: [[1], [10]], bias: [0.5] });
+  const apiKeyFile = repository.path('.keys');
+  await writeFile(apiKeyFile, `infer+metrics:${key}\n`);
+  server = createServer({ ...optionsWith(textSurface), apiKeyFile });
+  await server.start();
+});
+
+afterAll(async () => {
+  await server.close();
+  await repository.remove();
+});
+
+async function publishLinear(linear: object): Promise<void> {
+  const staged = repository.path('.staged-linear');
+  await mkdir(repository.path('.staged-linear', 1), { recursive: true });
+  await writeFile(repository.path('.staged-linear', 1, 'linear.json'), JSON.stringify(linear));
+  await rename(staged, repository.path('linear'));
+}
+
+async function ask(path: string, body?: string, headers: Record<string, string> = {}) {
+  const response = await fetch(`${server.address}${path}`, {
+    ...(body === undefined ? {} : { method: 'POST', body }),
+    headers: { 'x-api-key': key, 'content-type': 'text/plain', ...headers },
+  });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+/** Requests for the model `linear` that were answered so. */
+async function counted(status: string): Promise<number> {
+  const { text } = await ask('/metrics');
+  const series = `inference_requests_total{model="linear",version="1",status="${status}"} `;
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(series))
+      ?.slice(series.length) ?? 0,
+  );
+}
+
+it('answers in its own form', async () => {
+  const answer = await ask('/text/linear', '1, 2\n3 4\n');
+  expect([answer.status, answer.text]).toEqual([200, '21.5\n43.5\n']);
+  expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+  expect(answer.headers.get('x-request-id')).toMatch(/./);
+  expect((await ask('/TEXT/identity', '1 -0.5 1e3\n')).text).toBe('1 -0.5 1000\n');
+});
+
+describe('errors', () => {
+  it.each([
+    ['a body that it cannot read', '/text/linear', '1 2\n3 four', {}, 400, 'INVALID_ARGUMENT: line 2:'],
+    ['an empty body', '/text/linear', '\n', {}, 400, 'INVALID_ARGUMENT: expected lines'],
+    ['rows of unlike length', '/text/linear', '1 2\n3', {}, 400, 'INVALID_ARGUMENT: '],
+    ['what the signature does not take', '/text/linear', '1 2 3', {}, 400, 'INVALID_ARGUMENT: '],
+    ['a model with more inputs', '/text/mixed', '1 2 3', {}, 400, 'INVALID_ARGUMENT: the body is one tensor'],
+    ['an unknown model', '/text/nobody', '1', {}, 404, 'NOT_FOUND: '],
+    ['an unknown path of its own', '/text/linear/more', '1', {}, 404, 'NOT_FOUND: no route'],
+    ['another method', '/text/linear', undefined, {}, 405, 'METHOD_NOT_ALLOWED: '],
+    ['a large body', '/text/linear', '1 '.repeat(maxBodyBytes), {}, 413, 'PAYLOAD_TOO_LARGE: '],
+    ['another type', '/text/linear', '1 2', { 'content-type': 'text/csv' }, 415, 'UNSUPPORTED_MEDIA_TYPE: '],
+    ['no key', '/text/linear', '1 2', { 'x-api-key': '' }, 401, 'UNAUTHENTICATED: '],
+    [
+      'a deadline that is none',
+      '/text/linear',
+      '1 2',
+      { 'x-request-timeout': 'soon' },
+      400,
+      'INVALID_ARGUMENT: ',
+    ],
+    [
+      'a page of elsewhere',
+      '/text/linear',
+      '1 2',
+      { origin: 'http://a.example' },
+      403,
+      'PERMISSION_DENIED: ',
+    ],
+  ])('have its form for %s', async (_, path, body, headers, status, start) => {
+    const answer = await ask(path, body, headers);
+    expect([answer.status, answer.text]).toEqual([status, expect.stringMatching(/^error [A-Z_]+: .+\n$/s)]);
+    expect(answer.text).toContain(`error ${start}`);
+  });
+
+  it('say which methods there are', async () => {
+    expect((await ask('/text/linear')).headers.get('allow')).toBe('POST');
+  });
+});
+
+it('has its requests counted with all others', async () => {
+  const [ok, refused] = [await counted('ok'), await counted('INVALID_ARGUMENT')];
+  await ask('/text/linear', '1 2');
+  await ask('/text/linear', 'one');
+  await ask('/models/linear/infer', '{"x": [[1, 2]]}', { 'content-type': 'application/json' });
+  expect([await counted('ok'), await counted('INVALID_ARGUMENT')]).toEqual([ok + 2, refused + 1]);
+});
+
+it('leaves the other protocols as they are', async () => {
+  const json = { 'content-type': 'application/json' };
+  const own = await ask('/models/linear/infer', '{"x": [[1, 2]]}', json);
+  expect(JSON.parse(own.text)).toMatchObject({ outputs: { y: [[21.5]] } });
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }];
+  const oip = await ask('/v2/models/linear/infer', JSON.stringify({ inputs }), json);
+  expect(JSON.parse(oip.text)).toMatchObject({ outputs: [{ name: 'y', data: [21.5] }] });
+  expect(JSON.parse((await ask('/texts', '1')).text)).toMatchObject({ error: { code: 'NOT_FOUND' } });
+  expect(JSON.parse((await ask('/v2/text', '1')).text)).toEqual({
+    error: expect.stringContaining('/v2/text'),
+  });
+  const { paths } = JSON.parse((await ask('/openapi.json')).text);
+  expect(Object.keys(paths)).toContain('/models/linear/infer');
+  expect(Object.keys(paths)).not.toContain('/text/{model}');
+});
+
+describe('paths that two surfaces claim', () => {
+  const at = (path: string, owns: Surface['owns']): Surface => ({
+    ...textSurface,
+    name: 'mine',
+    owns,
+    routes: (services) => textSurface.routes(services).map((route) => ({ ...route, path })),
+  });
+
+  it.each([
+    ['one route twice', [textSurface, at('/text/:name', textSurface.owns)], '`/text/:model`'],
+    [
+      'a route of our own',
+      [at('/models/:model/infer', (path) => path.startsWith('/models/'))],
+      '`/models/:model/infer`',
+    ],
+    ['all of them', [at('/mine', () => true)], '`/v2/models/:model/infer`'],
+    ['a path below another', [at('/v2/mine', (path) => path === '/v2/mine')], '`/v2/mine`'],
+    ['a path that it does not own', [at('/mine', () => false)], '`/mine`'],
+  ])('are refused: %s', (_, surfaces, path) => {
+    expect(() => createServer({ ...optionsWith(...surfaces), listen: false })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(path) }),
+    );
+  });
+});
