@@ -25,4 +25,4 @@ export { createServer, type Server, type ServerOptions } from './server.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export type { Dtype } from './tensors/dtypes.js';
 export { inputOf, joinTensors } from './tfjs/rows.js';
-export { createTensor, type NamedTensors, type TensorView, viewTensor } from './tfjs/tensors.js';
+export { createTensor, type NamedTensors, type Tensor, type TensorView, viewTensor } from './tfjs/tensors.js';

@@ -74,9 +74,9 @@ export interface ManagerOptions extends LoadOptions {
 /** A handler may open other folders than its own; these are not tried. */
 async function triesOf({ directory, handler }: Candidate, engines: Engines): Promise<LoadFacts['tries']> {
   if (handler === undefined)
-    return (await engineFor(directory, engines)).canBeTried ? 'all of it' : 'nothing';
+    return (await engineFor(directory, engines)) === engines[0] ? 'all of it' : 'nothing';
   const names = await readdir(directory).catch((): string[] => []);
-  return engineOf(names, engines)?.canBeTried ? 'the model beneath its handler' : 'nothing';
+  return engineOf(names, engines) === engines[0] ? 'the model beneath its handler' : 'nothing';
 }
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
@@ -107,6 +107,8 @@ export class Manager {
   private retryTimer: NodeJS.Timeout | undefined;
   private closed = false;
   private isStarted = false;
+  /** The default model where nothing names one. */
+  private onlyModel: string | undefined;
   private isStopping = false;
   private notes: LoadNotes | undefined;
   private readonly news: FolderNews;
@@ -201,16 +203,21 @@ export class Manager {
   private report({ problems, unserved }: Listing, atStart: boolean): void {
     const { waits } = this.scanned;
     const models = [...this.models.values()];
-    const doubts = [...unserved, ...this.unknownDefault(), ...models.flatMap((model) => model.doubts)];
+    const doubts = [...unserved, ...this.doubtfulDefault(), ...models.flatMap((model) => model.doubts)];
     this.news.tell({ problems, doubts, waits }, performance.now(), atStart ? 0 : undefined);
   }
 
-  private unknownDefault(): string[] {
-    const name = this.defaultModel;
-    if (name === undefined || this.models.has(name) || this.models.size === 0) return [];
+  private doubtfulDefault(): string[] {
+    const { models, onlyModel } = this;
+    const name = this.options.defaultModel ?? this.scanned.config.default_model;
+    if (name === undefined && onlyModel !== undefined && models.size > 1)
+      return [
+        `requests without a model still go to ${quoted(onlyModel)}, which was the only one; after a restart they go to none: give --default-model`,
+      ];
+    if (name === undefined || models.has(name) || models.size === 0) return [];
     const source =
       this.options.defaultModel === undefined ? 'default_model in serving.json' : '--default-model';
-    const known = [...this.models.keys()].map(quoted).join(', ');
+    const known = [...models.keys()].map(quoted).join(', ');
     return [`${source} is ${quoted(name)}, which is no model in the folder; there are ${known}`];
   }
 
@@ -531,6 +538,7 @@ export class Manager {
       const known = changed && changed !== model ? this.published.models.get(model.name) : undefined;
       return [model.name, known ?? model.status()];
     });
+    this.onlyModel = this.findOnlyModel();
     this.published = new Table(new Map(all), this.defaultModel);
     const waiters = this.waiters;
     this.waiters = [];
@@ -539,8 +547,15 @@ export class Manager {
 
   /** The model that is meant when none is named. */
   get defaultModel(): string | undefined {
-    const only = this.models.size === 1 ? [...this.models.keys()][0] : undefined;
-    return this.options.defaultModel ?? this.scanned.config.default_model ?? only;
+    return this.options.defaultModel ?? this.scanned.config.default_model ?? this.onlyModel;
+  }
+
+  /** The one there is, or was when others came: for as long as it serves, requests without a name go on to it. */
+  private findOnlyModel(): string | undefined {
+    const [first, second] = this.models.keys();
+    if (second === undefined) return first;
+    const before = this.onlyModel;
+    return before !== undefined && this.models.get(before)?.serving ? before : undefined;
   }
 
   /** Waits for the next change of the table, at most so many milliseconds. */

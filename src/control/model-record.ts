@@ -209,10 +209,11 @@ export class ModelRecord {
         fingerprint,
       };
     });
+    const { wanted } = this;
     for (const found of this.scanned.versions) {
       if (this.tries.find(found)) continue;
       // Not tried: either it is about to be, or nobody wants it.
-      const isWanted = !this.isUnloaded && (found.version === this.wanted || this.serving === undefined);
+      const isWanted = !this.isUnloaded && (found.version === wanted || this.serving === undefined);
       statuses.push({
         version: found.version,
         generation: 0,

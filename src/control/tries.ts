@@ -27,6 +27,8 @@ export interface VersionRecord extends Candidate {
 
 export class Tries {
   private list: readonly VersionRecord[] = [];
+  /** The first of the list for each contents of each folder: there may be thousands. */
+  private byContents: ReadonlyMap<string, VersionRecord> = new Map();
 
   /** In the order in which their loads began. */
   get records(): readonly VersionRecord[] {
@@ -43,7 +45,7 @@ export class Tries {
   }
 
   find(candidate: Candidate): VersionRecord | undefined {
-    return this.list.find((record) => isSame(record, candidate));
+    return this.byContents.get(contentsOf(candidate));
   }
 
   /** The last try of a version. */
@@ -70,7 +72,7 @@ export class Tries {
       error: before?.error,
       generation: 0,
     };
-    this.list = [...this.list.filter((each) => each !== before), record];
+    this.keep([...this.list.filter((each) => each !== before), record]);
     return record;
   }
 
@@ -120,15 +122,24 @@ export class Tries {
 
   /** Forgets what is over and is not among these, so that the folder's history does not pile up. */
   forgetAllBut(current: readonly Candidate[]): void {
-    this.list = this.list.filter(
-      (record) => record.state !== 'END' || current.some((candidate) => isSame(record, candidate)),
-    );
+    const kept = new Set(current.map(contentsOf));
+    this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(contentsOf(record))));
+  }
+
+  private keep(records: readonly VersionRecord[]): void {
+    this.list = records;
+    this.byContents = new Map(records.toReversed().map((record) => [contentsOf(record), record]));
   }
 
   /** Lets what failed be tried again, although its folder is the same. */
   forgive(): void {
-    this.list = this.list.filter(({ error, state }) => !error || state === 'LOADING');
+    this.keep(this.list.filter(({ error, state }) => !error || state === 'LOADING'));
   }
+}
+
+/** As `isSame` has it. */
+function contentsOf({ directory, fingerprint }: Candidate): string {
+  return `${directory}\0${fingerprint}`;
 }
 
 function isDue({ nextTry }: VersionRecord): boolean {

@@ -2,7 +2,7 @@
  * What `/update_model` asks for: look at the folder now, pin, unpin, serve another folder, unload; and the truth about what
  * came of it.
  */
-import { ServingError } from '../errors.js';
+import { type ErrorCode, ServingError } from '../errors.js';
 import { type ModelStatus, resolveLabel } from '../serving/table.js';
 import { resolveModelPath } from '../stores/folder/allowed-path.js';
 import type { FolderContents } from '../stores/folder/contents.js';
@@ -109,7 +109,8 @@ function versionPin(model: ModelRecord, version: number): Pin {
 /** Without its folder there is nothing to be loaded again. */
 function unloadModel(manager: Manager, model: ModelRecord): void {
   model.requestedPin = undefined;
-  if (model.status().sourceMissing) manager.remove(model);
+  const { missingSince, versions } = model.scanned;
+  if (missingSince !== undefined || versions.length === 0) manager.remove(model);
 }
 
 /** Loading, about to, or waiting for its folder to become quiet. */
@@ -142,6 +143,9 @@ function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void 
   );
 }
 
+/** What a load says of a folder, and an answer would say of the request or of the server. */
+const ofFolder: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'DATA_LOSS']);
+
 function whyNotServed(model: ModelRecord): ServingError | undefined {
   if (model.isUnloaded) return undefined;
   const { name, wanted, serving, pin } = model;
@@ -151,8 +155,8 @@ function whyNotServed(model: ModelRecord): ServingError | undefined {
     const again = model.status().versions.findLast(({ version }) => version === wanted)?.retryAt;
     const next = again ? `; it is tried again at ${again.toISOString()}` : '';
     return new ServingError(
-      // The model is there, and so is its version.
-      error.code === 'NOT_FOUND' ? 'FAILED_PRECONDITION' : error.code,
+      // The model is there, and so is its version; and what is damaged is no fault of the server's.
+      ofFolder.has(error.code) ? 'FAILED_PRECONDITION' : error.code,
       `version ${wanted} of \`${name}\` is not served: ${error.message}${next}${stays}`,
     );
   }

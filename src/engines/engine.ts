@@ -57,8 +57,6 @@ export interface Engine {
   readonly format: ModelFormat;
   /** Undefined if its format has none: then inputs are made up. */
   readonly warmupFile?: WarmupFile | undefined;
-  /** A trial process can load its models too. An engine that an application brings along is not known there. */
-  readonly canBeTried: boolean;
   /**
    * Reads what the files say of a model, and checks that they are all there.
    *
@@ -68,7 +66,7 @@ export interface Engine {
   read(directory: string, tags: readonly string[]): Promise<ReadModel>;
 }
 
-/** The first one is meant where no file tells. */
+/** TensorFlow's comes first: it is meant where no file tells, and is the one that trial processes have. */
 export type Engines = readonly [Engine, ...Engine[]];
 
 /** The first engine for whose format there is a file among these names. */

@@ -22,12 +22,12 @@ export interface Prediction {
   readonly outputs: NamedTensors;
   /** Microseconds between the call and the start of the run. */
   readonly queueMicros: number;
-  /** Microseconds inside TensorFlow. */
+  /** Microseconds of computing, measured: queues choose by it the sizes of batches, and where runs are made. */
   readonly runMicros: number;
 }
 
 export interface PredictOptions {
-  /** Outputs to compute; all of the signature's by default. */
+  /** Outputs to compute, and to give, no others; all of the signature's by default. */
   readonly outputs?: readonly string[] | undefined;
   /** Seconds after which the engine is asked to give up the run. It does so only in runs that are spread over threads. */
   readonly timeoutSeconds?: number | undefined;

@@ -12,6 +12,7 @@ import {
   joinTensors,
   ServingError,
   type Signature,
+  type Tensor,
 } from '#dist/index.js';
 
 interface Linear {
@@ -24,7 +25,6 @@ interface Linear {
 export const linearEngine: Engine = {
   name: 'Linear',
   format: { name: 'linear model', mainFiles: ['linear.json'], tellingFiles: ['linear.json'] },
-  canBeTried: false,
   async read(directory) {
     const text = await readFile(path.join(directory, 'linear.json'), 'utf8');
     const linear = parse(text);
@@ -62,9 +62,6 @@ function signatureOf({ weights, bias }: Linear): Signature {
   };
 }
 
-/** A tensor, of which no more is asked here. */
-type Disposable = { dispose(): void };
-
 class LinearModel implements InferenceModel {
   readonly type = 'linear model';
   readonly mode = { xla: false, mixedPrecision: undefined };
@@ -79,8 +76,9 @@ class LinearModel implements InferenceModel {
   whyNotInline(): undefined {}
 
   predictHere(...[, members, options]: Parameters<InferenceModel['predict']>) {
+    const started = performance.now();
     const { weights, bias } = this.linear;
-    const made: Disposable[] = [];
+    const made: Tensor[] = [];
     const x = joinTensors(inputOf('x', members), options?.padding, (tensor) => made.push(tensor));
     const values = x.dataSync();
     const rows = Array.from({ length: x.shape[0] ?? 0 }, (_, row) =>
@@ -94,7 +92,8 @@ class LinearModel implements InferenceModel {
     for (const tensor of made) tensor.dispose();
     const bytes = new Uint8Array(Float32Array.from(rows.flat()).buffer);
     const y = createTensor('float32', [rows.length, bias.length], bytes);
-    return { outputs: new Map([['y', y]]), queueMicros: 0, runMicros: 0 };
+    const runMicros = Math.round((performance.now() - started) * 1000);
+    return { outputs: new Map([['y', y]]), queueMicros: 0, runMicros };
   }
 
   async predict(...request: Parameters<InferenceModel['predict']>) {

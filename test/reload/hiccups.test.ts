@@ -178,6 +178,41 @@ describe('listings that fail', () => {
   });
 });
 
+it('requests without a model go on to the one that was alone, whatever comes beside it', async () => {
+  await repository.publish(1);
+  await serve();
+  const infer = () =>
+    server.fetch('/infer', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"x": [1]}',
+    });
+  expect((await infer()).status).toBe(200);
+  await mkdir(repository.path('notes', 1), { recursive: true });
+  await until(async () => (await server.get('/models/notes')).status === 200, 'the folder to be seen');
+  expect((await infer()).status).toBe(200);
+  await repository.publish(1, { model: 'other' });
+  await until(
+    async () => (await server.get('/models/other')).body.version === 1,
+    'the second model to serve',
+  );
+  expect((await infer()).status).toBe(200);
+  expect((await server.get('/models')).body.default_model).toBe('versioned');
+  await until(() => server.log.includes('after a restart they go to none'), 'the log to say so');
+});
+
+it('a model that is unloaded while its serving version is gone and another is there is not forgotten', async () => {
+  await repository.publish(1);
+  await repository.publish(1, { model: 'other' });
+  await serve(repository.root, '--scan-interval', '3600');
+  await repository.publish(2);
+  await rm(repository.path('versioned', 1), { recursive: true });
+  expect((await server.update({ model: 'versioned', unload: true })).status).toBe(200);
+  expect(await status()).toMatchObject({ version: null, unloaded: true });
+  expect((await server.update({ model: 'versioned' })).status).toBe(200);
+  expect(await status()).toMatchObject({ version: 2 });
+});
+
 it('an unloaded model stays so, whatever comes into its folder, until it is asked for', async () => {
   await repository.publish(1);
   await repository.publish(1, { model: 'other' });

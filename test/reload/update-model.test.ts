@@ -111,7 +111,7 @@ it('a version that cannot be loaded is answered with its reason, and tried again
   await truncate(path.join(staged, 'saved_model.pb'), 50);
   await rename(staged, repository.path('versioned', 2));
   const refused = await server.update({ model: 'versioned', version: 2 });
-  expect(refused.status).toBe(500);
+  expect(refused.status).toBe(409);
   expect(refused.body.error.message).toBe(
     'version 2 of `versioned` is not served: saved_model.pb is damaged or not complete; version 1 goes on serving',
   );

@@ -29,7 +29,6 @@ export function tensorFlowEngine(runtime: Runtime, logger: Logger): Engine {
     name: 'TensorFlow',
     format: savedModelFormat,
     warmupFile: { path: `assets.extra/${warmupRequestsFile}`, read: readWarmupRequests },
-    canBeTried: true,
     async read(directory, tags) {
       const { metaGraph, guards, operations, ...sizes } = await readSavedModel(directory, tags);
       refuseOperations(operations.used);

@@ -74,13 +74,13 @@ export function metadataRoutes({ manager }: Services): Route[] {
 /** @param signature undefined for a model without a default one */
 function describeModel(
   { available }: ModelStatus,
-  { id }: Servable,
+  { id, loaded }: Servable,
   signature: Signature | undefined,
 ): z.output<typeof modelSchema> {
   return {
     name: id.model,
     versions: Array.from(available.keys(), String),
-    platform: 'tensorflow_savedmodel',
+    platform: loaded.type.startsWith('TensorFlow SavedModel') ? 'tensorflow_savedmodel' : loaded.type,
     inputs: signature ? Array.from(callerInputs(signature).values(), describeSpec) : [],
     outputs: signature ? Array.from(callerOutputs(signature).values(), describeSpec) : [],
   };

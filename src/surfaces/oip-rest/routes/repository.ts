@@ -78,7 +78,7 @@ export function repositoryRoutes(services: Services): Route[] {
       handle: async (ctx) => {
         const { parameters } = await readControlBody(ctx, services, loadRequestSchema);
         refuseFiles(Object.keys(parameters));
-        const { version } = parameters;
+        const { version = 'latest' } = parameters;
         await updateModel(services, { model: ctx.params['model'], version, timeout: loadTimeout });
         sendValue(ctx, {} satisfies z.output<typeof doneSchema>);
       },
