@@ -52,7 +52,7 @@ function adviceOnFile(file: string, flag: string): string {
   const folder = path.dirname(file);
   if (isSavedModelFile(path.basename(file))) return `: give the folder that it lies in, ${flag}${folder}`;
   const stem = path.basename(file).replace(/\..*$/, '');
-  const about = adviceOnFormat(file, path.join(folder, stem, '1'));
+  const about = adviceOnFormat(file, () => path.join(folder, stem, '1'));
   return about ? `. It is ${about.what}: ${about.advice}; then give ${flag}${path.join(folder, stem)}` : '';
 }
 

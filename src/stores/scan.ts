@@ -117,8 +117,9 @@ function scanModel(
   const config = read ?? before?.config ?? noModelConfig;
   const marker = config.complete_marker ?? repository.complete_marker;
   const versions = listed ? scanVersions(known, listed, marker, settings) : known;
+  const byFolder = keyedByFolder(versions);
   for (const each of listed ?? []) {
-    const scanned = versions.find(({ directory }) => directory === each.directory);
+    const scanned = byFolder.get(each.directory);
     const why = whyWaiting(each, scanned, marker, settings);
     if (why !== undefined) waits.push(`${name} version ${each.version} ${why}`);
   }
@@ -149,8 +150,9 @@ function scanVersions(
 ): ScannedVersion[] {
   const { now, settle, atStart = false } = settings;
   const versions: ScannedVersion[] = [];
+  const knownByFolder = keyedByFolder(known);
   for (const found of listed) {
-    const before = known.find(({ directory }) => directory === found.directory);
+    const before = knownByFolder.get(found.directory);
     if (!('fingerprint' in found)) {
       if (before) versions.push(before);
       continue;
@@ -167,12 +169,20 @@ function scanVersions(
     const since = before?.fingerprint === found.fingerprint ? before.since : now;
     versions.push({ ...version, identity, model, arrival, since, quiet: now - since >= arrival.needs });
   }
+  const listedByFolder = keyedByFolder(listed);
   for (const before of known) {
-    if (listed.some(({ directory }) => directory === before.directory)) continue;
+    if (listedByFolder.has(before.directory)) continue;
     const missingSince = before.missingSince ?? now;
     if (now - missingSince < settle) versions.push({ ...before, quiet: false, missingSince });
   }
   return versions.sort((a, b) => a.version - b.version);
+}
+
+/** A model may have thousands of versions, and be scanned often. */
+function keyedByFolder<Version extends { readonly directory: string }>(
+  versions: readonly Version[],
+): ReadonlyMap<string, Version> {
+  return new Map(versions.map((version) => [version.directory, version]));
 }
 
 function isUnsettled({ missingSince, gone, versions }: ScannedModel): boolean {

@@ -58,11 +58,16 @@ const otherFormats: readonly OtherFormat[] = [
  * What a file is and how to make a SavedModel of it; undefined for one that is no model by its name.
  *
  * @param file its path
- * @param target the folder that the SavedModel should go to
+ * @param targetOf looks for the folder that the SavedModel should go to
  */
-export function adviceOnFormat(file: string, target: string): { what: string; advice: string } | undefined {
+export function adviceOnFormat(
+  file: string,
+  targetOf: () => string,
+): { what: string; advice: string } | undefined {
   const name = file.slice(file.lastIndexOf('/') + 1);
   const format = otherFormats.find((each) => each.name.test(name));
   // JSON's texts are Python's, too.
-  return format && { what: format.what, advice: format.advice(JSON.stringify(file), JSON.stringify(target)) };
+  return (
+    format && { what: format.what, advice: format.advice(JSON.stringify(file), JSON.stringify(targetOf())) }
+  );
 }

@@ -93,7 +93,7 @@ async function isOf(entry: Dirent, folder: string, kind: 'isFile' | 'isDirectory
 }
 
 function aboutFile(place: readonly string[], served: ServedFolders): string | undefined {
-  const about = adviceOnFormat(path.join(served.root, ...place), exportFolder(place, served));
+  const about = adviceOnFormat(path.join(served.root, ...place), () => exportFolder(place, served));
   return about && `${place.join('/')} is ${about.what}, and is not served: ${about.advice}`;
 }
 
