@@ -7,10 +7,9 @@
  * changes nothing for those who ask for answers.
  */
 
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Engines, engineFor, engineOf } from '../engines/engine.js';
+import { type Engines, engineIn } from '../engines/engine.js';
 import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import { messageOf, quoted, ServingError } from '../errors.js';
@@ -71,12 +70,10 @@ export interface ManagerOptions extends LoadOptions {
   readonly stateFolder: string | undefined;
 }
 
-/** A handler may open other folders than its own; these are not tried. */
+/** Trial processes have TensorFlow's engine alone. A handler may open other folders than its own; these are not tried. */
 async function triesOf({ directory, handler }: Candidate, engines: Engines): Promise<LoadFacts['tries']> {
-  if (handler === undefined)
-    return (await engineFor(directory, engines)) === engines[0] ? 'all of it' : 'nothing';
-  const names = await readdir(directory).catch((): string[] => []);
-  return engineOf(names, engines) === engines[0] ? 'the model beneath its handler' : 'nothing';
+  if ((await engineIn(directory, engines)) !== engines[0]) return 'nothing';
+  return handler === undefined ? 'all of it' : 'the model beneath its handler';
 }
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */

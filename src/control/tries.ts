@@ -45,7 +45,7 @@ export class Tries {
   }
 
   find(candidate: Candidate): VersionRecord | undefined {
-    return this.byContents.get(contentsOf(candidate));
+    return this.byContents.get(keyOf(candidate));
   }
 
   /** The last try of a version. */
@@ -122,13 +122,13 @@ export class Tries {
 
   /** Forgets what is over and is not among these, so that the folder's history does not pile up. */
   forgetAllBut(current: readonly Candidate[]): void {
-    const kept = new Set(current.map(contentsOf));
-    this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(contentsOf(record))));
+    const kept = new Set(current.map(keyOf));
+    this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(keyOf(record))));
   }
 
   private keep(records: readonly VersionRecord[]): void {
     this.list = records;
-    this.byContents = new Map(records.toReversed().map((record) => [contentsOf(record), record]));
+    this.byContents = new Map(records.toReversed().map((record) => [keyOf(record), record]));
   }
 
   /** Lets what failed be tried again, although its folder is the same. */
@@ -138,7 +138,7 @@ export class Tries {
 }
 
 /** As `isSame` has it. */
-function contentsOf({ directory, fingerprint }: Candidate): string {
+function keyOf({ directory, fingerprint }: Candidate): string {
   return `${directory}\0${fingerprint}`;
 }
 

@@ -69,13 +69,14 @@ async function apply(
     return undefined;
   }
   const model = modelNamed(manager, name);
-  model.isUnloaded = unload === true;
   if (unload) unloadModel(manager, model);
   else if (modelPath !== undefined)
     model.requestedPin = await pathPin(modelPath, allowedRoots, manager.contents);
   else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
   else if (version === 'latest') model.requestedPin = undefined;
   else if (version !== undefined) model.requestedPin = versionPin(model, version);
+  // Not before: a request that is refused changes nothing.
+  model.isUnloaded = unload === true;
   manager.pardon(model);
   return [model.name];
 }

@@ -69,14 +69,18 @@ export interface Engine {
 /** TensorFlow's comes first: it is meant where no file tells, and is the one that trial processes have. */
 export type Engines = readonly [Engine, ...Engine[]];
 
-/** The first engine for whose format there is a file among these names. */
-export function engineOf(names: readonly string[], engines: Engines): Engine | undefined {
-  return engines.find(({ format }) => names.some((name) => format.mainFiles.includes(name)));
+/** True if one of these names makes a folder a model of the format. */
+export function isOfFormat(names: readonly string[], { mainFiles }: ModelFormat): boolean {
+  return names.some((name) => mainFiles.includes(name));
 }
 
-/** The engine for what is in a folder. */
-export async function engineFor(directory: string, engines: Engines): Promise<Engine> {
-  // It tells better itself why it can read nothing.
+/** The first engine for what is in a folder; undefined if there is nothing for any, or the folder cannot be read. */
+export async function engineIn(directory: string, engines: Engines): Promise<Engine | undefined> {
   const names = await storageCalls.make(() => readdir(directory)).catch((): string[] => []);
-  return engineOf(names, engines) ?? engines[0];
+  return engines.find(({ format }) => isOfFormat(names, format));
+}
+
+/** The engine that loads a folder. Where there is nothing for any, TensorFlow's says what is missing. */
+export async function engineFor(directory: string, engines: Engines): Promise<Engine> {
+  return (await engineIn(directory, engines)) ?? engines[0];
 }

@@ -109,7 +109,7 @@ function refuse(model: ModelStatus, version: number | undefined): never {
   if (model.isUnloaded)
     throw new ServingError(
       'UNAVAILABLE',
-      `model \`${model.name}\` was unloaded by request: POST /update_model {"model": …} loads it again`,
+      `model \`${model.name}\` was unloaded by request: POST /update_model ${JSON.stringify({ model: model.name })} loads it again`,
     );
   const states = model.versions.filter((status) => version === undefined || status.version === version);
   if (version !== undefined && states.length === 0) {

@@ -226,6 +226,8 @@ it('an unloaded model stays so, whatever comes into its folder, until it is aske
     async () => (await server.metric('tfjs_serving_native{kind="sessions"}')) === 1,
     'its memory to be given back',
   );
+  expect((await server.update({ model: 'versioned', version: 9 })).status).toBe(404);
+  expect(await status()).toMatchObject({ version: null, unloaded: true });
   expect((await server.update({ model: 'versioned', version: 1 })).status).toBe(200);
   expect(await status()).toMatchObject({ version: 1, pinned: 1 });
   expect(await status()).not.toHaveProperty('unloaded');

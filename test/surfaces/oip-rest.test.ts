@@ -490,6 +490,15 @@ describe('the server', () => {
     expect(pinned).toEqual({ status: 404, body: { error: expect.stringContaining('has no version 9') } });
   });
 
+  it('holds a model at a version until it is loaded without one', async () => {
+    const load = (parameters: object) => ask('/v2/repository/models/rows/load', { parameters });
+    const pinned = async () => (await server.get('/models/rows')).body.pinned;
+    expect((await load({ version: 1 })).status).toBe(200);
+    expect(await pinned()).toBe(1);
+    expect((await load({})).status).toBe(200);
+    expect(await pinned()).toBe(null);
+  });
+
   it('unloads a model until it is asked for', async () => {
     const unload = () => ask('/v2/repository/models/rows/unload', {});
     expect(await unload()).toEqual({ status: 200, body: {} });

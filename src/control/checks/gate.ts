@@ -49,7 +49,8 @@ export interface GateOptions {
  */
 export async function warmUp(model: InferenceModel, options: GateOptions): Promise<string | undefined> {
   const { requests, requestsFile, deadline, defaultSignature } = options;
-  const notWarmedUp = (why: string) => saysNothingOfIt(why, requestsFile);
+  const advice = requestsFile === undefined ? '' : `; to warm it up properly, add ${requestsFile}`;
+  const notWarmedUp = (why: string) => `could not be warmed up: ${why}${advice}`;
   if (requests) {
     for (const [index, request] of requests.entries()) {
       await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
@@ -90,11 +91,6 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
 function saysNothing(error: unknown): boolean {
   if (error instanceof RunError) return !error.isModelsOwn;
   return error instanceof ServingError && refusals.has(error.code);
-}
-
-function saysNothingOfIt(why: string, requestsFile: string | undefined): string {
-  const advice = requestsFile === undefined ? '' : `; to warm it up properly, add ${requestsFile}`;
-  return `could not be warmed up: ${why}${advice}`;
 }
 
 async function runRequest(

@@ -1,9 +1,8 @@
 /**
  * From a version's folder to a servable that has passed the gate.
  */
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { type Engine, type Engines, engineFor, engineOf } from '../../engines/engine.js';
+import { type Engine, type Engines, engineFor, engineIn } from '../../engines/engine.js';
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../../engines/signature.js';
 import { messageOf, ServingError } from '../../errors.js';
@@ -205,12 +204,12 @@ async function openHandled(
       `it has a handler (${name}), which is code: start the server with --allow-handlers to run it`,
     );
   }
-  const names = await readdir(candidate.directory).catch((): string[] => []);
+  const holdsModel = (await engineIn(candidate.directory, options.engines)) !== undefined;
   onStage('running its handler');
   const opening = handlers.open(file, {
     model,
     candidate,
-    holdsModel: engineOf(names, options.engines) !== undefined,
+    holdsModel,
     async openModel(directory, tags) {
       const engine = await engineFor(directory, options.engines);
       const opened = await openModel(directory, engine, onStage, options, () => {}, tags);

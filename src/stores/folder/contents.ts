@@ -1,7 +1,7 @@
 /**
  * What a folder may hold that makes it a version: a model of a known format, or a handler, which may do without one.
  */
-import type { Engines, ModelFormat } from '../../engines/engine.js';
+import { type Engines, isOfFormat, type ModelFormat } from '../../engines/engine.js';
 import { type HandlerSource, isHandlerName } from './handler-file.js';
 
 export interface FolderContents {
@@ -20,7 +20,7 @@ export function formatOf(
   names: readonly string[],
   { formats }: Pick<FolderContents, 'formats'>,
 ): ModelFormat | undefined {
-  return formats.find(({ mainFiles }) => names.some((name) => mainFiles.includes(name)));
+  return formats.find((format) => isOfFormat(names, format));
 }
 
 export function holdsModel(names: readonly string[], contents: Pick<FolderContents, 'formats'>): boolean {

@@ -1,9 +1,11 @@
 /**
  * `GET /v2` and `/v2/models/{name}`: the server, and the inputs and outputs of a model.
  */
+
 import { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec, Signature } from '../../../engines/signature.js';
+import { savedModelType } from '../../../engines/tensorflow/runtime.js';
 import { invalidArgument } from '../../../errors.js';
 import type { Parameter } from '../../../http/operation.js';
 import type { Route } from '../../../http/route.js';
@@ -80,7 +82,7 @@ function describeModel(
   return {
     name: id.model,
     versions: Array.from(available.keys(), String),
-    platform: loaded.type.startsWith('TensorFlow SavedModel') ? 'tensorflow_savedmodel' : loaded.type,
+    platform: loaded.type.startsWith(savedModelType) ? 'tensorflow_savedmodel' : loaded.type,
     inputs: signature ? Array.from(callerInputs(signature).values(), describeSpec) : [],
     outputs: signature ? Array.from(callerOutputs(signature).values(), describeSpec) : [],
   };
