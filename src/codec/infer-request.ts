@@ -25,7 +25,7 @@ import {
 export interface InferRequest<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
   /** A body that is one tensor and names none: it is for the only input of the signature. */
-  readonly onlyInput?: Wire;
+  readonly onlyInput?: Wire | undefined;
   readonly signature: string | undefined;
   /** The outputs to give; all by default. */
   readonly outputs: readonly string[] | undefined;
@@ -65,7 +65,7 @@ export function namedInputs(
   if (name !== undefined && more.length === 0) return new Map([[name, onlyInput]]);
   const takes = Array.from(specs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`);
   throw invalidArgument(
-    `the body is one tensor, and \`${signature.name}\` takes ${takes.join(' and ') || 'no inputs'}: send a form or a map`,
+    `the body is one tensor, and \`${signature.name}\` takes ${takes.join(' and ') || 'no inputs'}: send one that names its tensors`,
   );
 }
 

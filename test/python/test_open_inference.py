@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import urllib.request
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
 from open_inference_tensors import TENSORS
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, serialize_byte_tensor
 
 URL = os.environ.get("TFJS_SERVING_URL", "").removeprefix("http://")
 DEMO_URL = os.environ.get("TFJS_SERVING_DEMO_URL", "").removeprefix("http://")
@@ -148,6 +149,29 @@ def test_repository(client: Any) -> None:
     assert not client.is_model_ready("rows")
     client.load_model("rows")
     assert client.is_model_ready("rows")
+
+
+def test_configuration(client: Any) -> None:
+    config = client.get_model_config("strings", "1")
+    assert (config["name"], config["platform"]) == ("strings", "tensorflow_savedmodel")
+    # As clients of Triton read it: the dims lack the batch dim where there is one.
+    assert config["max_batch_size"] > 0 and "dynamic_batching" in config
+    assert config["input"] == [{"name": "text", "data_type": "TYPE_STRING", "dims": []}]
+    assert "model_configuration" in client.get_server_metadata()["extensions"]
+    with pytest.raises(InferenceServerException, match="no model `nothing`"):
+        client.get_model_config("nothing")
+
+
+def test_bytes_alone() -> None:
+    values = np.array(["a", "\u00fc"], object)
+    sent = serialize_byte_tensor(values).item()
+    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": "0"}
+    request = urllib.request.Request(f"http://{URL}/v2/models/strings/infer", sent, headers)
+    with urllib.request.urlopen(request) as response:
+        length = int(response.headers["Inference-Header-Content-Length"])
+        result = triton.InferenceServerClient.parse_response_body(response.read(), header_length=length)
+    assert result.as_numpy("length").tolist() == [1, 2]
+    assert result.as_numpy("upper").tolist() == [b"A", "\u00fc".encode()]
 
 
 def test_statistics(client: Any) -> None:

@@ -52,9 +52,14 @@ export function bodyOfTexts(texts: Iterable<string>, { values, stringBytes }: An
   return isSmall ? written(texts) : { pieces: utf8Pieces(texts), byteLength: undefined };
 }
 
-/** The elements of a tensor as one list, row-major, in texts of bounded length. */
-export function* flatTexts(view: TensorView): Generator<string, void, void> {
-  yield* listTexts([elementCount(view.shape)], elementTexts(view), longTexts(view));
+/**
+ * The elements of a tensor as one list, row-major, in texts of bounded length.
+ *
+ * @param isStrict NaN and the infinities are texts
+ */
+export function* flatTexts(view: TensorView, isStrict: boolean): Generator<string, void, void> {
+  const textAt = isStrict ? strictTexts(view) : elementTexts(view);
+  yield* listTexts([elementCount(view.shape)], textAt, longTexts(view));
 }
 
 /** Values, and bytes of strings, up to which an answer is written at once. */

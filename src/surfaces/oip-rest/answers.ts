@@ -23,9 +23,15 @@ import { keepAnswer, knownAnswer } from './known-answers.js';
 import type { Wanted } from './request.js';
 
 export class OipAnswers implements AnswerCodec {
-  readonly mediaType = 'application/json';
+  readonly mediaType: string;
 
-  constructor(private readonly wanted: Wanted) {}
+  /** @param isStrict NaN and the infinities are texts in JSON, not bare words */
+  constructor(
+    private readonly wanted: Wanted,
+    private readonly isStrict = false,
+  ) {
+    this.mediaType = isStrict ? 'application/json; strict=true' : 'application/json';
+  }
 
   /**
    * @throws ServingError UNIMPLEMENTED for complex, sparse and ragged outputs, NOT_ACCEPTABLE for what JSON cannot hold:
@@ -39,7 +45,7 @@ export class OipAnswers implements AnswerCodec {
     const outputs = outputsOf(answer, this.wanted);
     const binary = outputs.filter(({ isBinary }) => isBinary);
     const size = sizeInJson(outputs);
-    const texts = answerTexts(answer, this.wanted.id, outputs);
+    const texts = answerTexts(answer, this.wanted.id, outputs, this.isStrict);
     if (binary.length === 0) return bodyOfTexts(texts, size);
     // Its length must be known before it is sent.
     if (size.values > mostBesideBinary || size.stringBytes > mostBesideBinary) throw tooMuchBesideBinary();
@@ -138,6 +144,7 @@ function* answerTexts(
   { model, version }: InferAnswer,
   id: string | undefined,
   outputs: readonly OutputToSend[],
+  isStrict: boolean,
 ): Generator<string, void, void> {
   const named = id === undefined ? '' : `"id":${JSON.stringify(id)},`;
   yield `{"model_name":${JSON.stringify(model)},"model_version":"${version}",${named}"outputs":[`;
@@ -151,7 +158,7 @@ function* answerTexts(
       continue;
     }
     yield '"data":';
-    yield* flatTexts(view);
+    yield* flatTexts(view, isStrict);
     yield '}';
   }
   yield ']}';

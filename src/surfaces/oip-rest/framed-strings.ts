@@ -4,7 +4,7 @@
 
 import { invalidArgument } from '../../errors.js';
 import type { Claim, Steps } from '../../flow/claimed-steps.js';
-import { pieceBytes } from '../../tensors/limits.js';
+import { bounds, pieceBytes } from '../../tensors/limits.js';
 import { checkStrings } from '../../tensors/plain-values.js';
 import { measureStrings, StringGatherer, type Strings } from '../../tensors/strings.js';
 
@@ -49,6 +49,17 @@ export function* readFramedStrings(
   if (at !== bytes.length)
     throw invalidArgument(`${what}: its ${count} elements take ${at} bytes, and ${bytes.length} came`);
   return strings.finish();
+}
+
+/** How many elements the bytes are, as their lengths say; more than a tensor may have are not counted on. */
+export function countFramedStrings(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let [at, count] = [0, 0];
+  while (at < bytes.length && count <= bounds.strings.most) {
+    count += 1;
+    at += lengthBytes + (at + lengthBytes > bytes.length ? 0 : view.getUint32(at, true));
+  }
+  return count;
 }
 
 function tooShort(what: string, index: number, count: number): Error {

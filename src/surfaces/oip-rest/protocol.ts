@@ -1,7 +1,6 @@
 /**
  * How inference requests of the protocol are read and answered.
  */
-import type { IncomingHttpHeaders } from 'node:http';
 import type { InferRequest } from '../../codec/infer-request.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
@@ -9,6 +8,7 @@ import type { Head } from '../../http/head.js';
 import type { BodyDecoder, InferenceProtocol } from '../../http/inference-protocol.js';
 import type { CommonRequests } from '../../http/surface.js';
 import { OipAnswers } from './answers.js';
+import { rawRequest } from './raw-binary.js';
 import { readRequest } from './read-request.js';
 import { OipRequest, type Wanted } from './request.js';
 
@@ -20,25 +20,19 @@ const types: ReadonlySet<string> = new Set([jsonType, binaryType, '', 'applicati
 
 const decoder: BodyDecoder = {
   mediaType: jsonType,
-  decode: ({ req }, { bytes, claim }, limits) =>
-    readRequest(bytes, jsonLength(req.headers, bytes.length), limits, claim),
+  decode({ req }, { bytes, claim }, limits) {
+    const text = req.headers['inference-header-content-length'];
+    if (text === '0') return rawRequest(bytes, claim);
+    return readRequest(bytes, text === undefined ? bytes.length : jsonLength(text), limits, claim);
+  },
 };
 
 /** @throws ServingError INVALID_ARGUMENT */
-function jsonLength(headers: IncomingHttpHeaders, bodyLength: number): number {
-  const text = headers['inference-header-content-length'];
-  if (text === undefined) return bodyLength;
-  const length = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : -1;
-  if (length < 0)
-    throw invalidArgument(
-      `expected the bytes of the JSON as Inference-Header-Content-Length, got ${quoted(String(text))}`,
-    );
-  if (length === 0)
-    throw new ServingError(
-      'UNIMPLEMENTED',
-      'bodies without JSON are not taken: send a JSON object that tells of the binary tensors behind it',
-    );
-  return length;
+function jsonLength(text: string | string[]): number {
+  if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text);
+  throw invalidArgument(
+    `expected the bytes of the JSON as Inference-Header-Content-Length, got ${quoted(String(text))}`,
+  );
 }
 
 export const oipProtocol: InferenceProtocol = {
@@ -49,8 +43,14 @@ export const oipProtocol: InferenceProtocol = {
       `${quoted(mediaTypeOf(req))} is not supported; send ${jsonType}, or ${binaryType} for JSON with binary tensors behind it`,
     ),
   withHead: (request: InferRequest, _head: Head) => request,
-  answerCodec: (_head, request) => new OipAnswers(request instanceof OipRequest ? request.wanted : asJson),
+  answerCodec: ({ req }, request) =>
+    new OipAnswers(request instanceof OipRequest ? request.wanted : asJson, isStrict(req.headers.accept)),
 };
+
+/** For parsers of JSON that know no bare `NaN`. */
+function isStrict(accept: string | undefined): boolean {
+  return accept !== undefined && /\bjson\s*;\s*strict=true\b/i.test(accept);
+}
 
 const asJson: Wanted = { id: undefined, isBinary: false, isBinaryOutput: new Map() };
 

@@ -2,6 +2,7 @@
  * What an inference request of the protocol says besides what every one does: its id, and the form of each output.
  */
 import type { InferRequest } from '../../codec/infer-request.js';
+import type { WireTensor } from '../../codec/wire.js';
 
 /** How a request wants its answer. */
 export interface Wanted {
@@ -19,5 +20,7 @@ export class OipRequest implements InferRequest {
     readonly signature: string | undefined,
     readonly outputs: readonly string[] | undefined,
     readonly wanted: Wanted,
+    /** A body without names: the values of the only input. */
+    readonly onlyInput?: WireTensor,
   ) {}
 }

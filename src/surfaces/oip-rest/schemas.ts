@@ -41,6 +41,35 @@ export const modelSchema = z
   })
   .meta({ id: 'OipModel' });
 
+const configTensorSchema = z
+  .object({
+    name: z.string(),
+    data_type: z.string().describe('`TYPE_` and the datatype; `TYPE_STRING` for BYTES'),
+    dims: z.array(z.int().gte(-1)).describe('without the batch dim, if `max_batch_size` is not 0'),
+  })
+  .meta({ id: 'OipTensorConfig' });
+
+export const configSchema = z
+  .object({
+    name: z.string(),
+    platform: z.string(),
+    backend: z.string(),
+    max_batch_size: z
+      .int()
+      .nonnegative()
+      .describe('rows of a run that requests share; one request may have more. 0: no dim is a batch dim'),
+    input: z.array(configTensorSchema),
+    output: z.array(configTensorSchema),
+    dynamic_batching: z
+      .object({
+        preferred_batch_size: z.array(z.int().positive()),
+        max_queue_delay_microseconds: z.int().nonnegative(),
+      })
+      .optional()
+      .describe('left out where requests share no runs'),
+  })
+  .meta({ id: 'OipConfig' });
+
 const parametersSchema = z.looseObject({});
 const dataSchema = z.array(z.unknown()).describe('flat, or in lists as the shape has them');
 
@@ -153,3 +182,8 @@ export const statisticsSchema = z
     ),
   })
   .meta({ id: 'OipStatistics' });
+
+/** A model that is called `stats` shares its path with the statistics of all. */
+export const allStatisticsSchema = z
+  .object({ ...modelSchema.partial().shape, ...statisticsSchema.shape })
+  .meta({ id: 'OipAllStatistics' });

@@ -1,9 +1,10 @@
 /**
  * The Open Inference Protocol, version 2, over REST (https://github.com/kserve/open-inference-protocol), as KServe and Triton
- * speak it, with Triton's extensions for binary tensors, the model repository and statistics.
+ * speak it, with Triton's extensions for binary tensors, model configurations, the model repository and statistics.
  */
 import type { Surface } from '../../http/surface.js';
 import { commonRequests } from './protocol.js';
+import { configRoutes } from './routes/config.js';
 import { healthRoutes } from './routes/health.js';
 import { inferRoutes } from './routes/infer.js';
 import { metadataRoutes } from './routes/metadata.js';
@@ -20,6 +21,7 @@ export const oipRest: Surface = {
     // Before the metadata of a model, whose path it would be.
     ...statisticsRoutes(services),
     ...metadataRoutes(services),
+    ...configRoutes(services),
     ...healthRoutes(services),
     ...repositoryRoutes(services),
   ],

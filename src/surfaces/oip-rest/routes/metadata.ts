@@ -2,18 +2,15 @@
  * `GET /v2` and `/v2/models/{name}`: the server, and the inputs and outputs of a model.
  */
 
-import { z } from 'zod';
+import type { ParsedUrlQuery } from 'node:querystring';
+import type { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
-import type { CallerSpec, Signature } from '../../../engines/signature.js';
-import { savedModelType } from '../../../engines/tensorflow/runtime.js';
-import { invalidArgument } from '../../../errors.js';
-import type { Parameter } from '../../../http/operation.js';
+import type { CallerSpec } from '../../../engines/signature.js';
 import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
-import { chooseSignature } from '../../../serving/predict.js';
-import type { Servable } from '../../../serving/servable.js';
-import type { ModelStatus } from '../../../serving/table.js';
+import type { Table, Target } from '../../../serving/table.js';
+import { askedSignature, platformOf, signatureParameter } from '../asked-signature.js';
 import { datatypes } from '../datatypes.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { modelSchema, serverSchema } from '../schemas.js';
@@ -21,14 +18,13 @@ import { targetOf } from '../target.js';
 import { sendValue } from '../values.js';
 
 /** Of Triton, as far as they are here. */
-const extensions = ['binary_tensor_data', 'model_repository', 'parameters', 'statistics'];
-
-const signatureParameter: Parameter = {
-  name: 'signature',
-  in: 'query',
-  description: 'The signature that is meant; the default one if left out.',
-  schema: z.string(),
-};
+const extensions = [
+  'binary_tensor_data',
+  'model_configuration',
+  'model_repository',
+  'parameters',
+  'statistics',
+];
 
 export function metadataRoutes({ manager }: Services): Route[] {
   return [
@@ -61,28 +57,25 @@ export function metadataRoutes({ manager }: Services): Route[] {
           answers: { 200: jsonAnswer('The model', modelSchema) },
           errors: modelErrors,
         }),
-        handle: (ctx) => {
-          const { signature: name } = ctx.query;
-          if (Array.isArray(name)) throw invalidArgument('`signature` comes twice in the query');
-          const servable = manager.table.find(targetOf(ctx));
-          const signature = name === undefined ? servable.defaultSignature : chooseSignature(servable, name);
-          sendValue(ctx, describeModel(manager.table.get(servable.id.model), servable, signature));
-        },
+        handle: (ctx) => sendValue(ctx, modelMetadata(manager.table, targetOf(ctx), ctx.query)),
       }),
     ),
   ];
 }
 
-/** @param signature undefined for a model without a default one */
-function describeModel(
-  { available }: ModelStatus,
-  { id, loaded }: Servable,
-  signature: Signature | undefined,
+/** What the server says of a model. @throws ServingError NOT_FOUND, UNAVAILABLE, INVALID_ARGUMENT */
+export function modelMetadata(
+  table: Table,
+  target: Target,
+  query: ParsedUrlQuery,
 ): z.output<typeof modelSchema> {
+  const servable = table.find(target);
+  const { model } = servable.id;
+  const signature = askedSignature(servable, query);
   return {
-    name: id.model,
-    versions: Array.from(available.keys(), String),
-    platform: loaded.type.startsWith(savedModelType) ? 'tensorflow_savedmodel' : loaded.type,
+    name: model,
+    versions: Array.from(table.get(model).available.keys(), String),
+    platform: platformOf(servable),
     inputs: signature ? Array.from(callerInputs(signature).values(), describeSpec) : [],
     outputs: signature ? Array.from(callerOutputs(signature).values(), describeSpec) : [],
   };

@@ -6,9 +6,10 @@ import type { Route } from '../../../http/route.js';
 import type { Services } from '../../../http/services.js';
 import type { Servable } from '../../../serving/servable.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
-import { statisticsSchema } from '../schemas.js';
+import { allStatisticsSchema, statisticsSchema } from '../schemas.js';
 import { targetOf } from '../target.js';
 import { sendValue } from '../values.js';
+import { modelMetadata } from './metadata.js';
 
 type Statistics = z.output<typeof statisticsSchema>;
 
@@ -28,12 +29,16 @@ export function statisticsRoutes({ manager, telemetry }: Services): Route[] {
       operation: oipOperation({
         id: 'oipStatistics',
         summary: 'Statistics of every version that serves',
-        description,
-        answers: { 200: jsonAnswer('The statistics', statisticsSchema) },
+        description: `${description} A model that is called \`stats\` is described here as well.`,
+        answers: { 200: jsonAnswer('The statistics', allStatisticsSchema) },
       }),
       handle: (ctx) => {
-        const models = [...manager.table.models.values()];
-        sendValue(ctx, describe(models.flatMap(({ available }) => [...available.values()])));
+        const { table } = manager;
+        const models = [...table.models.values()];
+        const all = describe(models.flatMap(({ available }) => [...available.values()]));
+        const namesake = table.models.get('stats')?.serving;
+        const ofNamesake = namesake ? modelMetadata(table, { model: 'stats' }, ctx.query) : {};
+        sendValue(ctx, { ...ofNamesake, ...all } satisfies z.output<typeof allStatisticsSchema>);
       },
     },
     ...modelPaths.map(

@@ -1,0 +1,36 @@
+/**
+ * Which signature of a model a request for its description means, and what its platform is called.
+ */
+import type { ParsedUrlQuery } from 'node:querystring';
+import { z } from 'zod';
+import type { Signature } from '../../engines/signature.js';
+import { savedModelType } from '../../engines/tensorflow/runtime.js';
+import { invalidArgument } from '../../errors.js';
+import type { Parameter } from '../../http/operation.js';
+import { chooseSignature } from '../../serving/predict.js';
+import type { Servable } from '../../serving/servable.js';
+
+export const signatureParameter: Parameter = {
+  name: 'signature',
+  in: 'query',
+  description: 'The signature that is meant; the default one if left out.',
+  schema: z.string(),
+};
+
+/**
+ * Undefined for a model without a default one, if none is named.
+ *
+ * @throws ServingError NOT_FOUND, INVALID_ARGUMENT if it is named twice
+ */
+export function askedSignature(
+  servable: Servable,
+  { signature: name }: ParsedUrlQuery,
+): Signature | undefined {
+  if (Array.isArray(name)) throw invalidArgument('`signature` comes twice in the query');
+  return name === undefined ? servable.defaultSignature : chooseSignature(servable, name);
+}
+
+/** Triton's name where it has one. */
+export function platformOf({ loaded }: Servable): string {
+  return loaded.type.startsWith(savedModelType) ? 'tensorflow_savedmodel' : loaded.type;
+}

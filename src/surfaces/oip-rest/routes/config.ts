@@ -1,0 +1,71 @@
+/**
+ * The model configuration extension: what Triton's `config.pbtxt` would say of a model.
+ */
+import type { z } from 'zod';
+import { callerInputs, callerOutputs } from '../../../engines/composite.js';
+import type { CallerSpec, Signature } from '../../../engines/signature.js';
+import type { Route } from '../../../http/route.js';
+import type { Services } from '../../../http/services.js';
+import type { Batcher } from '../../../serving/queue/batcher.js';
+import { whyNotBatched } from '../../../serving/queue/batching.js';
+import type { Servable } from '../../../serving/servable.js';
+import { askedSignature, platformOf, signatureParameter } from '../asked-signature.js';
+import { datatypes } from '../datatypes.js';
+import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
+import { configSchema } from '../schemas.js';
+import { targetOf } from '../target.js';
+import { sendValue } from '../values.js';
+
+type Config = z.output<typeof configSchema>;
+
+export function configRoutes({ manager }: Services): Route[] {
+  return modelPaths.map(({ path, suffix, parameters }) => ({
+    method: 'GET',
+    path: `${path}/config`,
+    scope: 'infer',
+    operation: oipOperation({
+      id: `oipModelConfig${suffix}`,
+      summary: 'The configuration of a model, as Triton writes it',
+      description: 'Of one signature: the default one, or the one that is asked for.',
+      parameters: [...parameters, signatureParameter],
+      answers: { 200: jsonAnswer('The configuration', configSchema) },
+      errors: modelErrors,
+    }),
+    handle: (ctx) => {
+      const servable = manager.table.find(targetOf(ctx));
+      sendValue(ctx, configOf(servable, askedSignature(servable, ctx.query)));
+    },
+  }));
+}
+
+/** @param signature undefined for a model without a default one */
+function configOf(servable: Servable, signature: Signature | undefined): Config {
+  const platform = platformOf(servable);
+  const backend = platform === 'tensorflow_savedmodel' ? 'tensorflow' : platform;
+  const model = { name: servable.id.model, platform, backend };
+  if (!signature) return { ...model, max_batch_size: 0, input: [], output: [] };
+  const batcher = servable.batcher(signature);
+  const isBatched = whyNotBatched(signature) === undefined;
+  const describe = (spec: CallerSpec) => tensorOf(spec, isBatched);
+  return {
+    ...model,
+    max_batch_size: isBatched ? batcher.limits.maxBatchSize : 0,
+    input: Array.from(callerInputs(signature).values(), describe),
+    output: Array.from(callerOutputs(signature).values(), describe),
+    ...(batcher.whyNot === undefined ? { dynamic_batching: batchingOf(batcher) } : {}),
+  };
+}
+
+/** @param isBatched the batch dim is not among the dims, as Triton has it where `max_batch_size` is not 0 */
+function tensorOf({ name, dtype, shape }: CallerSpec, isBatched: boolean): Config['input'][number] {
+  const dims = (shape ?? [null]).map((dim) => dim ?? -1);
+  const type = dtype === 'string' ? 'STRING' : datatypes[dtype];
+  return { name, data_type: `TYPE_${type}`, dims: isBatched ? dims.slice(1) : dims };
+}
+
+function batchingOf({ limits }: Batcher): Config['dynamic_batching'] {
+  return {
+    preferred_batch_size: [...limits.allowedSizes],
+    max_queue_delay_microseconds: Math.round(limits.timeoutMilliseconds * 1000),
+  };
+}
