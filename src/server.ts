@@ -38,6 +38,7 @@ import type { TableRoute } from './http/route.js';
 import { routeTable } from './http/route-table.js';
 import type { Services } from './http/services.js';
 import type { Surface } from './http/surface.js';
+import { UnreadAnswers } from './http/unread-answers.js';
 import { type Prediction, type PredictOptions, predictInProcess } from './inference/in-process.js';
 import { Scheduler } from './serving/queue/scheduler.js';
 import { addModelMetrics } from './serving/queue-metrics.js';
@@ -159,6 +160,11 @@ class ComposedServer implements Server {
     const handlers = createHandlers(settings, logger, blocking);
     const manager = createManager(settings, runtime, engines, logger, slots, handlers, trials);
     const budget = new ByteBudget(settings.maxInflightBytes);
+    const unread = new UnreadAnswers({
+      maxBytes: settings.maxInflightBytes,
+      timeout: settings.bodyTimeout,
+      outputBytes: () => runtime.counters()['tensorBytes'] ?? 0,
+    });
     const surfaces = surfacesWith(more.surfaces);
     const routes: TableRoute[] = [];
     this.services = {
@@ -167,7 +173,7 @@ class ComposedServer implements Server {
       manager,
       runtime,
       telemetry,
-      exchanges: new Exchanges(telemetry, settings.idleTimeout),
+      exchanges: new Exchanges(telemetry, settings.idleTimeout, unread, this.draining.signal),
       logger,
       hosts: new Hosts({
         listensOn: listens ? settings.host : undefined,
@@ -181,7 +187,7 @@ class ComposedServer implements Server {
       allowedRoots: settings.allowPath ?? [settings.modelPath],
       draining: this.draining.signal,
     };
-    addResourceGauges(telemetry, runtime, () => budget.reserved);
+    addResourceGauges(telemetry, runtime, budget, unread);
     this.handlers = handlers;
     handlers?.connect(this.services);
     addModelMetrics(telemetry, () => manager.table);
@@ -369,12 +375,20 @@ async function watch(settings: Settings, manager: Manager, logger: Logger): Prom
   });
 }
 
-function addResourceGauges(telemetry: Telemetry, runtime: Runtime, reservedBytes: () => number): void {
+function addResourceGauges(
+  telemetry: Telemetry,
+  runtime: Runtime,
+  budget: ByteBudget,
+  unread: UnreadAnswers,
+): void {
   telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [
     { value: tensorCount() },
   ]);
   telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [
-    { value: reservedBytes() },
+    { value: budget.reserved },
+  ]);
+  telemetry.gauges('tfjs_serving_unread_bytes', 'Bytes of answers that clients have not taken', () => [
+    { value: unread.held },
   ]);
   telemetry.counters('tfjs_serving_log_lines_dropped_total', 'Lines of the log that nobody read', () => [
     { value: droppedLogLines() },

@@ -6,8 +6,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { RequestRecord, Telemetry } from '../telemetry/metrics.js';
-import { cutOffIfStalled, whenFinished, whenSocketCloses } from './finished.js';
+import { cutOffIfStalled, isAloneOn, whenFinished, whenSocketCloses } from './finished.js';
 import { requestIdOf } from './request-id.js';
+import type { UnreadAnswers } from './unread-answers.js';
 
 /** All exchanges of a server. */
 export class Exchanges {
@@ -17,10 +18,13 @@ export class Exchanges {
   /**
    * @param telemetry is told of each that has ended
    * @param idleTimeout seconds after which a client that takes nothing of its answer is cut off
+   * @param draining aborted once the server has been told to stop
    */
   constructor(
     private readonly telemetry: Telemetry,
     readonly idleTimeout: number,
+    readonly unread: UnreadAnswers,
+    readonly draining: AbortSignal,
   ) {}
 
   begun(): void {
@@ -51,6 +55,7 @@ export class Exchange implements RequestRecord {
   /** In milliseconds of the monotonic clock. */
   readonly started = performance.now();
   private isOver = false;
+  private wasRead: (() => void) | undefined;
   private readonly stopWatching: () => void;
   private readonly startStallTimer: () => void;
 
@@ -62,6 +67,7 @@ export class Exchange implements RequestRecord {
     all.begun();
     this.stopWatching = whenSocketCloses(req.socket, this.socketClosed);
     this.startStallTimer = cutOffIfStalled(res, all.idleTimeout);
+    this.closeIfDraining();
   }
 
   get method(): string {
@@ -84,6 +90,23 @@ export class Exchange implements RequestRecord {
     return this.isOver || this.req.socket.destroyed;
   }
 
+  /**
+   * Called before an answer is sent.
+   *
+   * @param bytes of its body, about
+   * @throws ServingError UNAVAILABLE if clients that do not read hold too much
+   */
+  answers(bytes: number): void {
+    this.all.unread.makeRoom(bytes);
+    this.bytesOut = bytes;
+    this.closeIfDraining();
+  }
+
+  /** The answer tells the client to send nothing more by this connection, unless more of its requests are under way. */
+  private closeIfDraining(): void {
+    if (this.all.draining.aborted && isAloneOn(this.req.socket)) this.res.shouldKeepAlive = false;
+  }
+
   /** From now on the client has its time to take the answer. The exchange ends once the answer has left. */
   answered(): void {
     const { req, res } = this;
@@ -92,12 +115,14 @@ export class Exchange implements RequestRecord {
       return;
     }
     this.startStallTimer();
+    this.wasRead = this.all.unread.add(req.socket, this.bytesOut);
     whenFinished(req.socket, res, this.end);
   }
 
   private readonly end = (): void => {
     if (this.isOver) return;
     this.isOver = true;
+    this.wasRead?.();
     this.stopWatching();
     this.seconds = (performance.now() - this.started) / 1000;
     this.all.ended(this);

@@ -15,7 +15,7 @@ import { queueFull } from '../serving/queue/batcher.js';
 import { refusedInputs } from '../serving/refused-inputs.js';
 import type { Servable } from '../serving/servable.js';
 import type { Target } from '../serving/table.js';
-import { disposeTensors } from '../tfjs/tensors.js';
+import { bytesOf, disposeTensors } from '../tfjs/tensors.js';
 import type { Answer } from './answer.js';
 import { type Body, type BodyReceiver, IncomingBody } from './body/body.js';
 import type { Exchange } from './exchange.js';
@@ -182,8 +182,8 @@ export class InferenceRequest implements BodyReceiver {
       const body = codec.encodeAnswer(result);
       const { mediaType = codec.mediaType, headers = noHeaders } = body;
       const timed = timing ? [...headers, 'Server-Timing', timing.value(result)] : headers;
+      exchange.answers(body.byteLength ?? bytesOf(outputs));
       exchange.status = 'ok';
-      exchange.bytesOut = body.byteLength ?? 0;
       this.exit.answer({ status: 200, mediaType, body, headers: timed }, left);
     } catch (error) {
       left();

@@ -101,7 +101,9 @@ function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middl
     const exchange = exchangeOf(ctx);
     try {
       await next();
-      if (!exchange.isInference) exchange.status = 'ok';
+      if (exchange.isInference) return;
+      exchange.answers(ctx.length ?? 0);
+      exchange.status = 'ok';
     } catch (error) {
       const failure = toServingError(error, logger, exchange.requestId);
       exchange.status = failure.code;

@@ -3,6 +3,7 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import { type Dtype, dtypes, elementCount, type FixedDtype } from '../tensors/dtypes.js';
+import { PackedStrings } from '../tensors/strings.js';
 import type { TensorData } from '../tensors/values.js';
 import { tensorFlowJs } from './open.js';
 
@@ -108,6 +109,16 @@ function toBytes(value: unknown): Uint8Array {
 /** Disposes each tensor of a map; the map itself may be kept for its names. */
 export function disposeTensors(tensors: NamedTensors): void {
   for (const tensor of tensors.values()) tensor.dispose();
+}
+
+/** Bytes of the values of tensors; of strings those of their texts, where they are packed. */
+export function bytesOf(tensors: NamedTensors): number {
+  let bytes = 0;
+  for (const tensor of tensors.values()) {
+    const { data } = viewTensor(tensor);
+    bytes += data instanceof PackedStrings ? data.bytesOfAll : data.length;
+  }
+  return bytes;
 }
 
 /** Tensors that are not disposed. */

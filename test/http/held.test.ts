@@ -69,6 +69,60 @@ it('a large answer that its client does not read', async () => {
   connection.socket.destroy();
 });
 
+/** A client that asks for an answer of 8 MiB, more than the buffers of both ends take, and does not read it. */
+async function leaveUnread(): Promise<RawConnection> {
+  const floats = 2 ** 21;
+  const body = map({ x: array([floats], 85, new Uint8Array(4 * floats)) });
+  const connection = await RawConnection.open(server.url);
+  connection.socket.pause();
+  const head = postHead('/models/identity/infer', `Content-Length: ${body.length}`);
+  connection.send(head.replace('Accept: application/json\r\n', ''));
+  connection.send(body);
+  return connection;
+}
+
+/** Four of them, which leave no room for a fifth under `--max-inflight-bytes 40MiB`. */
+async function leaveFourUnread(): Promise<RawConnection[]> {
+  const connections: RawConnection[] = [];
+  for (let i = 1; i <= 4; i++) {
+    connections.push(await leaveUnread());
+    const isUnread = async () => ((await server.metric('tfjs_serving_unread_bytes')) ?? 0) >= i * 2 ** 23;
+    await until(isUnread, `${i} unread answers`);
+  }
+  return connections;
+}
+
+it('answers that nobody reads keep a further large one from being sent, and no small one', async () => {
+  await serve('--max-inflight-bytes', '40MiB', '--body-timeout', '600');
+  const connections = await leaveFourUnread();
+  const late = await leaveUnread();
+  late.socket.resume();
+  await until(() => late.statuses.length === 1, 'the answer');
+  expect(late.statuses).toEqual([503]);
+  expect(late.received).toContain('--max-inflight-bytes');
+  expect((await server.infer('/infer', one)).status).toBe(200);
+  for (const { socket } of [...connections, late]) socket.destroy();
+  await metricIs('tfjs_serving_unread_bytes', 0);
+  await nothingIsLeft();
+});
+
+it('a client that takes next to nothing of its answer gives way to another answer', async () => {
+  await serve('--max-inflight-bytes', '40MiB', '--body-timeout', '0.5');
+  const connections = await leaveFourUnread();
+  const statusOfAnother = async () => {
+    const another = await leaveUnread();
+    another.socket.resume();
+    await until(() => another.statuses.length === 1, 'the answer');
+    another.socket.destroy();
+    return another.statuses[0];
+  };
+  // Nobody is called slow in the first second.
+  await until(async () => (await statusOfAnother()) === 200, 'room');
+  for (const { socket } of connections) socket.resume();
+  await until(() => connections.some(({ ended }) => ended), 'a client to be cut off');
+  expect(connections.every(({ ended }) => ended)).toBe(false);
+});
+
 it('a run that is longer than --idle-timeout is not taken for a client that does not read', async () => {
   await serve('--idle-timeout', '0.1');
   const connection = await RawConnection.open(server.url);

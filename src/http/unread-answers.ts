@@ -1,0 +1,107 @@
+/**
+ * How many bytes of answers the process may hold for clients that have not taken them.
+ *
+ * An answer leaves as fast as its client reads, and lies in memory until then. When room is wanted, those clients are cut
+ * off that take so little that they would not be done within `--body-timeout`: the rule that bodies have on their way in.
+ */
+import type { Socket } from 'node:net';
+import { ServingError } from '../errors.js';
+import { Linked, List } from '../flow/list.js';
+
+/** Shorter ones are not refused: the connections there may be bound them. */
+const smallBytes = 2 ** 16;
+
+/** Milliseconds for which nobody is called slow. */
+const patience = 1000;
+
+export interface UnreadLimits {
+  /** Bytes, for the whole process. One answer alone may be larger. */
+  readonly maxBytes: number;
+  /** Seconds in which a client should have taken an answer. */
+  readonly timeout: number;
+  /** Bytes of outputs that live. Those of a shared run live until each client has its rows, so they may be more than is unread. */
+  readonly outputBytes: () => number;
+}
+
+export class UnreadAnswers {
+  private readonly answers = new List<UnreadAnswer>();
+  private bytes = 0;
+
+  constructor(private readonly limits: UnreadLimits) {}
+
+  /** Bytes of the answers that have not left. */
+  get held(): number {
+    return this.bytes;
+  }
+
+  /**
+   * Sees to the room of an answer before it is sent.
+   *
+   * @throws ServingError UNAVAILABLE if there is none
+   */
+  makeRoom(bytes: number): void {
+    if (bytes < smallBytes || this.fits(bytes)) return;
+    const now = performance.now();
+    // The outputs of one that is cut off go with its connection, a turn of the loop later.
+    let freed = 0;
+    for (const answer of this.answers) {
+      if (!answer.isBehind(now, this.limits.timeout)) continue;
+      freed += answer.bytes;
+      this.forget(answer);
+      answer.socket.destroy();
+      if (this.fits(bytes, freed)) return;
+    }
+    throw new ServingError(
+      'UNAVAILABLE',
+      'too many bytes of answers wait for their clients to read them (--max-inflight-bytes)',
+      1,
+    );
+  }
+
+  private fits(bytes: number, freed = 0): boolean {
+    const { maxBytes, outputBytes } = this.limits;
+    return this.answers.size === 0 || Math.max(this.bytes + bytes, outputBytes() - freed) <= maxBytes;
+  }
+
+  /** Counts an answer that did not leave at once. @returns what ends that */
+  add(socket: Socket, bytes: number): () => void {
+    const answer = new UnreadAnswer(socket, bytes);
+    this.answers.add(answer);
+    this.bytes += bytes;
+    return () => this.forget(answer);
+  }
+
+  private forget(answer: UnreadAnswer): void {
+    if (this.answers.delete(answer)) this.bytes -= answer.bytes;
+  }
+}
+
+class UnreadAnswer extends Linked {
+  private readonly started = performance.now();
+  private readonly takenBefore: number;
+
+  constructor(
+    readonly socket: Socket,
+    readonly bytes: number,
+  ) {
+    super();
+    this.takenBefore = bytesTakenFrom(socket);
+  }
+
+  /** True if the rest would be taken too late, at the rate of what has been taken. */
+  isBehind(now: number, timeout: number): boolean {
+    const elapsed = now - this.started;
+    const taken = bytesTakenFrom(this.socket) - this.takenBefore;
+    return elapsed > patience && taken * timeout * 1000 < this.bytes * elapsed;
+  }
+}
+
+/**
+ * Bytes that the system has taken from a connection. Node's own count has those too that wait in its buffers, as a large
+ * answer does in one piece; what it looks at itself, to tell a slow client from one that does not read, is the handle.
+ */
+function bytesTakenFrom(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return socket.bytesWritten - socket.writableLength;
+  return Number(Reflect.get(handle, 'bytesWritten')) - Number(Reflect.get(handle, 'writeQueueSize'));
+}
