@@ -11,6 +11,7 @@
 
 #include "counters.h"
 #include "environment.h"
+#include "free_memory.h"
 #include "guard.h"
 #include "javascript.h"
 #include "lifecycle.h"
@@ -230,7 +231,13 @@ Napi::Value CountersValue(const Napi::CallbackInfo& info, Environment&) {
   set("tensors", counters.tensors);
   set("tensorBytes", counters.tensor_bytes);
   result.Set("arenaBytes", static_cast<double>(ArenaBytes()));
+  result.Set("arenaFreedBytes", static_cast<double>(ArenaFreedBytes()));
   return result;
+}
+
+Napi::Value GiveBackFreeMemory(const Napi::CallbackInfo& info, Environment&) {
+  StartThread(GiveBackMemory);
+  return info.Env().Undefined();
 }
 
 Napi::Value ExitNow(const Napi::CallbackInfo& info, Environment&) {
@@ -262,6 +269,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Promising<RunInBackground>>(exports, "runInBackground");
   Export<Throwing<Free>>(exports, "free");
   Export<Throwing<CountersValue>>(exports, "counters");
+  Export<Throwing<GiveBackFreeMemory>>(exports, "giveBackFreeMemory");
   Export<Throwing<ExitNow>>(exports, "exitNow");
   return exports;
 }

@@ -68,6 +68,7 @@ void Arena::Free(void* chunk) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = chunks_.find(static_cast<char*>(chunk));
   used_bytes_ -= found->second.size;
+  freed_bytes_ += found->second.size;
   PutBack(found);
 }
 

@@ -42,6 +42,9 @@ class Arena {
   // What is handed out.
   size_t used_bytes() const { return used_bytes_; }
 
+  // What was ever freed, to tell whether there may be something to give back.
+  size_t freed_bytes() const { return freed_bytes_; }
+
   static constexpr size_t kGrain = 256;
 
  private:
@@ -60,6 +63,7 @@ class Arena {
   char* begin_ = nullptr;
   char* end_ = nullptr;
   std::atomic<size_t> used_bytes_{0};
+  std::atomic<size_t> freed_bytes_{0};
 
   std::mutex mutex_;
   // Guarded by mutex_.

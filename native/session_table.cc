@@ -6,8 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "allocator.h"
-#include "tensorflow_allocator.h"
+#include "free_memory.h"
 #include "threads.h"
 
 namespace tfjs_serving {
@@ -39,8 +38,7 @@ void CloseSession(Session& session) {
   // with every reload. Once for all that close together: whoever wants memory
   // waits meanwhile, the event loop too.
   if (--closing > 0) return;
-  TrimAllocator();
-  GiveBackArena();
+  GiveBackMemory();
 }
 
 }  // namespace

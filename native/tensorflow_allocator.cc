@@ -168,6 +168,8 @@ void GiveBackArena() {
 
 size_t ArenaBytes() { return in_use ? TheArena().used_bytes() : 0; }
 
+size_t ArenaFreedBytes() { return in_use ? TheArena().freed_bytes() : 0; }
+
 }  // namespace tfjs_serving
 
 #else
@@ -177,6 +179,7 @@ namespace tfjs_serving {
 void UseOurArena() {}
 void GiveBackArena() {}
 size_t ArenaBytes() { return 0; }
+size_t ArenaFreedBytes() { return 0; }
 
 }  // namespace tfjs_serving
 

@@ -21,6 +21,9 @@ void GiveBackArena();
 // Bytes of tensors in the arena.
 size_t ArenaBytes();
 
+// Bytes that were ever freed in it.
+size_t ArenaFreedBytes();
+
 }  // namespace tfjs_serving
 
 #endif  // TFJS_SERVING_NATIVE_TENSORFLOW_ALLOCATOR_H_

@@ -123,8 +123,6 @@ class ComposedServer implements Server {
   private readonly services: Services;
   private readonly http: HttpServer | undefined;
   private readonly draining = new AbortController();
-  private readonly underWay: () => number;
-  private predictions = 0;
   private started = false;
   private watch: Watch | undefined;
   private readonly handlers: Handlers | undefined;
@@ -199,7 +197,6 @@ class ComposedServer implements Server {
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
     this.http = listens ? createHttp(settings, listener, logger) : undefined;
-    this.underWay = () => this.services.exchanges.underWay + this.predictions;
   }
 
   get address(): string | undefined {
@@ -225,12 +222,7 @@ class ComposedServer implements Server {
 
   async predict(options: PredictOptions): Promise<Prediction> {
     if (this.draining.signal.aborted) throw shuttingDown();
-    this.predictions += 1;
-    try {
-      return await predictInProcess(this.services, options);
-    } finally {
-      this.predictions -= 1;
-    }
+    return predictInProcess(this.services, options);
   }
 
   close(): Promise<boolean> {
@@ -239,10 +231,10 @@ class ComposedServer implements Server {
   }
 
   private async end(): Promise<boolean> {
-    const { http, underWay, settings, services } = this;
+    const { http, settings, services } = this;
     this.draining.abort();
     await services.manager.stopLoading();
-    const finished = await drain(underWay, settings.shutdownTimeout);
+    const finished = await drain(() => services.exchanges.underWay, settings.shutdownTimeout);
     http?.close();
     http?.closeAllConnections();
     await this.watch?.close();

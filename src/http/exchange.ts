@@ -10,7 +10,7 @@ import { cutOffIfStalled, isAloneOn, whenFinished, whenSocketCloses } from './fi
 import { requestIdOf } from './request-id.js';
 import type { UnreadAnswers } from './unread-answers.js';
 
-/** All exchanges of a server. */
+/** All requests of a server, those of the program that it runs in too. */
 export class Exchanges {
   /** Those that have begun and not ended. */
   underWay = 0;

@@ -8,7 +8,7 @@ import type { Manager } from '../control/manager.js';
 import { invalidArgument, ServingError } from '../errors.js';
 import { Cancellation } from '../flow/cancellation.js';
 import { predict } from '../serving/predict.js';
-import { blankRecord, type Telemetry } from '../telemetry/metrics.js';
+import { blankRecord, type RequestRecord } from '../telemetry/metrics.js';
 import { disposeTensors, type Tensor } from '../tfjs/tensors.js';
 import { inputTensor, type PredictInput } from './in-process-inputs.js';
 
@@ -48,7 +48,8 @@ export interface Prediction {
 
 export interface PredictServices {
   readonly manager: Manager;
-  readonly telemetry: Telemetry;
+  /** Counts it beside the requests that come by HTTP: one record each, begun and ended once. */
+  readonly exchanges: { begun(): void; ended(record: RequestRecord): void };
   readonly wireLimits: WireLimits;
   /** Seconds. */
   readonly requestTimeout: number;
@@ -60,13 +61,14 @@ export interface PredictServices {
  * CANCELLED if the signal aborts
  */
 export async function predictInProcess(
-  { manager, telemetry, wireLimits, requestTimeout }: PredictServices,
+  { manager, exchanges, wireLimits, requestTimeout }: PredictServices,
   { inputs, model, version, label, signature, outputs, timeout = requestTimeout, signal }: PredictOptions,
   callers: readonly string[] = [],
 ): Promise<Prediction> {
   if (!(timeout > 0)) throw invalidArgument(`timeout must be seconds, more than 0, not ${timeout}`);
   if (signal?.aborted) throw aborted();
   const started = performance.now();
+  exchanges.begun();
   const record = { model: '', version: '' as number | '', status: 'INTERNAL' };
   const cancellation = new Cancellation();
   const cancel = () => cancellation.cancel(aborted);
@@ -102,7 +104,7 @@ export async function predictInProcess(
     if (error instanceof ServingError) record.status = error.code;
     throw error;
   } finally {
-    telemetry.observe({
+    exchanges.ended({
       ...blankRecord,
       ...record,
       isInference: true,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestRepository, unsafeModels } from '../fixtures/repository.ts';
 import { launch, runProgram, TestServer } from '../fixtures/server.ts';
+import { post, RawConnection, ways } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
 /** CBOR `{"x": [0], "steps": N}` for the slow model: y = N mod 128. */
@@ -51,6 +52,25 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     expect([refused.status, refused.body.error.code]).toEqual([503, 'UNAVAILABLE']);
     server.child.kill(signal);
     expect(await answer).toMatchObject({ status: 200, body: { outputs: { y: [300_000 % 128] } } });
+    await until(() => server.child.exitCode !== null, 'the end');
+    expect(server.child.exitCode).toBe(0);
+  },
+);
+
+it.each(Object.entries(ways))(
+  'from SIGTERM on an answer ends its connection, but not before that of a request behind it (%s)',
+  async (_, way) => {
+    await serve('--shutdown-timeout', '150');
+    const request = (count: number) => way(post('/infer', steps(count)));
+    const [one, two] = [await RawConnection.open(server.url), await RawConnection.open(server.url)];
+    one.send(request(200_000));
+    two.send(Buffer.concat([request(200_000), request(100_000)]));
+    await running(2);
+    server.child.kill('SIGTERM');
+    await until(async () => (await server.get('/health/ready')).status === 503, 'not to be ready');
+    await until(() => one.ended && two.ended, 'the connections to be closed');
+    expect([one.statuses, two.statuses]).toEqual([[200], [200, 200]]);
+    expect(one.received.toLowerCase()).toContain('\r\nconnection: close\r\n');
     await until(() => server.child.exitCode !== null, 'the end');
     expect(server.child.exitCode).toBe(0);
   },

@@ -1,12 +1,14 @@
 /**
- * Memory that a session took is the system's again once it is closed.
+ * Memory that a session took is the system's again once it is closed, and what runs freed once they have ceased.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { idleCheck } from '../../src/engines/tensorflow/idle-memory.ts';
+import type { Feed } from '../../src/engines/tensorflow/native.ts';
 import { makeZeros, zerosBytes } from '../fixtures/zeros.ts';
-import { float32, floatsOf, nothingHeld, openAddon } from './addon.ts';
+import { bytesOf, float32, floatsOf, modelPath, nothingHeld, openAddon, until } from './addon.ts';
 
 const addon = openAddon();
 let root: string;
@@ -59,4 +61,23 @@ test('one session keeps its weights while another is closed', async () => {
   const [[y]] = await addon.run(kept, call, [float32([1], [3])], null);
   expect(floatsOf(y)).toEqual([3]);
   await addon.releaseSession(kept);
+});
+
+test('what runs have freed is the system’s again once they have ceased, with the model still open', async () => {
+  const session = await addon.loadSession(modelPath('signatures'), ['serve'], new Uint8Array());
+  const call = addon.prepare(session, ['twice_a'], ['PartitionedCall_2']);
+  const check = idleCheck(addon);
+  check();
+  const floats = 2 ** 24;
+  const feed: Feed = [1, [floats], new Uint8Array(4 * floats)];
+  const before = resident();
+  const [outputs] = await addon.run(session, call, [feed], null);
+  addon.free(bytesOf(outputs[0]).buffer);
+  expect(resident() - before).toBeGreaterThan(4 * floats);
+  // Something was freed since the last look.
+  check();
+  expect(resident() - before).toBeGreaterThan(4 * floats);
+  check();
+  await until(() => resident() - before < 0.2 * 4 * floats);
+  await addon.releaseSession(session);
 });

@@ -17,6 +17,7 @@ import type {
 import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
 import type { ComputeChoice } from './compute-mode.js';
 import { copyRows, copyRowsInTurns } from './copied-rows.js';
+import { giveBackWhenIdle } from './idle-memory.js';
 import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
 import { whyNotInline } from './operations/bounded-operations.js';
 import { type InputTypes, readInputTypes } from './operations/operation-inputs.js';
@@ -45,6 +46,7 @@ export function nativeRuntime(
   }: ComputeChoice & { readonly heedsTimeouts: boolean; readonly opLibraries: readonly string[] },
 ): Runtime {
   const device = deviceOf(devices);
+  giveBackWhenIdle(binding);
   const tracing: Tracing = {
     runOptions: encodeRunOptions({ trace: device === 'gpu' ? 'gpus' : 'processor' }),
     tracer: undefined,

@@ -95,6 +95,8 @@ export interface NativeCounters {
   readonly tensorBytes: number;
   /** Large tensors in the arena that gives memory back: these, and TensorFlow's own. 0 where TensorFlow keeps its own arena. */
   readonly arenaBytes: number;
+  /** What was ever freed in that arena. */
+  readonly arenaFreedBytes: number;
 }
 
 export interface NativeBinding {
@@ -225,6 +227,9 @@ export interface NativeBinding {
   free(data: ArrayBuffer): void;
 
   counters(): NativeCounters;
+
+  /** Begins to give free memory back to the system, on a thread of its own: a tenth of a second for each GB. */
+  giveBackFreeMemory(): void;
 
   /** Ends the process here and now, whatever hangs: no exit handlers, no waiting for runs. */
   exitNow(code: number): never;
