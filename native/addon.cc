@@ -22,6 +22,7 @@
 #include "tensorflow/c/c_api.h"
 #include "tensorflow_allocator.h"
 #include "threads.h"
+#include "unacknowledged.h"
 #include "values.h"
 
 namespace tfjs_serving {
@@ -240,6 +241,12 @@ Napi::Value GiveBackFreeMemory(const Napi::CallbackInfo& info, Environment&) {
   return info.Env().Undefined();
 }
 
+Napi::Value Unacknowledged(const Napi::CallbackInfo& info, Environment&) {
+  const auto descriptor = static_cast<int>(ReadInteger(info[0], "descriptor"));
+  return Napi::Number::New(
+      info.Env(), static_cast<double>(UnacknowledgedBytes(descriptor)));
+}
+
 Napi::Value ExitNow(const Napi::CallbackInfo& info, Environment&) {
   _exit(static_cast<int>(ReadInteger(info[0], "code") & 0xff));
 }
@@ -270,6 +277,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Throwing<Free>>(exports, "free");
   Export<Throwing<CountersValue>>(exports, "counters");
   Export<Throwing<GiveBackFreeMemory>>(exports, "giveBackFreeMemory");
+  Export<Throwing<Unacknowledged>>(exports, "unacknowledged");
   Export<Throwing<ExitNow>>(exports, "exitNow");
   return exports;
 }

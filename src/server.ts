@@ -37,6 +37,7 @@ import { oneATurn } from './http/pipelined.js';
 import type { TableRoute } from './http/route.js';
 import { routeTable } from './http/route-table.js';
 import type { Services } from './http/services.js';
+import { Stalls } from './http/stalls.js';
 import type { Surface } from './http/surface.js';
 import { UnreadAnswers } from './http/unread-answers.js';
 import { type Prediction, type PredictOptions, predictInProcess } from './inference/in-process.js';
@@ -162,7 +163,9 @@ class ComposedServer implements Server {
       maxBytes: settings.maxInflightBytes,
       timeout: settings.bodyTimeout,
       outputBytes: () => runtime.counters()['tensorBytes'] ?? 0,
+      unacknowledged: runtime.unacknowledged,
     });
+    const stalls = new Stalls(settings.idleTimeout, runtime.unacknowledged);
     const surfaces = surfacesWith(more.surfaces);
     const routes: TableRoute[] = [];
     this.services = {
@@ -171,7 +174,7 @@ class ComposedServer implements Server {
       manager,
       runtime,
       telemetry,
-      exchanges: new Exchanges(telemetry, settings.idleTimeout, unread, this.draining.signal),
+      exchanges: new Exchanges(telemetry, stalls, unread, this.draining.signal),
       logger,
       hosts: new Hosts({
         listensOn: listens ? settings.host : undefined,

@@ -6,8 +6,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { RequestRecord, Telemetry } from '../telemetry/metrics.js';
-import { cutOffIfStalled, isAloneOn, whenFinished, whenSocketCloses } from './finished.js';
+import { isAloneOn, whenFinished, whenSocketCloses } from './finished.js';
 import { requestIdOf } from './request-id.js';
+import type { Stalls } from './stalls.js';
 import type { UnreadAnswers } from './unread-answers.js';
 
 /** All requests of a server, those of the program that it runs in too. */
@@ -17,12 +18,11 @@ export class Exchanges {
 
   /**
    * @param telemetry is told of each that has ended
-   * @param idleTimeout seconds after which a client that takes nothing of its answer is cut off
    * @param draining aborted once the server has been told to stop
    */
   constructor(
     private readonly telemetry: Telemetry,
-    readonly idleTimeout: number,
+    readonly stalls: Stalls,
     readonly unread: UnreadAnswers,
     readonly draining: AbortSignal,
   ) {}
@@ -57,7 +57,6 @@ export class Exchange implements RequestRecord {
   private isOver = false;
   private wasRead: (() => void) | undefined;
   private readonly stopWatching: () => void;
-  private readonly startStallTimer: () => void;
 
   constructor(
     readonly req: IncomingMessage,
@@ -66,7 +65,7 @@ export class Exchange implements RequestRecord {
   ) {
     all.begun();
     this.stopWatching = whenSocketCloses(req.socket, this.socketClosed);
-    this.startStallTimer = cutOffIfStalled(res, all.idleTimeout);
+    all.stalls.listen(res);
     this.closeIfDraining();
   }
 
@@ -114,7 +113,7 @@ export class Exchange implements RequestRecord {
       this.end();
       return;
     }
-    this.startStallTimer();
+    this.all.stalls.startTimer(res);
     this.wasRead = this.all.unread.add(req.socket, this.bytesOut);
     whenFinished(req.socket, res, this.end);
   }

@@ -43,23 +43,6 @@ export function clientGone(): ServingError {
   return new ServingError('CANCELLED', 'the client closed the connection');
 }
 
-/**
- * Who takes nothing of an answer keeps its tensors: cut off after as long as who sends nothing.
- *
- * The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run. So each
- * answer listens from its beginning, or Node would cut the connection off by itself.
- *
- * @returns what starts the timer, once the answer is on its way. @param timeout seconds
- */
-export function cutOffIfStalled(res: ServerResponse, timeout: number): () => void {
-  res.on('timeout', cutOffIfAnswered);
-  return () => res.setTimeout(timeout * 1000);
-}
-
-function cutOffIfAnswered(this: ServerResponse): void {
-  if (this.headersSent) this.req.socket.destroy();
-}
-
 function remove(actions: (() => void)[], action: () => void): void {
   const place = actions.lastIndexOf(action);
   if (place >= 0) actions.splice(place, 1);

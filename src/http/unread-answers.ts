@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net';
 import { ServingError } from '../errors.js';
 import { Linked, List } from '../flow/list.js';
+import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 
 /** Shorter ones are not refused: the connections there may be bound them. */
 const smallBytes = 2 ** 16;
@@ -21,6 +22,7 @@ export interface UnreadLimits {
   readonly timeout: number;
   /** Bytes of outputs that live. Those of a shared run live until each client has its rows, so they may be more than is unread. */
   readonly outputBytes: () => number;
+  readonly unacknowledged: Unacknowledged | undefined;
 }
 
 export class UnreadAnswers {
@@ -65,7 +67,7 @@ export class UnreadAnswers {
 
   /** Counts an answer that did not leave at once. @returns what ends that */
   add(socket: Socket, bytes: number): () => void {
-    const answer = new UnreadAnswer(socket, bytes);
+    const answer = new UnreadAnswer(socket, bytes, this.limits.unacknowledged);
     this.answers.add(answer);
     this.bytes += bytes;
     return () => this.forget(answer);
@@ -83,25 +85,16 @@ class UnreadAnswer extends Linked {
   constructor(
     readonly socket: Socket,
     readonly bytes: number,
+    private readonly unacknowledged: Unacknowledged | undefined,
   ) {
     super();
-    this.takenBefore = bytesTakenFrom(socket);
+    this.takenBefore = takenFrom(socket, unacknowledged);
   }
 
   /** True if the rest would be taken too late, at the rate of what has been taken. */
   isBehind(now: number, timeout: number): boolean {
     const elapsed = now - this.started;
-    const taken = bytesTakenFrom(this.socket) - this.takenBefore;
+    const taken = takenFrom(this.socket, this.unacknowledged) - this.takenBefore;
     return elapsed > patience && taken * timeout * 1000 < this.bytes * elapsed;
   }
-}
-
-/**
- * Bytes that the system has taken from a connection. Node's own count has those too that wait in its buffers, as a large
- * answer does in one piece; what it looks at itself, to tell a slow client from one that does not read, is the handle.
- */
-function bytesTakenFrom(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, '_handle');
-  if (typeof handle !== 'object' || handle === null) return socket.bytesWritten - socket.writableLength;
-  return Number(Reflect.get(handle, 'bytesWritten')) - Number(Reflect.get(handle, 'writeQueueSize'));
 }

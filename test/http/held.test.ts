@@ -1,6 +1,7 @@
 /**
  * What a request holds (tensors, reserved bytes, the server's end) is given back, whatever its client does.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { array, int, ints, map } from '../fixtures/cbor.ts';
 import { TestRepository } from '../fixtures/repository.ts';
@@ -69,9 +70,33 @@ it('a large answer that its client does not read', async () => {
   connection.socket.destroy();
 });
 
-/** A client that asks for an answer of 8 MiB, more than the buffers of both ends take, and does not read it. */
-async function leaveUnread(): Promise<RawConnection> {
-  const floats = 2 ** 21;
+it('a client that reads slowly is not taken for one that does not read', async () => {
+  await serve('--idle-timeout', '0.5');
+  const { socket } = await leaveUnread(2 ** 22);
+  let received = 0;
+  socket.removeAllListeners('data');
+  socket.on('data', (chunk: string) => {
+    received += chunk.length;
+    socket.pause();
+  });
+  for (let i = 0; i < 40; i++) {
+    socket.resume();
+    await delay(100);
+  }
+  expect(received).toBeLessThan(2 ** 23);
+  expect(socket.destroyed).toBe(false);
+  socket.removeAllListeners('data');
+  socket.on('data', (chunk: string) => {
+    received += chunk.length;
+  });
+  socket.resume();
+  await until(() => received > 2 ** 24 || socket.destroyed, 'the whole answer');
+  expect(received).toBeGreaterThan(2 ** 24);
+  socket.destroy();
+});
+
+/** A client that asks for an answer of 8 MiB, or of so many floats, more than the buffers of both ends take, and does not read it. */
+async function leaveUnread(floats = 2 ** 21): Promise<RawConnection> {
   const body = map({ x: array([floats], 85, new Uint8Array(4 * floats)) });
   const connection = await RawConnection.open(server.url);
   connection.socket.pause();

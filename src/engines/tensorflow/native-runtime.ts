@@ -76,6 +76,10 @@ export function nativeRuntime(
     },
     free: (buffer) => binding.free(buffer),
     counters: () => ({ ...binding.counters() }),
+    unacknowledged(descriptor) {
+      const bytes = binding.unacknowledged(descriptor);
+      return bytes < 0 ? undefined : bytes;
+    },
     exitNow: (code) => binding.exitNow(code),
   };
 }

@@ -231,6 +231,9 @@ export interface NativeBinding {
   /** Begins to give free memory back to the system, on a thread of its own: a tenth of a second for each GB. */
   giveBackFreeMemory(): void;
 
+  /** Bytes of a TCP connection that the other side has not acknowledged; -1 where the system does not tell. */
+  unacknowledged(descriptor: number): number;
+
   /** Ends the process here and now, whatever hangs: no exit handlers, no waiting for runs. */
   exitNow(code: number): never;
 }

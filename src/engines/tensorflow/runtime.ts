@@ -63,6 +63,12 @@ export interface Runtime {
   /** Detaches a buffer and frees its memory at once, rather than when the collector comes by. Absent where it cannot. */
   free?(buffer: ArrayBuffer): void;
 
+  /**
+   * Bytes of a TCP connection that the other side has not acknowledged; undefined where the system does not tell. Absent where
+   * nobody can ask it.
+   */
+  unacknowledged?(descriptor: number): number | undefined;
+
   /** What it holds now: sessions, runs, tensors; all zero when idle. */
   counters(): Readonly<Record<string, number>>;
 

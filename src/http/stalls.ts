@@ -1,0 +1,53 @@
+/**
+ * Clients that take nothing of their answers keep tensors alive: they are cut off after as long as those that send nothing.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { takenFrom, type Unacknowledged } from './taken-bytes.js';
+
+/**
+ * The stalls of a server's answers.
+ *
+ * The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run. So each
+ * answer listens from its beginning, or Node would cut the connection off by itself.
+ */
+export class Stalls {
+  private readonly taken = new WeakMap<Socket, number>();
+  private readonly timedOut: (this: ServerResponse, socket: Socket) => void;
+
+  /** @param timeout seconds */
+  constructor(
+    private readonly timeout: number,
+    private readonly unacknowledged: Unacknowledged | undefined,
+  ) {
+    const goesOn = this.goesOn.bind(this);
+    this.timedOut = function cutOff(socket) {
+      if (this.headersSent && !goesOn(socket)) socket.destroy();
+    };
+  }
+
+  /** From the beginning of each answer. */
+  listen(res: ServerResponse): void {
+    res.on('timeout', this.timedOut);
+  }
+
+  /** Once the answer is on its way. */
+  startTimer(res: ServerResponse): void {
+    const { socket } = res.req;
+    this.taken.set(socket, takenFrom(socket, this.unacknowledged));
+    res.setTimeout(this.timeout * 1000);
+  }
+
+  /**
+   * True if the client has taken something since it was last looked at. The system fills its buffers in leaps, which alone
+   * restart Node's timer: between two of them a slow client may take megabytes.
+   */
+  private goesOn(socket: Socket): boolean {
+    const before = this.taken.get(socket);
+    const now = takenFrom(socket, this.unacknowledged);
+    if (before === undefined || now <= before) return false;
+    this.taken.set(socket, now);
+    socket.setTimeout(this.timeout * 1000);
+    return true;
+  }
+}
