@@ -100,12 +100,17 @@ export function createServer({
   ...options
 }: ServerOptions = {}): Server {
   const settings = completeSettings(options);
-  return new ComposedServer(
-    settings,
-    logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat }),
-    listen,
-    { engines, surfaces },
-  );
+  const log = logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
+  checkCombinations(settings);
+  checkFolder(settings.modelPath);
+  // Before TensorFlow, while this process is small.
+  const trials = settings.trial === 'off' ? undefined : new TrialProcesses(starterProgram);
+  try {
+    return new ComposedServer(settings, log, listen, { engines, surfaces }, trials);
+  } catch (error) {
+    trials?.close();
+    throw error;
+  }
 }
 
 /** What an application brings along. */
@@ -135,13 +140,10 @@ class ComposedServer implements Server {
     private readonly logger: Logger,
     listens: boolean,
     more: Brought,
+    trials: TrialProcesses | undefined,
   ) {
-    checkCombinations(settings);
-    checkFolder(settings.modelPath);
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
-    // Before TensorFlow, while this process is small.
-    const trials = settings.trial === 'off' ? undefined : new TrialProcesses(starterProgram);
     const runtime = openRuntime(runtimeOptions(settings, slots));
     logger.info(
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,

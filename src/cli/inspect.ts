@@ -6,6 +6,7 @@ import path from 'node:path';
 import { checkFolder } from '../config/model-path.js';
 import { callerInputs, callerOutputs } from '../engines/composite.js';
 import { describeSignature, mapToObject } from '../engines/describe.js';
+import { isOfFormat } from '../engines/engine.js';
 import { type CallerSpec, formatSpec, type Signature } from '../engines/signature.js';
 import { builtInOperations, builtInVersion } from '../engines/tensorflow/operations/built-in-operations.js';
 import { explainUnknownOperations } from '../engines/tensorflow/operations/operation-wheels.js';
@@ -85,12 +86,19 @@ async function readVersions(directory: string, tags: readonly string[]): Promise
       versions.push({ model: model.name, version, directory, facts });
     }
   }
-  if (versions.length === 0)
-    throw new ServingError('NOT_FOUND', problems[0] ?? unserved.at(-1) ?? `no SavedModel in ${directory}`);
+  if (versions.length === 0) {
+    const why = problems[0] ?? unserved.at(-1) ?? `no SavedModel in ${directory}`;
+    throw new ServingError('NOT_FOUND', `${why}; ${adviceOnOthers}`);
+  }
   return versions.sort((a, b) => (a.model === b.model ? a.version - b.version : 0));
 }
 
+const adviceOnOthers =
+  'inspect reads SavedModels alone: for a model of another engine, ask GET /models/NAME of the server that has the engine';
+
 async function readFacts(directory: string, tags: readonly string[]): Promise<Facts> {
+  if (!isOfFormat(await readdir(directory), savedModelFormat))
+    throw new ServingError('NOT_FOUND', `it holds no ${savedModelFormat.mainFiles[0]}; ${adviceOnOthers}`);
   const { metaGraph, operations, parameterCount } = await readSavedModel(directory, tags);
   if (metaGraph.signatures.size === 0)
     throw new ServingError('FAILED_PRECONDITION', 'it has no signature that can be served');

@@ -3,6 +3,7 @@
  * files say of the model, and how it is loaded.
  */
 import { readdir } from 'node:fs/promises';
+import { ServingError } from '../errors.js';
 import { storageCalls } from '../files/storage-call.js';
 import type { TensorView } from '../tfjs/tensors.js';
 import type { InferenceModel } from './inference-model.js';
@@ -76,11 +77,29 @@ export function isOfFormat(names: readonly string[], { mainFiles }: ModelFormat)
 
 /** The first engine for what is in a folder; undefined if there is nothing for any, or the folder cannot be read. */
 export async function engineIn(directory: string, engines: Engines): Promise<Engine | undefined> {
-  const names = await storageCalls.make(() => readdir(directory)).catch((): string[] => []);
+  return engineOf((await namesIn(directory)) ?? [], engines);
+}
+
+/**
+ * The engine that loads a folder. Where TensorFlow's is the only one, or the folder cannot be read, that says what is wrong.
+ *
+ * @throws ServingError (rejects) NOT_FOUND with the files that there may be, if there is none for any of several
+ */
+export async function engineFor(directory: string, engines: Engines): Promise<Engine> {
+  const names = await namesIn(directory);
+  const engine = engineOf(names ?? [], engines);
+  if (engine || !names || engines.length === 1) return engine ?? engines[0];
+  const files = engines.map(({ format }) => `${format.mainFiles.join(' or ')} (${format.name})`);
+  throw new ServingError(
+    'NOT_FOUND',
+    `expected one of these files in the folder, got none: ${files.join(', ')}`,
+  );
+}
+
+function engineOf(names: readonly string[], engines: Engines): Engine | undefined {
   return engines.find(({ format }) => isOfFormat(names, format));
 }
 
-/** The engine that loads a folder. Where there is nothing for any, TensorFlow's says what is missing. */
-export async function engineFor(directory: string, engines: Engines): Promise<Engine> {
-  return (await engineIn(directory, engines)) ?? engines[0];
+function namesIn(directory: string): Promise<string[] | undefined> {
+  return storageCalls.make(() => readdir(directory)).catch(() => undefined);
 }

@@ -16,6 +16,7 @@ import { type Exit, InferenceRequest } from './inference-request.js';
 import { isPlainHead } from './request-head.js';
 import type { Services } from './services.js';
 import type { CommonRequests, Surface } from './surface.js';
+import { surfaceError } from './surface-error.js';
 
 /** A common request, as its path tells. */
 interface Found {
@@ -52,11 +53,17 @@ export function fastEntrance(
   };
 }
 
-/** Undefined if anything in the head asks for more than this entrance can do. */
-function findCommon(req: IncomingMessage, paths: Paths, { manager, hosts }: Services): Found | undefined {
+/** Undefined if anything in the head asks for more than this entrance can do, or a surface fails to tell. */
+function findCommon(req: IncomingMessage, paths: Paths, services: Services): Found | undefined {
   if (req.method !== 'POST') return undefined;
-  const found = paths.find(manager.table, req.url ?? '');
-  return found?.common.isCommon(req.headers) && isPlainHead(req, hosts) ? found : undefined;
+  const { manager, hosts, logger } = services;
+  try {
+    const found = paths.find(manager.table, req.url ?? '');
+    return found?.common.isCommon(req.headers) && isPlainHead(req, hosts) ? found : undefined;
+  } catch (error) {
+    logger.error({ err: error }, 'a surface failed to tell whether a request is a common one');
+    return undefined;
+  }
 }
 
 /** The paths of all models on all surfaces, made anew when models come and go. */
@@ -102,7 +109,7 @@ class DirectExit implements Exit {
     const { code, message } = error;
     services.logger.debug({ code, path: exchange.path, request_id: exchange.requestId }, message);
     if (exchange.isGone) exchange.answered();
-    else writeError(exchange, error, surface.errorAnswer(head, error));
+    else writeError(exchange, error, surfaceError(surface, head, error, services.logger));
   }
 
   streamBegins(): void {}

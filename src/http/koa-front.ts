@@ -15,6 +15,7 @@ import { findHandlerRoute, handlerRoutes, pathOf } from './handler-routes.js';
 import { checkHead } from './request-head.js';
 import type { Services } from './services.js';
 import type { Surface } from './surface.js';
+import { surfaceError } from './surface-error.js';
 
 export interface App {
   readonly koa: Koa;
@@ -109,7 +110,7 @@ function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middl
       exchange.status = failure.code;
       logger.debug({ code: failure.code, path: ctx.path, request_id: exchange.requestId }, failure.message);
       const surface = surfaces.find((each) => each.owns(ctx.path)) as Surface;
-      await sendError(ctx, failure, surface.errorAnswer(ctx, failure));
+      await sendError(ctx, failure, surfaceError(surface, ctx, failure, logger));
     }
   };
 }

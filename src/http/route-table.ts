@@ -3,6 +3,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import { inferThroughKoa } from './koa-exit.js';
+import { examplesOf } from './path-pattern.js';
 import type { TableRoute } from './route.js';
 import type { Services } from './services.js';
 import type { InferRoute, Surface } from './surface.js';
@@ -12,12 +13,17 @@ import type { InferRoute, Surface } from './surface.js';
  * @throws ServingError INVALID_ARGUMENT naming a path that two of them claim, or that is not of the surface that has a route for it
  */
 export function routeTable(surfaces: readonly Surface[], services: Services): TableRoute[] {
-  return surfaces.flatMap((surface) => {
+  const tables = surfaces.map((surface) => {
     const routes = surface.routes(services).map((route) => rowOf(route, services));
-    for (const path of new Set([...routes.map((each) => each.path), ...commonPaths(surface)]))
-      checkOwner(path, surface, surfaces);
-    return routes;
+    const paths = [...new Set([...routes.map((each) => each.path), ...commonPaths(surface)])];
+    return { surface, routes, paths };
   });
+  for (const { surface, paths } of tables) {
+    const others = tables.flatMap((each) => (each.surface === surface ? [] : each.paths));
+    for (const path of paths)
+      for (const example of examplesOf(path, others)) checkOwner(path, example, surface, surfaces);
+  }
+  return tables.flatMap(({ routes }) => routes);
 }
 
 function rowOf(route: TableRoute | InferRoute, services: Services): TableRoute {
@@ -38,18 +44,17 @@ function commonPaths({ common }: Surface): string[] {
   return [common.path('x'), ...(defaultPath === undefined ? [] : [defaultPath])];
 }
 
-/** Parameters stand for one part of a path each. */
-function checkOwner(path: string, surface: Surface, surfaces: readonly Surface[]): void {
-  const example = path.replaceAll(/:\w+/g, 'x');
+/** @param example of the paths that the route at `path` takes */
+function checkOwner(path: string, example: string, surface: Surface, surfaces: readonly Surface[]): void {
   const isLast = surface === surfaces.at(-1);
   const owners = surfaces.slice(0, -1).filter((each) => each.owns(example));
   if (!isLast && !owners.includes(surface))
     throw invalidArgument(
-      `expected each surface to own its paths: \`${surface.name}\` has a route at \`${path}\`, and its \`owns\` says false for it`,
+      `expected each surface to own its paths: \`${surface.name}\` has a route at \`${path}\`, and its \`owns\` says false for \`${example}\``,
     );
   const [first, second] = isLast ? [surface, ...owners] : owners;
   if (first && second)
     throw invalidArgument(
-      `expected one surface for each path: \`${first.name}\` and \`${second.name}\` both claim \`${path}\``,
+      `expected one surface for each path: \`${first.name}\` and \`${second.name}\` both claim \`${path}\`, for example \`${example}\``,
     );
 }

@@ -19,7 +19,7 @@ export interface Surface {
    */
   owns(path: string): boolean;
   routes(services: Services): readonly (TableRoute | InferRoute)[];
-  /** What is answered in place of a result. It must not throw. */
+  /** What is answered in place of a result. If it throws, the client is answered with an INTERNAL error in JSON. */
   errorAnswer(head: Head, error: ServingError): ErrorAnswer;
   /** The requests that need not pass Koa, if the protocol has such. */
   readonly common?: CommonRequests;

@@ -5,7 +5,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createServer, type Server } from '#dist/index.js';
-import { linearEngine } from '../engines/linear-engine.ts';
+import { linearEngine } from '../../examples/linear-engine.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { until } from '../fixtures/until.ts';
 

@@ -1,12 +1,14 @@
 /**
  * A protocol that an application brings along: its requests take the way that all others take, and errors have its form.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServer, type Server, type ServerOptions, type Surface } from '#dist/index.js';
-import { linearEngine } from '../engines/linear-engine.ts';
+import { linearEngine } from '../../examples/linear-engine.ts';
+import { textSurface } from '../../examples/text-surface.ts';
 import { TestRepository } from '../fixtures/repository.ts';
-import { textSurface } from './text-surface.ts';
+import { until } from '../fixtures/until.ts';
 
 const maxBodyBytes = 1000;
 const key = 'a-key-of-this-test';
@@ -134,6 +136,79 @@ it('leaves the other protocols as they are', async () => {
   expect(Object.keys(paths)).not.toContain('/text/{model}');
 });
 
+/** One that fails in its own code, wherever it is asked. */
+const failingSurface: Surface = {
+  name: 'failing',
+  owns: (path) => /^\/failing(\/|$)/i.test(path),
+  routes: (services) => textSurface.routes(services).map((route) => ({ ...route, path: '/failing/:model' })),
+  errorAnswer: () => {
+    throw new TypeError('no form for errors');
+  },
+};
+
+describe('a surface that fails in its own code', () => {
+  async function serving<Result>(surface: Surface, use: (address: string) => Promise<Result>) {
+    const other = createServer(optionsWith(surface));
+    try {
+      await other.start();
+      return await use(other.address ?? '');
+    } finally {
+      await other.close();
+    }
+  }
+
+  async function answerOf(address: string, path: string, body: string) {
+    const response = await fetch(`${address}${path}`, { method: 'POST', body });
+    return { status: response.status, text: await response.text() };
+  }
+
+  it.each([
+    ['past Koa', '/failing/linear'],
+    ['through Koa', '/FAILING/linear'],
+  ])('is answered for, %s', async (_, path) => {
+    const [route] = textSurface.routes({} as never);
+    if (!route || !('protocol' in route)) throw new Error('the text surface has one route, of inference');
+    const { protocol } = route;
+    const common = { path: (model: string) => `/failing/${model}`, isCommon: () => true, protocol };
+    const { status, text } = await serving({ ...failingSurface, common }, async (address) => {
+      await answerOf(address, path, 'one');
+      return answerOf(address, path, 'one');
+    });
+    expect([status, JSON.parse(text).error]).toEqual([
+      500,
+      { code: 'INTERNAL', message: expect.stringContaining('`failing` failed to write an error') },
+    ]);
+  });
+
+  it('has its requests taken by Koa where it cannot tell whether they are common', async () => {
+    const failed = () => {
+      throw new TypeError('cannot tell');
+    };
+    const [route] = textSurface.routes({} as never);
+    if (!route || !('protocol' in route)) throw new Error('the text surface has one route, of inference');
+    const common = {
+      path: () => '/text/linear',
+      isCommon: failed,
+      protocol: route.protocol,
+    };
+    const { text } = await serving({ ...textSurface, common }, (address) =>
+      answerOf(address, '/text/linear', '1 2'),
+    );
+    expect(text).toBe('21.5\n');
+  });
+});
+
+it('leaves no process behind where it is refused', async () => {
+  const starters = () =>
+    execFileSync('ps', ['--ppid', String(process.pid), '-o', 'args='], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes('trial-starter')).length;
+  const before = starters();
+  const options = { ...optionsWith(textSurface, textSurface), trial: 'on' } as const;
+  expect(() => createServer(options)).toThrow('both claim');
+  await until(async () => starters() === before, 'the starter of trials to end');
+});
+
 describe('paths that two surfaces claim', () => {
   const at = (path: string, owns: Surface['owns']): Surface => ({
     ...textSurface,
@@ -152,6 +227,9 @@ describe('paths that two surfaces claim', () => {
     ['all of them', [at('/mine', () => true)], '`/v2/models/:model/infer`'],
     ['a path below another', [at('/v2/mine', (path) => path === '/v2/mine')], '`/v2/mine`'],
     ['a path that it does not own', [at('/mine', () => false)], '`/mine`'],
+    // What its parameters may be is another's.
+    ['a pattern', [at('/:a/text', (path) => /^\/[^/]+\/text$/.test(path))], '`/v2/text`'],
+    ['a part that may be left out', [at('/mine{/more}', (path) => path === '/mine/more')], '`/mine`'],
   ])('are refused: %s', (_, surfaces, path) => {
     expect(() => createServer({ ...optionsWith(...surfaces), listen: false })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(path) }),

@@ -57,9 +57,17 @@ export async function judgeBatching(
       continue;
     }
     const sizes = { ...limits, maxBatchSize: Math.min(limits.maxBatchSize, distinctRows), allowedSizes: [] };
-    const { worthwhile: _, ...verdict } = await judge(model, signature, { ...options, limits: sizes });
+    const {
+      worthwhile: _,
+      limitedBy: __,
+      ...verdict
+    } = await judge(model, signature, {
+      ...options,
+      limits: sizes,
+    });
     const isAlike = defaultSignature !== undefined && runsTheSame(signature, defaultSignature);
-    verdicts.set(signature, isAlike ? { ...verdict, worthwhile: byDefault?.worthwhile } : verdict);
+    const { worthwhile, limitedBy } = byDefault ?? {};
+    verdicts.set(signature, isAlike ? { ...verdict, worthwhile, limitedBy } : verdict);
   }
   return verdicts;
 }
@@ -179,12 +187,18 @@ class Costs {
 
   /** True once two sizes in a row saved nothing, or runs are long: larger ones are not worth the wait. */
   get haveSettled(): boolean {
+    if (this.isLong) return true;
     const costs = [...this.bySize.values()];
     const [size, cost] = [...this.bySize].at(-1) ?? [0, 0];
-    if (size * cost > longRun) return true;
     if (size * cost <= shortRun) return false;
     const before = costs.slice(0, -2);
     return before.length > 0 && Math.min(...costs) * goodEnough >= Math.min(...before);
+  }
+
+  /** The largest size that was tried runs for so long that its requests wait too long. */
+  private get isLong(): boolean {
+    const [size, cost] = [...this.bySize].at(-1) ?? [0, 0];
+    return size * cost > longRun;
   }
 
   verdict(): BatchVerdict {
@@ -195,8 +209,9 @@ class Costs {
     const worthwhile = Math.max(cheapest, largestShort);
     const [largest] = sizes.at(-1) ?? [1];
     const evidence = `made-up rows gave the same in batches of up to ${largest} as alone`;
-    const mayGrow = worthwhile === largest && !this.haveSettled && !this.isBounded;
-    return mayGrow ? { evidence } : { evidence, worthwhile };
+    const isLargest = worthwhile === largest;
+    if (isLargest && !this.haveSettled && !this.isBounded) return { evidence };
+    return { evidence, worthwhile, limitedBy: isLargest && this.isLong ? 'time' : 'gain' };
   }
 }
 

@@ -2,6 +2,7 @@
  * From a version's folder to a servable that has passed the gate.
  */
 import path from 'node:path';
+import { CheckedModel } from '../../engines/checked-model.js';
 import { type Engine, type Engines, engineFor, engineIn } from '../../engines/engine.js';
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../../engines/signature.js';
@@ -91,7 +92,7 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     checkSignatures(signatures, unusable, defaultNames, predecessor);
   const engine = await engineFor(directory, options.engines);
   const opened = await (handler === undefined
-    ? openModel(directory, engine, onStage, options, ({ signatures, unusable }) =>
+    ? openModel(name, directory, engine, onStage, options, ({ signatures, unusable }) =>
         check(signatures, unusable),
       )
     : openHandled(handler, version, options));
@@ -133,7 +134,7 @@ export async function tryModelBeneath(version: VersionToLoad, options: LoadOptio
   const { directory } = candidate;
   try {
     const engine = await engineFor(directory, options.engines);
-    const { model } = await openModel(directory, engine, onStage, options, () => {});
+    const { model } = await openModel(version.model, directory, engine, onStage, options, () => {});
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
     const requests = await engine.warmupFile?.read(directory);
     const requestsFile = engine.warmupFile?.path;
@@ -172,6 +173,7 @@ function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<
 
 /** @param check throws if what the files say is enough to refuse it */
 async function openModel(
+  name: string,
   directory: string,
   engine: Engine,
   onStage: VersionToLoad['onStage'],
@@ -186,7 +188,8 @@ async function openModel(
   checkMemory(byteLength, await availableMemory());
   onStage(`loading it into ${engine.name}`);
   const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;
-  const model = await orGiveUp(loadTimeout, load(), (late) => late.dispose(), tooLong);
+  const loaded = await orGiveUp(loadTimeout, load(), (late) => late.dispose(), tooLong);
+  const model = engine === options.engines[0] ? loaded : new CheckedModel(loaded, engine.name, name);
   return { model, metaGraph, parameterCount };
 }
 
@@ -212,7 +215,7 @@ async function openHandled(
     holdsModel,
     async openModel(directory, tags) {
       const engine = await engineFor(directory, options.engines);
-      const opened = await openModel(directory, engine, onStage, options, () => {}, tags);
+      const opened = await openModel(model, directory, engine, onStage, options, () => {}, tags);
       onStage('running its handler');
       return opened;
     },

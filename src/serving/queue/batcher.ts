@@ -148,7 +148,7 @@ export class Batcher extends Lane {
   private get whyNoBatch(): string | undefined {
     if (this.maxBatchSize > 1) return undefined;
     const { maxBatchSize, isExplicit } = this.limits;
-    if (maxBatchSize > 1) return 'larger batches save nothing, as its warm-up showed';
+    if (maxBatchSize > 1) return `larger batches ${whyNoLarger(this.verdict)}, as its warm-up showed`;
     return `somebody set the largest batch to 1 (${isExplicit ? 'batching_parameters' : '--max-batch-size'})`;
   }
 
@@ -187,7 +187,7 @@ export class Batcher extends Lane {
       verdict.whyNot === undefined && verdict.unproven !== undefined && disagreement === undefined;
     const how = mayTry ? `; ${howToTry}` : '';
     if (whyNot !== undefined) return `alone: ${whyNot}${whyNot === verdict.unproven ? how : ''}`;
-    const cut = maxBatchSize < limits.maxBatchSize ? '; larger ones save nothing or take long' : '';
+    const cut = maxBatchSize < limits.maxBatchSize ? `; larger ones ${whyNoLarger(verdict)}` : '';
     const size = `in batches of up to ${maxBatchSize} rows${cut}`;
     if (sharing === 'trial')
       return `on trial, ${size}: ${verdict.unproven}; ${this.trial.checked} batches were compared`;
@@ -428,6 +428,10 @@ export class Batcher extends Lane {
     }
     this.scheduler.wake(this);
   }
+}
+
+function whyNoLarger({ limitedBy }: BatchVerdict): string {
+  return limitedBy === 'time' ? 'would keep requests waiting, since a run takes over 0.1 s' : 'save nothing';
 }
 
 const howToTry = '"batching_parameters": {"enabled": true} in its serving.json has them share runs on trial';

@@ -46,8 +46,10 @@ export interface BatchVerdict {
   readonly isDeclared?: boolean | undefined;
   /** What was seen of rows that were run together, in words; empty where none were. */
   readonly evidence: string;
-  /** The size from which on a larger batch saves nothing, where that was seen. */
+  /** The size from which on a larger batch is not worth it, where that was seen. */
   readonly worthwhile?: number | undefined;
+  /** Why not: it saves nothing, or runs for longer than a request should wait. */
+  readonly limitedBy?: 'gain' | 'time' | undefined;
 }
 
 /** Why requests for this signature cannot share a run, or undefined where its specs and its graph allow it. */

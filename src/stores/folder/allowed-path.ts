@@ -6,7 +6,7 @@ import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { nameSavedModel, versionOf } from '../version-name.js';
-import { type FolderContents, holdsModel } from './contents.js';
+import { type FolderContents, holdsModel, mainFilesOf } from './contents.js';
 import { listVersion, type VersionListing } from './listing.js';
 
 /**
@@ -42,10 +42,7 @@ export async function resolveModelPath(
     .filter((name) => versionOf(name) !== undefined)
     .sort((a, b) => Number(b) - Number(a) || a.length - b.length)[0];
   if (newest === undefined)
-    throw new ServingError(
-      'NOT_FOUND',
-      `\`model_path\` holds no ${contents.formats[0].mainFiles[0]} and no versions`,
-    );
+    throw new ServingError('NOT_FOUND', `\`model_path\` holds no ${mainFilesOf(contents)} and no versions`);
   return found(path.join(real, newest), contents);
 }
 

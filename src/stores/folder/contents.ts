@@ -15,6 +15,11 @@ export function contentsOf([first, ...others]: Engines, handlers: HandlerSource 
   return { formats: [first.format, ...others.map(({ format }) => format)], handlers };
 }
 
+/** The file that makes a folder a model, of each format: `saved_model.pb or linear.json`. */
+export function mainFilesOf({ formats }: Pick<FolderContents, 'formats'>): string {
+  return formats.map(({ mainFiles }) => mainFiles[0]).join(' or ');
+}
+
 /** The first format that one of these names tells of. */
 export function formatOf(
   names: readonly string[],

@@ -16,7 +16,7 @@ import {
   servingJson,
 } from '../serving-json.js';
 import { nameSavedModel, versionOf } from '../version-name.js';
-import { type FolderContents, formatOf, holdsModel } from './contents.js';
+import { type FolderContents, formatOf, holdsModel, mainFilesOf } from './contents.js';
 import { isOfKernel } from './file-system.js';
 import { type FolderFacts, readFolderFacts } from './fingerprint.js';
 import { findHandler, isHandlerName } from './handler-file.js';
@@ -128,7 +128,7 @@ async function listUnserved(
     handled: new Set(handled.map(({ directory }) => directory)),
   });
   const isEmpty = versions.length === 0 && models.every((model) => model.versions);
-  const none = `there is no model in ${root}: put one at ${path.join(root, 'NAME', '1', formats[0].mainFiles[0])}`;
+  const none = `there is no model in ${root}: put one at ${path.join(root, 'NAME', '1', mainFilesOf({ formats }))}`;
   return [...(isEmpty ? [none] : []), ...unserved, ...found];
 }
 

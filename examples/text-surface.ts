@@ -11,7 +11,7 @@ import {
   type NamedTensors,
   ServingError,
   type Surface,
-} from '#dist/index.js';
+} from 'tfjs-serving';
 
 const mediaType = 'text/plain; charset=utf-8';
 

@@ -13,7 +13,7 @@ import {
   ServingError,
   type Signature,
   type Tensor,
-} from '#dist/index.js';
+} from 'tfjs-serving';
 
 interface Linear {
   /** [inputs][outputs] */

@@ -1,0 +1,37 @@
+/**
+ * Paths that a pattern of a route stands for. Patterns are as @koa/router writes them: `:name` stands for one part of a path, `*name` for
+ * one or more, and what is in braces may be left out.
+ */
+
+/** Whatever a parameter may be. */
+const anyPart = 'x';
+
+const parameter = /[:*]\w+/g;
+
+/**
+ * Examples of the paths, each with parts of no meaning for its parameters, and with the parts that another pattern has in their
+ * places: there two patterns may mean the same path.
+ */
+export function examplesOf(pattern: string, others: readonly string[]): string[] {
+  const examples = variantsOf(pattern).flatMap((parts) => [
+    filled(parts, []),
+    ...others.flatMap(variantsOf).map((other) => filled(parts, other)),
+  ]);
+  return [...new Set(examples)];
+}
+
+/** The parts of a pattern, with and without what is in braces. */
+function variantsOf(pattern: string): string[][] {
+  const [group, inner = ''] = /\{([^{}]*)\}/.exec(pattern) ?? [];
+  if (group === undefined) return [pattern.split('/').slice(1)];
+  return [inner, ''].flatMap((text) => variantsOf(pattern.replace(group, text)));
+}
+
+function filled(parts: readonly string[], other: readonly string[]): string {
+  const fill = (part: string, place: number) => {
+    const there = other[place];
+    const isTaken = there !== undefined && there !== '' && there.search(parameter) < 0;
+    return part.replaceAll(parameter, isTaken ? there : anyPart);
+  };
+  return `/${parts.map(fill).join('/')}`;
+}
