@@ -12,27 +12,48 @@ interface Description {
   readonly signatures: Readonly<Record<string, { readonly inputs: Readonly<Record<string, Spec>> }>>;
 }
 
-/** The tags of RFC 8746 and the bytes of an element. */
-const typedArrays: Readonly<Record<string, readonly [tag: number, bytes: number]>> = {
-  uint8: [64, 1],
-  int32: [78, 4],
-  float32: [85, 4],
+interface Values {
+  readonly name: string;
+  readonly dtype: string;
+  /** Of one sample. */
+  readonly dims: readonly number[];
+  /** Little-endian, as they lie in memory. */
+  readonly bytes: Buffer;
+}
+
+/** A request and the headers that it needs. */
+export interface Request {
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Names of the Open Inference Protocol, the tags of RFC 8746, and the bytes of an element. */
+const dtypes: Readonly<Record<string, readonly [oip: string, tag: number, bytes: number]>> = {
+  uint8: ['UINT8', 64, 1],
+  int32: ['INT32', 78, 4],
+  float32: ['FP32', 85, 4],
 };
 
 /** CBOR `{name: tag 40 [shape, typed array]}`: one sample of random values. */
 export async function makeBody(serverUrl: string, model: string): Promise<Buffer> {
-  const response = await fetch(`${serverUrl}/models/${model}`);
-  const description = (await response.json()) as Description;
-  const inputs = Object.entries(description.signatures['serving_default']?.inputs ?? {});
-  return Buffer.concat([
-    head(5, inputs.length),
-    ...inputs.flatMap(([name, spec]) => [text(name), tensor(spec)]),
-  ]);
+  return cborRequest(await sampleOf(serverUrl, model)).body;
 }
 
-function tensor({ dtype, shape }: Spec): Buffer {
-  const [tag, width] = typedArrays[dtype] ?? [];
-  if (tag === undefined || width === undefined) throw new Error(`no values of ${dtype}`);
+/** The same sample in every protocol. */
+export async function makeRequests(serverUrl: string, model: string) {
+  const sample = await sampleOf(serverUrl, model);
+  return { cbor: cborRequest(sample), oipBinary: oipBinaryRequest(sample), oipJson: oipJsonRequest(sample) };
+}
+
+async function sampleOf(serverUrl: string, model: string): Promise<readonly Values[]> {
+  const response = await fetch(`${serverUrl}/models/${model}`);
+  const description = (await response.json()) as Description;
+  const inputs = description.signatures['serving_default']?.inputs ?? {};
+  return Object.entries(inputs).map(([name, spec]) => randomValues(name, spec));
+}
+
+function randomValues(name: string, { dtype, shape }: Spec): Values {
+  const [, , width] = typeOf(dtype);
   const dims = shape.slice(1);
   const count = dims.reduce((product, dim) => product * dim, 1);
   const bytes = Buffer.alloc(count * width);
@@ -41,8 +62,57 @@ function tensor({ dtype, shape }: Spec): Buffer {
     if (dtype !== 'float32') bytes[width * i] = Math.random() * 256;
     else bytes.writeFloatLE(Math.random(), 4 * i);
   }
+  return { name, dtype, dims, bytes };
+}
+
+function typeOf(dtype: string): readonly [oip: string, tag: number, bytes: number] {
+  const found = dtypes[dtype];
+  if (found === undefined) throw new Error(`no values of ${dtype}`);
+  return found;
+}
+
+function cborRequest(sample: readonly Values[]): Request {
+  const inputs = sample.flatMap((values) => [text(values.name), cborTensor(values)]);
+  return {
+    body: Buffer.concat([head(5, sample.length), ...inputs]),
+    headers: { 'content-type': 'application/cbor' },
+  };
+}
+
+function cborTensor({ dtype, dims, bytes }: Values): Buffer {
+  const [, tag] = typeOf(dtype);
   const sizes = Buffer.concat([head(4, dims.length), ...dims.map((dim) => head(0, dim))]);
   return Buffer.concat([head(6, 40), head(4, 2), sizes, head(6, tag), head(2, bytes.length), bytes]);
+}
+
+/** A batch of one, in the binary tensor data extension, both ways. */
+function oipBinaryRequest(sample: readonly Values[]): Request {
+  const inputs = sample.map(({ name, dtype, dims, bytes }) => ({
+    ...{ name, datatype: typeOf(dtype)[0], shape: [1, ...dims] },
+    parameters: { binary_data_size: bytes.length },
+  }));
+  const json = Buffer.from(JSON.stringify({ inputs, parameters: { binary_data_output: true } }));
+  return {
+    body: Buffer.concat([json, ...sample.map(({ bytes }) => bytes)]),
+    headers: {
+      'content-type': 'application/octet-stream',
+      'inference-header-content-length': String(json.length),
+    },
+  };
+}
+
+function oipJsonRequest(sample: readonly Values[]): Request {
+  const inputs = sample.map(({ name, dtype, dims, bytes }) => ({
+    ...{ name, datatype: typeOf(dtype)[0], shape: [1, ...dims] },
+    data: numbersOf(dtype, bytes),
+  }));
+  return { body: Buffer.from(JSON.stringify({ inputs })), headers: { 'content-type': 'application/json' } };
+}
+
+function numbersOf(dtype: string, { buffer, byteOffset, length }: Buffer): number[] {
+  if (dtype === 'float32') return [...new Float32Array(buffer.slice(byteOffset, byteOffset + length))];
+  if (dtype === 'int32') return [...new Int32Array(buffer.slice(byteOffset, byteOffset + length))];
+  return [...new Uint8Array(buffer, byteOffset, length)];
 }
 
 function text(value: string): Buffer {

@@ -49,6 +49,10 @@ if os.getenv("PATHS") then
 end
 function done(summary, latency)
   local errors = summary.errors
+  local kinds = { "status", "connect", "read", "write", "timeout" }
+  for _, kind in ipairs(kinds) do
+    if errors[kind] > 0 then io.stderr:write(string.format("wrk: %d of %s\\n", errors[kind], kind)) end
+  end
   io.write(string.format('JSON {"perSecond":%f,"p50":%f,"p99":%f,"p999":%f,"requests":%d,"failures":%d}\\n',
     summary.requests / (summary.duration / 1e6), latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
     latency:percentile(99.9) / 1e3, summary.requests,

@@ -47,7 +47,8 @@ fs.mkdirSync(results, { recursive: true });
 /** @type {[name: string, stage: () => Promise<boolean | Tally>][]} */
 const fast = [
   ['style', () => run(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.'])],
-  ['types', () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'])],
+  ['types', () => checkTypes('tsconfig.test.json')],
+  ['types of the benchmarks', () => checkTypes('tsconfig.bench.json')],
   ['layers', () => run(process.execPath, ['scripts/check-layers.js'])],
   ['lock file', () => run(process.execPath, ['scripts/check-lock.js'])],
   ['documents', () => run(process.execPath, ['scripts/check-docs.js'])],
@@ -154,6 +155,11 @@ async function sanitize() {
   const script = 'test/native/sanitize.mjs';
   if (!fs.existsSync(script) || process.platform !== 'linux') return { passed: 0, failed: 0 };
   return run(process.execPath, [script, SANITIZED_ROUNDS]);
+}
+
+/** @param {string} project */
+function checkTypes(project) {
+  return run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project, '--noEmit']);
 }
 
 /** @param {string} major */
