@@ -36,12 +36,18 @@ export function toEnd<Value>(steps: Steps<Value>): Value {
   }
 }
 
+/** Small things that are done between two pauses. */
+const workPerPiece = 1024;
+
 /** Says when enough small things were done for a pause. */
 export class Meter {
-  private count = 0;
+  private done = 0;
 
-  isDue(): boolean {
-    this.count += 1;
-    return (this.count & 1023) === 0;
+  /** @param work how many small things were done since the last call */
+  isDue(work = 1): boolean {
+    this.done += work;
+    if (this.done < workPerPiece) return false;
+    this.done = 0;
+    return true;
   }
 }

@@ -218,7 +218,8 @@ export class CborReader {
     const { open } = scan;
     if (scan.text) scan.text = this.checkText(scan.text);
     if (scan.text) return false;
-    for (let seen = 0; seen < headsPerPiece; ) {
+    const start = this.position;
+    for (let seen = 0; seen < headsPerPiece && this.position - start < pieceBytes; ) {
       const top = open.length - 1;
       const left = open[top] as number;
       const isOver =

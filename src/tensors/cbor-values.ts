@@ -5,54 +5,54 @@
  * drops the byte order mark of a long text, reads a bignum of a megabyte for minutes and makes 0 of a bignum that is none.
  */
 
-import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../flow/claimed-steps.js';
+import { Meter, type Steps, toEnd } from '../flow/claimed-steps.js';
 import { type CborReader, major, tags } from './cbor-reader.js';
-import { pieceBytes } from './limits.js';
+import { bytesPerWork } from './limits.js';
 import { ListBuilder } from './long-list.js';
+import { LongText, longTextBytes } from './long-text.js';
 import { decodeUtf8 } from './utf8.js';
 
 /**
- * Reads one value. Integers that a double does not hold exactly are bigints; byte strings are views on the body. There
- * must be no map in it.
+ * Reads one value. Integers that a double does not hold exactly are bigints; byte strings are views on the body, and so are
+ * long texts. There must be no map in it.
  */
 export function plainValue(reader: CborReader): unknown {
-  return toEnd(plainInSteps(reader, claimNothing));
+  return toEnd(plainInSteps(reader));
 }
 
-/** As {@link plainValue}. @param claim is told what long texts take */
-export function plainInSteps(reader: CborReader, claim: Claim): Steps<unknown> {
-  return readPlain(reader, claim, new Meter());
+/** As {@link plainValue}. */
+export function plainInSteps(reader: CborReader): Steps<unknown> {
+  return readPlain(reader, new Meter());
 }
 
-function* readPlain(reader: CborReader, claim: Claim, meter: Meter): Steps<unknown> {
+function* readPlain(reader: CborReader, meter: Meter): Steps<unknown> {
   switch (reader.peekMajor()) {
     case major.array: {
       const { argument } = reader.head();
       const list = new ListBuilder<unknown>();
       while (!reader.atEnd(argument, list.length)) {
         const type = reader.peekMajor();
+        const start = reader.position;
         list.push(
-          type === major.array || type === major.tag
-            ? yield* readPlain(reader, claim, meter)
-            : scalar(reader, claim),
+          type === major.array || type === major.tag ? yield* readPlain(reader, meter) : scalar(reader),
         );
-        if (meter.isDue()) yield;
+        if (meter.isDue(1 + (reader.position - start) / bytesPerWork)) yield;
       }
       if (meter.isDue()) yield;
       return list.finish();
     }
     case major.tag: {
       const { argument } = reader.head();
-      const content = yield* readPlain(reader, claim, meter);
+      const content = yield* readPlain(reader, meter);
       if (argument === tags.positiveBignum) return bignum(content as Uint8Array);
       return argument === tags.negativeBignum ? -1n - bignum(content as Uint8Array) : content;
     }
     default:
-      return scalar(reader, claim);
+      return scalar(reader);
   }
 }
 
-function scalar(reader: CborReader, claim: Claim): unknown {
+function scalar(reader: CborReader): unknown {
   const start = reader.position;
   const { major: type, argument } = reader.head();
   switch (type) {
@@ -65,7 +65,7 @@ function scalar(reader: CborReader, claim: Claim): unknown {
     case major.bytes:
       return reader.take(argument ?? 0);
     case major.text:
-      if (argument !== null && argument > pieceBytes) claim(2 * argument);
+      if (argument !== null && argument > longTextBytes) return new LongText(reader.take(argument));
       return argument === 0 ? '' : decodeUtf8(reader.take(argument ?? 0));
     default:
       return reader.simpleOrFloat(start);

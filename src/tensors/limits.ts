@@ -17,7 +17,7 @@ export const bounds = {
   cborValues: { most: 2 ** 21, of: 'values in a CBOR body outside typed arrays' },
   jsonValues: { most: 2 ** 21, of: 'numbers and texts in a JSON body' },
   jsonLists: { most: 2 ** 19, of: 'lists and objects in a JSON body' },
-  jsonText: { most: 2 ** 21, of: 'bytes of one JSON text, unless it is plain ASCII without escapes' },
+  jsonText: { most: 2 ** 21, of: 'bytes of one JSON text with escapes' },
   jsonSpaces: { most: 2 ** 16, of: 'spaces in a row in a JSON body' },
   arrays: { most: 2 ** 15, of: 'typed arrays within the lists of a body' },
   strings: { most: 2 ** 17, of: 'elements of one string tensor' },
@@ -32,6 +32,9 @@ export const bounds = {
 
 /** Bytes that a decoder copies or checks between two looks at the clock. */
 export const pieceBytes = 2 ** 18;
+
+/** Bytes that are copied or checked in the time of one small thing, as a `Meter` counts them. */
+export const bytesPerWork = 2 ** 8;
 
 /** Estimates of what V8 takes for a value, for claims of memory. */
 export const valueBytes = {

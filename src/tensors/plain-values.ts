@@ -5,11 +5,12 @@
  * number no bool. A number for a float type becomes the nearest value of it, whole or not, as any literal does.
  */
 import { invalidArgument } from '../errors.js';
-import { type Claim, claimNothing, type Steps, toEnd } from '../flow/claimed-steps.js';
+import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../flow/claimed-steps.js';
 import { Decimal, neighbour } from './decimal.js';
 import { type Dtype, dtypes, type FixedDtype } from './dtypes.js';
-import { bounds } from './limits.js';
+import { bounds, bytesPerWork } from './limits.js';
 import { areNumbersOnly, type Chunk, chunksOf, isList, isShort, itemAt, type List } from './long-list.js';
+import { LongText } from './long-text.js';
 import { StringGatherer, type Strings } from './strings.js';
 import {
   allocate,
@@ -127,17 +128,20 @@ function* fillStrings(
 ): Steps<Strings> {
   checkStrings(what, count);
   const strings = new StringGatherer(count, claim);
+  const meter = new Meter();
   for (const rows of blocksOf(value, shape)) {
     for (const row of rows) {
       for (const leaf of row) {
+        const before = strings.bytes;
         if (typeof leaf === 'string') strings.addText(leaf);
         else if (leaf instanceof Uint8Array) strings.add(leaf);
+        else if (leaf instanceof LongText) strings.add(leaf.bytes);
         else throw noString(what, leaf, pathOf(strings.length, shape));
-        if (strings.length % manyValues === 0) yield;
+        if (meter.isDue(1 + (strings.bytes - before) / bytesPerWork)) yield;
       }
     }
   }
-  return strings.finish();
+  return yield* strings.finish();
 }
 
 /** Each string is an object of its own, here and in what it is handed on with. */
@@ -289,6 +293,7 @@ function rangeOf(dtype: Exclude<RealDtype, FloatDtype | 'bool'>): [least: bigint
 export function describeLeaf(leaf: unknown): string {
   if (leaf === null || leaf === undefined) return String(leaf);
   if (leaf instanceof Uint8Array) return 'a byte string';
+  if (leaf instanceof LongText) return 'a text';
   if (isList(leaf)) return 'a list';
   if (typeof leaf === 'object') return 'something that is no number';
   return typeof leaf === 'string' ? 'a text' : String(leaf);

@@ -4,6 +4,8 @@
  * A few are an array. Many are packed into one piece of memory: an object for each took longer than the run that made them,
  * and more memory than most of them hold.
  */
+import { Meter, type Steps } from '../flow/claimed-steps.js';
+import { bytesPerWork, pieceBytes } from './limits.js';
 
 /** What both have. An array of byte strings is one. */
 export interface Strings extends Iterable<Uint8Array> {
@@ -163,18 +165,17 @@ function packAll(parts: readonly Strings[]): PackedStrings {
   return PackedStrings.over(packed);
 }
 
-/** Fewer are not worth a claim. */
-const manyBytes = 2 ** 18;
-
 /** Gathers strings, one by one: an array, or if there are many, packed. */
 export class StringGatherer {
   private readonly few: Uint8Array[] = [];
-  private packed = new Uint8Array();
-  private ends = new Float64Array();
+  /** Of many: their bytes, one behind the other. */
+  private readonly chunks: Uint8Array[] = [];
+  /** The one that is being filled, and how much of it is. */
+  private chunk = new Uint8Array(0);
+  private filled = 0;
+  private readonly ends: Float64Array;
   private at = 0;
-  private used: number;
-  /** Bytes of those that are kept as views. */
-  private viewed = 0;
+  private size = 0;
 
   /**
    * @param count how many there will be, at most
@@ -184,45 +185,59 @@ export class StringGatherer {
     private readonly count: number,
     private readonly claim: (bytes: number) => void,
   ) {
-    this.used = 8 * (count + 1);
-    if (this.isPacked) this.grow(this.used + 16 * count);
+    if (this.isPacked) claim(8 * count);
+    this.ends = new Float64Array(this.isPacked ? count : 0);
   }
 
   get length(): number {
     return this.at;
   }
 
-  /** A byte string: a view is kept of it if there are few. */
+  /** Of all strings so far. */
+  get bytes(): number {
+    return this.size;
+  }
+
+  /** A byte string: a view is kept of it if there are few, or if it is long. */
   add(string: Uint8Array): void {
-    if (!this.isPacked) {
-      this.few.push(string);
-      this.viewed += string.length;
-      this.at += 1;
-      return;
+    if (!this.isPacked) this.few.push(string);
+    else if (string.length > longString) this.addChunk(string);
+    else {
+      this.reserve(string.length);
+      this.chunk.set(string, this.filled);
+      this.filled += string.length;
     }
-    this.reserve(string.length);
-    this.packed.set(string, this.used);
     this.end(string.length);
   }
 
   addText(text: string): void {
-    if (!this.isPacked) {
+    // No character has more bytes for one unit of a text.
+    const most = 3 * text.length;
+    if (!this.isPacked || most > longString) {
+      if (most > longString) this.claim(most);
       this.add(utf8.encode(text));
       return;
     }
-    // No character has more bytes for one unit of a text.
-    this.reserve(3 * text.length);
-    this.end(utf8.encodeInto(text, this.packed.subarray(this.used)).written);
+    this.reserve(most);
+    const { written } = utf8.encodeInto(text, this.chunk.subarray(this.filled));
+    this.filled += written;
+    this.end(written);
   }
 
   /** Claims what TensorFlow takes, too: it has a copy of each string while the model runs. */
-  finish(): Strings {
-    const bytes = this.isPacked ? this.used : this.viewed;
-    if (bytes > manyBytes) this.claim(bytes);
+  *finish(): Steps<Strings> {
+    const { size: bytes, count } = this;
+    if (bytes > pieceBytes) this.claim(bytes);
     if (!this.isPacked) return this.few;
-    new Float64Array(this.packed.buffer, 0, 1)[0] = this.at;
-    if (this.at < this.count) throw new RangeError(`${this.at} of ${this.count} strings came`);
-    return PackedStrings.over(this.packed.subarray(0, this.used));
+    if (this.at < count) throw new RangeError(`${this.at} of ${count} strings came`);
+    this.endChunk();
+    const start = 8 * (count + 1);
+    this.claim(start + bytes);
+    const packed = new Uint8Array(start + bytes);
+    new Float64Array(packed.buffer, 0, 1)[0] = count;
+    new Float64Array(packed.buffer, 8, count).set(this.ends);
+    yield* copyInSteps(this.chunks, packed, start);
+    return PackedStrings.over(packed);
   }
 
   private get isPacked(): boolean {
@@ -230,21 +245,48 @@ export class StringGatherer {
   }
 
   private end(length: number): void {
-    this.used += length;
-    this.ends[this.at] = this.used - 8 * (this.count + 1);
+    this.size += length;
+    this.ends[this.at] = this.size;
     this.at += 1;
   }
 
   private reserve(bytes: number): void {
-    if (this.used + bytes > this.packed.length)
-      this.grow(Math.max(2 * this.packed.length, this.used + bytes));
+    if (this.filled + bytes <= this.chunk.length) return;
+    this.endChunk();
+    // Small ones first: most bodies have few bytes.
+    const size = Math.max(bytes, Math.min(largestChunk, Math.max(smallestChunk, this.size)));
+    this.claim(size);
+    this.chunk = new Uint8Array(size);
   }
 
-  private grow(size: number): void {
-    this.claim(size - this.packed.length);
-    const larger = new Uint8Array(size);
-    larger.set(this.packed.subarray(0, this.used));
-    this.packed = larger;
-    this.ends = new Float64Array(larger.buffer, 8, this.count);
+  private endChunk(): void {
+    if (this.filled > 0) this.chunks.push(this.chunk.subarray(0, this.filled));
+    this.chunk = this.chunk.subarray(this.filled);
+    this.filled = 0;
+  }
+
+  private addChunk(string: Uint8Array): void {
+    this.endChunk();
+    this.chunks.push(string);
+  }
+}
+
+/** Bytes of the chunks that strings are gathered in. */
+const [smallestChunk, largestChunk] = [2 ** 12, 2 ** 20];
+
+/** Longer ones are not copied into a chunk. */
+const longString = 2 ** 16;
+
+/** Copies parts one behind the other to a place in other memory. */
+function* copyInSteps(parts: readonly Uint8Array[], to: Uint8Array, start: number): Steps<void> {
+  const meter = new Meter();
+  let at = start;
+  for (const part of parts) {
+    for (let from = 0; from < part.length; from += pieceBytes) {
+      const piece = part.subarray(from, from + pieceBytes);
+      to.set(piece, at);
+      at += piece.length;
+      if (meter.isDue(piece.length / bytesPerWork)) yield;
+    }
   }
 }

@@ -16,8 +16,23 @@ export interface HostileCase {
   prepare(server: TestServer): Promise<() => Promise<readonly number[]>>;
   /** What may be answered; nothing where the client leaves before. */
   readonly statuses: readonly number[];
-  /** MiB of outputs that the model makes, which nobody reserves. */
-  readonly outputMebibytes?: number;
+  /** What the case may take beyond what it reserves. */
+  readonly beyond?: Beyond;
+}
+
+interface Beyond {
+  readonly mebibytes: number;
+  readonly why: string;
+}
+
+/** Of a model that makes much of little. */
+function outputs(mebibytes: number): Beyond {
+  return { mebibytes, why: 'nobody reserves the outputs that a model makes' };
+}
+
+/** Of a model that gives back what came, up to 60 MiB of each request. */
+function outputsOfBodies(times = 1): Beyond {
+  return outputs(64 * times);
 }
 
 /** How an answer is taken. */
@@ -101,7 +116,7 @@ function fill(
       ...{ type: json, accept, reading, times },
     }),
     statuses,
-    outputMebibytes: ((times ?? 1) * count * (bytesOf[filling] ?? 0)) / 2 ** 20,
+    beyond: outputs(((times ?? 1) * count * (bytesOf[filling] ?? 0)) / 2 ** 20),
   };
 }
 
@@ -125,7 +140,6 @@ const answers: readonly HostileCase[] = [
   fill('string', [2 ** 24 + 1], json, { statuses: [406] }),
 ];
 
-/** The model gives back what came. */
 const longText: HostileCase = {
   name: `${json} of one text of 60 MB`,
   prepare: async (server) => {
@@ -133,7 +147,7 @@ const longText: HostileCase = {
     return post({ path: '/models/identity/infer', body, type: json, accept: json })(server);
   },
   statuses: [200],
-  outputMebibytes: 64,
+  beyond: outputsOfBodies(),
 };
 
 /** Bodies that are announced and never end. */
@@ -189,26 +203,28 @@ const routes: readonly HostileCase[] = [
 ];
 
 /** Bodies, each to a model that would take it if it were as small as it looks. */
-const bodies: readonly HostileCase[] = hostileBodies.map(({ name, model, signature, make, statuses }) => ({
-  name,
-  prepare(server) {
-    // A body says its signature itself if it can.
-    const query = signature === undefined ? '' : `?signature=${signature}`;
-    const { type, body } = make();
-    const says = ['application/cbor', json].includes(type);
-    return post({
-      path: `/models/${model}/infer${says ? '' : query}`,
-      body,
-      type,
-      accept: 'application/cbor',
-    })(server);
-  },
-  statuses,
-  // The model gives back what came, up to 60 MiB.
-  outputMebibytes: 64,
-}));
+const bodies: readonly HostileCase[] = hostileBodies.map(
+  ({ name, model, signature, make, times, statuses }) => ({
+    name,
+    prepare(server) {
+      // A body says its signature itself if it can.
+      const query = signature === undefined ? '' : `?signature=${signature}`;
+      const { type, body } = make();
+      const says = ['application/cbor', json].includes(type);
+      return post({
+        path: `/models/${model}/infer${says ? '' : query}`,
+        body,
+        type,
+        accept: 'application/cbor',
+        times,
+      })(server);
+    },
+    statuses,
+    beyond: outputsOfBodies(times),
+  }),
+);
 
-const oip: readonly HostileCase[] = oipBodies.map(({ name, make, statuses }) => ({
+const oip: readonly HostileCase[] = oipBodies.map(({ name, make, times, statuses }) => ({
   name: `/v2: ${name}`,
   prepare(server) {
     const { body, jsonLength } = make();
@@ -219,11 +235,11 @@ const oip: readonly HostileCase[] = oipBodies.map(({ name, make, statuses }) => 
       ...(jsonLength === undefined
         ? {}
         : { headers: { 'inference-header-content-length': String(jsonLength) } }),
+      times,
     })(server);
   },
   statuses,
-  // The model gives back what came, up to 60 MiB.
-  outputMebibytes: 64,
+  beyond: outputsOfBodies(times),
 }));
 
 export const cases: readonly HostileCase[] = [

@@ -19,7 +19,7 @@ export interface Effect {
   readonly asked: number;
   /** MiB over the memory before. */
   readonly peak: number;
-  /** MiB that the case may take: what it reserves, and what its outputs are. */
+  /** MiB that the case may take: what it reserves, and what it may take beyond that. */
   readonly allowed: number;
   readonly seconds: number;
 }
@@ -44,7 +44,7 @@ export async function measure(server: TestServer, hostile: HostileCase): Promise
     longestWait: longest,
     asked,
     peak: Math.max(0, residentMebibytes(pid, 'at its most') - before),
-    allowed: most / 2 ** 20 + (hostile.outputMebibytes ?? 0),
+    allowed: most / 2 ** 20 + (hostile.beyond?.mebibytes ?? 0),
     seconds,
   };
 }

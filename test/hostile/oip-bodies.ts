@@ -6,6 +6,8 @@
 export interface OipBody {
   readonly name: string;
   readonly make: () => Sent;
+  /** So many are sent at once. */
+  readonly times?: number;
   readonly statuses: readonly number[];
 }
 
@@ -41,7 +43,48 @@ function longString(bytes: number): Uint8Array {
   return string;
 }
 
+/** Names that differ in their first characters. */
+const longNames = (count: number) => Array.from({ length: count }, (_, i) => String(i).padEnd(4000, 'n'));
+
 export const oipBodies: readonly OipBody[] = [
+  {
+    name: '4,000 inputs with names of 4,000 characters',
+    make: () => {
+      const inputs = longNames(4000).map(
+        (name) => `{"name":"${name}","datatype":"FP32","shape":[1],"data":[0]}`,
+      );
+      return json(`{"inputs":[${inputs}]}`);
+    },
+    statuses: [400],
+  },
+  {
+    name: '4,000 outputs asked for by names of 4,000 characters',
+    make: () => {
+      const x = '{"name":"x","datatype":"FP32","shape":[1],"data":[0]}';
+      return json(`{"inputs":[${x}],"outputs":[${longNames(4000).map((name) => `{"name":"${name}"}`)}]}`);
+    },
+    statuses: [400],
+  },
+  {
+    name: '131,072 strings of 480 bytes behind the JSON',
+    make: () => {
+      const strings = Buffer.alloc(131_072 * 484, 'a');
+      for (let at = 0; at < strings.length; at += 484) strings.writeUInt32LE(480, at);
+      return framed(131_072, strings);
+    },
+    statuses: [200],
+  },
+  {
+    name: 'a string of 60 MiB behind the JSON, three at once',
+    make: () => framed(1, longString(60 * 2 ** 20)),
+    times: 3,
+    statuses: [200],
+  },
+  {
+    name: 'an id of 60 MiB that is not ASCII',
+    make: () => json(`{"id":"${'é'.repeat(30 * 2 ** 20)}","inputs":[]}`),
+    statuses: [400],
+  },
   {
     name: '500,000 inputs',
     make: () => json(`{"inputs":[${'{},'.repeat(499_999)}{}]}`),

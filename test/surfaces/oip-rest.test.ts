@@ -209,8 +209,8 @@ describe('requests', () => {
     ['name', '`name` of an element of `inputs` has'],
     ['datatype', '`datatype` of input `x` has'],
   ])('says that a text is too long: %s', (field, message) => {
-    // Beyond 65,536 bytes a text of plain ASCII is not made into a string.
-    for (const text of ['a'.repeat(4097), 'a'.repeat(65_537), 'ü'.repeat(2049)]) {
+    // Beyond 65,536 bytes a text is not made into a string.
+    for (const text of ['a'.repeat(4097), 'a'.repeat(65_537), 'ü'.repeat(2049), 'ü'.repeat(2 ** 20)]) {
       const given = { [field]: text };
       const isOfInput = field === 'name' || field === 'datatype';
       const input = { ...x, data: [1, 2], ...(isOfInput ? given : {}) };

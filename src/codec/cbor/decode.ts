@@ -9,7 +9,7 @@ import { CborReader, describeTag, type Item, major, type Range, tags } from '../
 import { plainInSteps } from '../../tensors/cbor-values.js';
 import { bytesToRowMajor, listToRowMajor } from '../../tensors/column-major.js';
 import { dtypes, elementCount } from '../../tensors/dtypes.js';
-import { bounds, pieceBytes, valueBytes } from '../../tensors/limits.js';
+import { bounds, bytesPerWork, pieceBytes, valueBytes } from '../../tensors/limits.js';
 import { isList } from '../../tensors/long-list.js';
 import { checkStrings } from '../../tensors/plain-values.js';
 import { StringGatherer, type Strings } from '../../tensors/strings.js';
@@ -100,10 +100,11 @@ class RequestDecoder {
     if (!envelope || isTensorMap(envelope))
       return { inputs: yield* this.tensors(entries), signature: undefined, outputs: undefined };
     checkEnvelope(entries.keys());
+    const [signature, outputs] = [this.said(entries.get('signature')), this.said(entries.get('outputs'))];
     return {
       inputs: yield* this.tensors(envelope),
-      signature: this.optional(entries.get('signature'), (reader) => reader.name('`signature`')),
-      outputs: this.optional(entries.get('outputs'), (reader) => this.names(reader)),
+      signature: signature?.name('`signature`'),
+      outputs: outputs && (yield* this.names(outputs)),
     };
   }
 
@@ -120,20 +121,22 @@ class RequestDecoder {
     return new CborReader(this.body.subarray(0, item.end), item.start);
   }
 
-  private optional<Value>(item: Range | undefined, read: (reader: CborReader) => Value): Value | undefined {
+  private said(item: Range | undefined): CborReader | undefined {
     // null and undefined stand for "not said".
     if (!item || this.body[item.start] === 0xf6 || this.body[item.start] === 0xf7) return undefined;
-    return read(this.readerAt(item));
+    return this.readerAt(item);
   }
 
-  private names(reader: CborReader): string[] {
+  private *names(reader: CborReader): Steps<string[]> {
     if (reader.peekMajor() !== major.array) throw invalidArgument('`outputs` must be a list of output names');
     const { argument: length } = reader.head();
     const names: string[] = [];
     if (length !== null) checkNameCount(length);
     while (!reader.atEnd(length, names.length)) {
       checkNameCount(names.length + 1);
-      names.push(reader.name('an element of `outputs`'));
+      const name = reader.name('an element of `outputs`');
+      names.push(name);
+      if (this.meter.isDue(1 + name.length / bytesPerWork)) yield;
     }
     return names;
   }
@@ -147,7 +150,7 @@ class RequestDecoder {
     const tensors = new Map<string, KnownTensor>();
     for (const [name, item] of entries) {
       tensors.set(name, yield* this.tensor(`input \`${name}\``, item));
-      if (this.meter.isDue()) yield;
+      if (this.meter.isDue(workPerTensor)) yield;
     }
     return tensors;
   }
@@ -168,7 +171,7 @@ class RequestDecoder {
 
   private *plain(item: Item): Steps<KnownTensor> {
     if (item.heads > 1024) this.claim(item.heads * valueBytes.number);
-    return { kind: 'plain', value: yield* plainInSteps(this.readerAt(item), this.claim) };
+    return { kind: 'plain', value: yield* plainInSteps(this.readerAt(item)) };
   }
 
   private *tagged(what: string, item: Item, reader: CborReader): Steps<KnownTensor> {
@@ -305,13 +308,13 @@ class RequestDecoder {
       // All are counted, so that it can be said how many came.
       if (count < expected) strings.add(string);
       count += 1;
-      if (this.meter.isDue()) yield;
+      if (this.meter.isDue(1 + string.length / bytesPerWork)) yield;
     }
     if (count !== expected)
       throw invalidArgument(
         `${what}: shape [${shape.join(', ')}] takes ${expected} strings, and ${count} came`,
       );
-    return strings.finish();
+    return yield* strings.finish();
   }
 
   /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front, if they fit. */
@@ -330,12 +333,14 @@ class RequestDecoder {
       if (row.kind !== 'typed' && row.kind !== 'uneven')
         throw invalidArgument(`${what} mixes typed arrays with plain values: [${rows.length}] is plain`);
       rows.push(row);
-      // To read one takes as long as many values.
-      if ((this.arrays & 63) === 0) yield;
+      if (this.meter.isDue(workPerTensor)) yield;
     }
     return yield* stackRows(what, rows, this.limits, this.claim);
   }
 }
+
+/** To read a tensor takes as long as many values. */
+const workPerTensor = 16;
 
 /** Shapes of more dims take more than is claimed for an array. */
 const manyDims = 16;

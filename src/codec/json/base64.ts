@@ -4,16 +4,18 @@
 import { invalidArgument } from '../../errors.js';
 import type { Claim, Steps } from '../../flow/claimed-steps.js';
 import { pieceBytes } from '../../tensors/limits.js';
+import { LongText } from '../../tensors/long-text.js';
 import { asciiText } from './ascii.js';
 
 /**
- * The bytes that an object stands for; undefined for every other object than `{"b64": "…"}`. A long text may be its bytes.
+ * The bytes that an object stands for; undefined for every other object than `{"b64": "…"}`.
  *
  * @throws ServingError INVALID_ARGUMENT
  */
 export function* bytesOfBase64(value: unknown, claim: Claim): Steps<Uint8Array | undefined> {
   if (!(value instanceof Map) || value.size !== 1) return undefined;
-  const text: unknown = value.get('b64');
+  const content: unknown = value.get('b64');
+  const text = content instanceof LongText ? content.bytes : content;
   if (typeof text !== 'string' && !(text instanceof Uint8Array)) return undefined;
   const partOf = (start: number, end?: number) =>
     typeof text === 'string' ? text.slice(start, end) : asciiText(text.subarray(start, end));

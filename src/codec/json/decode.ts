@@ -4,7 +4,7 @@
 
 import { formatShape } from '../../engines/signature.js';
 import { invalidArgument } from '../../errors.js';
-import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/claimed-steps.js';
+import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../../flow/claimed-steps.js';
 import { elementCount } from '../../tensors/dtypes.js';
 import { isList } from '../../tensors/long-list.js';
 import { fillInSteps, shapeOfPlain } from '../../tensors/plain-values.js';
@@ -22,6 +22,9 @@ import {
 } from '../wire.js';
 import { bytesOfBase64 } from './base64.js';
 import { type Json, readJson } from './reader.js';
+
+/** To read a tensor takes as long as many values. */
+const workPerTensor = 16;
 
 /**
  * Reads the body of an inference request: the flat form `{"name": tensor}`, or the envelope
@@ -93,8 +96,11 @@ function* readTensors(
   claim: Claim,
 ): Steps<Map<string, KnownTensor>> {
   const tensors = new Map<string, KnownTensor>();
-  for (const [name, value] of entries)
+  const meter = new Meter();
+  for (const [name, value] of entries) {
     tensors.set(name, yield* jsonTensor(`input \`${name}\``, value, limits, claim));
+    if (meter.isDue(workPerTensor)) yield;
+  }
   return tensors;
 }
 

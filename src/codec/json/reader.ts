@@ -9,13 +9,14 @@ import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/claimed-
 import type { Decimal } from '../../tensors/decimal.js';
 import { bounds, valueBytes } from '../../tensors/limits.js';
 import { ListBuilder, type LongList } from '../../tensors/long-list.js';
-import { decodeUtf8, encodeUtf8 } from '../../tensors/utf8.js';
+import { LongText, longTextBytes } from '../../tensors/long-text.js';
+import { decodeUtf8, encodeUtf8, Utf8Check } from '../../tensors/utf8.js';
 import { adviceForMaps } from '../other-protocols.js';
 import { asciiText } from './ascii.js';
 import { bytesOfBase64 } from './base64.js';
 import { NumberReader } from './number.js';
 
-/** Integers beyond 2^53 are bigints. Within a list `{"b64": …}` is its bytes already, and so is a long text of plain ASCII. */
+/** Integers beyond 2^53 are bigints. Within a list `{"b64": …}` is its bytes already. */
 export type Json =
   | null
   | boolean
@@ -23,6 +24,7 @@ export type Json =
   | bigint
   | Decimal
   | string
+  | LongText
   | Uint8Array
   | Json[]
   | LongList<Json>
@@ -79,7 +81,7 @@ interface TextContent {
   readonly start: number;
   /** It has no escapes. */
   readonly isPlain: boolean;
-  /** It has no escapes, and is ASCII. */
+  /** It has none, and is ASCII. */
   readonly isAsIs: boolean;
 }
 
@@ -100,7 +102,7 @@ class JsonReader {
     private readonly bytes: Uint8Array,
     private readonly maxDepth: number,
     private readonly claim: Claim,
-    /** Of a request: numbers that no double holds are kept as they came, and so are long texts of plain ASCII. */
+    /** Of a request: numbers that no double holds are kept as they came, and so are long texts without escapes. */
     private readonly isBody: boolean,
     private readonly mostInLists = 0,
   ) {
@@ -257,6 +259,7 @@ class JsonReader {
         if (this.next() !== colon) throw this.wrong('a colon must be here');
         this.position += 1;
         entries.set(key, yield* this.value());
+        if (this.isDue()) yield;
       } while (this.goesOn(closeObject));
     }
     this.depth -= 1;
@@ -291,11 +294,25 @@ class JsonReader {
     return code === comma;
   }
 
-  /** A string of a long text would be a copy, made in one go. */
-  private *string(): Steps<string | Uint8Array> {
+  private *string(): Steps<string | LongText> {
     const content = yield* this.content();
-    const staysBytes = this.isBody && content.isAsIs && content.bytes.length > textPiece;
-    return staysBytes ? content.bytes : this.text(content);
+    const { bytes, start, isPlain, isAsIs } = content;
+    if (!this.isBody || !isPlain || bytes.length <= longTextBytes) return this.text(content);
+    if (!isAsIs) yield* this.checkUtf8(bytes, start);
+    return new LongText(bytes);
+  }
+
+  private *checkUtf8(bytes: Uint8Array, start: number): Steps<void> {
+    const check = new Utf8Check(bytes);
+    for (let isUtf8 = check.next(); isUtf8 !== true; isUtf8 = check.next()) {
+      if (isUtf8 === false) throw this.notUtf8(start);
+      yield;
+    }
+  }
+
+  private notUtf8(start: number): ServingError {
+    this.position = start;
+    return this.wrong('a text is not UTF-8');
   }
 
   /** Moves past a text. */
@@ -317,20 +334,18 @@ class JsonReader {
       }
       if (((at - start) & (textPiece - 1)) === 0) yield;
     }
-    const isAscii = seen < 0x80;
-    if (!(isPlain && isAscii) && at - start > bounds.jsonText.most)
-      throw this.wrong(`a text has more than ${bounds.jsonText.most} bytes: send it as {"b64": …}`);
+    if (!isPlain && at - start > bounds.jsonText.most)
+      throw this.wrong(
+        `a text with escapes has more than ${bounds.jsonText.most} bytes. A string of a tensor may come as {"b64": …}`,
+      );
     this.position = at + 1;
-    return { bytes: bytes.subarray(start + 1, at), start, isPlain, isAsIs: isPlain && isAscii };
+    return { bytes: bytes.subarray(start + 1, at), start, isPlain, isAsIs: isPlain && seen < 0x80 };
   }
 
   private text({ bytes, start, isPlain, isAsIs }: TextContent): string {
     if (bytes.length > textPiece) this.claim(2 * bytes.length);
     const text = isAsIs ? asciiText(bytes) : decodeUtf8(bytes);
-    if (text === undefined) {
-      this.position = start;
-      throw this.wrong('a text is not UTF-8');
-    }
+    if (text === undefined) throw this.notUtf8(start);
     return isPlain ? text : this.unescaped(text, start);
   }
 

@@ -152,7 +152,7 @@ function* readStrings(
     work = 0;
     yield;
   }
-  return { kind: 'typed', dtype: 'string', shape, data: strings.finish() };
+  return { kind: 'typed', dtype: 'string', shape, data: yield* strings.finish() };
 }
 
 /** Characters that are turned into UTF-8 between two pauses. */

@@ -6,6 +6,7 @@ import type { Json } from '../../codec/json/reader.js';
 import { invalidArgument } from '../../errors.js';
 import { bounds } from '../../tensors/limits.js';
 import { isList } from '../../tensors/long-list.js';
+import { LongText } from '../../tensors/long-text.js';
 
 export type Fields = ReadonlyMap<string, Json>;
 
@@ -22,10 +23,9 @@ export function nameField(what: string, fields: Fields, key: string): string {
 export function textField(what: string, fields: Fields, key: string): string | undefined {
   const value = fields.get(key);
   if (value === undefined || value === null) return undefined;
-  // A long text of plain ASCII comes as its bytes.
-  if (typeof value !== 'string' && !(value instanceof Uint8Array))
+  if (typeof value !== 'string' && !(value instanceof LongText))
     throw invalidArgument(`\`${key}\` of ${what} must be a text`);
-  const bytes = Buffer.byteLength(value);
+  const bytes = typeof value === 'string' ? Buffer.byteLength(value) : value.bytes.length;
   const { most } = bounds.nameBytes;
   if (typeof value !== 'string' || bytes > most)
     throw invalidArgument(`\`${key}\` of ${what} has ${bytes} bytes, and at most ${most} are taken`);

@@ -48,7 +48,7 @@ export function* readFramedStrings(
   }
   if (at !== bytes.length)
     throw invalidArgument(`${what}: its ${count} elements take ${at} bytes, and ${bytes.length} came`);
-  return strings.finish();
+  return yield* strings.finish();
 }
 
 /** How many elements the bytes are, as their lengths say; more than a tensor may have are not counted on. */

@@ -5,10 +5,10 @@ import { jsonTensor } from '../../codec/json/decode.js';
 import { readJson } from '../../codec/json/reader.js';
 import { checkByteCount, checkShape, type WireLimits, type WireTensor } from '../../codec/wire.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
-import type { Claim, Steps } from '../../flow/claimed-steps.js';
+import { type Claim, Meter, type Steps } from '../../flow/claimed-steps.js';
 import { inPieces } from '../../flow/pieces.js';
 import { elementCount } from '../../tensors/dtypes.js';
-import { bounds } from '../../tensors/limits.js';
+import { bounds, bytesPerWork } from '../../tensors/limits.js';
 import { isList } from '../../tensors/long-list.js';
 import { dtypeOfName } from './datatypes.js';
 import {
@@ -23,6 +23,9 @@ import {
 import { readFramedStrings } from './framed-strings.js';
 import { knownHeadsUnder } from './known-heads.js';
 import { OipRequest } from './request.js';
+
+/** To read an input or an output takes as long as many values. */
+const workPerObject = 16;
 
 const inputForm = '{"name", "datatype", "shape", "data"}';
 
@@ -63,7 +66,7 @@ export function* requestInSteps(
   refuseSequences(parameters);
   const inputs = yield* readInputs(root, binary, limits, claim);
   binary.checkEnd();
-  const { outputs, isBinaryOutput } = readOutputs(root);
+  const { outputs, isBinaryOutput } = yield* readOutputs(root);
   const request = new OipRequest(inputs, textField('`parameters`', parameters, 'signature'), outputs, {
     id: textField('the request', root, 'id'),
     isBinary: booleanField('`parameters`', parameters, 'binary_data_output') ?? false,
@@ -110,10 +113,12 @@ function* readInputs(
   const objects = objectsField(root, 'inputs', inputForm);
   if (!objects) throw invalidArgument(`\`inputs\` is missing: send {"inputs": [${inputForm}]}`);
   const inputs = new Map<string, WireTensor>();
+  const meter = new Meter();
   for (const fields of objects) {
     const name = nameField('an element of `inputs`', fields, 'name');
     if (inputs.has(name)) throw invalidArgument(`input ${quoted(name)} comes twice`);
     inputs.set(name, yield* readInput(`input ${quoted(name)}`, fields, binary, limits, claim));
+    if (meter.isDue(workPerObject + name.length / bytesPerWork)) yield;
   }
   return inputs;
 }
@@ -155,13 +160,14 @@ function* readInput(
   return { kind: 'typed', dtype, shape, data: bytes };
 }
 
-function readOutputs(root: Fields): {
+function* readOutputs(root: Fields): Steps<{
   outputs: readonly string[] | undefined;
   isBinaryOutput: ReadonlyMap<string, boolean>;
-} {
+}> {
   const isBinaryOutput = new Map<string, boolean>();
   const objects = objectsField(root, 'outputs', '{"name"}') ?? [];
   const names = new Set<string>();
+  const meter = new Meter();
   for (const fields of objects) {
     const name = nameField('an element of `outputs`', fields, 'name');
     const what = `output ${quoted(name)}`;
@@ -172,6 +178,7 @@ function readOutputs(root: Fields): {
     refuseClassification(what, parameters);
     const isBinary = booleanField(`the parameters of ${what}`, parameters, 'binary_data');
     if (isBinary !== undefined) isBinaryOutput.set(name, isBinary);
+    if (meter.isDue(workPerObject + name.length / bytesPerWork)) yield;
   }
   return { outputs: names.size === 0 ? undefined : [...names], isBinaryOutput };
 }

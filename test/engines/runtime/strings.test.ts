@@ -2,6 +2,7 @@
  * Strings, few or packed: the same elements, whatever was done with them.
  */
 import { describe, expect, it } from 'vitest';
+import { toEnd } from '../../../src/flow/claimed-steps.ts';
 import {
   copyStrings,
   feedOf,
@@ -24,7 +25,7 @@ function gathered(from: readonly string[], claim = (_bytes: number) => {}): Stri
     else strings.add(Buffer.from(text));
   }
   expect(strings.length).toBe(from.length);
-  return strings.finish();
+  return toEnd(strings.finish());
 }
 
 describe.each([0, 1, fewStrings, fewStrings + 1, 5000])('%i strings', (count) => {
@@ -91,5 +92,5 @@ it('memory is claimed before it is taken: places, and bytes as they come', () =>
 it('less strings than were said are a fault', () => {
   const strings = new StringGatherer(1000, () => {});
   strings.addText('only one');
-  expect(() => strings.finish()).toThrow('1 of 1000 strings came');
+  expect(() => toEnd(strings.finish())).toThrow('1 of 1000 strings came');
 });
