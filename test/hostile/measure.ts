@@ -15,6 +15,8 @@ export interface Effect {
   readonly statuses: readonly number[];
   /** Milliseconds of the longest `/health/live` meanwhile, less what threads waited for a processor. */
   readonly longestWait: number;
+  /** The most milliseconds of one such wait that the server's event loop computed; 0 where the system does not tell. */
+  readonly held: number;
   /** How often it was asked. */
   readonly asked: number;
   /** MiB over the memory before. */
@@ -37,11 +39,12 @@ export async function measure(server: TestServer, hostile: HostileCase): Promise
   const statuses = await send();
   const seconds = (performance.now() - started) / 1000;
   await server.nothingIsLeft();
-  const { longest, asked } = await health.stop();
+  const { longest, held, asked } = await health.stop();
   const most = await reserved.stop();
   return {
     statuses,
     longestWait: longest,
+    held,
     asked,
     peak: Math.max(0, residentMebibytes(pid, 'at its most') - before),
     allowed: most / 2 ** 20 + (hostile.beyond?.mebibytes ?? 0),
@@ -68,12 +71,18 @@ function watchReserved(server: TestServer): { stop(): Promise<number> } {
   };
 }
 
+interface Waits {
+  readonly longest: number;
+  readonly held: number;
+  readonly asked: number;
+}
+
 class HealthWatch {
-  private result: { longest: number; asked: number } | undefined;
+  private result: Waits | undefined;
   private failure: string | undefined;
 
   private constructor(private readonly worker: Worker) {
-    worker.on('message', (message: 'asking' | { longest: number; asked: number } | { failure: string }) => {
+    worker.on('message', (message: 'asking' | Waits | { failure: string }) => {
       if (message === 'asking') return;
       if ('failure' in message) this.failure = message.failure;
       else this.result = message;
@@ -93,7 +102,7 @@ class HealthWatch {
     return watch;
   }
 
-  async stop(): Promise<{ longest: number; asked: number }> {
+  async stop(): Promise<Waits> {
     this.worker.postMessage('stop');
     const result = await until(() => {
       if (this.failure !== undefined) throw new Error(this.failure);
