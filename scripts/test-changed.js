@@ -6,7 +6,7 @@
  * tests that start a server of the changed part (test/parts.js). A server may break in any folder: this is a first look.
  * Exit code 1 if a test fails.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -19,7 +19,7 @@ const LEFT_TO_MAKE_TEST = ['test/package/', 'test/docs/'];
 const root = path.join(import.meta.dirname, '..');
 process.chdir(root);
 
-const base = process.env['BASE'] || startOfChanges();
+const base = process.env['BASE'] ? checkedCommit(process.env['BASE']) : startOfChanges();
 const changed = [
   ...lines(['diff', '--name-only', base]),
   ...lines(['ls-files', '--others', '--exclude-standard']),
@@ -50,6 +50,19 @@ function git(args) {
 /** @param {readonly string[]} args of git */
 function lines(args) {
   return git(args).split('\n').filter(Boolean);
+}
+
+/**
+ * @param {string} commit as somebody wrote it
+ * @returns {string} the same; ends the program if there is no such commit
+ */
+function checkedCommit(commit) {
+  const { status } = spawnSync('git', ['rev-parse', '--verify', '--quiet', `${commit}^{commit}`]);
+  if (status === 0) return commit;
+  console.error(
+    `BASE: expected a commit of this repository, got \`${commit}\`; git log shows those there are`,
+  );
+  process.exit(2);
 }
 
 /** The commit that changes are counted from. */

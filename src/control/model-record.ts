@@ -11,6 +11,7 @@ import type { ScannedModel } from '../stores/scan.js';
 import { noModelConfig } from '../stores/serving-json.js';
 import { type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
 import {
+  aspiredVersions,
   type Candidate,
   isWanted,
   type Pin,
@@ -209,11 +210,11 @@ export class ModelRecord {
         fingerprint,
       };
     });
-    const { wanted } = this;
+    const aspired = aspiredVersions(this.planInput);
     for (const found of this.scanned.versions) {
       if (this.tries.find(found)) continue;
-      // Not tried: either it is about to be, or nobody wants it.
-      const isWanted = !this.isUnloaded && (found.version === wanted || this.serving === undefined);
+      // Not tried: either it is about to be, once its files are quiet, or nobody wants it.
+      const isWanted = !this.isUnloaded && (aspired.has(found.version) || this.serving === undefined);
       statuses.push({
         version: found.version,
         generation: 0,

@@ -86,6 +86,11 @@ export function isWanted<Loaded extends Candidate>(input: PlanInput<Loaded>, can
   return isThere && aspire({ ...input, failed }).aspired.has(candidate.version);
 }
 
+/** The versions that are to be loaded, or to stay so, quiet or not. */
+export function aspiredVersions<Loaded extends Candidate>(input: PlanInput<Loaded>): ReadonlySet<number> {
+  return aspire(input).aspired;
+}
+
 /** The versions that may serve, and with them those that are held ready. */
 function aspire<Loaded extends Candidate>({
   versions,

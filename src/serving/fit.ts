@@ -43,9 +43,29 @@ function advice(dtype: Dtype): string {
     case 'bfloat16':
       return describedForm(dtype, 'x.astype(ml_dtypes.bfloat16).tobytes()');
     default:
-      return `send x.astype(np.${dtype})`;
+      return `send x.astype(np.${dtype})${inJavaScript(dtype)}`;
   }
 }
+
+/** The same for a caller who has typed arrays of JavaScript; nothing for a dtype that JavaScript has no array of. */
+function inJavaScript(dtype: Dtype): string {
+  const name = arrayNames[dtype];
+  if (name === undefined) return '';
+  return `, or in JavaScript ${name}.from(x, ${name.startsWith('Big') ? 'BigInt' : 'Number'})`;
+}
+
+const arrayNames: Partial<Record<Dtype, string>> = {
+  uint8: 'Uint8Array',
+  uint16: 'Uint16Array',
+  uint32: 'Uint32Array',
+  int8: 'Int8Array',
+  int16: 'Int16Array',
+  int32: 'Int32Array',
+  int64: 'BigInt64Array',
+  uint64: 'BigUint64Array',
+  float32: 'Float32Array',
+  float64: 'Float64Array',
+};
 
 function describedForm(dtype: keyof typeof dtypes, bytes: string): string {
   return `send {"dtype": "${dtype}", "shape": x.shape, "data": ${bytes}}`;

@@ -82,10 +82,15 @@ export class Table {
   }
 
   private noDefault(): ServingError {
-    if (this.models.size === 0) return new ServingError('UNAVAILABLE', 'no model is loaded yet', 1);
+    if (this.models.size === 0)
+      return new ServingError(
+        'UNAVAILABLE',
+        'no model is loaded yet: put one into the folder of --model-path, as NAME/1/; the log says what was found there',
+        1,
+      );
     return new ServingError(
       'NOT_FOUND',
-      `no default model: name one in the path, /models/{name}/infer; ${this.listModels()}`,
+      `no default model: name one in the path, as /models/NAME/infer or /models/NAME; ${this.listModels()}`,
     );
   }
 

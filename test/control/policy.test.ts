@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import {
+  aspiredVersions,
   type Candidate,
   isWanted,
   type Pin,
@@ -299,6 +300,16 @@ describe('the plan', () => {
     expect(wants('2', { labelled: [2] })).toBe(true);
     expect(wants('2', { pin: { kind: 'version', version: 2 } })).toBe(true);
     expect(wants('1', { versions: folder('2 3') })).toBe(false);
+  });
+
+  it('aspires to all that the policy admits, those that are not quiet yet among them', () => {
+    const none = { labelled: [], pin: undefined, loaded: [], serving: undefined };
+    const input = { ...none, versions: ['1', '2?', '3?'].map(version), failed: () => false };
+    const aspired = (policy: VersionPolicy) => [
+      ...aspiredVersions({ ...input, mayServe: () => true, policy }),
+    ];
+    expect(aspired(latest(1))).toEqual([3]);
+    expect(aspired({ all: {} })).toEqual([1, 2, 3]);
   });
 
   it('wants the pinned version, else the newest that the policy admits', () => {

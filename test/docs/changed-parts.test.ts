@@ -1,6 +1,7 @@
 /**
  * What `make test-changed` chooses besides the tests that import a change.
  */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
@@ -12,6 +13,18 @@ const exists = (file: string) => fs.existsSync(path.join(root, file));
 it('names parts and folders that are there', () => {
   const named = Object.entries(SEEN_IN).flat(2);
   expect(named.filter((file) => !exists(file))).toEqual([]);
+});
+
+it('says of a BASE that is no commit what it must be', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['scripts/test-changed.js'], {
+    cwd: root,
+    env: { ...process.env, BASE: 'no-such-commit' },
+    encoding: 'utf8',
+  });
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^BASE: expected a commit.*`no-such-commit`.*\n$/),
+  ]);
 });
 
 it('takes the folder of the same name and those of the table, and no other', () => {

@@ -249,6 +249,27 @@ describe('the life of a server', () => {
     expect(await own.close()).toBe(true);
   });
 
+  it('says what to do where there is no model, and where none is meant', async () => {
+    const empty = await TestRepository.create();
+    const ask = async (served: Server, path: string, body?: string) => {
+      const headers = { 'content-type': 'application/json' };
+      const response = await fetch(`${served.address}${path}`, body ? { method: 'POST', headers, body } : {});
+      return [response.status, await response.text()];
+    };
+    try {
+      const without = create({ listen: true, port: 0, modelPath: empty.root });
+      await without.start();
+      const put = expect.stringContaining('put one into the folder of --model-path, as NAME/1/');
+      expect(await ask(without, '/infer', '{"x": [1]}')).toEqual([503, put]);
+      const several = create({ listen: true, port: 0 });
+      await several.start();
+      const named = expect.stringContaining('name one in the path, as /models/NAME/infer or /models/NAME');
+      expect(await ask(several, '/model_info')).toEqual([404, named]);
+    } finally {
+      await empty.remove();
+    }
+  });
+
   it('refuses options that cannot be met', () => {
     expect(() => create({ port: -1 })).toThrow(
       'port: expected a number of at least 0 (0 picks a free one), got -1',

@@ -239,6 +239,8 @@ describe('a mismatch is refused', () => {
       complex128: '"dtype": "complex128", "shape": x.shape, "data": x.astype(np.complex128).tobytes()',
     };
     expect(message).toContain(mends[dtype] ?? `send x.astype(np.${dtype})`);
+    const arrays = { int8: 'Int8Array.from(x, Number)', uint64: 'BigUint64Array.from(x, BigInt)' };
+    if (dtype in arrays) expect(message).toContain(`in JavaScript ${arrays[dtype as keyof typeof arrays]}`);
   });
 });
 

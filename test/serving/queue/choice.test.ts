@@ -40,10 +40,10 @@ it('is told per signature, with the reason in words', async () => {
   expect(choices).toEqual({
     rows: proven,
     strings: proven,
-    rows_mean: unproven('operation `Mean` (Mean) takes rows together'),
-    rows_unique: unproven('operation `Unique` (Unique) has no rule that shows what it does to rows'),
+    rows_mean: unproven('operation `Mean` takes rows together'),
+    rows_unique: unproven('operation `Unique` has no rule that shows what it does to rows'),
     rows_slow: unproven('operation `ConcatV2` (concat) joins rows with what has none, or other ones'),
-    failing: unproven('operation `MatMul` (MatMul) sums over the rows'),
+    failing: unproven('operation `MatMul` sums over the rows'),
     fixed_batch: alone('input `x` has a fixed first dim'),
     unknown_rank: alone('input `x` has an unknown rank'),
     mixed: alone('input `table` has a fixed first dim'),

@@ -75,6 +75,11 @@ export class Step {
   }
 }
 
+/** `Mean` is named once where it is called what it is. */
+export function labelOf(op: string, name: string): string {
+  return name === op ? `\`${op}\`` : `\`${op}\` (${name})`;
+}
+
 /** A node of a TensorFlow graph. */
 export class Operation extends Step {
   constructor(
@@ -82,7 +87,7 @@ export class Operation extends Step {
     inputs: readonly Value[],
     place: string,
   ) {
-    super(`\`${node.op}\` (${node.name})`, inputs, place);
+    super(labelOf(node.op, node.name), inputs, place);
   }
 
   /** What a loop over the rows put into a list, as rows. */

@@ -6,6 +6,7 @@
 import type { Pause } from '../../../../flow/pause.js';
 import { constantOf } from '../const.js';
 import type { GraphDef, GraphNode, Nodes, Source } from '../graph-def.js';
+import { labelOf } from '../operation.js';
 import { orderOf } from '../order.js';
 import { outputNumber } from '../output-names.js';
 import { rules } from '../rules.js';
@@ -88,7 +89,7 @@ function guardOf(node: GraphNode, hazard: Hazard, body: Body): Guard | undefined
     node,
     position,
     needs: open.flatMap(encodeCondition),
-    says: open.map(({ words }) => `operation \`${node.op}\` (${node.name}) needs ${words}`),
+    says: open.map(({ words }) => `operation ${labelOf(node.op, node.name)} needs ${words}`),
   };
 }
 
