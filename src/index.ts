@@ -22,6 +22,17 @@ export type { InferRoute, Surface } from './http/surface.js';
 export type { Prediction, PredictOptions } from './inference/in-process.js';
 export type { PredictInput } from './inference/in-process-inputs.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
+export type {
+  ArrivalFacts,
+  Listing,
+  LocalVersion,
+  ModelListing,
+  Source,
+  SourceVersion,
+  UnreadableVersion,
+  VersionListing,
+  Watch,
+} from './stores/source.js';
 export { createLogger, type Logger } from './telemetry/logger.js';
 export type { Dtype } from './tensors/dtypes.js';
 export { inputOf, joinTensors } from './tfjs/rows.js';

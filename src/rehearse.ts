@@ -34,7 +34,7 @@ async function rehearse({ runtime, version, options }: RehearsalJob): Promise<vo
     const logger = createLogger({ level: 'silent', format: 'text' });
     const { intraThreads = 1 } = runtime;
     const tensorFlow = openRuntime({ ...runtime, runThreads: 1, intraThreads });
-    const tries = version.candidate.handler === undefined ? loadVersion : tryModelBeneath;
+    const tries = version.handler === undefined ? loadVersion : tryModelBeneath;
     await tries(
       {
         ...version,

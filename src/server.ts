@@ -41,10 +41,12 @@ import { Stalls } from './http/stalls.js';
 import type { Surface } from './http/surface.js';
 import { UnreadAnswers } from './http/unread-answers.js';
 import { type Prediction, type PredictOptions, predictInProcess } from './inference/in-process.js';
+import { Queues } from './serving/queue/queues.js';
 import { Scheduler } from './serving/queue/scheduler.js';
 import { addModelMetrics } from './serving/queue-metrics.js';
-import { remoteFileSystem } from './stores/folder/file-system.js';
-import { type Watch, watchFolder } from './stores/folder/watch.js';
+import { contentsOf } from './stores/folder/contents.js';
+import { FolderSource } from './stores/folder/folder-source.js';
+import type { Source } from './stores/source.js';
 import { surfacesWith } from './surfaces.js';
 import { createLogger, droppedLogLines, type Logger } from './telemetry/logger.js';
 import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
@@ -61,6 +63,8 @@ export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name]
   readonly engines?: readonly Engine[] | undefined;
   /** Wire protocols beside those of the server. */
   readonly surfaces?: readonly Surface[] | undefined;
+  /** Where models come from, in place of the folder `modelPath`. */
+  readonly source?: Source | undefined;
 };
 
 export interface Server {
@@ -90,33 +94,49 @@ export interface Server {
 /**
  * Opens TensorFlow and composes a server that does nothing yet.
  *
- * @throws ServingError if the options cannot be met: no such folder, no such device; if two surfaces claim the same path; if TensorFlow is not installed
+ * @throws ServingError if the options cannot be met: no such folder, no such device; if two surfaces claim the same path; if there
+ *   is a folder beside a source; if TensorFlow is not installed
  */
 export function createServer({
   listen = true,
   logger,
   engines = [],
   surfaces = [],
+  source,
   ...options
 }: ServerOptions = {}): Server {
+  if (source) refuseFolder(options);
   const settings = completeSettings(options);
   const log = logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
   checkCombinations(settings);
-  checkFolder(settings.modelPath);
+  if (!source) checkFolder(settings.modelPath);
   // Before TensorFlow, while this process is small.
   const trials = settings.trial === 'off' ? undefined : new TrialProcesses(starterProgram);
   try {
-    return new ComposedServer(settings, log, listen, { engines, surfaces }, trials);
+    return new ComposedServer(settings, log, listen, { engines, surfaces, source }, trials);
   } catch (error) {
     trials?.close();
     throw error;
   }
 }
 
+/** Settings of a folder of models. */
+const ofFolder = ['modelPath', 'watch', 'allowPath', 'handler'] as const;
+
+/** @throws ServingError INVALID_ARGUMENT naming an option that means nothing beside a source */
+function refuseFolder(options: ServerOptions): void {
+  const given = ofFolder.find((name) => options[name] !== undefined);
+  if (given !== undefined)
+    throw invalidArgument(
+      `\`${given}\` is an option for a folder of models, and has no effect beside \`source\`: leave one of them out`,
+    );
+}
+
 /** What an application brings along. */
 interface Brought {
   readonly engines: readonly Engine[];
   readonly surfaces: readonly Surface[];
+  readonly source: Source | undefined;
 }
 
 /** How long a start says nothing. */
@@ -130,7 +150,6 @@ class ComposedServer implements Server {
   private readonly http: HttpServer | undefined;
   private readonly draining = new AbortController();
   private started = false;
-  private watch: Watch | undefined;
   private readonly handlers: Handlers | undefined;
   private ignoreStrayErrors: () => void = () => {};
   private closing: Promise<boolean> | undefined;
@@ -159,7 +178,8 @@ class ComposedServer implements Server {
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
-    const manager = createManager(settings, runtime, engines, logger, slots, handlers, trials);
+    const source = more.source ?? folderSource(settings, engines, handlers, logger);
+    const manager = createManager(settings, runtime, engines, source, logger, slots, handlers, trials);
     const budget = new ByteBudget(settings.maxInflightBytes);
     const unread = new UnreadAnswers({
       maxBytes: settings.maxInflightBytes,
@@ -187,7 +207,6 @@ class ComposedServer implements Server {
       wireLimits: limitWire(settings),
       requestTimeout: settings.requestTimeout,
       serverTiming: settings.serverTiming ?? false,
-      allowedRoots: settings.allowPath ?? [settings.modelPath],
       draining: this.draining.signal,
     };
     addResourceGauges(telemetry, runtime, budget, unread);
@@ -213,12 +232,7 @@ class ComposedServer implements Server {
     if (this.started) throw new ServingError('FAILED_PRECONDITION', 'a server is started once');
     this.started = true;
     if (http) await listen(http, settings);
-    this.watch = await watch(settings, services.manager, logger);
-    services.manager.onFolders = (folders) => this.watch?.follow(folders);
-    if (this.handlers) {
-      this.handlers.onFiles = (files) => this.watch?.add(files);
-      this.ignoreStrayErrors = this.handlers.watchStrayErrors();
-    }
+    if (this.handlers) this.ignoreStrayErrors = this.handlers.watchStrayErrors();
     const sayIsLoading = setTimeout(() => {
       if (http) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
     }, patienceMilliseconds);
@@ -242,7 +256,6 @@ class ComposedServer implements Server {
     const finished = await drain(() => services.exchanges.underWay, settings.shutdownTimeout);
     http?.close();
     http?.closeAllConnections();
-    await this.watch?.close();
     if (!finished) return false;
     const closed = services.manager.close().then(() => {
       this.ignoreStrayErrors();
@@ -329,16 +342,29 @@ function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): st
   return path.join(environment['TFJS_SERVING_CACHE'] || path.join(caches, 'tfjs-serving'), 'state');
 }
 
+function folderSource(
+  settings: Settings,
+  engines: Engines,
+  handlers: Handlers | undefined,
+  logger: Logger,
+): FolderSource {
+  const { modelPath: root, watch, settle, allowPath: allowedRoots = [root] } = settings;
+  const contents = contentsOf(engines, handlers);
+  const pollInterval = Math.max(100, settle * 1000);
+  return new FolderSource({ root, contents, watch, pollInterval, allowedRoots, logger });
+}
+
 function createManager(
   settings: Settings,
   runtime: Runtime,
   engines: Engines,
+  source: Source,
   logger: Logger,
   slots: number,
   handlers: Handlers | undefined,
   trials: TrialProcesses | undefined,
 ): Manager {
-  const { modelPath: root, tags, signature, defaultModel, strictReady = false } = settings;
+  const { tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
   const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.mode.xla };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
@@ -349,26 +375,13 @@ function createManager(
     runtime: runtimeOptions(settings, slots),
     options: { tags, signature, loadTimeout, warmupTimeout },
   });
+  // A run that is spread over threads would have the event loop wait for them.
+  const inlineRunMicros = settings.interThreads === -1 ? settings.inlineRunMicros : 0;
+  const queues = new Queues({ scheduler: new Scheduler(slots), inlineRunMicros, logger });
   return new Manager({
-    ...{ engines, root, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
-    ...{ scheduler: new Scheduler(slots), batching, batchingParameters },
+    ...{ engines, source, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
+    ...{ queues, batching, batchingParameters },
     ...{ trial: settings.trial, rehearsals, stateFolder: stateFolder(settings, process.env) },
-    // A run that is spread over threads would have the event loop wait for them.
-    inlineRunMicros: settings.interThreads === -1 ? settings.inlineRunMicros : 0,
-  });
-}
-
-/** @returns undefined where nothing is watched */
-async function watch(settings: Settings, manager: Manager, logger: Logger): Promise<Watch | undefined> {
-  if (settings.watch === 'off') return undefined;
-  const remote = settings.watch === 'auto' ? await remoteFileSystem(settings.modelPath) : undefined;
-  if (remote) logger.info(`${settings.modelPath} is on ${remote}, where changes raise no events: polling`);
-  const mode = settings.watch === 'poll' || remote ? 'poll' : 'events';
-  return watchFolder(settings.modelPath, {
-    mode,
-    pollInterval: Math.max(100, settings.settle * 1000),
-    onHint: () => void manager.rescan(),
-    logger,
   });
 }
 

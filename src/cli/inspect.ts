@@ -81,7 +81,7 @@ async function readVersions(directory: string, tags: readonly string[]): Promise
   if (!models) throw new ServingError('NOT_FOUND', problems[0] ?? `${directory} is no folder`);
   const versions: Version[] = [];
   for (const model of models) {
-    for (const { version, directory } of model.versions ?? []) {
+    for (const { version, place: directory } of model.versions ?? []) {
       const facts = await readFacts(directory, tags).catch((error) => ({ error: messageOf(error) }));
       versions.push({ model: model.name, version, directory, facts });
     }

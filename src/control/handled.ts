@@ -6,8 +6,6 @@ import type { InferenceModel } from '../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
 import type { Batcher } from '../serving/queue/batcher.js';
-import type { HandlerSource } from '../stores/folder/handler-file.js';
-import type { Candidate } from './policy.js';
 
 /** A model as it is opened for a version. */
 export interface OpenedModel {
@@ -19,7 +17,9 @@ export interface OpenedModel {
 /** How a handler gets what is behind it. */
 export interface HandlerHost {
   readonly model: string;
-  readonly candidate: Candidate;
+  readonly version: number;
+  /** Its files. */
+  readonly directory: string;
   /** A model of a known format lies beside the handler. */
   readonly holdsModel: boolean;
   /** @throws ServingError saying why it cannot be served */
@@ -42,7 +42,7 @@ export interface HandledVersion {
   readonly warmup: (() => Promise<void>) | undefined;
 }
 
-export interface HandlerLoader extends HandlerSource {
+export interface HandlerLoader {
   /** @throws ServingError, or what the handler's `load` throws, with its place */
   open(file: string, host: HandlerHost): Promise<HandledVersion>;
 }

@@ -1,15 +1,16 @@
 /**
- * What the manager knows of one model: the versions that were tried, the one that serves, and what `/models` says of
- * them.
+ * What the control plane knows of one model: what the source has of it, what was asked for, the versions that were tried,
+ * and the one that serves.
  */
 
+import type { InferenceModel } from '../engines/inference-model.js';
 import { quoted, ServingError } from '../errors.js';
+import type { Terms } from '../serving/deployment.js';
 import type { BatchLimits } from '../serving/queue/batching.js';
 import type { Servable } from '../serving/servable.js';
 import type { ModelStatus, VersionStatus } from '../serving/table.js';
-import type { ScannedModel } from '../stores/scan.js';
 import { noModelConfig } from '../stores/serving-json.js';
-import { type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
+import { chooseDefault, type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
 import {
   aspiredVersions,
   type Candidate,
@@ -21,23 +22,22 @@ import {
   wantedVersion,
 } from './policy.js';
 import type { NextTry } from './retry.js';
+import type { ScannedModel } from './scan/scan.js';
 import { Tries, type VersionRecord } from './tries.js';
 
 export class ModelRecord {
   readonly tries = new Tries();
-  serving: VersionRecord | undefined;
+  private served: VersionRecord | undefined;
   /** From `/update_model`; comes before the one in `serving.json`. */
-  requestedPin: Pin | undefined;
-  /** Somebody had it unloaded although its folder is there. It stays so until somebody asks for it again. */
-  isUnloaded = false;
+  private requestedPin: Pin | undefined;
+  private unloaded = false;
   private scannedNow: ScannedModel;
 
   /** @param generations how often each version was loaded in this process, also before the model last went away */
   constructor(
     readonly name: string,
     private readonly generations: Map<number, number>,
-    /** As the files and flags have them now. */
-    public limits: BatchLimits,
+    private batchLimits: BatchLimits,
     /** `--signature` */
     private readonly signature: string,
   ) {
@@ -49,16 +49,57 @@ export class ModelRecord {
     return this.requestedPin ?? (pin === undefined ? undefined : { kind: 'version', version: pin });
   }
 
-  /** As the folder was last found. */
+  /** The version that answers when a request names none. */
+  get serving(): VersionRecord | undefined {
+    return this.served;
+  }
+
+  /** Somebody had it unloaded although the source has it. It stays so until somebody asks for it again. */
+  get isUnloaded(): boolean {
+    return this.unloaded;
+  }
+
+  /** As files and flags have them now. */
+  get limits(): BatchLimits {
+    return this.batchLimits;
+  }
+
+  /** As the source last had it. */
   get scanned(): ScannedModel {
     return this.scannedNow;
   }
 
-  set scanned(scanned: ScannedModel) {
+  /** The source has been looked at. */
+  follow(scanned: ScannedModel, limits: BatchLimits): void {
     const before = this.scannedNow.config.default_signature;
     this.scannedNow = scanned;
+    this.batchLimits = limits;
     // Versions may have been refused for what it was.
     if (scanned.config.default_signature !== before) this.tries.forgive();
+    for (const { servable } of this.tries.loaded) servable?.renew(this.termsOf(servable.loaded));
+    this.forget();
+  }
+
+  /** What files and flags say of a version with such a model. */
+  termsOf({ signatures }: InferenceModel): Terms {
+    return { limits: this.limits, defaultSignature: chooseDefault(signatures, this.defaultNames)?.name };
+  }
+
+  /** Somebody asks for the model. @param pin what to hold it at; `latest` ends that, undefined leaves it as it is */
+  ask(pin: Pin | 'latest' | undefined): void {
+    this.unloaded = false;
+    if (pin !== undefined) this.requestedPin = pin === 'latest' ? undefined : pin;
+  }
+
+  /** Somebody has it unloaded. */
+  setAside(): void {
+    this.unloaded = true;
+    this.requestedPin = undefined;
+  }
+
+  /** From now on this version answers. */
+  serve(record: VersionRecord | undefined): void {
+    this.served = record;
   }
 
   get defaultNames(): DefaultNames {
@@ -145,7 +186,7 @@ export class ModelRecord {
     return generation;
   }
 
-  /** Forgets tries whose folder is no longer as it was. */
+  /** Forgets tries of versions that are no longer as they were. */
   forget(): void {
     this.tries.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
   }
@@ -191,7 +232,7 @@ export class ModelRecord {
     if (this.pin?.kind === 'path') return true;
     return (
       this.scanned.missingSince === undefined &&
-      this.scanned.versions.some(({ directory }) => directory === serving.directory)
+      this.scanned.versions.some(({ place }) => place === serving.place)
     );
   }
 

@@ -1,20 +1,21 @@
 /**
- * Which versions of a model should be loaded, and which of them serves: pure functions of what the folder says and what
+ * Which versions of a model should be loaded, and which of them serves: pure functions of what the source has and what
  * was tried.
  */
-import type { ScannedVersion } from '../stores/scan.js';
 import type { VersionPolicy } from '../stores/serving-json.js';
+import type { SourceVersion } from '../stores/source.js';
+import type { ScannedVersion } from './scan/scan.js';
 
-/** A version's folder at one moment of its contents. */
-export type Candidate = Pick<ScannedVersion, 'version' | 'directory' | 'fingerprint' | 'handler' | 'unfit'>;
+/** A version at one moment of its contents. */
+export type Candidate = SourceVersion;
 
-/** What a version is held at, until it is unpinned: a version of the folder, or a folder elsewhere. */
+/** What a model is held at, until it is unpinned: a version of its own, or one that a path names. */
 export type Pin =
   | { readonly kind: 'version'; readonly version: number }
   | ({ readonly kind: 'path' } & Candidate);
 
 export interface PlanInput<Loaded extends Candidate> {
-  /** The versions in the model's folder, ascending. */
+  /** The versions that the source has, ascending. */
   readonly versions: readonly ScannedVersion[];
   readonly policy: VersionPolicy;
   /** Versions that a label names: they are held ready whatever the policy says. */
@@ -62,8 +63,8 @@ export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<L
   const { admitted, aspired } = aspire(input);
   const load = findLoad(input, aspired);
   const isPinned = (each: Loaded) =>
-    pin?.kind === 'path' ? each.directory === pin.directory : each.version === pin?.version;
-  const inFolder = (each: Loaded) => versions.some(({ directory }) => directory === each.directory);
+    pin?.kind === 'path' ? each.place === pin.place : each.version === pin?.version;
+  const inFolder = (each: Loaded) => versions.some(({ place }) => place === each.place);
   const choices = pin
     ? loaded.filter(isPinned)
     : loaded.filter((each) => admitted.includes(each.version) && inFolder(each));
@@ -71,7 +72,7 @@ export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<L
   const settled = [...aspired].every((version) => loaded.some((each) => each.version === version));
   const unload = loaded.filter((each) => {
     if (each === serve) return false;
-    const isReplaced = newest(loaded.filter(({ directory }) => directory === each.directory)) !== each;
+    const isReplaced = newest(loaded.filter(({ place }) => place === each.place)) !== each;
     const isAspired = isPinned(each) || (aspired.has(each.version) && inFolder(each));
     return isReplaced || (settled && aspired.size > 0 && !isAspired);
   });
@@ -103,7 +104,7 @@ function aspire<Loaded extends Candidate>({
   // A version that failed does not take the place of one that would do; one that was damaged in place after it was
   // loaded still counts.
   const isHopeful = (each: ScannedVersion) =>
-    !failed(each) || loaded.some(({ directory }) => directory === each.directory);
+    !failed(each) || loaded.some(({ place }) => place === each.place);
   const hopeful = versions.filter(isHopeful).map(({ version }) => version);
   const admitted = admit(policy, hopeful);
   const isHeld = (version: number) =>
@@ -138,7 +139,7 @@ function admit(policy: VersionPolicy, versions: readonly number[]): readonly num
   return versions.slice(-policy.latest.num_versions);
 }
 
-/** The same folder with the same contents. */
+/** The same place with the same contents. */
 export function isSame(a: Candidate, b: Candidate | undefined): boolean {
-  return a.directory === b?.directory && a.fingerprint === b.fingerprint;
+  return a.place === b?.place && a.fingerprint === b.fingerprint;
 }

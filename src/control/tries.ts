@@ -4,10 +4,11 @@
 import type { ServingError } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
 import type { VersionState } from '../serving/table.js';
+import type { LocalVersion } from '../stores/source.js';
 import { type Candidate, isSame } from './policy.js';
 import { isPassing, type NextTry, nextTryAfter } from './retry.js';
 
-/** One version's folder with just these contents, from the first try to load it on. */
+/** A version with just these contents, from the first try to load it on. */
 export interface VersionRecord extends Candidate {
   state: VersionState;
   /** When the load began. */
@@ -23,11 +24,13 @@ export interface VersionRecord extends Candidate {
   warmup?: string | undefined;
   generation: number;
   servable?: Servable | undefined;
+  /** Its files, while it has a servable. */
+  local?: LocalVersion | undefined;
 }
 
 export class Tries {
   private list: readonly VersionRecord[] = [];
-  /** The first of the list for each contents of each folder: there may be thousands. */
+  /** The first of the list for each contents of each place: there may be thousands. */
   private byContents: ReadonlyMap<string, VersionRecord> = new Map();
 
   /** In the order in which their loads began. */
@@ -62,10 +65,10 @@ export class Tries {
 
   /** Starts a try. It takes the place of one of the same contents that is over: it failed, or was unloaded. */
   begin(candidate: Candidate): VersionRecord {
-    const { version, directory, fingerprint, handler } = candidate;
+    const { version, place, fingerprint, handler } = candidate;
     const before = this.list.find((record) => record.state === 'END' && isSame(record, candidate));
     const record: VersionRecord = {
-      ...{ version, directory, fingerprint, handler },
+      ...{ version, place, fingerprint, handler },
       state: 'LOADING',
       since: new Date(),
       failures: before?.error ? before.failures : 0,
@@ -120,7 +123,7 @@ export class Tries {
     return found;
   }
 
-  /** Forgets what is over and is not among these, so that the folder's history does not pile up. */
+  /** Forgets what is over and is not among these, so that history does not pile up. */
   forgetAllBut(current: readonly Candidate[]): void {
     const kept = new Set(current.map(keyOf));
     this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(keyOf(record))));
@@ -131,15 +134,15 @@ export class Tries {
     this.byContents = new Map(records.toReversed().map((record) => [keyOf(record), record]));
   }
 
-  /** Lets what failed be tried again, although its folder is the same. */
+  /** Lets what failed be tried again, although its contents are the same. */
   forgive(): void {
     this.keep(this.list.filter(({ error, state }) => !error || state === 'LOADING'));
   }
 }
 
 /** As `isSame` has it. */
-function keyOf({ directory, fingerprint }: Candidate): string {
-  return `${directory}\0${fingerprint}`;
+function keyOf({ place, fingerprint }: Candidate): string {
+  return `${place}\0${fingerprint}`;
 }
 
 function isDue({ nextTry }: VersionRecord): boolean {

@@ -4,8 +4,6 @@
  */
 import { type ErrorCode, ServingError } from '../errors.js';
 import { type ModelStatus, resolveLabel } from '../serving/table.js';
-import { resolveModelPath } from '../stores/folder/allowed-path.js';
-import type { FolderContents } from '../stores/folder/contents.js';
 import type { Manager } from './manager.js';
 import type { ModelRecord } from './model-record.js';
 import type { Pin } from './policy.js';
@@ -32,17 +30,12 @@ export interface UpdateResult {
 }
 
 /**
- * @param allowedRoots where a path may lead
  * @throws ServingError with the reason why the wanted version does not serve; what served before goes on serving
  */
-export async function update(
-  manager: Manager,
-  request: UpdateRequest,
-  allowedRoots: readonly string[],
-): Promise<UpdateResult> {
+export async function update(manager: Manager, request: UpdateRequest): Promise<UpdateResult> {
   const deadline = performance.now() + request.timeout * 1000;
   await manager.rescan();
-  const names = await apply(manager, request, allowedRoots);
+  const names = await apply(manager, request);
   manager.reconcile();
   for (;;) {
     const models = (names ?? [...manager.models.keys()]).flatMap((name) => manager.models.get(name) ?? []);
@@ -57,11 +50,7 @@ export async function update(
 }
 
 /** @returns the models that are meant, undefined for all */
-async function apply(
-  manager: Manager,
-  request: UpdateRequest,
-  allowedRoots: readonly string[],
-): Promise<string[] | undefined> {
+async function apply(manager: Manager, request: UpdateRequest): Promise<string[] | undefined> {
   const { model: name, version, label, modelPath, unload } = request;
   const namesNothing = [name, version, label, modelPath, unload].every((each) => each === undefined);
   if (namesNothing) {
@@ -69,16 +58,24 @@ async function apply(
     return undefined;
   }
   const model = modelNamed(manager, name);
-  if (unload) unloadModel(manager, model);
-  else if (modelPath !== undefined)
-    model.requestedPin = await pathPin(modelPath, allowedRoots, manager.contents);
-  else if (label !== undefined) model.requestedPin = versionPin(model, resolveLabel(model.status(), label));
-  else if (version === 'latest') model.requestedPin = undefined;
-  else if (version !== undefined) model.requestedPin = versionPin(model, version);
-  // Not before: a request that is refused changes nothing.
-  model.isUnloaded = unload === true;
+  // First: a request that is refused changes nothing.
+  const pin = await pinOf(manager, model, request);
+  if (unload) manager.setAside(model);
+  else model.ask(pin);
   manager.pardon(model);
   return [model.name];
+}
+
+/** What a request holds a model at; undefined if it says nothing of that. */
+async function pinOf(
+  manager: Manager,
+  model: ModelRecord,
+  { version, label, modelPath, unload }: UpdateRequest,
+): Promise<Pin | 'latest' | undefined> {
+  if (unload) return undefined;
+  if (modelPath !== undefined) return { kind: 'path', ...(await manager.locate(modelPath)) };
+  if (label !== undefined) return versionPin(model, resolveLabel(model.status(), label));
+  return typeof version === 'number' ? versionPin(model, version) : version;
 }
 
 function modelNamed(manager: Manager, name = manager.defaultModel): ModelRecord {
@@ -89,14 +86,6 @@ function modelNamed(manager: Manager, name = manager.defaultModel): ModelRecord 
   throw new ServingError('NOT_FOUND', `${what}; there are ${known}`);
 }
 
-async function pathPin(
-  modelPath: string,
-  allowedRoots: readonly string[],
-  contents: FolderContents,
-): Promise<Pin> {
-  return { kind: 'path', ...(await resolveModelPath(modelPath, allowedRoots, contents)) };
-}
-
 function versionPin(model: ModelRecord, version: number): Pin {
   const versions = model.scanned.versions.map((each) => each.version);
   if (versions.includes(version)) return { kind: 'version', version };
@@ -105,13 +94,6 @@ function versionPin(model: ModelRecord, version: number): Pin {
     'NOT_FOUND',
     `model \`${model.name}\` has no version ${version}; there are ${known}`,
   );
-}
-
-/** Without its folder there is nothing to be loaded again. */
-function unloadModel(manager: Manager, model: ModelRecord): void {
-  model.requestedPin = undefined;
-  const { missingSince, versions } = model.scanned;
-  if (missingSince !== undefined || versions.length === 0) manager.remove(model);
 }
 
 /** Loading, about to, or waiting for its folder to become quiet. */
@@ -161,7 +143,7 @@ function whyNotServed(model: ModelRecord): ServingError | undefined {
       `version ${wanted} of \`${name}\` is not served: ${error.message}${next}${stays}`,
     );
   }
-  const isServed = pin?.kind === 'path' ? serving?.directory === pin.directory : serving?.version === wanted;
+  const isServed = pin?.kind === 'path' ? serving?.place === pin.place : serving?.version === wanted;
   // It was still there when it was asked for.
   if (wanted === undefined || isServed) return undefined;
   return new ServingError('NOT_FOUND', `version ${wanted} of \`${name}\` is no longer in the folder${stays}`);

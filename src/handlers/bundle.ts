@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ServingError } from '../errors.js';
-import type { HandlerSource } from '../stores/folder/handler-file.js';
+import type { HandlerFiles } from '../stores/folder/handler-file.js';
 
 export interface Bundle {
   /** The handler's own file. */
@@ -24,8 +24,7 @@ export interface Bundle {
 export const providedPackages = ['@tensorflow/*', 'tfjs-serving', 'tfjs-serving/*', '@koa/router'];
 
 /** Bundles handlers, and keeps what it has made until a file of it changes. */
-export class HandlerBundles implements HandlerSource {
-  /** Is told the files of each bundle that is made, wherever they lie. */
+export class HandlerBundles implements HandlerFiles {
   onFiles: (files: readonly string[]) => void = () => {};
   private readonly bundles = new Map<string, { facts: string; bundle: Bundle }>();
 

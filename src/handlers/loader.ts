@@ -85,12 +85,12 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     { opened, end }: { opened: InferenceModel[]; end: () => Promise<void> },
   ): Promise<HandledVersion> {
     const { logger, blocking } = this.options;
-    const { model, candidate } = host;
+    const { model, version, directory } = host;
     const tf = openTensorFlowJs();
     const handler = scope.run(() => evaluate(bundle, provide));
-    const context = { tf, model, version: candidate.version, directory: candidate.directory, logger };
+    const context = { tf, model, version, directory, logger };
     const savedModel: LoadContext['savedModel'] = async (relative, tags) => {
-      const found = await host.openModel(path.resolve(candidate.directory, relative), tags);
+      const found = await host.openModel(path.resolve(directory, relative), tags);
       opened.push(found.model);
       return new SavedModelHandle(found.model, found.parameterCount);
     };
@@ -172,10 +172,9 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       const weights = loaded as { countParams?: () => number };
       return { model: new TfModelAdapter(loaded), parameterCount: weights.countParams?.() ?? 0 };
     }
-    const { directory } = host.candidate;
     // There need not be one beside a handler that predicts by itself; one that is there must be good.
     if (handler.predict && !host.holdsModel) return undefined;
-    const found = await host.openModel(directory);
+    const found = await host.openModel(host.directory);
     opened.push(found.model);
     return found;
   }

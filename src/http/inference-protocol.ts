@@ -5,7 +5,7 @@ import type { AnswerCodec } from '../codec/codecs.js';
 import type { InferRequest } from '../codec/infer-request.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { ServingError } from '../errors.js';
-import type { ServableId } from '../serving/servable.js';
+import type { ServableId } from '../serving/deployment.js';
 import type { NamedTensors } from '../tfjs/tensors.js';
 import type { Body } from './body/body.js';
 import type { Exchange } from './exchange.js';

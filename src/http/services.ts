@@ -28,8 +28,6 @@ export interface Services {
   readonly requestTimeout: number;
   /** Answers to inference requests tell where their time went. */
   readonly serverTiming: boolean;
-  /** Folders that a path in a request may lie in. */
-  readonly allowedRoots: readonly string[];
   /** Aborted once the server has been told to stop. */
   readonly draining: AbortSignal;
 }

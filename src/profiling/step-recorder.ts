@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { InferenceModel, RunTracer, TracedRun } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import { type OpRun, readOpRuns } from '../engines/tensorflow/proto/step-stats.js';
-import type { ServableId } from '../serving/servable.js';
+import type { ServableId } from '../serving/deployment.js';
 import type { Table } from '../serving/table.js';
 import { type ChromeTrace, chromeTrace, type Span } from './chrome-trace.js';
 

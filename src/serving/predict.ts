@@ -8,11 +8,12 @@ import { quoted, ServingError } from '../errors.js';
 import type { Cancellable, Cancellation } from '../flow/cancellation.js';
 import { Deadlines, Waiting } from '../flow/deadlines.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
+import type { ServableId } from './deployment.js';
 import { type MatchedInputs, matchInputs } from './match.js';
 import type { Batcher, BatchRequest, BatchResult, Entry } from './queue/batcher.js';
 import { withRows } from './queue/row-counts.js';
 import { refusedInputs } from './refused-inputs.js';
-import type { Servable, ServableId } from './servable.js';
+import type { Servable } from './servable.js';
 import type { Table, Target } from './table.js';
 
 export interface PredictRequest {

@@ -3,14 +3,9 @@
  */
 import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
+import type { Deployment, ServableId, Terms } from './deployment.js';
 import type { Batcher } from './queue/batcher.js';
-
-export interface ServableId {
-  readonly model: string;
-  readonly version: number;
-  /** Counts the loads of this version in this process, from 1: files replaced in place make a new one. */
-  readonly generation: number;
-}
+import type { BatchLimits } from './queue/batching.js';
 
 /**
  * A loaded model that counts the requests inside it. It is never disposed while one of them is: a request takes a
@@ -20,28 +15,37 @@ export class Servable {
   private leases = 0;
   private onIdle: (() => void) | undefined;
 
+  readonly id: ServableId;
+  readonly loaded: InferenceModel;
+  /** Numbers in all variables together. */
+  readonly parameterCount: number;
   /** One for each of {@link InferenceModel.signatures}. */
   readonly batchers: ReadonlyMap<Signature, Batcher>;
+  private terms: Terms;
 
-  /**
-   * @param chooseDefault as files and flags have it now
-   * @param makeBatcher the queue before a signature of the model
-   */
+  /** @param makeBatcher the queue before a signature of the model, under limits that may change */
   constructor(
-    readonly id: ServableId,
-    readonly loaded: InferenceModel,
-    /** Numbers in all variables together. */
-    readonly parameterCount: number,
-    private readonly chooseDefault: (signatures: InferenceModel['signatures']) => Signature | undefined,
-    makeBatcher: (signature: Signature) => Batcher,
+    { id, model, parameterCount, terms }: Deployment,
+    makeBatcher: (signature: Signature, limits: () => BatchLimits) => Batcher,
   ) {
-    const signatures = [...loaded.signatures.values()];
-    this.batchers = new Map(signatures.map((signature) => [signature, makeBatcher(signature)]));
+    this.id = id;
+    this.loaded = model;
+    this.parameterCount = parameterCount;
+    this.terms = terms;
+    const limits = () => this.terms.limits;
+    const signatures = [...model.signatures.values()];
+    this.batchers = new Map(signatures.map((signature) => [signature, makeBatcher(signature, limits)]));
   }
 
   /** The signature that is meant when a request names none. */
   get defaultSignature(): Signature | undefined {
-    return this.chooseDefault(this.loaded.signatures);
+    const { defaultSignature } = this.terms;
+    return defaultSignature === undefined ? undefined : this.loaded.signatures.get(defaultSignature);
+  }
+
+  /** Files have changed: these terms hold from the next request on. */
+  renew(terms: Terms): void {
+    this.terms = terms;
   }
 
   batcher(signature: Signature): Batcher {

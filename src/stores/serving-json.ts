@@ -1,14 +1,9 @@
 /**
- * `serving.json`, what lasts in the folder itself and holds for every server that reads it: in the repository's folder
- * the default model, in a model's folder its version policy, labels and pin, in both how requests are batched. Names are
+ * What `serving.json` may say. It lasts in the source itself and holds for every server that reads it: for the repository
+ * the default model, for a model its version policy, labels and pin, for both how requests are batched. Names are
  * TensorFlow Serving's.
  */
-import { createHash } from 'node:crypto';
-import path from 'node:path';
 import type { z } from 'zod';
-import { messageOf } from '../errors.js';
-import { readRegularFile } from '../files/regular-file.js';
-import { parseJsonText } from '../json-text.js';
 
 type Schemas = typeof import('./serving-schema.js');
 
@@ -17,85 +12,8 @@ export type ModelConfig = z.output<Schemas['modelSchema']>;
 export type BatchingParameters = z.output<Schemas['batchingSchema']>;
 export type VersionPolicy = ModelConfig['model_version_policy'];
 
-/** What holds where there is no file. */
+/** What holds for a model where there is no file. */
 export const noModelConfig: ModelConfig = {
   model_version_policy: { latest: { num_versions: 1 } },
   version_labels: {},
 };
-const noRepositoryConfig: RepositoryConfig = {};
-
-export const servingJson = 'serving.json';
-
-/** Many times what the longest list of labels takes. */
-const maxBytes = 2 ** 17;
-
-/** What a file says, or why it cannot be used. */
-export type ConfigFile<Config> = { readonly config: Config } | { readonly problem: string };
-
-/** So many files are remembered; those of folders that are gone are forgotten with time. */
-const mostKnown = 10_000;
-
-/** What files said when they were last read: a scan does not parse again what has not changed. */
-class KnownFiles<Config> {
-  private readonly files = new Map<string, { readonly digest: string; readonly said: ConfigFile<Config> }>();
-
-  /** @returns what `parse` made of the same bytes before, or makes of them now */
-  read(file: string, bytes: Buffer, parse: (text: string) => ConfigFile<Config>): ConfigFile<Config> {
-    const digest = createHash('sha256').update(bytes).digest('base64');
-    const before = this.files.get(file);
-    this.files.delete(file);
-    const said = before?.digest === digest ? before.said : parse(bytes.toString('utf8'));
-    this.files.set(file, { digest, said });
-    const [oldest] = this.files.keys();
-    if (this.files.size > mostKnown && oldest !== undefined) this.files.delete(oldest);
-    return said;
-  }
-
-  forget(file: string): void {
-    this.files.delete(file);
-  }
-}
-
-const repositoryFiles = new KnownFiles<RepositoryConfig>();
-const modelFiles = new KnownFiles<ModelConfig>();
-
-export function readRepositoryConfig(folder: string): Promise<ConfigFile<RepositoryConfig>> {
-  return readConfig(folder, repositoryFiles, noRepositoryConfig, ({ checked, repositorySchema }, value) =>
-    checked(repositorySchema, value),
-  );
-}
-
-export function readModelConfig(folder: string): Promise<ConfigFile<ModelConfig>> {
-  return readConfig(folder, modelFiles, noModelConfig, ({ checked, modelSchema }, value) =>
-    checked(modelSchema, value),
-  );
-}
-
-async function readConfig<Config>(
-  folder: string,
-  known: KnownFiles<Config>,
-  none: Config,
-  parse: (schemas: Schemas, value: unknown) => Config,
-): Promise<ConfigFile<Config>> {
-  const file = path.join(folder, servingJson);
-  let bytes: Buffer;
-  try {
-    bytes = await readRegularFile(file, maxBytes);
-  } catch (error) {
-    known.forget(file);
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? { config: none } : problem(file, messageOf(error));
-  }
-  const schemas = await import('./serving-schema.js');
-  return known.read(file, bytes, (text) => {
-    try {
-      return { config: parse(schemas, parseJsonText(text)) };
-    } catch (error) {
-      return problem(file, messageOf(error));
-    }
-  });
-}
-
-function problem(file: string, reason: string): { problem: string } {
-  return { problem: `${file} cannot be used: ${reason}` };
-}

@@ -11,18 +11,18 @@ import {
   plan,
   wantedVersion,
 } from '../../src/control/policy.ts';
-import type { ScannedVersion } from '../../src/stores/scan.ts';
+import type { ScannedVersion } from '../../src/control/scan/scan.ts';
 import type { VersionPolicy } from '../../src/stores/serving-json.ts';
 
 /** `3` is version 3 with its first contents, `3b` with others; `3?` is not quiet yet. */
 function version(text: string): ScannedVersion {
   const [, number, contents, mark] = /^(\d+)([a-z]?)(\?|)$/.exec(text) ?? [];
   const fingerprint = contents || 'a';
-  return { version: Number(number), directory: `/m/${number}`, fingerprint, since: 0, quiet: mark !== '?' };
+  return { version: Number(number), place: `/m/${number}`, fingerprint, since: 0, quiet: mark !== '?' };
 }
 
-function name({ version: number, fingerprint, directory }: Candidate): string {
-  const elsewhere = directory.startsWith('/m/') ? '' : '@elsewhere';
+function name({ version: number, fingerprint, place }: Candidate): string {
+  const elsewhere = place.startsWith('/m/') ? '' : '@elsewhere';
   return `${number}${fingerprint === 'a' ? '' : fingerprint}${elsewhere}`;
 }
 
@@ -44,7 +44,7 @@ interface Row {
 }
 
 const latest = (num_versions: number): VersionPolicy => ({ latest: { num_versions } });
-const elsewhere: Pin & Candidate = { kind: 'path', version: 1, directory: '/x/1', fingerprint: 'a' };
+const elsewhere: Pin & Candidate = { kind: 'path', version: 1, place: '/x/1', fingerprint: 'a' };
 
 const rows: Row[] = [
   { what: 'nothing there', folder: '' },

@@ -68,7 +68,7 @@ describe('the layer check', () => {
 
   test.each([
     ['@tensorflow/tfjs-node-gpu', 'serving/predict.ts'],
-    ['chokidar', 'stores/scan.ts'],
+    ['chokidar', 'control/scan/scan.ts'],
     ['@koa/router', 'serving/predict.ts'],
     ['koa-body', 'cli/serve.ts'],
     ['cbor-x', 'serving/predict.ts'],
@@ -77,6 +77,15 @@ describe('the layer check', () => {
       expect.stringContaining(`src/${file}: imports ${name}, which is used only in`),
     ]);
     expect(checkLayers(tree({ [file]: `import type X from '${name}';\n` }))).toEqual([]);
+  });
+
+  test('keeps what is behind a seam out of what has the seam', () => {
+    const folder = { 'stores/folder/listing.ts': 'export interface Folder {}\n' };
+    const importing = `import type { Folder } from '../stores/folder/listing.js';\n`;
+    const files = { ...folder, 'control/manager.ts': importing, 'handlers/bundle.ts': importing };
+    expect(checkLayers(tree(files))).toEqual([
+      'src/control/manager.ts: imports src/stores/folder/listing.ts, which is behind src/stores/source.ts',
+    ]);
   });
 
   test('does not take comments and strings for imports', () => {

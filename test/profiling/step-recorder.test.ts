@@ -5,10 +5,18 @@ import { expect, it } from 'vitest';
 import { type InferenceModel, plainMode } from '../../src/engines/inference-model.ts';
 import type { Signature } from '../../src/engines/signature.ts';
 import { StepRecorder } from '../../src/profiling/step-recorder.ts';
+import { batchLimits } from '../../src/serving/queue/batching.ts';
 import { Servable } from '../../src/serving/servable.ts';
 import { type ModelStatus, Table } from '../../src/serving/table.ts';
 
 const signature: Signature = { name: 'serving_default', inputs: new Map(), outputs: new Map() };
+const limits = batchLimits({
+  maxBatchSize: 1,
+  timeoutMilliseconds: 0,
+  queueSize: undefined,
+  slots: 1,
+  compiles: false,
+});
 
 function model(): InferenceModel {
   return {
@@ -30,15 +38,11 @@ function tableOf(...models: readonly InferenceModel[]): Table {
   const statuses = models.map((loaded, i): [string, ModelStatus] => {
     const name = `model-${i}`;
     const id = { model: name, version: 1, generation: 1 };
-    const serving = new Servable(
-      id,
-      loaded,
-      0,
-      () => undefined,
-      () => {
-        throw new Error('no signatures');
-      },
-    );
+    const terms = { limits, defaultSignature: undefined };
+    const deployment = { id, model: loaded, parameterCount: 0, isHandled: false, batching: new Map(), terms };
+    const serving = new Servable(deployment, () => {
+      throw new Error('no signatures');
+    });
     const facts = {
       labels: new Map(),
       wanted: 1,

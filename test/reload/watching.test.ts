@@ -65,7 +65,7 @@ describe.runIf(mayLowerLimits())('where the limit of inotify', () => {
 /** Lowers the limit, watches, raises the limit, and ends with what it was told. */
 const recovery = `
   import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-  import { watchFolder } from '${new URL('../../dist/stores/folder/watch.js', import.meta.url).href}';
+  import { FolderWatch } from '${new URL('../../dist/stores/folder/watch.js', import.meta.url).href}';
   const limit = '/proc/sys/user/max_inotify_watches';
   writeFileSync(limit, '0');
   const root = mkdtempSync('/tmp/tfjs-serving-watch-');
@@ -86,7 +86,7 @@ const recovery = `
       }, 10);
     }, 500);
   };
-  const watch = watchFolder(root, {
+  const watch = new FolderWatch(root, {
     mode: 'events', pollInterval: 3_600_000, onHint, logger: { warn, info }, eventsAgainAfter: 50,
   });
 `;

@@ -5,7 +5,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { noModelConfig, readModelConfig } from '../../src/stores/serving-json.ts';
+import { readModelConfig } from '../../src/stores/folder/config-file.ts';
+import { noModelConfig } from '../../src/stores/serving-json.ts';
 
 let folder: string;
 

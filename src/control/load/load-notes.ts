@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, readdir, realpath, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ import type { Candidate } from '../policy.js';
 const noteSchema = z.object({
   model: z.string(),
   version: z.number(),
-  directory: z.string(),
+  place: z.string(),
   fingerprint: z.string(),
   /** When the load began. */
   at: z.string(),
@@ -56,12 +56,11 @@ export class LoadNotes {
    * Reads what earlier servers have left.
    *
    * @param stateFolder for all servers of this machine; undefined where no notes are to be kept
-   * @param root `--model-path`
+   * @param source whose versions are loaded
    */
-  static async open(stateFolder: string | undefined, root: string, logger: Logger): Promise<LoadNotes> {
+  static async open(stateFolder: string | undefined, source: string, logger: Logger): Promise<LoadNotes> {
     if (stateFolder === undefined) return new LoadNotes(undefined, logger);
-    const real = await realpath(root).catch(() => path.resolve(root));
-    const name = digest(`${hostname()}\0${real}`);
+    const name = digest(`${hostname()}\0${source}`);
     const notes = new LoadNotes(path.join(stateFolder, 'loads', name), logger);
     await notes.readAll();
     return notes;
@@ -74,7 +73,7 @@ export class LoadNotes {
     for (const name of names) {
       const file = path.join(folder, name);
       const note = await readNote(file);
-      // Another server that loads the same folder is at work.
+      // Another server that loads from the same source is at work.
       if (note && isAlive(note.process)) continue;
       if (note) this.suspects.set(keyOf(note), { ...note, deaths: note.deaths + 1, isPardoned: false });
       else await rm(file, { force: true }).catch(() => {});
@@ -94,10 +93,10 @@ export class LoadNotes {
 
   /** Must be called, and waited for, before the version is loaded. */
   async begin(model: string, candidate: Candidate): Promise<void> {
-    const { version, directory, fingerprint } = candidate;
+    const { version, place, fingerprint } = candidate;
     const deaths = this.suspectOf(model, candidate)?.deaths ?? 0;
     const note: Note = {
-      ...{ model, version, directory, fingerprint, deaths },
+      ...{ model, version, place, fingerprint, deaths },
       at: new Date().toISOString(),
       process: thisProcess,
     };
@@ -112,9 +111,9 @@ export class LoadNotes {
   /** The load is over, and the process lives. */
   async end(model: string, candidate: Candidate): Promise<void> {
     const files: Named[] = [{ ...candidate, model }];
-    // What is known of other contents of the same folder is out of date.
+    // What is known of other contents in the same place is out of date.
     for (const [key, suspect] of this.suspects) {
-      if (suspect.model !== model || suspect.directory !== candidate.directory) continue;
+      if (suspect.model !== model || suspect.place !== candidate.place) continue;
       this.suspects.delete(key);
       files.push(suspect);
     }
@@ -158,10 +157,11 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
-type Named = Pick<Note, 'model' | 'directory' | 'fingerprint'>;
+type Named = Pick<Note, 'model' | 'version' | 'fingerprint'>;
 
-function keyOf({ model, directory, fingerprint }: Named): string {
-  return digest(`${model}\0${path.resolve(directory)}\0${fingerprint}`);
+/** Without its place, which may be another path from another working directory. */
+function keyOf({ model, version, fingerprint }: Named): string {
+  return digest(`${model}\0${version}\0${fingerprint}`);
 }
 
 function fileOf(folder: string, note: Named): string {

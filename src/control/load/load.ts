@@ -7,19 +7,15 @@ import { type Engine, type Engines, engineFor, engineIn } from '../../engines/en
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../../engines/signature.js';
 import { messageOf, ServingError } from '../../errors.js';
-import { isStorageFailure, storageFailure } from '../../files/storage-failure.js';
 import { within } from '../../flow/within.js';
 import type { Batcher } from '../../serving/queue/batcher.js';
 import type { BatchLimits, BatchVerdict } from '../../serving/queue/batching.js';
-import { contentsOf } from '../../stores/folder/contents.js';
-import { fingerprintOf } from '../../stores/folder/fingerprint.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { warmUp } from '../checks/gate.js';
 import { judgeBatching } from '../checks/row-check.js';
 import { checkSignatures, chooseDefault, type DefaultNames, type Predecessor } from '../default-signature.js';
 import type { HandledVersion, HandlerLoader, OpenedModel } from '../handled.js';
 import { availableMemory, checkMemory } from '../memory.js';
-import type { Candidate } from '../policy.js';
 
 export interface LoadOptions {
   readonly engines: Engines;
@@ -55,7 +51,11 @@ export type LoadStage =
 
 export interface VersionToLoad {
   readonly model: string;
-  readonly candidate: Candidate;
+  readonly version: number;
+  /** Its files, on this machine. */
+  readonly directory: string;
+  /** The file of its handler, if it has one. */
+  readonly handler: string | undefined;
   /** The version whose place it would take. */
   readonly predecessor: Predecessor | undefined;
   readonly defaultNames: DefaultNames;
@@ -79,20 +79,17 @@ export class GivenUp extends ServingError {
 }
 
 /**
- * Checks that all of the model is there, loads it, runs it once, and checks that its folder stayed as it was.
+ * Checks that all of the model is there, loads it, and runs it once.
  *
- * @throws ServingError saying why it cannot serve; ABORTED if its folder changed, UNAVAILABLE if the storage failed.
- *   Nothing of it is left then, but for what is {@link GivenUp}
+ * @throws ServingError saying why it cannot serve; UNAVAILABLE if the storage failed. Nothing of it is left then, but for what is {@link GivenUp}
  */
 export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
-  const { model: name, candidate, limits, predecessor, defaultNames, onStage } = version;
-  const { directory, handler, fingerprint, unfit } = candidate;
-  if (unfit !== undefined) throw new ServingError('FAILED_PRECONDITION', unfit);
+  const { directory, handler, limits, predecessor, defaultNames, onStage } = version;
   const check = (signatures: MetaGraph['signatures'], unusable: readonly string[] = []) =>
     checkSignatures(signatures, unusable, defaultNames, predecessor);
   const engine = await engineFor(directory, options.engines);
   const opened = await (handler === undefined
-    ? openModel(name, directory, engine, onStage, options, ({ signatures, unusable }) =>
+    ? openModel(version.model, directory, engine, onStage, options, ({ signatures, unusable }) =>
         check(signatures, unusable),
       )
     : openHandled(handler, version, options));
@@ -104,7 +101,7 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     const requests = await engine.warmupFile?.read(directory);
     const requestsFile = engine.warmupFile?.path;
     onStage('warming it up');
-    options.logger.debug(`warming up ${name} version ${candidate.version}`);
+    options.logger.debug(`warming up ${version.model} version ${version.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
@@ -113,7 +110,6 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     const batching = handled?.whyNotBatched
       ? unbatched(model, handled.whyNotBatched)
       : await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
-    await checkUnchanged(candidate, fingerprint, options);
     return { model, parameterCount, warmup, batching, isHandled: handled !== undefined };
   } catch (error) {
     const disposal = model.dispose();
@@ -130,8 +126,7 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
  * says nothing: the handler may ask it in a way of its own.
  */
 export async function tryModelBeneath(version: VersionToLoad, options: LoadOptions): Promise<void> {
-  const { candidate, limits, defaultNames, onStage } = version;
-  const { directory } = candidate;
+  const { directory, limits, defaultNames, onStage } = version;
   try {
     const engine = await engineFor(directory, options.engines);
     const { model } = await openModel(version.model, directory, engine, onStage, options, () => {});
@@ -146,21 +141,6 @@ export async function tryModelBeneath(version: VersionToLoad, options: LoadOptio
   } catch (error) {
     options.logger.debug(`on trial: ${messageOf(error)}`);
   }
-}
-
-/** @throws ServingError ABORTED, or UNAVAILABLE if that cannot be seen now */
-async function checkUnchanged(
-  { directory, handler }: Candidate,
-  fingerprint: string,
-  { engines, handlers }: LoadOptions,
-): Promise<void> {
-  const now = await fingerprintOf(directory, handler, contentsOf(engines, handlers)).catch(
-    (error: unknown) => {
-      if (isStorageFailure(error)) throw storageFailure('its folder', error);
-      return messageOf(error);
-    },
-  );
-  if (now !== fingerprint) throw new ServingError('ABORTED', 'its folder changed while it was loaded');
 }
 
 function tookTooLong(): ServingError {
@@ -196,22 +176,23 @@ async function openModel(
 /** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without what belongs to it */
 async function openHandled(
   file: string,
-  { model, candidate, limits, makeBatcher, defaultNames, onStage }: VersionToLoad,
+  { model, version, directory: own, limits, makeBatcher, defaultNames, onStage }: VersionToLoad,
   options: LoadOptions,
 ): Promise<HandledVersion> {
   const { handlers, loadTimeout, warmupTimeout } = options;
   if (!handlers) {
-    const name = path.relative(candidate.directory, file);
+    const name = path.relative(own, file);
     throw new ServingError(
       'FAILED_PRECONDITION',
       `it has a handler (${name}), which is code: start the server with --allow-handlers to run it`,
     );
   }
-  const holdsModel = (await engineIn(candidate.directory, options.engines)) !== undefined;
+  const holdsModel = (await engineIn(own, options.engines)) !== undefined;
   onStage('running its handler');
   const opening = handlers.open(file, {
     model,
-    candidate,
+    version,
+    directory: own,
     holdsModel,
     async openModel(directory, tags) {
       const engine = await engineFor(directory, options.engines);

@@ -12,7 +12,10 @@ import type { TrialProcesses } from './trial-processes.js';
 /** What a rehearsal is told. All of it is plain data. */
 export interface RehearsalJob {
   readonly runtime: RuntimeOptions;
-  readonly version: Pick<VersionToLoad, 'model' | 'candidate' | 'defaultNames' | 'limits'>;
+  readonly version: Pick<
+    VersionToLoad,
+    'model' | 'version' | 'directory' | 'handler' | 'defaultNames' | 'limits'
+  >;
   readonly options: Pick<LoadOptions, 'tags' | 'signature' | 'loadTimeout' | 'warmupTimeout'>;
 }
 
@@ -59,13 +62,13 @@ export class Rehearsals {
    */
   async run(version: VersionToLoad): Promise<void> {
     const { runtime, options } = this.options;
-    const { model, candidate, defaultNames, limits, onStage } = version;
+    const { model, version: number, directory, handler, defaultNames, limits } = version;
     const job: RehearsalJob = {
       runtime,
-      version: { model, candidate, defaultNames, limits },
+      version: { model, version: number, directory, handler, defaultNames, limits },
       options,
     };
-    const news = await this.outcomeOf(job, onStage);
+    const news = await this.outcomeOf(job, version.onStage);
     if (news.kind === 'failed') throw new ServingError(news.code, news.message);
   }
 
@@ -84,7 +87,7 @@ export class Rehearsals {
       const timer = setTimeout(() => {
         end(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a trial process`));
       }, seconds * 1000);
-      const kill = processes.start(program, job.version.candidate.directory, job, (event) => {
+      const kill = processes.start(program, job.version.directory, job, (event) => {
         if (event.kind === 'text') text = (text + event.text).slice(-keptText);
         else if (event.kind === 'error')
           end(failed('UNAVAILABLE', `no trial process can be started: ${event.message}`));

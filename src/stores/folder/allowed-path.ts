@@ -7,7 +7,7 @@ import path from 'node:path';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { nameSavedModel, versionOf } from '../version-name.js';
 import { type FolderContents, holdsModel, mainFilesOf } from './contents.js';
-import { listVersion, type VersionListing } from './listing.js';
+import { type FolderVersion, listVersion } from './listing.js';
 
 /**
  * The SavedModel that a path from a request means: the path itself, or the newest version in it.
@@ -21,7 +21,7 @@ export async function resolveModelPath(
   requested: string,
   roots: readonly string[],
   contents: FolderContents,
-): Promise<VersionListing> {
+): Promise<FolderVersion> {
   if (requested === '' || requested.includes('\0'))
     throw invalidArgument('`model_path` must be the path of a folder');
   const [first = '.'] = roots;
@@ -52,7 +52,7 @@ async function nearestFolder(missing: string): Promise<string> {
   return (await realpath(above).catch(() => undefined)) ?? (above === missing ? above : nearestFolder(above));
 }
 
-function found(directory: string, contents: FolderContents): Promise<VersionListing> {
+function found(directory: string, contents: FolderContents): Promise<FolderVersion> {
   const isNumbered = versionOf(path.basename(directory)) !== undefined;
   const above = isNumbered ? [path.dirname(directory)] : [];
   return listVersion(nameSavedModel(directory).version, directory, above, contents);

@@ -2,16 +2,16 @@
  * What a folder may hold that makes it a version: a model of a known format, or a handler, which may do without one.
  */
 import { type Engines, isOfFormat, type ModelFormat } from '../../engines/engine.js';
-import { type HandlerSource, isHandlerName } from './handler-file.js';
+import { type HandlerFiles, isHandlerName } from './handler-file.js';
 
 export interface FolderContents {
   /** The first one is meant where no file tells. */
   readonly formats: readonly [ModelFormat, ...ModelFormat[]];
   /** Undefined where handlers are off: then a version may still have one, and cannot serve. */
-  readonly handlers: HandlerSource | undefined;
+  readonly handlers: HandlerFiles | undefined;
 }
 
-export function contentsOf([first, ...others]: Engines, handlers: HandlerSource | undefined): FolderContents {
+export function contentsOf([first, ...others]: Engines, handlers: HandlerFiles | undefined): FolderContents {
   return { formats: [first.format, ...others.map(({ format }) => format)], handlers };
 }
 

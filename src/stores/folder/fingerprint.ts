@@ -1,6 +1,6 @@
 /**
  * The identity of a version: a digest that changes when anything in its folder does, and only then. And the times that
- * tell how the folder came to its place; `arrival.ts` draws the conclusions.
+ * tell how the folder came to its place.
  *
  * On a local file system a file is known by path, size, ctime and inode. Modification times are left out, since `tar`,
  * `rsync` and `cp -p` keep old ones. Network and FUSE mounts make up inodes and ctimes (rclone gives a file another inode
@@ -13,7 +13,7 @@ import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { kindOf, readRegularFile } from '../../files/regular-file.js';
 import { storageCalls } from '../../files/storage-call.js';
-import { servingJson } from '../serving-json.js';
+import { servingJson } from './config-file.js';
 import { type FolderContents, holdsModel } from './contents.js';
 import { type Storage, storageOf } from './file-system.js';
 

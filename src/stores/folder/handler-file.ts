@@ -5,12 +5,14 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { storageCalls } from '../../files/storage-call.js';
 
-/** What the listing asks about handlers; see `handlers/`. Absent where they are off. */
-export interface HandlerSource {
+/** What the folder asks about handlers; see `handlers/`. Absent where they are off. */
+export interface HandlerFiles {
   /** For versions that have none of their own. */
   readonly defaultFile: string | undefined;
   /** Changes when the handler or anything that it imports does. */
   digest(file: string): Promise<string>;
+  /** Is told the files that a handler is made of, wherever they lie, as they become known. */
+  onFiles: (files: readonly string[]) => void;
 }
 
 const names = ['handler.ts', 'handler.mts', 'handler.js', 'handler.mjs'];

@@ -1,66 +1,30 @@
 /**
  * Reads the folder of models: which versions there are, where, and a fingerprint of each one's files.
- *
- * What is to be done about them is `scan.ts`'s business.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../errors.js';
 import { storageCalls } from '../../files/storage-call.js';
-import {
-  type ConfigFile,
-  type ModelConfig,
-  type RepositoryConfig,
-  readModelConfig,
-  readRepositoryConfig,
-  servingJson,
-} from '../serving-json.js';
+import type { ArrivalFacts, Listing, ModelListing, UnreadableVersion, VersionListing } from '../source.js';
 import { nameSavedModel, versionOf } from '../version-name.js';
+import { type ConfigFile, readModelConfig, readRepositoryConfig, servingJson } from './config-file.js';
 import { type FolderContents, formatOf, holdsModel, mainFilesOf } from './contents.js';
 import { isOfKernel } from './file-system.js';
-import { type FolderFacts, readFolderFacts } from './fingerprint.js';
+import { readFolderFacts } from './fingerprint.js';
 import { findHandler, isHandlerName } from './handler-file.js';
 import { findUnserved } from './unserved.js';
 
 /** What `--model-path` points at. */
 export type Layout = 'repository' | 'model' | 'saved-model';
 
-/** One version's folder as it was found. */
-export interface VersionListing {
-  readonly version: number;
-  readonly directory: string;
-  /** Changes when any of its files does, or its handler. */
-  readonly fingerprint: string;
-  readonly facts: FolderFacts;
-  /** The file of its handler, if it has one. */
-  readonly handler?: string | undefined;
-  /** What in it is neither a file nor a folder, if anything is: nothing of it may be read then. */
-  readonly unfit?: string | undefined;
+/** A version's folder, which is its place, and those below it. */
+export interface FolderVersion extends VersionListing {
+  readonly folders: readonly string[];
 }
 
-/** A version's folder that is there but cannot be read now. */
-export type UnreadableVersion = Pick<VersionListing, 'version' | 'directory'>;
-
-/** One model's folder; `versions` is undefined where it could not be read, which is not the same as empty. */
-export interface ModelListing {
-  readonly name: string;
-  readonly versions: readonly (VersionListing | UnreadableVersion)[] | undefined;
-  /** From its `serving.json`; undefined where that cannot be used. */
-  readonly config: ModelConfig | undefined;
-}
-
-/** The whole of `--model-path`; `models` is undefined where it could not be read. */
-export interface Listing {
-  /** When the look began, in milliseconds since 1970. */
-  readonly at: number;
+/** The whole of `--model-path`. */
+export interface FolderListing extends Listing {
   readonly layout: Layout | undefined;
-  readonly models: readonly ModelListing[] | undefined;
-  /** From the repository's own `serving.json`; undefined where that cannot be used. */
-  readonly config: RepositoryConfig | undefined;
-  /** Why something could not be read, for the log. */
-  readonly problems: readonly string[];
-  /** What looks like a model and is not served, and what to do about it, for the log. */
-  readonly unserved: readonly string[];
   /** The folders whose changes matter. */
   readonly folders: readonly string[];
 }
@@ -70,12 +34,15 @@ export interface Listing {
  * @param layout what the root was at an earlier listing; by default it is told from what is in it
  * @param contents by what a folder is a version
  */
-export async function readListing(root: string, contents: FolderContents, layout?: Layout): Promise<Listing> {
-  const at = Date.now();
+export async function readListing(
+  root: string,
+  contents: FolderContents,
+  layout?: Layout,
+): Promise<FolderListing> {
   const problems: string[] = [];
   const children = await readFolder(root, problems);
   if (!Array.isArray(children))
-    return { at, layout, models: undefined, config: undefined, problems, unserved: [], folders: [root] };
+    return { layout, models: undefined, config: undefined, problems, unserved: [], folders: [root] };
   const kind = layout ?? layoutOf(root, children, contents, await holdsVersions(root, children, contents));
   const config = kind === 'repository' ? usable(await readRepositoryConfig(root), problems) : {};
   const told: Told = { problems, unserved: [], folders: [root] };
@@ -100,7 +67,7 @@ export async function readListing(root: string, contents: FolderContents, layout
     });
   }
   const unserved = await listUnserved(root, kind, models, contents, told);
-  return { at, layout: kind, models, config, problems, unserved, folders: told.folders };
+  return { layout: kind, models, config, problems, unserved, folders: told.folders };
 }
 
 /** What a listing collects on its way. */
@@ -124,8 +91,8 @@ async function listUnserved(
     root,
     formats,
     depth: layout === 'model' ? 1 : 2,
-    versions: new Set(versions.map(({ directory }) => directory)),
-    handled: new Set(handled.map(({ directory }) => directory)),
+    versions: new Set(versions.map(({ place }) => place)),
+    handled: new Set(handled.map(({ place }) => place)),
   });
   const isEmpty = versions.length === 0 && models.every((model) => model.versions);
   const none = `there is no model in ${root}: put one at ${path.join(root, 'NAME', '1', mainFilesOf({ formats }))}`;
@@ -210,13 +177,13 @@ function oneOfEach<Version extends UnreadableVersion>(
   unserved: string[],
 ): Version[] {
   const chosen = new Map<number, Version>();
-  const byLength = (a: Version, b: Version) => a.directory.length - b.directory.length;
+  const byLength = (a: Version, b: Version) => a.place.length - b.place.length;
   for (const each of [...versions].sort(byLength)) {
     const taken = chosen.get(each.version);
     if (!taken) chosen.set(each.version, each);
     else
       unserved.push(
-        `${each.directory} is version ${each.version}, and so is ${taken.directory}, whose name is shorter and which is ` +
+        `${each.place} is version ${each.version}, and so is ${taken.place}, whose name is shorter and which is ` +
           'the one that counts: take one of them away',
       );
   }
@@ -249,8 +216,8 @@ async function readVersion(
   contents: FolderContents,
 ): Promise<VersionListing | UnreadableVersion | undefined> {
   try {
-    const found = await listVersion(version, directory, above, contents);
-    folders.push(directory, ...found.facts.folders);
+    const { folders: below, ...found } = await listVersion(version, directory, above, contents);
+    folders.push(directory, ...below);
     return found;
   } catch (error) {
     const isFolder = await storageCalls
@@ -261,7 +228,7 @@ async function readVersion(
       );
     if (!isFolder) return undefined;
     problems.push(`${directory}: ${messageOf(error)}`);
-    return { version, directory };
+    return { version, place: directory };
   }
 }
 
@@ -276,9 +243,11 @@ export async function listVersion(
   directory: string,
   above: readonly string[],
   contents: FolderContents,
-): Promise<VersionListing> {
-  const handler = (await findHandler(directory, ...above)) ?? contents.handlers?.defaultFile;
+): Promise<FolderVersion> {
+  const found = (await findHandler(directory, ...above)) ?? contents.handlers?.defaultFile;
+  const handler = found && path.resolve(found);
   const facts = await readFolderFacts(directory, above, handler, contents);
-  const { fingerprint, unfit } = facts;
-  return { version, directory, handler, fingerprint, unfit, facts };
+  const { fingerprint, unfit, folders, storage, ...times } = facts;
+  const arrival: ArrivalFacts = { ...times, clock: storage === 'local' ? 'own' : 'other' };
+  return { version, place: directory, handler, fingerprint, unfit, arrival, folders };
 }

@@ -7,6 +7,7 @@
 import { type FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Watch } from '../source.js';
 
 export type WatchMode = 'events' | 'poll';
 
@@ -26,19 +27,7 @@ const hintPause = 20;
 /** The limits of the system are for all programs: others may have ended. */
 const eventsAgainAfter = 60_000;
 
-export interface Watch {
-  /** Watches these folders from now on, and files in them. */
-  follow(folders: readonly string[]): void;
-  /** Watches files that lie elsewhere, too. */
-  add(files: readonly string[]): void;
-  close(): Promise<void>;
-}
-
-export function watchFolder(root: string, options: WatchOptions): Watch {
-  return new FolderWatch(root, options);
-}
-
-class FolderWatch implements Watch {
+export class FolderWatch implements Watch {
   private folders: ReadonlySet<string>;
   private readonly elsewhere = new Set<string>();
   private current: FSWatcher;
@@ -118,6 +107,7 @@ class FolderWatch implements Watch {
     });
   }
 
+  /** Watches these folders from now on, and files in them. */
   follow(folders: readonly string[]): void {
     const added = folders.filter((folder) => !this.folders.has(folder));
     // chokidar lets go of folders that are deleted.
@@ -128,6 +118,7 @@ class FolderWatch implements Watch {
     this.hint();
   }
 
+  /** Watches files that lie elsewhere, too. */
   add(files: readonly string[]): void {
     const added = files.filter((file) => !this.elsewhere.has(file));
     for (const file of added) this.elsewhere.add(file);

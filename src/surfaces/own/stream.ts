@@ -11,7 +11,7 @@ import { toServingError } from '../../http/failure.js';
 import { clientGone, whenFinished } from '../../http/finished.js';
 import type { StreamRequest } from '../../http/inference-protocol.js';
 import type { Services } from '../../http/services.js';
-import type { ServableId } from '../../serving/servable.js';
+import type { ServableId } from '../../serving/deployment.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 
 interface StreamCodec {

@@ -136,13 +136,9 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
     limits: () => limits,
     onDisagreement: () => {},
   });
-  const servable = new Servable(
-    id,
-    model,
-    0,
-    () => signature,
-    () => batcher,
-  );
+  const terms = { limits, defaultSignature: signature.name };
+  const deployment = { id, model, parameterCount: 0, isHandled: false, batching: new Map(), terms };
+  const servable = new Servable(deployment, () => batcher);
   const table = new Table(new Map([['m', { name: 'm', serving: servable } as unknown as ModelStatus]]), 'm');
   const tensorsBefore = tensorCount();
   const asked: Asked[] = [];

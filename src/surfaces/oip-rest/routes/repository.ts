@@ -123,8 +123,8 @@ function refuseFiles(keys: readonly string[]): void {
 }
 
 async function updateModel(services: Services, request: UpdateRequest): Promise<void> {
-  const { manager, allowedRoots, draining } = services;
-  const { done } = await unlessAborted(draining, update(manager, request, allowedRoots));
+  const { manager, draining } = services;
+  const { done } = await unlessAborted(draining, update(manager, request));
   if (!done)
     throw new ServingError(
       'DEADLINE_EXCEEDED',

@@ -70,7 +70,7 @@ async function updateModel(ctx: RouterContext, services: Services): Promise<void
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
   const { model_path: modelPath, ...request } = parsed.data;
-  const updated = update(services.manager, { ...request, modelPath }, services.allowedRoots);
+  const updated = update(services.manager, { ...request, modelPath });
   const { done, models } = await unlessAborted(services.draining, updated);
   ctx.status = done ? 200 : 202;
   sendValue(ctx, {

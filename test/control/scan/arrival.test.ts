@@ -2,36 +2,33 @@
  * How long a version must stay the same that is served already, and changes where it lies.
  */
 import { expect, it } from 'vitest';
-import { arrivalOf, copyPatience } from '../../src/stores/arrival.ts';
-import type { FolderFacts } from '../../src/stores/folder/fingerprint.ts';
+import { arrivalOf, copyPatience } from '../../../src/control/scan/arrival.ts';
+import type { ArrivalFacts } from '../../../src/stores/source.ts';
 
-const facts: FolderFacts = {
-  fingerprint: 'now',
+const facts: ArrivalFacts = {
   model: 'files',
-  storage: 'local',
+  clock: 'own',
   identity: '1:2',
   changedAt: 1000,
   placedAt: undefined,
   madeAt: undefined,
   entries: ['saved_model.pb'],
-  folders: [],
-  unfit: undefined,
 };
 const earlier = { fingerprint: 'before', identity: '1:2', since: 0, quiet: true };
 const options = { now: 20_000, wall: 1000, settle: 1000, lookedAt: 900, atStart: false, marked: false };
 
 it('--settle where only its handler was edited', () => {
-  const arrival = arrivalOf(facts, { ...earlier, model: 'files' }, options);
+  const arrival = arrivalOf('now', facts, { ...earlier, model: 'files' }, options);
   expect(arrival).toMatchObject({ kind: 'whole', needs: options.settle });
 });
 
 it('as long as a copy where its files changed', () => {
-  const arrival = arrivalOf(facts, { ...earlier, model: 'other files' }, options);
+  const arrival = arrivalOf('now', facts, { ...earlier, model: 'other files' }, options);
   expect(arrival.kind).toBe('copied');
   expect(arrival.needs).toBeGreaterThanOrEqual(copyPatience * options.settle);
 });
 
 it('as long as a copy where it had not settled yet: the handler may have come with it', () => {
-  const arrival = arrivalOf(facts, { ...earlier, model: 'files', quiet: false }, options);
+  const arrival = arrivalOf('now', facts, { ...earlier, model: 'files', quiet: false }, options);
   expect(arrival.kind).toBe('copied');
 });

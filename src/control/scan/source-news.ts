@@ -1,7 +1,7 @@
 /**
- * What the log is told of the folder of models: each thing once, until it changes or goes away.
+ * What the log is told of the source: each thing once, until it changes or goes away.
  */
-import type { Logger } from '../telemetry/logger.js';
+import type { Logger } from '../../telemetry/logger.js';
 
 /** What one scan found. */
 export interface News {
@@ -13,7 +13,7 @@ export interface News {
   readonly waits: readonly string[];
 }
 
-export class FolderNews {
+export class SourceNews {
   /** Doubts by when they were first seen, in milliseconds. */
   private readonly seen = new Map<string, number>();
   private readonly told = new Set<string>();

@@ -2,7 +2,7 @@
  * How long a version's files must stay the same before it is loaded: as long as `--settle` if it came to its place whole,
  * longer if its files came one by one, since a copy may stall between two of them, or in the middle of one.
  */
-import type { FolderFacts } from './folder/fingerprint.js';
+import type { ArrivalFacts } from '../../stores/source.js';
 
 /** How long a version that was copied must be quiet: so many times `--settle`. */
 export const copyPatience = 5;
@@ -19,9 +19,9 @@ const clockSkew = 60_000;
 /** The system stamps files with the time of its last tick, up to 10 ms ago. */
 const tick = 20;
 
-/** How a version came, as far as that was seen. */
+/** What was made of the facts. */
 export interface Arrival {
-  /** `whole`: renamed or linked in, untouched for long, or said to be complete. */
+  /** `whole`: put into its place in one piece, untouched for long, or said to be complete. */
   readonly kind: 'whole' | 'copied';
   /** Milliseconds for which it must stay the same. */
   readonly needs: number;
@@ -55,12 +55,17 @@ export interface ArrivalOptions {
   readonly marked: boolean;
 }
 
+/** Of a version that its source shows only when all of it is there. */
+export const cameAtOnce: Arrival = { kind: 'whole', needs: 0, pause: 0 };
+
 /**
- * @param facts of the version as it is now
+ * @param fingerprint of the version as it is now
+ * @param facts of the same
  * @param earlier undefined if its place was empty
  */
 export function arrivalOf(
-  facts: FolderFacts,
+  fingerprint: string,
+  facts: ArrivalFacts,
   earlier: Earlier | undefined,
   options: ArrivalOptions,
 ): Arrival {
@@ -70,7 +75,7 @@ export function arrivalOf(
   if (marked) return whole;
   if (!earlier || (facts.identity !== undefined && facts.identity !== earlier.identity))
     return cameWhole(facts, options) ? whole : { kind: 'copied', needs: patience, pause: 0 };
-  if (facts.fingerprint === earlier.fingerprint) return earlier.arrival ?? whole;
+  if (fingerprint === earlier.fingerprint) return earlier.arrival ?? whole;
   // Somebody edits its handler.
   if (earlier.quiet && facts.model !== undefined && facts.model === earlier.model)
     return { ...whole, needs: settle };
@@ -80,14 +85,14 @@ export function arrivalOf(
   return { kind: 'copied', needs: Math.max(patience, pausePatience * pause), pause };
 }
 
-function cameWhole(facts: FolderFacts, { wall, settle, lookedAt, atStart }: ArrivalOptions): boolean {
-  const { storage, changedAt, placedAt, madeAt } = facts;
+function cameWhole(facts: ArrivalFacts, { wall, settle, lookedAt, atStart }: ArrivalOptions): boolean {
+  const { clock, changedAt, placedAt, madeAt } = facts;
   if (placedAt !== undefined && placedAt >= changedAt) return true;
   // It was made before a look that did not find it here.
   const wasElsewhere = madeAt !== undefined && lookedAt !== undefined && madeAt + tick < lookedAt;
   if (wasElsewhere && lookedAt <= wall) return true;
   const untouched = wall - changedAt;
-  if (storage === 'local') return untouched >= copyPatience * settle;
+  if (clock === 'own') return untouched >= copyPatience * settle;
   // While it runs, the server can see for itself.
   return atStart && untouched >= copyPatience * settle + clockSkew;
 }

@@ -2,33 +2,29 @@
  * What is quiet, gone or only out of sight: a pure function of listings and the clock.
  */
 import { describe, expect, it } from 'vitest';
-import type { FolderFacts } from '../../src/stores/folder/fingerprint.ts';
-import type { Listing, ModelListing } from '../../src/stores/folder/listing.ts';
-import { nothingScanned, type Scan, type ScanOptions, scan } from '../../src/stores/scan.ts';
-import { noModelConfig } from '../../src/stores/serving-json.ts';
+import { nothingScanned, type Scan, type ScanOptions, scan } from '../../../src/control/scan/scan.ts';
+import { noModelConfig } from '../../../src/stores/serving-json.ts';
+import type { ArrivalFacts, Listing, ModelListing } from '../../../src/stores/source.ts';
 
 const settle = 1000;
 const emptyFor = 30_000;
 
 /** A folder that was renamed into place. */
-const renamed: FolderFacts = {
+const renamed: ArrivalFacts = {
   ...{
-    fingerprint: 'a',
-    storage: 'local',
+    clock: 'own',
     identity: undefined,
     changedAt: 0,
     placedAt: 1,
     madeAt: undefined,
   },
   entries: ['saved_model.pb'],
-  folders: [],
-  unfit: undefined,
 };
 
 /** `{m: '1 2b'}`: model m with versions 1 and 2, the latter with other contents; `2!` cannot be read; null: the folder cannot. */
 type Folder = Readonly<Record<string, string | null>>;
 
-function list(at: number, folder: Folder | null, facts: Partial<FolderFacts> = {}): Listing {
+function list(folder: Folder | null, facts: Partial<ArrivalFacts> = {}): Listing {
   const problems = folder ? [] : ['unreadable'];
   const models =
     folder &&
@@ -38,28 +34,20 @@ function list(at: number, folder: Folder | null, facts: Partial<FolderFacts> = {
         .filter(Boolean)
         .map((each) => {
           const [, number, contents, mark] = /^(\d+)([a-z]?)(!?)$/.exec(each) ?? [];
-          const place = { version: Number(number), directory: `/${name}/${number}` };
+          const place = { version: Number(number), place: `/${name}/${number}` };
           if (mark) return place;
           const fingerprint = contents || 'a';
-          return { ...place, fingerprint, facts: { ...renamed, fingerprint, ...facts } };
+          return { ...place, fingerprint, arrival: { ...renamed, ...facts } };
         });
       return { name, versions, config: noModelConfig };
     });
-  return {
-    at,
-    layout: 'repository',
-    models: models ?? undefined,
-    config: {},
-    problems,
-    unserved: [],
-    folders: [],
-  };
+  return { models: models ?? undefined, config: {}, problems, unserved: [] };
 }
 
 /** Scans one listing after another. */
 function scanAll(steps: readonly (readonly [at: number, folder: Folder | null])[]): Scan {
   return steps.reduce(
-    (before, [now, folder]) => scan(before, list(now, folder), { now, settle, emptyFor }),
+    (before, [now, folder]) => scan(before, list(folder), { now, wall: now, settle, emptyFor }),
     nothingScanned,
   );
 }
@@ -243,12 +231,18 @@ describe('a version whose files came one by one', () => {
   const copied = { placedAt: undefined, changedAt: 1_000_000 };
 
   function watch(
-    steps: readonly (readonly [now: number, folder: Folder, facts?: Partial<FolderFacts>])[],
+    steps: readonly (readonly [now: number, folder: Folder, facts?: Partial<ArrivalFacts>])[],
     first: Partial<ScanOptions> = {},
   ): Scan {
     return steps.reduce((before, [now, folder, facts], i) => {
-      const listing = list(1_000_000 + now, folder, { ...copied, ...facts });
-      return scan(before, listing, { now, settle, emptyFor, ...(i === 0 ? first : {}) });
+      const listing = list(folder, { ...copied, ...facts });
+      return scan(before, listing, {
+        now,
+        wall: 1_000_000 + now,
+        settle,
+        emptyFor,
+        ...(i === 0 ? first : {}),
+      });
     }, nothingScanned);
   }
 
@@ -325,8 +319,8 @@ describe('a version whose files came one by one', () => {
     ['is not where the folder is new', { madeAt: 999_990 }, false],
     ['is whole where it was last changed long ago', { changedAt: 995_500 }, true],
     ['is not where it was last changed a moment ago', { changedAt: 995_501 }, false],
-    ['is not told by its times on a network mount', { changedAt: 0, storage: 'network' }, false],
-    ['is told by a rename on a network mount', { placedAt: 1_000_001, storage: 'network' }, true],
+    ['is not told by its times on a network mount', { changedAt: 0, clock: 'other' }, false],
+    ['is told by a rename on a network mount', { placedAt: 1_000_001, clock: 'other' }, true],
   ] as const)('%s', (_, facts, isWhole) => {
     const steps = [
       [-500, {}],
@@ -340,9 +334,9 @@ describe('a version whose files came one by one', () => {
     ['was last changed long ago', { changedAt: 995_000 }, true],
     ['was last changed a moment ago', { changedAt: 995_001 }, false],
     ['was renamed into place', { placedAt: 1_000_001 }, true],
-    ['was last changed long ago, on a network mount', { changedAt: 935_000, storage: 'network' }, true],
-    ['was last changed less than a minute ago there', { changedAt: 936_000, storage: 'fuse' }, false],
-    ['seems to be of the future', { changedAt: 9_000_000, storage: 'fuse' }, false],
+    ['was last changed long ago, on a network mount', { changedAt: 935_000, clock: 'other' }, true],
+    ['was last changed less than a minute ago there', { changedAt: 936_000, clock: 'other' }, false],
+    ['seems to be of the future', { changedAt: 9_000_000, clock: 'other' }, false],
   ] as const)('is taken as quiet at start if it %s: %j %s', (_, facts, isQuiet) => {
     expect(versions(watch([[0, { m: '1' }, facts]], { atStart: true }))).toBe(isQuiet ? '1' : '1?');
   });
@@ -364,12 +358,12 @@ describe('with a complete_marker', () => {
   const unmarked = { ...marked, entries: ['saved_model.pb'] };
 
   function watch(
-    ...steps: readonly (readonly [now: number, text: string, facts: Partial<FolderFacts>])[]
+    ...steps: readonly (readonly [now: number, text: string, facts: Partial<ArrivalFacts>])[]
   ): Scan {
     return steps.reduce((before, [now, text, facts]) => {
-      const listing = list(1_000_000 + now, { m: text }, facts);
+      const listing = list({ m: text }, facts);
       const models = listing.models?.map((model) => ({ ...model, config })) ?? [];
-      return scan(before, { ...listing, models }, { now, settle, emptyFor });
+      return scan(before, { ...listing, models }, { now, wall: 1_000_000 + now, settle, emptyFor });
     }, nothingScanned);
   }
 

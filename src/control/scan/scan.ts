@@ -4,12 +4,18 @@
  * A version is quiet once two listings far enough apart found it the same (`arrival.ts` says how far), and gone once two
  * at least `--settle` apart did not find it. What cannot be read stays as it was: unreadable is not deleted.
  */
-import { type Arrival, arrivalOf, copyPatience } from './arrival.js';
-import type { Layout, Listing, ModelListing, UnreadableVersion, VersionListing } from './folder/listing.js';
-import { type ModelConfig, noModelConfig, type RepositoryConfig } from './serving-json.js';
+import { type ModelConfig, noModelConfig, type RepositoryConfig } from '../../stores/serving-json.js';
+import type {
+  Listing,
+  ModelListing,
+  SourceVersion,
+  UnreadableVersion,
+  VersionListing,
+} from '../../stores/source.js';
+import { type Arrival, arrivalOf, cameAtOnce, copyPatience } from './arrival.js';
 
-/** A version's folder, and whether it has stopped changing. */
-export interface ScannedVersion extends Omit<VersionListing, 'facts'> {
+/** A version, and whether it has stopped changing. */
+export interface ScannedVersion extends SourceVersion {
   readonly identity?: string | undefined;
   readonly model?: string | undefined;
   readonly arrival?: Arrival;
@@ -35,10 +41,9 @@ export interface ScannedModel {
 }
 
 export interface Scan {
-  readonly layout: Layout | undefined;
   readonly models: ReadonlyMap<string, ScannedModel>;
   readonly config: RepositoryConfig;
-  /** False where `--model-path` itself could not be read. */
+  /** False where the source itself could not be read. */
   readonly readable: boolean;
   /** True while another scan, `--settle` from now, can change the picture by itself. */
   readonly unsettled: boolean;
@@ -51,7 +56,9 @@ export interface Scan {
 export interface ScanOptions {
   /** Milliseconds of the monotonic clock. */
   readonly now: number;
-  /** Milliseconds that a folder which came whole must stay the same. */
+  /** When the look began, in milliseconds since 1970. */
+  readonly wall: number;
+  /** Milliseconds that a version which came whole must stay the same. */
   readonly settle: number;
   /** The first scan: what is whole is taken as quiet. */
   readonly atStart?: boolean;
@@ -60,7 +67,6 @@ export interface ScanOptions {
 }
 
 export const nothingScanned: Scan = {
-  layout: undefined,
   models: new Map(),
   config: {},
   readable: true,
@@ -74,10 +80,10 @@ export const nothingScanned: Scan = {
  * @param listing what was read now
  */
 export function scan(before: Scan, listing: Listing, options: ScanOptions): Scan {
-  const { layout, models: folders, config } = listing;
+  const { models: folders, config } = listing;
   if (!folders) return { ...before, readable: false, unsettled: false };
   const repository = config ?? before.config;
-  const settings = { ...options, wall: listing.at, lookedAt: before.lookedAt };
+  const settings = { ...options, lookedAt: before.lookedAt };
   // A folder that never held a version is nobody's model; one that did is a model whose versions are gone.
   const listed = folders.filter(({ name, versions }) => versions?.length || before.models.has(name));
   const patience = listed.length === 0 ? Math.max(options.emptyFor, options.settle) : options.settle;
@@ -94,17 +100,16 @@ export function scan(before: Scan, listing: Listing, options: ScanOptions): Scan
     if (known || scanned.versions.length > 0) models.set(model.name, scanned);
   }
   return {
-    layout: layout ?? before.layout,
     models,
     config: repository,
     readable: true,
     unsettled: [...models.values()].some(isUnsettled),
     waits,
-    lookedAt: listing.problems.length === 0 ? listing.at : before.lookedAt,
+    lookedAt: listing.problems.length === 0 ? options.wall : before.lookedAt,
   };
 }
 
-type Settings = ScanOptions & { readonly wall: number; readonly lookedAt: number | undefined };
+type Settings = ScanOptions & { readonly lookedAt: number | undefined };
 
 function scanModel(
   before: ScannedModel | undefined,
@@ -117,9 +122,9 @@ function scanModel(
   const config = read ?? before?.config ?? noModelConfig;
   const marker = config.complete_marker ?? repository.complete_marker;
   const versions = listed ? scanVersions(known, listed, marker, settings) : known;
-  const byFolder = keyedByFolder(versions);
+  const byPlace = keyedByPlace(versions);
   for (const each of listed ?? []) {
-    const scanned = byFolder.get(each.directory);
+    const scanned = byPlace.get(each.place);
     const why = whyWaiting(each, scanned, marker, settings);
     if (why !== undefined) waits.push(`${name} version ${each.version} ${why}`);
   }
@@ -150,14 +155,19 @@ function scanVersions(
 ): ScannedVersion[] {
   const { now, settle, atStart = false } = settings;
   const versions: ScannedVersion[] = [];
-  const knownByFolder = keyedByFolder(known);
+  const knownByPlace = keyedByPlace(known);
   for (const found of listed) {
-    const before = knownByFolder.get(found.directory);
+    const before = knownByPlace.get(found.place);
     if (!('fingerprint' in found)) {
       if (before) versions.push(before);
       continue;
     }
-    const { facts, ...version } = found;
+    const { arrival: facts, ...version } = found;
+    const since = before?.fingerprint === found.fingerprint ? before.since : now;
+    if (facts === 'whole') {
+      versions.push({ ...version, arrival: cameAtOnce, since, quiet: true });
+      continue;
+    }
     const marked = marker !== undefined && facts.entries.includes(marker);
     if (marker !== undefined && !marked) {
       // A new one is not there yet; one that was there is being overwritten.
@@ -165,13 +175,12 @@ function scanVersions(
       continue;
     }
     const { identity, model } = facts;
-    const arrival = arrivalOf(facts, before, { ...settings, atStart, marked });
-    const since = before?.fingerprint === found.fingerprint ? before.since : now;
+    const arrival = arrivalOf(found.fingerprint, facts, before, { ...settings, atStart, marked });
     versions.push({ ...version, identity, model, arrival, since, quiet: now - since >= arrival.needs });
   }
-  const listedByFolder = keyedByFolder(listed);
+  const listedByPlace = keyedByPlace(listed);
   for (const before of known) {
-    if (listedByFolder.has(before.directory)) continue;
+    if (listedByPlace.has(before.place)) continue;
     const missingSince = before.missingSince ?? now;
     if (now - missingSince < settle) versions.push({ ...before, quiet: false, missingSince });
   }
@@ -179,10 +188,10 @@ function scanVersions(
 }
 
 /** A model may have thousands of versions, and be scanned often. */
-function keyedByFolder<Version extends { readonly directory: string }>(
+function keyedByPlace<Version extends { readonly place: string }>(
   versions: readonly Version[],
 ): ReadonlyMap<string, Version> {
-  return new Map(versions.map((version) => [version.directory, version]));
+  return new Map(versions.map((version) => [version.place, version]));
 }
 
 function isUnsettled({ missingSince, gone, versions }: ScannedModel): boolean {

@@ -1,0 +1,47 @@
+/**
+ * Which model is meant when a request names none: that of `--default-model`, of `default_model` in `serving.json`, or the
+ * only one there is.
+ */
+import { quoted } from '../errors.js';
+import type { ModelRecord } from './model-record.js';
+
+type Models = ReadonlyMap<string, ModelRecord>;
+
+export class DefaultModel {
+  /** `default_model` in `serving.json` */
+  configured: string | undefined;
+  private onlyModel: string | undefined;
+
+  /** @param flag `--default-model` */
+  constructor(private readonly flag: string | undefined) {}
+
+  get name(): string | undefined {
+    return this.flag ?? this.configured ?? this.onlyModel;
+  }
+
+  /**
+   * The models are these now. Requests without a name go on to the model that was alone, for as long as it serves, also when
+   * others come.
+   */
+  follow(models: Models): void {
+    const [first, second] = models.keys();
+    const before = this.onlyModel;
+    const stays = before !== undefined && models.get(before)?.serving !== undefined;
+    if (second === undefined) this.onlyModel = first;
+    else if (!stays) this.onlyModel = undefined;
+  }
+
+  /** What its owner will not have meant so, for the log. */
+  doubts(models: Models): string[] {
+    const { onlyModel } = this;
+    const name = this.flag ?? this.configured;
+    if (name === undefined && onlyModel !== undefined && models.size > 1)
+      return [
+        `requests without a model still go to ${quoted(onlyModel)}, which was the only one; after a restart they go to none: give --default-model`,
+      ];
+    if (name === undefined || models.has(name) || models.size === 0) return [];
+    const file = this.flag === undefined ? 'default_model in serving.json' : '--default-model';
+    const known = [...models.keys()].map(quoted).join(', ');
+    return [`${file} is ${quoted(name)}, which is no model in the folder; there are ${known}`];
+  }
+}

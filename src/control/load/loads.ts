@@ -1,0 +1,219 @@
+/**
+ * Which version is loaded next, and what comes of it.
+ *
+ * Loads are serial: two at once would take twice the memory, and each longer. But one that takes very long, or hangs, does
+ * not hold up the others.
+ */
+
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf, ServingError } from '../../errors.js';
+import type { BatchVerdict } from '../../serving/queue/batching.js';
+import type { Queues } from '../../serving/queue/queues.js';
+import type { LocalVersion } from '../../stores/source.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { ModelRecord } from '../model-record.js';
+import type { Candidate } from '../policy.js';
+import type { VersionRecord } from '../tries.js';
+import { GivenUp, type LoadedVersion } from './load.js';
+import type { VersionLoader } from './version-loader.js';
+
+/** How long the next load waits for the one before it, and a load goes on before the log says so. */
+const patienceMilliseconds = 10_000;
+
+/** What loads tell, and are told. */
+export interface LoadsHost {
+  /** A version serves, and must not be taken down by a load. */
+  readonly isServing: boolean;
+  /** A load has begun, or has failed. */
+  changed(model: ModelRecord): void;
+  /** The version has a servable. */
+  loaded(model: ModelRecord, record: VersionRecord): void;
+  /** @param code of what the load failed with */
+  failed(model: ModelRecord, code: ServingError['code']): void;
+  /** Files of a version are no longer needed. */
+  release(name: string, local: LocalVersion | undefined): void;
+}
+
+interface Load {
+  readonly model: ModelRecord;
+  readonly candidate: Candidate;
+}
+
+export class Loads {
+  /** Models that may have a version to load. */
+  private readonly mayLoad = new Set<ModelRecord>();
+  private loading: Promise<void> | undefined;
+  private isStopping = false;
+
+  constructor(
+    private readonly loader: VersionLoader,
+    private readonly queues: Queues,
+    private readonly logger: Logger,
+    private readonly host: LoadsHost,
+  ) {}
+
+  /** Resolves when there is nothing to load now; undefined if that is so. */
+  get underWay(): Promise<void> | undefined {
+    return this.loading;
+  }
+
+  /** Loads what is due of these models. */
+  goOn(models: Iterable<ModelRecord>): void {
+    for (const model of models) this.mayLoad.add(model);
+    this.loading ??= this.loadAll().finally(() => {
+      this.loading = undefined;
+    });
+  }
+
+  /** The model is no longer there. */
+  drop(model: ModelRecord): void {
+    this.mayLoad.delete(model);
+  }
+
+  /** Nothing more is loaded, and what fails from now on is not to blame. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await this.loader.close();
+  }
+
+  private async loadAll(): Promise<void> {
+    for (let next = this.next(); next && !this.isStopping; next = this.next()) {
+      const load = this.load(next);
+      const wait = new AbortController();
+      await Promise.race([load, delay(patienceMilliseconds, undefined, wait).catch(() => {})]);
+      wait.abort();
+    }
+  }
+
+  /** One that was not tried yet comes before those that failed, or with which a server died. */
+  private next(): Load | undefined {
+    let failed: Load | undefined;
+    for (const model of this.mayLoad) {
+      const { load: candidate } = model.plan();
+      // While one is loading that is no longer the first choice, the one that is may go ahead: it may be what mends a hang.
+      if (!candidate || model.tries.find(candidate)?.state === 'LOADING') {
+        this.mayLoad.delete(model);
+        continue;
+      }
+      const isDoubtful = model.tries.find(candidate)?.error || this.loader.isSuspect(model.name, candidate);
+      if (!isDoubtful) return { model, candidate };
+      failed ??= { model, candidate };
+    }
+    return failed;
+  }
+
+  private async load({ model, candidate }: Load): Promise<void> {
+    const { logger, loader, queues } = this;
+    const record = model.tries.begin(candidate);
+    const name = nameOf(model, record);
+    logger.info(`loading ${name}`);
+    this.host.changed(model);
+    const started = performance.now();
+    let stage = 'fetching its files';
+    const sayIsSlow = setTimeout(() => {
+      logger.info(`${name} has been loading for ${patienceMilliseconds / 1000} s: ${stage}`);
+    }, patienceMilliseconds);
+    let local: LocalVersion | undefined;
+    try {
+      local = await loader.fetch(candidate);
+      const loaded = await loader.load(
+        {
+          model: model.name,
+          candidate,
+          predecessor: model.predecessorOf(candidate),
+          defaultNames: model.defaultNames,
+          isServing: this.host.isServing,
+          onStage: (next) => {
+            stage = next;
+          },
+          limits: model.limits,
+          makeBatcher: (behind, signature, verdict) =>
+            queues.beforeModel({
+              id: { model: model.name, version: record.version },
+              ...{ model: behind, signature, verdict },
+              limits: () => model.limits,
+            }),
+        },
+        local,
+      );
+      this.deploy(model, record, loaded, local);
+    } catch (error) {
+      this.fail(model, record, error, local);
+      return;
+    } finally {
+      clearTimeout(sayIsSlow);
+    }
+    const seconds = ((performance.now() - started) / 1000).toFixed(2);
+    const note = record.warmup ? ` (${record.warmup})` : '';
+    logger.info(`${name} generation ${record.generation} is loaded in ${seconds} s${note}`);
+    this.host.loaded(model, record);
+  }
+
+  private deploy(
+    model: ModelRecord,
+    record: VersionRecord,
+    { model: loaded, parameterCount, warmup, batching: verdicts, isHandled }: LoadedVersion,
+    local: LocalVersion,
+  ): void {
+    const batching = new Map(Array.from(verdicts, ([{ name }, verdict]) => [name, verdict]));
+    this.tellOfTrials(model, record, batching);
+    const { version } = record;
+    const generation = model.nextGeneration(version);
+    const id = { model: model.name, version, generation };
+    const terms = model.termsOf(loaded);
+    const servable = this.queues.deploy({ id, model: loaded, parameterCount, isHandled, batching, terms });
+    Object.assign(record, { error: undefined, warmup, generation, servable, local });
+  }
+
+  /** Somebody said that requests may share runs, whatever the graph shows. */
+  private tellOfTrials(
+    model: ModelRecord,
+    record: VersionRecord,
+    batching: ReadonlyMap<string, BatchVerdict>,
+  ): void {
+    if (!model.limits.isTrusted) return;
+    const name = nameOf(model, record);
+    for (const [signature, { whyNot, unproven }] of batching) {
+      if (unproven === undefined) continue;
+      if (whyNot === undefined)
+        this.logger.info(`${name}: requests for \`${signature}\` share runs on trial`);
+      else
+        this.logger.warn(
+          `${name}: requests for \`${signature}\` run alone although they were to share runs: ${whyNot}`,
+        );
+    }
+  }
+
+  private fail(
+    model: ModelRecord,
+    record: VersionRecord,
+    error: unknown,
+    local: LocalVersion | undefined,
+  ): void {
+    const name = nameOf(model, record);
+    const hanging = error instanceof GivenUp ? error.ended : undefined;
+    const release = () => this.host.release(name, local);
+    if (hanging) hanging.then(release, release);
+    else release();
+    if (this.isStopping) {
+      record.state = 'END';
+      return;
+    }
+    const code = error instanceof ServingError ? error.code : 'INTERNAL';
+    // Clients get to read it, and have no business with where the files are.
+    const folder = `${local?.directory ?? record.place}${path.sep}`;
+    const message = messageOf(error).replaceAll(folder, '');
+    model.tries.end(record, new ServingError(code, message), hanging);
+    const again = model.nextTryOf(record)?.at.toISOString();
+    const next = again === undefined ? '' : `; it is tried again at ${again}`;
+    const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';
+    this.logger.error(`${name} is not served: ${messageOf(error)}${next}${stays}`);
+    this.host.changed(model);
+    this.host.failed(model, code);
+  }
+}
+
+function nameOf({ name }: ModelRecord, { version }: VersionRecord): string {
+  return `${name} version ${version}`;
+}

@@ -1,0 +1,148 @@
+/**
+ * Takes one version from its source to a loaded model: has its files fetched, tries them in a process of its own where that
+ * is due, and loads them under a note that stays if this process dies of it.
+ */
+import path from 'node:path';
+import { type Engines, engineIn } from '../../engines/engine.js';
+import { messageOf, ServingError, shuttingDown } from '../../errors.js';
+import type { LocalVersion, Source } from '../../stores/source.js';
+import type { Candidate } from '../policy.js';
+import { GivenUp, type LoadedVersion, type LoadOptions, loadVersion, type VersionToLoad } from './load.js';
+import { LoadNotes } from './load-notes.js';
+import { type LoadFacts, loadWay, type Trial } from './load-way.js';
+import type { Rehearsals } from './rehearsal.js';
+
+export interface VersionLoaderOptions extends LoadOptions {
+  readonly source: Source;
+  /** `--trial` */
+  readonly trial: Trial;
+  readonly rehearsals: Rehearsals;
+  /** Where notes of loads are kept; undefined: nowhere. */
+  readonly stateFolder: string | undefined;
+}
+
+/** A version that is to be loaded, without what its files will tell. */
+export type WantedVersion = Omit<VersionToLoad, 'version' | 'directory' | 'handler' | 'onStage'> & {
+  readonly candidate: Candidate;
+  /** What serves must not be taken down by it. */
+  readonly isServing: boolean;
+  /** Is told each stage as it begins, and where. */
+  readonly onStage: (stage: string) => void;
+};
+
+export class VersionLoader {
+  private notes: LoadNotes | undefined;
+  private readonly closing = new AbortController();
+
+  constructor(private readonly options: VersionLoaderOptions) {}
+
+  /** Reads the notes of earlier servers. */
+  async open(): Promise<void> {
+    const { stateFolder, source, logger } = this.options;
+    this.notes = await LoadNotes.open(stateFolder, source.name, logger);
+  }
+
+  /** True for a version that was being loaded when a server died. */
+  isSuspect(model: string, candidate: Candidate): boolean {
+    return this.notes?.suspectOf(model, candidate) !== undefined;
+  }
+
+  /** Lets versions of a model be tried again with which a server died. */
+  pardon(model: string): void {
+    this.notes?.pardon(model);
+  }
+
+  /**
+   * Has the files of a version on this machine.
+   *
+   * @returns what its user gives back
+   * @throws ServingError what the source says; UNAVAILABLE for any other error of it
+   */
+  async fetch(candidate: Candidate): Promise<LocalVersion> {
+    const { unfit } = candidate;
+    if (unfit !== undefined) throw new ServingError('FAILED_PRECONDITION', unfit);
+    const { signal } = this.closing;
+    try {
+      const local = await this.options.source.materialise(candidate, signal);
+      if (!signal.aborted) return local;
+      await local.release?.();
+    } catch (error) {
+      if (error instanceof ServingError) throw error;
+      throw new ServingError('UNAVAILABLE', `its files cannot be fetched now: ${messageOf(error)}`);
+    }
+    throw shuttingDown();
+  }
+
+  /** @throws ServingError as {@link loadVersion}; ABORTED if its files changed meanwhile */
+  async load(wanted: WantedVersion, local: LocalVersion): Promise<LoadedVersion> {
+    const { candidate, isServing, ...rest } = wanted;
+    const { version } = candidate;
+    const { directory } = local;
+    const handler = candidate.handler && path.resolve(directory, candidate.handler);
+    const toLoad: VersionToLoad = { ...rest, version, directory, handler };
+    await this.rehearse(toLoad, wanted, local);
+    const loaded = await this.loadHere(toLoad, candidate);
+    try {
+      await local.checkUnchanged?.();
+      return loaded;
+    } catch (error) {
+      await loaded.model.dispose();
+      throw error;
+    }
+  }
+
+  /** Loads a version in a process of its own, where that is due. @throws ServingError if it cannot be loaded, or must not be tried */
+  private async rehearse(
+    version: VersionToLoad,
+    { candidate, isServing, onStage }: WantedVersion,
+    local: LocalVersion,
+  ): Promise<void> {
+    const { trial, rehearsals, engines, logger } = this.options;
+    const suspect = this.notes?.suspectOf(version.model, candidate);
+    const tries = await triesOf(version, engines);
+    const way = loadWay({ trial, suspect, tries, isServing });
+    if (way === 'at once') return;
+    const name = `${version.model} version ${version.version}`;
+    if (suspect)
+      logger.warn(
+        `${name}: a server died while it loaded this version: it is tried in a process of its own first`,
+      );
+    try {
+      await rehearsals.checkRoom();
+    } catch (error) {
+      if (way === 'rehearsed') throw error;
+      logger.info(`${name} is loaded without a trial: ${messageOf(error)}`);
+      return;
+    }
+    await rehearsals.run({ ...version, onStage: (stage) => onStage(`${stage}, in a trial process`) });
+    await local.checkUnchanged?.();
+  }
+
+  private async loadHere(version: VersionToLoad, candidate: Candidate): Promise<LoadedVersion> {
+    const { model } = version;
+    const end = () => this.notes?.end(model, candidate);
+    await this.notes?.begin(model, candidate);
+    try {
+      const loaded = await loadVersion(version, this.options);
+      await end();
+      return loaded;
+    } catch (error) {
+      if (error instanceof GivenUp) void error.ended.then(end, end);
+      else await end();
+      throw error;
+    }
+  }
+
+  /** The process is told to end: what is being loaded is not to blame. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    this.options.rehearsals.close();
+    await this.notes?.close();
+  }
+}
+
+/** Trial processes have TensorFlow's engine alone. A handler may open other folders than its own; these are not tried. */
+async function triesOf({ directory, handler }: VersionToLoad, engines: Engines): Promise<LoadFacts['tries']> {
+  if ((await engineIn(directory, engines)) !== engines[0]) return 'nothing';
+  return handler === undefined ? 'all of it' : 'the model beneath its handler';
+}

@@ -1,0 +1,44 @@
+/**
+ * Publishes the table of what is served, and tells those who wait for a change of it.
+ *
+ * Each change makes a new table. It holds the statuses that the one before it held, but for the model that changed.
+ */
+import { type ModelStatus, Table } from '../serving/table.js';
+import type { ModelRecord } from './model-record.js';
+
+export class Publisher {
+  private published = new Table(new Map(), undefined);
+  private waiters: (() => void)[] = [];
+
+  /** What is served now. */
+  get table(): Table {
+    return this.published;
+  }
+
+  /**
+   * @param defaultModel the model that is meant when none is named
+   * @param changed the only model that is not as it was published last; by default any may be
+   */
+  publish(models: Iterable<ModelRecord>, defaultModel: string | undefined, changed?: ModelRecord): void {
+    const before = this.published.models;
+    const statuses = new Map<string, ModelStatus>();
+    for (const model of models) {
+      const known = changed && changed !== model ? before.get(model.name) : undefined;
+      statuses.set(model.name, known ?? model.status());
+    }
+    this.published = new Table(statuses, defaultModel);
+    const { waiters } = this;
+    this.waiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  /** Waits for the next change, at most so many milliseconds. */
+  async change(milliseconds: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.waiters.push(resolve);
+      timer = setTimeout(resolve, milliseconds);
+    });
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Looks at the source: by the clock, after a hint, and when somebody asks. One look at a time.
+ */
+import { messageOf } from '../../errors.js';
+import type { Listing, Source, Watch } from '../../stores/source.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { nothingScanned, type Scan, scan } from './scan.js';
+import { SourceNews } from './source-news.js';
+
+/** Between two looks by the clock, also where `--settle` is 0. In milliseconds. */
+export const shortestInterval = 20;
+
+export interface ScannerOptions {
+  readonly source: Source;
+  /** Seconds that a version must stay the same before it is loaded. */
+  readonly settle: number;
+  /** Seconds between two looks by the clock. */
+  readonly scanInterval: number;
+  readonly logger: Logger;
+}
+
+export class Scanner {
+  private scanned: Scan = nothingScanned;
+  private scanning: Promise<void> | undefined;
+  private rescanWanted = false;
+  private timer: NodeJS.Timeout | undefined;
+  private watch: Watch | undefined;
+  private closed = false;
+  private readonly news: SourceNews;
+
+  /** @param onScan acts on what was found, and returns what its owner will not have meant so, for the log */
+  constructor(
+    private readonly options: ScannerOptions,
+    private readonly onScan: () => readonly string[],
+  ) {
+    this.news = new SourceNews(options.logger, options.scanInterval * 1000);
+  }
+
+  /** What the last look found. */
+  get latest(): Scan {
+    return this.scanned;
+  }
+
+  /** Watches, and looks for the first time. */
+  async open(): Promise<void> {
+    this.watch = await this.options.source.watch?.(() => void this.rescan());
+    await this.begin(true);
+  }
+
+  /** Looks now, or once more after the look under way; resolves when what was there at the call has been seen. */
+  async rescan(): Promise<void> {
+    if (this.closed) return;
+    if (this.scanning) {
+      this.rescanWanted = true;
+      await this.scanning;
+      return this.rescanWanted ? this.rescan() : this.scanning;
+    }
+    await this.begin(false);
+  }
+
+  /** As if the model had never been seen, until it is found again. */
+  forget(model: string): void {
+    const models = new Map(this.scanned.models);
+    models.delete(model);
+    this.scanned = { ...this.scanned, models };
+  }
+
+  async stopWatching(): Promise<void> {
+    const { watch } = this;
+    this.watch = undefined;
+    await watch?.close();
+  }
+
+  /** Looks no more. Resolves when the look under way is over. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.stopWatching();
+    await this.scanning;
+  }
+
+  private begin(atStart: boolean): Promise<void> {
+    this.rescanWanted = false;
+    this.scanning = this.scanOnce(atStart).finally(() => {
+      this.scanning = undefined;
+    });
+    return this.scanning;
+  }
+
+  private async scanOnce(atStart: boolean): Promise<void> {
+    const { settle, scanInterval } = this.options;
+    const wall = Date.now();
+    const listing = await this.list();
+    const now = performance.now();
+    const times = { now, wall, settle: settle * 1000, emptyFor: scanInterval * 1000 };
+    this.scanned = scan(this.scanned, listing, { ...times, atStart });
+    this.schedule();
+    const doubts = [...listing.unserved, ...this.onScan()];
+    const { waits } = this.scanned;
+    this.news.tell({ problems: listing.problems, doubts, waits }, now, atStart ? 0 : undefined);
+  }
+
+  private async list(): Promise<Listing> {
+    const { source } = this.options;
+    try {
+      return await source.list();
+    } catch (error) {
+      return { models: undefined, problems: [`${source.name}: ${messageOf(error)}`], unserved: [] };
+    }
+  }
+
+  private schedule(): void {
+    clearTimeout(this.timer);
+    if (this.closed) return;
+    const { settle, scanInterval } = this.options;
+    const seconds = this.scanned.unsettled ? settle : scanInterval;
+    // A little later than the settle time, so that the second listing is far enough from the first.
+    this.timer = setTimeout(() => void this.rescan(), Math.max(seconds * 1000, shortestInterval) + 5);
+    this.timer.unref();
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Makes the queues before loaded models: which slots their runs take, and which of them stay on the event loop.
+ */
+import type { InferenceModel } from '../../engines/inference-model.js';
+import type { Signature } from '../../engines/signature.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Deployment, ServableId } from '../deployment.js';
+import { Servable } from '../servable.js';
+import { Batcher } from './batcher.js';
+import type { BatchLimits, BatchVerdict } from './batching.js';
+import { InlineRuns } from './inline.js';
+import { Scheduler } from './scheduler.js';
+
+/** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
+const handledAtOnce = 64;
+
+export interface QueuesOptions {
+  /** Shares the process's run slots. */
+  readonly scheduler: Scheduler;
+  /** Runs that typically take up to so many microseconds are made on the event loop. */
+  readonly inlineRunMicros: number;
+  readonly logger: Logger;
+}
+
+/** A signature of a model that gets a queue. */
+export interface Queued {
+  readonly id: Pick<ServableId, 'model' | 'version'>;
+  readonly model: InferenceModel;
+  readonly signature: Signature;
+  readonly verdict: BatchVerdict;
+  /** As files and flags have them now. */
+  readonly limits: () => BatchLimits;
+}
+
+/** Of a signature that nobody has looked at. */
+const unchecked: BatchVerdict = { evidence: 'unchecked' };
+
+export class Queues {
+  /** Handlers wait for runs of others: with the slots of these they would wait for themselves. */
+  private readonly handled = new Scheduler(Number.MAX_SAFE_INTEGER);
+
+  constructor(private readonly options: QueuesOptions) {}
+
+  /** Makes a servable of what the control plane has loaded. */
+  deploy(deployment: Deployment): Servable {
+    const { id, model, batching, isHandled } = deployment;
+    return new Servable(deployment, (signature, limits) => {
+      const verdict = batching.get(signature.name) ?? unchecked;
+      const queued: Queued = { id, model, signature, verdict, limits };
+      return isHandled ? this.beforeHandler(queued) : this.beforeModel(queued);
+    });
+  }
+
+  /** The queue before a model that an engine runs. */
+  beforeModel({ id, model, signature, verdict, limits }: Queued): Batcher {
+    const { scheduler, inlineRunMicros } = this.options;
+    const inline = new InlineRuns(model.whyNotInline(signature), inlineRunMicros, model.mode.xla);
+    const onDisagreement = this.warning(id, signature);
+    return new Batcher(model, signature, scheduler, verdict, inline, { limits, onDisagreement });
+  }
+
+  /** The queue before a handler, whose code says itself whether it takes batches. */
+  private beforeHandler({ id, model, signature, verdict, limits }: Queued): Batcher {
+    const takesBatches = verdict.whyNot === undefined;
+    const inline = new InlineRuns(model.whyNotInline(signature), 0);
+    const declared = { ...verdict, isDeclared: takesBatches };
+    return new Batcher(model, signature, this.handled, declared, inline, {
+      limits: takesBatches ? limits : () => ({ ...limits(), runsInFlight: handledAtOnce }),
+      onDisagreement: this.warning(id, signature),
+    });
+  }
+
+  private warning({ model, version }: Queued['id'], { name }: Signature): (why: string) => void {
+    return (why) =>
+      this.options.logger.warn(
+        `${model} version ${version}: requests for \`${name}\` no longer share runs: ${why}`,
+      );
+  }
+}
