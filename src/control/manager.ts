@@ -7,62 +7,57 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServingError } from '../errors.js';
-import { type BatchingDefaults, type BatchLimits, batchLimits } from '../serving/queue/batching.js';
 import type { Queues } from '../serving/queue/queues.js';
-import type { ModelStatus, Table } from '../serving/table.js';
-import type { BatchingParameters } from '../stores/serving-json.js';
+import type { Table } from '../serving/table.js';
 import type { SourceVersion } from '../stores/source.js';
 import { DefaultModel } from './default-model.js';
 import { Loads } from './load/loads.js';
 import { VersionLoader, type VersionLoaderOptions } from './load/version-loader.js';
-import { ModelRecord } from './model-record.js';
+import type { ModelRecord } from './model-record.js';
+import { ModelRecords, type ModelRecordsOptions } from './model-records.js';
+import { doubtsOf } from './model-status.js';
 import { Publisher } from './publisher.js';
+import { Readiness } from './readiness.js';
+import { RetryTimer } from './retry.js';
 import { copyPatience } from './scan/arrival.js';
-import type { ScannedModel } from './scan/scan.js';
 import { Scanner, type ScannerOptions, shortestInterval } from './scan/scanner.js';
 import type { VersionRecord } from './tries.js';
 import { Unloads } from './unloads.js';
 
-export interface ManagerOptions extends VersionLoaderOptions, ScannerOptions {
+export interface ManagerOptions extends VersionLoaderOptions, ScannerOptions, ModelRecordsOptions {
+  /** `--default-model` */
   readonly defaultModel: string | undefined;
   /** Not ready while a model found at start has never served. */
   readonly strictReady: boolean;
   readonly queues: Queues;
-  readonly batching: BatchingDefaults;
-  /** From the command line; files beside the models come before them. */
-  readonly batchingParameters: BatchingParameters | undefined;
 }
 
 /** How long the end waits for a load under way. */
 const loadAtEndMilliseconds = 500;
 
 export class Manager {
-  private readonly records = new Map<string, ModelRecord>();
-  /** Per model and version; outlives the models, so that no two loads of a version share a number. */
-  private readonly generations = new Map<string, Map<number, number>>();
+  private readonly records: ModelRecords;
   private readonly publisher = new Publisher();
+  private readonly readiness: Readiness;
   private readonly byDefault: DefaultModel;
   private readonly scanner: Scanner;
   private readonly loads: Loads;
   private readonly loader: VersionLoader;
   private readonly unloads: Unloads;
-  private retryTimer: NodeJS.Timeout | undefined;
+  private readonly retries = new RetryTimer(() => this.reconcile());
   private closed = false;
   private isStarted = false;
-  /** Names found by the first scan: readiness waits for these. */
-  private readonly atStart = new Set<string>();
 
   constructor(private readonly options: ManagerOptions) {
     const { logger, queues } = options;
+    this.records = new ModelRecords(options);
+    this.readiness = new Readiness(options.strictReady);
     this.byDefault = new DefaultModel(options.defaultModel);
     this.scanner = new Scanner(options, () => this.afterScan());
     this.loader = new VersionLoader(options);
     this.unloads = new Unloads(logger);
-    const isServing = () => this.isStarted && [...this.records.values()].some(({ serving }) => serving);
     this.loads = new Loads(this.loader, queues, logger, {
-      get isServing() {
-        return isServing();
-      },
+      isServing: () => this.isStarted && this.records.isServing,
       changed: (model) => this.publish(model),
       loaded: (model, record) => this.loaded(model, record),
       failed: (model, code) => this.failed(model, code),
@@ -71,7 +66,7 @@ export class Manager {
   }
 
   get models(): ReadonlyMap<string, ModelRecord> {
-    return this.records;
+    return this.records.byName;
   }
 
   /** What is served now. */
@@ -84,13 +79,7 @@ export class Manager {
    * for, unless `--strict-ready` asks for it. What else is being loaded does not matter.
    */
   get ready(): boolean {
-    const { models } = this.table;
-    const atStart = [...this.atStart].flatMap((name) => models.get(name) ?? []);
-    const isGivenUp = ({ versions }: ModelStatus) =>
-      !this.options.strictReady && versions.some(({ error }) => error);
-    const serves = (model: ModelStatus) => model.serving !== undefined;
-    const isSettled = (model: ModelStatus) => serves(model) || model.isUnloaded || isGivenUp(model);
-    return [...models.values()].some(serves) && atStart.every(isSettled);
+    return this.readiness.isReady(this.table);
   }
 
   /** False while the source cannot be read. */
@@ -111,11 +100,11 @@ export class Manager {
     const settle = this.options.settle * 1000;
     await this.loader.open();
     await this.scanner.open();
-    for (const name of this.records.keys()) this.atStart.add(name);
+    this.readiness.waitFor(this.models.keys());
     await this.loads.underWay;
     const end = performance.now() + (copyPatience + 2) * settle;
     const isLoading = () =>
-      this.loads.underWay !== undefined || [...this.records.values()].some((model) => model.tries.isLoading);
+      this.loads.underWay !== undefined || this.records.all.some(({ tries }) => tries.isLoading);
     const mayBecomeQuiet = () => this.scanner.latest.unsettled && performance.now() < end;
     const pause = Math.min(1000, Math.max(settle, shortestInterval));
     while (!this.closed && (isLoading() || mayBecomeQuiet())) await this.change(pause);
@@ -141,14 +130,10 @@ export class Manager {
 
   /** Brings models in line with the last scan and starts whatever load is next. */
   reconcile(): void {
-    const { models, config } = this.scanner.latest;
-    this.byDefault.configured = config.default_model;
-    for (const model of models.values()) {
-      const record = this.recordOf(model);
-      record.follow(model, this.limitsOf(model));
-      if (model.gone && record.pin?.kind !== 'path') this.remove(record);
-    }
-    for (const model of this.records.values()) {
+    const { latest } = this.scanner;
+    this.byDefault.configured = latest.config.default_model;
+    for (const model of this.records.follow(latest)) this.remove(model);
+    for (const model of this.records.all) {
       for (const { version, nextTry } of model.tries.postponeHanging())
         this.options.logger.warn(
           `${model.name} version ${version}: its last load still hangs; it is tried again at ${nextTry?.at.toISOString()}`,
@@ -156,30 +141,12 @@ export class Manager {
       this.apply(model);
     }
     this.publish();
-    this.goOn(this.records.values());
+    this.goOn(this.records.all);
   }
 
   private afterScan(): string[] {
     this.reconcile();
-    const ofModels = [...this.records.values()].flatMap((model) => model.doubts);
-    return [...this.byDefault.doubts(this.records), ...ofModels];
-  }
-
-  private recordOf(model: ScannedModel): ModelRecord {
-    const { name } = model;
-    const known = this.records.get(name);
-    if (known) return known;
-    const generations = this.generations.get(name) ?? new Map<number, number>();
-    this.generations.set(name, generations);
-    const record = new ModelRecord(name, generations, this.limitsOf(model), this.options.signature);
-    this.records.set(name, record);
-    return record;
-  }
-
-  private limitsOf({ config }: ScannedModel): BatchLimits {
-    const { batching, batchingParameters } = this.options;
-    const files = [config.batching_parameters, this.scanner.latest.config.batching_parameters];
-    return batchLimits(batching, ...files, batchingParameters);
+    return [...this.byDefault.doubts(this.models), ...this.records.all.flatMap(doubtsOf)];
   }
 
   /** As {@link reconcile}, where nothing has changed but one model: with many models there are many such moments. */
@@ -191,19 +158,8 @@ export class Manager {
 
   /** Loads what is due of these models, now or when it is. */
   private goOn(models: Iterable<ModelRecord>): void {
-    this.scheduleRetry();
+    if (!this.closed) this.retries.set(Math.min(...this.records.all.map((model) => model.nextDue)));
     this.loads.goOn(models);
-  }
-
-  /** Comes back when the next version that could not be loaded is to be tried again. */
-  private scheduleRetry(): void {
-    clearTimeout(this.retryTimer);
-    if (this.closed) return;
-    const due = Math.min(...Array.from(this.records.values(), (model) => model.nextDue));
-    if (due === Number.POSITIVE_INFINITY) return;
-    // Timers may be early by a fraction of a millisecond.
-    this.retryTimer = setTimeout(() => this.reconcile(), due - performance.now() + 1);
-    this.retryTimer.unref();
   }
 
   /** Swaps and unloads as the plan says. One pointer: requests that come after it go to the new version, those before it finish on the old. */
@@ -221,15 +177,14 @@ export class Manager {
   }
 
   private loaded(model: ModelRecord, record: VersionRecord): void {
-    if (this.records.get(model.name) !== model || this.closed) {
+    if (!this.records.has(model) || this.closed) {
       this.unload(model, record);
       return;
     }
     record.state = 'AVAILABLE';
-    const others = [...this.records.values()].filter((other) => other !== model);
     // A handler may have waited for this model.
-    const hasOthers = others.filter((other) => other.tries.anotherServes()).length > 0;
-    if (hasOthers) this.reconcile();
+    const others = this.records.all.filter((other) => other !== model && other.tries.anotherServes());
+    if (others.length > 0) this.reconcile();
     else this.reconcileOne(model);
   }
 
@@ -270,7 +225,7 @@ export class Manager {
   /** Takes a model out of service; it comes back when the source has it. */
   private remove(model: ModelRecord): void {
     this.options.logger.info(`model ${model.name} is taken away`);
-    this.records.delete(model.name);
+    this.records.delete(model);
     this.loads.drop(model);
     this.scanner.forget(model.name);
     this.publish();
@@ -279,8 +234,8 @@ export class Manager {
 
   /** @param changed the only model that is not as it was published last; by default any may be */
   private publish(changed?: ModelRecord): void {
-    this.byDefault.follow(this.records);
-    this.publisher.publish(this.records.values(), this.defaultModel, changed);
+    this.byDefault.follow(this.models);
+    this.publisher.publish(this.models.values(), this.defaultModel, changed);
   }
 
   /** The process is told to end: nothing more is loaded, and what is being loaded is not to blame. */
@@ -291,13 +246,12 @@ export class Manager {
   /** Ends scanning and gives every model back, once its requests have ended. */
   async close(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.retryTimer);
+    this.retries.clear();
     await this.stopLoading();
     await this.scanner.close();
     // TensorFlow cannot be made to stop. What is loaded later is unloaded at once.
     await Promise.race([this.loads.underWay, delay(loadAtEndMilliseconds, undefined, { ref: false })]);
-    const models = [...this.records.values()];
-    this.records.clear();
+    const models = this.records.clear();
     this.publish();
     for (const model of models) {
       for (const record of model.tries.records) this.unload(model, record);

@@ -4,11 +4,9 @@
  */
 
 import type { InferenceModel } from '../engines/inference-model.js';
-import { quoted, ServingError } from '../errors.js';
+import { ServingError } from '../errors.js';
 import type { Terms } from '../serving/deployment.js';
 import type { BatchLimits } from '../serving/queue/batching.js';
-import type { Servable } from '../serving/servable.js';
-import type { ModelStatus, VersionStatus } from '../serving/table.js';
 import { noModelConfig } from '../stores/serving-json.js';
 import { chooseDefault, type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
 import {
@@ -153,7 +151,8 @@ export class ModelRecord {
     return this.obstacleOf(this.tries.last(this.wanted));
   }
 
-  private obstacleOf(record: VersionRecord | undefined): ServingError | undefined {
+  /** The same of any version. */
+  obstacleOf(record: VersionRecord | undefined): ServingError | undefined {
     if (!record || record.error) return record?.error;
     if (record === this.serving || record.version !== this.wanted) return undefined;
     const reason = this.whyNotServe(record);
@@ -163,6 +162,11 @@ export class ModelRecord {
   get wanted(): number | undefined {
     const { versions, config } = this.scanned;
     return wantedVersion({ versions, policy: config.model_version_policy, pin: this.pin });
+  }
+
+  /** The versions that are to be loaded, or to stay so, quiet or not. */
+  get aspired(): ReadonlySet<number> {
+    return aspiredVersions(this.planInput);
   }
 
   /** When a version is tried again; undefined if it failed for good, or nobody wants it any more. */
@@ -189,80 +193,5 @@ export class ModelRecord {
   /** Forgets tries of versions that are no longer as they were. */
   forget(): void {
     this.tries.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
-  }
-
-  status(): ModelStatus {
-    const available = new Map<number, Servable>();
-    for (const { version, servable } of this.tries.loaded) {
-      if (servable) available.set(version, servable);
-    }
-    return {
-      name: this.name,
-      versions: this.versionStatuses(),
-      serving: this.serving?.servable,
-      available,
-      doubts: this.doubts,
-      labels: new Map(Object.entries(this.scanned.config.version_labels)),
-      wanted: this.wanted,
-      pinned: this.pin?.version,
-      isUnloaded: this.isUnloaded,
-      sourceMissing: this.serving !== undefined && !this.hasSource(this.serving),
-    };
-  }
-
-  /** What `serving.json` says of versions that there are none of. */
-  get doubts(): string[] {
-    const { config, versions, gone, missingSince } = this.scanned;
-    if (gone || missingSince !== undefined) return [];
-    const known = versions.map(({ version }) => version);
-    const told = (what: string, version: number) =>
-      known.includes(version)
-        ? []
-        : [
-            `${what} in serving.json of \`${this.name}\` is version ${version}, which is not in the folder; there are ${known.join(', ') || 'none'}`,
-          ];
-    const { pin, version_labels: labels } = config;
-    return [
-      ...(pin === undefined ? [] : told('`pin`', pin)),
-      ...Object.entries(labels).flatMap(([label, version]) => told(`the label ${quoted(label)}`, version)),
-    ];
-  }
-
-  private hasSource(serving: VersionRecord): boolean {
-    if (this.pin?.kind === 'path') return true;
-    return (
-      this.scanned.missingSince === undefined &&
-      this.scanned.versions.some(({ place }) => place === serving.place)
-    );
-  }
-
-  private versionStatuses(): VersionStatus[] {
-    const statuses: VersionStatus[] = this.tries.records.map((record) => {
-      const { version, generation, state, since, warmup, fingerprint } = record;
-      const error = this.obstacleOf(record);
-      return {
-        version,
-        generation,
-        state,
-        since: state === 'LOADING' ? since : undefined,
-        error: error && { code: error.code, message: error.message },
-        retryAt: this.nextTryOf(record)?.at,
-        warmup,
-        fingerprint,
-      };
-    });
-    const aspired = aspiredVersions(this.planInput);
-    for (const found of this.scanned.versions) {
-      if (this.tries.find(found)) continue;
-      // Not tried: either it is about to be, once its files are quiet, or nobody wants it.
-      const isWanted = !this.isUnloaded && (aspired.has(found.version) || this.serving === undefined);
-      statuses.push({
-        version: found.version,
-        generation: 0,
-        state: isWanted ? 'START' : 'END',
-        fingerprint: found.fingerprint,
-      });
-    }
-    return statuses.sort((a, b) => a.version - b.version || a.generation - b.generation);
   }
 }

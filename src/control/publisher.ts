@@ -5,6 +5,7 @@
  */
 import { type ModelStatus, Table } from '../serving/table.js';
 import type { ModelRecord } from './model-record.js';
+import { statusOf } from './model-status.js';
 
 export class Publisher {
   private published = new Table(new Map(), undefined);
@@ -24,7 +25,7 @@ export class Publisher {
     const statuses = new Map<string, ModelStatus>();
     for (const model of models) {
       const known = changed && changed !== model ? before.get(model.name) : undefined;
-      statuses.set(model.name, known ?? model.status());
+      statuses.set(model.name, known ?? statusOf(model));
     }
     this.published = new Table(statuses, defaultModel);
     const { waiters } = this;

@@ -32,3 +32,23 @@ export function nextTryAfter(failures: number): NextTry {
     Math.min(firstPause * 2 ** (failures - 1), longestPause) * (1 - jitter + 2 * jitter * Math.random());
   return { due: performance.now() + pause, at: new Date(Date.now() + pause) };
 }
+
+/** Calls back at the next moment at which something is to be tried again. */
+export class RetryTimer {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly onDue: () => void) {}
+
+  /** @param due in milliseconds of the monotonic clock; infinite if there is nothing to be tried. It takes the place of the one before */
+  set(due: number): void {
+    this.clear();
+    if (due === Number.POSITIVE_INFINITY) return;
+    // Timers may be early by a fraction of a millisecond.
+    this.timer = setTimeout(this.onDue, due - performance.now() + 1);
+    this.timer.unref();
+  }
+
+  clear(): void {
+    clearTimeout(this.timer);
+  }
+}

@@ -6,6 +6,7 @@ import { type ErrorCode, ServingError } from '../errors.js';
 import { type ModelStatus, resolveLabel } from '../serving/table.js';
 import type { Manager } from './manager.js';
 import type { ModelRecord } from './model-record.js';
+import { statusOf } from './model-status.js';
 import type { Pin } from './policy.js';
 
 export interface UpdateRequest {
@@ -42,9 +43,9 @@ export async function update(manager: Manager, request: UpdateRequest): Promise<
     const left = deadline - performance.now();
     if (!models.some(isUnderWay)) {
       throwIfNotServed(models, names !== undefined);
-      return { done: true, models: models.map((model) => model.status()) };
+      return { done: true, models: models.map(statusOf) };
     }
-    if (left <= 0) return { done: false, models: models.map((model) => model.status()) };
+    if (left <= 0) return { done: false, models: models.map(statusOf) };
     await manager.change(left);
   }
 }
@@ -74,7 +75,7 @@ async function pinOf(
 ): Promise<Pin | 'latest' | undefined> {
   if (unload) return undefined;
   if (modelPath !== undefined) return { kind: 'path', ...(await manager.locate(modelPath)) };
-  if (label !== undefined) return versionPin(model, resolveLabel(model.status(), label));
+  if (label !== undefined) return versionPin(model, resolveLabel(statusOf(model), label));
   return typeof version === 'number' ? versionPin(model, version) : version;
 }
 
@@ -135,7 +136,7 @@ function whyNotServed(model: ModelRecord): ServingError | undefined {
   const stays = serving ? `; version ${serving.version} goes on serving` : '';
   const error = model.obstacle;
   if (error) {
-    const again = model.status().versions.findLast(({ version }) => version === wanted)?.retryAt;
+    const again = statusOf(model).versions.findLast(({ version }) => version === wanted)?.retryAt;
     const next = again ? `; it is tried again at ${again.toISOString()}` : '';
     return new ServingError(
       // The model is there, and so is its version; and what is damaged is no fault of the server's.

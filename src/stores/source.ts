@@ -90,8 +90,8 @@ export interface Source {
   /** Which one it is, for people and for notes that outlive the server: a path, a URL. */
   readonly name: string;
   /**
-   * Looks at what there is. It is called often, so it must be cheap and fetch no model. A version that is missing from the
-   * listing is taken as deleted after a while; what could not be read is not. If the call fails, nothing could be read.
+   * Looks at what there is. It is called often, so it must be cheap, end in time, and fetch no model. A version that is missing
+   * from the listing is taken as deleted after a while; what could not be read is not. If the call fails, nothing could be read.
    */
   list(): Promise<Listing>;
   /**

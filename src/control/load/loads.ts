@@ -24,7 +24,7 @@ const patienceMilliseconds = 10_000;
 /** What loads tell, and are told. */
 export interface LoadsHost {
   /** A version serves, and must not be taken down by a load. */
-  readonly isServing: boolean;
+  isServing(): boolean;
   /** A load has begun, or has failed. */
   changed(model: ModelRecord): void;
   /** The version has a servable. */
@@ -123,7 +123,7 @@ export class Loads {
           candidate,
           predecessor: model.predecessorOf(candidate),
           defaultNames: model.defaultNames,
-          isServing: this.host.isServing,
+          isServing: this.host.isServing(),
           onStage: (next) => {
             stage = next;
           },

@@ -390,3 +390,16 @@ describe('with a complete_marker', () => {
     expect(versions(watch(...steps, [9500, '1c', marked], [10_500, '1c', marked]))).toBe('1c');
   });
 });
+
+it('a version that its source shows only when all of it is there is quiet at once, whatever it had before', () => {
+  const config = { ...noModelConfig, complete_marker: '_SUCCESS' };
+  const listing = (fingerprint: string): Listing => ({
+    models: [{ name: 'm', config, versions: [{ version: 1, place: 'm/1', fingerprint, arrival: 'whole' }] }],
+    problems: [],
+    unserved: [],
+  });
+  const times = { wall: 1_000_000, settle, emptyFor };
+  const first = scan(nothingScanned, listing('a'), { ...times, now: 0 });
+  expect([versions(first), first.unsettled, first.waits]).toEqual(['1', false, []]);
+  expect(versions(scan(first, listing('b'), { ...times, now: 1 }))).toBe('1b');
+});
