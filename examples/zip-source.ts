@@ -6,7 +6,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
-import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import {
   type Listing,
   type LocalVersion,
@@ -15,6 +14,7 @@ import {
   type SourceVersion,
   type VersionListing,
 } from 'tfjs-serving';
+import yauzl, { type Entry, type ZipFile } from 'yauzl';
 
 export class ZipSource implements Source {
   /**

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createServer, type Server, ServingError, type Source } from '#dist/index.js';
-import { encodeZip } from '../../src/codec/numpy/zip-encode.ts';
 import { linearEngine } from '../../examples/linear-engine.ts';
+import { ZipSource } from '../../examples/zip-source.ts';
+import { encodeZip } from '../../src/codec/numpy/zip-encode.ts';
 import { testModels } from '../fixtures/repository.ts';
 import { until } from '../fixtures/until.ts';
-import { ZipSource } from '../../examples/zip-source.ts';
 
 const key = 'a-key-of-this-test';
 let folder: string;

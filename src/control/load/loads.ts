@@ -202,13 +202,13 @@ export class Loads {
     }
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
     // Clients get to read it, and have no business with where the files are.
-    const folder = `${local?.directory ?? record.place}${path.sep}`;
-    const message = messageOf(error).replaceAll(folder, '');
+    const text = messageOf(error);
+    const message = local ? text.replaceAll(`${local.directory}${path.sep}`, '') : text;
     model.tries.end(record, new ServingError(code, message), hanging);
     const again = model.nextTryOf(record)?.at.toISOString();
     const next = again === undefined ? '' : `; it is tried again at ${again}`;
     const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';
-    this.logger.error(`${name} is not served: ${messageOf(error)}${next}${stays}`);
+    this.logger.error(`${name} is not served: ${text}${next}${stays}`);
     this.host.changed(model);
     this.host.failed(model, code);
   }
