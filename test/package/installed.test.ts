@@ -74,9 +74,18 @@ describe('what is in the package', () => {
       ...modules(path.join(root, 'src'), '.ts'),
       ...messages.map((file) => file.replace('.js', '')),
     ];
-    for (const ending of ['.js', '.d.ts'])
-      expect(modules(path.join(sandbox.installed, 'dist'), ending).sort()).toEqual(sources.sort());
-    expect(files()).toEqual(expect.arrayContaining(MESSAGE_FILES.map((file) => `dist/${file}`)));
+    expect(modules(path.join(sandbox.installed, 'dist'), '.js').sort()).toEqual(sources.sort());
+    expect(files()).toEqual(expect.arrayContaining(messages.map((file) => `dist/${file}`)));
+  });
+
+  it('has each declaration that its entries lead to', () => {
+    const visited = new Set(['dist/index.d.ts', 'dist/client/index.d.ts', 'dist/handlers/handler.d.ts']);
+    for (const file of visited) {
+      const relative = importsOf(read(file)).filter(({ specifier }) => specifier.startsWith('.'));
+      for (const { specifier } of relative)
+        visited.add(path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.d.ts'));
+    }
+    expect(visited.size).toBeGreaterThan(50);
   });
 
   it('imports only what its dependencies name', () => {
