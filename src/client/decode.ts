@@ -3,7 +3,7 @@
  */
 
 import { invalidArgument } from '../errors.js';
-import { toEnd } from '../flow/claimed-steps.js';
+import { toEnd } from '../flow/steps.js';
 import { CborReader, major, tags } from '../tensors/cbor-reader.js';
 import { plainValue } from '../tensors/cbor-values.js';
 import { bytesToRowMajor, toRowMajor } from '../tensors/column-major.js';

@@ -2,7 +2,7 @@
  * Big-endian values into little-endian ones.
  */
 
-import type { Claim, Steps } from '../flow/claimed-steps.js';
+import type { Claim, Steps } from '../flow/steps.js';
 import { pieceBytes } from '../tensors/limits.js';
 import { swapBytes } from '../tensors/values.js';
 

@@ -2,8 +2,8 @@
  * The encodings that requests and answers come in, by media type.
  */
 import { invalidArgument } from '../errors.js';
-import type { Claim } from '../flow/claimed-steps.js';
-import { inPieces } from '../flow/pieces.js';
+import type { Claim } from '../flow/steps.js';
+import { runInTurns } from '../flow/turns.js';
 import { inferRequestInSteps, knownRequest } from './cbor/decode.js';
 import { encodeCbor, encodeCborAnswer } from './cbor/encode.js';
 import { imageTensor } from './image/decode.js';
@@ -66,17 +66,18 @@ export const cborRequests = {
   mediaType: 'application/cbor',
   /** A body like one that was read is known at once. */
   decode: (body: Uint8Array, limits: WireLimits, claim: Claim) =>
-    knownRequest(body, limits) ?? inPieces(inferRequestInSteps(body, limits, claim)),
+    knownRequest(body, limits) ?? runInTurns(inferRequestInSteps(body, limits, claim)),
 } satisfies RequestCodec;
 
 export const jsonRequests: RequestCodec = {
   mediaType: 'application/json',
-  decode: (body, limits, claim) => inPieces(jsonRequestInSteps(body, limits, claim)),
+  decode: (body, limits, claim) => runInTurns(jsonRequestInSteps(body, limits, claim)),
 };
 
 const npyRequests: RequestCodec = {
   mediaType: 'application/x-npy',
-  decode: async (body, limits, claim) => unnamed(await inPieces(npyInSteps('the body', body, limits, claim))),
+  decode: async (body, limits, claim) =>
+    unnamed(await runInTurns(npyInSteps('the body', body, limits, claim))),
 };
 
 const npzRequests: RequestCodec = {

@@ -14,7 +14,7 @@ import {
   type TensorSpec,
 } from '../engines/signature.js';
 import { invalidArgument } from '../errors.js';
-import { type Claim, Meter, type Steps } from '../flow/claimed-steps.js';
+import { type Claim, Meter, type Steps } from '../flow/steps.js';
 import { dtypes, elementCount } from '../tensors/dtypes.js';
 import { bounds, valueBytes } from '../tensors/limits.js';
 import { isList, type List, ListBuilder } from '../tensors/long-list.js';

@@ -4,7 +4,7 @@
 
 import { type CompositeSpec, formatShape, type RaggedSpec, type SparseSpec } from '../engines/signature.js';
 import { invalidArgument } from '../errors.js';
-import type { Steps } from '../flow/claimed-steps.js';
+import type { Steps } from '../flow/steps.js';
 import { elementCount } from '../tensors/dtypes.js';
 import { Integers } from '../tfjs/integers.js';
 import { type NamedTensors, viewTensor } from '../tfjs/tensors.js';

@@ -5,7 +5,7 @@
 import { callerInputs } from '../engines/composite.js';
 import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
-import { type Claim, claimNothing, type Steps, toEnd } from '../flow/claimed-steps.js';
+import { type Claim, claimNothing, type Steps, toEnd } from '../flow/steps.js';
 import { matchInSteps } from '../serving/match-composites.js';
 import { bounds } from '../tensors/limits.js';
 import { disposeTensors, type NamedTensors, type Tensor } from '../tfjs/tensors.js';

@@ -4,7 +4,7 @@
 
 import { formatShape, formatSpec, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
-import type { Claim, Steps } from '../flow/claimed-steps.js';
+import type { Claim, Steps } from '../flow/steps.js';
 import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../tensors/dtypes.js';
 import { pieceBytes } from '../tensors/limits.js';
 import type { List } from '../tensors/long-list.js';

@@ -1,10 +1,21 @@
 /**
- * Work that may be paused: a generator that yields after each bounded piece of it. Whoever runs it decides on the pauses:
- * `turns.ts` says when one is due. This file knows no Node, so that clients may have it too.
+ * Long work in steps: a generator that yields after each bounded piece of it, and claims memory before it takes it. Decoders are
+ * such work.
+ *
+ * `turns.ts` runs it and gives the event loop back where it yields. This file knows no Node: clients have it too, and run the
+ * same work in one go.
  */
 
-/** Work that may be paused wherever it yields; where it yields a promise, it goes on once that is settled. */
+/** Work that may be paused wherever it yields. Where it yields a promise, it goes on once that is settled. */
 export type Steps<Value> = Generator<Promise<void> | undefined, Value, undefined>;
+
+/** Runs the work in one go. It must not wait for another thread. */
+export function toEnd<Value>(steps: Steps<Value>): Value {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
 
 /** Waits for what another thread does. */
 export function* settled<Value>(promise: Promise<Value>): Steps<Value> {
@@ -28,26 +39,29 @@ export function* inOneStep<Value>(work: () => Value): Steps<Value> {
   return work();
 }
 
-/** Runs the work in one go. It must not wait for another thread. */
-export function toEnd<Value>(steps: Steps<Value>): Value {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
-}
+/** Small things that are done between two pauses: each takes about a microsecond. */
+const workPerStep = 1024;
 
-/** Small things that are done between two pauses. */
-const workPerPiece = 1024;
-
-/** Says when enough small things were done for a pause. */
+/** Says when enough small things were done for a step. */
 export class Meter {
   private done = 0;
 
   /** @param work how many small things were done since the last call */
   isDue(work = 1): boolean {
     this.done += work;
-    if (this.done < workPerPiece) return false;
+    if (this.done < workPerStep) return false;
     this.done = 0;
     return true;
   }
 }
+
+/**
+ * Takes more bytes out of the budget, before memory is taken for them.
+ *
+ * @param unpacked the bytes are what the body unpacks to, which is bounded as a body is
+ * @throws ServingError PAYLOAD_TOO_LARGE or UNAVAILABLE if there is no room
+ */
+export type Claim = (bytes: number, unpacked?: 'unpacked') => void;
+
+/** For callers whose memory nobody bounds. */
+export const claimNothing: Claim = () => {};

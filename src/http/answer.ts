@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { AnswerBody, BodyInPieces, EncodedBody } from '../codec/infer-answer.js';
 import type { ServingError } from '../errors.js';
-import { inTurns } from '../flow/turns.js';
+import { piecesInTurns } from '../flow/turns.js';
 import { expectsContinue, hasBody } from './body/body.js';
 import type { Exchange } from './exchange.js';
 import { whenFinished } from './finished.js';
@@ -92,7 +92,7 @@ const piecesAhead = 2 ** 18;
 /** The pieces of a body, made in turns until its answer is over. */
 export function streamOf({ pieces }: BodyInPieces, res: ServerResponse): Readable {
   const isWanted = () => !res.closed && res.socket?.destroyed === false;
-  return Readable.from(buffersOf(inTurns(pieces, isWanted)), {
+  return Readable.from(buffersOf(piecesInTurns(pieces, isWanted)), {
     objectMode: false,
     highWaterMark: piecesAhead,
   });

@@ -12,7 +12,7 @@ import {
 import { checkShape, toTensor, type WireLimits } from '../codec/wire.js';
 import type { TensorSpec } from '../engines/signature.js';
 import { invalidArgument, messageOf } from '../errors.js';
-import { claimNothing, toEnd } from '../flow/claimed-steps.js';
+import { claimNothing, toEnd } from '../flow/steps.js';
 import type { Dtype, FixedDtype } from '../tensors/dtypes.js';
 import { viewOf, widenHalf } from '../tensors/values.js';
 import { createTensor, reshapeTensor, type Tensor, type TensorView, viewTensor } from '../tfjs/tensors.js';

@@ -4,8 +4,8 @@
 import { type InferRequest, inputNames, isTyped, tensorsInSteps, toTensors } from '../codec/infer-request.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { Signature } from '../engines/signature.js';
-import type { Claim } from '../flow/claimed-steps.js';
-import { inPieces } from '../flow/pieces.js';
+import type { Claim } from '../flow/steps.js';
+import { runInTurns } from '../flow/turns.js';
 import type { PredictRequest } from '../serving/predict.js';
 import type { Servable } from '../serving/servable.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
@@ -76,7 +76,7 @@ class MadeInputs {
     claim: Claim,
   ): Promise<MadeInputs> {
     try {
-      return new MadeInputs(await inPieces(tensorsInSteps(request, signature, limits, claim)), undefined);
+      return new MadeInputs(await runInTurns(tensorsInSteps(request, signature, limits, claim)), undefined);
     } catch (error) {
       return new MadeInputs(undefined, error);
     }

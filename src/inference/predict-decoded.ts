@@ -4,7 +4,7 @@
 import type { InferRequest } from '../codec/infer-request.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
-import type { Claim } from '../flow/claimed-steps.js';
+import type { Claim } from '../flow/steps.js';
 import { type PredictRequest, type PredictResult, predict } from '../serving/predict.js';
 import { areReady, type Inputs, inputsOf, withInputs } from './made-inputs.js';
 

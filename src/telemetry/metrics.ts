@@ -179,7 +179,7 @@ export function createTelemetry(): Telemetry {
     gauges: (name, help, read) => registerValues(name, help, 'gauge', read),
     counters: (name, help, read) => registerValues(name, help, 'counter', read),
     render: async () => {
-      const turns = new Turns();
+      const turns = new Turns('in its turn');
       const texts: string[] = [];
       for (const { name } of registry.getMetricsAsArray()) {
         await turns.pause();

@@ -7,7 +7,7 @@
  * with it: it runs in browsers.
  */
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
-import { type Steps, toEnd } from '../flow/claimed-steps.js';
+import { type Steps, toEnd } from '../flow/steps.js';
 import { bounds, pieceBytes } from './limits.js';
 import { decodeUtf8, isUtf8, Utf8Check } from './utf8.js';
 import { fromFloat16 } from './values.js';

@@ -5,7 +5,7 @@
  * drops the byte order mark of a long text, reads a bignum of a megabyte for minutes and makes 0 of a bignum that is none.
  */
 
-import { Meter, type Steps, toEnd } from '../flow/claimed-steps.js';
+import { Meter, type Steps, toEnd } from '../flow/steps.js';
 import { type CborReader, major, tags } from './cbor-reader.js';
 import { bytesPerWork } from './limits.js';
 import { ListBuilder } from './long-list.js';

@@ -2,7 +2,7 @@
  * Arrays whose first index changes fastest (RFC 8746, section 3.1, tag 1040) into row-major order.
  */
 
-import type { Claim, Steps } from '../flow/claimed-steps.js';
+import type { Claim, Steps } from '../flow/steps.js';
 import { elementCount } from './dtypes.js';
 import { valueBytes } from './limits.js';
 import { itemAt, type List, LongList, likeList, setItem } from './long-list.js';

@@ -5,7 +5,7 @@
  * number no bool. A number for a float type becomes the nearest value of it, whole or not, as any literal does.
  */
 import { invalidArgument } from '../errors.js';
-import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../flow/claimed-steps.js';
+import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../flow/steps.js';
 import { Decimal, neighbour } from './decimal.js';
 import { type Dtype, dtypes, type FixedDtype } from './dtypes.js';
 import { bounds, bytesPerWork } from './limits.js';

@@ -4,7 +4,7 @@
  * A few are an array. Many are packed into one piece of memory: an object for each took longer than the run that made them,
  * and more memory than most of them hold.
  */
-import { Meter, type Steps } from '../flow/claimed-steps.js';
+import { Meter, type Steps } from '../flow/steps.js';
 import { bytesPerWork, pieceBytes } from './limits.js';
 
 /** What both have. An array of byte strings is one. */

@@ -8,7 +8,7 @@ import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { findUnlike } from '../../src/codec/wire.ts';
 import { componentsOf } from '../../src/engines/composite.ts';
 import type { Dim, RaggedSpec, Signature, TensorSpec } from '../../src/engines/signature.ts';
-import { toEnd } from '../../src/flow/claimed-steps.ts';
+import { toEnd } from '../../src/flow/steps.ts';
 import type { Dtype } from '../../src/tensors/dtypes.ts';
 import { viewOf } from '../../src/tensors/values.ts';
 import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';

@@ -11,7 +11,7 @@ import { toTensors } from '../../src/codec/infer-request.ts';
 import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { toTensor } from '../../src/codec/wire.ts';
 import type { Dim } from '../../src/engines/signature.ts';
-import { inPieces } from '../../src/flow/pieces.ts';
+import { runInTurns } from '../../src/flow/turns.ts';
 import type { Dtype } from '../../src/tensors/dtypes.ts';
 import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import { bytes, map, tag } from '../fixtures/cbor.ts';
@@ -26,10 +26,10 @@ const pixels: readonly Dim[] = [null, null, null, 3];
 
 async function partAs(part: Partial<FormPart>, dtype: Dtype, shape: readonly Dim[] | null) {
   const whole = { name: 'image', fileName: 'photo.png', mediaType: undefined, bytes: photo, ...part };
-  const { inputs } = await inPieces(decodeForm([whole], limits, () => {}));
+  const { inputs } = await runInTurns(decodeForm([whole], limits, () => {}));
   const wire = inputs.get('image');
   if (!wire) throw new Error('no input');
-  const tensor = await inPieces(
+  const tensor = await runInTurns(
     toTensor(wire, { name: 'image', dtype, shape, graphName: 'i:0' }, limits, () => {}),
   );
   const { dtype: made, shape: of } = viewTensor(tensor);

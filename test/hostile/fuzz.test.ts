@@ -10,8 +10,8 @@ import { residentMebibytes } from '../../bench/process.ts';
 import { requestCodecs } from '../../src/codec/codecs.ts';
 import { type InferRequest, tensorsInSteps } from '../../src/codec/infer-request.ts';
 import { ServingError } from '../../src/errors.ts';
-import type { Claim } from '../../src/flow/claimed-steps.ts';
-import { inPieces } from '../../src/flow/pieces.ts';
+import type { Claim } from '../../src/flow/steps.ts';
+import { runInTurns } from '../../src/flow/turns.ts';
 import { readRequest } from '../../src/surfaces/oip-rest/read-request.ts';
 import { disposeTensors } from '../../src/tfjs/tensors.ts';
 import { limits, makeSignature } from '../fixtures/codec.ts';
@@ -115,7 +115,7 @@ async function decode(
   try {
     const decoded = await read(body, claim);
     const spec = makeSignature({ x: [signature, null] });
-    disposeTensors(await inPieces(tensorsInSteps(decoded, spec, limits, claim)));
+    disposeTensors(await runInTurns(tensorsInSteps(decoded, spec, limits, claim)));
   } catch (error) {
     [outcome, message] = [error instanceof ServingError ? error.code : 'a fault', String(error)];
   }

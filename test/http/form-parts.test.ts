@@ -6,8 +6,8 @@ import { decodeForm } from '../../src/codec/form/decode.ts';
 import { tensorsInSteps } from '../../src/codec/infer-request.ts';
 import { encodeNpzAnswer } from '../../src/codec/numpy/npz.ts';
 import type { Dim } from '../../src/engines/signature.ts';
-import { claimNothing } from '../../src/flow/claimed-steps.ts';
-import { inPieces } from '../../src/flow/pieces.ts';
+import { claimNothing } from '../../src/flow/steps.ts';
+import { runInTurns } from '../../src/flow/turns.ts';
 import { readForm } from '../../src/surfaces/own/form.ts';
 import type { Dtype } from '../../src/tensors/dtypes.ts';
 import { bounds } from '../../src/tensors/limits.ts';
@@ -31,9 +31,9 @@ function field(value: string, boundary = 'b', more = ''): string {
 
 /** The tensor x of a form, by hand written in Latin-1. */
 async function x(text: string, dtype: Dtype, shape: readonly Dim[] | null = null) {
-  const request = await inPieces(decodeForm(await read(text), limits, claimNothing));
+  const request = await runInTurns(decodeForm(await read(text), limits, claimNothing));
   const signature = makeSignature({ x: [dtype, shape] });
-  const tensors = await inPieces(tensorsInSteps(request, signature, limits, claimNothing));
+  const tensors = await runInTurns(tensorsInSteps(request, signature, limits, claimNothing));
   try {
     const tensor = tensors.get('x');
     if (!tensor) throw new Error('no x');
@@ -127,7 +127,7 @@ describe('parts', () => {
     'with the headers %j are no fields, and the form says what is',
     async (headers) => {
       const form = read(`--b\r\n${headers}\r\n1\r\n--b--\r\n`);
-      const request = form.then((parts) => inPieces(decodeForm(parts, limits, claimNothing)));
+      const request = form.then((parts) => runInTurns(decodeForm(parts, limits, claimNothing)));
       expect(await refusalOf(request)).toBe(
         'the form is empty: send a field for each input, with content-disposition: form-data; name="…"',
       );
@@ -136,7 +136,7 @@ describe('parts', () => {
 
   it.each(['', '\r\n', '--b--', '--b--\r\n', '\r\n--b--\r\n'])('may be none: %j', async (text) => {
     expect(await read(text)).toEqual([]);
-    const empty = read(text).then((parts) => inPieces(decodeForm(parts, limits, claimNothing)));
+    const empty = read(text).then((parts) => runInTurns(decodeForm(parts, limits, claimNothing)));
     expect(await refusalOf(empty)).toMatch(/the form is empty/);
   });
 
@@ -208,7 +208,7 @@ describe('a long form', () => {
   async function work(text: string, dtype: Dtype) {
     const claims: number[] = [];
     const claim = (bytes: number) => claims.push(bytes);
-    const request = await inPieces(decodeForm(await read(text), limits, claim));
+    const request = await runInTurns(decodeForm(await read(text), limits, claim));
     const steps = tensorsInSteps(request, makeSignature({ x: [dtype, null] }), limits, claim);
     let pauses = 0;
     for (;;) {
@@ -250,7 +250,7 @@ describe('a long form', () => {
       return { name: 'any', fileName: 'a.npz', mediaType: undefined, bytes };
     });
     const decoded = async (count: number) =>
-      inPieces(decodeForm(parts.slice(0, count), limits, claimNothing));
+      runInTurns(decodeForm(parts.slice(0, count), limits, claimNothing));
     expect((await decoded(4)).inputs.size).toBe(4000);
     expect(await refusalOf(decoded(5))).toBe('the form has more than 4096 inputs: name each input once');
   });

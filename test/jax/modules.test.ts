@@ -9,7 +9,7 @@ import { expect, it } from 'vitest';
 import type { TensorSpec } from '../../src/engines/signature.ts';
 import { GraphDef } from '../../src/engines/tensorflow/graph/graph-def.ts';
 import { proveRows, type SignatureProof } from '../../src/engines/tensorflow/graph/prove.ts';
-import { pauser } from '../../src/flow/pause.ts';
+import { Turns } from '../../src/flow/turns.ts';
 import { GraphBuilder } from '../fixtures/graph.ts';
 import type { AttributeMessage } from '../fixtures/graph-proto.ts';
 import { jaxModules } from '../fixtures/jax.ts';
@@ -40,7 +40,7 @@ async function prove(
     inputs: new Map(inputs.map(({ node }) => spec(node, node, node === 'x' ? 4 : 1))),
     outputs: new Map([spec('y', y.name, 4)]),
   };
-  return proveRows(await GraphDef.read(graph.encode(), pauser()), signature, pauser());
+  return proveRows(await GraphDef.read(graph.encode(), new Turns()), signature, new Turns());
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -11,7 +11,7 @@ import { Malformed } from '../../src/engines/tensorflow/graph/stablehlo/cursor.t
 import { readModule } from '../../src/engines/tensorflow/graph/stablehlo/module.ts';
 import { bytesField, type Message } from '../../src/engines/tensorflow/graph/wire.ts';
 import { readSavedModel } from '../../src/engines/tensorflow/saved-model/read.ts';
-import { pauser } from '../../src/flow/pause.ts';
+import { Turns } from '../../src/flow/turns.ts';
 import { jaxModels } from '../fixtures/jax.ts';
 import { openTestRuntime } from '../fixtures/runtime.ts';
 
@@ -21,7 +21,7 @@ async function proofOf(model: string): Promise<SignatureProof> {
   const { metaGraph } = await readSavedModel(path.join(jaxModels, model, '1'), ['serve']);
   const signature = metaGraph.signatures.get('serving_default');
   if (!signature) throw new Error(`${model} has no signature`);
-  return proveRows(await graphOf(await fileOf(model)), signature, pauser());
+  return proveRows(await graphOf(await fileOf(model)), signature, new Turns());
 }
 
 const fileOf = (model: string): Promise<Message> =>
@@ -30,7 +30,7 @@ const fileOf = (model: string): Promise<Message> =>
 function graphOf(file: Message): Promise<GraphDef> {
   const graph = bytesField(bytesField(file, 2) ?? file, 2);
   if (!graph) throw new Error('no graph');
-  return GraphDef.read(graph, pauser());
+  return GraphDef.read(graph, new Turns());
 }
 
 it.each([
@@ -67,7 +67,7 @@ it('an input whose rank only the module knows gets it', async () => {
     inputs: new Map([spec('x', null, names[0] ?? '')]),
     outputs: new Map([spec('y', null, names[1] ?? '')]),
   };
-  const proof = await proveRows(await graphOf(await fileOf('dense')), signature, pauser());
+  const proof = await proveRows(await graphOf(await fileOf('dense')), signature, new Turns());
   expect([proof.verdict, proof.ranks]).toEqual(['proven', new Map([['x', 2]])]);
 });
 
@@ -85,9 +85,11 @@ it.each(['dense', 'older'])(
     const file = await fileOf(model);
     const { start, length } = moduleIn(file);
     const module = file.subarray(start, start + length);
-    await expect(readModule(module, pauser())).resolves.toHaveProperty('functions');
+    await expect(readModule(module, new Turns())).resolves.toHaveProperty('functions');
     for (let end = 0; end < length; end++)
-      await expect(readModule(module.subarray(0, end), pauser()), `${end} bytes`).rejects.toThrow(Malformed);
+      await expect(readModule(module.subarray(0, end), new Turns()), `${end} bytes`).rejects.toThrow(
+        Malformed,
+      );
   },
   60_000,
 );
@@ -104,7 +106,7 @@ it.each(['dense', 'older'])(
     for (let i = 0; i < length; i++) {
       const damaged = Buffer.from(file);
       damaged[start + i] = (file[start + i] ?? 0) ^ (1 << ((7 * i) % 8));
-      const { verdict } = await proveRows(await graphOf(damaged), signature, pauser());
+      const { verdict } = await proveRows(await graphOf(damaged), signature, new Turns());
       counts[verdict] += 1;
     }
     // Most of a file are names and places of code, which mean nothing.

@@ -9,13 +9,7 @@ import { readGraphOperations } from '../../src/engines/tensorflow/saved-model/gr
 import { findMetaGraph } from '../../src/engines/tensorflow/saved-model/meta-graphs.ts';
 import { readVariablesIndex } from '../../src/engines/tensorflow/saved-model/variables-index.ts';
 import { ServingError } from '../../src/errors.ts';
-import type { Pause } from '../../src/flow/pause.ts';
-
-/** Counts how often the event loop could have been given back, and does so each thousandth time. */
-class Pauses {
-  count = 0;
-  readonly pause: Pause = () => (this.count++ % 1000 === 0 ? Promise.resolve() : undefined);
-}
+import { CountedTurns } from '../fixtures/counted-turns.ts';
 
 const nothing = new Uint8Array();
 
@@ -73,7 +67,7 @@ async function refusal(reading: Promise<unknown>): Promise<string> {
 }
 
 describe('variables.index', () => {
-  const read = (file: Uint8Array, { pause } = new Pauses()) => readVariablesIndex(file, pause);
+  const read = (file: Uint8Array, turns = new CountedTurns(1000)) => readVariablesIndex(file, turns);
 
   it('counts numbers, without the save counter', async () => {
     const shape = field(2, Buffer.concat([field(2, field(1, 3)), field(2, field(1, 4))]));
@@ -83,9 +77,9 @@ describe('variables.index', () => {
   });
 
   it('gives the event loop back between the entries', async () => {
-    const pauses = new Pauses();
-    await read(table(keys(60_000, (i) => i)), pauses);
-    expect(pauses.count).toBeGreaterThan(60_000);
+    const turns = new CountedTurns(1000);
+    await read(table(keys(60_000, (i) => i)), turns);
+    expect(turns.count).toBeGreaterThan(60_000);
   });
 
   it.each([
@@ -121,7 +115,7 @@ describe('variables.index', () => {
 });
 
 describe('saved_model.pb', () => {
-  const find = (file: Uint8Array, { pause } = new Pauses()) => findMetaGraph(file, ['serve'], pause);
+  const find = (file: Uint8Array, turns = new CountedTurns(1000)) => findMetaGraph(file, ['serve'], turns);
   const tag = field(4, 'serve');
   const graph = (...fields: Uint8Array[]) => field(2, Buffer.concat([field(1, tag), ...fields]));
   const signature = (value: Uint8Array) =>
@@ -144,11 +138,11 @@ describe('saved_model.pb', () => {
   });
 
   it('gives the event loop back between fields that nobody knows', async () => {
-    const pauses = new Pauses();
-    await find(Buffer.concat([graph(), repeat(field(15, 1), 100_000)]), pauses);
-    await find(graph(repeat(field(15, 1), 100_000)), pauses);
-    await find(signature(repeat(field(15, 1), 100_000)), pauses);
-    expect(pauses.count).toBeGreaterThan(300_000);
+    const turns = new CountedTurns(1000);
+    await find(Buffer.concat([graph(), repeat(field(15, 1), 100_000)]), turns);
+    await find(graph(repeat(field(15, 1), 100_000)), turns);
+    await find(signature(repeat(field(15, 1), 100_000)), turns);
+    expect(turns.count).toBeGreaterThan(300_000);
   });
 
   it.each([
@@ -204,28 +198,28 @@ describe('saved_model.pb', () => {
     ['arguments', definition(field(1, repeat(field(2, nothing), 40_000))), '32768 arguments'],
     ['a long result', definition(field(4, field(2, 'x'.repeat(300_000)))), '262144 bytes in an attribute'],
   ])('has a graph that is refused with more than any model has: %s', async (_what, file, expected) => {
-    const message = await refusal(readGraphOperations(file, new Pauses().pause));
+    const message = await refusal(readGraphOperations(file, new CountedTurns(1000)));
     expect(message).toMatch(`FAILED_PRECONDITION saved_model.pb: expected at most ${expected}`);
   });
 
   it('has constants and texts of any size', async () => {
     const large = Buffer.alloc(2 ** 20, 1);
     const file = Buffer.concat([attribute(field(8, large)), attribute(field(2, large))]);
-    expect((await readGraphOperations(file, new Pauses().pause)).counts).toEqual(new Map([['Op', 2]]));
+    expect((await readGraphOperations(file, new CountedTurns(1000))).counts).toEqual(new Map([['Op', 2]]));
   });
 
   it('has a graph of objects that is read in pieces', async () => {
-    const pauses = new Pauses();
-    const read = (objects: Buffer) => FlattenedInputs.read(objects, messageOf(nothing), pauses.pause);
+    const turns = new CountedTurns(1000);
+    const read = (objects: Buffer) => FlattenedInputs.read(objects, messageOf(nothing), turns);
     await read(repeat(field(1, nothing), 100_000));
-    expect(pauses.count).toBeGreaterThanOrEqual(100_000);
+    expect(turns.count).toBeGreaterThanOrEqual(100_000);
     expect(await refusal(read(repeat(field(2, nothing), 2 ** 17 + 1)))).toContain('131072 functions');
     // One that takes something sparse, so that its objects are looked at.
     const sparse = field(2, field(2, field(3, field(34, Buffer.concat([field(1, 1), field(4, 3)])))));
     const top = (...fields: Uint8Array[]) => Buffer.concat([sparse, field(1, Buffer.concat(fields))]);
-    pauses.count = 0;
+    turns.count = 0;
     await read(top(repeat(field(3, nothing), 100_000)));
-    expect(pauses.count).toBeGreaterThanOrEqual(100_000);
+    expect(turns.count).toBeGreaterThanOrEqual(100_000);
     expect(await refusal(read(top(repeat(field(1, nothing), 70_000))))).toContain('65536 children');
     expect(await refusal(read(top(field(1, field(2, 'x'.repeat(70_000))))))).toContain(
       '65536 bytes in the name',

@@ -4,7 +4,7 @@
 import { rm } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claimNothing, toEnd } from '../../src/flow/claimed-steps.ts';
+import { claimNothing, toEnd } from '../../src/flow/steps.ts';
 import { OipAnswers } from '../../src/surfaces/oip-rest/answers.ts';
 import { readRequest, requestInSteps } from '../../src/surfaces/oip-rest/read-request.ts';
 import type { Wanted } from '../../src/surfaces/oip-rest/request.ts';

@@ -4,7 +4,7 @@
  * Heads are read by {@link CborReader}; typed arrays become views on the body, and only plain values become objects.
  */
 import { invalidArgument, type ServingError } from '../../errors.js';
-import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../../flow/claimed-steps.js';
+import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../../flow/steps.js';
 import { CborReader, describeTag, type Item, major, type Range, tags } from '../../tensors/cbor-reader.js';
 import { plainInSteps } from '../../tensors/cbor-values.js';
 import { bytesToRowMajor, listToRowMajor } from '../../tensors/column-major.js';

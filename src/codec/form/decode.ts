@@ -4,7 +4,7 @@
 
 import type { TensorSpec } from '../../engines/signature.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
-import { type Claim, inOneStep, type Steps } from '../../flow/claimed-steps.js';
+import { type Claim, inOneStep, type Steps } from '../../flow/steps.js';
 import { bounds, pieceBytes } from '../../tensors/limits.js';
 import { decodeUtf8, Utf8Check } from '../../tensors/utf8.js';
 import { viewTensor } from '../../tfjs/tensors.js';

@@ -12,7 +12,7 @@ import {
   type Pixels,
 } from '../../engines/tensorflow/images.js';
 import { invalidArgument } from '../../errors.js';
-import { type Claim, inOneStep, type Steps, settled } from '../../flow/claimed-steps.js';
+import { type Claim, inOneStep, type Steps, settled } from '../../flow/steps.js';
 import { type Dtype, dtypes, type FixedDtype } from '../../tensors/dtypes.js';
 import { pieceBytes } from '../../tensors/limits.js';
 import { allocate, toBfloat16, toFloat16 } from '../../tensors/values.js';

@@ -2,7 +2,7 @@
  * Size, frames and transparency of a GIF (https://www.w3.org/Graphics/GIF/spec-gif89a.txt).
  */
 import { invalidArgument } from '../../errors.js';
-import { type Claim, Meter, type Steps } from '../../flow/claimed-steps.js';
+import { type Claim, Meter, type Steps } from '../../flow/steps.js';
 import { bounds, pieceBytes } from '../../tensors/limits.js';
 import { type ImageFacts, plainFacts } from './facts.js';
 

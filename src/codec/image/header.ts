@@ -4,7 +4,7 @@
 
 import type { ImageFormat } from '../../engines/tensorflow/images.js';
 import { invalidArgument, ServingError } from '../../errors.js';
-import { type Claim, inOneStep, type Steps } from '../../flow/claimed-steps.js';
+import { type Claim, inOneStep, type Steps } from '../../flow/steps.js';
 import { countBmp } from './bmp-header.js';
 import type { ImageFacts } from './facts.js';
 import { countGif } from './gif-header.js';

@@ -2,7 +2,7 @@
  * Size, channels and scans of a JPEG (ITU T.81).
  */
 import { invalidArgument } from '../../errors.js';
-import { Meter, type Steps } from '../../flow/claimed-steps.js';
+import { Meter, type Steps } from '../../flow/steps.js';
 import { bounds } from '../../tensors/limits.js';
 import type { ImageFacts } from './facts.js';
 

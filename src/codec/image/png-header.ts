@@ -2,7 +2,7 @@
  * Size and depth of a PNG, and where one ends too soon.
  */
 import { invalidArgument } from '../../errors.js';
-import { Meter, type Steps } from '../../flow/claimed-steps.js';
+import { Meter, type Steps } from '../../flow/steps.js';
 import { bounds } from '../../tensors/limits.js';
 import { type ImageFacts, plainFacts } from './facts.js';
 

@@ -2,7 +2,7 @@
  * `{"b64": "…"}`, which stands for bytes in JSON.
  */
 import { invalidArgument } from '../../errors.js';
-import type { Claim, Steps } from '../../flow/claimed-steps.js';
+import type { Claim, Steps } from '../../flow/steps.js';
 import { pieceBytes } from '../../tensors/limits.js';
 import { LongText } from '../../tensors/long-text.js';
 import { asciiText } from './ascii.js';

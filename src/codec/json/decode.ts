@@ -4,7 +4,7 @@
 
 import { formatShape } from '../../engines/signature.js';
 import { invalidArgument } from '../../errors.js';
-import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../../flow/claimed-steps.js';
+import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../../flow/steps.js';
 import { elementCount } from '../../tensors/dtypes.js';
 import { isList } from '../../tensors/long-list.js';
 import { fillInSteps, shapeOfPlain } from '../../tensors/plain-values.js';

@@ -5,7 +5,7 @@
  * the bytes as they came, so that no text of the whole body is made, and pauses between pieces.
  */
 import { invalidArgument, quoted, type ServingError } from '../../errors.js';
-import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/claimed-steps.js';
+import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/steps.js';
 import type { Decimal } from '../../tensors/decimal.js';
 import { bounds, valueBytes } from '../../tensors/limits.js';
 import { ListBuilder, type LongList } from '../../tensors/long-list.js';

@@ -4,7 +4,7 @@
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
-import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/claimed-steps.js';
+import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/steps.js';
 import { bytesToRowMajor, toRowMajor } from '../../tensors/column-major.js';
 import { dtypes, elementCount, type FixedDtype } from '../../tensors/dtypes.js';
 import { bounds, pieceBytes } from '../../tensors/limits.js';

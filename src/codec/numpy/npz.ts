@@ -4,8 +4,8 @@
 import { crc32, createInflateRaw } from 'node:zlib';
 import yauzl, { type Entry } from 'yauzl';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
-import { type Claim, type Steps, settled } from '../../flow/claimed-steps.js';
-import { inPieces } from '../../flow/pieces.js';
+import { type Claim, type Steps, settled } from '../../flow/steps.js';
+import { runInTurns } from '../../flow/turns.js';
 import { bounds, pieceBytes } from '../../tensors/limits.js';
 import { decodeUtf8 } from '../../tensors/utf8.js';
 import { viewTensor } from '../../tfjs/tensors.js';
@@ -58,7 +58,7 @@ export async function decodeNpz(
   limits: WireLimits,
   claim: Claim,
 ): Promise<Map<string, TypedTensor>> {
-  return inPieces(npzInSteps(what, bytes, limits, claim));
+  return runInTurns(npzInSteps(what, bytes, limits, claim));
 }
 
 /** An array's place in the file. */

@@ -45,7 +45,7 @@ export async function copyRowsInTurns(
 async function copyOf(parts: readonly Uint8Array[]): Promise<Uint8Array> {
   // Memory that is cleared first would be, in one go.
   const copy: Uint8Array = Buffer.allocUnsafeSlow(parts.reduce((sum, { length }) => sum + length, 0));
-  const turns = new Turns('at once');
+  const turns = new Turns();
   let at = 0;
   for (const part of parts) {
     for (let from = 0; from < part.length; from += pieceBytes) {

@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServingError } from '../../errors.js';
-import type { Claim } from '../../flow/claimed-steps.js';
+import type { Claim } from '../../flow/steps.js';
 import { clientGone } from '../finished.js';
 import type { BodyMemory } from './body-memory.js';
 import { Arrival, type ByteBudget } from './byte-budget.js';

@@ -4,7 +4,7 @@
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
-import type { Claim } from '../../flow/claimed-steps.js';
+import type { Claim } from '../../flow/steps.js';
 import { pieceBytes } from '../../tensors/limits.js';
 
 /** Makes a stream that unpacks. */

@@ -3,7 +3,7 @@
  */
 
 import { invalidArgument } from '../../errors.js';
-import type { Claim, Steps } from '../../flow/claimed-steps.js';
+import type { Claim, Steps } from '../../flow/steps.js';
 import { bounds, pieceBytes } from '../../tensors/limits.js';
 import { checkStrings } from '../../tensors/plain-values.js';
 import { measureStrings, StringGatherer, type Strings } from '../../tensors/strings.js';

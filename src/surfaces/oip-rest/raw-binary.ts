@@ -4,7 +4,7 @@
 import { checkByteCount, checkShape, type DeferredTensor, type KnownTensor } from '../../codec/wire.js';
 import { formatSpec, type TensorSpec } from '../../engines/signature.js';
 import { invalidArgument } from '../../errors.js';
-import type { Claim, Steps } from '../../flow/claimed-steps.js';
+import type { Claim, Steps } from '../../flow/steps.js';
 import { dtypes, elementCount } from '../../tensors/dtypes.js';
 import { checkTravels } from './datatypes.js';
 import { countFramedStrings, readFramedStrings } from './framed-strings.js';

@@ -5,8 +5,8 @@ import { jsonTensor } from '../../codec/json/decode.js';
 import { readJson } from '../../codec/json/reader.js';
 import { checkByteCount, checkShape, type WireLimits, type WireTensor } from '../../codec/wire.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
-import { type Claim, Meter, type Steps } from '../../flow/claimed-steps.js';
-import { inPieces } from '../../flow/pieces.js';
+import { type Claim, Meter, type Steps } from '../../flow/steps.js';
+import { runInTurns } from '../../flow/turns.js';
 import { elementCount } from '../../tensors/dtypes.js';
 import { bounds, bytesPerWork } from '../../tensors/limits.js';
 import { isList } from '../../tensors/long-list.js';
@@ -43,7 +43,7 @@ export function readRequest(
   // A body like one that was read is known at once.
   return (
     knownHeadsUnder(limits).match(body, jsonLength) ??
-    inPieces(requestInSteps(body, jsonLength, limits, claim))
+    runInTurns(requestInSteps(body, jsonLength, limits, claim))
   );
 }
 

@@ -6,7 +6,7 @@ import { cborRequests, jsonRequests, type RequestCodec, requestCodecs } from '..
 import { adviceOnBody } from '../../codec/foreign-body.js';
 import { decodeForm } from '../../codec/form/decode.js';
 import { ServingError } from '../../errors.js';
-import { inPieces } from '../../flow/pieces.js';
+import { runInTurns } from '../../flow/turns.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { BodyDecoder } from '../../http/inference-protocol.js';
 import { readForm } from './form.js';
@@ -15,7 +15,7 @@ const formDecoder: BodyDecoder = {
   mediaType: 'multipart/form-data',
   async decode({ req }, { bytes, claim }, limits) {
     const parts = await readForm(req.headers['content-type'] ?? '', bytes, claim);
-    return inPieces(decodeForm(parts, limits, claim));
+    return runInTurns(decodeForm(parts, limits, claim));
   },
 };
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import type { FormPart } from '../../codec/form/decode.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
-import type { Claim } from '../../flow/claimed-steps.js';
+import type { Claim } from '../../flow/steps.js';
 import { Turns } from '../../flow/turns.js';
 import { bounds } from '../../tensors/limits.js';
 
@@ -60,7 +60,7 @@ class FormReader {
   async read(bytes: Buffer): Promise<void> {
     const { parser } = this;
     const finished = once(parser, 'finish').catch(this.fail);
-    const turns = new Turns('at once');
+    const turns = new Turns();
     for (let at = 0; at < bytes.length && this.problem === undefined; at += chunkBytes) {
       if (!parser.write(bytes.subarray(at, at + chunkBytes)))
         await Promise.race([once(parser, 'drain'), finished]).catch(this.fail);

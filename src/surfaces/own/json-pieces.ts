@@ -8,7 +8,11 @@ import { Turns } from '../../flow/turns.js';
  *
  * @param levels so many objects deep; what lies deeper is made at once
  */
-export async function stringifyInTurns(value: object, levels: number, turns = new Turns()): Promise<string> {
+export async function stringifyInTurns(
+  value: object,
+  levels: number,
+  turns = new Turns('in its turn'),
+): Promise<string> {
   const members: string[] = [];
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue;

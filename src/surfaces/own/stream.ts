@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { cborAnswers, jsonAnswers } from '../../codec/codecs.js';
 import { type AnswerBody, type EncodedBody, encodedBody } from '../../codec/infer-answer.js';
 import { ServingError, shuttingDown } from '../../errors.js';
-import { inTurns, Turns } from '../../flow/turns.js';
+import { piecesInTurns, Turns } from '../../flow/turns.js';
 import { errorValue } from '../../http/error-value.js';
 import { toServingError } from '../../http/failure.js';
 import { clientGone, whenFinished } from '../../http/finished.js';
@@ -90,7 +90,7 @@ export async function sendStream(
   /** An answer has begun and not ended: nothing else can be said within it. */
   let isWithinAnswer = false;
   // A generator that waits for nothing would leave the loop to nobody, and never meet its deadline.
-  const turns = new Turns();
+  const turns = new Turns('in its turn');
   try {
     for (;;) {
       const pause = turns.pause();
@@ -135,7 +135,7 @@ export async function sendStream(
 
 /** A short answer as one piece, at once; a long one in turns, until the stream ends. */
 function piecesOf(answer: AnswerBody, ended: AbortSignal): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
-  return 'parts' in answer ? [joined(answer)] : inTurns(answer.pieces, () => !ended.aborted);
+  return 'parts' in answer ? [joined(answer)] : piecesInTurns(answer.pieces, () => !ended.aborted);
 }
 
 function tooLate(): ServingError {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { TensorSpec } from '../../../src/engines/signature.ts';
 import { GraphDef } from '../../../src/engines/tensorflow/graph/graph-def.ts';
 import { proveRows, type SignatureProof } from '../../../src/engines/tensorflow/graph/prove.ts';
-import { pauser } from '../../../src/flow/pause.ts';
+import { Turns } from '../../../src/flow/turns.ts';
 import type { TensorView } from '../../../src/tfjs/tensors.ts';
 import { type FunctionBuilder, GraphBuilder, type Ref, variantType } from '../../fixtures/graph.ts';
 import { openTestRuntime } from '../../fixtures/runtime.ts';
@@ -23,7 +23,7 @@ async function prove(build: (graph: GraphBuilder, x: Ref) => Ref): Promise<Signa
     { name, dtype: 'float32', shape: [null, 4], graphName: `${graphName}:0` },
   ];
   const signature = { inputs: new Map([spec('x', 'x')]), outputs: new Map([spec('y', output.name)]) };
-  return proveRows(await GraphDef.read(graph.encode(), pauser()), signature, pauser());
+  return proveRows(await GraphDef.read(graph.encode(), new Turns()), signature, new Turns());
 }
 
 const float = (value: number) => tensor('float32', [], [value]);

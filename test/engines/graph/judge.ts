@@ -11,7 +11,7 @@ import type { Value } from '../../../src/engines/tensorflow/graph/value.ts';
 import { Walk } from '../../../src/engines/tensorflow/graph/walk.ts';
 import type { Runtime } from '../../../src/engines/tensorflow/runtime.ts';
 import { TensorFlowError } from '../../../src/engines/tensorflow/tensorflow-error.ts';
-import { pauser } from '../../../src/flow/pause.ts';
+import { Turns } from '../../../src/flow/turns.ts';
 import { dtypeOf } from '../../../src/tensors/dtypes.ts';
 import {
   createTensor,
@@ -114,7 +114,7 @@ interface WalkedCase extends Case {
 async function judge(op: string, generator: Generator, casesRun: number): Promise<Tally> {
   const graph = new GraphBuilder();
   const cases = makeCases(graph, op, generator, 3 * casesRun);
-  const graphDef = await GraphDef.read(graph.encode(), pauser());
+  const graphDef = await GraphDef.read(graph.encode(), new Turns());
   const tally: Tally = {
     run: 0,
     rows: 0,
@@ -187,7 +187,7 @@ function seedOf(op: string, number: number): number {
 
 function valuesOf(graph: GraphDef, { outputs, feeds }: CaseMaker): Promise<Value[]> {
   const given = new Map(feeds.map(({ ref, value }) => [ref.node, value]));
-  return new Walk(graph, pauser()).fetch(
+  return new Walk(graph, new Turns()).fetch(
     outputs.map(({ name }) => parseTensorName(name)),
     given,
   );

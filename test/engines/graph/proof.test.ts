@@ -9,7 +9,7 @@ import type { Dim, TensorSpec } from '../../../src/engines/signature.ts';
 import { GraphDef } from '../../../src/engines/tensorflow/graph/graph-def.ts';
 import { proveRows, type SignatureProof } from '../../../src/engines/tensorflow/graph/prove.ts';
 import { readSavedModel } from '../../../src/engines/tensorflow/saved-model/read.ts';
-import { pauser } from '../../../src/flow/pause.ts';
+import { Turns } from '../../../src/flow/turns.ts';
 import { GraphBuilder, inSavedModel, type Ref } from '../../fixtures/graph.ts';
 import { openTestRuntime } from '../../fixtures/runtime.ts';
 import { tensor } from './case.ts';
@@ -36,7 +36,7 @@ async function prove({ graph, shape }: Made, output: Ref): Promise<SignatureProo
     { name, dtype: 'float32', shape, graphName: `${graphName}:0` },
   ];
   const signature = { inputs: new Map([spec('x', 'x')]), outputs: new Map([spec('y', output.name)]) };
-  return proveRows(await GraphDef.read(graph.encode(), pauser()), signature, pauser());
+  return proveRows(await GraphDef.read(graph.encode(), new Turns()), signature, new Turns());
 }
 
 function counter(graph: GraphBuilder): Ref {
@@ -208,7 +208,7 @@ it('a constant of 200 MB is not copied', async () => {
   };
   collectGarbage();
   const before = used();
-  const graphDef = await GraphDef.read(bytes, pauser());
+  const graphDef = await GraphDef.read(bytes, new Turns());
   const spec = (name: string, graphName: string): TensorSpec => ({
     name,
     dtype: 'float32',
@@ -217,7 +217,7 @@ it('a constant of 200 MB is not copied', async () => {
   });
   const inputs = new Map([['x', spec('x', 'x:0')]]);
   const outputs = new Map([['y', spec('y', `${y.name}:0`)]]);
-  const proof = await proveRows(graphDef, { inputs, outputs }, pauser());
+  const proof = await proveRows(graphDef, { inputs, outputs }, new Turns());
   expect(proof.verdict).toBe('proven');
   expect(bytes.length).toBeGreaterThan(200 * megabyte);
   expect((used() - before) / megabyte).toBeLessThan(50);

@@ -2,7 +2,7 @@
  * Strings, few or packed: the same elements, whatever was done with them.
  */
 import { describe, expect, it } from 'vitest';
-import { toEnd } from '../../../src/flow/claimed-steps.ts';
+import { toEnd } from '../../../src/flow/steps.ts';
 import {
   copyStrings,
   feedOf,

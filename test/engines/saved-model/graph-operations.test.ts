@@ -10,7 +10,7 @@ import { GraphDef } from '../../../src/engines/tensorflow/graph/graph-def.ts';
 import { readGraphOperations } from '../../../src/engines/tensorflow/saved-model/graph-operations.ts';
 import { readSavedModel } from '../../../src/engines/tensorflow/saved-model/read.ts';
 import { ServingError } from '../../../src/errors.ts';
-import { pauser } from '../../../src/flow/pause.ts';
+import { Turns } from '../../../src/flow/turns.ts';
 import { customModels } from '../../fixtures/custom-operations.ts';
 
 const { root } = protobuf.parse(`
@@ -53,7 +53,7 @@ it('that are used are those of the functions that are called, by attribute, list
       ],
     },
   }).finish();
-  const { counts, used } = await readGraphOperations(graph, () => undefined);
+  const { counts, used } = await readGraphOperations(graph, new Turns());
   expect(used).toEqual(new Set(['Placeholder', 'Case', 'Add', 'If', 'While', 'Mul', 'Sub']));
   expect(Object.fromEntries(counts)).toEqual({
     ...{ Placeholder: 1, Case: 1, Add: 3, If: 1, While: 1, Mul: 1, Sub: 1, Div: 1, Map: 1, Neg: 1 },
@@ -72,11 +72,11 @@ it('of a graph of many nodes are read in pieces: others have their turn', async 
     turns += 1;
   }, 0);
   try {
-    const { counts } = await readGraphOperations(graph, pauser());
+    const { counts } = await readGraphOperations(graph, new Turns());
     expect(counts.get('Identity')).toBe(100_000);
     expect(turns).toBeGreaterThan(1);
     turns = 0;
-    const { nodes } = await GraphDef.read(graph, pauser());
+    const { nodes } = await GraphDef.read(graph, new Turns());
     expect(nodes.byName.size).toBe(100_000);
     expect(turns).toBeGreaterThan(1);
   } finally {

@@ -8,7 +8,7 @@ import { findMetaGraph } from '../../../src/engines/tensorflow/saved-model/meta-
 import { readSavedModel } from '../../../src/engines/tensorflow/saved-model/read.ts';
 import { savedModelOfText } from '../../../src/engines/tensorflow/saved-model/text-form.ts';
 import { ServingError } from '../../../src/errors.ts';
-import { pauser } from '../../../src/flow/pause.ts';
+import { Turns } from '../../../src/flow/turns.ts';
 import { goldenCases } from '../../fixtures/golden.ts';
 import { TestRepository, testModels } from '../../fixtures/repository.ts';
 import { ask, errorOf, expectSame, outputsOf } from '../../fixtures/same.ts';
@@ -100,6 +100,6 @@ describe('what is no whole SavedModel is refused', () => {
     const bytes = await savedModelOfText(new Uint8Array(Buffer.from(tags.join('\n'))));
     clearInterval(timer);
     expect(turns).toBeGreaterThan(0);
-    await expect(findMetaGraph(bytes, ['t0'], pauser())).rejects.toThrow('at most 1000 meta graphs');
+    await expect(findMetaGraph(bytes, ['t0'], new Turns())).rejects.toThrow('at most 1000 meta graphs');
   });
 });

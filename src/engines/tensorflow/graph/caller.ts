@@ -2,7 +2,7 @@
  * What operations need that call functions, choose among them, loop or check: somebody who evaluates functions.
  */
 
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import type { Operation, Outputs } from './operation.js';
 import type { Modules } from './stablehlo/module.js';
 import type { Mixed, Value } from './value.js';
@@ -18,7 +18,7 @@ export interface Caller {
   /** For all modules together. */
   readonly moduleSteps: { left: number };
   /** Gives others their turn. */
-  readonly pause: Pause;
+  readonly turns: Turns;
   /** Calls a function. @param place tells this call from others */
   call(name: string, inputs: readonly Value[], place: string): Promise<Value[]>;
   /** True if a function gives a parameter back as it is, as the result of the same number. */

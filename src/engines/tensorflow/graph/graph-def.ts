@@ -1,7 +1,7 @@
 /**
  * A GraphDef as nodes that can be looked up: those of the graph, and those of each function of its library.
  */
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import {
   bytesField,
   bytesFields,
@@ -192,22 +192,22 @@ export class GraphDef {
    *
    * @param bytes a serialized `tensorflow.GraphDef`, which must stay as it is
    */
-  static async read(bytes: Uint8Array, pause: Pause): Promise<GraphDef> {
+  static async read(bytes: Uint8Array, turns: Turns): Promise<GraphDef> {
     const nodes = new Map<string, GraphNode>();
     const libraries: Message[] = [];
     const read = (field: number, value: Message) => {
       if (field === 1) addNode(nodes, value);
       else if (field === 2) libraries.push(value);
     };
-    await eachBytesField(messageOf(bytes), read, pause);
+    await eachBytesField(messageOf(bytes), read, turns);
     const functions: Message[] = [];
     const collect = (field: number, definition: Message) => {
       if (field === 1) functions.push(definition);
     };
-    for (const library of libraries) await eachBytesField(library, collect, pause);
+    for (const library of libraries) await eachBytesField(library, collect, turns);
     const definitions = new Map<string, Message>();
     for (const definition of functions) {
-      const { signature } = await readParts(definition, pause);
+      const { signature } = await readParts(definition, turns);
       if (signature) definitions.set(stringField(signature, 1), definition);
     }
     return new GraphDef(new Nodes(nodes), definitions);
@@ -219,11 +219,11 @@ export class GraphDef {
   }
 
   /** The function of that name, which is read when it is first asked for. */
-  async function(name: string, pause: Pause): Promise<GraphFunction | undefined> {
+  async function(name: string, turns: Turns): Promise<GraphFunction | undefined> {
     const known = this.functions.get(name);
     const definition = this.definitions.get(name);
     if (known || !definition) return known;
-    const read = await readFunction(name, definition, pause);
+    const read = await readFunction(name, definition, turns);
     this.functions.set(name, read);
     return read;
   }
@@ -247,9 +247,9 @@ function readNode(message: Message): GraphNode {
   return new GraphNode(name, op, inputs, message);
 }
 
-async function readFunction(name: string, definition: Message, pause: Pause): Promise<GraphFunction> {
+async function readFunction(name: string, definition: Message, turns: Turns): Promise<GraphFunction> {
   const nodes = new Map<string, GraphNode>();
-  const parts = await readParts(definition, pause, (node) => addNode(nodes, node));
+  const parts = await readParts(definition, turns, (node) => addNode(nodes, node));
   const signature = parts.signature ?? messageOf(new Uint8Array());
   const names = (field: number) => bytesFields(signature, field).map((argument) => stringField(argument, 1));
   const { results, controls, isCompiled, parameterShapes } = parts;
@@ -265,7 +265,7 @@ async function readFunction(name: string, definition: Message, pause: Pause): Pr
 }
 
 /** What a FunctionDef has, in one pass: it may have very many nodes. @param visit is given each */
-async function readParts(definition: Message, pause: Pause, visit: (node: Message) => void = () => {}) {
+async function readParts(definition: Message, turns: Turns, visit: (node: Message) => void = () => {}) {
   let signature: Message | undefined;
   let isCompiled = false;
   const results = new Map<string, string>();
@@ -279,7 +279,7 @@ async function readParts(definition: Message, pause: Pause, visit: (node: Messag
     else if (field === 7) addParameterShape(parameterShapes, value);
     else if (field === 6) controls.set(stringField(value, 1), stringField(value, 2));
   };
-  await eachBytesField(definition, read, pause);
+  await eachBytesField(definition, read, turns);
   return { signature: signature as Message | undefined, results, controls, isCompiled, parameterShapes };
 }
 

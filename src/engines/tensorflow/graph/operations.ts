@@ -2,7 +2,7 @@
  * Which operations a run may execute.
  */
 
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import type { GraphDef, GraphNode, Source } from './graph-def.js';
 import { orderOf } from './order.js';
 
@@ -10,39 +10,39 @@ import { orderOf } from './order.js';
 export async function operationsBehind(
   graph: GraphDef,
   sources: readonly Source[],
-  pause: Pause,
+  turns: Turns,
 ): Promise<Set<string>> {
   const roots = sources.map(({ node }) => node);
-  return collect(graph, [await orderOf(graph.nodes, roots, pause)], pause);
+  return collect(graph, [await orderOf(graph.nodes, roots, turns)], turns);
 }
 
 /** Those in some functions, and in the functions that they call. */
 export async function operationsOf(
   graph: GraphDef,
   functions: readonly string[],
-  pause: Pause,
+  turns: Turns,
 ): Promise<Set<string>> {
   const bodies: Iterable<GraphNode>[] = [];
   for (const name of functions) {
-    const body = await graph.function(name, pause);
+    const body = await graph.function(name, turns);
     if (body) bodies.push(body.nodes.byName.values());
   }
-  return collect(graph, bodies, pause);
+  return collect(graph, bodies, turns);
 }
 
 /** In a function every node counts, also one whose value nobody takes: TensorFlow runs those that change something. */
-async function collect(graph: GraphDef, waiting: Iterable<GraphNode>[], pause: Pause): Promise<Set<string>> {
+async function collect(graph: GraphDef, waiting: Iterable<GraphNode>[], turns: Turns): Promise<Set<string>> {
   const operations = new Set<string>();
   const called = new Set<string>();
   for (let nodes = waiting.pop(); nodes; nodes = waiting.pop()) {
     for (const node of nodes) {
-      const pausing = pause();
+      const pausing = turns.pause();
       if (pausing) await pausing;
       operations.add(node.op);
       for (const name of [...node.calledFunctions, node.op]) {
         if (called.has(name)) continue;
         called.add(name);
-        const body = await graph.function(name, pause);
+        const body = await graph.function(name, turns);
         if (body) waiting.push(body.nodes.byName.values());
         else if (name !== node.op) operations.add(name);
       }

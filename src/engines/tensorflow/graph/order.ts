@@ -2,7 +2,7 @@
  * The order in which nodes can be evaluated: each one behind those that it needs.
  */
 
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import type { GraphNode, Nodes } from './graph-def.js';
 
 /** The way back to the start of a loop of the old kind. */
@@ -17,7 +17,7 @@ export function isBackEdge(node: GraphNode | undefined): boolean {
 export async function orderOf(
   { byName }: Nodes,
   roots: Iterable<string>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<GraphNode[]> {
   const order: GraphNode[] = [];
   const seen = new Set<string>();
@@ -43,7 +43,7 @@ export async function orderOf(
   for (let root = waiting.pop(); root !== undefined; root = waiting.pop()) {
     enter(root);
     for (let top = path.at(-1); top; top = path.at(-1)) {
-      const pausing = pause();
+      const pausing = turns.pause();
       if (pausing) await pausing;
       const name = top.needs[top.next++];
       if (name !== undefined) enter(name);

@@ -2,7 +2,7 @@
  * Whether the requests for a signature may share runs: shown from its graph, never assumed.
  */
 
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import type { Dim, RowProof, Signature, TensorSpec } from '../../signature.js';
 import { findEffect } from './effects.js';
 import type { GraphDef, Source } from './graph-def.js';
@@ -26,13 +26,13 @@ type Inputs = Iterable<Pick<TensorSpec, 'name' | 'shape' | 'graphName'>>;
 export async function proveRows(
   graph: GraphDef,
   { inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<SignatureProof> {
   const specs = [...inputs.values()];
   const fetched = [...outputs.values()].map((spec) => ({ spec, source: parseTensorName(spec.graphName) }));
   const sources = fetched.map(({ source }) => source);
-  const operations = await operationsBehind(graph, sources, pause);
-  const first = new Walk(graph, pause);
+  const operations = await operationsBehind(graph, sources, turns);
+  const first = new Walk(graph, turns);
   const found = await first.fetch(sources, givenBy(specs));
   const { ranks } = first;
   const told = { ranks, operations, shapes: new Map<string, Dim[]>() };
@@ -50,7 +50,7 @@ export async function proveRows(
       why: `input \`${inside.name}\` is fed in the middle of the graph`,
     };
   const needsAnother = specs.some(({ name, shape }) => shape === null && ranks.has(name));
-  const walk = needsAnother ? new Walk(graph, pause) : first;
+  const walk = needsAnother ? new Walk(graph, turns) : first;
   const values = needsAnother ? await walk.fetch(sources, givenBy(withRanks(specs, ranks))) : found;
   for (const [i, { spec }] of fetched.entries()) {
     const why = whyNotRows(values[i]);

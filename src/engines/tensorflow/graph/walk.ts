@@ -2,7 +2,7 @@
  * Evaluates a graph over what is known of its tensors: each operation by its rule, calls and loops by what they call.
  */
 
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import type { Caller } from './caller.js';
 import { findControl, whichWay } from './control.js';
 import type { GraphDef, GraphFunction, GraphNode, Nodes, Source } from './graph-def.js';
@@ -68,7 +68,7 @@ export class Walk implements Caller {
 
   constructor(
     readonly graph: GraphDef,
-    readonly pause: Pause,
+    readonly turns: Turns,
   ) {}
 
   /** The values of some tensors of the graph, where others are given. */
@@ -77,17 +77,17 @@ export class Walk implements Caller {
     const order = await orderOf(
       nodes,
       sources.map(({ node }) => node),
-      this.pause,
+      this.turns,
     );
     return this.evaluate(nodes, order, sources, given, '');
   }
 
   async call(name: string, inputs: readonly Value[], place: string): Promise<Value[]> {
-    const called = await this.graph.function(name, this.pause);
+    const called = await this.graph.function(name, this.turns);
     if (!called) return [mixed(`function \`${name}\` is not in the graph`)];
     let order = this.orders.get(called);
     if (!order) {
-      order = await orderOf(called.nodes, await rootsOf(called, this.pause), this.pause);
+      order = await orderOf(called.nodes, await rootsOf(called, this.turns), this.turns);
       this.orders.set(called, order);
     }
     const given = new Map(called.parameters.map((parameter, i) => [parameter, inputs[i] ?? same(undefined)]));
@@ -101,7 +101,7 @@ export class Walk implements Caller {
   }
 
   async handsOn(name: string, i: number): Promise<boolean> {
-    const called = await this.graph.function(name, this.pause);
+    const called = await this.graph.function(name, this.turns);
     let source = called?.results[i];
     const seen = new Set<string>();
     let node = source && called?.nodes.byName.get(source.node);
@@ -117,7 +117,7 @@ export class Walk implements Caller {
     const key = names.join('\n');
     const known = this.checks.get(key);
     if (known !== undefined) return known;
-    const operations = await operationsOf(this.graph, names, this.pause);
+    const operations = await operationsOf(this.graph, names, this.turns);
     const found = checking.some((operation) => operations.has(operation));
     this.checks.set(key, found);
     return found;
@@ -134,7 +134,7 @@ export class Walk implements Caller {
     for (let turn = 1; ; turn++) {
       frame.outputs.clear();
       for (const node of order) {
-        const pausing = this.pause();
+        const pausing = this.turns.pause();
         if (pausing) await pausing;
         frame.outputs.set(node.name, await this.evaluateNode(node, frame));
       }
@@ -148,7 +148,7 @@ export class Walk implements Caller {
     let isNew = false;
     for (const merge of order) {
       for (const [i, source] of merge.inputs.entries()) {
-        const pausing = this.pause();
+        const pausing = this.turns.pause();
         if (pausing) await pausing;
         if (!isBackEdge(frame.nodes.byName.get(source.node))) continue;
         const before = valueAt(frame, { node: merge.name, argument: '', index: 0 });
@@ -262,10 +262,10 @@ function isScalar(value: Value | undefined): value is Same {
 }
 
 /** What must be evaluated of a function: also what runs although nobody takes its value. */
-async function rootsOf({ results, controls, nodes }: GraphFunction, pause: Pause): Promise<string[]> {
+async function rootsOf({ results, controls, nodes }: GraphFunction, turns: Turns): Promise<string[]> {
   const roots = [...results.map(({ node }) => node), ...controls];
   for (const node of nodes.byName.values()) {
-    const pausing = pause();
+    const pausing = turns.pause();
     if (pausing) await pausing;
     if (checking.includes(node.op) || (node.op !== 'PartitionedCall' && node.calledFunctions.length > 0))
       roots.push(node.name);

@@ -3,7 +3,7 @@
  * may hold hundreds of megabytes of constants.
  */
 import protobuf from 'protobufjs/minimal.js';
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 
 /** A message's bytes; a `Buffer`, so that views on it stay views. */
 export type Message = Buffer;
@@ -43,11 +43,11 @@ export function bytesFields(message: Message, number: number): Message[] {
 export async function eachBytesField(
   message: Message,
   visit: (number: number, value: Message) => void,
-  pause: Pause,
+  turns: Turns,
 ): Promise<void> {
   const reader = protobuf.Reader.create(message);
   while (reader.pos < reader.len) {
-    const pausing = pause();
+    const pausing = turns.pause();
     if (pausing) await pausing;
     const tag = reader.uint32();
     if ((tag & 7) === 2) visit(tag >>> 3, messageOf(reader.bytes()));
@@ -59,13 +59,13 @@ export async function eachBytesField(
 export async function lastBytesField(
   message: Message,
   number: number,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Message | undefined> {
   let last: Message | undefined;
   const keep = (field: number, value: Message) => {
     if (field === number) last = value;
   };
-  await eachBytesField(message, keep, pause);
+  await eachBytesField(message, keep, turns);
   return last;
 }
 

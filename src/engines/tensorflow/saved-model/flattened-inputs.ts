@@ -7,7 +7,7 @@
  * told of a second trace of the same function holds for it.
  */
 import { tensorflow } from '#proto/decoders.js';
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../../signature.js';
 import {
   bytesFields,
@@ -52,7 +52,7 @@ export class FlattenedInputs {
     private readonly wrappers: ReadonlyMap<string, string>,
     /** Of the functions that were saved. */
     private readonly traces: Traces,
-    private readonly pause: Pause,
+    private readonly turns: Turns,
   ) {}
 
   /**
@@ -62,12 +62,12 @@ export class FlattenedInputs {
    * @param graphDef a serialized `tensorflow.GraphDef`; only the functions that are needed become objects
    * @throws ServingError FAILED_PRECONDITION if there is more of something than a server takes
    */
-  static async read(objectGraph: Message, graphDef: Message, pause: Pause): Promise<FlattenedInputs> {
-    const taken = await readArguments(objectGraph, pause);
+  static async read(objectGraph: Message, graphDef: Message, turns: Turns): Promise<FlattenedInputs> {
+    const taken = await readArguments(objectGraph, turns);
     const hasComposites = [...taken.values()].some((value) => value !== null);
-    const wrappers = hasComposites ? await readWrappers(objectGraph, pause) : new Map<string, string>();
-    const traces = await Traces.read(wrappers.size > 0 ? taken.keys() : [], graphDef, pause);
-    return new FlattenedInputs(graphDef, taken, wrappers, traces, pause);
+    const wrappers = hasComposites ? await readWrappers(objectGraph, turns) : new Map<string, string>();
+    const traces = await Traces.read(wrappers.size > 0 ? taken.keys() : [], graphDef, turns);
+    return new FlattenedInputs(graphDef, taken, wrappers, traces, turns);
   }
 
   /** The signature with those of its inputs that were one sparse or ragged tensor told as that. */
@@ -88,7 +88,7 @@ export class FlattenedInputs {
   }: Pick<Signature, 'name' | 'inputs'>): Promise<ReadonlyMap<string, CompositeSpec>> {
     const found = new Map<string, CompositeSpec>();
     const wrapper = this.wrappers.get(name);
-    const body = wrapper === undefined ? undefined : await findFunction(this.graphDef, wrapper, this.pause);
+    const body = wrapper === undefined ? undefined : await findFunction(this.graphDef, wrapper, this.turns);
     if (!body) return found;
     // A wrapper takes the inputs in the order of their names, and hands them on.
     const keys = [...inputs.keys()].sort();
@@ -130,7 +130,7 @@ export class FlattenedInputs {
 /** What each function that was saved takes: saved_object_graph.proto. */
 async function readArguments(
   objectGraph: Message,
-  pause: Pause,
+  turns: Turns,
 ): Promise<ReadonlyMap<string, StructuredValue | null>> {
   const functions: Message[] = [];
   const add = (field: number, value: Message) => {
@@ -138,32 +138,32 @@ async function readArguments(
     functions.push(value);
     checkCount(functions.length, most.functions, 'functions in its graph of objects');
   };
-  await eachBytesField(objectGraph, add, pause);
+  await eachBytesField(objectGraph, add, turns);
   const found = new Map<string, StructuredValue | null>();
   for (const entry of functions) {
-    const saved = await lastBytesField(entry, 2, pause);
-    const taken = saved && (await lastBytesField(saved, 3, pause));
+    const saved = await lastBytesField(entry, 2, turns);
+    const taken = saved && (await lastBytesField(saved, 3, turns));
     if (!taken) continue;
     checkCount(taken.length, most.argumentBytes, 'bytes that describe the arguments of a function');
     const value = tensorflow.StructuredValue.decode(readerOf(taken));
-    const key = (await lastBytesField(entry, 1, pause))?.toString() ?? '';
+    const key = (await lastBytesField(entry, 1, turns))?.toString() ?? '';
     found.set(key, flatten(value).some(isComposite) ? value : null);
   }
   return found;
 }
 
 /** The function that each signature runs: the objects are a list, and name their children by their place in it. */
-async function readWrappers(objectGraph: Message, pause: Pause): Promise<ReadonlyMap<string, string>> {
-  const [top] = await nodesAt(objectGraph, new Set([0]), pause);
-  const holder = top && (await childrenOf(top[1], pause)).get('signatures');
+async function readWrappers(objectGraph: Message, turns: Turns): Promise<ReadonlyMap<string, string>> {
+  const [top] = await nodesAt(objectGraph, new Set([0]), turns);
+  const holder = top && (await childrenOf(top[1], turns)).get('signatures');
   if (holder === undefined) return new Map();
-  const [signatures] = await nodesAt(objectGraph, new Set([holder]), pause);
-  const children = signatures ? await childrenOf(signatures[1], pause) : new Map<string, number>();
-  const nodes = await nodesAt(objectGraph, new Set(children.values()), pause);
+  const [signatures] = await nodesAt(objectGraph, new Set([holder]), turns);
+  const children = signatures ? await childrenOf(signatures[1], turns) : new Map<string, number>();
+  const nodes = await nodesAt(objectGraph, new Set(children.values()), turns);
   const wrappers = new Map<string, string>();
   for (const [name, place] of children) {
     const node = nodes.get(place);
-    const bare = node && (await lastBytesField(node, 8, pause));
+    const bare = node && (await lastBytesField(node, 8, turns));
     if (bare) wrappers.set(name, stringField(bare, 1));
   }
   return wrappers;
@@ -173,7 +173,7 @@ async function readWrappers(objectGraph: Message, pause: Pause): Promise<Readonl
 async function nodesAt(
   objectGraph: Message,
   places: ReadonlySet<number>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<ReadonlyMap<number, Message>> {
   const found = new Map<number, Message>();
   let place = 0;
@@ -182,12 +182,12 @@ async function nodesAt(
     if (places.has(place)) found.set(place, value);
     place += 1;
   };
-  await eachBytesField(objectGraph, take, pause);
+  await eachBytesField(objectGraph, take, turns);
   return found;
 }
 
 /** The places of a SavedObject's children by their names; the first of each name counts. */
-async function childrenOf(node: Message, pause: Pause): Promise<Map<string, number>> {
+async function childrenOf(node: Message, turns: Turns): Promise<Map<string, number>> {
   const children = new Map<string, number>();
   let count = 0;
   const add = (field: number, reference: Message) => {
@@ -198,7 +198,7 @@ async function childrenOf(node: Message, pause: Pause): Promise<Map<string, numb
     const name = stringField(reference, 2);
     if (!children.has(name)) children.set(name, integerField(reference, 1));
   };
-  await eachBytesField(node, add, pause);
+  await eachBytesField(node, add, turns);
   return children;
 }
 
@@ -229,9 +229,9 @@ function isComposite(leaf: TypeSpec | undefined): leaf is TypeSpec {
 async function findFunction(
   graphDef: Message,
   name: string,
-  pause: Pause,
+  turns: Turns,
 ): Promise<FunctionBody | undefined> {
-  const definition = (await findDefinitions(graphDef, new Set([name]), pause)).get(name);
+  const definition = (await findDefinitions(graphDef, new Set([name]), turns)).get(name);
   if (!definition) return undefined;
   const nodes: tensorflow.NodeDef[] = [];
   let parameters: readonly string[] = [];
@@ -241,6 +241,6 @@ async function findFunction(
     checkCount(value.length, most.wrapperNodeBytes, 'bytes in a node of a function that a signature runs');
     nodes.push(tensorflow.NodeDef.decode(readerOf(value)));
   };
-  await eachBytesField(definition, read, pause);
+  await eachBytesField(definition, read, turns);
   return { parameters, nodes };
 }

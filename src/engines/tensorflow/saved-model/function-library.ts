@@ -1,7 +1,7 @@
 /**
  * Functions of a graph, by their names: nothing of them is copied.
  */
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import { eachBytesField, lastBytesField, type Message, stringField } from '../graph/wire.js';
 
 /**
@@ -13,21 +13,21 @@ import { eachBytesField, lastBytesField, type Message, stringField } from '../gr
 export async function findDefinitions(
   graphDef: Message,
   names: ReadonlySet<string>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<ReadonlyMap<string, Message>> {
   const libraries: Message[] = [];
   const addLibrary = (field: number, value: Message) => {
     if (field === 2) libraries.push(value);
   };
-  await eachBytesField(graphDef, addLibrary, pause);
+  await eachBytesField(graphDef, addLibrary, turns);
   const definitions: Message[] = [];
   const addDefinition = (field: number, value: Message) => {
     if (field === 1) definitions.push(value);
   };
-  for (const library of libraries) await eachBytesField(library, addDefinition, pause);
+  for (const library of libraries) await eachBytesField(library, addDefinition, turns);
   const found = new Map<string, Message>();
   for (const each of definitions) {
-    const signature = await lastBytesField(each, 1, pause);
+    const signature = await lastBytesField(each, 1, turns);
     const name = signature ? stringField(signature, 1) : '';
     if (names.has(name) && !found.has(name)) found.set(name, each);
     if (found.size === names.size) break;

@@ -5,7 +5,7 @@
  * their numbers and in the names of their arguments.
  */
 import { createHash } from 'node:crypto';
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import {
   bytesFields,
   eachBytesField,
@@ -24,17 +24,17 @@ export class Traces {
   private constructor(
     private readonly byPythonName: ReadonlyMap<string, readonly string[]>,
     private readonly graphDef: Message,
-    private readonly pause: Pause,
+    private readonly turns: Turns,
   ) {}
 
   /**
    * @param names of the functions that are told of
    * @param graphDef a serialized `tensorflow.GraphDef`
    */
-  static async read(names: Iterable<string>, graphDef: Message, pause: Pause): Promise<Traces> {
+  static async read(names: Iterable<string>, graphDef: Message, turns: Turns): Promise<Traces> {
     const found = new Map<string, string[]>();
     for (const name of names) {
-      const pausing = pause();
+      const pausing = turns.pause();
       if (pausing) await pausing;
       const key = pythonNameOf(name);
       if (key === undefined) continue;
@@ -42,14 +42,14 @@ export class Traces {
       if (before) before.push(name);
       else found.set(key, [name]);
     }
-    return new Traces(found, graphDef, pause);
+    return new Traces(found, graphDef, turns);
   }
 
   /** The functions that are told of, have the name of this one in Python, and do the same. */
   async of(name: string): Promise<readonly string[]> {
     const names = this.byPythonName.get(pythonNameOf(name) ?? '');
     if (!names) return [];
-    const definitions = await findDefinitions(this.graphDef, new Set([name, ...names]), this.pause);
+    const definitions = await findDefinitions(this.graphDef, new Set([name, ...names]), this.turns);
     const outlines = new Map<string, string>();
     for (const [each, definition] of definitions) outlines.set(each, await this.outline(each, definition));
     const outline = outlines.get(name);
@@ -59,7 +59,7 @@ export class Traces {
   private async outline(name: string, definition: Message): Promise<string> {
     const known = this.outlines.get(name);
     if (known !== undefined) return known;
-    const outline = await outlineOf(definition, this.pause);
+    const outline = await outlineOf(definition, this.turns);
     this.outlines.set(name, outline);
     return outline;
   }
@@ -76,17 +76,17 @@ function pythonNameOf(name: string): string | undefined {
  *
  * @param definition a serialized `tensorflow.FunctionDef`
  */
-async function outlineOf(definition: Message, pause: Pause): Promise<string> {
+async function outlineOf(definition: Message, turns: Turns): Promise<string> {
   const hash = createHash('sha256');
   const add = (texts: readonly string[]) => hash.update(`${JSON.stringify(texts)}\n`);
-  const signature = await lastBytesField(definition, 1, pause);
+  const signature = await lastBytesField(definition, 1, turns);
   const places = new Map<string, number>();
   const addArgument = (field: number, argument: Message) => {
     if (field !== 2) return;
     places.set(stringField(argument, 1), places.size);
     add([String(integerField(argument, 3))]);
   };
-  if (signature) await eachBytesField(signature, addArgument, pause);
+  if (signature) await eachBytesField(signature, addArgument, turns);
   const addNode = (field: number, node: Message) => {
     if (field !== 3) return;
     const inputs = bytesFields(node, 3).map((input) => {
@@ -95,6 +95,6 @@ async function outlineOf(definition: Message, pause: Pause): Promise<string> {
     });
     add([stringField(node, 1), stringField(node, 2), ...inputs]);
   };
-  await eachBytesField(definition, addNode, pause);
+  await eachBytesField(definition, addNode, turns);
   return hash.digest('base64');
 }

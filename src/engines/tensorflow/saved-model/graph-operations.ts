@@ -3,7 +3,7 @@
  * objects are made of its nodes. This is the first look at a graph, so it also refuses nodes that are larger than any model's.
  */
 import protobuf from 'protobufjs/minimal.js';
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import { eachBytesField, type Message, messageOf } from '../graph/wire.js';
 import {
   checkArguments,
@@ -43,7 +43,7 @@ interface Body {
  * @param graphDef a serialized `tensorflow.GraphDef` (graph.proto, function.proto, node_def.proto, attr_value.proto)
  * @throws ServingError FAILED_PRECONDITION if there is more in a node or a function than a server takes (node-bounds.ts)
  */
-export async function readGraphOperations(graphDef: Uint8Array, pause: Pause): Promise<GraphOperations> {
+export async function readGraphOperations(graphDef: Uint8Array, turns: Turns): Promise<GraphOperations> {
   const main = emptyBody();
   const functions = new Map<string, Body>();
   const libraries: Message[] = [];
@@ -51,31 +51,31 @@ export async function readGraphOperations(graphDef: Uint8Array, pause: Pause): P
     if (field === 1) readNode(protobuf.Reader.create(value), value.length, main);
     else if (field === 2) libraries.push(value);
   };
-  await eachBytesField(messageOf(graphDef), read, pause);
+  await eachBytesField(messageOf(graphDef), read, turns);
   const definitions: Message[] = [];
   const define = (field: number, value: Message) => {
     if (field !== 1) return;
     definitions.push(value);
     checkFunctions(definitions.length);
   };
-  for (const library of libraries) await eachBytesField(library, define, pause);
-  for (const definition of definitions) await readFunction(definition, functions, pause);
+  for (const library of libraries) await eachBytesField(library, define, turns);
+  for (const definition of definitions) await readFunction(definition, functions, turns);
   return {
-    counts: await countOperations([main, ...functions.values()], functions, pause),
+    counts: await countOperations([main, ...functions.values()], functions, turns),
     outside: new Set(main.counts.keys()),
-    used: await operationsUsedBy(main, functions, pause),
+    used: await operationsUsedBy(main, functions, turns),
   };
 }
 
 async function countOperations(
   bodies: readonly Body[],
   functions: ReadonlyMap<string, Body>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const body of bodies) {
     for (const [operation, count] of body.counts) {
-      const pausing = pause();
+      const pausing = turns.pause();
       if (pausing) await pausing;
       if (!functions.has(operation)) counts.set(operation, (counts.get(operation) ?? 0) + count);
     }
@@ -86,14 +86,14 @@ async function countOperations(
 async function operationsUsedBy(
   main: Body,
   functions: ReadonlyMap<string, Body>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Set<string>> {
   const used = new Set<string>();
   const seen = new Set<string>();
   const bodies = [main];
   for (let body = bodies.pop(); body; body = bodies.pop()) {
     for (const name of namesIn(body)) {
-      const pausing = pause();
+      const pausing = turns.pause();
       if (pausing) await pausing;
       const called = functions.get(name);
       if (!called && body.counts.has(name)) used.add(name);
@@ -115,7 +115,7 @@ function emptyBody(): Body {
   return { counts: new Map(), calls: new Set() };
 }
 
-async function readFunction(definition: Message, functions: Map<string, Body>, pause: Pause): Promise<void> {
+async function readFunction(definition: Message, functions: Map<string, Body>, turns: Turns): Promise<void> {
   const body = emptyBody();
   let name = '';
   const read = (field: number, value: Message) => {
@@ -125,7 +125,7 @@ async function readFunction(definition: Message, functions: Map<string, Body>, p
     else if (field === 5) readAttributeEntry(reader, reader.len, new Set());
     else checkAttributeBytes(value.length);
   };
-  await eachBytesField(definition, read, pause);
+  await eachBytesField(definition, read, turns);
   functions.set(name, body);
 }
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, open, readdir, rm, symlink } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Pause, pauser } from '../../../flow/pause.js';
+import { Turns } from '../../../flow/turns.js';
 import type { Guards } from '../graph/guards/find.js';
 import { type InputTypes, insertGuards } from '../graph/guards/insert.js';
 import { type Pieces, rewrite } from '../graph/guards/rewrite.js';
@@ -65,12 +65,12 @@ function insertInto(
   guards: Guards,
   typesOf: InputTypes,
 ): Promise<Pieces> {
-  const pause: Pause = pauser();
+  const turns = new Turns();
   const wanted = [...tags].sort().join();
-  return rewrite(messageOf(savedModel), pause, async (field, metaGraph) => {
-    if (field !== 2 || (await tagsOf(metaGraph, pause)).sort().join() !== wanted) return undefined;
-    const graph = await rewrite(metaGraph, pause, async (inner, graphDef) =>
-      inner === 2 ? [await insertGuards(graphDef, guards, typesOf, pause)] : undefined,
+  return rewrite(messageOf(savedModel), turns, async (field, metaGraph) => {
+    if (field !== 2 || (await tagsOf(metaGraph, turns)).sort().join() !== wanted) return undefined;
+    const graph = await rewrite(metaGraph, turns, async (inner, graphDef) =>
+      inner === 2 ? [await insertGuards(graphDef, guards, typesOf, turns)] : undefined,
     );
     return [graph];
   });

@@ -4,7 +4,7 @@
  */
 import { tensorflow } from '#proto/decoders.js';
 import { ServingError } from '../../../errors.js';
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import { eachBytesField, lastBytesField, type Message, messageOf } from '../graph/wire.js';
 import { readerOf } from '../proto/message-reader.js';
 import type { Entry, SignatureDef } from './signature-def.js';
@@ -40,7 +40,7 @@ const most = {
 export async function findMetaGraph(
   savedModel: Uint8Array,
   tags: readonly string[],
-  pause: Pause,
+  turns: Turns,
 ): Promise<MetaGraphDef> {
   const graphs: Message[] = [];
   const add = (field: number, value: Message) => {
@@ -48,13 +48,13 @@ export async function findMetaGraph(
     graphs.push(value);
     checkCount(graphs.length, most.metaGraphs, 'meta graphs');
   };
-  await eachBytesField(messageOf(savedModel), add, pause);
+  await eachBytesField(messageOf(savedModel), add, turns);
   if (graphs.length === 0) throw new RangeError('no meta graph');
   const present: string[][] = [];
   const wanted = sorted(tags);
   for (const graph of graphs) {
-    const found = await tagsOf(graph, pause);
-    if (sorted(found) === wanted) return readMetaGraph(graph, found, pause);
+    const found = await tagsOf(graph, turns);
+    if (sorted(found) === wanted) return readMetaGraph(graph, found, turns);
     present.push(found);
   }
   const names = present.slice(0, namedTags).map((each) => `"${each.join(',')}"`.slice(0, longestName));
@@ -83,12 +83,12 @@ export function checkCount(count: number, limit: number, what: string): void {
 }
 
 /** @throws ServingError FAILED_PRECONDITION if there are more than a server takes */
-export async function tagsOf(metaGraph: Message, pause: Pause): Promise<string[]> {
+export async function tagsOf(metaGraph: Message, turns: Turns): Promise<string[]> {
   let info: Message | undefined;
   const find = (field: number, value: Message) => {
     if (field === 1) info = value;
   };
-  await eachBytesField(metaGraph, find, pause);
+  await eachBytesField(metaGraph, find, turns);
   const tags: string[] = [];
   const add = (field: number, value: Message) => {
     if (field !== 4) return;
@@ -96,14 +96,14 @@ export async function tagsOf(metaGraph: Message, pause: Pause): Promise<string[]
     tags.push(value.toString());
     checkCount(tags.length, most.tags, 'tags of a meta graph');
   };
-  if (info) await eachBytesField(info, add, pause);
+  if (info) await eachBytesField(info, add, turns);
   return tags;
 }
 
 async function readMetaGraph(
   metaGraph: Message,
   tags: readonly string[],
-  pause: Pause,
+  turns: Turns,
 ): Promise<MetaGraphDef> {
   let graphDef: Message = messageOf(new Uint8Array());
   let objectGraphDef: Message = graphDef;
@@ -117,18 +117,18 @@ async function readMetaGraph(
     checkCount(signatures.length, most.signatures, 'signatures of a meta graph');
     checkCount(assetFiles.length, most.assets, 'assets of a meta graph');
   };
-  await eachBytesField(metaGraph, take, pause);
+  await eachBytesField(metaGraph, take, turns);
   const assets: string[] = [];
-  for (const file of assetFiles) assets.push((await lastBytesField(file, 2, pause))?.toString() ?? '');
+  for (const file of assetFiles) assets.push((await lastBytesField(file, 2, turns))?.toString() ?? '');
   const signatureDef: Entry<SignatureDef>[] = [];
-  for (const entry of signatures) signatureDef.push(await readSignature(entry, pause));
+  for (const entry of signatures) signatureDef.push(await readSignature(entry, turns));
   return { tags, graphDef, signatureDef, objectGraphDef, assets };
 }
 
 /** An entry of the map of signatures. */
-async function readSignature(entry: Message, pause: Pause): Promise<Entry<SignatureDef>> {
-  const key = (await lastBytesField(entry, 1, pause))?.toString() ?? '';
-  const value = await lastBytesField(entry, 2, pause);
+async function readSignature(entry: Message, turns: Turns): Promise<Entry<SignatureDef>> {
+  const key = (await lastBytesField(entry, 1, turns))?.toString() ?? '';
+  const value = await lastBytesField(entry, 2, turns);
   if (!value) return { key };
   const tensors: { readonly field: number; readonly value: Message }[] = [];
   const add = (field: number, tensor: Message) => {
@@ -137,11 +137,11 @@ async function readSignature(entry: Message, pause: Pause): Promise<Entry<Signat
     tensors.push({ field, value: tensor });
     checkCount(tensors.length, most.tensors, 'tensors of a signature');
   };
-  await eachBytesField(value, add, pause);
+  await eachBytesField(value, add, turns);
   const inputs: tensorflow.NamedTensorInfo[] = [];
   const outputs: tensorflow.NamedTensorInfo[] = [];
   for (const { field, value } of tensors) {
-    const pausing = pause();
+    const pausing = turns.pause();
     if (pausing) await pausing;
     (field === 1 ? inputs : outputs).push(tensorflow.NamedTensorInfo.decode(readerOf(value)));
   }

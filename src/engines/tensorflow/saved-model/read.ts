@@ -10,7 +10,7 @@ import { messageOf, ServingError } from '../../../errors.js';
 import { kindOf, readRegularFile } from '../../../files/regular-file.js';
 import { storageCalls } from '../../../files/storage-call.js';
 import { readFailure } from '../../../files/storage-failure.js';
-import { type Pause, pauser } from '../../../flow/pause.js';
+import { Turns } from '../../../flow/turns.js';
 import type { Dim, MetaGraph, Signature, TensorSpec } from '../../signature.js';
 import { GraphDef } from '../graph/graph-def.js';
 import { findGuards, type Guards, noGuards } from '../graph/guards/find.js';
@@ -67,14 +67,14 @@ const graphCopies = 5;
  */
 export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
   const file = await readSavedModelFile(directory);
-  const pause = pauser();
-  const graph = await orDamaged(findMetaGraph(file, tags, pause));
-  const operations = await orDamaged(readGraphOperations(graph.graphDef, pause));
+  const turns = new Turns();
+  const graph = await orDamaged(findMetaGraph(file, tags, turns));
+  const operations = await orDamaged(readGraphOperations(graph.graphDef, turns));
   const hasVariables = variableOps.some((operation) => operations.outside.has(operation));
-  const index = await checkVariables(path.join(directory, 'variables'), hasVariables, pause);
+  const index = await checkVariables(path.join(directory, 'variables'), hasVariables, turns);
   await checkAssets(directory, graph);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
-  const { metaGraph, guards } = await orDamaged(toMetaGraph(graph, pause));
+  const { metaGraph, guards } = await orDamaged(toMetaGraph(graph, turns));
   return {
     metaGraph,
     guards,
@@ -129,7 +129,7 @@ async function checkAssets(directory: string, { assets }: MetaGraphDef): Promise
 async function checkVariables(
   folder: string,
   required: boolean,
-  pause: Pause,
+  turns: Turns,
 ): Promise<VariablesIndex | undefined> {
   const indexFile = path.join(folder, 'variables.index');
   const file = await readRegularFile(indexFile, maxIndexBytes).catch((error: NodeJS.ErrnoException) => {
@@ -143,7 +143,7 @@ async function checkVariables(
     );
   });
   if (!file) return undefined;
-  const index = await readVariablesIndex(file, pause);
+  const index = await readVariablesIndex(file, turns);
   const { shardBytes } = index;
   for (const [shard, needed] of shardBytes.entries()) {
     const name = `variables.data-${pad(shard)}-of-${pad(shardBytes.length)}`;
@@ -172,13 +172,13 @@ function pad(shard: number): string {
 
 async function toMetaGraph(
   metaGraph: MetaGraphDef,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Pick<SavedModel, 'metaGraph' | 'guards'>> {
   const { graphDef, tags, signatureDef, objectGraphDef } = metaGraph;
   const signatures = new Map<string, Signature>();
   const unusable: string[] = [];
-  const graph = await GraphDef.read(graphDef, pause);
-  const flattened = await FlattenedInputs.read(objectGraphDef, graphDef, pause);
+  const graph = await GraphDef.read(graphDef, turns);
+  const flattened = await FlattenedInputs.read(objectGraphDef, graphDef, turns);
   for (const { key: name, value } of signatureDef) {
     if (name === initSignature || !value) continue;
     const signature = await flattened.restore(readSignatureDef(name, value));
@@ -186,21 +186,21 @@ async function toMetaGraph(
     // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
     // cannot be served, but the others can.
     if (!signature || signature.outputs.size === 0) continue;
-    const { ranks, shapes, operations, ...rows } = await prove(graph, signature, pause);
+    const { ranks, shapes, operations, ...rows } = await prove(graph, signature, turns);
     const inputs = withShapes(signature.inputs, (input) => shapeOfRank(ranks.get(input)));
     const outputs = withShapes(signature.outputs, (output) => shapes.get(output) ?? null);
     signatures.set(name, { ...signature, inputs, outputs, operations, rows });
   }
-  const guards = await guard(graph, [...signatures.values()], pause);
+  const guards = await guard(graph, [...signatures.values()], turns);
   return { metaGraph: { tags, signatures, unusable }, guards };
 }
 
 /** None for a graph that cannot be followed. */
-async function guard(graph: GraphDef, signatures: readonly Signature[], pause: Pause): Promise<Guards> {
+async function guard(graph: GraphDef, signatures: readonly Signature[], turns: Turns): Promise<Guards> {
   const outputs = signatures.flatMap((signature) => [...signature.outputs.values()]);
   const sources = outputs.map(({ graphName }) => parseTensorName(graphName));
   const operations = new Set(signatures.flatMap((signature) => [...(signature.operations ?? [])]));
-  return findGuards(graph, sources, operations, pause).catch(() => noGuards);
+  return findGuards(graph, sources, operations, turns).catch(() => noGuards);
 }
 
 /** Shapes that the graph shows, where the signature says none. */
@@ -217,10 +217,10 @@ function withShapes(
 async function prove(
   graph: GraphDef,
   signature: Pick<Signature, 'inputs' | 'outputs'>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Omit<SignatureProof, 'operations'> & Pick<Signature, 'operations'>> {
   try {
-    return await proveRows(graph, signature, pause);
+    return await proveRows(graph, signature, turns);
   } catch (error) {
     const why = `its graph cannot be followed (${messageOf(error)})`;
     return { verdict: 'unproven', why, ranks: new Map(), shapes: new Map(), operations: undefined };

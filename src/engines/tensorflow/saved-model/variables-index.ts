@@ -4,7 +4,7 @@
  */
 import protobuf from 'protobufjs/minimal.js';
 import { ServingError } from '../../../errors.js';
-import type { Pause } from '../../../flow/pause.js';
+import type { Turns } from '../../../flow/turns.js';
 import { dtypeOf } from '../../../tensors/dtypes.js';
 import { bytesField, bytesFields, integerField, type Message, messageOf } from '../graph/wire.js';
 
@@ -38,10 +38,10 @@ const saveCounter = 'save_counter/';
  * @throws ServingError DATA_LOSS if it is cut short or no such table; FAILED_PRECONDITION if a key, an entry or the number of
  *   shards is larger than a server takes
  */
-export async function readVariablesIndex(file: Uint8Array, pause: Pause): Promise<VariablesIndex> {
+export async function readVariablesIndex(file: Uint8Array, turns: Turns): Promise<VariablesIndex> {
   const summary = new Summary();
   try {
-    await readTable(messageOf(file), pause, (entry) => summary.add(entry));
+    await readTable(messageOf(file), turns, (entry) => summary.add(entry));
     return summary.finish();
   } catch (error) {
     if (error instanceof ServingError) throw error;
@@ -96,20 +96,20 @@ interface TableEntry {
 }
 
 /** Every entry, in order. */
-async function readTable(file: Message, pause: Pause, visit: (entry: TableEntry) => void): Promise<void> {
+async function readTable(file: Message, turns: Turns, visit: (entry: TableEntry) => void): Promise<void> {
   if (file.length < footerBytes) throw new RangeError('no footer');
   const footer = file.subarray(file.length - footerBytes);
   if (footer.readBigUInt64LE(footerBytes - 8) !== magic) throw new RangeError('no table');
   const reader = protobuf.Reader.create(footer);
   readHandle(reader); // the meta index, which TensorFlow leaves empty
   const blocks: Message[] = [];
-  await readBlock(blockAt(file, readHandle(reader)), pause, ({ value }) => {
+  await readBlock(blockAt(file, readHandle(reader)), turns, ({ value }) => {
     blocks.push(blockAt(file, readHandle(protobuf.Reader.create(value))));
   });
   // Blocks that overlap would be read again and again.
   const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
   if (bytes > file.length) throw new RangeError('blocks overlap');
-  for (const block of blocks) await readBlock(block, pause, visit);
+  for (const block of blocks) await readBlock(block, turns, visit);
 }
 
 interface BlockHandle {
@@ -128,7 +128,7 @@ function blockAt(file: Message, { offset, size }: BlockHandle): Message {
 }
 
 /** The entries of one block: keys share prefixes with the key before; the restart points at the end are not needed to read on. */
-async function readBlock(block: Message, pause: Pause, visit: (entry: TableEntry) => void): Promise<void> {
+async function readBlock(block: Message, turns: Turns, visit: (entry: TableEntry) => void): Promise<void> {
   const restarts = block.readUInt32LE(block.length - 4);
   const end = block.length - 4 - 4 * restarts;
   const reader = protobuf.Reader.create(block);
@@ -136,7 +136,7 @@ async function readBlock(block: Message, pause: Pause, visit: (entry: TableEntry
   /** As much of the key as tells a counter. */
   let start = '';
   while (reader.pos < end) {
-    const pausing = pause();
+    const pausing = turns.pause();
     if (pausing) await pausing;
     const shared = reader.uint32();
     const added = reader.uint32();

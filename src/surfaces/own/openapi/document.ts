@@ -43,7 +43,7 @@ Answers come in the type that \`Accept\` asks for, else in that of the request, 
  * @param routes of one server: every one becomes an operation
  */
 export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFacts): Promise<JsonObject> {
-  const turns = new Turns();
+  const turns = new Turns('in its turn');
   const schemas = new SchemaCollection();
   schemas.add(errorSchema);
   const paths: Record<string, Record<string, JsonObject>> = {};

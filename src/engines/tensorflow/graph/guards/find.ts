@@ -3,7 +3,7 @@
  * that such an input cannot come.
  */
 
-import type { Pause } from '../../../../flow/pause.js';
+import type { Turns } from '../../../../flow/turns.js';
 import { constantOf } from '../const.js';
 import type { GraphDef, GraphNode, Nodes, Source } from '../graph-def.js';
 import { labelOf } from '../operation.js';
@@ -46,18 +46,18 @@ export async function findGuards(
   graph: GraphDef,
   sources: readonly Source[],
   operations: Iterable<string>,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Guards> {
   const guards = new Map<string | undefined, Map<string, Guard>>();
   if (![...operations].some((operation) => hazards.has(operation))) return guards;
   const roots = sources.map(({ node }) => node);
-  const order = await orderOf(graph.nodes, roots, pause);
+  const order = await orderOf(graph.nodes, roots, turns);
   const waiting: Body[] = [{ name: undefined, nodes: graph.nodes, order, given: new Map() }];
   const seen = new Set<string>();
   for (let body = waiting.pop(); body; body = waiting.pop()) {
     const found = new Map<string, Guard>();
     for (const node of body.order) {
-      const pausing = pause();
+      const pausing = turns.pause();
       if (pausing) await pausing;
       const hazard = hazards.get(node.op);
       const guard = hazard && guardOf(node, hazard, body);
@@ -67,7 +67,7 @@ export async function findGuards(
       for (const name of [...node.calledFunctions, node.op]) {
         if (seen.has(name)) continue;
         seen.add(name);
-        const called = await graph.function(name, pause);
+        const called = await graph.function(name, turns);
         if (!called || called.isCompiled) continue;
         const { nodes, parameters, parameterShapes } = called;
         const given = new Map(parameters.map((parameter, i) => [parameter, { shape: parameterShapes[i] }]));

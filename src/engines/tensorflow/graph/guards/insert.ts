@@ -3,7 +3,7 @@
  * is, byte for byte.
  */
 import protobuf from 'protobufjs/minimal.js';
-import type { Pause } from '../../../../flow/pause.js';
+import type { Turns } from '../../../../flow/turns.js';
 import { bytesFields, type Message, messageOf, stringField } from '../wire.js';
 import type { Guard, Guards } from './find.js';
 import { type Pieces, rewrite } from './rewrite.js';
@@ -19,12 +19,12 @@ export function insertGuards(
   graphDef: Message,
   guards: Guards,
   typesOf: InputTypes,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Pieces> {
   const outside = guards.get(undefined);
-  return rewrite(graphDef, pause, (field, value) => {
-    if (field === 1) return outside && guarded(value, outside, typesOf, false);
-    if (field === 2) return insertIntoLibrary(value, guards, typesOf, pause);
+  return rewrite(graphDef, turns, (field, value) => {
+    if (field === 1) return outside && guarded(value, outside, typesOf, false, turns);
+    if (field === 2) return insertIntoLibrary(value, guards, typesOf, turns);
     return undefined;
   });
 }
@@ -33,15 +33,15 @@ async function insertIntoLibrary(
   library: Message,
   guards: Guards,
   typesOf: InputTypes,
-  pause: Pause,
+  turns: Turns,
 ): Promise<Pieces[]> {
-  const rewritten = await rewrite(library, pause, async (field, definition) => {
+  const rewritten = await rewrite(library, turns, async (field, definition) => {
     const [signature] = field === 1 ? bytesFields(definition, 1) : [];
     const inside = signature && guards.get(stringField(signature, 1));
     if (!inside) return undefined;
     return [
-      await rewrite(definition, pause, (inner, node) =>
-        inner === 3 ? guarded(node, inside, typesOf, true) : undefined,
+      await rewrite(definition, turns, (inner, node) =>
+        inner === 3 ? guarded(node, inside, typesOf, true, turns) : undefined,
       ),
     ];
   });
@@ -54,20 +54,17 @@ async function guarded(
   guards: ReadonlyMap<string, Guard>,
   typesOf: InputTypes,
   isInFunction: boolean,
+  turns: Turns,
 ): Promise<Pieces[] | undefined> {
   const guard = guards.get(stringField(message, 1));
   if (!guard) return undefined;
   const name = `${guard.node.name}/${guardOperation}`;
   const output = isInFunction ? `${name}:guarded:0` : name;
   let next = 0;
-  const node = await rewrite(
-    message,
-    () => undefined,
-    (field, value) => {
-      if (field !== 3 || value.toString('utf8', 0, 1) === '^') return undefined;
-      return next++ === guard.position ? [piece(Buffer.from(output))] : undefined;
-    },
-  );
+  const node = await rewrite(message, turns, (field, value) => {
+    if (field !== 3 || value.toString('utf8', 0, 1) === '^') return undefined;
+    return next++ === guard.position ? [piece(Buffer.from(output))] : undefined;
+  });
   return [piece(encodeGuard(name, message, guard, typesOf(guard))), node];
 }
 

@@ -3,7 +3,7 @@
  * megabytes of constants.
  */
 import protobuf from 'protobufjs/minimal.js';
-import type { Pause } from '../../../../flow/pause.js';
+import type { Turns } from '../../../../flow/turns.js';
 import { type Message, messageOf } from '../wire.js';
 
 /** Bytes that follow one another. */
@@ -18,7 +18,7 @@ export interface Pieces {
  */
 export async function rewrite(
   message: Message,
-  pause: Pause,
+  turns: Turns,
   replace: (
     field: number,
     value: Message,
@@ -28,7 +28,7 @@ export async function rewrite(
   let kept = 0;
   const reader = protobuf.Reader.create(message);
   while (reader.pos < reader.len) {
-    const pausing = pause();
+    const pausing = turns.pause();
     if (pausing) await pausing;
     const start = reader.pos;
     const head = reader.uint32();

@@ -32,7 +32,7 @@ export const callModule: Control = async (operation, walk, place) => {
   const unranked = given.find((value, i) => learnRank(value, main.parameters[i]?.type, walk));
   if (unranked) return operation.mixed('takes an input of unknown rank');
   try {
-    const results = await new ModuleWalk(module, walk.obstacles, walk.pause, walk.moduleSteps).call(
+    const results = await new ModuleWalk(module, walk.obstacles, walk.turns, walk.moduleSteps).call(
       'main',
       given,
       place,
@@ -52,11 +52,11 @@ function refuse(reason: Mixed, { obstacles }: Caller): Mixed {
   return reason;
 }
 
-async function moduleOf(operation: Operation, { modules, pause }: Caller): Promise<Module | Mixed> {
+async function moduleOf(operation: Operation, { modules, turns }: Caller): Promise<Module | Mixed> {
   const { node } = operation;
   const known = modules.get(node);
   if (known) return known;
-  const module = await readModule(node.bytes('module'), pause).catch((error: unknown) =>
+  const module = await readModule(node.bytes('module'), turns).catch((error: unknown) =>
     unreadable(operation, error),
   );
   modules.set(node, module);

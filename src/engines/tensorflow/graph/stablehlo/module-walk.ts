@@ -3,7 +3,7 @@
  * rule, calls and loops by what they call.
  */
 
-import type { Pause } from '../../../../flow/pause.js';
+import type { Turns } from '../../../../flow/turns.js';
 import type { Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { type Mixed, mixed, same, type Value } from '../value.js';
@@ -31,7 +31,7 @@ export class ModuleWalk {
     private readonly module: Module,
     /** Checks that may hold for a request alone and not for all together, or the other way round. */
     readonly obstacles: Mixed[],
-    private readonly pause: Pause,
+    private readonly turns: Turns,
     private readonly budget: StepBudget,
   ) {}
 
@@ -58,7 +58,7 @@ export class ModuleWalk {
       outer.set(parameter.value, this.conformed(parameter, inputs[i], `${place}\nparameter ${i}`));
     });
     for (const operation of operations) {
-      const pausing = this.pause();
+      const pausing = this.turns.pause();
       if (pausing) await pausing;
       const given = operation.operands.map((operand) => outer.get(operand) ?? mixed('it is computed later'));
       if (operation.name === 'return') {

@@ -3,7 +3,7 @@
  * a number of its own in the whole module.
  */
 
-import type { Pause } from '../../../../flow/pause.js';
+import type { Turns } from '../../../../flow/turns.js';
 import type { GraphNode } from '../graph-def.js';
 import type { Mixed } from '../value.js';
 import type { Message } from '../wire.js';
@@ -69,9 +69,9 @@ const irSection = 4;
  * @param bytes what StableHLO calls a portable artifact
  * @throws Malformed
  */
-export async function readModule(bytes: Message, pause: Pause): Promise<Module> {
+export async function readModule(bytes: Message, turns: Turns): Promise<Module> {
   const bytecode = readBytecode(bytes);
-  const reader = new RegionReader(bytecode, pause);
+  const reader = new RegionReader(bytecode, turns);
   const [outer] = (await reader.block(new Cursor(bytecode.ir), 0)).operations;
   const [module] = outer?.name === 'builtin.module' ? outer.regions : [];
   if (!module) throw new Malformed('expected a module');
@@ -95,7 +95,7 @@ class RegionReader {
 
   constructor(
     private readonly bytecode: Bytecode,
-    private readonly pause: Pause,
+    private readonly turns: Turns,
   ) {}
 
   /** A block, whose head is read here too. */
@@ -115,7 +115,7 @@ class RegionReader {
     }
     const operations: ModuleOperation[] = [];
     while (operations.length < count) {
-      const pausing = this.pause();
+      const pausing = this.turns.pause();
       if (pausing) await pausing;
       operations.push(await this.operation(cursor, depth));
     }
