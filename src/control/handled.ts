@@ -1,5 +1,5 @@
 /**
- * What the control plane knows of handlers: that a version may have one, which takes the place of its model.
+ * What the control plane knows of handlers. A version may have a handler. The server then runs the handler in place of the model.
  */
 
 import type { InferenceModel } from '../engines/inference-model.js';

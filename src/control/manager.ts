@@ -232,7 +232,7 @@ export class Manager {
     for (const record of model.tries.records) this.unload(model, record);
   }
 
-  /** @param changed the only model that is not as it was published last; by default any may be */
+  /** @param changed the one model that changed; all may have if it is left out */
   private publish(changed?: ModelRecord): void {
     this.byDefault.follow(this.models);
     this.publisher.publish(this.models.values(), this.defaultModel, changed);

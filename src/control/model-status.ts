@@ -25,7 +25,7 @@ export function statusOf(model: ModelRecord): ModelStatus {
   };
 }
 
-/** What `serving.json` says of versions that there are none of. */
+/** Pins and labels in `serving.json` that name missing versions. */
 export function doubtsOf({ name, scanned }: ModelRecord): string[] {
   const { config, versions, gone, missingSince } = scanned;
   if (gone || missingSince !== undefined) return [];

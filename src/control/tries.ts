@@ -97,7 +97,7 @@ export class Tries {
     hanging.then(ended, ended);
   }
 
-  /** Has those wait once more whose last load still hangs. @returns them */
+  /** Postpones versions whose last load still hangs. @returns them */
   postponeHanging(): readonly VersionRecord[] {
     const hanging = this.list.filter((record) => record.hangs && isDue(record));
     for (const record of hanging) {

@@ -27,7 +27,7 @@ export interface Prediction {
 }
 
 export interface PredictOptions {
-  /** Outputs to compute, and to give, no others; all of the signature's by default. */
+  /** Names of the outputs to return; all of the signature's if left out. */
   readonly outputs?: readonly string[] | undefined;
   /** Seconds after which the engine is asked to give up the run. It does so only in runs that are spread over threads. */
   readonly timeoutSeconds?: number | undefined;

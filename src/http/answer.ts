@@ -39,7 +39,7 @@ export function setAnswer(ctx: Context, { status, mediaType, body, headers }: An
 /**
  * Sends an answer past Koa.
  *
- * @param left called once nothing of the body is needed any more, if it is not copied
+ * @param left called when the memory of the body may be freed
  */
 export function writeAnswer(exchange: Exchange, answer: Answer, left: () => void = () => {}): void {
   const { res } = exchange;

@@ -43,7 +43,7 @@ function failureOf({ code, reason, message }: ParserError): ServingError {
     case 'HPE_INVALID_METHOD':
       // Where a body is not announced, it is read as the next request.
       return invalidArgument(
-        'the request is no valid HTTP: expected a method; a body before it needs a Content-Length or chunks',
+        'the request is no valid HTTP: expected a method; if this is the body of the request before, send that with Content-Length or chunked',
       );
     default:
       return invalidArgument(`the request is no valid HTTP: ${reason ?? message}`);

@@ -92,10 +92,10 @@ export class Exchange implements RequestRecord {
   /**
    * Called before an answer is sent.
    *
-   * @param bytes of its body, about
+   * @param bytes length of its body, or an estimate
    * @throws ServingError UNAVAILABLE if clients that do not read hold too much
    */
-  answers(bytes: number): void {
+  admitAnswer(bytes: number): void {
     this.all.unread.makeRoom(bytes);
     this.bytesOut = bytes;
     this.closeIfDraining();
@@ -106,7 +106,7 @@ export class Exchange implements RequestRecord {
     if (this.all.draining.aborted && isAloneOn(this.req.socket)) this.res.shouldKeepAlive = false;
   }
 
-  /** From now on the client has its time to take the answer. The exchange ends once the answer has left. */
+  /** The client's idle timer starts here. The exchange ends once the answer has left. */
   answered(): void {
     const { req, res } = this;
     if (res.writableEnded && res.socket !== null && res.socket.writableLength === 0) {

@@ -27,7 +27,7 @@ export function whenFinished(socket: Socket, res: ServerResponse, action: () => 
   res.on('close', done);
 }
 
-/** Calls `action` if the connection closes before the function that this returns is called. */
+/** Calls `action` when the connection closes. @returns what cancels that */
 export function whenSocketCloses(socket: Socket, action: () => void): () => void {
   const actions = waiting.get(socket) ?? listen(socket);
   actions.push(action);

@@ -1,6 +1,6 @@
 /**
- * What an answer depends on in the head of its request. A Koa context is one; past Koa it is read when it is wanted, which is
- * seldom.
+ * The parts of a request's head that decoders and encoders read. A Koa context has them. {@link PlainHead} reads them when they
+ * are asked for, which is seldom.
  */
 import type { IncomingMessage } from 'node:http';
 import { type ParsedUrlQuery, parse as parseQuery } from 'node:querystring';

@@ -14,11 +14,11 @@ import type { Services } from './services.js';
 
 /** How one inference request is read and answered. */
 export interface InferenceProtocol {
-  /** Undefined for a type of body that there is none for. @throws ServingError for what else is wrong with the head */
+  /** The decoder for the body's type; undefined if the type is not supported. @throws ServingError for other faults of the head */
   decoder(head: Head): BodyDecoder | undefined;
   /** Says why there is no decoder. @param inputName of an input of the model, for lines that can be pasted */
   refuseBody(head: Head, inputName: string): Promise<ServingError>;
-  /** What was decoded, with what the head says besides. @throws ServingError INVALID_ARGUMENT */
+  /** Adds what the query and the headers say to the decoded request. @throws ServingError INVALID_ARGUMENT */
   withHead(request: InferRequest, head: Head): InferRequest;
   /** @param request as the decoder gave it */
   answerCodec(head: Head, request: InferRequest): AnswerCodec;

@@ -52,12 +52,12 @@ export class InferenceRequest implements BodyReceiver {
   private decoder: BodyDecoder | undefined;
   private body: Body | undefined;
   private request: InferRequest | undefined;
-  /** The decoder or the run holds the body's bytes, and says when it does not any more. */
+  /** True once the run owns the body's bytes. It releases them. */
   private isHandedOver = false;
   private hasFailed = false;
   private target: Target = {};
   private deadline = 0;
-  /** The one that is meant if the body names none. */
+  /** The default signature of the version that the head names. */
   private signature: Signature | undefined;
 
   constructor(
@@ -81,7 +81,7 @@ export class InferenceRequest implements BodyReceiver {
       exchange.model = model;
       exchange.version = version;
       this.signature = servable.defaultSignature;
-      // Before a body is read that could not be queued.
+      // Now if the queue is full: the body would be read for nothing.
       if (servable.isFull) throw queueFull();
       const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
       this.deadline = exchange.started + seconds * 1000;
@@ -182,7 +182,7 @@ export class InferenceRequest implements BodyReceiver {
       const body = codec.encodeAnswer(result);
       const { mediaType = codec.mediaType, headers = noHeaders } = body;
       const timed = timing ? [...headers, 'Server-Timing', timing.value(result)] : headers;
-      exchange.answers(body.byteLength ?? bytesOf(outputs));
+      exchange.admitAnswer(body.byteLength ?? bytesOf(outputs));
       exchange.status = 'ok';
       this.exit.answer({ status: 200, mediaType, body, headers: timed }, left);
     } catch (error) {

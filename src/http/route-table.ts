@@ -50,7 +50,7 @@ function checkOwner(path: string, example: string, surface: Surface, surfaces: r
   const owners = surfaces.slice(0, -1).filter((each) => each.owns(example));
   if (!isLast && !owners.includes(surface))
     throw invalidArgument(
-      `expected each surface to own its paths: \`${surface.name}\` has a route at \`${path}\`, and its \`owns\` says false for \`${example}\``,
+      `expected each surface to own its paths: \`${surface.name}\` has a route at \`${path}\`, but \`owns('${example}')\` returned false`,
     );
   const [first, second] = isLast ? [surface, ...owners] : owners;
   if (first && second)

@@ -1,5 +1,5 @@
 /**
- * Clients that take nothing of their answers keep tensors alive: they are cut off after as long as those that send nothing.
+ * Clients that stop reading keep tensors alive. They are cut off after `--idle-timeout`, like clients that stop sending.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -8,8 +8,8 @@ import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 /**
  * The stalls of a server's answers.
  *
- * The timer is the connection's: of two requests sent at once, it may be set by one and fire during the other's run. So each
- * answer listens from its beginning, or Node would cut the connection off by itself.
+ * Two pipelined requests share the connection's timer: the first may set it, and it may fire while the second runs. Without a
+ * listener Node would cut the connection off by itself. So each answer listens from its beginning.
  */
 export class Stalls {
   private readonly taken = new WeakMap<Socket, number>();

@@ -14,8 +14,8 @@ export interface Surface {
   /** For errors of the server's own. */
   readonly name: string;
   /**
-   * True for the paths that are the protocol's, also those that it has no route for: errors there have its form. No two surfaces
-   * own the same path, but for our own protocol, which owns all that no other does. Letters may come in any case.
+   * True for every path of this protocol, also for unknown ones: their 404 has this protocol's form. No two surfaces own the same
+   * path. Our own protocol owns all paths that no other owns. Letters may come in any case.
    */
   owns(path: string): boolean;
   routes(services: Services): readonly (TableRoute | InferRoute)[];

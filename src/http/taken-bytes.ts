@@ -9,8 +9,8 @@ export type Unacknowledged = (descriptor: number) => number | undefined;
 /**
  * Bytes that have reached the client, or have at least left this process.
  *
- * Node's own count has those too that wait in its buffers, as a large answer does in one piece. What it looks at itself, to
- * tell a slow client from one that does not read, is the handle.
+ * `socket.bytesWritten` also counts bytes that still wait in Node, where a large answer waits in one piece. The handle counts
+ * those that have left. Node looks at it too, to tell a slow client from one that does not read.
  */
 export function takenFrom(socket: Socket, unacknowledged: Unacknowledged = () => undefined): number {
   const handle: unknown = Reflect.get(socket, '_handle');

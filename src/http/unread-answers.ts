@@ -20,7 +20,7 @@ export interface UnreadLimits {
   readonly maxBytes: number;
   /** Seconds in which a client should have taken an answer. */
   readonly timeout: number;
-  /** Bytes of outputs that live. Those of a shared run live until each client has its rows, so they may be more than is unread. */
+  /** Bytes of outputs not yet disposed. All outputs of a shared run stay until its slowest client has its rows. */
   readonly outputBytes: () => number;
   readonly unacknowledged: Unacknowledged | undefined;
 }
@@ -37,14 +37,14 @@ export class UnreadAnswers {
   }
 
   /**
-   * Sees to the room of an answer before it is sent.
+   * Makes room for an answer before it is sent, by cutting off clients that are too slow.
    *
    * @throws ServingError UNAVAILABLE if there is none
    */
   makeRoom(bytes: number): void {
     if (bytes < smallBytes || this.fits(bytes)) return;
     const now = performance.now();
-    // The outputs of one that is cut off go with its connection, a turn of the loop later.
+    // Cutting off a client frees its outputs only in the next turn of the loop, so they are counted here.
     let freed = 0;
     for (const answer of this.answers) {
       if (!answer.isBehind(now, this.limits.timeout)) continue;

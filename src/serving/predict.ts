@@ -62,7 +62,7 @@ class Call extends Waiting implements BatchRequest, Cancellable {
   private servable: Servable | undefined;
   private tensors: NamedTensors | undefined;
   private matched: MatchedInputs | undefined;
-  /** Once its inputs are what it takes. */
+  /** Set once the inputs match it. */
   private signature: Signature | undefined;
   private batcher: Batcher | undefined;
   private entry: Entry | undefined;

@@ -1,5 +1,5 @@
 /**
- * From a version's folder to a servable that has passed the gate.
+ * From a version's folder to a loaded model that has passed the gate.
  */
 import path from 'node:path';
 import { CheckedModel } from '../../engines/checked-model.js';

@@ -88,7 +88,7 @@ export function arrivalOf(
 function cameWhole(facts: ArrivalFacts, { wall, settle, lookedAt, atStart }: ArrivalOptions): boolean {
   const { clock, changedAt, placedAt, madeAt } = facts;
   if (placedAt !== undefined && placedAt >= changedAt) return true;
-  // It was made before a look that did not find it here.
+  // The folder is older than the last scan, which did not see it here: so it was moved in.
   const wasElsewhere = madeAt !== undefined && lookedAt !== undefined && madeAt + tick < lookedAt;
   if (wasElsewhere && lookedAt <= wall) return true;
   const untouched = wall - changedAt;

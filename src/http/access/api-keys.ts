@@ -121,7 +121,7 @@ function refuseMistyped(names: readonly string[]): void {
   throw new ServingError(
     'INVALID_ARGUMENT',
     `expected the scopes ${keyScopes.join(', ')} before the colon of an API key, got ${quoted(wrong)}${didYouMean(wrong, keyScopes)}; ` +
-      `a key that begins so itself is written ${keyScopes.join('+')}:KEY`,
+      `if your key itself contains a colon, put all scopes before it: ${keyScopes.join('+')}:KEY`,
   );
 }
 

@@ -1,9 +1,8 @@
 /**
  * How many bytes of bodies the process may hold at once, being read or waiting for their run.
  *
- * A body's room is taken before it is read. So that clients who announce much and send little do not keep everybody else
- * out until `--body-timeout`, those give way, when room is wanted, whose bodies come so slowly that they will not be there
- * in time.
+ * A body's room is taken before the body is read. When room runs out, bodies that are too slow to arrive in time give way. So
+ * a client cannot hold memory until `--body-timeout` by announcing much and sending little.
  */
 import { ServingError } from '../../errors.js';
 import { Deadlines, Waiting } from '../../flow/deadlines.js';

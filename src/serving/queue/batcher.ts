@@ -169,7 +169,7 @@ export class Batcher extends Lane {
     return this.signature.rows && !this.verdict.isDeclared ? 'proven' : 'declared';
   }
 
-  /** One where runs leave something behind: a counter that two of them write may give both the same number. */
+  /** 1 if runs write state: two at once could read the same counter. */
   get runsAtOnce(): number {
     return this.signature.rows?.writes ? 1 : this.limits.runsInFlight;
   }

@@ -85,7 +85,7 @@ export function whyUnproven({ rows }: Signature): string | undefined {
   return rows?.verdict === 'unproven' ? rows.why : undefined;
 }
 
-/** @param parameters what files say, the most particular first; the first that says anything holds, whole */
+/** @param parameters what files say, the most specific first; the most specific file wins, files are not merged */
 export function batchLimits(
   defaults: BatchingDefaults,
   ...parameters: readonly (BatchingParameters | undefined)[]

@@ -1,12 +1,12 @@
 /**
  * Which runs are made on the event loop itself.
  *
- * To hand a run to another thread and its outcome back takes longer than a small model's run, and costs more. So those
- * that are as short, and cannot become long, stay on the loop. Cannot: that is what the model's engine says of
- * them. Are: that is seen in the runs of about as many rows as they come; the first ones of a size are made on threads.
+ * To hand a run to another thread and its outcome back takes longer than a small model's run, and costs more. So runs that are
+ * short, and cannot become long, stay on the loop. The engine says which runs are bounded. Measured runs of about the same size
+ * say which are short: the first runs of a size are made on threads.
  *
- * Where graphs are compiled (`--xla`), a run of a size that is new takes as long as a compiler does. Then only those stay on
- * the loop of which just that size, with all outputs, has been run on threads often enough to be compiled.
+ * Where graphs are compiled (`--xla`), a run of a size that is new takes as long as a compiler does. Then a run stays
+ * on the loop only if its very size, with all outputs, has been run on threads often enough to be compiled.
  */
 
 /** On a thread that has slept a run takes this much longer than on the loop, as a rule. */

@@ -88,7 +88,7 @@ export class Scheduler {
   }
 
   /**
-   * A stuck run holds its slot against its own model only: as many as there are slots are made up for, so that a model
+   * A stuck run costs only its own model a slot: the scheduler adds a spare slot for each, up to as many as there are. So a model
    * that hangs does not take the others with it.
    */
   private capacity(now: number): number {

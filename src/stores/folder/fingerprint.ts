@@ -115,8 +115,8 @@ async function placedAt(
     const parent = i === 0 && above[0] !== undefined ? await facts(above[0]) : undefined;
     if (own.ctimeNs > own.mtimeNs) times.push(own.ctimeNs);
     else if (isLocal && parent && !link.isSymbolicLink() && movedWithin(own, parent)) times.push(own.ctimeNs);
-    // Less than its time, as a file that is written within the same tick may be newer. On a network mount it would be of
-    // another clock than the files.
+    // One nanosecond less: a file that is written in the same clock tick must count as newer. On a network mount the link and
+    // the files would have different clocks.
     if (isLocal && link.isSymbolicLink()) times.push(link.ctimeNs - 1n);
   }
   return times.length === 0 ? undefined : milliseconds(times.reduce(latest));
@@ -126,8 +126,8 @@ async function placedAt(
 const tick = 10_000_000n;
 
 /**
- * A rename within the tick of the last change: the folder above changed just when the folder itself did, and not when it was
- * made, as it would have if the folder had been made in it.
+ * Detects a rename in the same tick as the last write: the parent changed together with the folder, long after the folder was
+ * made.
  */
 function movedWithin(own: BigIntStats, above: BigIntStats): boolean {
   const apart = own.ctimeNs > above.mtimeNs ? own.ctimeNs - above.mtimeNs : above.mtimeNs - own.ctimeNs;
