@@ -10,8 +10,8 @@ export type { Engine, ModelFormat, ReadModel, WarmupFile, WarmupRequest } from '
 export type {
   ComputeMode,
   InferenceModel,
-  Prediction as EngineRun,
-  PredictOptions as EngineRunOptions,
+  RunOptions,
+  RunResult,
 } from './engines/inference-model.js';
 export type { MetaGraph, RowProof, Signature, TensorSpec } from './engines/signature.js';
 export { type ErrorCode, httpStatusOf, ServingError } from './errors.js';

@@ -41,7 +41,7 @@ async function rehearse({ runtime, version, options }: RehearsalJob): Promise<vo
         predecessor: undefined,
         onStage: (stage) => tell({ kind: 'stage', stage }),
         makeBatcher: () => {
-          throw new ServingError('INTERNAL', 'no handler runs in a trial');
+          throw new ServingError('INTERNAL', 'no handler runs in a rehearsal');
         },
       },
       {

@@ -14,7 +14,7 @@ import { checkFolder } from './config/model-path.js';
 import { completeSettings } from './config/parse.js';
 import type { Settings } from './config/settings.js';
 import { Rehearsals } from './control/load/rehearsal.js';
-import { TrialProcesses } from './control/load/trial-processes.js';
+import { RehearsalProcesses } from './control/load/rehearsal-processes.js';
 import { Manager } from './control/manager.js';
 import type { Engine, Engines } from './engines/engine.js';
 import { openRuntime, type RuntimeOptions } from './engines/tensorflow/open-runtime.js';
@@ -111,7 +111,7 @@ export function createServer({
   checkCombinations(settings);
   if (!source) checkFolder(settings.modelPath);
   // Before TensorFlow, while this process is small.
-  const trials = settings.trial === 'off' ? undefined : new TrialProcesses(starterProgram);
+  const trials = settings.trial === 'off' ? undefined : new RehearsalProcesses(starterProgram);
   try {
     return new ComposedServer(settings, log, listen, { engines, surfaces, source }, trials);
   } catch (error) {
@@ -159,7 +159,7 @@ class ComposedServer implements Server {
     private readonly logger: Logger,
     listens: boolean,
     more: Brought,
-    trials: TrialProcesses | undefined,
+    trials: RehearsalProcesses | undefined,
   ) {
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
@@ -333,7 +333,7 @@ function createHandlers(
 
 /** Beside this file, where they are compiled. */
 const rehearsalProgram = fileURLToPath(new URL('rehearse.js', import.meta.url));
-const starterProgram = fileURLToPath(new URL('trial-starter.js', import.meta.url));
+const starterProgram = fileURLToPath(new URL('rehearsal-starter.js', import.meta.url));
 
 /** In the cache, where the install step keeps its things, unless it is named. */
 function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): string {
@@ -362,7 +362,7 @@ function createManager(
   logger: Logger,
   slots: number,
   handlers: Handlers | undefined,
-  trials: TrialProcesses | undefined,
+  trials: RehearsalProcesses | undefined,
 ): Manager {
   const { tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;

@@ -48,7 +48,7 @@ export interface HandlerLoader {
 }
 
 /** A handler failed at a request: told as INTERNAL, the rest is in the log. */
-export class HandlerError extends ServingError {
+export class HandlerFault extends ServingError {
   /** @param details what it failed with, and where in its files */
   constructor(
     model: string,

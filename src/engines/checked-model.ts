@@ -4,7 +4,7 @@
  */
 import { invalidArgument, quoted, ServingError } from '../errors.js';
 import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../tfjs/tensors.js';
-import type { InferenceModel, Prediction, PredictOptions } from './inference-model.js';
+import type { InferenceModel, RunOptions, RunResult } from './inference-model.js';
 import { formatShape, formatSpec, type Signature, type TensorSpec } from './signature.js';
 
 export class CheckedModel implements InferenceModel {
@@ -42,8 +42,8 @@ export class CheckedModel implements InferenceModel {
   async predict(
     signature: Signature,
     members: readonly NamedTensors[],
-    options: PredictOptions = {},
-  ): Promise<Prediction> {
+    options: RunOptions = {},
+  ): Promise<RunResult> {
     const rows = rowsOf(signature, members, options);
     return this.checked(await this.model.predict(signature, members, options), signature, options, rows);
   }
@@ -52,8 +52,8 @@ export class CheckedModel implements InferenceModel {
   predictHere(
     signature: Signature,
     members: readonly NamedTensors[],
-    options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
-  ): Prediction {
+    options: Pick<RunOptions, 'outputs' | 'padding'> = {},
+  ): RunResult {
     const rows = rowsOf(signature, members, options);
     return this.checked(this.model.predictHere(signature, members, options), signature, options, rows);
   }
@@ -64,11 +64,11 @@ export class CheckedModel implements InferenceModel {
 
   /** With the outputs that are asked for. Others of the signature are given back. */
   private checked(
-    prediction: Prediction,
+    prediction: RunResult,
     { outputs: specs }: Signature,
-    { outputs: names = [...specs.keys()] }: PredictOptions,
+    { outputs: names = [...specs.keys()] }: RunOptions,
     rows: number | undefined,
-  ): Prediction {
+  ): RunResult {
     const { outputs, runMicros } = prediction;
     if (!(outputs instanceof Map)) throw this.fault('`outputs` as a Map', 'something else');
     const wanted = new Map<string, Tensor>();
@@ -126,7 +126,7 @@ function allows(shape: readonly number[]): (dim: number | null, axis: number) =>
 function rowsOf(
   signature: Signature,
   members: readonly NamedTensors[],
-  { padding }: Pick<PredictOptions, 'padding'>,
+  { padding }: Pick<RunOptions, 'padding'>,
 ): number | undefined {
   if (!keepsRows(signature)) return undefined;
   let rows = padding?.rows ?? 0;

@@ -17,7 +17,7 @@ export interface ComputeMode {
 export const plainMode: ComputeMode = { xla: false, mixedPrecision: undefined };
 
 /** What a run gave, and where its time went. */
-export interface Prediction {
+export interface RunResult {
   /** Disposed by the caller. */
   readonly outputs: NamedTensors;
   /** Microseconds between the call and the start of the run. */
@@ -26,7 +26,7 @@ export interface Prediction {
   readonly runMicros: number;
 }
 
-export interface PredictOptions {
+export interface RunOptions {
   /** Names of the outputs to return; all of the signature's if left out. */
   readonly outputs?: readonly string[] | undefined;
   /** Seconds after which the engine is asked to give up the run. It does so only in runs that are spread over threads. */
@@ -58,11 +58,7 @@ export interface InferenceModel {
    * @returns the outputs of all members together
    * @throws ServingError with the engine's code and message when the run fails
    */
-  predict(
-    signature: Signature,
-    members: readonly NamedTensors[],
-    options?: PredictOptions,
-  ): Promise<Prediction>;
+  predict(signature: Signature, members: readonly NamedTensors[], options?: RunOptions): Promise<RunResult>;
 
   /** True while runs by {@link predict} are recorded; those by {@link predictHere} never are. */
   readonly isTraced: boolean;
@@ -75,8 +71,8 @@ export interface InferenceModel {
   predictHere(
     signature: Signature,
     members: readonly NamedTensors[],
-    options?: Pick<PredictOptions, 'outputs' | 'padding'>,
-  ): Prediction;
+    options?: Pick<RunOptions, 'outputs' | 'padding'>,
+  ): RunResult;
 
   /** Gives the model back once its runs have ended. Resolves when its memory is free. */
   dispose(): Promise<void>;

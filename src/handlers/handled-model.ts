@@ -6,13 +6,13 @@
  */
 import type Router from '@koa/router';
 import type { WireLimits } from '../codec/wire.js';
-import { HandlerError } from '../control/handled.js';
+import { HandlerFault } from '../control/handled.js';
 import {
   type ComputeMode,
   type InferenceModel,
-  type Prediction,
-  type PredictOptions,
   plainMode,
+  type RunOptions,
+  type RunResult,
 } from '../engines/inference-model.js';
 import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
@@ -93,8 +93,8 @@ export class HandledModel implements InferenceModel {
   async predict(
     signature: Signature,
     members: readonly NamedTensors[],
-    options: PredictOptions = {},
-  ): Promise<Prediction> {
+    options: RunOptions = {},
+  ): Promise<RunResult> {
     if (this.streams)
       throw new ServingError(
         'UNIMPLEMENTED',
@@ -119,7 +119,7 @@ export class HandledModel implements InferenceModel {
   async *stream(
     signature: Signature,
     member: NamedTensors,
-    options: PredictOptions = {},
+    options: RunOptions = {},
   ): AsyncGenerator<NamedTensors, void, void> {
     const scope = new TensorScope();
     const { handler } = this.options;
@@ -224,7 +224,7 @@ export class HandledModel implements InferenceModel {
 
   private contextOf(
     signature: Signature | undefined,
-    { timeoutSeconds, callers = [] }: PredictOptions,
+    { timeoutSeconds, callers = [] }: RunOptions,
   ): HandlerContext<unknown> {
     const { context, ask, model, requestTimeout } = this.options;
     const started = performance.now();
@@ -340,16 +340,12 @@ export class HandledModel implements InferenceModel {
   /** What the caller is told: our own errors as they are, of the handler's own exceptions nothing. */
   failure(error: unknown): ServingError {
     if (error instanceof ServingError) return error;
-    return new HandlerError(this.options.model, this.options.report(error), { cause: error });
+    return new HandlerFault(this.options.model, this.options.report(error), { cause: error });
   }
 }
 
 /** The members' inputs as one set of tensors, which the scope disposes if they were made here. */
-function toTensors(
-  members: readonly NamedTensors[],
-  { padding }: PredictOptions,
-  scope: TensorScope,
-): Tensors {
+function toTensors(members: readonly NamedTensors[], { padding }: RunOptions, scope: TensorScope): Tensors {
   const [first] = members as [NamedTensors];
   return toObject(
     new Map(

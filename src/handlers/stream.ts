@@ -23,7 +23,7 @@ export function streamingHandler({ loaded }: Servable): HandledModel | undefined
 /**
  * Each answer's outputs, which the caller disposes. Ends the generator when the caller ends this one.
  *
- * @throws ServingError (rejects) as a request is refused; HandlerError if the handler fails, at whichever answer
+ * @throws ServingError (rejects) as a request is refused; HandlerFault if the handler fails, at whichever answer
  */
 export async function* streamPredictions(
   servable: Servable,

@@ -4,9 +4,9 @@
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import {
   type InferenceModel,
-  type Prediction,
-  type PredictOptions,
   plainMode,
+  type RunOptions,
+  type RunResult,
 } from '../engines/inference-model.js';
 import type { Signature, TensorSpec } from '../engines/signature.js';
 import { TensorFlowError } from '../engines/tensorflow/tensorflow-error.js';
@@ -70,8 +70,8 @@ export class TfModelAdapter implements InferenceModel {
   async predict(
     { inputs }: Signature,
     members: readonly NamedTensors[],
-    { padding, outputs: selection }: PredictOptions = {},
-  ): Promise<Prediction> {
+    { padding, outputs: selection }: RunOptions = {},
+  ): Promise<RunResult> {
     const started = performance.now();
     const scope = new TensorScope();
     try {

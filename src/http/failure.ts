@@ -5,7 +5,7 @@ import { errorCodeOf, messageOf, ServingError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** What a handler's route threw with a status of HTTP: its text is the handler's own. */
-export class HandlerError extends ServingError {}
+export class HandlerRefusal extends ServingError {}
 
 /** Whatever was thrown, as an error that a caller may see. The text of our own faults stays in the log. */
 export function toServingError(error: unknown, logger: Logger, requestId: string): ServingError {
@@ -13,7 +13,7 @@ export function toServingError(error: unknown, logger: Logger, requestId: string
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
   if (status === 413) return new ServingError('PAYLOAD_TOO_LARGE', 'the body is too large');
   if (typeof status === 'number' && status >= 400 && status < 500)
-    return new HandlerError(errorCodeOf(status) ?? 'INVALID_ARGUMENT', messageOf(error));
+    return new HandlerRefusal(errorCodeOf(status) ?? 'INVALID_ARGUMENT', messageOf(error));
   logger.error({ err: error, request_id: requestId }, 'a request failed unexpectedly');
   return new ServingError('INTERNAL', 'an internal error; the log has the details');
 }

@@ -10,7 +10,7 @@ import { Deadlines, Waiting } from '../flow/deadlines.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 import type { ServableId } from './deployment.js';
 import { type MatchedInputs, matchInputs } from './match.js';
-import type { Batcher, BatchRequest, BatchResult, Entry } from './queue/batcher.js';
+import type { Batcher, BatchResult, Entry, QueuedRequest } from './queue/batcher.js';
 import { withRows } from './queue/row-counts.js';
 import { refusedInputs } from './refused-inputs.js';
 import type { Servable } from './servable.js';
@@ -58,7 +58,7 @@ export function predict(table: Table, request: PredictRequest): Promise<PredictR
 }
 
 /** A request from its start to the end of its run, which may be after its answer. */
-class Call extends Waiting implements BatchRequest, Cancellable {
+class Call extends Waiting implements QueuedRequest, Cancellable {
   private servable: Servable | undefined;
   private tensors: NamedTensors | undefined;
   private matched: MatchedInputs | undefined;

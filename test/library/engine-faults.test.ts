@@ -7,9 +7,9 @@ import {
   createServer,
   createTensor,
   type Engine,
-  type EngineRun,
   type InferenceModel,
   type NamedTensors,
+  type RunResult,
   type Server,
   type Signature,
   type Tensor,
@@ -39,7 +39,7 @@ const signature: Signature = {
 const floats = (values: readonly number[], shape = [values.length]) =>
   createTensor('float32', shape, new Uint8Array(Float32Array.from(values).buffer));
 
-function run(members: readonly NamedTensors[]): EngineRun {
+function run(members: readonly NamedTensors[]): RunResult {
   const [a = [], b = []] = ['a', 'b'].map((name) =>
     members.flatMap((inputs) => [...(inputs.get(name)?.dataSync() ?? [])].map(Number)),
   );

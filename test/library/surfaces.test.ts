@@ -202,7 +202,7 @@ it('leaves no process behind where it is refused', async () => {
   const starters = () =>
     execFileSync('ps', ['--ppid', String(process.pid), '-o', 'args='], { encoding: 'utf8' })
       .split('\n')
-      .filter((line) => line.includes('trial-starter')).length;
+      .filter((line) => line.includes('rehearsal-starter')).length;
   const before = starters();
   const options = { ...optionsWith(textSurface, textSurface), trial: 'on' } as const;
   expect(() => createServer(options)).toThrow('both claim');

@@ -66,7 +66,7 @@ async function statusOf(model: string, version: number) {
 
 /** Processes that load a version on trial, by the server's number: another process starts them for it. */
 async function trialsOf(pid: number | undefined): Promise<number[]> {
-  const starters = await childrenOf(pid, 'trial-starter.js');
+  const starters = await childrenOf(pid, 'rehearsal-starter.js');
   return (await Promise.all(starters.map((starter) => childrenOf(starter, 'rehearse.js')))).flat();
 }
 

@@ -15,7 +15,7 @@ import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
 import { matchInputs } from '../../serving/match.js';
 import { elementCount } from '../../tensors/dtypes.js';
 import { createTensor, disposeTensors, type Tensor } from '../../tfjs/tensors.js';
-import { HandlerError } from '../handled.js';
+import { HandlerFault } from '../handled.js';
 import { makeInputs } from './made-up-inputs.js';
 import { rowShape, runBeforehand } from './made-up-runs.js';
 
@@ -55,7 +55,7 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
     for (const [index, request] of requests.entries()) {
       await runRequest(model, request, defaultSignature, deadline).catch((error: unknown) => {
         const code = error instanceof ServingError ? error.code : 'INTERNAL';
-        const reason = error instanceof HandlerError ? error.details : messageOf(error);
+        const reason = error instanceof HandlerFault ? error.details : messageOf(error);
         throw new ServingError(
           code,
           `record ${index} of ${path.posix.basename(requestsFile ?? 'its requests')} failed: ${reason}`,
@@ -78,7 +78,7 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
     return undefined;
   } catch (error) {
     if (saysNothing(error)) return notWarmedUp(messageOf(error).split('\n', 1)[0] ?? '');
-    if (!(error instanceof HandlerError)) throw error;
+    if (!(error instanceof HandlerFault)) throw error;
     throw new ServingError(
       'FAILED_PRECONDITION',
       `its handler failed at a made-up input: ${error.details}; to refuse an input, throw a ServingError with ` +

@@ -2,7 +2,7 @@
  * Runs of a model that does not serve yet: at low priority, with inputs that are made up.
  */
 
-import type { InferenceModel, Prediction, PredictOptions } from '../../engines/inference-model.js';
+import type { InferenceModel, RunOptions, RunResult } from '../../engines/inference-model.js';
 import type { Signature, TensorSpec } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
 import { within } from '../../flow/within.js';
@@ -10,7 +10,7 @@ import { elementCount, type FixedDtype } from '../../tensors/dtypes.js';
 import { allocate, toBfloat16, toFloat16 } from '../../tensors/values.js';
 import { createTensor, disposeTensors, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
 
-export interface BeforehandOptions extends Pick<PredictOptions, 'outputs' | 'padding'> {
+export interface BeforehandOptions extends Pick<RunOptions, 'outputs' | 'padding'> {
   /** In milliseconds of the monotonic clock. */
   readonly deadline: number;
 }
@@ -27,7 +27,7 @@ export async function runBeforehand(
   signature: Signature,
   members: readonly NamedTensors[],
   { deadline, ...options }: BeforehandOptions,
-): Promise<Prediction> {
+): Promise<RunResult> {
   const seconds = Math.max(0.001, (deadline - performance.now()) / 1000);
   let isLate = false;
   const run = model.predict(signature, members, { ...options, background: true });

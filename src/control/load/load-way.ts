@@ -5,10 +5,10 @@ import { ServingError } from '../../errors.js';
 import type { Suspect } from './load-notes.js';
 
 /** `--trial` */
-export type Trial = 'auto' | 'on' | 'off';
+export type RehearsalMode = 'auto' | 'on' | 'off';
 
 export interface LoadFacts {
-  readonly trial: Trial;
+  readonly trial: RehearsalMode;
   /** It was being loaded when a server died. */
   readonly suspect: Suspect | undefined;
   /** What can be tried in another process. A handler asks other models of the server, and so cannot run there. */
@@ -27,7 +27,7 @@ const mostDeaths = 1;
 export function loadWay({ trial, suspect, tries, isServing }: LoadFacts): LoadWay {
   const canRehearse = trial !== 'off' && tries !== 'nothing';
   if (suspect) {
-    // A trial says nothing of a handler, which may be what the server died of.
+    // A rehearsal says nothing of a handler, which may be what the server died of.
     const isTriedWhole = canRehearse && tries === 'all of it';
     const mayTry = suspect.isPardoned || (isTriedWhole && suspect.deaths <= mostDeaths);
     if (!mayTry) throw new ServingError('FAILED_PRECONDITION', whyNot(suspect));

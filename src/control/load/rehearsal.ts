@@ -7,7 +7,7 @@ import type { RuntimeOptions } from '../../engines/tensorflow/open-runtime.js';
 import { type ErrorCode, isErrorCode, ServingError } from '../../errors.js';
 import { availableMemory, checkMemory } from '../memory.js';
 import type { LoadOptions, LoadStage, VersionToLoad } from './load.js';
-import type { TrialProcesses } from './trial-processes.js';
+import type { RehearsalProcesses } from './rehearsal-processes.js';
 
 /** What a rehearsal is told. All of it is plain data. */
 export interface RehearsalJob {
@@ -29,7 +29,7 @@ export interface RehearsalOptions {
   /** The program of the child. */
   readonly program: string;
   /** Undefined where nothing is rehearsed. */
-  readonly processes: TrialProcesses | undefined;
+  readonly processes: RehearsalProcesses | undefined;
   readonly runtime: RuntimeOptions;
   readonly options: RehearsalJob['options'];
 }
@@ -79,7 +79,7 @@ export class Rehearsals {
 
   private outcomeOf(job: RehearsalJob, onStage: (stage: LoadStage) => void): Promise<Outcome> {
     const { program, processes } = this.options;
-    if (!processes) throw new ServingError('INTERNAL', 'there are no processes for trials');
+    if (!processes) throw new ServingError('INTERNAL', 'there are no processes for rehearsals');
     const seconds = startSeconds + job.options.loadTimeout + job.options.warmupTimeout;
     let text = '';
     let stage: LoadStage | undefined;

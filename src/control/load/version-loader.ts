@@ -9,13 +9,13 @@ import type { LocalVersion, Source } from '../../stores/source.js';
 import type { Candidate } from '../policy.js';
 import { GivenUp, type LoadedVersion, type LoadOptions, loadVersion, type VersionToLoad } from './load.js';
 import { LoadNotes } from './load-notes.js';
-import { type LoadFacts, loadWay, type Trial } from './load-way.js';
+import { type LoadFacts, loadWay, type RehearsalMode } from './load-way.js';
 import type { Rehearsals } from './rehearsal.js';
 
 export interface VersionLoaderOptions extends LoadOptions {
   readonly source: Source;
   /** `--trial` */
-  readonly trial: Trial;
+  readonly trial: RehearsalMode;
   readonly rehearsals: Rehearsals;
   /** Where notes of loads are kept; undefined: nowhere. */
   readonly stateFolder: string | undefined;
@@ -141,7 +141,7 @@ export class VersionLoader {
   }
 }
 
-/** Trial processes have TensorFlow's engine alone, and load the version's own folder, not others that its handler opens. */
+/** RehearsalMode processes have TensorFlow's engine alone, and load the version's own folder, not others that its handler opens. */
 async function triesOf({ directory, handler }: VersionToLoad, engines: Engines): Promise<LoadFacts['tries']> {
   if ((await engineIn(directory, engines)) !== engines[0]) return 'nothing';
   return handler === undefined ? 'all of it' : 'the model beneath its handler';

@@ -9,8 +9,8 @@ import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors
 import type {
   ComputeMode,
   InferenceModel,
-  Prediction,
-  PredictOptions,
+  RunOptions,
+  RunResult,
   RunTracer,
   TracedRun,
 } from '../inference-model.js';
@@ -18,7 +18,7 @@ import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
 import type { ComputeChoice } from './compute-mode.js';
 import { copyRows, copyRowsInTurns } from './copied-rows.js';
 import { giveBackWhenIdle } from './idle-memory.js';
-import type { CallHandle, Feed, NativeBinding, Output, RunResult, SessionHandle } from './native.js';
+import type { CallHandle, Feed, NativeBinding, NativeRunResult, Output, SessionHandle } from './native.js';
 import { whyNotInline } from './operations/bounded-operations.js';
 import { type InputTypes, readInputTypes } from './operations/operation-inputs.js';
 import { operationNames } from './operations/operation-list.js';
@@ -162,8 +162,8 @@ class NativeModel implements InferenceModel {
   async predict(
     signature: Signature,
     members: readonly NamedTensors[],
-    options: PredictOptions = {},
-  ): Promise<Prediction> {
+    options: RunOptions = {},
+  ): Promise<RunResult> {
     const prepared = this.prepare(signature, options.outputs);
     const { call } = prepared;
     const feeds = toFeeds(signature, members, options.padding);
@@ -178,7 +178,7 @@ class NativeModel implements InferenceModel {
     const passed: [name: string, tensor: Tensor][] = [];
     for (const { output, input } of prepared.passed)
       passed.push([output, await copyRowsInTurns(inputOf(input, members), options.padding)]);
-    return this.toPrediction(signature, prepared, result, passed);
+    return this.toResult(signature, prepared, result, passed);
   }
 
   get isTraced(): boolean {
@@ -188,11 +188,11 @@ class NativeModel implements InferenceModel {
   predictHere(
     signature: Signature,
     members: readonly NamedTensors[],
-    options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
-  ): Prediction {
+    options: Pick<RunOptions, 'outputs' | 'padding'> = {},
+  ): RunResult {
     const prepared = this.prepare(signature, options.outputs);
     const feeds = toFeeds(signature, members, options.padding);
-    let result: RunResult;
+    let result: NativeRunResult;
     try {
       result = this.binding.runHere(this.session, prepared.call, feeds);
     } catch (error) {
@@ -201,16 +201,16 @@ class NativeModel implements InferenceModel {
     const passed = prepared.passed.map(
       ({ output, input }) => [output, copyRows(inputOf(input, members), options.padding)] as const,
     );
-    return this.toPrediction(signature, prepared, result, passed);
+    return this.toResult(signature, prepared, result, passed);
   }
 
   /** @param passed outputs that are inputs as they came */
-  private toPrediction(
+  private toResult(
     signature: Signature,
     { outputs: specs }: PreparedCall,
-    result: RunResult,
+    result: NativeRunResult,
     passed: Iterable<readonly [name: string, tensor: Tensor]>,
-  ): Prediction {
+  ): RunResult {
     const [outputs, queueMicros, runMicros] = result;
     const named = new Map<string, Tensor>();
     outputs.forEach(([tf, shape, data], i) => {
@@ -236,14 +236,18 @@ class NativeModel implements InferenceModel {
   private beginTrace(
     signature: Signature,
     [first]: readonly Feed[],
-    { background, padding }: PredictOptions,
+    { background, padding }: RunOptions,
   ): TracedRun | undefined {
     const { tracer, isBusy } = this.options.tracing;
     if (tracer === undefined || isBusy || background) return undefined;
     return tracer.begin(this, signature, (first?.[1][0] ?? 1) - (padding?.rows ?? 0));
   }
 
-  private async runTraced(call: CallHandle, feeds: readonly Feed[], trace: TracedRun): Promise<RunResult> {
+  private async runTraced(
+    call: CallHandle,
+    feeds: readonly Feed[],
+    trace: TracedRun,
+  ): Promise<NativeRunResult> {
     const { binding, session } = this;
     const { tracing } = this.options;
     tracing.isBusy = true;

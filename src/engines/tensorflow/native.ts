@@ -74,10 +74,10 @@ export type Output = readonly [
  * - queueMicros: microseconds from the call until a thread took the run.
  * - runMicros: microseconds from then until the outputs were there: copying large feeds, TensorFlow, copying shared outputs.
  */
-export type RunResult = readonly [outputs: Output[], queueMicros: number, runMicros: number];
+export type NativeRunResult = readonly [outputs: Output[], queueMicros: number, runMicros: number];
 
 /** With the serialized `tensorflow.RunMetadata`, or null if it was larger than was allowed. */
-export type TracedResult = readonly [result: RunResult, metadata: Uint8Array | null];
+export type TracedResult = readonly [result: NativeRunResult, metadata: Uint8Array | null];
 
 /** What the addon holds in the whole process. All zero but `environments` when it is idle and every output is freed. */
 export interface NativeCounters {
@@ -188,14 +188,14 @@ export interface NativeBinding {
     call: CallHandle,
     feeds: readonly Feed[],
     runOptions: Uint8Array | null,
-  ): Promise<RunResult>;
+  ): Promise<NativeRunResult>;
 
   /**
    * As {@link run}, on this thread, which does nothing else meanwhile.
    *
    * @throws NativeError what {@link run} rejects with
    */
-  runHere(session: SessionHandle, call: CallHandle, feeds: readonly Feed[]): RunResult;
+  runHere(session: SessionHandle, call: CallHandle, feeds: readonly Feed[]): NativeRunResult;
 
   /**
    * As {@link run}, and gives back what TensorFlow has recorded under the trace level of `runOptions`.
@@ -218,7 +218,7 @@ export interface NativeBinding {
     call: CallHandle,
     feeds: readonly Feed[],
     runOptions: Uint8Array | null,
-  ): Promise<RunResult>;
+  ): Promise<NativeRunResult>;
 
   /**
    * Detaches an ArrayBuffer and frees its memory now rather than when the collector comes by: that of

@@ -7,7 +7,7 @@ import { messageOf, ServingError } from '../../errors.js';
 import type { TensorFlowJs } from '../../tfjs/open.js';
 import { inputOf, joinTensors } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor, viewTensor } from '../../tfjs/tensors.js';
-import { type InferenceModel, type Prediction, type PredictOptions, plainMode } from '../inference-model.js';
+import { type InferenceModel, plainMode, type RunOptions, type RunResult } from '../inference-model.js';
 import type { MetaGraph, Signature } from '../signature.js';
 import { type ComputeOptions, chooseComputeMode } from './compute-mode.js';
 import { whyNotInline } from './operations/bounded-operations.js';
@@ -89,16 +89,16 @@ class TfjsModel implements InferenceModel {
   async predict(
     signature: Signature,
     members: readonly NamedTensors[],
-    options?: PredictOptions,
-  ): Promise<Prediction> {
+    options?: RunOptions,
+  ): Promise<RunResult> {
     return this.predictHere(signature, members, options);
   }
 
   predictHere(
     signature: Signature,
     members: readonly NamedTensors[],
-    options: Pick<PredictOptions, 'outputs' | 'padding'> = {},
-  ): Prediction {
+    options: Pick<RunOptions, 'outputs' | 'padding'> = {},
+  ): RunResult {
     const started = performance.now();
     if (signature.composites)
       throw new ServingError(

@@ -9,7 +9,7 @@
  * before its deadline, and for nothing.
  */
 
-import type { InferenceModel, Prediction, PredictOptions } from '../../engines/inference-model.js';
+import type { InferenceModel, RunOptions, RunResult } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
 import { Linked, List } from '../../flow/list.js';
@@ -21,7 +21,7 @@ import type { InlineRuns } from './inline.js';
 import { countStuck, Lane, type Scheduler, type Start, type StartedRun } from './scheduler.js';
 import { Trial } from './shared-trial.js';
 
-export interface BatchRequest {
+export interface QueuedRequest {
   /** As the graph takes them, with the batch dim. They stay the caller's, and must live until the answer is there. */
   readonly inputs: NamedTensors;
   /** One sample: the batch dim comes off the outputs. */
@@ -62,7 +62,7 @@ export class Entry extends Linked {
   withdrawn = false;
 
   constructor(
-    readonly request: BatchRequest,
+    readonly request: QueuedRequest,
     { inputs: specs }: Signature,
   ) {
     super();
@@ -216,7 +216,7 @@ export class Batcher extends Lane {
    *
    * @throws ServingError UNAVAILABLE if the queue is full
    */
-  submit(request: BatchRequest): Entry {
+  submit(request: QueuedRequest): Entry {
     if (this.isFull) throw queueFull();
     const entry = new Entry(request, this.signature);
     this.waiting.add(entry);
@@ -346,7 +346,7 @@ export class Batcher extends Lane {
 
   /** Runs a batch on a thread and answers its members. Never rejects. */
   private async run(batch: Batch, timeoutSeconds: number): Promise<void> {
-    let prediction: Prediction;
+    let prediction: RunResult;
     try {
       const options = { ...optionsOf(batch), timeoutSeconds };
       prediction = await this.model.predict(this.signature, inputsOf(batch), options);
@@ -359,7 +359,7 @@ export class Batcher extends Lane {
 
   /** The same on the event loop. */
   private runHere(batch: Batch): void {
-    let prediction: Prediction;
+    let prediction: RunResult;
     try {
       prediction = this.model.predictHere(this.signature, inputsOf(batch), optionsOf(batch));
     } catch (error) {
@@ -369,7 +369,7 @@ export class Batcher extends Lane {
     this.answer(batch, prediction);
   }
 
-  private answer(batch: Batch, { outputs, runMicros }: Prediction): void {
+  private answer(batch: Batch, { outputs, runMicros }: RunResult): void {
     const { members, rows, padding, started, isInline } = batch;
     this.inline.observe(rows + (padding?.rows ?? 0), runMicros, isInline, givesAll(members[0]));
     let split: readonly NamedTensors[];
@@ -445,7 +445,7 @@ function inputsOf({ members }: Batch): NamedTensors[] {
   return members.map(({ request }) => request.inputs);
 }
 
-function optionsOf({ members, padding }: Batch): PredictOptions {
+function optionsOf({ members, padding }: Batch): RunOptions {
   return { outputs: members[0]?.request.outputs, padding, callers: callersOf(members) };
 }
 

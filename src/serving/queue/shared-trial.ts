@@ -4,7 +4,7 @@
  * a difference ends the sharing.
  */
 
-import type { ComputeMode, Prediction } from '../../engines/inference-model.js';
+import type { ComputeMode, RunResult } from '../../engines/inference-model.js';
 import { messageOf } from '../../errors.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 import { compareAnswers } from './agreement.js';
@@ -22,9 +22,9 @@ export interface CheckedBatch<Member> {
   readonly rows: number;
   /** One run of all; each member's rows, which are disposed here. */
   together(): Promise<readonly NamedTensors[]>;
-  alone(member: Member): Promise<Prediction>;
+  alone(member: Member): Promise<RunResult>;
   /** Takes what a member is given alone. */
-  succeeded(member: Member, prediction: Prediction): void;
+  succeeded(member: Member, prediction: RunResult): void;
   failed(member: Member, error: unknown): void;
 }
 

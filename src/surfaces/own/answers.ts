@@ -7,7 +7,7 @@ import { httpStatusOf, ServingError } from '../../errors.js';
 import { type ErrorAnswer, send } from '../../http/answer.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import { errorValue } from '../../http/error-value.js';
-import { HandlerError } from '../../http/failure.js';
+import { HandlerRefusal } from '../../http/failure.js';
 import type { Head } from '../../http/head.js';
 import { RefusedInputs } from '../../serving/refused-inputs.js';
 import { exampleFor } from './example-request.js';
@@ -40,7 +40,7 @@ export function sendValue(ctx: Context, value: unknown): void {
 
 /** Every 404 of ours says where to look. */
 function withDocs(error: ServingError): ServingError {
-  if (error instanceof HandlerError || httpStatusOf[error.code] !== 404 || error.message.includes('/docs'))
+  if (error instanceof HandlerRefusal || httpStatusOf[error.code] !== 404 || error.message.includes('/docs'))
     return error;
   return new ServingError(error.code, `${error.message}; see /docs`);
 }

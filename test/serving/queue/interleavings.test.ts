@@ -8,9 +8,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import {
   type InferenceModel,
-  type Prediction,
-  type PredictOptions,
   plainMode,
+  type RunOptions,
+  type RunResult,
 } from '../../../src/engines/inference-model.ts';
 import type { Signature } from '../../../src/engines/signature.ts';
 import { ServingError } from '../../../src/errors.ts';
@@ -70,7 +70,7 @@ class Doubling implements InferenceModel {
     this.signatures = new Map([[signature.name, signature]]);
   }
 
-  predict(_: Signature, members: readonly NamedTensors[], options?: PredictOptions): Promise<Prediction> {
+  predict(_: Signature, members: readonly NamedTensors[], options?: RunOptions): Promise<RunResult> {
     const { x, give } = this.begin(members, options);
     return new Promise((resolve, reject) => {
       this.pending.push(() => {
@@ -82,13 +82,13 @@ class Doubling implements InferenceModel {
 
   whyNotInline(): undefined {}
 
-  predictHere(_signature: Signature, members: readonly NamedTensors[], options?: PredictOptions): Prediction {
+  predictHere(_signature: Signature, members: readonly NamedTensors[], options?: RunOptions): RunResult {
     const { x, give } = this.begin(members, options);
     if (x.some((value) => value < 0)) throw negative();
     return give();
   }
 
-  private begin(members: readonly NamedTensors[], { padding }: PredictOptions = {}) {
+  private begin(members: readonly NamedTensors[], { padding }: RunOptions = {}) {
     const tensors = members.map((inputs) => inputs.get('x') as never);
     const { shape, data } = joinRows(tensors, padding);
     const pieces = data instanceof Uint8Array ? [data] : data;
@@ -96,7 +96,7 @@ class Doubling implements InferenceModel {
     const widths = new Set(tensors.map((tensor) => viewTensor(tensor).shape[1] ?? 0));
     const rows = (shape[0] ?? 0) - (padding?.rows ?? 0);
     this.batches.push({ rows, widths, ids: [...x].map(Math.abs) });
-    const give = (): Prediction => {
+    const give = (): RunResult => {
       const y = createTensor('float32', shape, new Uint8Array(x.map((value) => 2 * value).buffer));
       return { outputs: new Map([['y', y]]), queueMicros: 0, runMicros: this.micros() };
     };

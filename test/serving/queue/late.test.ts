@@ -5,7 +5,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
-import { type InferenceModel, type Prediction, plainMode } from '../../../src/engines/inference-model.ts';
+import { type InferenceModel, plainMode, type RunResult } from '../../../src/engines/inference-model.ts';
 import { Batcher } from '../../../src/serving/queue/batcher.ts';
 import { InlineRuns } from '../../../src/serving/queue/inline.ts';
 import { Scheduler } from '../../../src/serving/queue/scheduler.ts';
@@ -25,7 +25,7 @@ class Echo implements InferenceModel {
   readonly isTraced = false;
   private end: (() => void) | undefined;
 
-  predict(_: unknown, members: readonly NamedTensors[]): Promise<Prediction> {
+  predict(_: unknown, members: readonly NamedTensors[]): Promise<RunResult> {
     const bytes = new Uint8Array(members.length);
     return new Promise((resolve) => {
       this.end = () => {
@@ -37,7 +37,7 @@ class Echo implements InferenceModel {
 
   whyNotInline(): undefined {}
 
-  predictHere(): Prediction {
+  predictHere(): RunResult {
     throw new Error('a run takes too long for the event loop');
   }
 

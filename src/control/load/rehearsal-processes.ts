@@ -1,5 +1,5 @@
 /**
- * Starts trials by way of a small process of its own: to start a process from one that holds models takes as long as its memory
+ * Starts rehearsals by way of a small process of its own: to start a process from one that holds models takes as long as its memory
  * is large, and the event loop stands still meanwhile.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -16,7 +16,7 @@ export type StarterOrder =
     }
   | { readonly kind: 'end'; readonly id: number };
 
-/** What becomes of one trial. */
+/** What becomes of one rehearsal. */
 export type TrialNews =
   /** It wrote to stderr. */
   | { readonly kind: 'text'; readonly text: string }
@@ -28,7 +28,7 @@ export type TrialNews =
 /** What the small process tells. */
 export type StarterNews = TrialNews & { readonly id: number };
 
-export class TrialProcesses {
+export class RehearsalProcesses {
   private starter: ChildProcess | undefined;
   private readonly listeners = new Map<number, (news: TrialNews) => void>();
   private lastId = 0;
@@ -39,7 +39,7 @@ export class TrialProcesses {
   }
 
   /**
-   * @param program of the trial
+   * @param program of the rehearsal
    * @param directory is named on its command line
    * @param job is its first message
    * @returns ends it, if it has not ended
@@ -84,7 +84,7 @@ export class TrialProcesses {
       for (const listener of this.listeners.values()) listener({ kind: 'error', message });
     };
     starter.on('error', (error) => isOver(error.message));
-    starter.on('exit', () => isOver('the process that starts trials has ended'));
+    starter.on('exit', () => isOver('the process that starts rehearsals has ended'));
     return starter;
   }
 }

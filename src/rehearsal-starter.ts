@@ -1,9 +1,9 @@
 /**
- * A small process that starts trials for a server. To start a process copies the page tables of the one that starts it: with models
+ * A small process that starts rehearsals for a server. To start a process copies the page tables of the one that starts it: with models
  * of gigabytes in memory the server would stand still meanwhile. This one is started before there are any.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { StarterNews, StarterOrder } from './control/load/trial-processes.js';
+import type { StarterNews, StarterOrder } from './control/load/rehearsal-processes.js';
 
 const children = new Map<number, ChildProcess>();
 
