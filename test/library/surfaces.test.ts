@@ -229,7 +229,7 @@ describe('paths that two surfaces claim', () => {
     ['a path that it does not own', [at('/mine', () => false)], '`/mine`'],
     // What its parameters may be is another's.
     ['a pattern', [at('/:a/text', (path) => /^\/[^/]+\/text$/.test(path))], '`/v2/text`'],
-    ['a part that may be left out', [at('/mine{/more}', (path) => path === '/mine/more')], '`/mine`'],
+    ['a part that may be left out', [at('/mine{/more}', (path) => path === '/mine/more')], "owns('/mine')"],
   ])('are refused: %s', (_, surfaces, path) => {
     expect(() => createServer({ ...optionsWith(...surfaces), listen: false })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(path) }),
