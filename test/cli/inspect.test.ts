@@ -1,7 +1,7 @@
 /**
  * `inspect` against what the server says of the same models, and against damaged ones.
  */
-import { cp, readFile, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../fixtures/command.ts';
@@ -130,6 +130,12 @@ describe('inspect', () => {
       /^tfjs-serving: .*flowers.keras is a file, not a folder. It is a Keras model: export it/,
     );
     expect(told).toMatch(/; then give \/\S*flowers\n$/);
+    const other = repository.path('linear', 1);
+    await mkdir(other, { recursive: true });
+    await writeFile(path.join(other, 'linear.json'), '{}');
+    expect((await inspect(repository.path('linear'))).stderr).toContain('inspect reads SavedModels alone');
+    const [version] = (await inspect(repository.root)).versions;
+    expect(version).toMatchObject({ error: expect.stringContaining('ask GET /models/NAME of the server') });
     expect(await inspect()).toMatchObject({ code: 2, versions: [] });
     expect((await inspect('--jsno', 'x')).stderr).toMatch(
       /^tfjs-serving: there is no flag `--jsno` \(did you mean `--json`\?\).*\n$/,

@@ -28,11 +28,11 @@ afterEach(async () => {
   await repository.remove();
 });
 
-async function publish(version: number, linear: unknown): Promise<void> {
+async function publish(version: number, linear: unknown, file = 'linear.json'): Promise<void> {
   const staged = repository.path(`.staged-${version}`);
   await mkdir(staged);
   const text = typeof linear === 'string' ? linear : JSON.stringify(linear);
-  await writeFile(repository.path(`.staged-${version}`, 'linear.json'), text);
+  await writeFile(repository.path(`.staged-${version}`, file), text);
   await mkdir(repository.path('linear'), { recursive: true });
   await rename(staged, repository.path('linear', version));
 }
@@ -103,4 +103,14 @@ it('takes a new version, and keeps the old one where the new one is damaged', as
     'version 3 to fail',
   );
   expect((await infer([[1, 1]])).json).toMatchObject({ version: 2, outputs: { y: [[22]] } });
+});
+
+it('says of a version without a model which files it may have, of every engine', async () => {
+  await publish(2, '', 'notes.txt');
+  await until(async () => {
+    const { json } = await ask('/models/linear');
+    return JSON.stringify(json).includes(
+      'saved_model.pb or saved_model.pbtxt (SavedModel), linear.json (linear model)',
+    );
+  }, 'the files to be named');
 });
