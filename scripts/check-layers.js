@@ -10,7 +10,7 @@ import { filesBelow } from './install/digest.js';
 
 /** Top to bottom. A name is a folder of src/ or a file in it; a file may import its own layer and those below. */
 const LAYERS = [
-  ['main', 'index', 'rehearse', 'rehearsal-starter', 'cli'],
+  ['main', 'index', 'programs', 'cli'],
   ['server'],
   ['config', 'surfaces'],
   ['http'],

@@ -15,9 +15,9 @@ export type {
 } from './engines/inference-model.js';
 export type { MetaGraph, RowProof, Signature, TensorSpec } from './engines/signature.js';
 export { type ErrorCode, httpStatusOf, ServingError } from './errors.js';
-export type { ErrorAnswer } from './http/answer.js';
-export type { Head } from './http/head.js';
+export type { ErrorAnswer } from './http/answer/answer.js';
 export type { BodyDecoder, InferenceProtocol } from './http/inference-protocol.js';
+export type { Head } from './http/request/head.js';
 export type { InferRoute, Surface } from './http/surface.js';
 export type { Prediction, PredictOptions } from './inference/in-process.js';
 export type { PredictInput } from './inference/in-process-inputs.js';

@@ -28,18 +28,18 @@ import { Hosts, isLoopback, nameOf } from './http/access/hosts.js';
 import type { BodyLimits } from './http/body/body.js';
 import { BodyMemory } from './http/body/body-memory.js';
 import { ByteBudget } from './http/body/byte-budget.js';
-import { stayingAwake } from './http/busy-poll.js';
-import { answerParserErrors } from './http/client-error.js';
-import { Exchanges } from './http/exchange.js';
+import { stayingAwake } from './http/connection/busy-poll.js';
+import { answerParserErrors } from './http/connection/client-error.js';
+import { oneATurn } from './http/connection/pipelined.js';
+import { Stalls } from './http/connection/stalls.js';
+import { UnreadAnswers } from './http/connection/unread-answers.js';
 import { fastEntrance } from './http/fast-entrance.js';
 import { createKoa } from './http/koa-front.js';
-import { oneATurn } from './http/pipelined.js';
-import type { TableRoute } from './http/route.js';
-import { routeTable } from './http/route-table.js';
+import { Exchanges } from './http/request/exchange.js';
+import type { TableRoute } from './http/routes/route.js';
+import { routeTable } from './http/routes/route-table.js';
 import type { Services } from './http/services.js';
-import { Stalls } from './http/stalls.js';
 import type { Surface } from './http/surface.js';
-import { UnreadAnswers } from './http/unread-answers.js';
 import { type Prediction, type PredictOptions, predictInProcess } from './inference/in-process.js';
 import { Queues } from './serving/queue/queues.js';
 import { Scheduler } from './serving/queue/scheduler.js';
@@ -332,8 +332,8 @@ function createHandlers(
 }
 
 /** Beside this file, where they are compiled. */
-const rehearsalProgram = fileURLToPath(new URL('rehearse.js', import.meta.url));
-const starterProgram = fileURLToPath(new URL('rehearsal-starter.js', import.meta.url));
+const rehearsalProgram = fileURLToPath(new URL('programs/rehearse.js', import.meta.url));
+const starterProgram = fileURLToPath(new URL('programs/rehearsal-starter.js', import.meta.url));
 
 /** In the cache, where the install step keeps its things, unless it is named. */
 function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): string {

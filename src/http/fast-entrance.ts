@@ -9,14 +9,14 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { ServingError } from '../errors.js';
 import type { Table, Target } from '../serving/table.js';
 import { checkAccess } from './access/api-keys.js';
-import { type Answer, writeAnswer, writeError } from './answer.js';
-import { Exchange } from './exchange.js';
-import { PlainHead } from './head.js';
-import { type Exit, InferenceRequest } from './inference-request.js';
-import { isPlainHead } from './request-head.js';
+import { type Answer, writeAnswer, writeError } from './answer/answer.js';
+import { surfaceError } from './answer/surface-error.js';
+import { Exchange } from './request/exchange.js';
+import { PlainHead } from './request/head.js';
+import { type Exit, InferenceRequest } from './request/inference-request.js';
+import { isPlainHead } from './request/request-head.js';
 import type { Services } from './services.js';
 import type { CommonRequests, Surface } from './surface.js';
-import { surfaceError } from './surface-error.js';
 
 /** A common request, as its path tells. */
 interface Found {

@@ -8,8 +8,8 @@ import type { ServingError } from '../errors.js';
 import type { ServableId } from '../serving/deployment.js';
 import type { NamedTensors } from '../tfjs/tensors.js';
 import type { Body } from './body/body.js';
-import type { Exchange } from './exchange.js';
-import type { Head } from './head.js';
+import type { Exchange } from './request/exchange.js';
+import type { Head } from './request/head.js';
 import type { Services } from './services.js';
 
 /** How one inference request is read and answered. */

@@ -3,11 +3,11 @@
  */
 import type { RouterContext } from '@koa/router';
 import type { Target } from '../serving/table.js';
-import { setAnswer } from './answer.js';
-import { exchangeOf } from './exchange.js';
-import { whenFinished } from './finished.js';
+import { setAnswer } from './answer/answer.js';
+import { whenFinished } from './connection/finished.js';
 import type { InferenceProtocol } from './inference-protocol.js';
-import { InferenceRequest } from './inference-request.js';
+import { exchangeOf } from './request/exchange.js';
+import { InferenceRequest } from './request/inference-request.js';
 import type { Services } from './services.js';
 
 /**

@@ -8,14 +8,14 @@ import { adviceForPath } from '../codec/other-protocols.js';
 import { quoted, ServingError } from '../errors.js';
 import type { Scope } from './access/api-keys.js';
 import { authenticate, type RouteAccess } from './access/auth.js';
-import { sendError } from './answer.js';
-import { Exchange, exchangeOf, setExchange } from './exchange.js';
-import { toServingError } from './failure.js';
-import { findHandlerRoute, handlerRoutes, pathOf } from './handler-routes.js';
-import { checkHead } from './request-head.js';
+import { sendError } from './answer/answer.js';
+import { toServingError } from './answer/failure.js';
+import { surfaceError } from './answer/surface-error.js';
+import { Exchange, exchangeOf, setExchange } from './request/exchange.js';
+import { checkHead } from './request/request-head.js';
+import { findHandlerRoute, handlerRoutes, pathOf } from './routes/handler-routes.js';
 import type { Services } from './services.js';
 import type { Surface } from './surface.js';
-import { surfaceError } from './surface-error.js';
 
 export interface App {
   readonly koa: Koa;

@@ -9,8 +9,8 @@ import type { Telemetry } from '../telemetry/metrics.js';
 import type { ApiKeys } from './access/api-keys.js';
 import type { Hosts } from './access/hosts.js';
 import type { BodyLimits } from './body/body.js';
-import type { Exchanges } from './exchange.js';
-import type { TableRoute } from './route.js';
+import type { Exchanges } from './request/exchange.js';
+import type { TableRoute } from './routes/route.js';
 
 export interface Services {
   readonly keys: ApiKeys;

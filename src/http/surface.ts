@@ -4,10 +4,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServingError } from '../errors.js';
 import type { Target } from '../serving/table.js';
-import type { ErrorAnswer } from './answer.js';
-import type { Head } from './head.js';
+import type { ErrorAnswer } from './answer/answer.js';
 import type { InferenceProtocol } from './inference-protocol.js';
-import type { Place, TableRoute } from './route.js';
+import type { Head } from './request/head.js';
+import type { Place, TableRoute } from './routes/route.js';
 import type { Services } from './services.js';
 
 export interface Surface {

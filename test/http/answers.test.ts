@@ -5,7 +5,7 @@ import { cp, rename, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { Decoder } from 'cbor-x';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { toServingError } from '../../src/http/failure.ts';
+import { toServingError } from '../../src/http/answer/failure.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { int, ints, list, map, text } from '../fixtures/cbor.ts';
 import { TestRepository, testModels } from '../fixtures/repository.ts';

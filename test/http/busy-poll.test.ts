@@ -6,7 +6,7 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createServer, type Server } from '#dist/index.js';
-import { stayingAwake } from '../../src/http/busy-poll.ts';
+import { stayingAwake } from '../../src/http/connection/busy-poll.ts';
 import { testModels } from '../fixtures/repository.ts';
 import { until } from '../fixtures/until.ts';
 

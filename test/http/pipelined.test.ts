@@ -4,7 +4,7 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { oneATurn } from '../../src/http/pipelined.ts';
+import { oneATurn } from '../../src/http/connection/pipelined.ts';
 import { until } from '../fixtures/until.ts';
 
 const ends: (() => void)[] = [];

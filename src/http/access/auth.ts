@@ -7,7 +7,7 @@
 import type { Context, Middleware } from 'koa';
 import { quoted, ServingError } from '../../errors.js';
 import { mediaTypeOf } from '../body/media-type.js';
-import { exchangeOf } from '../exchange.js';
+import { exchangeOf } from '../request/exchange.js';
 import { type ApiKeys, checkAccess, type Scope } from './api-keys.js';
 import { type Hosts, nameOf } from './hosts.js';
 

@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServingError } from '../../errors.js';
 import type { Claim } from '../../flow/steps.js';
-import { clientGone } from '../finished.js';
+import { clientGone } from '../connection/finished.js';
 import type { BodyMemory } from './body-memory.js';
 import { Arrival, type ByteBudget } from './byte-budget.js';
 import { unpack, unpackerOf } from './unpack.js';

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Signature } from '../../engines/signature.js';
 import { savedModelType } from '../../engines/tensorflow/runtime.js';
 import { invalidArgument } from '../../errors.js';
-import type { Parameter } from '../../http/operation.js';
+import type { Parameter } from '../../http/routes/operation.js';
 import { chooseSignature } from '../../serving/predict.js';
 import type { Servable } from '../../serving/servable.js';
 

@@ -3,7 +3,7 @@
  */
 import { type ZodType, z } from 'zod';
 import type { ErrorCode } from '../../errors.js';
-import type { Answer, Operation, Parameter } from '../../http/operation.js';
+import type { Answer, Operation, Parameter } from '../../http/routes/operation.js';
 import { errorSchema } from './schemas.js';
 
 export const modelParameter: Parameter = {

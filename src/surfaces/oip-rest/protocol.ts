@@ -4,8 +4,8 @@
 import type { InferRequest } from '../../codec/infer-request.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
-import type { Head } from '../../http/head.js';
 import type { BodyDecoder, InferenceProtocol } from '../../http/inference-protocol.js';
+import type { Head } from '../../http/request/head.js';
 import type { CommonRequests } from '../../http/surface.js';
 import { OipAnswers } from './answers.js';
 import { rawRequest } from './raw-binary.js';

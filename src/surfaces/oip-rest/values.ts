@@ -4,8 +4,8 @@
 import type { Context } from 'koa';
 import { encodeJson } from '../../codec/json/encode.js';
 import { httpStatusOf, type ServingError } from '../../errors.js';
-import { type ErrorAnswer, send } from '../../http/answer.js';
-import type { Head } from '../../http/head.js';
+import { type ErrorAnswer, send } from '../../http/answer/answer.js';
+import type { Head } from '../../http/request/head.js';
 
 const mediaType = 'application/json';
 

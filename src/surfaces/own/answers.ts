@@ -4,11 +4,11 @@
 import type { Context } from 'koa';
 import { jsonAnswers, valueCodecs } from '../../codec/codecs.js';
 import { httpStatusOf, ServingError } from '../../errors.js';
-import { type ErrorAnswer, send } from '../../http/answer.js';
+import { type ErrorAnswer, send } from '../../http/answer/answer.js';
+import { errorValue } from '../../http/answer/error-value.js';
+import { HandlerRefusal } from '../../http/answer/failure.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
-import { errorValue } from '../../http/error-value.js';
-import { HandlerRefusal } from '../../http/failure.js';
-import type { Head } from '../../http/head.js';
+import type { Head } from '../../http/request/head.js';
 import { RefusedInputs } from '../../serving/refused-inputs.js';
 import { exampleFor } from './example-request.js';
 

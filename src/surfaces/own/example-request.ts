@@ -7,7 +7,7 @@
 import { callerInputs } from '../../engines/composite.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../../engines/signature.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
-import type { Head } from '../../http/head.js';
+import type { Head } from '../../http/request/head.js';
 import { elementCount, type FixedDtype } from '../../tensors/dtypes.js';
 import { exampleParts, nestParts } from './example-composites.js';
 

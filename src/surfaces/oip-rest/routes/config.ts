@@ -4,7 +4,7 @@
 import type { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec, Signature } from '../../../engines/signature.js';
-import type { Route } from '../../../http/route.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import type { Batcher } from '../../../serving/queue/batcher.js';
 import { whyNotBatched } from '../../../serving/queue/batching.js';

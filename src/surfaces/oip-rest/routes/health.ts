@@ -2,7 +2,7 @@
  * `GET /v2/health/live`, `/v2/health/ready` and `/v2/models/{name}/ready`.
  */
 import type { z } from 'zod';
-import type { Route } from '../../../http/route.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { liveSchema, modelReadySchema, readySchema } from '../schemas.js';

@@ -2,7 +2,7 @@
  * `POST /v2/models/{name}/infer`, and the same of a version.
  */
 import type { ErrorCode } from '../../../errors.js';
-import type { Content } from '../../../http/operation.js';
+import type { Content } from '../../../http/routes/operation.js';
 import type { InferRoute } from '../../../http/surface.js';
 import { modelPaths, oipOperation } from '../operations.js';
 import { oipProtocol } from '../protocol.js';

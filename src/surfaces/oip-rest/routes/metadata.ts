@@ -6,7 +6,7 @@ import type { ParsedUrlQuery } from 'node:querystring';
 import type { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec } from '../../../engines/signature.js';
-import type { Route } from '../../../http/route.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
 import type { Table, Target } from '../../../serving/table.js';

@@ -6,10 +6,10 @@
 import type { z } from 'zod';
 import { type UpdateRequest, update } from '../../../control/update.js';
 import { type ErrorCode, ServingError } from '../../../errors.js';
-import type { RequestBody } from '../../../http/operation.js';
-import type { Route } from '../../../http/route.js';
+import { unlessAborted } from '../../../http/request/unless-aborted.js';
+import type { RequestBody } from '../../../http/routes/operation.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
-import { unlessAborted } from '../../../http/unless-aborted.js';
 import type { ModelStatus, VersionStatus } from '../../../serving/table.js';
 import { readControlBody } from '../control-body.js';
 import { jsonAnswer, modelParameter, oipOperation } from '../operations.js';

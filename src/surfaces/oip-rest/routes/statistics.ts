@@ -2,7 +2,7 @@
  * The statistics extension: how many requests each version answered, and where their time went.
  */
 import type { z } from 'zod';
-import type { Route } from '../../../http/route.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import type { Servable } from '../../../serving/servable.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';

@@ -3,7 +3,7 @@
  * document shows them.
  */
 import { z } from 'zod';
-import { errorCodeSchema, errorCodes } from '../../../http/error-value.js';
+import { errorCodeSchema, errorCodes } from '../../../http/answer/error-value.js';
 import { versionStates } from '../../../serving/table.js';
 import { dtypes } from '../../../tensors/dtypes.js';
 

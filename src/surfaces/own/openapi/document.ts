@@ -6,16 +6,16 @@ import { type ZodType, z } from 'zod';
 import { type ErrorCode, httpStatusOf } from '../../../errors.js';
 import { Turns } from '../../../flow/turns.js';
 import type { Scope } from '../../../http/access/api-keys.js';
-import { headerComponents, referToHeaders } from '../../../http/answer-headers.js';
-import { errorCodeSchema, errorSchema } from '../../../http/error-value.js';
+import { headerComponents, referToHeaders } from '../../../http/answer/answer-headers.js';
+import { errorCodeSchema, errorSchema } from '../../../http/answer/error-value.js';
 import {
   type Answer,
   type Content,
   type Operation,
   type Parameter,
   valueTypes,
-} from '../../../http/operation.js';
-import type { Route } from '../../../http/route.js';
+} from '../../../http/routes/operation.js';
+import type { Route } from '../../../http/routes/route.js';
 import { requestIdParameter } from './parameters.js';
 
 /** All of a route but what it does. */

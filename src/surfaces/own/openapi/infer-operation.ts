@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { answerCodecs, cborAnswers, cborRequests } from '../../../codec/codecs.js';
-import { type Content, jsonFirst, type Operation, type Parameter } from '../../../http/operation.js';
+import { type Content, jsonFirst, type Operation, type Parameter } from '../../../http/routes/operation.js';
 import { bodyDecoders } from '../body-decoders.js';
 import { modelErrors } from './answer-schemas.js';
 import {

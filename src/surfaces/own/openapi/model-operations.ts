@@ -4,8 +4,8 @@
 import { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import { formatSpec } from '../../../engines/signature.js';
-import type { Content, Operation, Parameter } from '../../../http/operation.js';
-import type { Route } from '../../../http/route.js';
+import type { Content, Operation, Parameter } from '../../../http/routes/operation.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Servable } from '../../../serving/servable.js';
 import type { Table } from '../../../serving/table.js';
 import { exampleInputs } from '../example-request.js';

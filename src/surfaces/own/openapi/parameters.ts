@@ -2,8 +2,8 @@
  * Parameters that several routes take.
  */
 import { z } from 'zod';
-import type { Parameter } from '../../../http/operation.js';
-import { timeoutPattern } from '../../../http/timeout.js';
+import { timeoutPattern } from '../../../http/request/timeout.js';
+import type { Parameter } from '../../../http/routes/operation.js';
 
 export const modelParameter: Parameter = {
   name: 'model',

@@ -10,7 +10,7 @@ import { gzip } from 'node:zlib';
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { quoted, ServingError } from '../../../errors.js';
-import type { Route } from '../../../http/route.js';
+import type { Route } from '../../../http/routes/route.js';
 
 /** Files of Swagger UI, and our own script that starts it. */
 const fileTypes = {

@@ -2,8 +2,8 @@
  * `GET /health`, `/health/live`, `/health/ready`: for everybody, so without paths and error texts.
  */
 import type { z } from 'zod';
-import { valueAnswer } from '../../../http/operation.js';
-import type { Route } from '../../../http/route.js';
+import { valueAnswer } from '../../../http/routes/operation.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import type { ModelStatus } from '../../../serving/table.js';
 import { sendValue } from '../answers.js';

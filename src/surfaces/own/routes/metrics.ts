@@ -2,7 +2,7 @@
  * `GET /metrics`, for Prometheus.
  */
 import { z } from 'zod';
-import type { Route } from '../../../http/route.js';
+import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 
 export function metricsRoutes({ telemetry }: Services): Route[] {

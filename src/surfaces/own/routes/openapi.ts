@@ -5,7 +5,7 @@
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
-import type { Route, TableRoute } from '../../../http/route.js';
+import type { Route, TableRoute } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
 import type { Table } from '../../../serving/table.js';

@@ -2,8 +2,8 @@
  * `GET /`: what answers here, and where to read on, for those who open the address that the log names.
  */
 import { z } from 'zod';
-import { valueAnswer } from '../../../http/operation.js';
-import type { Route } from '../../../http/route.js';
+import { valueAnswer } from '../../../http/routes/operation.js';
+import type { Route } from '../../../http/routes/route.js';
 import { packageVersion } from '../../../package-version.js';
 import { sendValue } from '../answers.js';
 

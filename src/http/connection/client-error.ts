@@ -3,9 +3,9 @@
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { httpStatusOf, invalidArgument, ServingError } from '../errors.js';
-import type { Logger } from '../telemetry/logger.js';
-import { errorValue } from './error-value.js';
+import { httpStatusOf, invalidArgument, ServingError } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { errorValue } from '../answer/error-value.js';
 
 /** What Node says of a parser's error. */
 interface ParserError extends Error {

@@ -6,7 +6,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { ServingError } from '../errors.js';
+import { ServingError } from '../../errors.js';
 
 /** One listener per connection, however many requests wait on it. */
 const waiting = new WeakMap<Socket, (() => void)[]>();

@@ -1,13 +1,13 @@
 /**
  * An error in the form of a surface, also where the surface fails to write it.
  */
-import { jsonAnswers } from '../codec/codecs.js';
-import { httpStatusOf, ServingError } from '../errors.js';
-import type { Logger } from '../telemetry/logger.js';
+import { jsonAnswers } from '../../codec/codecs.js';
+import { httpStatusOf, ServingError } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Head } from '../request/head.js';
+import type { Surface } from '../surface.js';
 import type { ErrorAnswer } from './answer.js';
 import { errorValue } from './error-value.js';
-import type { Head } from './head.js';
-import type { Surface } from './surface.js';
 
 /** What is answered in place of a result. Never throws: of a surface that does, the log tells. */
 export function surfaceError(surface: Surface, head: Head, error: ServingError, logger: Logger): ErrorAnswer {

@@ -5,11 +5,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
-import type { RequestRecord, Telemetry } from '../telemetry/metrics.js';
-import { isAloneOn, whenFinished, whenSocketCloses } from './finished.js';
+import type { RequestRecord, Telemetry } from '../../telemetry/metrics.js';
+import { isAloneOn, whenFinished, whenSocketCloses } from '../connection/finished.js';
+import type { Stalls } from '../connection/stalls.js';
+import type { UnreadAnswers } from '../connection/unread-answers.js';
 import { requestIdOf } from './request-id.js';
-import type { Stalls } from './stalls.js';
-import type { UnreadAnswers } from './unread-answers.js';
 
 /** All requests of a server, those of the program that it runs in too. */
 export class Exchanges {

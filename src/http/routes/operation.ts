@@ -3,9 +3,9 @@
  * very ones that check them, and those of answers give their types.
  */
 import type { ZodType } from 'zod';
-import { valueCodecs } from '../codec/codecs.js';
-import type { ErrorCode } from '../errors.js';
-import type { AnswerHeader } from './answer-headers.js';
+import { valueCodecs } from '../../codec/codecs.js';
+import type { ErrorCode } from '../../errors.js';
+import type { AnswerHeader } from '../answer/answer-headers.js';
 
 export interface Operation {
   /** A name that generated clients call it by; none other has it. */

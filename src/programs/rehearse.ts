@@ -6,12 +6,12 @@
  */
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { loadVersion, tryModelBeneath } from './control/load/load.js';
-import type { RehearsalJob, RehearsalNews } from './control/load/rehearsal.js';
-import { openRuntime } from './engines/tensorflow/open-runtime.js';
-import { tensorFlowEngine } from './engines/tensorflow/tensorflow-engine.js';
-import { messageOf, ServingError } from './errors.js';
-import { createLogger } from './telemetry/logger.js';
+import { loadVersion, tryModelBeneath } from '../control/load/load.js';
+import type { RehearsalJob, RehearsalNews } from '../control/load/rehearsal.js';
+import { openRuntime } from '../engines/tensorflow/open-runtime.js';
+import { tensorFlowEngine } from '../engines/tensorflow/tensorflow-engine.js';
+import { messageOf, ServingError } from '../errors.js';
+import { createLogger } from '../telemetry/logger.js';
 
 /** On a thread of its own, as a load may hold up this one: waits for the end of the input, and ends the process. */
 const guard = `

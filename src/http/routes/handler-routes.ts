@@ -4,13 +4,13 @@
 import { Readable } from 'node:stream';
 import type { Context, Middleware } from 'koa';
 import { koaBody } from 'koa-body';
-import { ServingError, shuttingDown } from '../errors.js';
-import { nextTurn } from '../flow/turns.js';
-import { HandledModel } from '../handlers/handled-model.js';
-import type { Servable } from '../serving/servable.js';
-import { type Body, hasBody, readBody } from './body/body.js';
-import { mediaTypeOf } from './body/media-type.js';
-import type { Services } from './services.js';
+import { ServingError, shuttingDown } from '../../errors.js';
+import { nextTurn } from '../../flow/turns.js';
+import { HandledModel } from '../../handlers/handled-model.js';
+import type { Servable } from '../../serving/servable.js';
+import { type Body, hasBody, readBody } from '../body/body.js';
+import { mediaTypeOf } from '../body/media-type.js';
+import type { Services } from '../services.js';
 
 interface Found {
   readonly servable: Servable;

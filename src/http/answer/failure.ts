@@ -1,8 +1,8 @@
 /**
  * What was thrown, as an error that a caller may see.
  */
-import { errorCodeOf, messageOf, ServingError } from '../errors.js';
-import type { Logger } from '../telemetry/logger.js';
+import { errorCodeOf, messageOf, ServingError } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
 
 /** What a handler's route threw with a status of HTTP: its text is the handler's own. */
 export class HandlerRefusal extends ServingError {}

@@ -2,7 +2,7 @@
  * The rows of the route table: from these the router, the authentication and the OpenAPI document are made.
  */
 import type { RouterContext } from '@koa/router';
-import type { Scope } from './access/api-keys.js';
+import type { Scope } from '../access/api-keys.js';
 import type { Operation } from './operation.js';
 
 /** What every row has. */

@@ -1,7 +1,7 @@
 /**
  * How long a request may take.
  */
-import { invalidArgument, quoted } from '../errors.js';
+import { invalidArgument, quoted } from '../../errors.js';
 
 /** A positive decimal number, as 1.5; or nothing, which means what no header means. */
 export const timeoutPattern = /^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)?$/;

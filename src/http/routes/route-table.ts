@@ -1,12 +1,12 @@
 /**
  * The route table of all surfaces together, each path of which is one surface's.
  */
-import { invalidArgument } from '../errors.js';
-import { inferThroughKoa } from './koa-exit.js';
+import { invalidArgument } from '../../errors.js';
+import { inferThroughKoa } from '../koa-exit.js';
+import type { Services } from '../services.js';
+import type { InferRoute, Surface } from '../surface.js';
 import { examplesOf } from './path-pattern.js';
 import type { TableRoute } from './route.js';
-import type { Services } from './services.js';
-import type { InferRoute, Surface } from './surface.js';
 
 /**
  * @param surfaces the last one owns all paths that no other does

@@ -3,28 +3,28 @@
  *
  * It is written with callbacks, not promises: a small model's request takes some 40 µs, of which each `await` is a part.
  */
-import type { InferRequest } from '../codec/infer-request.js';
-import type { Signature } from '../engines/signature.js';
-import { ServingError, shuttingDown } from '../errors.js';
-import { Cancellation } from '../flow/cancellation.js';
-import { streamingHandler, streamPredictions } from '../handlers/stream.js';
-import { withInputs } from '../inference/made-inputs.js';
-import { predictDecoded } from '../inference/predict-decoded.js';
-import type { PredictResult } from '../serving/predict.js';
-import { queueFull } from '../serving/queue/batcher.js';
-import { refusedInputs } from '../serving/refused-inputs.js';
-import type { Servable } from '../serving/servable.js';
-import type { Target } from '../serving/table.js';
-import { bytesOf, disposeTensors } from '../tfjs/tensors.js';
-import type { Answer } from './answer.js';
-import { type Body, type BodyReceiver, IncomingBody } from './body/body.js';
+import type { InferRequest } from '../../codec/infer-request.js';
+import type { Signature } from '../../engines/signature.js';
+import { ServingError, shuttingDown } from '../../errors.js';
+import { Cancellation } from '../../flow/cancellation.js';
+import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
+import { withInputs } from '../../inference/made-inputs.js';
+import { predictDecoded } from '../../inference/predict-decoded.js';
+import type { PredictResult } from '../../serving/predict.js';
+import { queueFull } from '../../serving/queue/batcher.js';
+import { refusedInputs } from '../../serving/refused-inputs.js';
+import type { Servable } from '../../serving/servable.js';
+import type { Target } from '../../serving/table.js';
+import { bytesOf, disposeTensors } from '../../tfjs/tensors.js';
+import type { Answer } from '../answer/answer.js';
+import { toServingError } from '../answer/failure.js';
+import { type Body, type BodyReceiver, IncomingBody } from '../body/body.js';
+import { clientGone } from '../connection/finished.js';
+import type { BodyDecoder, InferenceProtocol } from '../inference-protocol.js';
+import type { Services } from '../services.js';
 import type { Exchange } from './exchange.js';
-import { toServingError } from './failure.js';
-import { clientGone } from './finished.js';
 import type { Head } from './head.js';
-import type { BodyDecoder, InferenceProtocol } from './inference-protocol.js';
 import { ServerTiming } from './server-timing.js';
-import type { Services } from './services.js';
 import { readTimeout } from './timeout.js';
 
 /** What the head of a request asks for. */

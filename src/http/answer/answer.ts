@@ -4,12 +4,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
-import type { AnswerBody, BodyInPieces, EncodedBody } from '../codec/infer-answer.js';
-import type { ServingError } from '../errors.js';
-import { piecesInTurns } from '../flow/turns.js';
-import { expectsContinue, hasBody } from './body/body.js';
-import type { Exchange } from './exchange.js';
-import { whenFinished } from './finished.js';
+import type { AnswerBody, BodyInPieces, EncodedBody } from '../../codec/infer-answer.js';
+import type { ServingError } from '../../errors.js';
+import { piecesInTurns } from '../../flow/turns.js';
+import { expectsContinue, hasBody } from '../body/body.js';
+import { whenFinished } from '../connection/finished.js';
+import type { Exchange } from '../request/exchange.js';
 
 /** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
 const drainBytes = 1024 * 1024;

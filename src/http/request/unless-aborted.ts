@@ -1,7 +1,7 @@
 /**
  * Waits that end when the server is told to stop.
  */
-import { shuttingDown } from '../errors.js';
+import { shuttingDown } from '../../errors.js';
 
 /** Who waits for a model to serve must not keep a server that has been told to stop. */
 export async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {

@@ -3,7 +3,7 @@
  * of gigabytes in memory the server would stand still meanwhile. This one is started before there are any.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { StarterNews, StarterOrder } from './control/load/rehearsal-processes.js';
+import type { StarterNews, StarterOrder } from '../control/load/rehearsal-processes.js';
 
 const children = new Map<number, ChildProcess>();
 

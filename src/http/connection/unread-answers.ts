@@ -5,8 +5,8 @@
  * off that take so little that they would not be done within `--body-timeout`: the rule that bodies have on their way in.
  */
 import type { Socket } from 'node:net';
-import { ServingError } from '../errors.js';
-import { Linked, List } from '../flow/list.js';
+import { ServingError } from '../../errors.js';
+import { Linked, List } from '../../flow/list.js';
 import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 
 /** Shorter ones are not refused: the connections there may be bound them. */

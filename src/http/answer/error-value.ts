@@ -2,7 +2,7 @@
  * What is answered in place of a result, where no protocol says otherwise.
  */
 import { z } from 'zod';
-import { type ErrorCode, httpStatusOf, type ServingError } from '../errors.js';
+import { type ErrorCode, httpStatusOf, type ServingError } from '../../errors.js';
 
 export const errorCodes = Object.keys(httpStatusOf) as ErrorCode[];
 

@@ -2,8 +2,8 @@
  * Heads that are refused whatever they ask for.
  */
 import type { IncomingMessage } from 'node:http';
-import { invalidArgument, quoted, ServingError } from '../errors.js';
-import { type Hosts, isHost, nameOf } from './access/hosts.js';
+import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import { type Hosts, isHost, nameOf } from '../access/hosts.js';
 
 /** True if {@link checkHead} has nothing against it. */
 export function isPlainHead(req: IncomingMessage, hosts: Hosts): boolean {

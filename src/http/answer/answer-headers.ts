@@ -1,7 +1,7 @@
 /**
  * The headers of answers, as the OpenAPI document describes them: once, and by reference elsewhere.
  */
-import { requestIdPattern } from './request-id.js';
+import { requestIdPattern } from '../request/request-id.js';
 
 interface Header {
   /** Its key among the document's components. */
