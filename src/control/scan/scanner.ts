@@ -4,6 +4,7 @@
 import { messageOf } from '../../errors.js';
 import type { Listing, Source, Watch } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { checkListing } from './checked-listing.js';
 import { nothingScanned, type Scan, scan } from './scan.js';
 import { SourceNews } from './source-news.js';
 
@@ -43,8 +44,18 @@ export class Scanner {
 
   /** Watches, and looks for the first time. */
   async open(): Promise<void> {
-    this.watch = await this.options.source.watch?.(() => void this.rescan());
+    await this.startWatching();
     await this.begin(true);
+  }
+
+  /** Without hints the server still looks by the clock. */
+  private async startWatching(): Promise<void> {
+    const { source, logger } = this.options;
+    try {
+      this.watch = await source.watch?.(() => void this.rescan());
+    } catch (error) {
+      logger.warn(`${source.name} cannot be watched (${messageOf(error)}): looking by the clock only`);
+    }
   }
 
   /** Looks now, or once more after the look under way; resolves when what was there at the call has been seen. */
@@ -103,7 +114,7 @@ export class Scanner {
   private async list(): Promise<Listing> {
     const { source } = this.options;
     try {
-      return await source.list();
+      return checkListing(await source.list());
     } catch (error) {
       return { models: undefined, problems: [`${source.name}: ${messageOf(error)}`], unserved: [] };
     }
