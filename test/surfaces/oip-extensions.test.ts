@@ -14,7 +14,7 @@ let repository: TestRepository;
 let server: Server;
 
 beforeAll(async () => {
-  repository = await TestRepository.create('identity', 'sparse', 'mixed', 'rows', 'fixed_batch');
+  repository = await TestRepository.create('identity', 'sparse', 'mixed', 'rows', 'fixed_batch', 'strings');
   await Promise.all(words.map((model) => repository.publish(1, { model, offset: 2 })));
   server = createServer({
     ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', trial: 'off', settle: 0.1 },
@@ -197,7 +197,18 @@ describe('requests that are bytes alone', () => {
     expect((await ask('/v2/models/infer/infer', new Uint8Array())).json.outputs[1].shape).toEqual([0]);
   });
 
+  it('are of a shape that is known whole, or strings with their lengths', async () => {
+    const { json } = await ask('/v2/models/fixed_batch/infer', bytesOf(Float32Array.of(1, 2, 3, 4)));
+    expect(json.outputs[0]).toMatchObject({ shape: [1, 4], parameters: { binary_data_size: 16 } });
+    const framed = Buffer.from('\x03\0\0\0abc\0\0\0\0\x01\0\0\0d', 'latin1');
+    const { binary } = await ask('/v2/models/strings/infer', framed);
+    expect(binary.subarray(12).toString('latin1')).toBe('\x03\0\0\0ABC\0\0\0\0\x01\0\0\0D');
+  });
+
   it.each([
+    ['a string that ends early', 'strings', Buffer.from('\x05\0\0\0abc'), 400, 'end within element 0 of 1'],
+    ['half a length', 'strings', Buffer.from('\0\0\0\0\0\0'), 400, '2 elements take 4 bytes of length each'],
+    ['too many strings', 'strings', Buffer.alloc(4 * (2 ** 17 + 5)), 400, 'more than 131072'],
     ['half a number', 'infer', new Uint8Array(6), 400, 'takes 4 bytes, and 6 came'],
     ['more than one unknown dim', 'identity', new Uint8Array(4), 400, 'bytes alone do not tell its shape'],
     ['several inputs', 'mixed', new Uint8Array(4), 400, 'send one that names its tensors'],
