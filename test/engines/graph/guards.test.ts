@@ -37,7 +37,7 @@ function withModel<Result>(
 
 async function guardsOf(directory: string): Promise<[place: string | undefined, nodes: string[]][]> {
   const { guards } = await readSavedModel(directory, ['serve']);
-  return Array.from(guards, ([place, nodes]) => [place, [...nodes.keys()]]);
+  return Array.from(guards, ([place, nodes]) => [place, Array.from(nodes.values(), ({ node }) => node.name)]);
 }
 
 /** The values of the output for an image of zeros with some height and width. */

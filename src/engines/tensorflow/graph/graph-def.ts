@@ -2,6 +2,7 @@
  * A GraphDef as nodes that can be looked up: those of the graph, and those of each function of its library.
  */
 import type { Turns } from '../../../flow/turns.js';
+import { NameMap } from './name-map.js';
 import {
   bytesField,
   bytesFields,
@@ -26,21 +27,36 @@ export interface Source {
 /** A shape as an attribute has it: null for a dim that is not known, undefined for an unknown rank. */
 export type GraphShape = readonly (number | null)[] | undefined;
 
+const none: readonly string[] = [];
+
 /** One operation of a graph. Its attributes are read when they are asked for. */
 export class GraphNode {
   readonly inputs: readonly Source[];
   /** Nodes that must run before it. */
   readonly controls: readonly string[];
   private attributes: ReadonlyMap<string, Message> | undefined;
+  /** Where its message is: to keep a view for each of a million nodes would keep the collector busy. */
+  private readonly memory: ArrayBufferLike;
+  private readonly start: number;
+  private readonly length: number;
 
   constructor(
     readonly name: string,
     readonly op: string,
     inputs: readonly string[],
-    private readonly message: Message,
+    { buffer, byteOffset, length }: Message,
   ) {
     this.inputs = inputs.flatMap((input) => (input.startsWith('^') ? [] : [sourceOf(input)]));
-    this.controls = inputs.flatMap((input) => (input.startsWith('^') ? [input.slice(1)] : []));
+    this.controls = inputs.some((input) => input.startsWith('^'))
+      ? inputs.flatMap((input) => (input.startsWith('^') ? [input.slice(1)] : []))
+      : none;
+    this.memory = buffer;
+    this.start = byteOffset;
+    this.length = length;
+  }
+
+  private get message(): Message {
+    return messageOf(new Uint8Array(this.memory, this.start, this.length));
   }
 
   /** The AttrValue of that name. */
@@ -160,7 +176,7 @@ function readAttributes(node: Message): Map<string, Message> {
 
 /** A list of nodes that need each other: the graph's own, or a function's. */
 export class Nodes {
-  constructor(readonly byName: ReadonlyMap<string, GraphNode>) {}
+  constructor(readonly byName: Pick<NameMap<GraphNode>, 'get' | 'values'>) {}
 }
 
 /** A function of a graph's library. */
@@ -193,7 +209,7 @@ export class GraphDef {
    * @param bytes a serialized `tensorflow.GraphDef`, which must stay as it is
    */
   static async read(bytes: Uint8Array, turns: Turns): Promise<GraphDef> {
-    const nodes = new Map<string, GraphNode>();
+    const nodes = new NameMap<GraphNode>();
     const libraries: Message[] = [];
     const read = (field: number, value: Message) => {
       if (field === 1) addNode(nodes, value);
@@ -229,7 +245,7 @@ export class GraphDef {
   }
 }
 
-function addNode(nodes: Map<string, GraphNode>, message: Message): void {
+function addNode(nodes: NameMap<GraphNode>, message: Message): void {
   const node = readNode(message);
   nodes.set(node.name, node);
 }
@@ -248,7 +264,7 @@ function readNode(message: Message): GraphNode {
 }
 
 async function readFunction(name: string, definition: Message, turns: Turns): Promise<GraphFunction> {
-  const nodes = new Map<string, GraphNode>();
+  const nodes = new NameMap<GraphNode>();
   const parts = await readParts(definition, turns, (node) => addNode(nodes, node));
   const signature = parts.signature ?? messageOf(new Uint8Array());
   const names = (field: number) => bytesFields(signature, field).map((argument) => stringField(argument, 1));

@@ -4,6 +4,7 @@
 
 import type { Turns } from '../../../flow/turns.js';
 import type { GraphNode, Nodes } from './graph-def.js';
+import { NameMap } from './name-map.js';
 
 /** The way back to the start of a loop of the old kind. */
 export function isBackEdge(node: GraphNode | undefined): boolean {
@@ -20,13 +21,13 @@ export async function orderOf(
   turns: Turns,
 ): Promise<GraphNode[]> {
   const order: GraphNode[] = [];
-  const seen = new Set<string>();
+  const seen = new NameMap<true>();
   const waiting = [...roots];
   const path: { readonly node: GraphNode; readonly needs: readonly string[]; next: number }[] = [];
   const enter = (name: string) => {
     const node = byName.get(name);
     if (!node || seen.has(name)) return;
-    seen.add(name);
+    seen.set(name, true);
     const needs = [...node.inputs.map((input) => input.node), ...node.controls];
     path.push({
       node,

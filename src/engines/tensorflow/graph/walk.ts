@@ -7,6 +7,7 @@ import type { Caller } from './caller.js';
 import { findControl, whichWay } from './control.js';
 import type { GraphDef, GraphFunction, GraphNode, Nodes, Source } from './graph-def.js';
 import { joinValues, maxTurns } from './join.js';
+import { NameMap } from './name-map.js';
 import { Operation, type Outputs } from './operation.js';
 import { operationsOf } from './operations.js';
 import { isBackEdge, orderOf } from './order.js';
@@ -48,7 +49,7 @@ interface Frame {
   readonly place: string;
   /** The values of parameters or of inputs, by name. */
   readonly given: ReadonlyMap<string, Value>;
-  readonly outputs: Map<string, Outputs>;
+  outputs: NameMap<Outputs>;
   /** What is assumed at the starts of loops of the old kind. */
   readonly assumed: Map<string, Value>;
 }
@@ -130,9 +131,9 @@ export class Walk implements Caller {
     given: ReadonlyMap<string, Value>,
     place: string,
   ): Promise<Value[]> {
-    const frame: Frame = { nodes, place, given, outputs: new Map(), assumed: new Map() };
+    const frame: Frame = { nodes, place, given, outputs: new NameMap(), assumed: new Map() };
     for (let turn = 1; ; turn++) {
-      frame.outputs.clear();
+      frame.outputs = new NameMap();
       for (const node of order) {
         const pausing = this.turns.pause();
         if (pausing) await pausing;

@@ -6,6 +6,7 @@
 import type { Turns } from '../../../../flow/turns.js';
 import { constantOf } from '../const.js';
 import type { GraphDef, GraphNode, Nodes, Source } from '../graph-def.js';
+import { NameMap } from '../name-map.js';
 import { labelOf } from '../operation.js';
 import { orderOf } from '../order.js';
 import { outputNumber } from '../output-names.js';
@@ -26,7 +27,7 @@ export interface Guard {
 }
 
 /** By the function that the node is in, or `undefined` for the graph itself, and by the node's name. */
-export type Guards = ReadonlyMap<string | undefined, ReadonlyMap<string, Guard>>;
+export type Guards = ReadonlyMap<string | undefined, Pick<NameMap<Guard>, 'get' | 'values'>>;
 
 export const noGuards: Guards = new Map();
 
@@ -48,14 +49,14 @@ export async function findGuards(
   operations: Iterable<string>,
   turns: Turns,
 ): Promise<Guards> {
-  const guards = new Map<string | undefined, Map<string, Guard>>();
+  const guards = new Map<string | undefined, NameMap<Guard>>();
   if (![...operations].some((operation) => hazards.has(operation))) return guards;
   const roots = sources.map(({ node }) => node);
   const order = await orderOf(graph.nodes, roots, turns);
   const waiting: Body[] = [{ name: undefined, nodes: graph.nodes, order, given: new Map() }];
   const seen = new Set<string>();
   for (let body = waiting.pop(); body; body = waiting.pop()) {
-    const found = new Map<string, Guard>();
+    const found = new NameMap<Guard>();
     for (const node of body.order) {
       const pausing = turns.pause();
       if (pausing) await pausing;
@@ -74,7 +75,7 @@ export async function findGuards(
         waiting.push({ name, nodes, order: nodes.byName.values(), given });
       }
     }
-    if (found.size > 0) guards.set(body.name, found);
+    if (!found.isEmpty) guards.set(body.name, found);
   }
   return guards;
 }

@@ -51,7 +51,7 @@ async function insertIntoLibrary(
 /** The node as it takes an input from its guard, and the guard; undefined if it has none. */
 async function guarded(
   message: Message,
-  guards: ReadonlyMap<string, Guard>,
+  guards: { get(name: string): Guard | undefined },
   typesOf: InputTypes,
   isInFunction: boolean,
   turns: Turns,
