@@ -35,6 +35,16 @@ export const httpStatusOf = {
 /** What went wrong, in one word that programs can branch on. */
 export type ErrorCode = keyof typeof httpStatusOf;
 
+/** What would help a caller, as a fact: each protocol has its own words for it, and may have none. */
+export type Remedy =
+  | { readonly kind: 'name a model' }
+  | { readonly kind: 'load'; readonly model: string }
+  | { readonly kind: 'look at a model'; readonly model: string }
+  /** `bytes`: the line of Python that makes the values of a dtype which plain CBOR and JSON have no form for. */
+  | { readonly kind: 'describe the values'; readonly dtype: string; readonly bytes: string }
+  /** @param path as it came, escaped */
+  | { readonly kind: 'look at the paths'; readonly path: string };
+
 /** An error whose code and message are meant for the caller. */
 export class ServingError extends Error {
   override readonly name: string = 'ServingError';
@@ -43,11 +53,13 @@ export class ServingError extends Error {
    * @param code what went wrong, in one word
    * @param message what was expected, what came, and what to do
    * @param retryAfter seconds after which the same request may succeed; only for UNAVAILABLE
+   * @param remedy what the surface adds to the message, in the words of its protocol
    */
   constructor(
     readonly code: ErrorCode,
     message: string,
     readonly retryAfter?: number,
+    readonly remedy?: Remedy,
   ) {
     super(message);
   }

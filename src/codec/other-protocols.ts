@@ -40,28 +40,6 @@ export function refuseOtherProtocols(names: Iterable<string>, takes: (name: stri
   }
 }
 
-/** Paths of other servers, in which the name of a model stands at `model`, and what is to be said of them. */
-const routes: readonly (readonly [path: RegExp, whose: string, page?: string])[] = [
-  [/^\/v1\/models\/(?<model>[^/:]*)/, 'it is one of TensorFlow Serving, ', 'docs/from-tensorflow-serving.md'],
-  [/^\/models\/(?<model>[^/:]+)(?:\/versions\/\d+)?[/:](?:predict|predictions|classify|regress|invoke)$/, ''],
-  [/^\/(?:predict|predictions|invocations|invoke)(?:\/(?<model>[^/]+))?$/, ''],
-];
-
-/** What stands behind `no route …` for a path that another server has; empty for all others. @param path as it came, escaped */
-export function adviceForPath(path: string): string {
-  for (const [pattern, whose, page] of routes) {
-    const found = pattern.exec(path);
-    if (!found) continue;
-    const model = found.groups?.['model'] || '{name}';
-    const here = model.length > longestName ? '{name}' : model;
-    return `: ${whose}here it is /models/${here}/infer${page === undefined ? '' : `, with a body of its own (${page})`}`;
-  }
-  return '';
-}
-
-/** Of a model, escaped; a longer one is not repeated. */
-const longestName = 100;
-
 /** Keys of other servers' envelopes. */
 const foreignKeys: Readonly<Record<string, string>> = {
   signature_name: ': "signature_name" of TensorFlow Serving is "signature" here',

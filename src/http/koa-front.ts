@@ -4,7 +4,6 @@
 import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
-import { adviceForPath } from '../codec/other-protocols.js';
 import { quoted, ServingError } from '../errors.js';
 import type { Scope } from './access/api-keys.js';
 import { authenticate, type RouteAccess } from './access/auth.js';
@@ -60,7 +59,9 @@ function createRouter(services: Services) {
     ctx.set('allow', methods);
     throw new ServingError(
       'METHOD_NOT_ALLOWED',
-      `${quoted(path)} takes ${methods}, not ${method}${adviceForPath(path)}`,
+      `${quoted(path)} takes ${methods}, not ${method}`,
+      undefined,
+      { kind: 'look at the paths', path },
     );
   }
 
@@ -68,10 +69,10 @@ function createRouter(services: Services) {
   function scopeOfHandler(ctx: Context, path: string): RouteAccess {
     const found = findHandlerRoute(services, path);
     if (!found)
-      throw new ServingError(
-        'NOT_FOUND',
-        `no route ${quoted(path)}${adviceForPath(path)}; see /docs for those there are`,
-      );
+      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}`, undefined, {
+        kind: 'look at the paths',
+        path,
+      });
     if (found.methods.includes(ctx.method)) return { scope: 'infer', isOfHandler: true };
     const methods = allowed(found.methods);
     ctx.set('allow', methods);

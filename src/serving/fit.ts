@@ -3,8 +3,8 @@
  */
 
 import { formatSpec, type TensorSpec } from '../engines/signature.js';
-import { invalidArgument, type ServingError } from '../errors.js';
-import type { Dtype, dtypes } from '../tensors/dtypes.js';
+import { ServingError } from '../errors.js';
+import type { Dtype } from '../tensors/dtypes.js';
 import { viewOf } from '../tensors/values.js';
 import type { TensorView } from '../tfjs/tensors.js';
 
@@ -21,7 +21,13 @@ export function wrongDtype(
     spec.dtype === 'uint8' && isScaled(view)
       ? 'scale its values, which are from 0 to 1, as (255 * x).round().astype(np.uint8)'
       : advice(spec.dtype);
-  return invalidArgument(`${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}: ${how}`);
+  const bytes = describedBytes[spec.dtype];
+  return new ServingError(
+    'INVALID_ARGUMENT',
+    `${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}${how === undefined ? '' : `: ${how}`}`,
+    undefined,
+    bytes === undefined ? undefined : { kind: 'describe the values', dtype: spec.dtype, bytes },
+  );
 }
 
 /** True for fractions from 0 to 1, as those of an image: to cast them would make nearly all of them 0. */
@@ -31,21 +37,20 @@ function isScaled({ dtype, data }: TensorView): boolean {
   return some.every((value) => value >= 0 && value <= 1) && some.some((value) => value > 0 && value < 1);
 }
 
-/** The line of Python that would mend it. */
-function advice(dtype: Dtype): string {
-  switch (dtype) {
-    case 'string':
-      return 'send text or byte strings';
-    case 'bool':
-    case 'complex64':
-    case 'complex128':
-      return describedForm(dtype, `x.astype(np.${dtype === 'bool' ? 'bool_' : dtype}).tobytes()`);
-    case 'bfloat16':
-      return describedForm(dtype, 'x.astype(ml_dtypes.bfloat16).tobytes()');
-    default:
-      return `send x.astype(np.${dtype})${inJavaScript(dtype)}`;
-  }
+/** The line of Python that would mend it; undefined where that depends on the protocol. */
+function advice(dtype: Dtype): string | undefined {
+  if (dtype === 'string') return 'send text or byte strings';
+  if (describedBytes[dtype] !== undefined) return undefined;
+  return `send x.astype(np.${dtype})${inJavaScript(dtype)}`;
 }
+
+/** Values of dtypes that no typed array has: a protocol has a form of its own for them, or none. */
+const describedBytes: Partial<Record<Dtype, string>> = {
+  bool: 'x.astype(np.bool_).tobytes()',
+  complex64: 'x.astype(np.complex64).tobytes()',
+  complex128: 'x.astype(np.complex128).tobytes()',
+  bfloat16: 'x.astype(ml_dtypes.bfloat16).tobytes()',
+};
 
 /** The same for a caller who has typed arrays of JavaScript; nothing for a dtype that JavaScript has no array of. */
 function inJavaScript(dtype: Dtype): string {
@@ -66,7 +71,3 @@ const arrayNames: Partial<Record<Dtype, string>> = {
   float32: 'Float32Array',
   float64: 'Float64Array',
 };
-
-function describedForm(dtype: keyof typeof dtypes, bytes: string): string {
-  return `send {"dtype": "${dtype}", "shape": x.shape, "data": ${bytes}}`;
-}

@@ -3,7 +3,7 @@
  */
 
 import type { Signature } from '../engines/signature.js';
-import { type ErrorCode, ServingError } from '../errors.js';
+import { type ErrorCode, type Remedy, ServingError } from '../errors.js';
 
 export class RefusedInputs extends ServingError {
   /** @param signature what was asked for */
@@ -11,8 +11,9 @@ export class RefusedInputs extends ServingError {
     code: ErrorCode,
     message: string,
     readonly signature: Signature,
+    remedy?: Remedy,
   ) {
-    super(code, message);
+    super(code, message, undefined, remedy);
   }
 }
 
@@ -20,5 +21,5 @@ export class RefusedInputs extends ServingError {
 export function refusedInputs(error: unknown, signature: Signature | undefined): unknown {
   if (!(error instanceof ServingError) || error instanceof RefusedInputs || !signature) return error;
   if (error.code !== 'INVALID_ARGUMENT' && error.code !== 'UNSUPPORTED_MEDIA_TYPE') return error;
-  return new RefusedInputs(error.code, error.message, signature);
+  return new RefusedInputs(error.code, error.message, signature, error.remedy);
 }

@@ -90,7 +90,9 @@ export class Table {
       );
     return new ServingError(
       'NOT_FOUND',
-      `no default model: name one in the path, as /models/NAME/infer or /models/NAME; ${this.listModels()}`,
+      `the request names no model, and there is no default; ${this.listModels()}`,
+      undefined,
+      { kind: 'name a model' },
     );
   }
 
@@ -112,10 +114,10 @@ export function resolveLabel({ name, labels }: Pick<ModelStatus, 'name' | 'label
 
 function refuse(model: ModelStatus, version: number | undefined): never {
   if (model.isUnloaded)
-    throw new ServingError(
-      'UNAVAILABLE',
-      `model \`${model.name}\` was unloaded by request: POST /update_model ${JSON.stringify({ model: model.name })} loads it again`,
-    );
+    throw new ServingError('UNAVAILABLE', `model \`${model.name}\` was unloaded by request`, undefined, {
+      kind: 'load',
+      model: model.name,
+    });
   const states = model.versions.filter((status) => version === undefined || status.version === version);
   if (version !== undefined && states.length === 0) {
     const known = [...model.available.keys()].join(', ') || 'none';
@@ -137,11 +139,10 @@ function refuse(model: ModelStatus, version: number | undefined): never {
     version === undefined
       ? `model \`${model.name}\` has no version that serves`
       : `version ${version} of \`${model.name}\` does not serve`;
-  throw new ServingError(
-    'UNAVAILABLE',
-    `${subject} (${state}); see /models/${model.name}`,
-    retryAfter(failed),
-  );
+  throw new ServingError('UNAVAILABLE', `${subject} (${state})`, retryAfter(failed), {
+    kind: 'look at a model',
+    model: model.name,
+  });
 }
 
 /** Seconds after which a request may find the version serving; undefined if it failed for good. */

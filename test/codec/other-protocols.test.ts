@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { toTensors } from '../../src/codec/infer-request.ts';
 import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
-import { adviceForPath } from '../../src/codec/other-protocols.ts';
 import { disposeTensors } from '../../src/tfjs/tensors.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';
 import { openRuntimeForTests } from '../fixtures/runtime.ts';
@@ -60,34 +59,3 @@ describe.each([
     },
   );
 });
-
-it.each([
-  ['/v1/models/m:predict', 'TensorFlow Serving'],
-  ['/v1/models/m/versions/1:predict', 'TensorFlow Serving'],
-])('%s is told as a path of %s', (path, server) => {
-  expect(adviceForPath(path)).toContain(server);
-});
-
-it.each([
-  ['/v1/models/m:predict', 'm'],
-  ['/predict', '{name}'],
-  ['/predictions/m', 'm'],
-  ['/invocations', '{name}'],
-  ['/models/m/predict', 'm'],
-  ['/models/m/versions/3/predict', 'm'],
-  ['/models/m%20n:predict', 'm%20n'],
-  [`/models/${'m'.repeat(1000)}:predict`, '{name}'],
-])('%s is told the path here, of %s', (path, model) => {
-  expect(adviceForPath(path)).toContain(`here it is /models/${model}/infer`);
-});
-
-it.each(['/models/m/prediction', '/models/a/b/predict', '/predict/a/b'])('%s is told no path', (path) => {
-  expect(adviceForPath(path)).toBe('');
-});
-
-it.each(['/v1', '/v3/models/m', '/models/v1/models/infer', '/v2/models/m/infer'])(
-  '%s is told nothing',
-  (path) => {
-    expect(adviceForPath(path)).toBe('');
-  },
-);

@@ -22,6 +22,9 @@ export const errorSchema = z
   .meta({ id: 'Error' });
 
 /** @param example a line of shell that would work */
-export function errorValue({ code, message }: ServingError, example?: string): z.output<typeof errorSchema> {
+export function errorValue(
+  { code, message }: Pick<ServingError, 'code' | 'message'>,
+  example?: string,
+): z.output<typeof errorSchema> {
   return { status: 'error', error: { code, message, ...(example === undefined ? {} : { example }) } };
 }

@@ -3,9 +3,11 @@
  */
 import type { Context } from 'koa';
 import { encodeJson } from '../../codec/json/encode.js';
-import { httpStatusOf, type ServingError } from '../../errors.js';
+import { httpStatusOf, type Remedy, type ServingError } from '../../errors.js';
 import { type ErrorAnswer, send } from '../../http/answer/answer.js';
 import type { Head } from '../../http/request/head.js';
+import type { Dtype } from '../../tensors/dtypes.js';
+import { datatypes } from './datatypes.js';
 
 const mediaType = 'application/json';
 
@@ -14,11 +16,27 @@ export function sendValue(ctx: Context, value: unknown): void {
 }
 
 /** `{"error": "…"}` */
-export function errorAnswer(_head: Head, { code, message, retryAfter }: ServingError): ErrorAnswer {
+export function errorAnswer(_head: Head, { code, message, retryAfter, remedy }: ServingError): ErrorAnswer {
   return {
     status: httpStatusOf[code],
     mediaType,
-    body: encodeJson({ error: message }),
+    body: encodeJson({ error: `${message}${remedy ? help(remedy) : ''}` }),
     headers: retryAfter === undefined ? [] : ['retry-after', String(retryAfter)],
   };
+}
+
+/** In the paths of this protocol. A path of it always names a model. */
+function help(remedy: Remedy): string {
+  switch (remedy.kind) {
+    case 'load':
+      return `: POST /v2/repository/models/${encodeURIComponent(remedy.model)}/load loads it again`;
+    case 'look at a model':
+      return '; POST /v2/repository/index says why';
+    case 'look at the paths':
+      return '; see docs/open-inference-protocol.md for those there are';
+    case 'describe the values':
+      return `: send datatype ${datatypes[remedy.dtype as Dtype]}`;
+    case 'name a model':
+      return '';
+  }
 }

@@ -3,14 +3,14 @@
  */
 import type { Context } from 'koa';
 import { jsonAnswers, valueCodecs } from '../../codec/codecs.js';
-import { httpStatusOf, ServingError } from '../../errors.js';
+import { httpStatusOf, type ServingError } from '../../errors.js';
 import { type ErrorAnswer, send } from '../../http/answer/answer.js';
 import { errorValue } from '../../http/answer/error-value.js';
-import { HandlerRefusal } from '../../http/answer/failure.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Head } from '../../http/request/head.js';
 import { RefusedInputs } from '../../serving/refused-inputs.js';
 import { exampleFor } from './example-request.js';
+import { helpfulMessage } from './remedies.js';
 
 /**
  * The encoding for an answer: what `Accept` asks for, else that of the request, else JSON.
@@ -38,13 +38,6 @@ export function sendValue(ctx: Context, value: unknown): void {
   send(ctx, codec, codec.encodeValue(value));
 }
 
-/** Every 404 of ours says where to look. */
-function withDocs(error: ServingError): ServingError {
-  if (error instanceof HandlerRefusal || httpStatusOf[error.code] !== 404 || error.message.includes('/docs'))
-    return error;
-  return new ServingError(error.code, `${error.message}; see /docs`);
-}
-
 /** `{"status": "error", "error": {"code", "message", "example"?}}` */
 export function errorAnswer(head: Head, error: ServingError): ErrorAnswer {
   const { code, retryAfter } = error;
@@ -53,7 +46,7 @@ export function errorAnswer(head: Head, error: ServingError): ErrorAnswer {
   return {
     status: httpStatusOf[code],
     mediaType: codec.mediaType,
-    body: codec.encodeValue(errorValue(withDocs(error), example)),
+    body: codec.encodeValue(errorValue({ code, message: helpfulMessage(error) }, example)),
     headers: retryAfter === undefined ? [] : ['retry-after', String(retryAfter)],
   };
 }
