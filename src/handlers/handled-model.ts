@@ -17,7 +17,7 @@ import {
 import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import { inputTensor } from '../inference/in-process-inputs.js';
-import { noOutputs } from '../serving/predict.js';
+import { noOutputs } from '../serving/admitted.js';
 import type { Batcher, BatchResult } from '../serving/queue/batcher.js';
 import { inputOf, joinTensors } from '../tfjs/rows.js';
 import { addToScope, TensorScope } from '../tfjs/tensor-scope.js';

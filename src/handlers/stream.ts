@@ -1,13 +1,11 @@
 /**
  * Predictions that come one after another, of a handler whose `predict` is a generator.
  */
-import { fetchedOutputs } from '../engines/composite.js';
-import { matchInputs, removeBatchDim } from '../serving/match.js';
-import { checkOutputs, chooseSignature, type PredictRequest } from '../serving/predict.js';
+import { Admitted, type Wanted } from '../serving/admitted.js';
+import { removeBatchDim } from '../serving/match.js';
 import { queueFull } from '../serving/queue/batcher.js';
-import { refusedInputs } from '../serving/refused-inputs.js';
 import type { Servable } from '../serving/servable.js';
-import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
+import type { NamedTensors } from '../tfjs/tensors.js';
 import { HandledModel } from './handled-model.js';
 
 /** Streams of one version at once. */
@@ -27,40 +25,20 @@ export function streamingHandler({ loaded }: Servable): HandledModel | undefined
  */
 export async function* streamPredictions(
   servable: Servable,
-  {
-    signature: name,
-    inputs,
-    inputNames,
-    outputs,
-  }: Pick<PredictRequest, 'signature' | 'inputs' | 'inputNames' | 'outputs'>,
+  wanted: Wanted,
 ): AsyncGenerator<NamedTensors, void, void> {
   const handled = streamingHandler(servable);
   if (!handled) throw new Error(`${servable.id.model} does not stream`);
   const count = underWay.get(servable) ?? 0;
   if (count >= mostAtOnce) throw queueFull();
+  const admitted = new Admitted(servable, wanted);
+  const { signature, inputs, outputs, single } = admitted;
   underWay.set(servable, count + 1);
-  servable.acquire();
-  let tensors: NamedTensors | undefined;
   try {
-    const signature = chooseSignature(servable, name);
-    checkOutputs(signature, outputs);
-    let matched: ReturnType<typeof matchInputs>;
-    try {
-      tensors = inputs(signature);
-      matched = matchInputs(servable.id.model, signature, tensors, inputNames(signature));
-    } catch (error) {
-      throw refusedInputs(error, signature);
-    }
-    try {
-      const selection = { outputs: fetchedOutputs(signature, outputs) };
-      for await (const given of handled.stream(signature, matched.inputs, selection))
-        yield matched.single ? removeBatchDim(signature, given) : given;
-    } finally {
-      matched.dispose();
-    }
+    for await (const given of handled.stream(signature, inputs, { outputs }))
+      yield single ? removeBatchDim(signature, given) : given;
   } finally {
-    if (tensors) disposeTensors(tensors);
-    servable.release();
+    admitted.release();
     underWay.set(servable, (underWay.get(servable) ?? 1) - 1);
   }
 }

@@ -7,7 +7,7 @@ import type { Signature } from '../../engines/signature.js';
 import { savedModelType } from '../../engines/tensorflow/runtime.js';
 import { invalidArgument } from '../../errors.js';
 import type { Parameter } from '../../http/routes/operation.js';
-import { chooseSignature } from '../../serving/predict.js';
+import { chooseSignature } from '../../serving/admitted.js';
 import type { Servable } from '../../serving/servable.js';
 
 export const signatureParameter: Parameter = {
