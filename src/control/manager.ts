@@ -61,7 +61,7 @@ export class Manager {
       changed: (model) => this.publish(model),
       loaded: (model, record) => this.loaded(model, record),
       failed: (model, code) => this.failed(model, code),
-      release: (name, local) => void this.unloads.release(name, local),
+      release: (name, local) => this.unloads.release(name, local),
     });
   }
 

@@ -19,22 +19,30 @@ export class Unloads {
     const unload = servable
       .retire()
       .catch((error: unknown) => this.logger.error(`unloading ${name}: ${messageOf(error)}`))
-      .then(() => this.release(name, local))
+      .then(() => this.giveBack(name, local))
       .then(() => {
         this.logger.info(`${name} is unloaded`);
-        this.underWay.delete(unload);
         onEnd();
       });
-    this.underWay.add(unload);
+    this.track(unload);
   }
 
-  /** Gives the files of a version back that nobody uses. It never rejects. */
-  async release(name: string, local: LocalVersion | undefined): Promise<void> {
+  /** Gives the files of a version back that could not be loaded. */
+  release(name: string, local: LocalVersion | undefined): void {
+    this.track(this.giveBack(name, local));
+  }
+
+  private async giveBack(name: string, local: LocalVersion | undefined): Promise<void> {
     try {
       await local?.release?.();
     } catch (error) {
       this.logger.error(`the files of ${name} cannot be given back: ${messageOf(error)}`);
     }
+  }
+
+  private track(work: Promise<void>): void {
+    this.underWay.add(work);
+    void work.finally(() => this.underWay.delete(work));
   }
 
   /** Resolves when those that were begun are over. */

@@ -5,7 +5,14 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createServer, type Server, ServingError, type Source } from '#dist/index.js';
+import {
+  createServer,
+  type ModelListing,
+  type Server,
+  type ServerOptions,
+  ServingError,
+  type Source,
+} from '#dist/index.js';
 import { linearEngine } from '../../examples/linear-engine.ts';
 import { ZipSource } from '../../examples/zip-source.ts';
 import { encodeZip } from '../../src/codec/numpy/zip-encode.ts';
@@ -64,10 +71,14 @@ async function savedModel(): Promise<Files> {
   return Object.fromEntries(await Promise.all(read));
 }
 
-async function serve(source: Source = new ZipSource(zipPath(), path.join(folder, 'cache'))): Promise<void> {
+async function serve(
+  source: Source = new ZipSource(zipPath(), path.join(folder, 'cache')),
+  options: ServerOptions = {},
+): Promise<void> {
   server = createServer({
     ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', trial: 'off', settle: 0.1, scanInterval: 0.1 },
     ...{ engines: [linearEngine], source, defaultModel: 'linear', apiKeyFile: path.join(folder, 'keys') },
+    ...options,
   });
   await server.start();
 }
@@ -167,6 +178,29 @@ it('is asked again for files that could not be fetched', async () => {
   });
   await untilSaid('its files cannot be fetched now: and now this');
   await untilServedBy(1);
+});
+
+it.each([
+  ['runs', true, '"y":[[11.0]]'],
+  ['does not run, and does not serve a version without,', undefined, '--allow-handlers'],
+])('%s a handler that the source names', async (_, allowHandlers, answer) => {
+  const handler = 'export const postprocess = ({ y }) => ({ y: y.add(10) });';
+  await publish({ ...linear(1), 'linear/1/handler.js': handler });
+  const zip = new ZipSource(zipPath(), path.join(folder, 'cache'));
+  const withHandler = ({ name, versions }: ModelListing): ModelListing => ({
+    name,
+    versions: versions?.map((version) => ({ ...version, handler: 'handler.js' })),
+  });
+  const source: Source = {
+    name: zip.name,
+    async list() {
+      const listing = await zip.list();
+      return { ...listing, models: listing.models?.map(withHandler) };
+    },
+    materialise: (version) => zip.materialise(version),
+  };
+  await serve(source, { allowHandlers });
+  expect((await ask('/infer', { x: [[1]] })).text + (await ask('/models/linear')).text).toContain(answer);
 });
 
 it('takes no path of a request where it knows none, and no folder beside it', async () => {
