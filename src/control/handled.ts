@@ -38,6 +38,8 @@ export interface HandledVersion {
   readonly parameterCount: number;
   /** Why each request runs by itself, in words; undefined if the handler takes batches. */
   readonly whyNotBatched: string | undefined;
+  /** Why a run may change the answers of later ones, if a model behind the handler keeps something. */
+  readonly whyKept: string | undefined;
   /** Its own warm-up, if it has one. */
   readonly warmup: (() => Promise<void>) | undefined;
 }

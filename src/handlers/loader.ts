@@ -124,6 +124,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       model: handled,
       parameterCount: behind?.parameterCount ?? 0,
       whyNotBatched: handler.batch ? undefined : explain(behind?.batchers),
+      whyKept: whyKept(opened),
       warmup:
         warmup &&
         (async () => {
@@ -204,6 +205,12 @@ function provide(specifier: string): unknown {
 }
 
 /** As callers see them: the handler's own, or those of the model behind it, whose outputs it may have changed. */
+function whyKept(opened: readonly InferenceModel[]): string | undefined {
+  const signatures = opened.flatMap((model) => [...model.signatures.values()]);
+  const writer = signatures.find(({ rows }) => rows?.writes);
+  return writer && `signature \`${writer.name}\` behind its handler: ${writer.rows?.why}`;
+}
+
 function signaturesOf(
   handler: Handler<unknown>,
   behind: InferenceModel | undefined,

@@ -49,6 +49,7 @@ async function rehearse({ runtime, version, options }: RehearsalJob): Promise<vo
         engines: [tensorFlowEngine(tensorFlow, logger)],
         logger,
         handlers: undefined,
+        isTrial: true,
       },
     );
     tell({ kind: 'passed' });

@@ -432,6 +432,17 @@ describe('what goes wrong in a handler', () => {
     expect(await started.outputs(model, { x: 1 })).toMatchObject({ y: 2 });
   });
 
+  it('it is not run with made-up inputs before a model that keeps something', async () => {
+    const started = await HandlerServer.start(['stateful'], {
+      'stateful/handler.ts': 'export const postprocess = (outputs) => outputs;',
+    });
+    const { versions } = (await started.server.get('/models/stateful')).body;
+    expect(versions[0].warmup).toMatch(
+      /^was not warmed up: signature `serving_default` behind its handler: operation `AssignAddVariableOp` keeps something/,
+    );
+    expect(await started.outputs('stateful', {})).toEqual({ count: 1 });
+  });
+
   it('it may refuse made-up inputs by the model behind it, also one of tf.js', async () => {
     const started = await HandlerServer.start(
       ['failing'],

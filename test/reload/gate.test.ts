@@ -117,6 +117,25 @@ it('a model whose input is the name of a file serves, and is told how it is warm
   expect(await answer.json()).toMatchObject({ status: 'ok', outputs: { contents: 'read by the model' } });
 });
 
+it('a signature that keeps something is not run before its first request, at start and after a reload', async () => {
+  await cp(path.join(testModels, 'stateful'), repository.path('stateful'), { recursive: true });
+  const started = await serve();
+  const why =
+    'was not warmed up: operation `AssignAddVariableOp` keeps something from run to run, and made-up inputs would change its ' +
+    'answers; to run it with requests of yours, add assets.extra/tf_serving_warmup_requests';
+  expect((await started.get('/models/stateful')).body.versions[0]).toMatchObject({
+    state: 'AVAILABLE',
+    warmup: why,
+  });
+  expect(started.log).toContain(`(${why})`);
+  const count = async () => (await started.infer('/infer', Buffer.of(0xa0))).body.outputs;
+  expect([await count(), await count()]).toEqual([{ count: 1 }, { count: 2 }]);
+  await cp(path.join(testModels, 'stateful', '1'), repository.path('.new'), { recursive: true });
+  await rename(repository.path('.new'), repository.path('stateful', '2'));
+  expect((await started.update({ model: 'stateful' })).status).toBe(200);
+  expect([await count(), await count()]).toEqual([{ count: 1 }, { count: 2 }]);
+});
+
 /** One TFRecord; the checksums are not looked at. */
 function record(data: Uint8Array): Buffer {
   const head = Buffer.alloc(12);

@@ -2,8 +2,8 @@
  * The gate before a swap: a version must run, not only load.
  *
  * With the requests that its publisher put beside it, each of which must succeed; without them, once with made-up
- * inputs. Those may be invalid for a good model, so only errors that no input can mend refuse it; and only the default
- * signature is run with them, since another may train.
+ * inputs. Those may be invalid for a good model, so only errors that no input can mend refuse it. Only the default
+ * signature is run with them, since another may train, and only if its runs change nothing for later ones.
  */
 import path from 'node:path';
 import { fetchedOutputs } from '../../engines/composite.js';
@@ -39,6 +39,8 @@ export interface GateOptions {
   readonly requests: readonly WarmupRequest[] | undefined;
   /** Where they lie, or may be put, in the model's folder; undefined if the format has no place for them. */
   readonly requestsFile: string | undefined;
+  /** Why a run would change the answers of later ones, if so: it is then left to the publisher's requests. */
+  readonly whyKept: string | undefined;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface GateOptions {
  * @throws ServingError if the model cannot serve
  */
 export async function warmUp(model: InferenceModel, options: GateOptions): Promise<string | undefined> {
-  const { requests, requestsFile, deadline, defaultSignature } = options;
+  const { requests, requestsFile, deadline, defaultSignature, whyKept } = options;
   const advice = requestsFile === undefined ? '' : `; to warm it up properly, add ${requestsFile}`;
   const notWarmedUp = (why: string) => `could not be warmed up: ${why}${advice}`;
   if (requests) {
@@ -63,6 +65,11 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
       });
     }
     return undefined;
+  }
+  if (whyKept !== undefined) {
+    const instead =
+      requestsFile === undefined ? '' : `; to run it with requests of yours, add ${requestsFile}`;
+    return `was not warmed up: ${whyKept}, and made-up inputs would change its answers${instead}`;
   }
   if (!defaultSignature) return notWarmedUp('no default signature');
   const specs = [...defaultSignature.inputs.values()];

@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly logger: Logger;
   /** Undefined where handlers are off. */
   readonly handlers: HandlerLoader | undefined;
+  /** The version serves nobody: it may be run, whatever its runs keep. */
+  readonly isTrial?: boolean | undefined;
 }
 
 export interface LoadedVersion {
@@ -103,13 +105,20 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     onStage('warming it up');
     options.logger.debug(`warming up ${version.model} version ${version.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
+    const keeps = defaultSignature?.rows?.writes ? defaultSignature.rows.why : undefined;
+    const whyKept = options.isTrial ? undefined : (handled?.whyKept ?? keeps);
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
-      : await warmUp(model, { deadline, defaultSignature, requests, requestsFile });
+      : await warmUp(model, { deadline, defaultSignature, requests, requestsFile, whyKept });
+    // What the default signature would write says nothing of the other signatures.
+    const warmupOfOthers = keeps === undefined ? warmup : undefined;
     onStage('checking its rows');
     const batching = handled?.whyNotBatched
       ? unbatched(model, handled.whyNotBatched)
-      : await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
+      : await judgeBatching(model, {
+          ...{ deadline, defaultSignature, limits },
+          warmup: handled?.whyKept === undefined ? warmupOfOthers : `must not be run: ${handled.whyKept}`,
+        });
     return { model, parameterCount, warmup, batching, isHandled: handled !== undefined };
   } catch (error) {
     const disposal = model.dispose();
@@ -135,7 +144,10 @@ export async function tryModelBeneath(version: VersionToLoad, options: LoadOptio
     const requestsFile = engine.warmupFile?.path;
     const deadline = performance.now() + options.warmupTimeout * 1000;
     onStage('warming it up');
-    const warmup = await warmUp(model, { deadline, defaultSignature, requests, requestsFile });
+    const warmup = await warmUp(model, {
+      ...{ deadline, defaultSignature, requests, requestsFile },
+      whyKept: undefined,
+    });
     onStage('checking its rows');
     await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
   } catch (error) {

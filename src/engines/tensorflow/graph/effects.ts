@@ -79,20 +79,28 @@ const effects: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
+/** They keep nothing: they read what others change, or call code that no server has. */
+const reading =
+  /^(ReadFile|MatchingFiles|(Eager)?PyFunc|PyFuncStateless|Timestamp|DeviceIndex|Sleep(Identity)?Op)$/;
+
 /** They only draw numbers, which runs may do beside each other. */
 const random =
   /^(Random|Multinomial|ParameterizedTruncatedNormal|TruncatedNormal|SampleDistorted|Fractional|stablehlo\.rng$|.*Sampler$)/;
 
 export interface Effect {
   readonly operation: string;
-  /** It leaves something behind: two runs at once may get in each other's way. */
-  readonly writes: boolean;
+  /** One that writes leaves something behind: two runs at once may get in each other's way. */
+  readonly kind: 'writes' | 'reads' | 'draws';
 }
 
 /** @returns one operation with effects, rather one that writes; undefined if there is none */
 export function findEffect(operations: Iterable<string>): Effect | undefined {
   const found = [...operations].filter((operation) => effects.has(operation));
-  const writer = found.find((operation) => !random.test(operation));
-  const operation = writer ?? found[0];
-  return operation === undefined ? undefined : { operation, writes: writer !== undefined };
+  const effectsFound = found.map((operation) => ({ operation, kind: kindOf(operation) }));
+  return effectsFound.find(({ kind }) => kind === 'writes') ?? effectsFound[0];
+}
+
+function kindOf(operation: string): Effect['kind'] {
+  if (random.test(operation)) return 'draws';
+  return reading.test(operation) ? 'reads' : 'writes';
 }

@@ -4,7 +4,7 @@
 
 import type { Turns } from '../../../flow/turns.js';
 import type { Dim, RowProof, Signature, TensorSpec } from '../../signature.js';
-import { findEffect } from './effects.js';
+import { type Effect, findEffect } from './effects.js';
 import type { GraphDef, Source } from './graph-def.js';
 import { operationsBehind } from './operations.js';
 import { Size } from './size.js';
@@ -38,9 +38,9 @@ export async function proveRows(
   const told = { ranks, operations, shapes: new Map<string, Dim[]>() };
   const effect = findEffect([...operations, ...operationsInModules(first)]);
   if (effect) {
-    const { operation, writes } = effect;
-    const what = writes ? 'keeps something from run to run' : 'draws random numbers';
-    return { ...told, verdict: 'effects', writes, why: `operation \`${operation}\` ${what}` };
+    const { operation, kind } = effect;
+    const why = `operation \`${operation}\` ${doings[kind]}`;
+    return { ...told, verdict: 'effects', writes: kind === 'writes', why };
   }
   const inside = specs.find(({ graphName }) => parseTensorName(graphName).index !== 0);
   if (inside)
@@ -61,6 +61,12 @@ export async function proveRows(
   const shapes = new Map(fetched.map(({ spec }, i) => [spec.name, shapeOf(values[i])]));
   return { ...told, shapes, verdict: 'proven', why: '' };
 }
+
+const doings: Readonly<Record<Effect['kind'], string>> = {
+  writes: 'keeps something from run to run',
+  reads: 'reads what may change between runs',
+  draws: 'draws random numbers',
+};
 
 /** The operations of StableHLO modules that a walk has read. */
 function operationsInModules({ modules }: Walk): string[] {

@@ -77,7 +77,7 @@ const versionSchema = z
       .optional()
       .describe('why it is not served, also while it is tried again'),
     retry_at: timeSchema.optional().describe('when it is tried again, if the failure may pass by itself'),
-    warmup: z.string().optional().describe('why its warm-up says nothing'),
+    warmup: z.string().optional().describe('why it was not warmed up, or why its warm-up says nothing'),
     fingerprint: z.string().describe('changes when its files do'),
   })
   .meta({ id: 'Version' });
