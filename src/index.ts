@@ -18,10 +18,12 @@ export { type ErrorCode, httpStatusOf, ServingError } from './errors.js';
 export type { ErrorAnswer } from './http/answer/answer.js';
 export type { BodyDecoder, InferenceProtocol } from './http/inference-protocol.js';
 export type { Head } from './http/request/head.js';
-export type { InferRoute, Surface } from './http/surface.js';
+export type { TableRoute } from './http/routes/route.js';
+export type { CommonRequests, InferRoute, Surface } from './http/surface.js';
 export type { Prediction, PredictOptions } from './inference/in-process.js';
 export type { PredictInput } from './inference/in-process-inputs.js';
 export { createServer, type Server, type ServerOptions } from './server.js';
+export type { Target } from './serving/table.js';
 export type {
   ArrivalFacts,
   Listing,

@@ -84,15 +84,16 @@ export interface Server {
   /** Makes one prediction in this process, past HTTP: see {@link PredictOptions}. */
   predict(options: PredictOptions): Promise<Prediction>;
   /**
-   * Takes no more inference requests, lets those under way finish, and gives everything back. It cannot be started again.
+   * Takes no more inference requests, lets those under way finish, and gives everything back. It cannot be started again. Call
+   * it also if {@link start} has rejected.
    *
-   * @returns false if some had not finished after `shutdownTimeout`
+   * @returns false if some had not finished after `shutdownTimeout`: the models stay loaded then, for the runs that go on
    */
   close(): Promise<boolean>;
 }
 
 /**
- * Opens TensorFlow and composes a server that does nothing yet.
+ * Opens TensorFlow, starts the small process that starts rehearsals, and composes a server that serves nothing yet.
  *
  * @throws ServingError if the options cannot be met: no such folder, no such device; if two surfaces claim the same path; if there
  *   is a folder beside a source; if TensorFlow is not installed
