@@ -134,14 +134,16 @@ export class Exchange implements RequestRecord {
   };
 }
 
-const key = Symbol('exchange');
+const exchanges = new WeakMap<Context, Exchange>();
 
 /** Gives a Koa context its exchange. */
 export function setExchange(ctx: Context, exchange: Exchange): void {
-  ctx[key] = exchange;
+  exchanges.set(ctx, exchange);
 }
 
 /** The exchange that a Koa context is of. */
 export function exchangeOf(ctx: Context): Exchange {
-  return ctx[key];
+  const exchange = exchanges.get(ctx);
+  if (!exchange) throw new Error('this context is of no exchange');
+  return exchange;
 }
