@@ -1,9 +1,7 @@
 /**
  * Composes the server: runtime, control plane, HTTP. What is opened here is closed here.
  */
-import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { availableParallelism, homedir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +11,7 @@ import { checkCombinations } from './config/combinations.js';
 import { checkFolder } from './config/model-path.js';
 import { completeSettings } from './config/parse.js';
 import type { Settings } from './config/settings.js';
+import { stateFolder } from './config/state-folder.js';
 import { Rehearsals } from './control/load/rehearsal.js';
 import { RehearsalProcesses } from './control/load/rehearsal-processes.js';
 import { Manager } from './control/manager.js';
@@ -20,7 +19,7 @@ import type { Engine, Engines } from './engines/engine.js';
 import { openRuntime, type RuntimeOptions } from './engines/tensorflow/open-runtime.js';
 import type { Runtime } from './engines/tensorflow/runtime.js';
 import { tensorFlowEngine } from './engines/tensorflow/tensorflow-engine.js';
-import { invalidArgument, messageOf, ServingError, shuttingDown } from './errors.js';
+import { invalidArgument, ServingError, shuttingDown } from './errors.js';
 import { HandlerBlocking } from './handlers/blocking.js';
 import { Handlers } from './handlers/loader.js';
 import { readApiKeys } from './http/access/api-keys.js';
@@ -28,14 +27,13 @@ import { Hosts, isLoopback, nameOf } from './http/access/hosts.js';
 import type { BodyLimits } from './http/body/body.js';
 import { BodyMemory } from './http/body/body-memory.js';
 import { ByteBudget } from './http/body/byte-budget.js';
-import { stayingAwake } from './http/connection/busy-poll.js';
-import { answerParserErrors } from './http/connection/client-error.js';
-import { oneATurn } from './http/connection/pipelined.js';
+import { Port } from './http/connection/port.js';
 import { Stalls } from './http/connection/stalls.js';
 import { UnreadAnswers } from './http/connection/unread-answers.js';
 import { fastEntrance } from './http/fast-entrance.js';
 import { createKoa } from './http/koa-front.js';
 import { Exchanges } from './http/request/exchange.js';
+import { addResourceGauges } from './http/resource-gauges.js';
 import type { TableRoute } from './http/routes/route.js';
 import { routeTable } from './http/routes/route-table.js';
 import type { Services } from './http/services.js';
@@ -48,10 +46,9 @@ import { contentsOf } from './stores/folder/contents.js';
 import { FolderSource } from './stores/folder/folder-source.js';
 import type { Source } from './stores/source.js';
 import { surfacesWith } from './surfaces.js';
-import { createLogger, droppedLogLines, type Logger } from './telemetry/logger.js';
-import { createTelemetry, type Telemetry } from './telemetry/metrics.js';
+import { createLogger, type Logger } from './telemetry/logger.js';
+import { createTelemetry } from './telemetry/metrics.js';
 import { openTensorFlowJs, type TensorFlowJs } from './tfjs/open.js';
-import { tensorCount } from './tfjs/tensors.js';
 
 /** Settings as on the command line, with its defaults; those of TensorFlow hold for the process, from the first server on. */
 export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name] | undefined } & {
@@ -148,7 +145,7 @@ class ComposedServer implements Server {
   readonly runtime: Runtime;
   readonly tf: TensorFlowJs;
   private readonly services: Services;
-  private readonly http: HttpServer | undefined;
+  private readonly port: Port | undefined;
   private readonly draining = new AbortController();
   private started = false;
   private readonly handlers: Handlers | undefined;
@@ -221,21 +218,21 @@ class ComposedServer implements Server {
     this.app = app.koa;
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
-    this.http = listens ? createHttp(settings, listener, logger) : undefined;
+    this.port = listens ? new Port(settings, listener, logger) : undefined;
   }
 
   get address(): string | undefined {
-    return this.http?.listening ? addressOf(this.http) : undefined;
+    return this.port?.address;
   }
 
   async start(): Promise<void> {
-    const { http, settings, logger, services } = this;
+    const { port, logger, services } = this;
     if (this.started) throw new ServingError('FAILED_PRECONDITION', 'a server is started once');
     this.started = true;
-    if (http) await listen(http, settings);
+    await port?.listen();
     if (this.handlers) this.ignoreStrayErrors = this.handlers.watchStrayErrors();
     const sayIsLoading = setTimeout(() => {
-      if (http) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
+      if (port) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
     }, patienceMilliseconds);
     await services.manager.start().finally(() => clearTimeout(sayIsLoading));
   }
@@ -251,12 +248,11 @@ class ComposedServer implements Server {
   }
 
   private async end(): Promise<boolean> {
-    const { http, settings, services } = this;
+    const { port, settings, services } = this;
     this.draining.abort();
     await services.manager.stopLoading();
     const finished = await drain(() => services.exchanges.underWay, settings.shutdownTimeout);
-    http?.close();
-    http?.closeAllConnections();
+    port?.close();
     if (!finished) return false;
     const closed = services.manager.close().then(() => {
       this.ignoreStrayErrors();
@@ -292,30 +288,6 @@ function chosen({ device }: Settings, { kind, mode: { xla, mixedPrecision } }: R
   return options.join(', ');
 }
 
-function createHttp(settings: Settings, listener: RequestListener, logger: Logger): HttpServer {
-  const options = {
-    // Node's own answer has no body.
-    requireHostHeader: false,
-    keepAliveTimeout: settings.idleTimeout * 1000,
-    // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
-    requestTimeout: (60 + settings.bodyTimeout) * 1000,
-  };
-  const { busyPollMicros } = settings;
-  const spread = oneATurn(listener);
-  const http = createHttpServer(
-    options,
-    busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread,
-  );
-  // Without a listener Node asks every client for its body at once, also those that are about to be refused.
-  http.on('checkContinue', (req, res) => http.emit('request', req, res));
-  // Node's own answer to other expectations has no body either.
-  http.on('checkExpectation', (req, res) => http.emit('request', req, res));
-  // By default it leaves out those after the 2,000th, which may be a second Host. A head has at most 16 KiB.
-  http.maxHeadersCount = 0;
-  answerParserErrors(http, logger);
-  return http;
-}
-
 function createHandlers(
   { allowHandlers, handler }: Settings,
   logger: Logger,
@@ -335,13 +307,6 @@ function createHandlers(
 /** Beside this file, where they are compiled. */
 const rehearsalProgram = fileURLToPath(new URL('programs/rehearse.js', import.meta.url));
 const starterProgram = fileURLToPath(new URL('programs/rehearsal-starter.js', import.meta.url));
-
-/** In the cache, where the install step keeps its things, unless it is named. */
-function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): string {
-  if (stateDir !== undefined) return path.resolve(stateDir);
-  const caches = environment['XDG_CACHE_HOME'] || path.join(homedir(), '.cache');
-  return path.join(environment['TFJS_SERVING_CACHE'] || path.join(caches, 'tfjs-serving'), 'state');
-}
 
 function folderSource(
   settings: Settings,
@@ -386,29 +351,6 @@ function createManager(
   });
 }
 
-function addResourceGauges(
-  telemetry: Telemetry,
-  runtime: Runtime,
-  budget: ByteBudget,
-  unread: UnreadAnswers,
-): void {
-  telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [
-    { value: tensorCount() },
-  ]);
-  telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [
-    { value: budget.reserved },
-  ]);
-  telemetry.gauges('tfjs_serving_unread_bytes', 'Bytes of answers that clients have not taken', () => [
-    { value: unread.held },
-  ]);
-  telemetry.counters('tfjs_serving_log_lines_dropped_total', 'Lines of the log that nobody read', () => [
-    { value: droppedLogLines() },
-  ]);
-  telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
-    Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),
-  );
-}
-
 /** Memory of bodies that is kept for the next ones. */
 const unusedBodyBytes = 64 * 2 ** 20;
 
@@ -424,30 +366,6 @@ function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, l
 
 function limitWire({ maxDepth, maxElements, maxDenseElements, maxImagePixels }: Settings): WireLimits {
   return { maxDepth, maxElements, maxDenseElements, maxImagePixels };
-}
-
-/** A terminal that closes ends no server, so the other one is often our own. */
-const inUse =
-  'the port is in use (EADDRINUSE), perhaps by a server that was started before: stop that, or choose another with --port';
-
-async function listen(http: HttpServer, { host, port }: Settings): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? inUse : messageOf(error);
-      reject(new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${why}`));
-    });
-    http.listen(port, listenAddress(host), resolve);
-  });
-}
-
-/** An IPv6 address may stand in brackets, as in a URL. */
-function listenAddress(host: string): string {
-  return host.startsWith('[') ? nameOf(host) : host;
-}
-
-function addressOf(http: HttpServer): string {
-  const { address, port, family } = http.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
 /** Goes on answering (health says "draining", inference 503) until the last request has ended. */

@@ -1,0 +1,85 @@
+/**
+ * The port that the server listens on, with Node's HTTP server behind it.
+ */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { messageOf, ServingError } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { nameOf } from '../access/hosts.js';
+import { stayingAwake } from './busy-poll.js';
+import { answerParserErrors } from './client-error.js';
+import { oneATurn } from './pipelined.js';
+
+export interface PortOptions {
+  /** A name or an address. An IPv6 address may stand in brackets, as in a URL. */
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Seconds after which an idle connection is closed. */
+  readonly idleTimeout: number;
+  /** Seconds within which a body must have arrived. */
+  readonly bodyTimeout: number;
+  /** For how long the event loop stays awake after a request; 0: it sleeps at once. */
+  readonly busyPollMicros: number;
+}
+
+export class Port {
+  private readonly http: Server;
+
+  constructor(
+    private readonly options: PortOptions,
+    listener: RequestListener,
+    logger: Logger,
+  ) {
+    const { idleTimeout, bodyTimeout, busyPollMicros } = options;
+    const spread = oneATurn(listener);
+    const http = createServer(
+      {
+        // Node's own answer has no body.
+        requireHostHeader: false,
+        keepAliveTimeout: idleTimeout * 1000,
+        // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
+        requestTimeout: (60 + bodyTimeout) * 1000,
+      },
+      busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread,
+    );
+    // Without a listener Node asks every client for its body at once, also those that are about to be refused.
+    http.on('checkContinue', (req, res) => http.emit('request', req, res));
+    // Node's own answer to other expectations has no body either.
+    http.on('checkExpectation', (req, res) => http.emit('request', req, res));
+    // By default it leaves out those after the 2,000th, which may be a second Host. A head has at most 16 KiB.
+    http.maxHeadersCount = 0;
+    answerParserErrors(http, logger);
+    this.http = http;
+  }
+
+  /** `http://127.0.0.1:50000`, while it listens. */
+  get address(): string | undefined {
+    if (!this.http.listening) return undefined;
+    const { address, port, family } = this.http.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  /** @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be had */
+  async listen(): Promise<void> {
+    const { http } = this;
+    const { host, port } = this.options;
+    await new Promise<void>((resolve, reject) => {
+      http.once('error', (error: NodeJS.ErrnoException) => {
+        const why = error.code === 'EADDRINUSE' ? inUse : messageOf(error);
+        reject(new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${why}`));
+      });
+      http.listen(port, host.startsWith('[') ? nameOf(host) : host, resolve);
+    });
+  }
+
+  /** Takes no more connections and ends those that there are. */
+  close(): void {
+    this.http.close();
+    this.http.closeAllConnections();
+  }
+}
+
+/** A terminal that closes ends no server, so the other one is often our own. */
+const inUse =
+  'the port is in use (EADDRINUSE), perhaps by a server that was started before: stop that, or choose another with --port';

@@ -1,0 +1,32 @@
+/**
+ * Metrics of what the process holds: bytes, tensors, log lines that it had to drop.
+ */
+import type { Runtime } from '../engines/tensorflow/runtime.js';
+import { droppedLogLines } from '../telemetry/logger.js';
+import type { Telemetry } from '../telemetry/metrics.js';
+import { tensorCount } from '../tfjs/tensors.js';
+import type { ByteBudget } from './body/byte-budget.js';
+import type { UnreadAnswers } from './connection/unread-answers.js';
+
+export function addResourceGauges(
+  telemetry: Telemetry,
+  runtime: Runtime,
+  budget: ByteBudget,
+  unread: UnreadAnswers,
+): void {
+  telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [
+    { value: tensorCount() },
+  ]);
+  telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [
+    { value: budget.reserved },
+  ]);
+  telemetry.gauges('tfjs_serving_unread_bytes', 'Bytes of answers that clients have not taken', () => [
+    { value: unread.held },
+  ]);
+  telemetry.counters('tfjs_serving_log_lines_dropped_total', 'Lines of the log that nobody read', () => [
+    { value: droppedLogLines() },
+  ]);
+  telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
+    Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),
+  );
+}
