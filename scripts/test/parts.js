@@ -7,7 +7,7 @@ export const SEEN_IN = {
   'src/control': ['test/reload/'],
   'src/inference': ['test/http/', 'test/library/'],
   'src/server.ts': ['test/http/', 'test/library/'],
-  'src/stores': ['test/reload/'],
+  'src/stores': ['test/reload/', 'test/library/'],
   'src/surfaces': ['test/http/'],
   native: ['test/engines/runtime/', 'test/native/'],
   proto: ['test/engines/runtime/', 'test/engines/saved-model/', 'test/install/'],
