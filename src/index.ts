@@ -4,7 +4,7 @@
 
 export type { AnswerCodec } from './codec/codecs.js';
 export type { EncodedAnswer, InferAnswer } from './codec/infer-answer.js';
-export type { InferRequest } from './codec/infer-request.js';
+export type { InferBody } from './codec/infer-body.js';
 export type { Settings } from './config/settings.js';
 export type { Engine, ModelFormat, ReadModel, WarmupFile, WarmupRequest } from './engines/engine.js';
 export type {

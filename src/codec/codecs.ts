@@ -9,7 +9,7 @@ import { encodeCbor, encodeCborAnswer } from './cbor/encode.js';
 import { imageTensor } from './image/decode.js';
 import { foreignImage } from './image/header.js';
 import type { EncodedAnswer, EncodedBody, InferAnswer } from './infer-answer.js';
-import type { InferRequest } from './infer-request.js';
+import type { InferBody } from './infer-body.js';
 import { jsonRequestInSteps } from './json/decode.js';
 import { encodeJson, encodeJsonAnswer, encodeStrictJsonAnswer } from './json/encode.js';
 import { npyInSteps } from './numpy/npy.js';
@@ -38,7 +38,7 @@ export interface RequestCodec {
    * @param claim is told how many bytes what is unpacked takes, before it does; throws if there is no room
    * @throws ServingError INVALID_ARGUMENT
    */
-  decode(body: Uint8Array, limits: WireLimits, claim: Claim): InferRequest | Promise<InferRequest>;
+  decode(body: Uint8Array, limits: WireLimits, claim: Claim): InferBody | Promise<InferBody>;
 }
 
 export const cborAnswers: AnswerCodec & ValueCodec = {
@@ -104,7 +104,7 @@ const imageRequests = ['image/jpeg', 'image/png', 'image/gif', 'image/bmp'].map(
   }),
 );
 
-function unnamed(onlyInput: WireTensor): InferRequest {
+function unnamed(onlyInput: WireTensor): InferBody {
   return { inputs: new Map(), onlyInput, signature: undefined, outputs: undefined };
 }
 

@@ -2,7 +2,7 @@
  * How a surface reads and answers inference requests. All else that becomes of one is the server's: see `inference-request.ts`.
  */
 import type { AnswerCodec } from '../codec/codecs.js';
-import type { InferRequest } from '../codec/infer-request.js';
+import type { InferBody } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { ServingError } from '../errors.js';
 import type { ServableId } from '../serving/deployment.js';
@@ -19,9 +19,9 @@ export interface InferenceProtocol {
   /** Says why there is no decoder. @param inputName of an input of the model, for lines that can be pasted */
   refuseBody(head: Head, inputName: string): Promise<ServingError>;
   /** Adds what the query and the headers say to the decoded request. @throws ServingError INVALID_ARGUMENT */
-  withHead(request: InferRequest, head: Head): InferRequest;
+  withHead(request: InferBody, head: Head): InferBody;
   /** @param request as the decoder gave it */
-  answerCodec(head: Head, request: InferRequest): AnswerCodec;
+  answerCodec(head: Head, request: InferBody): AnswerCodec;
   /** Sends answers that come one after another. Left out where the protocol has no form for them. */
   sendStream?(
     services: Services,
@@ -53,5 +53,5 @@ export interface BodyDecoder {
     body: Body,
     limits: WireLimits,
     model: { readonly inputName: string },
-  ): InferRequest | Promise<InferRequest>;
+  ): InferBody | Promise<InferBody>;
 }

@@ -2,7 +2,7 @@
  * Predictions without HTTP: values of a program into tensors, through the same queue and batcher as requests.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
-import { makeTensors } from '../codec/infer-request.js';
+import { makeTensors } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
 import { invalidArgument, ServingError } from '../errors.js';

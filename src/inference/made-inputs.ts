@@ -1,7 +1,7 @@
 /**
  * Tensors that take a while to make, made before the core call, which cannot wait for them.
  */
-import { type InferRequest, inputNames, isTyped, tensorsInSteps, toTensors } from '../codec/infer-request.js';
+import { type InferBody, inputNames, isTyped, tensorsInSteps, toTensors } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { Signature } from '../engines/signature.js';
 import type { Claim } from '../flow/steps.js';
@@ -14,7 +14,7 @@ import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 export type Inputs = Pick<PredictRequest, 'inputs' | 'inputNames' | 'signature' | 'outputs'>;
 
 /** Of a request whose tensors are there already. */
-export function inputsOf(request: InferRequest, limits: WireLimits): Inputs {
+export function inputsOf(request: InferBody, limits: WireLimits): Inputs {
   return {
     signature: request.signature,
     inputs: (signature) => toTensors(request, signature, limits),
@@ -31,7 +31,7 @@ export function inputsOf(request: InferRequest, limits: WireLimits): Inputs {
  * @param call takes the tensors at once if it takes them at all
  */
 export async function withInputs<Result>(
-  request: InferRequest,
+  request: InferBody,
   { limits, claim, find }: { limits: WireLimits; claim: Claim; find: () => Servable },
   call: (inputs: Inputs) => Result,
 ): Promise<Awaited<Result>> {
@@ -49,11 +49,11 @@ export async function withInputs<Result>(
 }
 
 /** True if tensors are made at once: they came as such, and need only names. */
-export function areReady(request: InferRequest, find: () => Servable): boolean {
+export function areReady(request: InferBody, find: () => Servable): boolean {
   return isTyped(request) && signatureMeant(find, request)?.composites === undefined;
 }
 
-function signatureMeant(find: () => Servable, { signature }: InferRequest): Signature | undefined {
+function signatureMeant(find: () => Servable, { signature }: InferBody): Signature | undefined {
   try {
     const { defaultSignature, loaded } = find();
     return signature === undefined ? defaultSignature : loaded.signatures.get(signature);
@@ -70,7 +70,7 @@ class MadeInputs {
 
   /** Never rejects: what is wrong with the inputs is told to whoever takes them. */
   static async make(
-    request: InferRequest,
+    request: InferBody,
     signature: Signature,
     limits: WireLimits,
     claim: Claim,

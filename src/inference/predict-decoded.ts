@@ -1,7 +1,7 @@
 /**
  * From a body that has been read to the one core call.
  */
-import type { InferRequest } from '../codec/infer-request.js';
+import type { InferBody } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
 import type { Claim } from '../flow/steps.js';
@@ -16,7 +16,7 @@ export interface AskedFor extends Pick<PredictRequest, 'target' | 'deadline' | '
 
 export function predictDecoded(
   { manager, wireLimits }: { readonly manager: Manager; readonly wireLimits: WireLimits },
-  request: InferRequest,
+  request: InferBody,
   asked: AskedFor,
 ): Promise<PredictResult> {
   const { target, deadline, cancellation, settled } = asked;

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
-import { inputNames, tensorsInSteps, toTensors } from '../../src/codec/infer-request.ts';
+import { inputNames, tensorsInSteps, toTensors } from '../../src/codec/infer-body.ts';
 import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { findUnlike } from '../../src/codec/wire.ts';
 import { componentsOf } from '../../src/engines/composite.ts';

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
-import { toTensors } from '../../src/codec/infer-request.ts';
+import { toTensors } from '../../src/codec/infer-body.ts';
 import type { InferenceModel } from '../../src/engines/inference-model.ts';
 import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import {

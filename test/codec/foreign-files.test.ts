@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { adviceOnBody } from '../../src/codec/foreign-body.ts';
 import { decodeForm, type FormPart } from '../../src/codec/form/decode.ts';
-import { toTensors } from '../../src/codec/infer-request.ts';
+import { toTensors } from '../../src/codec/infer-body.ts';
 import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { toTensor } from '../../src/codec/wire.ts';
 import type { Dim } from '../../src/engines/signature.ts';

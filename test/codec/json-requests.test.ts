@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { toTensors } from '../../src/codec/infer-request.ts';
+import { toTensors } from '../../src/codec/infer-body.ts';
 import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { encodeJsonAnswer, encodeStrictJsonAnswer } from '../../src/codec/json/encode.ts';
 import { type Dtype, dtypes } from '../../src/tensors/dtypes.ts';

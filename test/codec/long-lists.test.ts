@@ -3,7 +3,7 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
-import { toTensors } from '../../src/codec/infer-request.ts';
+import { toTensors } from '../../src/codec/infer-body.ts';
 import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import type { Dtype } from '../../src/tensors/dtypes.ts';
 import { ListBuilder, LongList, withArrays } from '../../src/tensors/long-list.ts';

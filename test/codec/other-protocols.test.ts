@@ -4,7 +4,7 @@
 import { encode } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
-import { toTensors } from '../../src/codec/infer-request.ts';
+import { toTensors } from '../../src/codec/infer-body.ts';
 import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import { disposeTensors } from '../../src/tfjs/tensors.ts';
 import { limits, makeSignature, refusal } from '../fixtures/codec.ts';

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { encodeCborAnswer } from '../../src/codec/cbor/encode.ts';
-import { type InferRequest, toTensors } from '../../src/codec/infer-request.ts';
+import { type InferBody, toTensors } from '../../src/codec/infer-body.ts';
 import { ServingError } from '../../src/errors.ts';
 import { type Dtype, dtypes } from '../../src/tensors/dtypes.ts';
 import {
@@ -65,7 +65,7 @@ function accepts(body: Uint8Array, dtype: Dtype): boolean {
 }
 
 /** Read under limits that were used before, where it may be taken for one like an earlier one, and under new ones. */
-function readTwice(body: Uint8Array): InferRequest {
+function readTwice(body: Uint8Array): InferBody {
   const afresh = outcome(() => decodeInferRequest(body, { ...limits }));
   const again = outcome(() => decodeInferRequest(body, limits));
   expect(again).toEqual(afresh);
@@ -73,7 +73,7 @@ function readTwice(body: Uint8Array): InferRequest {
   return again;
 }
 
-function outcome(action: () => InferRequest): InferRequest | ServingError {
+function outcome(action: () => InferBody): InferBody | ServingError {
   try {
     return action();
   } catch (error) {

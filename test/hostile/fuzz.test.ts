@@ -8,7 +8,7 @@ import { Agent, request } from 'node:http';
 import { beforeAll, expect, it } from 'vitest';
 import { residentMebibytes } from '../../bench/process.ts';
 import { requestCodecs } from '../../src/codec/codecs.ts';
-import { type InferRequest, tensorsInSteps } from '../../src/codec/infer-request.ts';
+import { type InferBody, tensorsInSteps } from '../../src/codec/infer-body.ts';
 import { ServingError } from '../../src/errors.ts';
 import type { Claim } from '../../src/flow/steps.ts';
 import { runInTurns } from '../../src/flow/turns.ts';
@@ -92,7 +92,7 @@ it('in process, decoders give inputs or a refusal', { timeout: 1000 * (seconds +
   expect(found.slice(0, 10)).toEqual([]);
 });
 
-type Read = (body: Uint8Array, claim: Claim) => InferRequest | Promise<InferRequest>;
+type Read = (body: Uint8Array, claim: Claim) => InferBody | Promise<InferBody>;
 
 /** Undefined for a type that only the server reads. */
 function readerOf({ type, oip }: Tried): Read | undefined {

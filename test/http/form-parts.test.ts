@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { decodeForm } from '../../src/codec/form/decode.ts';
-import { tensorsInSteps } from '../../src/codec/infer-request.ts';
+import { tensorsInSteps } from '../../src/codec/infer-body.ts';
 import { encodeNpzAnswer } from '../../src/codec/numpy/npz.ts';
 import type { Dim } from '../../src/engines/signature.ts';
 import { claimNothing } from '../../src/flow/steps.ts';

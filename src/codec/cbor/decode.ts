@@ -17,7 +17,7 @@ import { typedArrays } from '../../tensors/typed-arrays.js';
 import { viewOf } from '../../tensors/values.js';
 import { swappedInSteps } from '../byte-order.js';
 import { refuseForeignBody } from '../foreign-body.js';
-import { checkEnvelope, checkNameCount, type InferRequest } from '../infer-request.js';
+import { checkEnvelope, checkNameCount, type InferBody } from '../infer-body.js';
 import { adviceForMaps } from '../other-protocols.js';
 import {
   checkByteCount,
@@ -42,16 +42,12 @@ import { CborRequestTemplates } from './request-templates.js';
  *
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
-export function decodeInferRequest(body: Uint8Array, limits: WireLimits): InferRequest {
+export function decodeInferRequest(body: Uint8Array, limits: WireLimits): InferBody {
   return toEnd(inferRequestInSteps(body, limits, claimNothing));
 }
 
 /** As {@link decodeInferRequest}. @param claim is told what values take that are no views on the body */
-export function* inferRequestInSteps(
-  body: Uint8Array,
-  limits: WireLimits,
-  claim: Claim,
-): Steps<InferRequest> {
+export function* inferRequestInSteps(body: Uint8Array, limits: WireLimits, claim: Claim): Steps<InferBody> {
   const known = knownRequest(body, limits);
   if (known) return known;
   refuseForeignBody(body);
@@ -61,7 +57,7 @@ export function* inferRequestInSteps(
 }
 
 /** What a body says that is like one which was read: at once. */
-export function knownRequest(body: Uint8Array, limits: WireLimits): InferRequest | undefined {
+export function knownRequest(body: Uint8Array, limits: WireLimits): InferBody | undefined {
   return templatesUnder(limits).match(body);
 }
 
@@ -85,7 +81,7 @@ class RequestDecoder {
     private readonly claim: Claim,
   ) {}
 
-  *request(): Steps<InferRequest> {
+  *request(): Steps<InferBody> {
     const reader = new CborReader(this.body);
     this.skipSelfDescription(reader);
     if (reader.peekMajor() !== major.map) {

@@ -4,7 +4,7 @@
  * What surrounds the values of a body that was read is kept. The next one that has just the same there says the same, and
  * its values are known by their place.
  */
-import type { InferRequest } from '../infer-request.js';
+import type { InferBody } from '../infer-body.js';
 import type { TypedTensor, WireTensor } from '../wire.js';
 
 /** Bodies with more than this around their values are not kept: to compare them would take as long as to read them. */
@@ -20,7 +20,7 @@ interface Slot extends Pick<TypedTensor, 'dtype' | 'shape'> {
   readonly end: number;
 }
 
-interface Template extends Pick<InferRequest, 'signature' | 'outputs'> {
+interface Template extends Pick<InferBody, 'signature' | 'outputs'> {
   /** A body without its values. */
   readonly heads: Uint8Array;
   /** In the order of the body, which is that of the inputs. */
@@ -32,13 +32,13 @@ export class CborRequestTemplates {
   private readonly byLength = new Map<number, Template>();
 
   /** What a body says, if it is like one that was read. */
-  match(body: Uint8Array): InferRequest | undefined {
+  match(body: Uint8Array): InferBody | undefined {
     const template = this.byLength.get(body.length);
     return template && isLike(body, template) ? fill(body, template) : undefined;
   }
 
   /** Remembers what a body says, if the values of all its inputs lie in it as they are. */
-  keep(body: Uint8Array, request: InferRequest): void {
+  keep(body: Uint8Array, request: InferBody): void {
     const template = templateOf(body, request);
     if (!template) return;
     const [oldest] = this.byLength.keys();
@@ -58,7 +58,7 @@ function isLike(body: Uint8Array, { heads, slots }: Template): boolean {
   return true;
 }
 
-function fill(body: Uint8Array, { slots, signature, outputs }: Template): InferRequest {
+function fill(body: Uint8Array, { slots, signature, outputs }: Template): InferBody {
   const inputs = new Map<string, WireTensor>();
   for (const { name, dtype, shape, start, end } of slots) {
     inputs.set(name, { kind: 'typed', dtype, shape, data: body.subarray(start, end) });
@@ -66,7 +66,7 @@ function fill(body: Uint8Array, { slots, signature, outputs }: Template): InferR
   return { inputs, signature, outputs };
 }
 
-function templateOf(body: Uint8Array, { inputs, signature, outputs }: InferRequest): Template | undefined {
+function templateOf(body: Uint8Array, { inputs, signature, outputs }: InferBody): Template | undefined {
   const slots: Slot[] = [];
   const heads: number[] = [];
   let position = 0;

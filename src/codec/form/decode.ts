@@ -9,7 +9,7 @@ import { bounds, pieceBytes } from '../../tensors/limits.js';
 import { decodeUtf8, Utf8Check } from '../../tensors/utf8.js';
 import { viewTensor } from '../../tfjs/tensors.js';
 import { foreignTensor, imageTensor } from '../image/decode.js';
-import type { InferRequest } from '../infer-request.js';
+import type { InferBody } from '../infer-body.js';
 import { jsonTensor } from '../json/decode.js';
 import { readJson } from '../json/reader.js';
 import { isNpy, npyInSteps } from '../numpy/npy.js';
@@ -45,11 +45,7 @@ export interface FormPart {
  * @param claim is told how many bytes what is unpacked takes, before it does; throws if there is no room
  * @throws ServingError (rejects) INVALID_ARGUMENT
  */
-export function* decodeForm(
-  parts: readonly FormPart[],
-  limits: WireLimits,
-  claim: Claim,
-): Steps<InferRequest> {
+export function* decodeForm(parts: readonly FormPart[], limits: WireLimits, claim: Claim): Steps<InferBody> {
   const rows = new Map<string, WireTensor[]>();
   const inputs = new Map<string, WireTensor>();
   for (const part of parts) {

@@ -9,7 +9,7 @@ import { elementCount } from '../../tensors/dtypes.js';
 import { isList } from '../../tensors/long-list.js';
 import { fillInSteps, shapeOfPlain } from '../../tensors/plain-values.js';
 import { refuseForeignBody } from '../foreign-body.js';
-import { checkEnvelope, checkName, checkNameCount, type InferRequest } from '../infer-request.js';
+import { checkEnvelope, checkName, checkNameCount, type InferBody } from '../infer-body.js';
 import {
   checkByteCount,
   checkDtype,
@@ -37,7 +37,7 @@ const workPerTensor = 16;
  *
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
-export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferRequest<KnownTensor> {
+export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferBody<KnownTensor> {
   return toEnd(jsonRequestInSteps(body, limits, claimNothing));
 }
 
@@ -46,7 +46,7 @@ export function* jsonRequestInSteps(
   body: Uint8Array,
   limits: WireLimits,
   claim: Claim,
-): Steps<InferRequest<KnownTensor>> {
+): Steps<InferBody<KnownTensor>> {
   const entries = yield* readObject(body, limits, claim);
   const envelope = entries.get('inputs');
   if (!(envelope instanceof Map) || isTensorMap(envelope))

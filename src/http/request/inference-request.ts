@@ -3,7 +3,7 @@
  *
  * It is written with callbacks, not promises: a small model's request takes some 40 µs, of which each `await` is a part.
  */
-import type { InferRequest } from '../../codec/infer-request.js';
+import type { InferBody } from '../../codec/infer-body.js';
 import type { Signature } from '../../engines/signature.js';
 import { ServingError, shuttingDown } from '../../errors.js';
 import { Cancellation } from '../../flow/cancellation.js';
@@ -51,7 +51,7 @@ export class InferenceRequest implements BodyReceiver {
   private incoming: IncomingBody | undefined;
   private decoder: BodyDecoder | undefined;
   private body: Body | undefined;
-  private request: InferRequest | undefined;
+  private request: InferBody | undefined;
   /** True once the run owns the body's bytes. It releases them. */
   private isHandedOver = false;
   private hasFailed = false;
@@ -114,7 +114,7 @@ export class InferenceRequest implements BodyReceiver {
     }
   }
 
-  private readonly decoded = (decoded: InferRequest): void => {
+  private readonly decoded = (decoded: InferBody): void => {
     const { services, target, deadline, cancellation } = this;
     const { release, claim } = this.body as Body;
     try {
@@ -143,7 +143,7 @@ export class InferenceRequest implements BodyReceiver {
     }
   };
 
-  private async stream(request: InferRequest, servable: Servable): Promise<void> {
+  private async stream(request: InferBody, servable: Servable): Promise<void> {
     const { exchange, services, deadline, asked, exit } = this;
     const { claim } = this.body as Body;
     const { id } = servable;
@@ -177,7 +177,7 @@ export class InferenceRequest implements BodyReceiver {
       return;
     }
     try {
-      const codec = asked.protocol.answerCodec(asked.head, this.request as InferRequest);
+      const codec = asked.protocol.answerCodec(asked.head, this.request as InferBody);
       timing?.encodeBegins();
       const body = codec.encodeAnswer(result);
       const { mediaType = codec.mediaType, headers = noHeaders } = body;

@@ -1,7 +1,7 @@
 /**
  * How inference requests of the protocol are read and answered.
  */
-import type { InferRequest } from '../../codec/infer-request.js';
+import type { InferBody } from '../../codec/infer-body.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { BodyDecoder, InferenceProtocol } from '../../http/inference-protocol.js';
@@ -42,7 +42,7 @@ export const oipProtocol: InferenceProtocol = {
       'UNSUPPORTED_MEDIA_TYPE',
       `${quoted(mediaTypeOf(req))} is not supported; send ${jsonType}, or ${binaryType} for JSON with binary tensors behind it`,
     ),
-  withHead: (request: InferRequest, _head: Head) => request,
+  withHead: (request: InferBody, _head: Head) => request,
   answerCodec: ({ req }, request) =>
     new OipAnswers(request instanceof OipRequest ? request.wanted : asJson, isStrict(req.headers.accept)),
 };

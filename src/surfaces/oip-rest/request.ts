@@ -1,7 +1,7 @@
 /**
  * What an inference request of the protocol says besides what every one does: its id, and the form of each output.
  */
-import type { InferRequest } from '../../codec/infer-request.js';
+import type { InferBody } from '../../codec/infer-body.js';
 import type { WireTensor } from '../../codec/wire.js';
 
 /** How a request wants its answer. */
@@ -14,9 +14,9 @@ export interface Wanted {
   readonly isBinaryOutput: ReadonlyMap<string, boolean>;
 }
 
-export class OipRequest implements InferRequest {
+export class OipRequest implements InferBody {
   constructor(
-    readonly inputs: InferRequest['inputs'],
+    readonly inputs: InferBody['inputs'],
     readonly signature: string | undefined,
     readonly outputs: readonly string[] | undefined,
     readonly wanted: Wanted,

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { answerCodecs, cborAnswers, cborRequests } from '../../codec/codecs.js';
 import { adviceOnBody } from '../../codec/foreign-body.js';
-import type { InferRequest } from '../../codec/infer-request.js';
+import type { InferBody } from '../../codec/infer-body.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { expectsContinue } from '../../http/body/body.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
@@ -44,7 +44,7 @@ export const commonRequests: CommonRequests = {
 };
 
 /** Bodies without an envelope say in the query what they want of which signature. */
-function withQuery(request: InferRequest, { query: { signature, outputs } }: Head): InferRequest {
+function withQuery(request: InferBody, { query: { signature, outputs } }: Head): InferBody {
   if (signature === undefined && outputs === undefined) return request;
   if (Array.isArray(signature)) throw invalidArgument('`signature` comes twice in the query');
   if (signature !== undefined && request.signature !== undefined)

@@ -7,7 +7,7 @@ import { Decoder, Tag } from 'cbor-x';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../../src/codec/cbor/decode.ts';
 import { encodeCborAnswer } from '../../../src/codec/cbor/encode.ts';
-import { toTensors } from '../../../src/codec/infer-request.ts';
+import { toTensors } from '../../../src/codec/infer-body.ts';
 import type { InferenceModel } from '../../../src/engines/inference-model.ts';
 import type { Runtime } from '../../../src/engines/tensorflow/runtime.ts';
 import { ServingError } from '../../../src/errors.ts';

@@ -74,7 +74,7 @@ function requestSchema(tensor: z.ZodType) {
 }
 
 export const inferRequestSchema = requestSchema(tensorSchema).meta({
-  id: 'InferRequest',
+  id: 'InferBody',
   description:
     'A map from input names to tensors; or, to choose a signature or outputs, that map as `inputs` of an envelope.',
 });

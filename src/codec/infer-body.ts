@@ -22,7 +22,7 @@ import {
   type WireTensor,
 } from './wire.js';
 
-export interface InferRequest<Wire extends WireTensor = WireTensor> {
+export interface InferBody<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
   /** A body that is one tensor and names none: it is for the only input of the signature. */
   readonly onlyInput?: Wire | undefined;
@@ -56,7 +56,7 @@ export function checkNameCount(count: number): void {
  * @throws ServingError INVALID_ARGUMENT if it is one tensor, and the signature takes several or none
  */
 export function namedInputs(
-  { inputs, onlyInput }: Pick<InferRequest, 'inputs' | 'onlyInput'>,
+  { inputs, onlyInput }: Pick<InferBody, 'inputs' | 'onlyInput'>,
   signature: Signature,
 ): ReadonlyMap<string, WireTensor> {
   if (!onlyInput) return inputs;
@@ -70,7 +70,7 @@ export function namedInputs(
 }
 
 /** True if the tensors are there already, and only wait to be named: then {@link toTensors} takes no time. */
-export function isTyped({ inputs, onlyInput }: InferRequest): boolean {
+export function isTyped({ inputs, onlyInput }: InferBody): boolean {
   if (onlyInput) return onlyInput.kind === 'typed';
   for (const { kind } of inputs.values()) if (kind !== 'typed') return false;
   return true;
@@ -83,7 +83,7 @@ export function isTyped({ inputs, onlyInput }: InferRequest): boolean {
  * @throws ServingError INVALID_ARGUMENT naming the input; then none of the tensors is left
  */
 export function* tensorsInSteps(
-  request: InferRequest,
+  request: InferBody,
   signature: Signature,
   limits: WireLimits,
   claim: Claim,
@@ -139,7 +139,7 @@ function listed(words: readonly string[]): string {
 }
 
 /** As {@link tensorsInSteps}, in one go. The common request needs none of its steps, which cost 2 µs. */
-export function toTensors(request: InferRequest, signature: Signature, limits: WireLimits): NamedTensors {
+export function toTensors(request: InferBody, signature: Signature, limits: WireLimits): NamedTensors {
   if (signature.composites || !isTyped(request))
     return toEnd(tensorsInSteps(request, signature, limits, claimNothing));
   const inputs = namedInputs(request, signature) as ReadonlyMap<string, TypedTensor>;
@@ -148,7 +148,7 @@ export function toTensors(request: InferRequest, signature: Signature, limits: W
 }
 
 /** The names of the tensors of the graph that a request gives, also those that the signature does not have. */
-export function inputNames(request: InferRequest, signature: Signature): Iterable<string> {
+export function inputNames(request: InferBody, signature: Signature): Iterable<string> {
   const inputs = namedInputs(request, signature);
   const { composites } = signature;
   return composites ? splitNames(inputs, composites.inputs) : inputs.keys();
