@@ -738,6 +738,27 @@ def v1_bare(path: Path) -> None:
         save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})])
 
 
+def v1_local(path: Path) -> None:
+    """A variable that is not saved but initialised at the load, and outputs that are inputs."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        local = v1.get_variable(
+            "local",
+            initializer=tf.constant([1.0, 2.0, 3.0]),
+            use_resource=True,
+            collections=[v1.GraphKeys.LOCAL_VARIABLES],
+        )
+        y = tf.add(x, local.read_value(), "y")
+        signatures = {
+            DEFAULT: ({"x": x}, {"y": y}),
+            "passed": ({"x": x}, {"same": x}),
+            "also_passed": ({"x": x}, {"same": x, "y": y}),
+        }
+        main_op = v1.local_variables_initializer()
+        session.run(main_op)
+        save_v1(path, session, [(SERVE, signatures)], main_op=main_op)
+
+
 def zeros(path: Path) -> None:
     """210 MB of weights, all zero, in a data file that is left out: whoever needs it makes it, in no time."""
     with tf.Graph().as_default(), v1.Session() as session:
@@ -1133,6 +1154,14 @@ TEST = {
     "warmed_up": Model(with_warmup(lowest=0.25), []),
     "warmup_refused": Model(with_warmup(lowest=-1), []),
     "v1_bare": Model(v1_bare, [Case("two_rows", {"x": f32(1, 2, -3, 0.5).reshape(2, 2)})], version=None),
+    "v1_local": Model(
+        v1_local,
+        [
+            Case("two_rows", {"x": f32(1, 2, 3, -4, 0.5, 0).reshape(2, 3)}),
+            Case("two_rows", {"x": f32(1, 2, 3, -4, 0.5, 0).reshape(2, 3)}, "passed"),
+            Case("two_rows", {"x": f32(1, 2, 3, -4, 0.5, 0).reshape(2, 3)}, "also_passed"),
+        ],
+    ),
     "rows": Model(
         rows,
         [

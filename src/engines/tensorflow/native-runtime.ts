@@ -22,6 +22,7 @@ import type { CallHandle, Feed, NativeBinding, NativeRunResult, Output, SessionH
 import { whyNotInline } from './operations/bounded-operations.js';
 import { type InputTypes, readInputTypes } from './operations/operation-inputs.js';
 import { operationNames } from './operations/operation-list.js';
+import { type SplitOutputs, splitOutputs } from './passed-outputs.js';
 import { encodeRunOptions } from './proto/config-proto.js';
 import { type Device, type Runtime, savedModelType } from './runtime.js';
 import { runError, TensorFlowError } from './tensorflow-error.js';
@@ -111,13 +112,12 @@ export function deviceOf(devices: readonly Device[]): 'cpu' | 'gpu' {
   return devices.some(({ type }) => type === 'GPU') ? 'gpu' : 'cpu';
 }
 
-interface PreparedCall {
-  readonly call: CallHandle;
-  /** What a run fetches, in its order. */
-  readonly outputs: readonly TensorSpec[];
-  /** Outputs that are inputs as they came: TensorFlow does not fetch what it is fed. */
-  readonly passed: readonly { readonly output: string; readonly input: string }[];
+interface PreparedCall extends SplitOutputs {
+  /** Undefined where nothing is to be fetched, which TensorFlow refuses. */
+  readonly call: CallHandle | undefined;
 }
+
+const nothingFetched: NativeRunResult = [[], 0, 0];
 
 /** What all models of the runtime look at as a run begins. */
 interface Tracing {
@@ -166,19 +166,28 @@ class NativeModel implements InferenceModel {
   ): Promise<RunResult> {
     const prepared = this.prepare(signature, options.outputs);
     const { call } = prepared;
+    const result = call ? await this.run(call, signature, members, options) : nothingFetched;
+    const passed: [name: string, tensor: Tensor][] = [];
+    for (const { output, input } of prepared.passed)
+      passed.push([output, await copyRowsInTurns(inputOf(input, members), options.padding)]);
+    return this.toResult(signature, prepared, result, passed);
+  }
+
+  private async run(
+    call: CallHandle,
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options: RunOptions,
+  ): Promise<NativeRunResult> {
     const feeds = toFeeds(signature, members, options.padding);
     const { background = false } = options;
     const timeoutSeconds = this.options.heedsTimeouts ? options.timeoutSeconds : undefined;
     const runOptions = encodeRunOptions({ timeoutSeconds, onThisThread: background });
     const run = background ? this.binding.runInBackground : this.binding.run;
     const trace = this.beginTrace(signature, feeds, options);
-    const result = trace
-      ? await this.runTraced(call, feeds, trace)
-      : await run(this.session, call, feeds, runOptions).catch(rethrowOfRun);
-    const passed: [name: string, tensor: Tensor][] = [];
-    for (const { output, input } of prepared.passed)
-      passed.push([output, await copyRowsInTurns(inputOf(input, members), options.padding)]);
-    return this.toResult(signature, prepared, result, passed);
+    return trace
+      ? this.runTraced(call, feeds, trace)
+      : run(this.session, call, feeds, runOptions).catch(rethrowOfRun);
   }
 
   get isTraced(): boolean {
@@ -191,10 +200,11 @@ class NativeModel implements InferenceModel {
     options: Pick<RunOptions, 'outputs' | 'padding'> = {},
   ): RunResult {
     const prepared = this.prepare(signature, options.outputs);
-    const feeds = toFeeds(signature, members, options.padding);
-    let result: NativeRunResult;
+    const { call } = prepared;
+    let result = nothingFetched;
     try {
-      result = this.binding.runHere(this.session, prepared.call, feeds);
+      if (call)
+        result = this.binding.runHere(this.session, call, toFeeds(signature, members, options.padding));
     } catch (error) {
       rethrowOfRun(error);
     }
@@ -207,14 +217,14 @@ class NativeModel implements InferenceModel {
   /** @param passed outputs that are inputs as they came */
   private toResult(
     signature: Signature,
-    { outputs: specs }: PreparedCall,
+    { fetched }: PreparedCall,
     result: NativeRunResult,
     passed: Iterable<readonly [name: string, tensor: Tensor]>,
   ): RunResult {
     const [outputs, queueMicros, runMicros] = result;
     const named = new Map<string, Tensor>();
     outputs.forEach(([tf, shape, data], i) => {
-      const name = specs[i]?.name;
+      const name = fetched[i]?.name;
       const dtype = dtypeOf(tf);
       if (name === undefined || dtype === undefined)
         throw new Error(`output ${i} of ${signature.name} has no name or dtype`);
@@ -287,17 +297,12 @@ class NativeModel implements InferenceModel {
   }
 
   private find(signature: Signature, outputs: readonly TensorSpec[]): PreparedCall {
-    const specs = [...signature.inputs.values()];
-    const inputs = new Map(specs.map(({ name, graphName }) => [graphName, name]));
-    const feeds = specs.map(({ graphName }) => graphName);
-    const passed = outputs.flatMap(({ name, graphName }) => {
-      const input = inputs.get(graphName);
-      return input === undefined ? [] : { output: name, input };
-    });
-    const fetched = outputs.filter(({ graphName }) => !inputs.has(graphName));
-    const fetches = fetched.map(({ graphName }) => graphName);
+    const split = splitOutputs(signature, outputs);
+    if (split.fetched.length === 0) return { ...split, call: undefined };
+    const feeds = Array.from(signature.inputs.values(), ({ graphName }) => graphName);
+    const fetches = split.fetched.map(({ graphName }) => graphName);
     try {
-      return { call: this.binding.prepare(this.session, feeds, fetches), outputs: fetched, passed };
+      return { ...split, call: this.binding.prepare(this.session, feeds, fetches) };
     } catch (error) {
       rethrow(error);
     }

@@ -11,6 +11,7 @@ import { type InferenceModel, plainMode, type RunOptions, type RunResult } from 
 import type { MetaGraph, Signature } from '../signature.js';
 import { type ComputeOptions, chooseComputeMode } from './compute-mode.js';
 import { whyNotInline } from './operations/bounded-operations.js';
+import { splitOutputs } from './passed-outputs.js';
 import { type Runtime, savedModelType } from './runtime.js';
 import { TensorFlowError } from './tensorflow-error.js';
 
@@ -115,6 +116,13 @@ class TfjsModel implements InferenceModel {
         );
       }
     }
+    // Upstream fetches all outputs of a signature, whichever are wanted.
+    const [passed] = splitOutputs(signature, [...signature.outputs.values()]).passed;
+    if (passed)
+      throw new ServingError(
+        'UNIMPLEMENTED',
+        `output \`${passed.output}\` is input \`${passed.input}\` as it came, which --runtime tfjs cannot give: serve with --runtime native`,
+      );
     // Upstream takes a plain object; without a prototype every name is only a name.
     const feed: Record<string, Tensor> = Object.create(null);
     const made: Tensor[] = [];

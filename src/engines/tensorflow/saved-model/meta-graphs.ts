@@ -5,7 +5,7 @@
 import { tensorflow } from '#proto/decoders.js';
 import { ServingError } from '../../../errors.js';
 import type { Turns } from '../../../flow/turns.js';
-import { eachBytesField, lastBytesField, type Message, messageOf } from '../graph/wire.js';
+import { eachBytesField, lastBytesField, type Message, messageOf, stringField } from '../graph/wire.js';
 import { readerOf } from '../proto/message-reader.js';
 import type { Entry, SignatureDef } from './signature-def.js';
 
@@ -16,6 +16,8 @@ export interface MetaGraphDef {
   readonly signatureDef: readonly Entry<SignatureDef>[];
   /** A serialized `tensorflow.SavedObjectGraph`; empty where there is none. */
   readonly objectGraphDef: Message;
+  /** The operation that restores variables from their files, by its name in the graph; empty if nothing was saved. */
+  readonly restoreOp: string;
   /** Names of files below `assets`. */
   readonly assets: readonly string[];
 }
@@ -29,6 +31,7 @@ const most = {
   tensors: 2 ** 14,
   tensorBytes: 2 ** 16,
   assets: 2 ** 16,
+  saverBytes: 2 ** 16,
 };
 
 /**
@@ -107,13 +110,16 @@ async function readMetaGraph(
 ): Promise<MetaGraphDef> {
   let graphDef: Message = messageOf(new Uint8Array());
   let objectGraphDef: Message = graphDef;
+  let saverDef: Message = graphDef;
   const signatures: Message[] = [];
   const assetFiles: Message[] = [];
   const take = (field: number, value: Message) => {
     if (field === 2) graphDef = value;
+    else if (field === 3) saverDef = value;
     else if (field === 7) objectGraphDef = value;
     else if (field === 5) signatures.push(value);
     else if (field === 6) assetFiles.push(value);
+    checkCount(saverDef.length, most.saverBytes, 'bytes that say how its variables are restored');
     checkCount(signatures.length, most.signatures, 'signatures of a meta graph');
     checkCount(assetFiles.length, most.assets, 'assets of a meta graph');
   };
@@ -122,7 +128,7 @@ async function readMetaGraph(
   for (const file of assetFiles) assets.push((await lastBytesField(file, 2, turns))?.toString() ?? '');
   const signatureDef: Entry<SignatureDef>[] = [];
   for (const entry of signatures) signatureDef.push(await readSignature(entry, turns));
-  return { tags, graphDef, signatureDef, objectGraphDef, assets };
+  return { tags, graphDef, signatureDef, objectGraphDef, restoreOp: stringField(saverDef, 3), assets };
 }
 
 /** An entry of the map of signatures. */

@@ -33,7 +33,7 @@ export function isSavedModelFile(name: string): boolean {
 /** How TensorFlow's loader names its own signature for the initialisation op. */
 const initSignature = '__saved_model_init_op';
 
-/** The operations that hold a variable; a graph with one needs its `variables` folder. */
+/** The operations that hold a variable; a graph that restores one needs its `variables` folder. */
 const variableOps = ['VarHandleOp', 'VariableV2', 'Variable'];
 
 /** A SavedModel that is all there. */
@@ -71,7 +71,9 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   const graph = await orDamaged(findMetaGraph(file, tags, turns));
   const operations = await orDamaged(readGraphOperations(graph.graphDef, turns));
   const hasVariables = variableOps.some((operation) => operations.outside.has(operation));
-  const index = await checkVariables(path.join(directory, 'variables'), hasVariables, turns);
+  // Local variables alone are not saved: TensorFlow then names no operation that restores, and writes no index.
+  const isRestored = hasVariables && graph.restoreOp !== '';
+  const index = await checkVariables(path.join(directory, 'variables'), isRestored, turns);
   await checkAssets(directory, graph);
   const variableBytes = index?.shardBytes.reduce((sum, bytes) => sum + bytes, 0) ?? 0;
   const { metaGraph, guards } = await orDamaged(toMetaGraph(graph, turns));
