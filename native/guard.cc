@@ -39,6 +39,7 @@ enum class Kind : int64_t {
   kCount = 3,
   kLeast = 4,
   kMost = 5,
+  kLeastOfRest = 6,
 };
 
 enum class Relation : int64_t { kEqual = 0, kAtLeast = 1, kAtMost = 2 };
@@ -161,6 +162,15 @@ void Delete(void* guard) { delete static_cast<Guard*>(guard); }
 
 // ---- What it does at each run ------------------------------------------------
 
+// The least of the values behind the first; nothing where there are none.
+template <typename Number>
+std::optional<int64_t> LeastOfRest(const TF_Tensor* tensor) {
+  const auto* const begin = static_cast<const Number*>(TF_TensorData(tensor));
+  const int64_t count = TF_TensorElementCount(tensor);
+  if (count < 2) return std::nullopt;
+  return static_cast<int64_t>(*std::min_element(begin + 1, begin + count));
+}
+
 template <typename Number>
 int64_t FurthestOf(const TF_Tensor* tensor, bool is_least) {
   const auto* const begin = static_cast<const Number*>(TF_TensorData(tensor));
@@ -221,6 +231,10 @@ std::optional<int64_t> ValueOf(const Term& term,
     }
     case Kind::kCount:
       return TF_TensorElementCount(tensor) + term.extra;
+    case Kind::kLeastOfRest:
+      if (TF_TensorType(tensor) == TF_INT32) return LeastOfRest<int32_t>(tensor);
+      if (TF_TensorType(tensor) == TF_INT64) return LeastOfRest<int64_t>(tensor);
+      return std::nullopt;
     default: {
       const auto value = FurthestIn(tensor, term.kind == Kind::kLeast);
       return value ? std::optional<int64_t>(*value + term.extra) : value;

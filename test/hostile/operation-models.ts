@@ -9,14 +9,17 @@ import { readInputTypes } from '../../src/engines/tensorflow/operations/operatio
 import { makeGuardedCopy } from '../../src/engines/tensorflow/saved-model/guarded-copy.ts';
 import { readSavedModel } from '../../src/engines/tensorflow/saved-model/read.ts';
 import { type Dtype, dtypeOf } from '../../src/tensors/dtypes.ts';
-import { type Attributes, GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
+import { type Attributes, GraphBuilder, inSavedModel, type Ref } from '../fixtures/graph.ts';
 import type { Answer, OperationProcess } from './operation-process.ts';
 
 export interface OperationModel {
   readonly op: string;
   readonly attributes: Attributes;
-  /** `as` is the `tensorflow.DataType` that the operation takes the bytes of the input for, if it is another. */
-  readonly inputs: readonly { readonly dtype: Dtype; readonly as?: number }[];
+  /**
+   * `as` is the `tensorflow.DataType` that the operation takes the bytes of the input for, if it is another, or that the input
+   * becomes a TensorList of its rows.
+   */
+  readonly inputs: readonly { readonly dtype: Dtype; readonly as?: number | 'list' }[];
 }
 
 const typesOf = readInputTypes(loadBinding(addonFile).operationList());
@@ -38,6 +41,7 @@ export async function withOperation<Result>(
   const refs = inputs.map(({ dtype }) => graph.placeholder(dtype, null));
   const taken = refs.map((ref, i) => {
     const type = inputs[i]?.as;
+    if (type === 'list') return listOf(graph, ref);
     return type === undefined ? ref : graph.first('Bitcast', [ref], { type: { type } });
   });
   const outputs = graph.add(op, taken, attributes).filter(({ type }) => dtypeOf(type) !== undefined);
@@ -65,4 +69,13 @@ export async function withOperation<Result>(
     },
     signature,
   );
+}
+
+function listOf(graph: GraphBuilder, rows: Ref): Ref {
+  const anyShape = graph.constant({
+    dtype: 'int32',
+    shape: [],
+    data: new Uint8Array(Int32Array.of(-1).buffer),
+  });
+  return graph.first('TensorListFromTensor', [rows, anyShape]);
 }

@@ -4,6 +4,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { hazards } from '../../src/engines/tensorflow/graph/guards/hazards.ts';
+import type { Feed } from '../../src/engines/tensorflow/native.ts';
 import { type KillingInput, killingInputs } from '../fixtures/killing-inputs.ts';
 import { withOperation } from '../hostile/operation-models.ts';
 import { type Answer, OperationProcess } from '../hostile/operation-process.ts';
@@ -38,6 +39,22 @@ describe.each(killingInputs)('$op', (input) => {
     expect(answer).toEqual({ error: expect.stringContaining(`operation \`${input.op}\``) });
     expect('error' in answer && answer.error).toMatch(input.needs);
   });
+});
+
+it("the batch of a convolution's gradient may be of any size", async () => {
+  const known = killingInputs.find(({ op }) => op === 'Conv2DBackpropInput');
+  if (!known) throw new Error('no convolution');
+  const floats = (...shape: number[]) => ({
+    dtype: 'float32' as const,
+    feed: [1, shape, new Uint8Array(4 * shape.reduce((count, dim) => count * dim, 1))] satisfies Feed,
+  });
+  const sizes = new Uint8Array(Int32Array.of(-1, 4, 4, 1).buffer);
+  const inputs = [
+    { dtype: 'int32' as const, feed: [3, [4], sizes] satisfies Feed },
+    floats(2, 2, 1, 1),
+    floats(3, 4, 4, 1),
+  ];
+  expect(await run({ ...known, inputs }, true)).toEqual({ outputs: undefined });
 });
 
 it('each guarded operation of this kind has an example', () => {

@@ -8,7 +8,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Engine } from '../engine.js';
 import type { InferenceModel } from '../inference-model.js';
 import type { MetaGraph } from '../signature.js';
-import type { Guards } from './graph/guards/find.js';
+import { type Guards, noGuards } from './graph/guards/find.js';
 import { explainUnknownOperations } from './operations/operation-wheels.js';
 import { refuseOperations } from './operations/refused-operations.js';
 import type { Runtime } from './runtime.js';
@@ -58,26 +58,40 @@ async function load(
   guards: Guards,
   tensorFlow: TensorFlow,
 ): Promise<InferenceModel> {
-  const copy = await guardedCopyOf(directory, metaGraph, guards, tensorFlow);
+  const copy = await copyFor(directory, metaGraph, guards, tensorFlow);
   return tensorFlow.runtime
     .load(copy?.directory ?? directory, metaGraph, copy?.remove)
     .finally(copy?.loaded)
     .catch(rethrowLoadError);
 }
 
-/** @returns undefined where no guards are needed, or where they cannot be had */
-async function guardedCopyOf(
+/** What TensorFlow takes a path for a pattern at. It reads no variables there unless a file happens to match. */
+const patternLetters = /[*?[\]\\]/;
+
+/**
+ * @returns undefined where the model can be loaded as it is: no guards are needed, or cannot be had
+ * @throws ServingError FAILED_PRECONDITION for a path that TensorFlow does not read, if there is no room for another
+ */
+async function copyFor(
   directory: string,
   { tags }: MetaGraph,
   guards: Guards,
   { runtime, logger }: TensorFlow,
 ): Promise<GuardedCopy | undefined> {
-  if (guards.size === 0 || !runtime.takeGuards) return undefined;
+  const takes = guards.size > 0 ? runtime.takeGuards : undefined;
+  const isPattern = patternLetters.test(directory);
+  if (!takes && !isPattern) return undefined;
   try {
-    const typesOf = runtime.takeGuards();
-    return await makeGuardedCopy(directory, tags, guards, ({ node }) => typesOf(node.op, node));
+    const typesOf = takes?.();
+    const copied = typesOf ? guards : noGuards;
+    return await makeGuardedCopy(directory, tags, copied, ({ node }) => typesOf?.(node.op, node) ?? []);
   } catch (error) {
     if (error instanceof ServingError) throw error;
+    if (isPattern)
+      throw new ServingError(
+        'FAILED_PRECONDITION',
+        `TensorFlow takes the path for a pattern, because of one of * ? [ ] \\ in it, and no folder with links to it can be made (${messageOf(error)}): rename the folder, or make room in ${tmpdir()}`,
+      );
     logger.warn(
       `no copy with guards can be made (${messageOf(error)}): requests that end TensorFlow are not refused. Is there room in ${tmpdir()}?`,
     );

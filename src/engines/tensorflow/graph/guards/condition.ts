@@ -10,6 +10,8 @@ export type Term =
   | { readonly of: 'number'; readonly number: number }
   /** `plus` is added. */
   | { readonly of: 'rank' | 'count' | 'least' | 'most'; readonly input: number; readonly plus?: number }
+  /** The least of the whole numbers behind the first. */
+  | { readonly of: 'least of rest'; readonly input: number }
   | { readonly of: 'dim'; readonly input: number; readonly axis: number };
 
 export type Relation = '=' | '>=' | '<=';
@@ -85,6 +87,11 @@ export function countAtLeast(input: number, least: number): Condition {
   return { left: { of: 'count', input }, relation: '>=', right: number(least), words };
 }
 
+export function countAtMost(input: number, most: number): Condition {
+  const words = `at most ${most} elements in input ${input}`;
+  return { left: { of: 'count', input }, relation: '<=', right: number(most), words };
+}
+
 export function countIs(input: number, count: number): Condition {
   const words = `${count} ${count === 1 ? 'element' : 'elements'} in input ${input}`;
   return { left: { of: 'count', input }, relation: '=', right: number(count), words };
@@ -94,6 +101,12 @@ export function countIs(input: number, count: number): Condition {
 export function valuesAtLeast(input: number, least: number): Condition {
   const words = `no number below ${least} in input ${input}`;
   return { left: { of: 'least', input }, relation: '>=', right: number(least), words };
+}
+
+/** For whole numbers, of which the first may be another. */
+export function restAtLeast(input: number, least: number): Condition {
+  const words = `no number below ${least} behind the first in input ${input}`;
+  return { left: { of: 'least of rest', input }, relation: '>=', right: number(least), words };
 }
 
 export function valuesAtMost(input: number, most: number): Condition {
@@ -119,6 +132,10 @@ function numberIn(term: Term, inputs: readonly Shown[]): number | undefined {
   if (term.of === 'number') return term.number;
   const shown = inputs[term.input];
   if (term.of === 'dim') return shown?.shape?.at(term.axis) ?? undefined;
+  if (term.of === 'least of rest') {
+    const rest = shown?.integers?.slice(1) ?? [];
+    return rest.length > 0 ? Math.min(...rest) : undefined;
+  }
   const value = plainValueOf(term.of, shown);
   return value === undefined ? undefined : value + (term.plus ?? 0);
 }
@@ -140,10 +157,15 @@ function plainValueOf(of: 'rank' | 'count' | 'least' | 'most', shown: Shown | un
   }
 }
 
-const kinds = { number: 0, rank: 1, dim: 2, count: 3, least: 4, most: 5 } as const satisfies Record<
-  Term['of'],
-  number
->;
+const kinds = {
+  number: 0,
+  rank: 1,
+  dim: 2,
+  count: 3,
+  least: 4,
+  most: 5,
+  'least of rest': 6,
+} as const satisfies Record<Term['of'], number>;
 const relations = { '=': 0, '>=': 1, '<=': 2 } as const satisfies Record<Relation, number>;
 
 /** A condition as native/guard.cc reads it. */
@@ -153,5 +175,6 @@ export function encodeCondition({ left, relation, right }: Condition): number[] 
 
 function encodeTerm(term: Term): [number, number, number] {
   if (term.of === 'number') return [kinds.number, 0, term.number];
-  return [kinds[term.of], term.input, term.of === 'dim' ? term.axis : (term.plus ?? 0)];
+  if (term.of === 'dim') return [kinds.dim, term.input, term.axis];
+  return [kinds[term.of], term.input, 'plus' in term ? (term.plus ?? 0) : 0];
 }

@@ -7,11 +7,13 @@ import type { GraphNode } from '../graph-def.js';
 import {
   type Condition,
   countAtLeast,
+  countAtMost,
   countIs,
   dimAtLeast,
   rankAtLeast,
   rankAtMostThat,
   rankIs,
+  restAtLeast,
   valuesAreNumbers,
   valuesAtLeast,
   valuesAtMost,
@@ -44,6 +46,11 @@ function windowWords(size: number, axis: number): string {
 function anyConvolution(node: GraphNode): Condition[] {
   const rank = node.integers('strides').length;
   return [rankIs(0, rank + node.integer('batch_dims', 1) - 1), rankIs(1, rank)];
+}
+
+/** The size of the batch may be -1, which stands for that of the gradient. */
+function sizesOfBatch(input: number): Condition[] {
+  return [valuesAtLeast(input, -1), restAtLeast(input, 0)];
 }
 
 /** One number for all of a tensor, where no axis has one for each of its parts. */
@@ -117,9 +124,9 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   // mkl_conv_grad_input_ops.cc: IsVector(input_tensor.shape()), MakeShape is OK.
   [
     'Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput',
-    [...ranks(1, 4, 4), countIs(0, 4), valuesAtLeast(0, 0)],
+    [...ranks(1, 4, 4), countIs(0, 4), ...sizesOfBatch(0)],
   ],
-  ['Conv3DBackpropInputV2', [...ranks(1, 5, 5), countIs(0, 5), valuesAtLeast(0, 0)]],
+  ['Conv3DBackpropInputV2', [...ranks(1, 5, 5), countIs(0, 5), ...sizesOfBatch(0)]],
   [
     'Conv2DBackpropFilter DepthwiseConv2dNativeBackpropFilter',
     [...ranks(4, 1, 4), countIs(1, 4), valuesAtLeast(1, 0)],
@@ -179,6 +186,10 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
   ['StatelessRandomPoisson StatelessRandomBinomial', [valuesAreNumbers(2)]],
   ['RandomPoissonV2', [valuesAreNumbers(1)]],
+  // tensor.h: scalar() of the index.
+  ['TensorListGetItem', [countIs(1, 1)]],
+  // tensor_shape.cc: the shape that four inputs are broadcast to has no more than 2^63 elements.
+  ['StatelessParameterizedTruncatedNormal', [2, 3, 4, 5].map((input) => countAtMost(input, 2 ** 15))],
   // batch_kernels.cc: the dims of batch_index.
   ['Unbatch', [rankIs(1, 2)]],
 ];
