@@ -200,6 +200,8 @@ int64_t FurthestOfReals(const TF_Tensor* tensor, bool is_least) {
 std::optional<int64_t> FurthestIn(const TF_Tensor* tensor, bool is_least) {
   if (TF_TensorElementCount(tensor) == 0) return std::nullopt;
   switch (TF_TensorType(tensor)) {
+    case TF_BOOL:
+      return FurthestOf<uint8_t>(tensor, is_least);
     case TF_INT32:
       return FurthestOf<int32_t>(tensor, is_least);
     case TF_INT64:

@@ -81,6 +81,20 @@ function lastCounts(...counts: readonly number[]): (node: GraphNode) => readonly
   return ({ inputs }) => counts.map((count, i) => countIs(inputs.length - counts.length + i, count));
 }
 
+/** Number of buckets, kind of hash and two numbers of salt. The strong hash reads whole numbers as texts. */
+function crossed(node: GraphNode): readonly Condition[] {
+  const kind = node.inputs.length - 2;
+  const isOfNumbers = node.types('dense_types').includes(int64);
+  const weak = {
+    ...valuesAtMost(kind, 0),
+    words: `no strong hash in input ${kind}: it crosses whole numbers`,
+  };
+  return [...lastCounts(1, 1, 2)(node), ...(isOfNumbers ? [weak] : [])];
+}
+
+/** As `tensorflow.DataType` has it. */
+const int64 = 9;
+
 /** Each partition is as long as the one before says, and so are the values: TensorFlow reads behind their ends. */
 function raggedRows(node: GraphNode): Condition[] {
   const kinds = node.texts('row_partition_types').slice(0, node.inputs.length - firstPartition);
@@ -179,13 +193,14 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   // tensor.h: scalar() of a key, of the last input, a name, and of a number of rows.
   ['ParseExample', oneTextForEachKey],
   ['ParseSingleSequenceExample', lastCounts(1)],
-  // Number of buckets, kind of hash and two numbers of salt.
-  ['SparseCrossHashed', lastCounts(1, 1, 2)],
+  ['SparseCrossHashed', crossed],
   ['RaggedTensorToTensor', raggedRows],
   // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and the draws meet no end at NaN.
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
   ['StatelessRandomPoisson StatelessRandomBinomial', [valuesAreNumbers(2)]],
   ['RandomPoissonV2', [valuesAreNumbers(1)]],
+  // tensor_shape.cc: the last dim of the output image.
+  ['LRNGrad', ranks(4, 4, 4)],
   // tensor.h: scalar() of the index.
   ['TensorListGetItem', [countIs(1, 1)]],
   // tensor_shape.cc: the shape that four inputs are broadcast to has no more than 2^63 elements.
