@@ -55,6 +55,9 @@ export interface Target {
   readonly label?: string | undefined;
 }
 
+/** Models that an error names. */
+const mostNamed = 20;
+
 export class Table {
   constructor(
     readonly models: ReadonlyMap<string, ModelStatus>,
@@ -97,7 +100,9 @@ export class Table {
   }
 
   private listModels(): string {
-    const names = [...this.models.keys()].map((name) => `\`${name}\``);
+    const names = [...this.models.keys()].slice(0, mostNamed).map((name) => `\`${name}\``);
+    const more = this.models.size - names.length;
+    if (more > 0) return `there are ${names.join(', ')} and ${more} more: GET /models lists them`;
     return names.length === 0
       ? 'there are none'
       : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
