@@ -759,6 +759,22 @@ def v1_local(path: Path) -> None:
         save_v1(path, session, [(SERVE, signatures)], main_op=main_op)
 
 
+def unusable(path: Path) -> None:
+    """Signatures that no request can ask, beside one that works."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        codes = tf.quantization.quantize(x, 0.0, 1.0, tf.quint8).output
+        handle = v1.placeholder(tf.resource, [], "handle")
+        value = v1.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+        signatures = {
+            DEFAULT: ({"x": x}, {"y": 2 * x}),
+            "twice": ({"p": x, "q": x}, {"y": 2 * x}),
+            "quantised": ({"x": x}, {"codes": codes, "y": 2 * x}),
+            "resource": ({"handle": handle}, {"value": value}),
+        }
+        save_v1(path, session, [(SERVE, signatures)])
+
+
 def zeros(path: Path) -> None:
     """210 MB of weights, all zero, in a data file that is left out: whoever needs it makes it, in no time."""
     with tf.Graph().as_default(), v1.Session() as session:
@@ -1162,6 +1178,7 @@ TEST = {
             Case("two_rows", {"x": f32(1, 2, 3, -4, 0.5, 0).reshape(2, 3)}, "also_passed"),
         ],
     ),
+    "unusable": Model(unusable, []),
     "rows": Model(
         rows,
         [

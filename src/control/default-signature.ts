@@ -2,7 +2,7 @@
  * Which signature is meant when a request names none, and whether a version may take the place of another that has one.
  */
 
-import type { Signature } from '../engines/signature.js';
+import type { Signature, UnusableSignature } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
 
 type Signatures = ReadonlyMap<string, Signature>;
@@ -36,12 +36,12 @@ export interface Predecessor {
 /**
  * Refuses a version that can answer nothing, or not what its predecessor answers to those who name no signature.
  *
- * @param unusable names of signatures with a tensor that cannot travel
+ * @param unusable those that it has besides, and that cannot be served
  * @throws ServingError FAILED_PRECONDITION with the signatures there are
  */
 export function checkSignatures(
   signatures: Signatures,
-  unusable: readonly string[],
+  unusable: readonly UnusableSignature[],
   names: DefaultNames,
   predecessor: Predecessor | undefined,
 ): void {
@@ -52,10 +52,20 @@ export function checkSignatures(
   if (reason !== undefined) throw new ServingError('FAILED_PRECONDITION', reason);
 }
 
-function whyNone(unusable: readonly string[]): string {
+function whyNone(unusable: readonly UnusableSignature[]): string {
   const none = 'it has no signature that can be served';
   if (unusable.length === 0) return `${none}: export it with \`signatures\``;
-  return `${none}: ${listed(unusable)} ${unusable.length === 1 ? 'has' : 'have'} tensors of a kind that cannot travel`;
+  return `${none}: ${listReasons(unusable)}`;
+}
+
+/** Signatures that a message names. */
+const mostNamed = 5;
+
+/** `` `a`: output `y` is quint8, which cannot travel; `b`: … `` */
+export function listReasons(unusable: readonly UnusableSignature[]): string {
+  const reasons = unusable.slice(0, mostNamed).map(({ name, why }) => `\`${name}\`: ${why}`);
+  if (unusable.length > mostNamed) reasons.push(`and ${unusable.length - mostNamed} more`);
+  return reasons.join('; ');
 }
 
 /** Why requests without a signature's name would fail, or would mean another one, from then on. */
@@ -63,15 +73,16 @@ export function whyNotAfter(
   { version, defaultSignature: before }: Predecessor,
   signatures: Signatures,
   names: DefaultNames,
-  unusable: readonly string[] = [],
+  unusable: readonly UnusableSignature[] = [],
 ): string | undefined {
   if (!before) return undefined;
   const chosen = chooseDefault(signatures, names);
   // One that has the predecessor's, too, and another name that comes first, was told to.
   if (chosen && (signatures.has(before.name) || chosen.name === names.configured)) return undefined;
   const lack = chosen ? '' : ', none of them the default';
-  const why = unusable.includes(before.name)
-    ? '; the one of that name has tensors of a kind that cannot travel'
+  const own = unusable.find(({ name }) => name === before.name);
+  const why = own
+    ? `; the one of that name cannot be served: ${own.why}`
     : ": export it under the same name, or name another as `default_signature` in the model's serving.json";
   return (
     `version ${version} serves the signature \`${before.name}\` by default, and this version has ` +

@@ -92,8 +92,14 @@ export interface Signature {
 export interface MetaGraph {
   readonly tags: readonly string[];
   readonly signatures: ReadonlyMap<string, Signature>;
-  /** Names of signatures with a tensor that cannot travel. */
-  readonly unusable: readonly string[];
+  readonly unusable: readonly UnusableSignature[];
+}
+
+/** A signature that cannot be served, though the others of its graph can. */
+export interface UnusableSignature {
+  readonly name: string;
+  /** Which tensor stands against it, in words. */
+  readonly why: string;
 }
 
 /** `[null, 480, 640, 3]` as people write it: `[-1, 480, 640, 3]`; `unknown rank` for null. */

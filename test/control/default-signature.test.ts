@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { checkSignatures, chooseDefault } from '../../src/control/default-signature.ts';
-import type { Signature } from '../../src/engines/signature.ts';
+import type { Signature, UnusableSignature } from '../../src/engines/signature.ts';
 import { makeSignature } from '../fixtures/codec.ts';
 
 function signatures(...names: string[]): ReadonlyMap<string, Signature> {
@@ -32,7 +32,7 @@ describe('a version', () => {
       before,
       configured,
       unusable = [],
-    }: { before?: string[]; configured?: string; unusable?: string[] } = {},
+    }: { before?: string[]; configured?: string; unusable?: UnusableSignature[] } = {},
   ): string | undefined {
     const defaults = { configured, flag };
     const predecessor = before && {
@@ -50,8 +50,14 @@ describe('a version', () => {
 
   it('is refused without any signature, and told which cannot be served', () => {
     expect(refusal([])).toBe('it has no signature that can be served: export it with `signatures`');
-    expect(refusal([], { unusable: ['rows', 'all'] })).toBe(
-      'it has no signature that can be served: `rows`, `all` have tensors of a kind that cannot travel',
+    const why = 'output `y` is quint8, which cannot travel';
+    const unusable = ['rows', 'all'].map((name) => ({ name, why }));
+    expect(refusal([], { unusable })).toBe(
+      `it has no signature that can be served: \`rows\`: ${why}; \`all\`: ${why}`,
+    );
+    const many = Array.from({ length: 4000 }, (_, i) => ({ name: `s${i}`, why }));
+    expect(refusal([], { unusable: many })).toMatch(
+      /; `s4`: output `y` is quint8, which cannot travel; and 3995 more$/,
     );
   });
 
@@ -67,8 +73,9 @@ describe('a version', () => {
     );
     // The only one would be the default: another question than the one that is asked.
     expect(refusal(['b'], { before: ['a'] })).toMatch(/`a` by default, and this version has `b`: export it/);
-    expect(refusal(['b'], { before: ['a', 'serving_default'], unusable: ['serving_default'] })).toMatch(
-      /and this version has `b`; the one of that name has tensors of a kind that cannot travel$/,
+    const unusable = [{ name: 'serving_default', why: 'input `x` is resource, which cannot travel' }];
+    expect(refusal(['b'], { before: ['a', 'serving_default'], unusable })).toMatch(
+      /and this version has `b`; the one of that name cannot be served: input `x` is resource, which cannot travel$/,
     );
     // It is there, and nothing says any more that it is meant.
     expect(refusal(['a', 'b'], { before: ['a'] })).toMatch(/`a`, `b`, none of them the default/);

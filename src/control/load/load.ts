@@ -13,7 +13,13 @@ import type { BatchLimits, BatchVerdict } from '../../serving/queue/batching.js'
 import type { Logger } from '../../telemetry/logger.js';
 import { warmUp } from '../checks/gate.js';
 import { judgeBatching } from '../checks/row-check.js';
-import { checkSignatures, chooseDefault, type DefaultNames, type Predecessor } from '../default-signature.js';
+import {
+  checkSignatures,
+  chooseDefault,
+  type DefaultNames,
+  listReasons,
+  type Predecessor,
+} from '../default-signature.js';
 import type { HandledVersion, HandlerLoader, OpenedModel } from '../handled.js';
 import { availableMemory, checkMemory } from '../memory.js';
 
@@ -87,7 +93,7 @@ export class GivenUp extends ServingError {
  */
 export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
   const { directory, handler, limits, predecessor, defaultNames, onStage } = version;
-  const check = (signatures: MetaGraph['signatures'], unusable: readonly string[] = []) =>
+  const check = (signatures: MetaGraph['signatures'], unusable: MetaGraph['unusable'] = []) =>
     checkSignatures(signatures, unusable, defaultNames, predecessor);
   const engine = await engineFor(directory, options.engines);
   const opened = await (handler === undefined
@@ -177,6 +183,9 @@ async function openModel(
   onStage('reading its files');
   const { metaGraph, parameterCount, byteLength, load } = await engine.read(directory, tags);
   check(metaGraph);
+  const { unusable } = metaGraph;
+  if (unusable.length > 0)
+    options.logger.warn(`${name}: signatures are not served: ${listReasons(unusable)}`);
   checkMemory(byteLength, await availableMemory());
   onStage(`loading it into ${engine.name}`);
   const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;

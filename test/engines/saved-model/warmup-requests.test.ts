@@ -42,6 +42,6 @@ it('whole numbers of 64 bits are exact, the last value stands for the rest', asy
 it('an input without a value is refused with its name', async () => {
   await expect(read({ x: undefined })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
-    message: 'record 0 of tf_serving_warmup_requests, input `x` has a dtype that cannot be fed (0)',
+    message: 'record 0 of tf_serving_warmup_requests, input `x` is of no dtype, which cannot be fed',
   });
 });

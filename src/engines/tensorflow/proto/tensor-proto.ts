@@ -6,6 +6,7 @@ import { invalidArgument } from '../../../errors.js';
 import { dtypeOf, elementCount, type FixedDtype } from '../../../tensors/dtypes.js';
 import { allocate } from '../../../tensors/values.js';
 import type { TensorView } from '../../../tfjs/tensors.js';
+import { dtypeName } from './dtype-names.js';
 
 type TensorProto = tensorflow.TensorProto;
 
@@ -38,7 +39,7 @@ const fields: Record<FixedDtype, NumberField> = {
  */
 export function readTensorProto(what: string, proto: TensorProto): TensorView {
   const dtype = dtypeOf(proto.dtype);
-  if (!dtype) throw invalidArgument(`${what} has a dtype that cannot be fed (${proto.dtype})`);
+  if (!dtype) throw invalidArgument(`${what} is ${dtypeName(proto.dtype)}, which cannot be fed`);
   const shape = (proto.tensorShape?.dim ?? []).map(({ size }) => Number(size));
   const count = elementCount(shape);
   if (dtype === 'string') return { dtype, shape, data: repeatLast(proto.stringVal, count, new Uint8Array()) };

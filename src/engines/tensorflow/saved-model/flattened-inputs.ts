@@ -71,10 +71,8 @@ export class FlattenedInputs {
   }
 
   /** The signature with those of its inputs that were one sparse or ragged tensor told as that. */
-  async restore<Found extends Omit<Signature, 'operations'>>(
-    signature: Found | undefined,
-  ): Promise<Found | undefined> {
-    if (!signature || this.wrappers.size === 0) return signature;
+  async restore<Found extends Omit<Signature, 'operations'>>(signature: Found): Promise<Found> {
+    if (this.wrappers.size === 0) return signature;
     const inputs = await this.of(signature);
     if (inputs.size === 0) return signature;
     const { composites } = signature;

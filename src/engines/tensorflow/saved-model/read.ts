@@ -11,7 +11,7 @@ import { kindOf, readRegularFile } from '../../../files/regular-file.js';
 import { storageCalls } from '../../../files/storage-call.js';
 import { readFailure } from '../../../files/storage-failure.js';
 import { Turns } from '../../../flow/turns.js';
-import type { Dim, MetaGraph, Signature, TensorSpec } from '../../signature.js';
+import type { Dim, MetaGraph, Signature, TensorSpec, UnusableSignature } from '../../signature.js';
 import { GraphDef } from '../graph/graph-def.js';
 import { findGuards, type Guards, noGuards } from '../graph/guards/find.js';
 import { parseTensorName, proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
@@ -178,16 +178,19 @@ async function toMetaGraph(
 ): Promise<Pick<SavedModel, 'metaGraph' | 'guards'>> {
   const { graphDef, tags, signatureDef, objectGraphDef } = metaGraph;
   const signatures = new Map<string, Signature>();
-  const unusable: string[] = [];
+  const unusable: UnusableSignature[] = [];
   const graph = await GraphDef.read(graphDef, turns);
   const flattened = await FlattenedInputs.read(objectGraphDef, graphDef, turns);
   for (const { key: name, value } of signatureDef) {
     if (name === initSignature || !value) continue;
-    const signature = await flattened.restore(readSignatureDef(name, value));
-    if (!signature) unusable.push(name);
-    // A signature without outputs is one of TensorFlow's own (train and init ops); with a tensor that cannot travel it
-    // cannot be served, but the others can.
-    if (!signature || signature.outputs.size === 0) continue;
+    const read = readSignatureDef(name, value);
+    if ('why' in read) {
+      unusable.push(read);
+      continue;
+    }
+    const signature = await flattened.restore(read);
+    // A signature without outputs is one of TensorFlow's own (train and init ops).
+    if (signature.outputs.size === 0) continue;
     const { ranks, shapes, operations, ...rows } = await prove(graph, signature, turns);
     const inputs = withShapes(signature.inputs, (input) => shapeOfRank(ranks.get(input)));
     const outputs = withShapes(signature.outputs, (output) => shapes.get(output) ?? null);

@@ -4,7 +4,9 @@
 import type { tensorflow } from '#proto/decoders.js';
 import { type Dtype, dtypeOf } from '../../../tensors/dtypes.js';
 import { componentsOf } from '../../composite.js';
-import type { CompositeSpec, Dim, Signature, TensorSpec } from '../../signature.js';
+import type { CompositeSpec, Dim, Signature, TensorSpec, UnusableSignature } from '../../signature.js';
+import { parseTensorName } from '../graph/prove.js';
+import { dtypeName } from '../proto/dtype-names.js';
 
 /** An entry of a protobuf map; both fields may be left out on the wire. */
 export interface Entry<Value> {
@@ -22,13 +24,16 @@ type TensorInfo = tensorflow.TensorInfo;
 /** Classes of types, of struct.proto. */
 export const [sparseTensorSpec, raggedTensorSpec] = [1, 3];
 
-/** @returns undefined if one of its tensors is of a dtype or an encoding that cannot travel */
+/** @returns why not, if a tensor is of a dtype or an encoding that cannot travel, or if two inputs are one tensor */
 export function readSignatureDef(
   name: string,
   { inputs, outputs }: SignatureDef,
-): Omit<Signature, 'operations'> | undefined {
-  const [taken, given] = [readTensors(inputs), readTensors(outputs)];
-  if (!taken || !given) return undefined;
+): Omit<Signature, 'operations'> | UnusableSignature {
+  const [taken, given] = [readTensors('input', inputs), readTensors('output', outputs)];
+  if (typeof taken === 'string') return { name, why: taken };
+  if (typeof given === 'string') return { name, why: given };
+  const twice = findFedTwice([...taken.specs.values()]);
+  if (twice !== undefined) return { name, why: twice };
   const hasComposites = taken.composites.size + given.composites.size > 0;
   return {
     name,
@@ -44,19 +49,44 @@ interface Tensors {
   readonly composites: Map<string, CompositeSpec>;
 }
 
-function readTensors(infos: readonly Entry<TensorInfo>[]): Tensors | undefined {
+/** TensorFlow takes one value for each tensor of the graph. */
+function findFedTwice(inputs: readonly TensorSpec[]): string | undefined {
+  const seen = new Map<string, string>();
+  for (const { name, graphName } of inputs) {
+    const { node, index } = parseTensorName(graphName);
+    const tensor = `${node}:${index}`;
+    const other = seen.get(tensor);
+    if (other !== undefined)
+      return `inputs \`${other}\` and \`${name}\` are the same tensor of the graph, \`${tensor}\``;
+    seen.set(tensor, name);
+  }
+  return undefined;
+}
+
+/** @returns why not, if one cannot travel */
+function readTensors(kind: 'input' | 'output', infos: readonly Entry<TensorInfo>[]): Tensors | string {
   const specs = new Map<string, TensorSpec>();
   const composites = new Map<string, CompositeSpec>();
   for (const { key: name, value: info } of infos) {
     const spec = info && (toSpec(name, info) ?? toSparse(name, info) ?? toComposite(name, info));
-    if (!spec) return undefined;
+    if (!spec) return `${kind} \`${name}\` ${whyNoSpec(info)}`;
     if (spec.kind !== undefined) composites.set(name, spec);
     for (const each of spec.kind === undefined ? [spec] : componentsOf(spec)) {
-      if (specs.has(each.name)) return undefined;
+      if (specs.has(each.name)) return `two ${kind}s are called \`${each.name}\``;
       specs.set(each.name, each);
     }
   }
   return { specs, composites };
+}
+
+function whyNoSpec(info: TensorInfo | null | undefined): string {
+  if (!info) return 'is not described';
+  const parts = [info, ...(info.compositeTensor?.components ?? [])];
+  const odd = parts.find(({ dtype, compositeTensor }) => !compositeTensor && !dtypeOf(dtype));
+  if (odd) return `is ${dtypeName(odd.dtype)}, which cannot travel`;
+  return info.compositeTensor
+    ? 'is a composite tensor that is neither sparse nor ragged'
+    : 'names no tensor of the graph';
 }
 
 function toSpec(
