@@ -775,6 +775,14 @@ def unusable(path: Path) -> None:
         save_v1(path, session, [(SERVE, signatures)])
 
 
+def like_a_tensor(path: Path) -> None:
+    """Inputs whose names together are those of a tensor's parts."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        inputs = {name: v1.placeholder(tf.float32, [None], name) for name in ("dtype", "shape", "data")}
+        outputs = {name: value + add for add, (name, value) in enumerate(inputs.items(), 1)}
+        save_v1(path, session, [(SERVE, {DEFAULT: (inputs, outputs), "same": (inputs, outputs)})])
+
+
 def zeros(path: Path) -> None:
     """210 MB of weights, all zero, in a data file that is left out: whoever needs it makes it, in no time."""
     with tf.Graph().as_default(), v1.Session() as session:
@@ -1179,6 +1187,7 @@ TEST = {
         ],
     ),
     "unusable": Model(unusable, []),
+    "like_a_tensor": Model(like_a_tensor, []),
     "rows": Model(
         rows,
         [

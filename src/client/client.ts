@@ -62,8 +62,11 @@ export class Client {
    */
   async infer(inputs: EncodableDict, options: InferOptions = {}): Promise<InferResult> {
     const { model, version, label, signature, outputs } = options;
-    const body = inferBody(inputs, { signature, outputs });
-    const answer = await this.call(inferPath(model, version, label), body, options);
+    const chosen = { signature, outputs };
+    const isBare = isLikeTensor(inputs);
+    const body = isBare ? dictToBinary(inputs) : inferBody(inputs, chosen);
+    const path = `${inferPath(model, version, label)}${isBare ? queryOf(chosen) : ''}`;
+    const answer = await this.call(path, body, options);
     const result = toInferResult(answer);
     if (!result) throw new RequestError('INTERNAL', 'what came is no answer of tfjs-serving');
     return result;
@@ -108,6 +111,19 @@ function toInferResult(answer: Dict): InferResult | undefined {
     outputs !== null;
   const sorted = isAnswer ? sortOutputs(outputs as Dict) : undefined;
   return isAnswer && sorted ? { ...answer, model, version, generation, ...sorted } : undefined;
+}
+
+/** True of inputs called dtype, shape and data, which would be one tensor within an envelope. */
+function isLikeTensor(inputs: EncodableDict): boolean {
+  const names = inputs instanceof Map ? [...inputs.keys()] : Object.keys(inputs);
+  return names.sort().join() === 'data,dtype,shape';
+}
+
+function queryOf({ signature, outputs = [] }: Pick<InferOptions, 'signature' | 'outputs'>): string {
+  const query = new URLSearchParams();
+  if (signature !== undefined) query.set('signature', signature);
+  for (const name of outputs) query.append('outputs', name);
+  return `?${query}`;
 }
 
 function inferPath(

@@ -13,7 +13,7 @@ let repository: TestRepository;
 let server: TestServer;
 let client: Client;
 beforeAll(async () => {
-  repository = await TestRepository.create('versioned', 'slow', 'signatures', 'strings');
+  repository = await TestRepository.create('versioned', 'slow', 'signatures', 'strings', 'like_a_tensor');
   server = await TestServer.start({
     args: [
       ...['--model-path', repository.root, '--default-model', 'versioned'],
@@ -47,6 +47,23 @@ describe('a call', () => {
     }
   });
 
+  it('infers with inputs called dtype, shape and data, which are three', async () => {
+    const inputs = { dtype: Float32Array.of(0), shape: Float32Array.of(1), data: Float32Array.of(2) };
+    const valuesOf = async (chosen: { signature?: string; outputs?: string[] }) => {
+      const { outputs } = await client.infer(inputs, { model: 'like_a_tensor', ...chosen });
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, value]) => [name, 'data' in value && value.data]),
+      );
+    };
+    const all = { dtype: Float32Array.of(1), shape: Float32Array.of(3), data: Float32Array.of(5) };
+    expect(await valuesOf({})).toEqual(all);
+    expect(await valuesOf({ signature: 'same' })).toEqual(all);
+    expect(await valuesOf({ signature: 'same', outputs: ['data', 'dtype'] })).toEqual({
+      data: all.data,
+      dtype: all.dtype,
+    });
+  });
+
   it('infers with a signature and chosen outputs', async () => {
     const inputs = { a: [2, 3], b: tensor([[4, 5]], [2]) };
     const { outputs } = await client.infer(inputs, { model: 'signatures', signature: 'mul', outputs: ['y'] });
@@ -61,7 +78,7 @@ describe('a call', () => {
   it('tells of models, updates them, and takes a whole address', async () => {
     expect(await client.modelInfo()).toMatchObject({ model: 'versioned', device: 'cpu' });
     const { models } = (await client.models()) as { models: unknown[] };
-    expect(models).toHaveLength(4);
+    expect(models).toHaveLength(5);
     expect(await client.models('slow')).toMatchObject({ name: 'slow', version: 1 });
     expect(await client.updateModel()).toMatchObject({ status: 'ok' });
     const answer = await sendInferenceRequest(

@@ -234,3 +234,13 @@ def test_what_is_not_meant_is_named_before_anything_is_sent(client):
 
 def test_one_output_may_be_a_text(client):
     assert list(client.infer({"x": np.ones(1, np.float32)}, model="identity", outputs="y").outputs) == ["y"]
+
+
+@pytest.mark.parametrize("chosen", [{}, {"signature": "same"}, {"outputs": ["data", "shape"]}, {"signature": "same", "outputs": "data"}])
+@pytest.mark.parametrize("kind", [np.float32, list])
+def test_inputs_called_dtype_shape_and_data_are_three(client, chosen, kind):
+    inputs = {name: kind([i]) for i, name in enumerate(("dtype", "shape", "data"))}
+    answer = client.infer(inputs, model="like_a_tensor", **chosen)
+    expected = {"dtype": [1], "shape": [3], "data": [5]}
+    names = np.atleast_1d(chosen.get("outputs", list(expected)))
+    assert {name: value.tolist() for name, value in answer.outputs.items()} == {name: expected[name] for name in names}

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, TypeVar, Union, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ._casting import as_input, cast_inputs, needs_spec
 from ._composites import output_of
@@ -161,7 +161,8 @@ class Calls:
         return (yield from self._infer(_cast(envelope, fresh), target, deadline))
 
     def _infer(self, envelope: Mapping[str, Any], target: Target, deadline: float) -> Call[Answer]:
-        reply, request_id = yield from self._ask("POST", target.path, envelope, deadline)
+        query, body = _request_of(envelope)
+        reply, request_id = yield from self._ask("POST", f"{target.path}{query}", body, deadline)
         answer = binary_to_dict(reply.content)
         known = self._known.get(target)
         # Another version that was asked for by number or label is no news of the one that serves.
@@ -232,6 +233,15 @@ def info_path(model: str | None) -> str:
 
 def _error_in(reply: Reply, request_id: str) -> ServingError:
     return error_from(reply.status, reply.content, request_id, parse_retry_after(reply.headers.get("retry-after")))
+
+
+def _request_of(envelope: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The query and the body: within an envelope, inputs called dtype, shape and data would be one tensor."""
+    inputs = envelope["inputs"]
+    if set(inputs) != {"dtype", "shape", "data"}:
+        return "", envelope
+    chosen = {key: envelope[key] for key in ("signature", "outputs") if key in envelope}
+    return f"?{urlencode(chosen, doseq=True)}" if chosen else "", inputs
 
 
 def _cast(envelope: Mapping[str, Any], specs: Specs) -> dict[str, Any]:
