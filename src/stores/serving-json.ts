@@ -7,6 +7,10 @@ import type { z } from 'zod';
 
 type Schemas = typeof import('./serving-schema.js');
 
+/** As they stand in a file. */
+export type RepositoryConfigFile = z.input<Schemas['repositorySchema']>;
+export type ModelConfigFile = z.input<Schemas['modelSchema']>;
+/** In full, with defaults. */
 export type RepositoryConfig = z.output<Schemas['repositorySchema']>;
 export type ModelConfig = z.output<Schemas['modelSchema']>;
 export type BatchingParameters = z.output<Schemas['batchingSchema']>;

@@ -3,7 +3,7 @@
  * a folder of this machine when it is to be loaded. A folder of models is one source (`folder/`). An archive or an object
  * store can be another.
  */
-import type { ModelConfig, RepositoryConfig } from './serving-json.js';
+import type { ModelConfigFile, RepositoryConfigFile } from './serving-json.js';
 
 /** A version with just these contents. */
 export interface SourceVersion {
@@ -52,15 +52,15 @@ export type UnreadableVersion = Pick<SourceVersion, 'version' | 'place'>;
 export interface ModelListing {
   readonly name: string;
   readonly versions: readonly (VersionListing | UnreadableVersion)[] | undefined;
-  /** Undefined where it cannot be read: then what was read last holds, or the defaults. */
-  readonly config?: ModelConfig | undefined;
+  /** As in a `serving.json`. Undefined where it cannot be read: then what was read last holds, or the defaults. */
+  readonly config?: ModelConfigFile | undefined;
 }
 
 /** What a source has; `models` is undefined where it could not be read, which is not the same as none. */
 export interface Listing {
   readonly models: readonly ModelListing[] | undefined;
   /** For all models; undefined as in {@link ModelListing}. */
-  readonly config?: RepositoryConfig | undefined;
+  readonly config?: RepositoryConfigFile | undefined;
   /** Why something could not be read, for the log. */
   readonly problems: readonly string[];
   /** What looks like a model and is not served, and what to do about it, for the log. */

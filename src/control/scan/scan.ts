@@ -4,15 +4,11 @@
  * A version is quiet once two listings far enough apart found it the same (`arrival.ts` says how far), and gone once two
  * at least `--settle` apart did not find it. What cannot be read stays as it was: unreadable is not deleted.
  */
+
 import { type ModelConfig, noModelConfig, type RepositoryConfig } from '../../stores/serving-json.js';
-import type {
-  Listing,
-  ModelListing,
-  SourceVersion,
-  UnreadableVersion,
-  VersionListing,
-} from '../../stores/source.js';
+import type { ModelListing, SourceVersion, UnreadableVersion, VersionListing } from '../../stores/source.js';
 import { type Arrival, arrivalOf, cameAtOnce, copyPatience } from './arrival.js';
+import type { CheckedListing, CheckedModel } from './checked-listing.js';
 
 /** A version, and whether it has stopped changing. */
 export interface ScannedVersion extends SourceVersion {
@@ -79,7 +75,7 @@ export const nothingScanned: Scan = {
  * @param before the scan before this one
  * @param listing what was read now
  */
-export function scan(before: Scan, listing: Listing, options: ScanOptions): Scan {
+export function scan(before: Scan, listing: CheckedListing, options: ScanOptions): Scan {
   const { models: folders, config } = listing;
   if (!folders) return { ...before, readable: false, unsettled: false };
   const repository = config ?? before.config;
@@ -113,7 +109,7 @@ type Settings = ScanOptions & { readonly lookedAt: number | undefined };
 
 function scanModel(
   before: ScannedModel | undefined,
-  { name, versions: listed, config: read }: ModelListing,
+  { name, versions: listed, config: read }: CheckedModel,
   repository: RepositoryConfig,
   settings: Settings,
   waits: string[],

@@ -2,9 +2,9 @@
  * Looks at the source: by the clock, after a hint, and when somebody asks. One look at a time.
  */
 import { messageOf } from '../../errors.js';
-import type { Listing, Source, Watch } from '../../stores/source.js';
+import type { Source, Watch } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { checkListing } from './checked-listing.js';
+import { type CheckedListing, checkListing } from './checked-listing.js';
 import { nothingScanned, type Scan, scan } from './scan.js';
 import { SourceNews } from './source-news.js';
 
@@ -92,9 +92,15 @@ export class Scanner {
 
   private begin(atStart: boolean): Promise<void> {
     this.rescanWanted = false;
-    this.scanning = this.scanOnce(atStart).finally(() => {
-      this.scanning = undefined;
-    });
+    this.scanning = this.scanOnce(atStart)
+      .catch((error: unknown) => {
+        // A fault of ours. What serves goes on, and the next look may be better.
+        this.options.logger.error({ err: error }, `${this.options.source.name}: the look at it failed`);
+        this.schedule();
+      })
+      .finally(() => {
+        this.scanning = undefined;
+      });
     return this.scanning;
   }
 
@@ -111,10 +117,10 @@ export class Scanner {
     this.news.tell({ problems: listing.problems, doubts, waits }, now, atStart ? 0 : undefined);
   }
 
-  private async list(): Promise<Listing> {
+  private async list(): Promise<CheckedListing> {
     const { source } = this.options;
     try {
-      return checkListing(await source.list());
+      return await checkListing(await source.list());
     } catch (error) {
       return { models: undefined, problems: [`${source.name}: ${messageOf(error)}`], unserved: [] };
     }

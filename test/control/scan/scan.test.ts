@@ -2,9 +2,10 @@
  * What is quiet, gone or only out of sight: a pure function of listings and the clock.
  */
 import { describe, expect, it } from 'vitest';
+import type { CheckedListing, CheckedModel } from '../../../src/control/scan/checked-listing.ts';
 import { nothingScanned, type Scan, type ScanOptions, scan } from '../../../src/control/scan/scan.ts';
 import { noModelConfig } from '../../../src/stores/serving-json.ts';
-import type { ArrivalFacts, Listing, ModelListing } from '../../../src/stores/source.ts';
+import type { ArrivalFacts } from '../../../src/stores/source.ts';
 
 const settle = 1000;
 const emptyFor = 30_000;
@@ -24,11 +25,11 @@ const renamed: ArrivalFacts = {
 /** `{m: '1 2b'}`: model m with versions 1 and 2, the latter with other contents; `2!` cannot be read; null: the folder cannot. */
 type Folder = Readonly<Record<string, string | null>>;
 
-function list(folder: Folder | null, facts: Partial<ArrivalFacts> = {}): Listing {
+function list(folder: Folder | null, facts: Partial<ArrivalFacts> = {}): CheckedListing {
   const problems = folder ? [] : ['unreadable'];
   const models =
     folder &&
-    Object.entries(folder).map(([name, text]): ModelListing => {
+    Object.entries(folder).map(([name, text]): CheckedModel => {
       const versions = text
         ?.split(' ')
         .filter(Boolean)
@@ -393,7 +394,7 @@ describe('with a complete_marker', () => {
 
 it('a version that its source shows only when all of it is there is quiet at once, whatever it had before', () => {
   const config = { ...noModelConfig, complete_marker: '_SUCCESS' };
-  const listing = (fingerprint: string): Listing => ({
+  const listing = (fingerprint: string): CheckedListing => ({
     models: [{ name: 'm', config, versions: [{ version: 1, place: 'm/1', fingerprint, arrival: 'whole' }] }],
     problems: [],
     unserved: [],
