@@ -41,7 +41,7 @@ export type Remedy =
   | { readonly kind: 'load'; readonly model: string }
   | { readonly kind: 'look at a model'; readonly model: string }
   /** `bytes`: the line of Python that makes the values of a dtype which plain CBOR and JSON have no form for. */
-  | { readonly kind: 'describe the values'; readonly dtype: string; readonly bytes: string }
+  | { readonly kind: 'send a dtype'; readonly dtype: string; readonly bytes: string | undefined }
   /** @param path as it came, escaped */
   | { readonly kind: 'look at the paths'; readonly path: string };
 

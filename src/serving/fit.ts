@@ -21,12 +21,11 @@ export function wrongDtype(
     spec.dtype === 'uint8' && isScaled(view)
       ? 'scale its values, which are from 0 to 1, as (255 * x).round().astype(np.uint8)'
       : advice(spec.dtype);
-  const bytes = describedBytes[spec.dtype];
   return new ServingError(
     'INVALID_ARGUMENT',
     `${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}${how === undefined ? '' : `: ${how}`}`,
     undefined,
-    bytes === undefined ? undefined : { kind: 'describe the values', dtype: spec.dtype, bytes },
+    { kind: 'send a dtype', dtype: spec.dtype, bytes: describedBytes[spec.dtype] },
   );
 }
 

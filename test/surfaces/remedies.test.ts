@@ -25,9 +25,9 @@ it.each<[Remedy, string, string]>([
     'so; POST /v2/repository/index says why',
   ],
   [
-    { kind: 'describe the values', dtype: 'bool', bytes: 'x.astype(np.bool_).tobytes()' },
+    { kind: 'send a dtype', dtype: 'bool', bytes: 'x.astype(np.bool_).tobytes()' },
     'so: send {"dtype": "bool", "shape": x.shape, "data": x.astype(np.bool_).tobytes()}',
-    'so: send datatype BOOL',
+    'so; as datatype BOOL',
   ],
 ])('%o is told in the words of the protocol', (remedy, own, oip) => {
   expect(told(remedy)).toEqual([own, oip]);

@@ -34,8 +34,8 @@ function help(remedy: Remedy): string {
       return '; POST /v2/repository/index says why';
     case 'look at the paths':
       return '; see docs/open-inference-protocol.md for those there are';
-    case 'describe the values':
-      return `: send datatype ${datatypes[remedy.dtype as Dtype]}`;
+    case 'send a dtype':
+      return `; as datatype ${datatypes[remedy.dtype as Dtype]}`;
     case 'name a model':
       return '';
   }

@@ -21,7 +21,8 @@ function help(remedy: Remedy): string {
       return `: POST /update_model ${JSON.stringify({ model: remedy.model })} loads it again`;
     case 'look at a model':
       return `; see /models/${encodeURIComponent(remedy.model)}`;
-    case 'describe the values':
+    case 'send a dtype':
+      if (remedy.bytes === undefined) return '';
       return `: send {"dtype": "${remedy.dtype}", "shape": x.shape, "data": ${remedy.bytes}}`;
     case 'look at the paths':
       return `${adviceForPath(remedy.path)}; see /docs for those there are`;
