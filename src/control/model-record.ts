@@ -30,6 +30,8 @@ export class ModelRecord {
   private requestedPin: Pin | undefined;
   private unloaded = false;
   private scannedNow: ScannedModel;
+  /** What labels meant when they were last looked at. */
+  private meant: ReadonlyMap<string, number> = new Map();
 
   /** @param generations how often each version was loaded in this process, also before the model last went away */
   constructor(
@@ -110,12 +112,25 @@ export class ModelRecord {
     return plan(this.planInput);
   }
 
+  /** The version that each label means: the one that it names, or the one that it meant before until that one is loaded. */
+  get labels(): ReadonlyMap<string, number> {
+    const isLoaded = (version: number) =>
+      this.tries.loaded.some((record) => record.version === version && record.servable);
+    const meant = Object.entries(this.scanned.config.version_labels).map(([label, named]) => {
+      const before = this.meant.get(label);
+      const stays = before !== undefined && !isLoaded(named) && isLoaded(before);
+      return [label, stays ? before : named] as const;
+    });
+    this.meant = new Map(meant);
+    return this.meant;
+  }
+
   private get planInput(): PlanInput<VersionRecord> {
     const { versions, config } = this.scanned;
     return {
       versions,
       policy: config.model_version_policy,
-      labelled: Object.values(config.version_labels),
+      labelled: [...Object.values(config.version_labels), ...this.labels.values()],
       pin: this.pin,
       loaded: this.tries.loaded,
       serving: this.serving,

@@ -1,10 +1,11 @@
 /**
  * What `serving.json` in a model's folder says holds for every server that reads it.
  */
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, truncate, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
+import { Traffic } from '../fixtures/traffic.ts';
 import { until } from '../fixtures/until.ts';
 
 let repository: TestRepository;
@@ -88,6 +89,24 @@ it('labels name versions, which are held ready, and can be moved', async () => {
   await until(async () => String(await loaded(server)) === '3,4', 'version 2 to be unloaded');
   const pinned = await server.update({ model: 'versioned', label: 'stable' });
   expect(pinned.body.models[0]).toMatchObject({ version: 3, pinned: 3 });
+});
+
+it('a label that is moved answers without a pause, and stays where it was if the other version is damaged', async () => {
+  await configure({ version_labels: { stable: 3 } });
+  await truncate(repository.path('versioned', 2, 'saved_model.pb'), 3);
+  const server = await serve();
+  const traffic = new Traffic(server, '/models/versioned/labels/stable/infer', 2);
+  await configure({ version_labels: { stable: 1 } });
+  await until(() => traffic.replies.at(-1)?.version === 1, 'the label to be moved');
+  await configure({ version_labels: { stable: 2 } });
+  const tried = async () => JSON.stringify(await server.get('/models/versioned')).includes('DATA_LOSS');
+  await until(tried, 'the damaged version to be tried');
+  const { length } = traffic.replies;
+  await until(() => traffic.replies.length > length + 20, 'more answers');
+  await traffic.stop();
+  expect(traffic.failures).toEqual([]);
+  expect(traffic.replies.at(-1)?.version).toBe(1);
+  expect(await loaded(server)).toEqual([1, 4]);
 });
 
 it('a pin holds for every server on the folder, and each follows when it is changed', async () => {
