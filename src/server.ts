@@ -234,12 +234,28 @@ class ComposedServer implements Server {
     const sayIsLoading = setTimeout(() => {
       if (port) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
     }, patienceMilliseconds);
+    this.draining.signal.addEventListener('abort', () => clearTimeout(sayIsLoading), { once: true });
     await services.manager.start().finally(() => clearTimeout(sayIsLoading));
   }
 
   async predict(options: PredictOptions): Promise<Prediction> {
     if (this.draining.signal.aborted) throw shuttingDown();
     return predictInProcess(this.services, options);
+  }
+
+  /**
+   * Goes on answering (health says "draining", inference 503) until the last request has ended. Clients that hardly send or read
+   * are not waited for.
+   */
+  private async drain(): Promise<boolean> {
+    const { exchanges, bodyLimits } = this.services;
+    const deadline = performance.now() + this.settings.shutdownTimeout * 1000;
+    while (exchanges.underWay > 0 && performance.now() < deadline) {
+      await delay(20);
+      bodyLimits.budget.giveUpSlow(shuttingDown);
+      exchanges.unread.cutOffSlow();
+    }
+    return exchanges.underWay === 0;
   }
 
   close(): Promise<boolean> {
@@ -251,7 +267,7 @@ class ComposedServer implements Server {
     const { port, settings, services } = this;
     this.draining.abort();
     await services.manager.stopLoading();
-    const finished = await drain(() => services.exchanges.underWay, settings.shutdownTimeout);
+    const finished = await this.drain();
     port?.close();
     if (!finished) return false;
     const closed = services.manager.close().then(() => {
@@ -366,11 +382,4 @@ function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, l
 
 function limitWire({ maxDepth, maxElements, maxDenseElements, maxImagePixels }: Settings): WireLimits {
   return { maxDepth, maxElements, maxDenseElements, maxImagePixels };
-}
-
-/** Goes on answering (health says "draining", inference 503) until the last request has ended. */
-async function drain(underWay: () => number, timeout: number): Promise<boolean> {
-  const deadline = performance.now() + timeout * 1000;
-  while (underWay() > 0 && performance.now() < deadline) await delay(20);
-  return underWay() === 0;
 }

@@ -158,7 +158,7 @@ export const settings = {
     schema: bytes(Number.MAX_SAFE_INTEGER).default(2 ** 30),
     value: 'BYTES',
     shownDefault: '1GiB',
-    help: 'all bodies being read or waiting, and all answers not read yet, for the process; beyond it 503',
+    help: 'all bodies being read or waiting, and as much again for answers not read yet; beyond it 503',
   },
   maxDepth: { schema: count(100).default(16), value: 'N', help: 'levels of nesting in a body' },
   maxElements: {

@@ -104,7 +104,7 @@ function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middl
     try {
       await next();
       if (exchange.isInference) return;
-      exchange.admitAnswer(ctx.length ?? 0);
+      exchange.countAnswer(ctx.length ?? 0);
       exchange.status = 'ok';
     } catch (error) {
       const failure = toServingError(error, logger, exchange.requestId);

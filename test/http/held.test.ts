@@ -131,6 +131,19 @@ it('answers that nobody reads keep a further large one from being sent, and no s
   await nothingIsLeft();
 });
 
+it('clients that hardly send or read are not waited for when the server is told to stop', async () => {
+  await serve('--body-timeout', '1', '--shutdown-timeout', '170');
+  const half = await RawConnection.open(server.url);
+  half.send(post('/infer', one).subarray(0, -2));
+  const unread = await leaveUnread();
+  const isUnread = async () => ((await server.metric('tfjs_serving_unread_bytes')) ?? 0) > 0;
+  await until(isUnread, 'an unread answer');
+  expect(await server.stop()).toBe(0);
+  await until(() => half.ended, 'the connection to be closed');
+  expect(half.statuses.length).toBe(1);
+  unread.socket.destroy();
+});
+
 it('a client that takes next to nothing of its answer gives way to another answer', async () => {
   await serve('--max-inflight-bytes', '40MiB', '--body-timeout', '0.5');
   const connections = await leaveFourUnread();

@@ -80,12 +80,16 @@ export class ByteBudget {
 
   /** Those that began first give way first. */
   private makeRoom(bytes: number, body: Arrival): void {
+    this.giveUpSlow(gaveWay, (arrival) => arrival !== body && this.taken + bytes > this.total);
+  }
+
+  /** Gives up bodies that are too slow, the oldest first. @param isMeant leaves some of them out */
+  giveUpSlow(reason: () => ServingError, isMeant: (arrival: Arrival) => boolean = () => true): void {
     const now = performance.now();
     for (const arrival of this.arrivals) {
-      if (this.taken + bytes <= this.total) return;
-      if (arrival === body || !arrival.isBehind(now)) continue;
+      if (!isMeant(arrival) || !arrival.isBehind(now)) continue;
       this.arrivals.delete(arrival);
-      arrival.giveUp(gaveWay());
+      arrival.giveUp(reason());
     }
   }
 }

@@ -43,21 +43,35 @@ export class UnreadAnswers {
    */
   makeRoom(bytes: number): void {
     if (bytes < smallBytes || this.fits(bytes)) return;
-    const now = performance.now();
     // Cutting off a client frees its outputs only in the next turn of the loop, so they are counted here.
     let freed = 0;
-    for (const answer of this.answers) {
-      if (!answer.isBehind(now, this.limits.timeout)) continue;
-      freed += answer.bytes;
-      this.forget(answer);
-      answer.socket.destroy();
-      if (this.fits(bytes, freed)) return;
-    }
+    const fits = (cutOff: number) => {
+      freed += cutOff;
+      return this.fits(bytes, freed);
+    };
+    if (this.cutOffSlow(fits)) return;
     throw new ServingError(
       'UNAVAILABLE',
       'too many bytes of answers wait for their clients to read them (--max-inflight-bytes)',
       1,
     );
+  }
+
+  /**
+   * Cuts off clients that are too slow, the oldest answer first.
+   *
+   * @param isEnough gets the bytes of each answer that is given up, and may end it
+   * @returns true if it did
+   */
+  cutOffSlow(isEnough: (bytes: number) => boolean = () => false): boolean {
+    const now = performance.now();
+    for (const answer of this.answers) {
+      if (!answer.isBehind(now, this.limits.timeout)) continue;
+      this.forget(answer);
+      answer.socket.destroy();
+      if (isEnough(answer.bytes)) return true;
+    }
+    return false;
   }
 
   private fits(bytes: number, freed = 0): boolean {

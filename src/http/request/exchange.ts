@@ -97,8 +97,28 @@ export class Exchange implements RequestRecord {
    */
   admitAnswer(bytes: number): void {
     this.all.unread.makeRoom(bytes);
+    this.countAnswer(bytes);
+  }
+
+  /** Called in its place where an answer is sent in any case: operators look when memory is short. */
+  countAnswer(bytes: number): void {
     this.bytesOut = bytes;
     this.closeIfDraining();
+  }
+
+  /**
+   * Called before one of several answers is sent.
+   *
+   * @throws ServingError UNAVAILABLE as {@link admitAnswer} does
+   */
+  admitPart(bytes: number): void {
+    this.all.unread.makeRoom(bytes);
+    this.bytesOut += bytes;
+  }
+
+  /** So many bytes wait for the client to read them. @returns what ends that */
+  waitForReader(bytes: number): () => void {
+    return this.all.unread.add(this.req.socket, bytes);
   }
 
   /** The answer tells the client to send nothing more by this connection, unless more of its requests are under way. */

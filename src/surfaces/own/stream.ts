@@ -107,8 +107,10 @@ export async function sendStream(
         begin();
         isWithinAnswer = 'pieces' in answer;
         for await (const piece of piecesOf(answer, ended.signal)) {
-          const isTaken = res.write(piece);
-          if (!isTaken) await unlessEnded(ended.signal, once(res, 'drain'));
+          exchange.admitPart(piece.length);
+          if (res.write(piece)) continue;
+          const taken = exchange.waitForReader(piece.length);
+          await unlessEnded(ended.signal, once(res, 'drain')).finally(taken);
         }
         ended.signal.throwIfAborted();
         isWithinAnswer = false;
