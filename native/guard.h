@@ -1,5 +1,6 @@
 // TfjsServingGuard: an operation that looks at the inputs of another one and
-// fails, where TensorFlow would end the process. src/guards puts it into graphs.
+// fails, where TensorFlow would end the process. src/engines/tensorflow/graph/guards
+// puts it into graphs.
 
 #ifndef TFJS_SERVING_NATIVE_GUARD_H_
 #define TFJS_SERVING_NATIVE_GUARD_H_

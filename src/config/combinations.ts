@@ -1,6 +1,6 @@
 /**
  * Settings that contradict each other. Whoever gives both is mistaken, on whatever machine: the start is refused. What only
- * this machine lacks is warned of instead (`engines/engine.ts`), as one configuration may be for several machines.
+ * this machine lacks is warned of instead (`engines/tensorflow/compute-mode.ts`), as one configuration may be for several machines.
  */
 import { invalidArgument } from '../errors.js';
 import { flagOf, type SettingName, type Settings } from './settings.js';

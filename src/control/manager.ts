@@ -189,7 +189,7 @@ export class Manager {
   }
 
   private failed(model: ModelRecord, code: ServingError['code']): void {
-    // It is another by now; the next scan by the clock may be far.
+    // The files changed during the load. Scan now: the next timed scan may be far away.
     if (code === 'ABORTED') void this.rescan();
     else this.reconcileOne(model);
   }

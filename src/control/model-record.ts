@@ -112,8 +112,11 @@ export class ModelRecord {
     return plan(this.planInput);
   }
 
-  /** The version that each label means: the one that it names, or the one that it meant before until that one is loaded. */
-  get labels(): ReadonlyMap<string, number> {
+  /**
+   * The version that each label means: the one that it names, or the one that it meant before until that one is loaded. It
+   * remembers them for the next time.
+   */
+  resolveLabels(): ReadonlyMap<string, number> {
     const isLoaded = (version: number) =>
       this.tries.loaded.some((record) => record.version === version && record.servable);
     const meant = Object.entries(this.scanned.config.version_labels).map(([label, named]) => {
@@ -130,7 +133,7 @@ export class ModelRecord {
     return {
       versions,
       policy: config.model_version_policy,
-      labelled: [...Object.values(config.version_labels), ...this.labels.values()],
+      labelled: [...Object.values(config.version_labels), ...this.resolveLabels().values()],
       pin: this.pin,
       loaded: this.tries.loaded,
       serving: this.serving,

@@ -1,6 +1,6 @@
 /**
- * A model of an engine that an application brings along, held to what engines promise: nobody is answered with outputs that are
- * not those of the signature. TensorFlow itself promises them of its own models.
+ * Wraps the model of an application's engine, and refuses outputs that do not match the signature. TensorFlow itself gives no
+ * others.
  */
 import { invalidArgument, quoted, ServingError } from '../errors.js';
 import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../tfjs/tensors.js';

@@ -67,7 +67,7 @@ export interface Engine {
   read(directory: string, tags: readonly string[]): Promise<ReadModel>;
 }
 
-/** TensorFlow's comes first: it is meant where no file tells, and is the one that trial processes have. */
+/** TensorFlow's comes first. It is used where no file says which engine is meant, and in rehearsals. */
 export type Engines = readonly [Engine, ...Engine[]];
 
 /** True if one of these names makes a folder a model of the format. */

@@ -84,7 +84,7 @@ export interface Signature {
   readonly composites?: Composites | undefined;
   /** TensorFlow's operations that a run may execute; undefined where no graph tells. */
   readonly operations?: ReadonlySet<string> | undefined;
-  /** Undefined where no graph tells: behind a handler. */
+  /** Undefined where no graph tells, for example behind a handler: requests share runs if made-up rows agree. */
   readonly rows?: RowProof | undefined;
 }
 

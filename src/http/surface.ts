@@ -43,7 +43,7 @@ export interface CommonRequests {
   path(model: string): string;
   /** The path that asks the default model, if there is such. */
   readonly defaultPath?: string;
-  /** True if the head asks for nothing besides what `protocol` does. It is looked at for each request: it must be cheap. */
+  /** True if `protocol` alone can answer this head: no other media type, for example. Called for each request: it must be cheap. */
   isCommon(headers: IncomingMessage['headers']): boolean;
   readonly protocol: InferenceProtocol;
 }

@@ -32,7 +32,7 @@ export class Admitted {
   private readonly tensors: NamedTensors;
   private readonly matched: MatchedInputs;
 
-  /** @throws ServingError NOT_FOUND for a signature that is not there, INVALID_ARGUMENT for inputs and outputs that it has not */
+  /** @throws ServingError NOT_FOUND for a signature that is not there, INVALID_ARGUMENT for unknown inputs or outputs */
   constructor(
     readonly servable: Servable,
     wanted: Wanted,

@@ -8,8 +8,9 @@ import type { Batcher } from './queue/batcher.js';
 import type { BatchLimits } from './queue/batching.js';
 
 /**
- * A loaded model that counts the requests inside it. It is never disposed while one of them is: a request takes a
- * {@link Lease} and everything it does happens on that one servable, whatever is swapped meanwhile.
+ * A loaded model that counts the requests inside it. It is never disposed while one of them is: a request
+ * calls {@link Servable.acquire}, and later {@link Servable.release}. All that it does happens on that one servable, whatever is
+ * swapped meanwhile.
  */
 export class Servable {
   private leases = 0;

@@ -33,7 +33,7 @@ export interface ArrivalFacts {
   readonly madeAt?: number | undefined;
   /** Changes when another version is put in its place as a whole; undefined where that cannot be told. */
   readonly identity?: string | undefined;
-  /** The fingerprint without its handler: what stays as it is while code is edited. */
+  /** A fingerprint without the handler. It stays the same while only the handler is edited. */
   readonly model?: string | undefined;
   /** The names at its top, where a `complete_marker` is looked for. */
   readonly entries: readonly string[];

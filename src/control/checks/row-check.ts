@@ -90,8 +90,10 @@ async function judge(
   if (unproven !== undefined && !options.limits.isTrusted) return { unproven, evidence: '' };
   const whyUnchecked = cannotCheck(options);
   const verdict =
-    whyUnchecked === undefined ? await checkRows(model, signature, options) : unchecked(whyUnchecked);
-  return { ...verdict, unproven };
+    whyUnchecked === undefined
+      ? await checkRows(model, signature, options)
+      : unchecked(signature, whyUnchecked);
+  return { ...verdict, unproven: unproven ?? verdict.unproven };
 }
 
 function cannotCheck({ limits, warmup }: RowCheckOptions): string | undefined {
@@ -99,8 +101,10 @@ function cannotCheck({ limits, warmup }: RowCheckOptions): string | undefined {
   return warmup === undefined ? undefined : `it ${warmup}`;
 }
 
-function unchecked(why: string): BatchVerdict {
-  return { evidence: `made-up rows could not be compared: ${why}` };
+/** Where no graph tells either, nothing shows that rows stay apart. */
+function unchecked({ rows }: Signature, why: string): BatchVerdict {
+  const evidence = `made-up rows could not be compared: ${why}`;
+  return { evidence, unproven: rows === undefined ? evidence : undefined };
 }
 
 /**
@@ -142,7 +146,7 @@ async function checkRows(
     alone.push(outcome.values);
     costs.add(1, outcome.micros);
   }
-  if (rows.length === 0) return unchecked(refusal);
+  if (rows.length === 0) return unchecked(signature, refusal);
   // The first run of a size is interpreted and the second compiles: neither says what it costs.
   const uncounted = compiles ? 2 : 0;
   for (const size of batchSizes(signature, limits)) {

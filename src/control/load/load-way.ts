@@ -20,7 +20,7 @@ export interface LoadFacts {
 /** `if there is room`: it is loaded at once where the memory has no room for another process. */
 export type LoadWay = 'at once' | 'rehearsed' | 'rehearsed if there is room';
 
-/** Servers that may die of a version that passes its rehearsals. */
+/** A version is refused after more than this many servers died loading it, even if its rehearsals pass. */
 const mostDeaths = 1;
 
 /** @throws ServingError FAILED_PRECONDITION for a version that is not to be tried */

@@ -146,7 +146,7 @@ export function explainDeath(
   stage: LoadStage | undefined,
   text: string,
 ): Outcome {
-  // With 0 ends who was told to: nobody was.
+  // Exit code 0 means an orderly end, but nobody asked for one.
   const how = code === 0 ? 'without an answer' : `with ${signal ?? `exit code ${code}`}`;
   const reason = reasonIn(text);
   const said = reason === undefined ? '' : `: ${reason}`;

@@ -141,7 +141,7 @@ export class VersionLoader {
   }
 }
 
-/** RehearsalMode processes have TensorFlow's engine alone, and load the version's own folder, not others that its handler opens. */
+/** A rehearsal has only TensorFlow's engine. It loads the version's folder, and no other folder that its handler opens. */
 async function triesOf({ directory, handler }: VersionToLoad, engines: Engines): Promise<LoadFacts['tries']> {
   if ((await engineIn(directory, engines)) !== engines[0]) return 'nothing';
   return handler === undefined ? 'all of it' : 'the model beneath its handler';

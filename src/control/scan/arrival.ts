@@ -7,10 +7,10 @@ import type { ArrivalFacts } from '../../stores/source.js';
 /** How long a version that was copied must be quiet: so many times `--settle`. */
 export const copyPatience = 5;
 
-/** And so many times the longest pause that was seen within the copy. */
+/** And at least this many times the longest pause within the copy. */
 const pausePatience = 2;
 
-/** A longer pause is none: somebody came back later to overwrite files. In milliseconds. */
+/** A longer gap is no pause of one copy: somebody came back later to overwrite files. In milliseconds. */
 const longestPause = 60_000;
 
 /** How far the clock of a network mount may be off, in milliseconds. */

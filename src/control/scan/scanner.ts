@@ -29,7 +29,7 @@ export class Scanner {
   private closed = false;
   private readonly news: SourceNews;
 
-  /** @param onScan acts on what was found, and returns what its owner will not have meant so, for the log */
+  /** @param onScan acts on what was found, and returns warnings about settings that the owner probably did not intend */
   constructor(
     private readonly options: ScannerOptions,
     private readonly onScan: () => readonly string[],

@@ -142,7 +142,7 @@ export function writeError(exchange: Exchange, error: ServingError, answer: Erro
   });
 }
 
-/** True if the client sends on, and more than Node had better read away: a short body lets the connection be used on. */
+/** True if more is still coming than Node should read and drop. A short rest is read, so that the connection stays usable. */
 function mustRefuseBody(req: IncomingMessage, { code }: ServingError): boolean {
   if (req.complete || !hasBody(req)) return false;
   const length = Number(req.headers['content-length'] ?? Number.POSITIVE_INFINITY);

@@ -68,12 +68,12 @@ export class ByteBudget {
     this.taken -= bytes;
   }
 
-  /** From now on a body has its time, and may have to give way. */
+  /** Starts the body's deadline. From now on it may be given up to make room. */
   expect(arrival: Arrival): void {
     this.arrivals.add(arrival);
   }
 
-  /** It is there, or will not come. */
+  /** The body has arrived or was given up: stop watching it. */
   forget(arrival: Arrival): void {
     this.arrivals.delete(arrival);
   }

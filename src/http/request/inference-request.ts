@@ -81,7 +81,7 @@ export class InferenceRequest implements BodyReceiver {
       exchange.model = model;
       exchange.version = version;
       this.signature = servable.defaultSignature;
-      // Now if the queue is full: the body would be read for nothing.
+      // Refuse before the body is read if the queue is full.
       if (servable.isFull) throw queueFull();
       const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
       this.deadline = exchange.started + seconds * 1000;
@@ -128,7 +128,7 @@ export class InferenceRequest implements BodyReceiver {
         return;
       }
       this.isHandedOver = true;
-      // Settled not when the client is answered: at its deadline the run still holds the bytes.
+      // Released when the run ends: after a deadline the run still uses the bytes.
       const result = predictDecoded(services, request, {
         target,
         deadline,
@@ -156,12 +156,18 @@ export class InferenceRequest implements BodyReceiver {
         'UNIMPLEMENTED',
         `model \`${id.model}\` answers with a stream, which this protocol has no form for`,
       );
-    const failure = await withInputs(request, inputs, (made) =>
-      sendStream(services, stream, streamPredictions(servable, made)),
-    );
-    this.body?.release();
-    exchange.status = failure?.code ?? 'ok';
-    exit.streamed();
+    // From here on, not from the first answer: a swap may come while inputs are made.
+    servable.acquire();
+    try {
+      const failure = await withInputs(request, inputs, (made) =>
+        sendStream(services, stream, streamPredictions(servable, made)),
+      );
+      this.body?.release();
+      exchange.status = failure?.code ?? 'ok';
+      exit.streamed();
+    } finally {
+      servable.release();
+    }
   }
 
   private readonly answer = (result: PredictResult): void => {

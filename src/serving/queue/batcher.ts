@@ -113,7 +113,7 @@ export class Batcher extends Lane {
   private readonly runs = new Set<StartedRun>();
   /** Runs that have begun, and the rows in them, padding not counted. */
   readonly totals = { runs: 0, inlineRuns: 0, rows: 0, paddingRows: 0 };
-  /** Milliseconds that a run may take: the most of late, of which each run forgets an eighth. */
+  /** Milliseconds of the longest recent run. Each shorter run lowers it by at most an eighth. */
   private longRun = 0;
   /** Found out while serving: from then on every request runs alone. */
   private disagreement: string | undefined;
@@ -160,7 +160,7 @@ export class Batcher extends Lane {
   /**
    * - proven: requests share runs, since the graph shows that rows are not mixed.
    * - trial: they share runs because somebody said so, and are checked.
-   * - declared: they share runs because a handler takes batches.
+   * - declared: they share runs because a handler takes batches, or because made-up rows agreed where no graph tells.
    * - alone: they share none.
    */
   get sharing(): 'proven' | 'trial' | 'declared' | 'alone' {
@@ -436,7 +436,7 @@ function whyNoLarger({ limitedBy }: BatchVerdict): string {
 
 const howToTry = '"batching_parameters": {"enabled": true} in its serving.json has them share runs on trial';
 
-/** True if all outputs are asked for: what shares a run asks for the same. */
+/** True if the batch asks for all outputs. All its members ask for the same ones. */
 function givesAll(member: Entry | undefined): boolean {
   return member?.request.outputs === undefined;
 }
@@ -470,7 +470,7 @@ function totalRows(members: readonly Entry[]): number {
   return rows;
 }
 
-/** Tried again a second later it may have gone down. */
+/** After a second the queue may be shorter. */
 export function queueFull(): ServingError {
   return new ServingError('UNAVAILABLE', 'too many requests wait for this model (--queue-size)', 1);
 }

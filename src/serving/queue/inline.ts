@@ -12,7 +12,7 @@
 /** On a thread that has slept a run takes this much longer than on the loop, as a rule. */
 const coldness = 4;
 
-/** What a run on the loop took is forgotten by this factor with each run on a thread: it is tried again some day. */
+/** Each run on a thread lowers the remembered time of runs on the loop by this factor, so that the loop is tried again. */
 const oblivion = 0.999;
 
 /** TensorFlow compiles for a shape when it is asked for it the second time; then there is nothing more to compile. */

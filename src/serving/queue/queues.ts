@@ -63,7 +63,7 @@ export class Queues {
   private beforeHandler({ id, model, signature, verdict, limits }: Queued): Batcher {
     const takesBatches = verdict.whyNot === undefined;
     const inline = new InlineRuns(model.whyNotInline(signature), 0);
-    const declared = { ...verdict, isDeclared: takesBatches };
+    const declared = { ...verdict, unproven: undefined, isDeclared: takesBatches };
     return new Batcher(model, signature, this.handled, declared, inline, {
       limits: takesBatches ? limits : () => ({ ...limits(), runsInFlight: handledAtOnce }),
       onDisagreement: this.warning(id, signature),
