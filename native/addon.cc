@@ -232,8 +232,11 @@ Napi::Value CountersValue(const Napi::CallbackInfo& info, Environment&) {
   set("tensors", counters.tensors);
   set("tensorBytes", counters.tensor_bytes);
   result.Set("arenaBytes", static_cast<double>(ArenaBytes()));
-  result.Set("arenaFreedBytes", static_cast<double>(ArenaFreedBytes()));
   return result;
+}
+
+Napi::Value FreedBytes(const Napi::CallbackInfo& info, Environment&) {
+  return Napi::Number::New(info.Env(), static_cast<double>(ArenaFreedBytes()));
 }
 
 Napi::Value GiveBackFreeMemory(const Napi::CallbackInfo& info, Environment&) {
@@ -276,6 +279,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Promising<RunInBackground>>(exports, "runInBackground");
   Export<Throwing<Free>>(exports, "free");
   Export<Throwing<CountersValue>>(exports, "counters");
+  Export<Throwing<FreedBytes>>(exports, "freedBytes");
   Export<Throwing<GiveBackFreeMemory>>(exports, "giveBackFreeMemory");
   Export<Throwing<Unacknowledged>>(exports, "unacknowledged");
   Export<Throwing<ExitNow>>(exports, "exitNow");

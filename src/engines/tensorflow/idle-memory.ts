@@ -17,11 +17,13 @@ export function giveBackWhenIdle(binding: NativeBinding): void {
 }
 
 /** @returns what is to be called now and then: it gives memory back if some was freed, and none since the call before */
-export function idleCheck(binding: Pick<NativeBinding, 'counters' | 'giveBackFreeMemory'>): () => void {
+export function idleCheck(
+  binding: Pick<NativeBinding, 'counters' | 'freedBytes' | 'giveBackFreeMemory'>,
+): () => void {
   let [before, givenBack] = [0, 0];
   return () => {
-    const { arenaFreedBytes: freed, runsInFlight } = binding.counters();
-    if (freed === before && freed > givenBack && runsInFlight === 0) {
+    const freed = binding.freedBytes();
+    if (freed === before && freed > givenBack && binding.counters().runsInFlight === 0) {
       givenBack = freed;
       binding.giveBackFreeMemory();
     }

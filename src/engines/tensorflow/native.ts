@@ -95,8 +95,6 @@ export interface NativeCounters {
   readonly tensorBytes: number;
   /** Large tensors in the arena that gives memory back: these, and TensorFlow's own. 0 where TensorFlow keeps its own arena. */
   readonly arenaBytes: number;
-  /** What was ever freed in that arena. */
-  readonly arenaFreedBytes: number;
 }
 
 export interface NativeBinding {
@@ -227,6 +225,9 @@ export interface NativeBinding {
   free(data: ArrayBuffer): void;
 
   counters(): NativeCounters;
+
+  /** Bytes of large tensors that were ever freed. It only grows. */
+  freedBytes(): number;
 
   /** Begins to give free memory back to the system, on a thread of its own: a tenth of a second for each GB. */
   giveBackFreeMemory(): void;
