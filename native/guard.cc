@@ -162,13 +162,12 @@ void Delete(void* guard) { delete static_cast<Guard*>(guard); }
 
 // ---- What it does at each run ------------------------------------------------
 
-// The least of the values behind the first; nothing where there are none.
+// The least of the values behind the first, of which there are some.
 template <typename Number>
-std::optional<int64_t> LeastOfRest(const TF_Tensor* tensor) {
+int64_t LeastOfRest(const TF_Tensor* tensor) {
   const auto* const begin = static_cast<const Number*>(TF_TensorData(tensor));
-  const int64_t count = TF_TensorElementCount(tensor);
-  if (count < 2) return std::nullopt;
-  return static_cast<int64_t>(*std::min_element(begin + 1, begin + count));
+  const auto* const end = begin + TF_TensorElementCount(tensor);
+  return static_cast<int64_t>(*std::min_element(begin + 1, end));
 }
 
 template <typename Number>
@@ -234,6 +233,7 @@ std::optional<int64_t> ValueOf(const Term& term,
     case Kind::kCount:
       return TF_TensorElementCount(tensor) + term.extra;
     case Kind::kLeastOfRest:
+      if (TF_TensorElementCount(tensor) < 2) return std::nullopt;
       if (TF_TensorType(tensor) == TF_INT32) return LeastOfRest<int32_t>(tensor);
       if (TF_TensorType(tensor) == TF_INT64) return LeastOfRest<int64_t>(tensor);
       return std::nullopt;
