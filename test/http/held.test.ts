@@ -56,14 +56,7 @@ it('answers that wait behind another on a connection that breaks', async () => {
 
 it('a large answer that its client does not read', async () => {
   await serve('--idle-timeout', '0.5');
-  // More than the buffers of both ends of a connection take.
-  const floats = 8 * 2 ** 20;
-  const body = map({ x: array([floats], 85, new Uint8Array(4 * floats)) });
-  const connection = await RawConnection.open(server.url);
-  connection.socket.pause();
-  const head = postHead('/models/identity/infer', `Content-Length: ${body.length}`);
-  connection.send(head.replace('Accept: application/json\r\n', ''));
-  connection.send(body);
+  const connection = await leaveUnread(8 * 2 ** 20);
   const ok = 'inference_requests_total{model="identity",version="1",status="ok"}';
   await metricIs(ok, 1);
   await nothingIsLeft();

@@ -54,6 +54,8 @@ export class Exchange implements RequestRecord {
 
   /** In milliseconds of the monotonic clock. */
   readonly started = performance.now();
+  /** Bytes that wait for the client once the answer has been given to Node. */
+  private unread = 0;
   private isOver = false;
   private wasRead: (() => void) | undefined;
   private readonly stopWatching: () => void;
@@ -103,6 +105,7 @@ export class Exchange implements RequestRecord {
   /** Called in its place where an answer is sent in any case: operators look when memory is short. */
   countAnswer(bytes: number): void {
     this.bytesOut = bytes;
+    this.unread = bytes;
     this.closeIfDraining();
   }
 
@@ -114,6 +117,8 @@ export class Exchange implements RequestRecord {
   admitPart(bytes: number): void {
     this.all.unread.makeRoom(bytes);
     this.bytesOut += bytes;
+    // Those before it have been taken.
+    this.unread = bytes;
   }
 
   /** So many bytes wait for the client to read them. @returns what ends that */
@@ -134,7 +139,7 @@ export class Exchange implements RequestRecord {
       return;
     }
     this.all.stalls.startTimer(res);
-    this.wasRead = this.all.unread.add(req.socket, this.bytesOut);
+    this.wasRead = this.all.unread.add(req.socket, this.unread);
     whenFinished(req.socket, res, this.end);
   }
 
