@@ -1,22 +1,22 @@
 /**
- * Reads files of the folder of models: regular ones only, of a bounded size.
+ * Reads files from the folder of models. Only regular files of a bounded size are read.
  *
- * The folder may hold anything under any name. A pipe would be waited for until somebody writes to it, and a device read
- * without end.
+ * The folder may hold anything under any name. Reading a pipe would wait until somebody writes to it, and reading a
+ * device might never end.
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { storageCalls } from './storage-call.js';
 
-/** A file that must not be read, or is too large: its owner's fault, not the storage's. */
+/** The file is no regular file, or is too large. That is a fault of the file, not of the storage. */
 export class UnfitFile extends Error {
   override readonly name = 'UnfitFile';
 }
 
-/** Bytes that one call reads at most. */
+/** The most bytes that one call reads. */
 const pieceBytes = 16 * 2 ** 20;
 
-/** What something is, in words. */
+/** Describes the kind of a file in words. */
 export function kindOf(facts: {
   isFile(): boolean;
   isDirectory(): boolean;
@@ -32,7 +32,7 @@ export function kindOf(facts: {
   return facts.isCharacterDevice() || facts.isBlockDevice() ? 'a device' : 'of an unknown kind';
 }
 
-/** @throws UnfitFile if it is no regular file, or larger than that */
+/** @throws UnfitFile if it is no regular file, or is too large */
 function check(facts: Stats, maxBytes: number): void {
   if (!facts.isFile()) throw new UnfitFile(`it is ${kindOf(facts)}, and must be a file`);
   if (facts.size > maxBytes)
@@ -40,27 +40,27 @@ function check(facts: Stats, maxBytes: number): void {
 }
 
 /**
- * The whole file. Links are followed: volumes of Kubernetes are made of them.
+ * Reads a whole file. Links are followed, because volumes of Kubernetes are made of them.
  *
- * @param maxBytes a larger file is refused before any of it is read
+ * @param maxBytes is the limit: a larger file is refused before any of it is read
  * @throws UnfitFile, or the file system's error; ETIMEDOUT if the storage hangs
  */
 export async function readRegularFile(file: string, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
-  // To open a device may already do something, such as rewind a tape.
+  // Opening a device may already do something, for example rewind a tape.
   check(await storageCalls.make(() => stat(file)), maxBytes);
   const opened = await openWithoutWaiting(file);
   try {
-    // It may be another one by now.
+    // Another file may have taken its place since.
     const facts = await storageCalls.make(() => opened.stat());
     check(facts, maxBytes);
     return await readPieces(opened, facts.size);
   } finally {
-    // A call that hangs would keep this one waiting, too.
+    // We do not wait for the close, which might hang as well.
     void opened.close().catch(() => {});
   }
 }
 
-/** Without a wait for the other end of a pipe. What is opened after its time ran out is closed. */
+/** Opens a file without waiting for the other end of a pipe. A file that opens after the timeout is closed at once. */
 async function openWithoutWaiting(file: string): Promise<FileHandle> {
   let isLate = false;
   const opening = open(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -79,8 +79,8 @@ async function openWithoutWaiting(file: string): Promise<FileHandle> {
 }
 
 /**
- * As many bytes as the file had, or fewer if it was cut short meanwhile. Files of /proc say that they have none: they are
- * asked for one, which tells whether they can be read.
+ * Reads as many bytes as the file had, or fewer if it has been cut short since. A file of /proc reports a size of 0;
+ * one byte of it is read, to learn whether it can be read at all.
  */
 async function readPieces(file: FileHandle, size: number): Promise<Buffer<ArrayBuffer>> {
   const bytes = Buffer.allocUnsafeSlow(size);

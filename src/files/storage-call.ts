@@ -1,18 +1,18 @@
 /**
- * Calls of the file system that end in time, as seen by who waits for them.
+ * Makes calls of the file system that end in time for the caller.
  *
- * A network mount whose server is gone keeps a call for ever, and with it one of the few threads that Node has for files.
- * Such a call cannot be ended. So it is given up after a while, and while too many are stuck no more are begun: the
- * threads that are left are for everything else in the process.
+ * If the server of a network mount is gone, a call may hang for ever and hold one of the few threads that Node has for
+ * files. Such a call cannot be ended, so the caller gives up after a while. While too many calls hang, no new ones
+ * begin: the threads that are left are needed by everything else in the process.
  */
 
-/** Seconds that one call may take. A slow disk answers within that; what takes longer hangs. */
+/** The seconds that one call may take. A slow disk answers within this time; a call that takes longer hangs. */
 const patience = 30;
 
-/** Node has four threads for files. */
+/** Node has four threads for files. Two of them may hang. */
 const mostStuck = 2;
 
-/** An error in the form of the system's own, so that it counts as the storage's fault. */
+/** A timeout in the form of an error of the operating system, so that it counts as a fault of the storage. */
 class StorageTimeout extends Error {
   readonly code = 'ETIMEDOUT';
   readonly errno = -110;
@@ -22,23 +22,23 @@ class StorageTimeout extends Error {
   }
 }
 
-/** Bounds calls in time and number. */
+/** Bounds calls of the file system in time and in number. */
 export class StorageCalls {
   private stuckNow = 0;
 
   /** @param seconds that one call may take */
   constructor(private readonly seconds = patience) {}
 
-  /** Calls that were given up and have not ended. */
+  /** The number of calls that were given up and have not ended. */
   get stuck(): number {
     return this.stuckNow;
   }
 
   /**
-   * What the call gives, if it does so in time.
+   * Makes a call, and resolves with its value if it comes in time.
    *
    * @param begin makes the call
-   * @throws what the call throws, or an error with the code ETIMEDOUT
+   * @throws the error of the call, or an error with the code ETIMEDOUT
    */
   async make<Value>(begin: () => Promise<Value>): Promise<Value> {
     if (this.stuckNow >= mostStuck)
@@ -64,5 +64,5 @@ export class StorageCalls {
   }
 }
 
-/** The process's own. */
+/** The calls of this process. */
 export const storageCalls = new StorageCalls();

@@ -1,11 +1,12 @@
-/**
- * How a request is called back: one per request, lighter than an AbortController.
- */
+/** Cancels a request. Each request has one {@link Cancellation}, which costs less than an AbortController. */
 import type { ServingError } from '../errors.js';
 
-/** What can be called back. */
+/** Work that can be cancelled. */
 export interface Cancellable {
-  /** Called once. @param makeReason called only if somebody waits to hear it: an error is dear */
+  /**
+   * Cancels the work. It is called once.
+   * @param makeReason is called only if somebody waits for the error, which is expensive to make
+   */
   cancel(makeReason: () => ServingError): void;
 }
 
@@ -13,20 +14,22 @@ export class Cancellation {
   private makeReason: (() => ServingError) | undefined;
   private target: Cancellable | undefined;
 
-  /** Only the first counts. */
+  /** Cancels the work. Only the first call counts. */
   cancel(makeReason: () => ServingError): void {
     if (this.makeReason) return;
     this.makeReason = makeReason;
     this.target?.cancel(makeReason);
   }
 
-  /** What is cancelled from now on; at once if it has been already. */
+  /**
+   * Says which work is to be cancelled from now on. The work is cancelled at once if {@link cancel} was called before.
+   */
   follow(target: Cancellable): void {
     if (this.makeReason) target.cancel(this.makeReason);
     else this.target = target;
   }
 
-  /** It is over, and cannot be cancelled any more. */
+  /** Says that the work has ended and cannot be cancelled any more. */
   end(): void {
     this.target = undefined;
   }

@@ -1,10 +1,8 @@
-/**
- * One timer for many deadlines: a timer each would be the dearest part of a small request.
- */
+/** Keeps many deadlines with one timer. A timer for each would be the most expensive part of a small request. */
 import { Linked, List } from './list.js';
 
 export abstract class Waiting extends Linked {
-  /** In milliseconds of the monotonic clock. */
+  /** When the entry expires, in milliseconds of the monotonic clock. */
   abstract readonly deadline: number;
   /** Called once, at the deadline or a little later. */
   abstract expire(): void;
@@ -13,7 +11,7 @@ export abstract class Waiting extends Linked {
 export class Deadlines<Entry extends Waiting = Waiting> implements Iterable<Entry> {
   private readonly waiting = new List<Entry>();
   private timer: NodeJS.Timeout | undefined;
-  /** When the timer fires. What it was set for may be gone by then. */
+  /** When the timer fires. The entry that it was set for may have left by then. */
   private next = Number.POSITIVE_INFINITY;
 
   add(entry: Entry): void {
@@ -25,7 +23,7 @@ export class Deadlines<Entry extends Waiting = Waiting> implements Iterable<Entr
     this.waiting.delete(entry);
   }
 
-  /** In the order they were added; any may leave meanwhile. */
+  /** Iterates in the order in which entries were added. An entry may leave meanwhile. */
   [Symbol.iterator](): Iterator<Entry> {
     return this.waiting[Symbol.iterator]();
   }
@@ -33,7 +31,7 @@ export class Deadlines<Entry extends Waiting = Waiting> implements Iterable<Entr
   private arm(deadline: number): void {
     clearTimeout(this.timer);
     this.next = deadline;
-    // A timer that fires early by a fraction would have to be set again.
+    // A timer that fires a fraction too early would have to be set again.
     this.timer = setTimeout(this.sweep, Math.ceil(deadline - performance.now()));
     this.timer.unref();
   }

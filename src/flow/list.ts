@@ -1,14 +1,14 @@
 /**
- * A list whose members leave from anywhere, and leave nothing behind.
+ * A linked list whose members can leave from any place.
  *
- * Not a Set: one that members come to and go from quickly is built anew again and again, and the tables it leaves behind
- * seem to keep what was in them alive until the next major collection. With 64 requests at once, decoder to encoder, this
- * list took a small request from 15.4 to 10.0 µs.
+ * A Set is no substitute. When members come and go quickly, V8 rebuilds its table again and again, and an old table
+ * seems to keep its members alive until the next major collection. With 64 concurrent requests, this list took a small
+ * request from 15.4 to 10.0 µs, decoder to encoder.
  */
 
-/** What can be in one list at a time. */
+/** A member. It can be in one list at a time. */
 export class Linked {
-  /** The list's own. */
+  /** The list sets it. */
   before: this | undefined;
   after: this | undefined;
   isListed = false;
@@ -23,7 +23,7 @@ export class List<Member extends Linked> implements Iterable<Member> {
     return this.count;
   }
 
-  /** Puts a member that is in no list to the end. */
+  /** Appends a member that is in no list. */
   add(member: Member): void {
     member.isListed = true;
     member.before = this.last;
@@ -33,7 +33,7 @@ export class List<Member extends Linked> implements Iterable<Member> {
     this.count += 1;
   }
 
-  /** Puts a member that is in no list to the front. */
+  /** Puts a member that is in no list at the front. */
   addFirst(member: Member): void {
     member.isListed = true;
     member.after = this.first;
@@ -43,7 +43,7 @@ export class List<Member extends Linked> implements Iterable<Member> {
     this.count += 1;
   }
 
-  /** @returns false if it had left already */
+  /** Removes a member. @returns false if it had left already */
   delete(member: Member): boolean {
     if (!member.isListed) return false;
     const { before, after } = member;
@@ -51,7 +51,7 @@ export class List<Member extends Linked> implements Iterable<Member> {
     else this.first = after;
     if (after) after.before = before;
     else this.last = before;
-    // A dead member that points on would keep those behind it alive.
+    // A removed member that still pointed at others would keep them alive.
     member.before = undefined;
     member.after = undefined;
     member.isListed = false;
@@ -59,18 +59,21 @@ export class List<Member extends Linked> implements Iterable<Member> {
     return true;
   }
 
-  /** The first, which leaves. */
+  /** Removes the first member and returns it. */
   takeFirst(): Member | undefined {
     const { first } = this;
     if (first) this.delete(first);
     return first;
   }
 
-  /** From the first to the last. The member that was given last may leave meanwhile, and others may come. */
+  /**
+   * Iterates from the first member to the last. The member that was given last may leave meanwhile, and others may
+   * come.
+   */
   [Symbol.iterator](): Iterator<Member> {
     let member: Member | undefined;
     let after = this.first;
-    // Not a generator, which V8 does not inline.
+    // This is no generator, because V8 does not inline those.
     return {
       next: () => {
         member = member?.isListed ? member.after : after;

@@ -1,14 +1,12 @@
-/**
- * Bounds how much work of a kind goes on at once.
- */
+/** Bounds how much work of one kind goes on at a time. */
 
-/** So many permits; who finds none waits, in the order of coming. */
+/** A number of permits. A caller who finds none waits, and callers are served in the order in which they came. */
 export class Permits {
   private readonly waiting: (() => void)[] = [];
 
   constructor(private free: number) {}
 
-  /** What `work` gives. It begins once there is a permit, and gives that back at its end, however it ends. */
+  /** Runs `work` as soon as there is a permit, and returns the permit when the work ends or fails. */
   async run<Value>(work: () => Promise<Value>): Promise<Value> {
     if (this.free > 0) this.free -= 1;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));

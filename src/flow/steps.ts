@@ -1,15 +1,15 @@
 /**
- * Long work in steps: a generator that yields after each bounded piece of it, and claims memory before it takes it. Decoders are
- * such work.
+ * Long work in steps. A generator yields after each bounded piece of work, and claims memory before it takes it.
+ * Decoders are written this way.
  *
- * `turns.ts` runs it and gives the event loop back where it yields. This file knows no Node: clients have it too, and run the
- * same work in one go.
+ * `turns.ts` runs such a generator and gives the event loop back where it yields. This file does not use Node. Clients
+ * have it too, and run the same generators in one go.
  */
 
-/** Work that may be paused wherever it yields. Where it yields a promise, it goes on once that is settled. */
+/** Work that may be paused wherever it yields. Where it yields a promise, it goes on once the promise is settled. */
 export type Steps<Value> = Generator<Promise<void> | undefined, Value, undefined>;
 
-/** Runs the work in one go. It must not wait for another thread. */
+/** Runs the work in one go. The work must not wait for another thread. */
 export function toEnd<Value>(steps: Steps<Value>): Value {
   for (;;) {
     const { done, value } = steps.next();
@@ -17,7 +17,7 @@ export function toEnd<Value>(steps: Steps<Value>): Value {
   }
 }
 
-/** Waits for what another thread does. */
+/** Waits for the work of another thread. */
 export function* settled<Value>(promise: Promise<Value>): Steps<Value> {
   let outcome: { readonly value: Value } | { readonly error: unknown } | undefined;
   yield promise.then(
@@ -33,20 +33,20 @@ export function* settled<Value>(promise: Promise<Value>): Steps<Value> {
   return outcome.value;
 }
 
-/** Short work, as work that may be paused: its one pause is before it. */
+/** Wraps short work, so that it can run where steps are expected. Its one pause comes before it. */
 export function* inOneStep<Value>(work: () => Value): Steps<Value> {
   yield;
   return work();
 }
 
-/** Small things that are done between two pauses: each takes about a microsecond. */
+/** The units of work between two pauses. Each unit takes about a microsecond. */
 const workPerStep = 1024;
 
-/** Says when enough small things were done for a step. */
+/** Counts units of work, and says when there were enough for one step. */
 export class Meter {
   private done = 0;
 
-  /** @param work how many small things were done since the last call */
+  /** @param work is the number of units since the last call */
   isDue(work = 1): boolean {
     this.done += work;
     if (this.done < workPerStep) return false;
@@ -56,12 +56,12 @@ export class Meter {
 }
 
 /**
- * Takes more bytes out of the budget, before memory is taken for them.
+ * Takes bytes out of the memory budget. It is called before the memory is taken.
  *
- * @param unpacked the bytes are what the body unpacks to, which is bounded as a body is
+ * @param unpacked says that a body unpacks to these bytes, which the limit of a body bounds as well
  * @throws ServingError PAYLOAD_TOO_LARGE or UNAVAILABLE if there is no room
  */
 export type Claim = (bytes: number, unpacked?: 'unpacked') => void;
 
-/** For callers whose memory nobody bounds. */
+/** For callers without a memory budget. */
 export const claimNothing: Claim = () => {};

@@ -1,42 +1,47 @@
 /**
- * Gives the event loop back: long work is done in turns of a few milliseconds, between which everybody else has the loop.
+ * Gives the event loop back during long work. Such work is done in turns of a few milliseconds, and everything else
+ * runs between them.
  *
- * All long work of the process shares one turn in each round of the loop, however many requests want some. So short requests
- * never wait for the sum. Short work never pauses.
+ * All long work of the process shares one turn in each round of the event loop, however many requests have such work.
+ * So short requests never wait for the sum. Short work never pauses.
  *
- * - Work in steps (`steps.ts`) is run by {@link runInTurns}.
- * - An async function asks its {@link Turns} after each bounded piece: `const pausing = turns.pause(); if (pausing) await pausing;`.
- * - Pieces of an answer are made by {@link piecesInTurns}.
+ * - {@link runInTurns} runs work in steps (`steps.ts`).
+ * - An async function asks its {@link Turns} after each bounded piece: `const pausing = turns.pause(); if (pausing)
+ *   await pausing;`.
+ * - {@link piecesInTurns} makes the pieces of an answer.
  */
 import { setImmediate as roundOfLoop } from 'node:timers/promises';
 import type { Steps } from './steps.js';
 
-/** Milliseconds of work in one turn. */
+/** The milliseconds of work in one turn. */
 const turnMilliseconds = 5;
 
 let last: Promise<unknown> = Promise.resolve();
 
-/** Resolves in a round of the loop that no other caller has; callers are served in their order. */
+/** Resolves in a round of the event loop that no other caller has. Callers are served in order. */
 export function nextTurn(): Promise<unknown> {
   last = last.then(() => roundOfLoop());
   return last;
 }
 
-/** One caller's long work: says when it is time to let others have their turn. */
+/** The turns of one caller's long work. It says when others must have theirs. */
 export class Turns {
   private end: number;
 
-  /** @param first whether the first turn is where the caller is, or is waited for like all others */
+  /** @param first says whether the first turn begins now, or is waited for like all others */
   constructor(first: 'at once' | 'in its turn' = 'at once') {
     this.end = first === 'at once' ? performance.now() + turnMilliseconds : 0;
   }
 
-  /** This turn has taken its time. */
+  /** True if this turn has taken its time. */
   get isOver(): boolean {
     return performance.now() >= this.end;
   }
 
-  /** Resolves in the caller's next turn. Gives no promise while this one lasts: to await nothing takes time as well. */
+  /**
+   * Resolves in the caller's next turn. It returns no promise while this turn lasts, because awaiting nothing takes
+   * time as well.
+   */
   pause(): Promise<void> | undefined {
     return this.isOver ? this.next() : undefined;
   }
@@ -48,7 +53,9 @@ export class Turns {
   }
 }
 
-/** Runs the work, and pauses wherever it yields and its turn is over. Gives the value itself if no pause was needed. */
+/**
+ * Runs the work, and pauses where it yields if its turn is over. It returns the value itself if no pause was needed.
+ */
 export function runInTurns<Value>(steps: Steps<Value>): Value | Promise<Value> {
   const turns = new Turns();
   const first = runTurn(steps, turns);
@@ -80,9 +87,9 @@ function runTurn<Value>(steps: Steps<Value>, turns: Turns): IteratorResult<Promi
 /**
  * Makes the pieces in turns, and gives those that are not empty.
  *
- * @param pieces short work each
- * @param isWanted asked after every pause. After the first false nothing is made, so that `pieces` may read memory which goes
- * at that moment
+ * @param pieces takes a short time for each piece
+ * @param isWanted is asked after every pause. After the first false, nothing more is made, so `pieces` may read memory
+ * that is released at that moment
  */
 export async function* piecesInTurns(
   pieces: Iterable<Uint8Array>,

@@ -1,8 +1,8 @@
 /**
- * What `promise` gives, if it does so in time; the promise itself goes on.
+ * Resolves with the value of `promise` if it comes in time. The promise itself goes on.
  *
- * @param seconds how long to wait
- * @param expired makes the error after that
+ * @param seconds to wait
+ * @param expired makes the error for a value that does not come in time
  */
 export async function within<Value>(
   seconds: number,

@@ -1,10 +1,10 @@
 /**
- * One pass over the heads of a CBOR body (RFC 8949, appendix C), in front of everything that builds objects from it.
+ * Reads the heads of a CBOR body in one pass (RFC 8949, appendix C). Every decoder uses it before it builds objects.
  *
- * It bounds what a body may ask for before anything is allocated (a count is never larger than the bytes that are
- * left, nesting never deeper than the limit), refuses tags that would make programs out of data, and finds the byte
- * ranges of typed arrays, so that tensors become views on the body and never pass through an object. Clients read answers
- * with it: it runs in browsers.
+ * It bounds what a body may ask for before anything is allocated: a count is never larger than the number of bytes that
+ * are left, and nesting is never deeper than the limit. It refuses tags that would turn data into programs. It finds
+ * the byte ranges of typed arrays, so that a tensor becomes a view on the body and never passes through an object.
+ * Clients read answers with it, so it also runs in browsers.
  */
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
 import { type Steps, toEnd } from '../flow/steps.js';
@@ -12,7 +12,7 @@ import { bounds, pieceBytes } from './limits.js';
 import { decodeUtf8, isUtf8, Utf8Check } from './utf8.js';
 import { fromFloat16 } from './values.js';
 
-/** RFC 8949, section 3.1. */
+/** The major types of RFC 8949, section 3.1. */
 export const major = {
   unsigned: 0,
   negative: 1,
@@ -24,23 +24,23 @@ export const major = {
   simple: 7,
 } as const;
 
-/** The tag by which cbor-x defines a record, as its encoder writes each object by default. */
+/** The tag by which cbor-x marks a record. Its encoder writes every object as one by default. */
 const cborXRecord = 0xdfff;
 
-/** A tag that is refused, with what to do about it where that is known. */
+/** Describes a tag that is refused, and says what to do about it where that is known. */
 export function describeTag(tag: number): string {
   return tag === cborXRecord
     ? `${tag}, a record of cbor-x: encode with new Encoder({ useRecords: false })`
     : String(tag);
 }
 
-/** The only tags a body may hold; all others are refused, whatever a decoder would make of them. */
+/** The only tags that a body may hold. All others are refused. */
 export const tags = {
   positiveBignum: 2,
   negativeBignum: 3,
   multiDimensional: 40,
   homogeneous: 41,
-  /** First and last of the typed arrays of RFC 8746, section 2.1. */
+  /** The first and the last typed array of RFC 8746, section 2.1. */
   firstTypedArray: 64,
   lastTypedArray: 87,
   columnMajor: 1040,
@@ -53,41 +53,42 @@ export interface Range {
   readonly end: number;
 }
 
-/** An item that was checked. */
+/** An item that has been checked. */
 export interface Item extends Range {
-  /** It is or holds an array that is more than a list: one with a tag (40, 64–87, 1040), or a map. */
+  /** True if the item is or holds more than a plain list: an array with a tag (40, 64–87, 1040), or a map. */
   readonly holdsArrays: boolean;
-  /** It and the items in it. */
+  /** The number of items, this one and all within it. */
   readonly heads: number;
 }
 
-/** Where a check has come to. */
+/** How far a check has come. */
 interface Scan {
-  /** Levels of nesting that it may have. */
+  /** How many levels of nesting the item may have. */
   readonly depth: number;
-  /** Of each container that is open, outermost first: how many items are left. */
+  /** The number of items left in each open container, outermost first. */
   readonly open: number[];
   holdsArrays: boolean;
-  /** A long text that is being checked. */
+  /** The long text that is being checked. */
   text: Utf8Check | undefined;
 }
 
-/** Left of a list of indefinite length, and of such a map, where a key or a value comes next. */
+/** What `open` holds for a list of indefinite length, and for such a map before a key and before a value. */
 const [endless, endlessMap, endlessValue] = [-1, -2, -3];
 
-/** Checked between two pauses. */
+/** The number of heads that are checked between two pauses. */
 const headsPerPiece = 4096;
 
 /**
- * Items of one body. Each may become an object of some hundred bytes, so that a body of 64 MiB could take gigabytes;
- * an image of 480 × 640 × 3 as nested lists has 1.2 million. What is in typed arrays is not counted.
+ * The most items in one body. Each may become an object of some hundred bytes, so a body of 64 MiB could take
+ * gigabytes. An image of 480 × 640 × 3 as nested lists has 1.2 million items. The elements of typed arrays are not
+ * counted.
  */
 const maxItems = bounds.cborValues.most;
 
-/** Bytes of a bignum: as many as the largest float64 has. */
+/** The most bytes of a bignum: the largest float64 has as many. */
 const maxBignumBytes = 128;
 
-/** A head: major type and argument. An argument of `null` is an indefinite length. */
+/** A head: its major type and its argument. The argument is `null` for an indefinite length. */
 export interface Head {
   readonly major: number;
   readonly argument: number | null;
@@ -110,7 +111,7 @@ export class CborReader {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** The major type of the next item, without moving. */
+  /** The major type of the next item. Does not move. */
   peekMajor(): number {
     if (this.position >= this.bytes.length) throw this.cutShort();
     return (this.bytes[this.position] as number) >> 5;
@@ -145,7 +146,8 @@ export class CborReader {
     if (info === 24) return this.view.getUint8(at);
     if (info === 25) return this.view.getUint16(at);
     if (info === 26) return this.view.getUint32(at);
-    // Integers beyond 2^53 lose digits here, see wideArgument; lengths that large are cut short anyway.
+    // An integer beyond 2^53 loses digits here; wideArgument reads it exactly. A length that large exceeds the body and
+    // is refused.
     if (info === 27) return Number(this.view.getBigUint64(at));
     const isContainer = type === major.array || type === major.map;
     if (info === 31 && isContainer) return null;
@@ -155,12 +157,12 @@ export class CborReader {
     throw invalidArgument(`the CBOR body has an invalid byte at ${at - 1}`);
   }
 
-  /** The argument of eight bytes of the head at `start`, exactly. */
+  /** The exact value of the eight argument bytes of the head at `start`. */
   wideArgument(start: number): bigint {
     return this.view.getBigUint64(start + 1);
   }
 
-  /** The value of the head at `start`, whose major type is 7. */
+  /** The value of the head at `start`, which has major type 7. */
   simpleOrFloat(start: number): boolean | number | null | undefined {
     switch ((this.bytes[start] as number) & 31) {
       case 20:
@@ -180,14 +182,17 @@ export class CborReader {
     }
   }
 
-  /** Moves past `count` bytes of a string and returns them as a view. */
+  /** Moves past the `count` bytes of a string and returns a view of them. */
   take(count: number): Uint8Array {
     const taken = this.bytes.subarray(this.position, this.position + count);
     this.position += count;
     return taken;
   }
 
-  /** True at the end of a container of `length` items of which `seen` were read; steps over the break of an indefinite one. */
+  /**
+   * True at the end of a container of `length` items after `seen` of them. Steps over the break of a container of
+   * indefinite length.
+   */
   atEnd(length: number | null, seen: number): boolean {
     if (length !== null) return seen >= length;
     if (this.bytes[this.position] !== breakByte) return false;
@@ -198,13 +203,13 @@ export class CborReader {
   /**
    * Checks one whole item and moves past it.
    *
-   * @param depth how many levels of nesting are left
+   * @param depth the number of levels of nesting that are left
    */
   skip(depth: number): Item {
     return toEnd(this.skipInSteps(depth));
   }
 
-  /** As {@link skip}. */
+  /** Does the same as {@link skip}, in steps. */
   *skipInSteps(depth: number): Steps<Item> {
     const start = this.position;
     const before = this.items;
@@ -213,7 +218,7 @@ export class CborReader {
     return { start, end: this.position, holdsArrays: scan.holdsArrays, heads: this.items - before };
   }
 
-  /** Checks some heads and what they announce. @returns true at the end of the item */
+  /** Checks some heads and the lengths that they announce. @returns true at the end of the item */
   private scan(scan: Scan): boolean {
     const { open } = scan;
     if (scan.text) scan.text = this.checkText(scan.text);
@@ -267,7 +272,7 @@ export class CborReader {
     }
   }
 
-  /** Looks at a piece of a long text. @returns what is left of it */
+  /** Checks a piece of a long text. @returns the rest, or undefined at its end */
   private checkText(text: Utf8Check): Utf8Check | undefined {
     const isUtf8 = text.next();
     if (isUtf8 === false) throw notUtf8();
@@ -278,7 +283,7 @@ export class CborReader {
     return invalidArgument(`${what} of the CBOR body has more than ${bounds.names.most} keys`);
   }
 
-  /** @returns true for a tag that makes an array */
+  /** Checks that a tag may stand here. @returns true for a tag that makes an array */
   private checkTag(tag: number): boolean {
     if (tag >= tags.firstTypedArray && tag <= tags.lastTypedArray) return true;
     if (tag === tags.multiDimensional || tag === tags.columnMajor) return true;
@@ -287,7 +292,7 @@ export class CborReader {
     throw invalidArgument(`the CBOR body has a tag that is not allowed here: ${describeTag(tag)}`);
   }
 
-  /** Looks ahead: a bignum is a byte string, and no longer than a number can be. */
+  /** Looks ahead, and checks that a bignum is a byte string of no more bytes than a number can have. */
   private checkBignum(): void {
     const { position } = this;
     const { major: type, argument } = this.head();
@@ -300,10 +305,10 @@ export class CborReader {
   }
 
   /**
-   * Reads a map with text keys, without its values.
+   * Reads the keys of a map and moves past its values. The keys must be texts.
    *
    * @param what names the map in errors
-   * @throws ServingError INVALID_ARGUMENT for another kind of key, or the same one twice
+   * @throws ServingError INVALID_ARGUMENT for a key that is no text, or that comes twice
    */
   *map(what: string, depth: number): Steps<Map<string, Item>> {
     const { argument: length } = this.head();
@@ -321,12 +326,12 @@ export class CborReader {
     return entries;
   }
 
-  /** Reads a text string of few bytes. */
+  /** Reads a text that is a name, and therefore short. */
   name(what: string): string {
     return this.text(what, bounds.nameBytes.most);
   }
 
-  /** Reads a text string of at most so many bytes. */
+  /** Reads a text of at most `most` bytes. */
   text(what: string, most = Number.POSITIVE_INFINITY): string {
     const type = this.peekMajor();
     if (type !== major.text) throw invalidArgument(`${what} must be a text string`);
@@ -348,7 +353,10 @@ function notUtf8(): ServingError {
   return invalidArgument('the CBOR body has a text that is not UTF-8: send it as a byte string');
 }
 
-/** False, true, null, undefined, and floats of two, four and eight bytes. A break where none may be is neither. */
+/**
+ * True for false, true, null, undefined, and floats of two, four and eight bytes. False for a break, which may not
+ * stand here.
+ */
 function isSimpleOrFloat(info: number): boolean {
   return (info >= 20 && info <= 23) || (info >= 25 && info <= 27);
 }

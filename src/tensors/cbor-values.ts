@@ -1,8 +1,8 @@
 /**
- * Plain CBOR values as JavaScript has them: numbers, texts, byte strings, true and false, null and lists of these.
+ * Turns CBOR items into plain JavaScript values: numbers, texts, byte strings, true, false, null and lists of these.
  *
- * For what {@link CborReader.skip} has found well-formed. Our own rather than a general decoder's: cbor-x
- * drops the byte order mark of a long text, reads a bignum of a megabyte for minutes and makes 0 of a bignum that is none.
+ * {@link CborReader.skip} must have found the item well-formed. We do not use cbor-x here: it drops the byte order mark
+ * of a long text, takes minutes to read a bignum of a megabyte, and reads an invalid bignum as 0.
  */
 
 import { Meter, type Steps, toEnd } from '../flow/steps.js';
@@ -13,14 +13,14 @@ import { LongText, longTextBytes } from './long-text.js';
 import { decodeUtf8 } from './utf8.js';
 
 /**
- * Reads one value. Integers that a double does not hold exactly are bigints; byte strings are views on the body, and so are
- * long texts. There must be no map in it.
+ * Reads one value, which must hold no map. An integer that a double does not hold exactly becomes a bigint. A byte
+ * string becomes a view on the body, and so does a long text.
  */
 export function plainValue(reader: CborReader): unknown {
   return toEnd(plainInSteps(reader));
 }
 
-/** As {@link plainValue}. */
+/** Does the same as {@link plainValue}, in steps. */
 export function plainInSteps(reader: CborReader): Steps<unknown> {
   return readPlain(reader, new Meter());
 }

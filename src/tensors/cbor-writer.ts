@@ -1,6 +1,7 @@
 /**
- * Writes CBOR in deterministic heads (RFC 8949, section 4.2.1), and tensors as RFC 8746 has them. For the server and for
- * clients alike: it runs in browsers.
+ * Writes CBOR with deterministic heads (RFC 8949, section 4.2.1), and tensors as RFC 8746 describes them.
+ *
+ * The server and the clients share it, so it also runs in browsers.
  */
 
 import { major, tags } from './cbor-reader.js';
@@ -10,10 +11,10 @@ import { typedArrayTags } from './typed-arrays.js';
 import { encodeUtf8 } from './utf8.js';
 import type { TensorData } from './values.js';
 
-/** Longer byte strings are not copied but become parts of their own. */
+/** A byte string of more bytes is not copied. It becomes a part of its own. */
 const inlineBytes = 4096;
 
-/** Bytes up to which the buffer for heads and short strings grows. */
+/** The most bytes that the buffer for heads and short strings grows to. */
 const longestBuffer = 2 ** 20;
 
 /** Writes heads and short strings into one growing buffer. */
@@ -24,13 +25,13 @@ export class CborWriter {
   private start = 0;
   private position = 0;
 
-  /** @param allocate memory of so many bytes, whatever is in it */
+  /** @param allocate returns memory of so many bytes, which need not be zero */
   constructor(private readonly allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes)) {
     this.buffer = allocate(512);
     this.view = viewOf(this.buffer);
   }
 
-  /** Major type and argument, in the shortest form. An argument beyond 2^53 comes as a bigint. */
+  /** Writes a major type and its argument in the shortest form. An argument beyond 2^53 comes as a bigint. */
   head(type: number, argument: number | bigint): void {
     this.reserve(9);
     const { view, position } = this;
@@ -55,7 +56,7 @@ export class CborWriter {
     }
   }
 
-  /** A simple value below 24, such as true (21). */
+  /** Writes a simple value below 24, for example true (21). */
   simple(value: number): void {
     this.reserve(1);
     this.byte((major.simple << 5) | value);
@@ -115,7 +116,7 @@ export class CborWriter {
     }
   }
 
-  /** What stands before the strings of a tensor. */
+  /** Writes what stands before the strings of a tensor. */
   stringsHead(shape: readonly number[], count: number): void {
     this.head(major.tag, tags.multiDimensional);
     this.head(major.array, 2);
@@ -123,18 +124,18 @@ export class CborWriter {
     this.head(major.array, count);
   }
 
-  /** Bytes that were written and not taken. */
+  /** The number of bytes that were written and not yet taken. */
   get length(): number {
     return this.parts.reduce((sum, part) => sum + part.length, this.position - this.start);
   }
 
-  /** All that was written: parts to be sent one after another. */
+  /** All that was written, as parts to be sent one after another. */
   finish(): readonly Uint8Array[] {
     this.endPart();
     return this.parts;
   }
 
-  /** What was written since the last call. */
+  /** The parts that were written since the last call. */
   take(): readonly Uint8Array[] {
     this.endPart();
     const { parts } = this;
@@ -162,7 +163,7 @@ export class CborWriter {
     this.start = this.position;
   }
 
-  /** Makes room; what was written before stays where it is, as a part. */
+  /** Makes room in the buffer. What was written before stays where it is and becomes a part. */
   private reserve(bytes: number): void {
     if (this.position + bytes <= this.buffer.length) return;
     this.endPart();

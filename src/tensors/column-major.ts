@@ -1,5 +1,6 @@
 /**
- * Arrays whose first index changes fastest (RFC 8746, section 3.1, tag 1040) into row-major order.
+ * Turns arrays in column-major order (RFC 8746, section 3.1, tag 1040: the first index changes fastest) into row-major
+ * order.
  */
 
 import type { Claim, Steps } from '../flow/steps.js';
@@ -7,7 +8,7 @@ import { elementCount } from './dtypes.js';
 import { valueBytes } from './limits.js';
 import { itemAt, type List, LongList, likeList, setItem } from './long-list.js';
 
-/** Elements in row-major order. */
+/** The elements in row-major order. */
 export function* toRowMajor<Element>(
   shape: readonly number[],
   elements: readonly Element[],
@@ -20,7 +21,7 @@ export function* toRowMajor<Element>(
   return ordered;
 }
 
-/** The same for a list of any length, which is claimed again. */
+/** Does the same for a list of any length. The memory for the new list is claimed. */
 export function* listToRowMajor<Element>(
   shape: readonly number[],
   list: List<Element>,
@@ -33,14 +34,14 @@ export function* listToRowMajor<Element>(
   return ordered;
 }
 
-/** The same for elements of `size` bytes: 1, 2, 4, 8 or 16. Memory for as many bytes again must have been claimed. */
+/** Does the same for elements of `size` bytes: 1, 2, 4, 8 or 16. The caller must have claimed memory for the copy. */
 export function* bytesToRowMajor(
   shape: readonly number[],
   bytes: Uint8Array,
   size: number,
 ): Steps<Uint8Array> {
   const ordered = new Uint8Array(bytes.length);
-  // Values of a body lie at any address, where typed arrays cannot.
+  // The values may lie at any address in the body, and a typed array needs an aligned one.
   const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const to = new DataView(ordered.buffer);
   yield* reorder(shape, moverOf(size, from, to, ordered, bytes));
@@ -66,15 +67,15 @@ function moverOf(size: number, from: DataView, to: DataView, ordered: Uint8Array
   }
 }
 
-/** Squares of so many elements a side are moved together: their rows and columns stay in the processor's cache. */
+/** The side of the square of elements that is moved at once. Its rows and columns fit into the processor's cache. */
 const block = 32;
 
 /**
- * The axes in between are walked one index at a time. The first and the last, in which one of both orders is contiguous,
- * are walked in squares.
+ * Moves every element to its new place. The first and the last axis are walked in squares, because one of the two
+ * orders is contiguous in each. The axes between them are walked one index at a time.
  */
 function* reorder(shape: readonly number[], move: Move): Steps<void> {
-  // Dims of 1 change nothing; a sender may pile up hundreds of them.
+  // A dim of 1 changes nothing, and a sender may write hundreds of them.
   const dims = shape.filter((dim) => dim !== 1);
   if (elementCount(dims) === 0) return;
   const first = dims[0] ?? 1;

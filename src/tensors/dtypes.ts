@@ -1,19 +1,20 @@
 /**
- * The dtype table: the sixteen element types that numpy and TensorFlow share, by their numpy names, and how each of
- * them looks to tf.js, which has only five.
+ * The dtype table: the sixteen element types that numpy and TensorFlow share, by their numpy names. It also says how
+ * each one looks to tf.js, which has only five.
  */
 
 /** The dtypes of tf.js. */
 export type SeenDtype = 'float32' | 'int32' | 'bool' | 'complex64' | 'string';
 
 interface DtypeRow {
-  /** The value of `tensorflow.DataType` (types.proto). */
+  /** Its number in `tensorflow.DataType` (types.proto). */
   readonly tf: number;
-  /** Bytes of one element; 0 for strings, whose elements have lengths of their own. */
+  /** The bytes of one element. It is 0 for strings, because each has its own length. */
   readonly size: number;
   /**
-   * What tf.js ops take the tensor for. `null`: no tf.js dtype can hold it, ops refuse it by name.
-   * Where it differs from the dtype itself the values are converted once an op asks for them.
+   * The dtype under which tf.js operations see the tensor. It is `null` if no tf.js dtype can hold the values: then
+   * operations refuse the tensor and name its dtype. Where it differs from the true dtype, the values are converted
+   * when an operation first asks for them.
    */
   readonly seenAs: SeenDtype | null;
 }
@@ -45,7 +46,10 @@ export type FixedDtype = Exclude<Dtype, 'string'>;
 
 const byNumber = new Map<number, Dtype>(Object.entries(dtypes).map(([name, row]) => [row.tf, name as Dtype]));
 
-/** The dtype with this `tensorflow.DataType` number, or undefined for one that cannot travel (resource, variant, quantised …). */
+/**
+ * The dtype with this `tensorflow.DataType` number. It is undefined for a type that cannot travel (resource, variant,
+ * quantised …).
+ */
 export function dtypeOf(tfNumber: number): Dtype | undefined {
   return byNumber.get(tfNumber);
 }
@@ -55,7 +59,7 @@ export function isDtype(name: unknown): name is Dtype {
   return typeof name === 'string' && Object.hasOwn(dtypes, name);
 }
 
-/** Elements of a tensor of this shape; 1 for a scalar. */
+/** The number of elements of a tensor of this shape: 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   let count = 1;
   for (const dim of shape) count *= dim;

@@ -1,11 +1,13 @@
 /**
- * The one table of what a body may hold, besides the limits that a flag sets. It bounds the work on the event loop and the
- * memory of one request. `docs/bodies.md` lists it, and a test holds the two together.
+ * The table of what a body may hold. Limits that have a flag of their own are not in it.
+ *
+ * It bounds the work on the event loop and the memory of one request. `docs/bodies.md` lists it, and a test compares
+ * the two.
  */
 
 interface Bound {
   readonly most: number;
-  /** What is counted, for people. */
+  /** What is counted, in words for people. */
   readonly of: string;
 }
 
@@ -30,13 +32,13 @@ export const bounds = {
   gifBlocks: { most: 2 ** 18, of: 'blocks of a GIF, with the sub-blocks of each' },
 } as const satisfies Record<string, Bound>;
 
-/** Bytes that a decoder copies or checks between two looks at the clock. */
+/** The number of bytes that a decoder copies or checks between two looks at the clock. */
 export const pieceBytes = 2 ** 18;
 
-/** Bytes that are copied or checked in the time of one small thing, as a `Meter` counts them. */
+/** The number of bytes that take as long to copy or check as one unit of work of a `Meter`. */
 export const bytesPerWork = 2 ** 8;
 
-/** Estimates of what V8 takes for a value, for claims of memory. */
+/** Estimates of the bytes that V8 takes for a value. Claims of memory use them. */
 export const valueBytes = {
   /** A number in a list. */
   number: 16,

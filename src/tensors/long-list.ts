@@ -1,25 +1,28 @@
 /**
- * Lists of many values, in chunks.
+ * Lists of many values, kept in chunks.
  *
- * V8 copies an array whenever it has grown, makes an object of each of its numbers at the first element that is none, and marks
- * all of it in one go. With millions of elements each of these holds the event loop for a tenth of a second. Chunks are small,
- * and those of numbers lie outside of V8's heap.
+ * V8 copies an array whenever it has grown. It turns each number of an array into an object when the first element that
+ * is no number arrives. Its collector marks the whole array at once. With millions of elements, each of these holds the
+ * event loop for a tenth of a second. Chunks are small, and chunks of numbers lie outside V8's heap.
  */
 
-/** Elements of every chunk but the last. */
+/** The number of elements in every chunk but the last. */
 const chunkLength = 4096;
 
 /** Some elements of a list, one after another. */
 export type Chunk<Item> = Numbers | readonly Item[];
 
-/** Integers are bigints here beside those that no double holds, and mean the same as numbers. */
+/**
+ * A chunk of bigints may hold any integer, so that numbers can stand beside integers that no double holds. The two mean
+ * the same.
+ */
 type Numbers = Float64Array | BigInt64Array | BigUint64Array;
 
 /** A list of at least {@link chunkLength} elements. */
 export class LongList<Item> {
   readonly length: number;
 
-  /** @param chunks full ones, but for the last */
+  /** @param chunks are full, except for the last */
   constructor(readonly chunks: readonly Chunk<Item>[]) {
     this.length = (chunks.length - 1) * chunkLength + (chunks.at(-1)?.length ?? 0);
   }
@@ -41,12 +44,12 @@ export function itemAt<Item>(list: List<Item>, index: number): Item | number | b
   return list.chunks[Math.floor(index / chunkLength)]?.[index % chunkLength];
 }
 
-/** All elements in chunks; a short list is one. */
+/** All elements, in chunks. A short list is one chunk. */
 export function chunksOf<Item>(list: List<Item>): readonly Chunk<Item>[] {
   return list instanceof LongList ? list.chunks : [list];
 }
 
-/** A list of as many elements as another, all to be set to elements of that. */
+/** A list as long as another one. The caller sets every element to one of the other list's. */
 export function likeList<Item>({ chunks }: LongList<Item>): LongList<Item> {
   const areNumbers = chunks.every((chunk) => chunk instanceof Float64Array);
   return new LongList(
@@ -65,12 +68,12 @@ export function areNumbersOnly(chunk: Chunk<unknown>): chunk is Numbers {
   return ArrayBuffer.isView(chunk);
 }
 
-/** True if a list of so many elements comes in one chunk, as an array. */
+/** True if a list of so many elements is one chunk, and therefore an array. */
 export function isShort(length: number): boolean {
   return length < chunkLength;
 }
 
-/** The value with arrays for all lists, however long. */
+/** The same value, with an array in place of each long list. */
 export function withArrays(value: unknown): unknown {
   return isList(value) ? Array.from<unknown, unknown>(value, withArrays) : value;
 }
@@ -114,7 +117,7 @@ function areNumbers(items: readonly unknown[]): items is readonly number[] {
   return true;
 }
 
-/** Integers of which some are bigints; undefined if there is something else, or one that does not fit. */
+/** The elements as integers, some of which are bigints. It is undefined if one is no integer or does not fit. */
 function integersOf<Integers extends BigInt64Array | BigUint64Array>(
   items: readonly unknown[],
   Integers: new (length: number) => Integers,

@@ -1,12 +1,13 @@
 /**
- * Long texts of a body, which stay the bytes that they came as: a string of one would be a copy, made in one go.
+ * Long texts of a body. They stay the bytes that they came as, because a JavaScript string would be a copy that is made
+ * in one go.
  */
 
-/** Texts of more bytes are long. */
+/** A text of more bytes is long. */
 export const longTextBytes = 2 ** 16;
 
-/** A text as its UTF-8, which was checked. */
+/** A text as UTF-8 bytes, which have been checked. */
 export class LongText {
-  /** @param bytes a view on the body */
+  /** @param bytes is a view on the body */
   constructor(readonly bytes: Uint8Array) {}
 }

@@ -1,8 +1,10 @@
 /**
- * Plain values (numbers, texts, true and false, nested lists of them) into the dtype that the signature asks for.
+ * Turns plain values (numbers, texts, true and false, and nested lists of them) into the dtype that the signature asks
+ * for.
  *
- * Strict where silence would corrupt: lists must be rectangular, integers must fit, a fraction is no integer and a
- * number no bool. A number for a float type becomes the nearest value of it, whole or not, as any literal does.
+ * It refuses what would silently corrupt data: lists must be rectangular, integers must fit, a fraction is not taken
+ * for an integer, and a number is not taken for a bool. A number for a float dtype becomes the nearest value of that
+ * dtype, as a literal in a program does.
  */
 import { invalidArgument } from '../errors.js';
 import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../flow/steps.js';
@@ -23,13 +25,13 @@ import {
   viewOf,
 } from './values.js';
 
-/** `x[1][2]`, as people write it. */
+/** A place as people write it: `x[1][2]`. */
 export function describePath(what: string, path: readonly number[]): string {
   return path.length === 0 ? what : `${what} at ${path.map((i) => `[${i}]`).join('')}`;
 }
 
 /**
- * The shape of nested lists, from their first elements; {@link fillPlain} checks the others against it.
+ * The shape of nested lists, judged by the first element of each. {@link fillPlain} checks the others against it.
  *
  * @throws ServingError INVALID_ARGUMENT if they hold more than `maxElements`
  */
@@ -61,7 +63,7 @@ export function fillPlain(
   return toEnd(fillInSteps(what, value, shape, dtype, claimNothing));
 }
 
-/** As {@link fillPlain}. @param claim is told what the values take, before they do */
+/** Does the same as {@link fillPlain}, in steps. @param claim is called before the values take memory */
 export function* fillInSteps(
   what: string,
   value: unknown,
@@ -69,7 +71,8 @@ export function* fillInSteps(
   dtype: RealDtype | 'string',
   claim: Claim,
 ): Steps<TensorData> {
-  // A first element says nothing about the size of the others: lists are walked before room is made for what they say.
+  // A first element says nothing of the size of the others. So the lists are walked before memory is taken for the
+  // shape.
   const count = yield* countLeaves(what, value, shape);
   if (dtype === 'string') return yield* fillStrings(what, value, shape, count, claim);
   const store = writers[dtype];
@@ -90,11 +93,11 @@ export function* fillInSteps(
   return bytes;
 }
 
-/** Between two pauses. */
+/** The number of values between two pauses. */
 const manyValues = 2048;
 
 /**
- * Integers of one width in another.
+ * Converts integers of one width to another.
  *
  * @throws ServingError INVALID_ARGUMENT for one that does not fit
  */
@@ -110,7 +113,7 @@ export function* convertIntegers(
   if (count > manyValues) claim(count * dtypes[dtype].size);
   const { values, bytes } = allocate(dtype, count);
   for (let start = 0; start < count; start += manyValues) {
-    // A view of all might be a copy of all.
+    // A view of all values could be a copy of all of them.
     const some = viewOf(from.dtype, from.data.subarray(start * size, (start + manyValues) * size));
     for (let i = 0; i < some.length; i++)
       if (!store(values, start + i, some[i])) throw misfit(what, some[i], [start + i], dtype);
@@ -144,7 +147,7 @@ function* fillStrings(
   return yield* strings.finish();
 }
 
-/** Each string is an object of its own, here and in what it is handed on with. */
+/** Checks the number of strings: each is an object here, and again where it is handed on. */
 export function checkStrings(what: string, count: number): void {
   if (count > bounds.strings.most)
     throw invalidArgument(
@@ -162,7 +165,7 @@ function* countLeaves(what: string, value: unknown, shape: readonly number[]): S
     if (isList(value)) throw ragged(what, [], 'a list', 'a value');
     return 1;
   }
-  // Of the lists that are open: each, and how many of it were seen.
+  // The lists that are open, and how many elements of each have been seen.
   const levels: unknown[] = [value];
   const path = shape.map(() => 0);
   let [depth, count, work] = [0, 0, 0];
@@ -201,7 +204,7 @@ function* countLeaves(what: string, value: unknown, shape: readonly number[]): S
   }
 }
 
-/** The one that is being looked at has been counted. */
+/** The element that is being looked at has been counted already. */
 function placeOf(seen: readonly number[], depth: number): number[] {
   return seen.slice(0, depth).map((count) => count - 1);
 }
@@ -213,10 +216,10 @@ function checkLength(what: string, level: unknown, expected: number, seen: reado
     throw ragged(what, path, `a list of ${level.length}`, `a list of ${expected}`);
 }
 
-/** Values that lie one behind the other, several times. */
+/** Rows of values. One chunk may appear several times. */
 type Rows = readonly Chunk<unknown>[];
 
-/** The values of lists that were checked, some at a time; a value without lists is a row of one value. */
+/** Gives the values of checked lists, some at a time. A value without lists is a row of one value. */
 function* blocksOf(value: unknown, shape: readonly number[]): Generator<Rows, void, undefined> {
   const [length, width] = shape;
   const isOfShortLists = shape.length === 2 && width !== undefined && isShort(width);
@@ -255,7 +258,7 @@ function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dty
   return invalidArgument(`${place} takes ${dtype}, and ${describeLeaf(leaf)} came`);
 }
 
-/** `uint8, whole numbers from 0 to 255` */
+/** Describes the values of a dtype: `uint8, whole numbers from 0 to 255`. */
 function describeValues(dtype: Dtype, leaf: number | bigint): string {
   switch (dtype) {
     case 'string':
@@ -279,7 +282,7 @@ function describeValues(dtype: Dtype, leaf: number | bigint): string {
   }
 }
 
-/** The largest values. */
+/** The largest value of each float dtype. */
 const largest = { float16: '65504', bfloat16: '3.3e38', float32: '3.4e38', float64: '1.7e308' } as const;
 
 type FloatDtype = keyof typeof largest;
@@ -289,7 +292,7 @@ function rangeOf(dtype: Exclude<RealDtype, FloatDtype | 'bool'>): [least: bigint
   return dtype.startsWith('u') ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
 }
 
-/** What came, in few words. */
+/** Describes the value that came, in few words. */
 export function describeLeaf(leaf: unknown): string {
   if (leaf === null || leaf === undefined) return String(leaf);
   if (leaf instanceof Uint8Array) return 'a byte string';
@@ -305,7 +308,7 @@ function noString(what: string, leaf: unknown, path: readonly number[]) {
   );
 }
 
-/** Stores one leaf at an index; false if it does not fit. */
+/** Stores one value at an index. It returns false if the value does not fit. */
 type Writer = (values: NumericArray, index: number, leaf: unknown) => boolean;
 
 function integer(min: number, max: number): Writer {
@@ -327,7 +330,7 @@ function bigInteger(min: bigint, max: bigint): Writer {
   };
 }
 
-/** As strict JSON has them. */
+/** How strict JSON writes the numbers that it lacks. */
 const nonFinite: ReadonlyMap<string, number> = new Map([
   ['NaN', Number.NaN],
   ['Infinity', Number.POSITIVE_INFINITY],
@@ -335,10 +338,10 @@ const nonFinite: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * The nearest value of the type, rounded once.
+ * Makes a writer that stores the nearest value of a float dtype, rounded once.
  *
- * @param round the nearest value of the float type
- * @param encode what the typed array holds for it
+ * @param round gives the nearest value of the dtype
+ * @param encode gives what the typed array holds for that value
  */
 function float(
   round: (value: number) => number,
@@ -352,7 +355,7 @@ function float(
   };
 }
 
-/** A double that rounds to a narrower type as the number itself does; undefined for what is no number. */
+/** A double that rounds to every narrower dtype as the exact number does. It is undefined if the value is no number. */
 function besideDouble(leaf: unknown): number | undefined {
   if (leaf instanceof Decimal) return leaf.beside;
   if (typeof leaf === 'string') return nonFinite.get(leaf);
@@ -379,7 +382,7 @@ const float64: Writer = (values, i, leaf) => {
   return true;
 };
 
-/** Complex numbers come as pairs of floats. */
+/** The fixed dtypes without the complex ones, whose values come as pairs of floats. */
 type RealDtype = Exclude<FixedDtype, 'complex64' | 'complex128'>;
 
 const writers: Record<RealDtype, Writer> = {

@@ -1,30 +1,30 @@
 /**
  * The elements of string tensors: byte strings.
  *
- * A few are an array. Many are packed into one piece of memory: an object for each took longer than the run that made them,
- * and more memory than most of them hold.
+ * A few of them are an array. Many of them are packed into one piece of memory. An object for each string took longer
+ * than the run that made them, and more memory than most strings hold.
  */
 import { Meter, type Steps } from '../flow/steps.js';
 import { bytesPerWork, pieceBytes } from './limits.js';
 
-/** What both have. An array of byte strings is one. */
+/** What an array of byte strings and packed strings have in common. */
 export interface Strings extends Iterable<Uint8Array> {
   readonly length: number;
-  /** @param index from 0 on */
+  /** @param index counts from 0 */
   at(index: number): Uint8Array | undefined;
   slice(start: number, end: number): Strings;
 }
 
-/** More than this are packed. As `Run::kFewStrings` in native/run.h. */
+/** More strings than this are packed. The value equals `Run::kFewStrings` in native/run.h. */
 export const fewStrings = 256;
 
 const utf8 = new TextEncoder();
 
 /**
- * Many strings in one piece of memory, or some of them one after another. The elements are views on it.
+ * Many strings in one piece of memory, or a contiguous part of them. Each element is a view.
  *
- * The memory, which the addon reads and writes too, holds float64 numbers and then bytes: how many strings there are, where in
- * the bytes each ends, and the bytes of all.
+ * The addon reads and writes the same memory. It begins with float64 numbers: how many strings there are, and where the
+ * bytes of each one end. The bytes of all strings follow.
  */
 export class PackedStrings implements Strings {
   private constructor(
@@ -35,7 +35,7 @@ export class PackedStrings implements Strings {
     readonly length: number,
   ) {}
 
-  /** @param packed at a multiple of 8 of its buffer */
+  /** @param packed begins at a multiple of 8 in its buffer */
   static over(packed: Uint8Array): PackedStrings {
     const { buffer, byteOffset, byteLength } = packed;
     const [count = 0] = new Float64Array(buffer, byteOffset, 1);
@@ -59,23 +59,23 @@ export class PackedStrings implements Strings {
     for (let i = 0; i < this.length; i++) yield this.at(i) as Uint8Array;
   }
 
-  /** Where a string begins, and the one before it ends. */
+  /** Where a string begins, which is where the string before it ends. */
   private startOf(index: number): number {
     const at = this.first + index;
     return at === 0 ? 0 : (this.ends[at - 1] as number);
   }
 
-  /** The memory, as {@link over} takes it: its own, or a copy of its part. */
+  /** The memory in the form that {@link over} takes. A part of the strings is copied. */
   pack(): Uint8Array {
     return this.length === this.ends.length ? this.packed : packAll([this]).pack();
   }
 
-  /** Of all strings together, without a look at each. */
+  /** The bytes of all strings together. It does not look at each one. */
   get bytesOfAll(): number {
     return this.startOf(this.length) - this.startOf(0);
   }
 
-  /** Facts of all strings, without an object for each. */
+  /** Measures all strings without making an object for each. */
   measure(): Measures {
     let [longest, start] = [0, this.startOf(0)];
     const bytes = this.bytesOfAll;
@@ -89,7 +89,7 @@ export class PackedStrings implements Strings {
     return { bytes, longest, endsWithZero };
   }
 
-  /** Copies the strings to a place in other packed memory. @returns where the bytes end */
+  /** Copies the strings to a place in other packed memory. @returns the position after the last byte */
   copyTo(ends: Float64Array, bytes: Uint8Array, at: number, position: number): number {
     const start = this.startOf(0);
     bytes.set(this.bytes.subarray(start, this.startOf(this.length)), position);
@@ -99,10 +99,10 @@ export class PackedStrings implements Strings {
 }
 
 export interface Measures {
-  /** Of all together. */
+  /** The bytes of all strings together. */
   readonly bytes: number;
   readonly longest: number;
-  /** One of them does. */
+  /** True if at least one of the strings ends with a zero byte. */
   readonly endsWithZero: boolean;
 }
 
@@ -117,7 +117,7 @@ export function measureStrings(strings: Strings): Measures {
   return { bytes, longest, endsWithZero };
 }
 
-/** Bytes of all strings together. Of packed ones, however many, that takes no time. */
+/** The bytes of all strings together. It takes no time for packed strings, however many they are. */
 export function bytesOfStrings(strings: Strings): number {
   return strings instanceof PackedStrings ? strings.bytesOfAll : measureStrings(strings).bytes;
 }
@@ -130,13 +130,13 @@ export function joinStrings(parts: readonly Strings[]): Strings {
   return count > fewStrings ? packAll(parts) : parts.flatMap((part) => [...part]);
 }
 
-/** As the addon takes them: packed if they are many. */
+/** The strings in the form that the addon takes: many are packed. */
 export function feedOf(strings: Strings): Uint8Array | readonly Uint8Array[] {
   if (strings instanceof PackedStrings) return strings.pack();
   return strings.length > fewStrings ? packAll([strings]).pack() : [...strings];
 }
 
-/** In memory of their own: they keep nothing else, and stay when that goes. */
+/** Copies the strings into memory of their own, so that they outlive the memory they came from. */
 export function copyStrings(strings: Strings): Strings {
   if (strings instanceof PackedStrings) return packAll([strings]);
   return Array.from(strings, (string) => new Uint8Array(string));
@@ -165,12 +165,12 @@ function packAll(parts: readonly Strings[]): PackedStrings {
   return PackedStrings.over(packed);
 }
 
-/** Gathers strings, one by one: an array, or if there are many, packed. */
+/** Collects strings one by one. The result is an array, or packed strings if there are many. */
 export class StringGatherer {
   private readonly few: Uint8Array[] = [];
-  /** Of many: their bytes, one behind the other. */
+  /** The bytes of many strings, one after another. */
   private readonly chunks: Uint8Array[] = [];
-  /** The one that is being filled, and how much of it is. */
+  /** The chunk that is being filled, and how many of its bytes are in use. */
   private chunk = new Uint8Array(0);
   private filled = 0;
   private readonly ends: Float64Array;
@@ -178,8 +178,8 @@ export class StringGatherer {
   private size = 0;
 
   /**
-   * @param count how many there will be, at most
-   * @param claim is told of memory before it is taken
+   * @param count is the most strings that will come
+   * @param claim is called before memory is taken
    */
   constructor(
     private readonly count: number,
@@ -193,12 +193,12 @@ export class StringGatherer {
     return this.at;
   }
 
-  /** Of all strings so far. */
+  /** The bytes of all strings so far. */
   get bytes(): number {
     return this.size;
   }
 
-  /** A byte string: a view is kept of it if there are few, or if it is long. */
+  /** Adds a byte string. The result keeps a view of it if there are few strings, or if it is long. */
   add(string: Uint8Array): void {
     if (!this.isPacked) this.few.push(string);
     else if (string.length > longString) this.addChunk(string);
@@ -211,7 +211,7 @@ export class StringGatherer {
   }
 
   addText(text: string): void {
-    // No character has more bytes for one unit of a text.
+    // UTF-8 needs at most three bytes for each UTF-16 unit of a text.
     const most = 3 * text.length;
     if (!this.isPacked || most > longString) {
       if (most > longString) this.claim(most);
@@ -224,7 +224,7 @@ export class StringGatherer {
     this.end(written);
   }
 
-  /** Claims what TensorFlow takes, too: it has a copy of each string while the model runs. */
+  /** Claims the memory that TensorFlow takes as well: it copies each string for the run. */
   *finish(): Steps<Strings> {
     const { size: bytes, count } = this;
     if (bytes > pieceBytes) this.claim(bytes);
@@ -253,7 +253,7 @@ export class StringGatherer {
   private reserve(bytes: number): void {
     if (this.filled + bytes <= this.chunk.length) return;
     this.endChunk();
-    // Small ones first: most bodies have few bytes.
+    // The first chunks are small, because most bodies have few bytes.
     const size = Math.max(bytes, Math.min(largestChunk, Math.max(smallestChunk, this.size)));
     this.claim(size);
     this.chunk = new Uint8Array(size);
@@ -271,13 +271,13 @@ export class StringGatherer {
   }
 }
 
-/** Bytes of the chunks that strings are gathered in. */
+/** The sizes in bytes of the smallest and the largest chunk. */
 const [smallestChunk, largestChunk] = [2 ** 12, 2 ** 20];
 
-/** Longer ones are not copied into a chunk. */
+/** A string of more bytes is not copied into a chunk. */
 const longString = 2 ** 16;
 
-/** Copies parts one behind the other to a place in other memory. */
+/** Copies the parts, one after another, to a place in other memory. */
 function* copyInSteps(parts: readonly Uint8Array[], to: Uint8Array, start: number): Steps<void> {
   const meter = new Meter();
   let at = start;

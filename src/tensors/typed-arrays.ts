@@ -3,7 +3,7 @@
  */
 import type { Dtype, FixedDtype } from './dtypes.js';
 
-/** By tag: dtype, and whether the bytes are big-endian. */
+/** For each tag: its dtype, and whether the bytes are big-endian. */
 export const typedArrays: ReadonlyMap<number, readonly [dtype: FixedDtype, bigEndian: boolean]> = new Map([
   [64, ['uint8', false]],
   [65, ['uint16', true]],
@@ -28,7 +28,7 @@ export const typedArrays: ReadonlyMap<number, readonly [dtype: FixedDtype, bigEn
   [86, ['float64', false]],
 ]);
 
-/** The tags that are written: little-endian ones. Other dtypes are written as `{dtype, shape, data}`. */
+/** The tags that we write. They are little-endian. The other dtypes are written as `{dtype, shape, data}`. */
 export const typedArrayTags: Readonly<Partial<Record<Dtype, number>>> = {
   uint8: 64,
   uint16: 69,

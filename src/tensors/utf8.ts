@@ -1,13 +1,11 @@
-/**
- * UTF-8 and strings, wherever this runs.
- */
+/** Converts between UTF-8 and strings, in Node and in browsers. */
 import { pieceBytes } from './limits.js';
 
 const encoder = new TextEncoder();
-// A byte order mark is a letter like any other.
+// A byte order mark is kept, like any other character.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Up to this length a loop is faster than a call of the decoder. */
+/** Up to this length, a loop is faster than a call of the decoder. */
 const shortText = 32;
 
 export function encodeUtf8(text: string): Uint8Array {
@@ -28,14 +26,14 @@ export function isUtf8(bytes: Uint8Array): boolean {
   return (bytes.length <= shortText && isAscii(bytes)) || decodeUtf8(bytes) !== undefined;
 }
 
-/** Whether a long text is UTF-8, found piece by piece. */
+/** Checks a long text piece by piece. */
 export class Utf8Check {
   private readonly decoder = new TextDecoder('utf-8', { fatal: true });
   private position = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
 
-  /** Looks at the next piece. @returns undefined if there are more */
+  /** Checks the next piece. @returns whether the text is UTF-8, or undefined if there are more pieces */
   next(): boolean | undefined {
     const { bytes, position } = this;
     this.position = position + pieceBytes;

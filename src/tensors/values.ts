@@ -1,10 +1,11 @@
-/**
- * Raw little-endian bytes ⇄ JavaScript numbers, for every dtype of fixed width.
- */
+/** Converts between raw little-endian bytes and JavaScript numbers, for every dtype of fixed width. */
 import { dtypes, type FixedDtype } from './dtypes.js';
 import type { Strings } from './strings.js';
 
-/** Values of a fixed-width dtype are row-major little-endian bytes; strings are one byte string per element. */
+/**
+ * The values of a tensor. A fixed-width dtype has row-major little-endian bytes. A string tensor has one byte string
+ * per element.
+ */
 export type TensorData = Uint8Array | Strings;
 
 /** A typed array whose elements are the tensor's values; complex values are [re, im] pairs. */
@@ -22,7 +23,10 @@ export type NumericArray =
 
 type View = new (buffer: ArrayBuffer, byteOffset: number, length: number) => NumericArray;
 
-/** The typed array for each dtype, and how many of its elements make one of the tensor's. Half floats appear as their bits. */
+/**
+ * The typed array for each dtype, and how many of its elements make one element of the tensor. Half floats appear as
+ * their bits.
+ */
 const views: Record<FixedDtype, readonly [view: View, perElement: number]> = {
   bool: [Uint8Array, 1],
   int8: [Int8Array, 1],
@@ -41,7 +45,7 @@ const views: Record<FixedDtype, readonly [view: View, perElement: number]> = {
   complex128: [Float64Array, 2],
 };
 
-/** A typed array over `bytes`: a view where the offset is aligned, a copy where it is not. */
+/** A typed array over `bytes`. It is a view if the offset is aligned, and otherwise a copy. */
 export function viewOf(dtype: FixedDtype, bytes: Uint8Array): NumericArray {
   const [View, perElement] = views[dtype];
   const width = dtypes[dtype].size / perElement;
@@ -56,7 +60,10 @@ export function allocate(dtype: FixedDtype, count: number): { values: NumericArr
   return { values: viewOf(dtype, bytes), bytes };
 }
 
-/** The bytes of `count` elements that all have one value, converted as a typed array converts it; complex: its real part. */
+/**
+ * The bytes of `count` elements with the same value, converted as a typed array converts it. For a complex dtype it is
+ * the real part.
+ */
 export function fill(dtype: FixedDtype, count: number, value: number): Uint8Array {
   const { values, bytes } = allocate(dtype, count);
   if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
@@ -76,7 +83,7 @@ export function fill(dtype: FixedDtype, count: number, value: number): Uint8Arra
 const float32 = new Float32Array(1);
 const bits = new Uint32Array(float32.buffer);
 
-/** The value of IEEE 754 binary16 bits. Exact. */
+/** The exact value of IEEE 754 binary16 bits. */
 export function fromFloat16(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 0x1f;
@@ -86,17 +93,17 @@ export function fromFloat16(half: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** The nearest IEEE 754 binary16 bits, ties to even; beyond the range, infinity. */
+/** The nearest IEEE 754 binary16 bits. A tie goes to the even one, and a value beyond the range becomes infinity. */
 export function toFloat16(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
   if (magnitude >= 65520) return sign | 0x7c00;
-  // Below the smallest normal number the spacing is fixed; above it, 10 bits after the leading one.
+  // Below the smallest normal number the spacing is fixed. Above it there are 10 bits after the leading one.
   const exponent = Math.max(Math.floor(Math.log2(magnitude)), -14);
   const spacing = 2 ** ((magnitude === 0 ? -14 : exponent) - 10);
   const steps = roundToEven(magnitude / spacing);
-  // `steps` carries into the exponent field by itself when it reaches the next power of two.
+  // When `steps` reaches the next power of two, it carries into the exponent field by itself.
   const normal = magnitude >= 2 ** -14;
   return sign | (normal ? ((exponent + 14) << 10) + steps : steps);
 }
@@ -108,19 +115,20 @@ function roundToEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** The value of bfloat16 bits (the upper half of a float32). Exact. */
+/** The exact value of bfloat16 bits (the upper half of a float32). */
 export function fromBfloat16(half: number): number {
   bits[0] = (half << 16) >>> 0;
   return float32[0] as number;
 }
 
-/** The nearest bfloat16 bits, ties to even. */
+/** The nearest bfloat16 bits. A tie goes to the even one. */
 export function toBfloat16(value: number): number {
   if (Number.isNaN(value)) return 0x7fc0;
   const single = Math.fround(value);
   float32[0] = single;
   let word = bits[0] as number;
-  // Rounding twice would take a value beside a tie for the tie: what float32 had to round is made odd instead.
+  // Rounding twice could turn a value beside a tie into the tie. So where float32 had to round, the last bit is made
+  // odd.
   if (single !== value && Number.isFinite(single)) {
     if (Math.abs(single) > Math.abs(value)) word -= 1;
     word |= 1;
@@ -129,7 +137,7 @@ export function toBfloat16(value: number): number {
   return (rounded >>> 16) & 0xffff;
 }
 
-/** Half floats widened to float32; exact. */
+/** Widens half floats to float32. The result is exact. */
 export function widenHalf(dtype: 'float16' | 'bfloat16', words: Uint16Array): Float32Array {
   return Float32Array.from(words, dtype === 'float16' ? fromFloat16 : fromBfloat16);
 }

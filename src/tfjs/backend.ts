@@ -1,10 +1,11 @@
 /**
  * Teaches tfjs-node's backend the eleven dtypes that tf.js lacks.
  *
- * A tensor of ours is registered in the backend's own map, as the backend registers its outputs, with a
- * {@link HostTensor} beside it: its true dtype and its raw bytes. Runs and codecs use those and nothing else. Only
- * when a tf.js op asks for the tensor is it converted, once, to the dtype under which tf.js sees it; the raw bytes stay
- * readable after that. Without this, a uint8 tensor loses its values at the first op and a float16 one throws.
+ * A tensor of ours is registered in the backend's own map, as the backend registers its outputs. Beside it stands a
+ * {@link HostTensor} with its true dtype and its raw bytes. Runs and codecs use only those. When a tf.js operation
+ * first asks for the tensor, its values are converted to the dtype under which tf.js sees it. The raw bytes stay
+ * readable. Without this, a uint8 tensor would lose its values at the first operation, and a float16 tensor would
+ * throw.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import { ServingError } from '../errors.js';
@@ -12,14 +13,14 @@ import { type Dtype, dtypes, type FixedDtype, type SeenDtype } from '../tensors/
 import { copyStrings, type Strings } from '../tensors/strings.js';
 import { type NumericArray, type TensorData, viewOf, widenHalf } from '../tensors/values.js';
 
-/** A tensor's values in host memory, shared by every `tf.Tensor` that shows them. */
+/** The values of a tensor in host memory. Every `tf.Tensor` over them shares it. */
 export interface HostTensor {
   readonly dtype: Dtype;
-  /** Row-major little-endian bytes, at any alignment; for strings one byte string per element. */
+  /** Row-major little-endian bytes at any alignment, or for strings one byte string per element. */
   readonly data: TensorData;
-  /** How many entries of the backend's map point here. */
+  /** The number of entries of the backend's map that point here. */
   references: number;
-  /** Gives the memory back; called once, when the last of them is disposed. */
+  /** Releases the memory. It is called once, when the last reference is disposed. */
   readonly release: (() => void) | undefined;
 }
 
@@ -27,15 +28,15 @@ export interface HostTensor {
 interface Entry {
   shape: number[];
   dtype: number;
-  /** Values not handed to TensorFlow yet. Always null beside a `host`. */
+  /** The values that TensorFlow does not have yet. It is always null beside a `host`. */
   values: tfjs.backend_util.BackendValues | null;
-  /** Handle of the eager tensor; negative where there is none yet. */
+  /** The handle of the eager tensor. It is negative while there is none. */
   id: number;
   refCount: number;
   host?: HostTensor;
 }
 
-/** What we rely on of tfjs-node's `NodeJSKernelBackend` 4.22.0; checked when it is opened. */
+/** The parts of tfjs-node 4.22.0's `NodeJSKernelBackend` that we rely on. They are checked when it is opened. */
 interface KernelBackend {
   readonly binding: Binding;
   readonly tensorMap: {
@@ -70,16 +71,16 @@ function isKernelBackend(backend: unknown): backend is KernelBackend {
   );
 }
 
-/** The backend with the full dtype table; one per process, as tf.js's engine is. */
+/** The backend with the full dtype table. There is one per process, as there is one engine of tf.js. */
 export interface HostBackend {
   /** Registers `host` under a new data id, as a tensor of `shape`, and counts one reference to it. */
   register(host: HostTensor, shape: readonly number[]): object;
-  /** The host values behind a data id, or undefined if a tf.js op or `tf.tensor` made it. */
+  /** The host values behind a data id. It is undefined for a tensor that a tf.js operation or `tf.tensor` made. */
   hostOf(dataId: object): HostTensor | undefined;
 }
 
 /**
- * Replaces three methods of the backend by ones that know {@link HostTensor}s.
+ * Replaces three methods of the backend with ones that know {@link HostTensor}s.
  *
  * @throws Error if this is not the backend of tfjs-node 4.22.0
  */
@@ -135,17 +136,18 @@ export function extendBackend(backend: unknown): HostBackend {
 }
 
 /**
- * The values under the dtype that tf.js sees. Views on the raw bytes where that dtype has the same layout, else a copy.
+ * The values in the dtype that tf.js sees. They are a view on the raw bytes if that dtype has the same layout, and
+ * otherwise a copy.
  *
  * @throws ServingError UNIMPLEMENTED for complex128, INVALID_ARGUMENT for an integer beyond int32
  */
 function seenValues(host: HostTensor): tfjs.backend_util.BackendValues {
   if (host.dtype === 'string') return [...copyStrings(host.data as Strings)];
   const values = viewOf(host.dtype, host.data as Uint8Array);
-  // tf.js's typings know three typed arrays; its runtime takes these as they are.
+  // The typings of tf.js know three typed arrays. Its runtime takes these as well.
   switch (host.dtype) {
     case 'bool':
-      // Kernels take any other byte for neither true nor false.
+      // Kernels take a byte other than 0 and 1 for neither true nor false.
       return Uint8Array.from(values as Uint8Array, (value) => (value ? 1 : 0));
     case 'int8':
     case 'int16':
@@ -187,7 +189,10 @@ function noOps(dtype: Dtype): ServingError {
   );
 }
 
-/** Makes the eager tensor that tf.js ops work on. It owns a copy: ours may be given back while an op's output still shares the eager one's memory. */
+/**
+ * Makes the eager tensor that tf.js operations work on. It owns a copy, because our memory may be released while an
+ * operation's output still shares the eager tensor's memory.
+ */
 function createEagerTensor(binding: Binding, host: HostTensor, shape: readonly number[]): number {
   const seen: SeenDtype | null = dtypes[host.dtype].seenAs;
   if (seen === null) throw noOps(host.dtype);
@@ -199,7 +204,7 @@ function createEagerTensor(binding: Binding, host: HostTensor, shape: readonly n
   return binding.createTensor(shape, dtypes[seen].tf, typed);
 }
 
-/** The binding makes no complex tensors from memory, only by the op that tf.js uses itself. */
+/** Makes a complex tensor with the operation that tf.js itself uses. The binding cannot make one from memory. */
 function createComplex(binding: Binding, pairs: Float32Array, shape: readonly number[]): number {
   const part = (offset: 0 | 1) => {
     const values = new Float32Array(pairs.length / 2);

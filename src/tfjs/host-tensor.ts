@@ -1,14 +1,15 @@
 /**
- * `tf.Tensor`s over host memory that tf.js hears of only when one of its ops asks for them.
+ * `tf.Tensor`s over host memory. tf.js learns of one only when an operation asks for it.
  *
- * Most tensors of a request never meet an op: they go from the decoder to the run, and from the run to the encoder. Not to
- * register them in the engine's and the backend's WeakMaps took a small request from 17.6 to 15.4 µs, decoder to encoder.
+ * Most tensors of a request never meet an operation: they go from the decoder to the run, and from the run to the
+ * encoder. So they are not registered in the WeakMaps of the engine and the backend. That took a small request from
+ * 17.6 to 15.4 µs, decoder to encoder.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import { dtypes } from '../tensors/dtypes.js';
 import type { HostBackend, HostTensor } from './backend.js';
 
-/** What tf.js's engine does when a tensor is made, private in its typings; checked when it is opened. */
+/** What the engine of tf.js does when a tensor is made. It is private in the typings, and checked when it is opened. */
 interface Engine {
   readonly state: { activeScope: unknown };
   trackTensor(tensor: tfjs.Tensor, backend: unknown): void;
@@ -20,15 +21,15 @@ function isEngine(engine: object): engine is Engine {
   return 'state' in engine && methods.every((name) => typeof Reflect.get(engine, name) === 'function');
 }
 
-/** Makes tensors and knows those it made. */
+/** Makes tensors over host memory, and recognises them later. */
 export interface HostTensors {
-  /** A tensor over `host`, which counts it. */
+  /** Makes a tensor over `host` and counts one reference. */
   make(host: HostTensor, shape: readonly number[]): tfjs.Tensor;
-  /** What is under a tensor, if it was made here or shares the data of one that was. */
+  /** The host values of a tensor that was made here, or that shares the data of one that was. */
   hostOf(tensor: tfjs.Tensor): HostTensor | undefined;
-  /** Tells of every tensor that tf.js itself makes from now on. */
+  /** Calls the listener for every tensor that tf.js itself makes from now on. */
   watch(listener: (tensor: tfjs.Tensor) => void): void;
-  /** Tensors that are not disposed and that tf.js has not heard of. */
+  /** The number of tensors that are not disposed and that tf.js has not heard of. */
   readonly unregistered: number;
 }
 
@@ -39,20 +40,20 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
   let unregistered = 0;
 
   class HostBackedTensor extends tf.Tensor {
-    /** Set once, by {@link make}: tf.Tensor's constructor takes no more arguments. */
+    /** {@link HostTensors.make} sets it once, because the constructor of tf.Tensor takes no more arguments. */
     host!: HostTensor;
     private registered: object | undefined;
 
-    /** Where tf.js keeps the values; made when it is first asked for. */
+    /** Registers the values with tf.js when they are first asked for. @returns where tf.js keeps them */
     register(): object {
       if (this.registered) return this.registered;
       if (this.isDisposed) return {};
       unregistered -= 1;
       const dataId = backend.register(this.host, this.shape);
-      // The entry has taken over the tensor's own count.
+      // The entry now holds the reference that the tensor held.
       this.host.references -= 1;
       this.registered = dataId;
-      // It was not made by the op that asks for it: the end of that op's scope is not its own.
+      // The operation that asks for the tensor did not make it. So the tensor must not end with that operation's scope.
       const { activeScope } = engine.state;
       engine.state.activeScope = null;
       try {
@@ -76,7 +77,8 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
     }
   }
 
-  // What every op begins with. An accessor that tf.Tensor's constructor assigns to, and that its typings know as a property.
+  // Every operation reads `dataId` first. It is an accessor here. The constructor of tf.Tensor assigns to it, and the
+  // typings declare it as a property.
   Object.defineProperty(HostBackedTensor.prototype, 'dataId', {
     get(this: HostBackedTensor) {
       return this.register();
@@ -86,7 +88,7 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
 
   return {
     make(host, shape) {
-      // complex128 has no counterpart in tf.js; ops refuse it by name.
+      // complex128 has no counterpart in tf.js, and operations refuse it by name.
       const seenAs = dtypes[host.dtype].seenAs ?? 'complex64';
       const tensor = new HostBackedTensor([...shape], seenAs, {}, engine.nextTensorId());
       tensor.host = host;
@@ -94,13 +96,13 @@ export function hostTensors(tf: typeof tfjs, backend: HostBackend): HostTensors 
       unregistered += 1;
       return tensor;
     },
-    // Not by instanceof: tf.Tensor takes all that looks like a tensor for an instance, of its subclasses too.
+    // We do not use instanceof: tf.Tensor accepts everything that looks like a tensor, for its subclasses too.
     hostOf: (tensor) => (tensor as Partial<HostBackedTensor>).host ?? backend.hostOf(tensor.dataId),
     watch(listener) {
       const trackTensor = engine.trackTensor.bind(engine);
       engine.trackTensor = (tensor, keeper) => {
         trackTensor(tensor, keeper);
-        // One of ours is heard of when an op first takes it, and was not made by that.
+        // The operation that first takes one of our tensors did not make it.
         if (!('host' in tensor)) listener(tensor);
       };
     },

@@ -1,10 +1,13 @@
 /**
- * Indices and row splits as numbers: millions are looked at in one go, for which a bigint each takes ten times too long.
+ * Reads indices and row splits as numbers. A request may have millions, and a bigint for each takes ten times as long.
  */
 import { invalidArgument } from '../errors.js';
 import type { TensorView } from './tensors.js';
 
-/** Whole numbers of 32 or 64 bits, little-endian at any alignment: a typed array would copy the most of them. Beyond 2^53 they are rounded. */
+/**
+ * Whole numbers of 32 or 64 bits, little-endian at any alignment. A typed array would need a copy. A number beyond 2^53
+ * is rounded.
+ */
 export class Integers {
   readonly length: number;
 
@@ -15,7 +18,7 @@ export class Integers {
     this.length = view.byteLength / bytesEach;
   }
 
-  /** @throws ServingError for another dtype than int32 and int64: TensorFlow has indices of these two only */
+  /** @throws ServingError for a dtype other than int32 and int64, the only ones that TensorFlow uses for indices */
   static of({ dtype, data }: Pick<TensorView, 'dtype' | 'data'>): Integers {
     if ((dtype !== 'int32' && dtype !== 'int64') || !(data instanceof Uint8Array))
       throw invalidArgument(`row splits and indices are int64 or int32, not ${dtype}`);
@@ -23,7 +26,7 @@ export class Integers {
     return new Integers(new DataView(buffer, byteOffset, byteLength), dtype === 'int64' ? 8 : 4);
   }
 
-  /** @param index below the length */
+  /** @param index is less than the length */
   at(index: number): number {
     const { view } = this;
     if (this.bytesEach === 4) return view.getInt32(4 * index, true);

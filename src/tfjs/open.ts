@@ -1,8 +1,9 @@
 /**
- * Opens TensorFlow in this process, once, in the one order that works: environment, our addon with the process-wide
- * options, and only then tfjs-node, whose import opens an eager context and with it whatever was not decided yet.
+ * Opens TensorFlow in this process, once, in the one order that works: the environment, our addon with the options of
+ * the process, and then tfjs-node. The import of tfjs-node opens an eager context, which fixes every option that is
+ * still open.
  *
- * Nothing happens at import.
+ * Importing this module does nothing.
  */
 import { createRequire } from 'node:module';
 import util from 'node:util';
@@ -19,7 +20,7 @@ interface Opened {
 
 let opened: Opened | undefined;
 
-/** Imports tfjs-node and extends its backend. Later calls return the same. */
+/** Imports tfjs-node and extends its backend. A later call returns the same objects. */
 export function openTensorFlowJs(): TensorFlowJs {
   if (!opened) {
     restoreIsNullOrUndefined();
@@ -30,13 +31,13 @@ export function openTensorFlowJs(): TensorFlowJs {
   return opened.tf;
 }
 
-/** tf.js, and tensors over host memory. @throws Error before {@link openTensorFlowJs} */
+/** tf.js, and tensors over host memory. */
 export function tensorFlowJs(): Opened {
   if (!opened) throw new Error('TensorFlow is not open yet: call openRuntime first');
   return opened;
 }
 
-/** tfjs-node 4.22.0 calls `util.isNullOrUndefined` (in TopK and others), which Node removed in 23. */
+/** tfjs-node 4.22.0 calls `util.isNullOrUndefined` (in TopK and other places), which Node removed in version 23. */
 function restoreIsNullOrUndefined(): void {
   if (!('isNullOrUndefined' in util)) {
     Object.defineProperty(util, 'isNullOrUndefined', {

@@ -1,6 +1,4 @@
-/**
- * Several requests' tensors as one, along the first dim, and back.
- */
+/** Joins the tensors of several requests along the first dim, and splits the outputs again. */
 import { invalidArgument } from '../errors.js';
 import { type Dtype, elementCount } from '../tensors/dtypes.js';
 import { joinStrings, type Strings } from '../tensors/strings.js';
@@ -14,25 +12,25 @@ import {
   viewTensor,
 } from './tensors.js';
 
-/** Rows that are added so that a batch has a certain size. */
+/** Rows that are added to bring a batch to a certain size. */
 export interface Padding {
   readonly rows: number;
-  /** What they hold, in the tensor's own dtype; strings are empty. */
+  /** The value of their elements, in the tensor's own dtype. Strings are empty. */
   readonly value: number;
 }
 
-/** Values that still lie in pieces, one after another in row-major order. */
+/** Values that are still in pieces. The pieces follow each other in row-major order. */
 export interface JoinedTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Bytes in one piece or several; for strings all elements. */
+  /** Bytes, in one piece or in several; for strings, all elements. */
   readonly data: Uint8Array | readonly Uint8Array[] | Strings;
 }
 
 /**
- * The same input of every member, one after another. Copies nothing.
+ * Joins the same input of every member, in order. It copies nothing.
  *
- * @param tensors of one dtype, whose dims agree but for the first
+ * @param tensors have one dtype, and dims that agree except for the first
  */
 export function joinRows(tensors: readonly Tensor[], padding: Padding | undefined): JoinedTensor {
   const [first] = tensors;
@@ -64,9 +62,9 @@ export function joinRows(tensors: readonly Tensor[], padding: Padding | undefine
 }
 
 /**
- * The same input of every member as one tensor: the only one itself, or a new one.
+ * Joins the same input of every member into one tensor. A single member's tensor is returned as it is.
  *
- * @param made is told of a new one, which is for it to dispose
+ * @param made is called with a new tensor, which the callee must dispose
  */
 export function joinTensors(
   tensors: readonly Tensor[],
@@ -82,7 +80,7 @@ export function joinTensors(
   return joined;
 }
 
-/** One input of every member. @throws ServingError INVALID_ARGUMENT if one lacks it */
+/** The same input of every member. @throws ServingError INVALID_ARGUMENT if a member lacks it */
 export function inputOf(name: string, members: readonly NamedTensors[]): Tensor[] {
   return members.map((inputs) => {
     const tensor = inputs.get(name);
@@ -91,18 +89,18 @@ export function inputOf(name: string, members: readonly NamedTensors[]): Tensor[
   });
 }
 
-/** Which rows of a batch are one member's. */
+/** The rows of a batch that belong to one member. */
 export interface RowRange {
   readonly start: number;
   readonly count: number;
-  /** The member is one sample: its tensors have no batch dim. Then `count` is 1. */
+  /** True if the member is one sample: its tensors have no batch dim, and `count` is 1. */
   readonly single: boolean;
 }
 
 /**
- * Each member's rows of the outputs, as views. The outputs are disposed when the last view is.
+ * The rows of the outputs that belong to each member, as views. The outputs are disposed when the last view is.
  *
- * @returns for each range, tensors that its receiver disposes
+ * @returns for each range, tensors that the receiver disposes
  */
 export function splitRows(outputs: NamedTensors, ranges: readonly RowRange[]): NamedTensors[] {
   const members = ranges.map(() => new Map<string, Tensor>());

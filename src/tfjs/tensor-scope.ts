@@ -1,6 +1,8 @@
 /**
- * The tensors that a piece of a program makes, so that they can be given back when it is over: what `tf.tidy` does for
- * functions that never wait, for those that do as well, however they interleave.
+ * Collects the tensors that a piece of a program makes, so that they can be disposed together.
+ *
+ * `tf.tidy` does this for functions that never wait. A scope also works for functions that wait, however they
+ * interleave.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tensorFlowJs } from './open.js';
@@ -10,14 +12,14 @@ const current = new AsyncLocalStorage<TensorScope>();
 
 let isWatching = false;
 
-/** Has tf.js tell of the tensors that it makes. Once per process. */
+/** Makes tf.js report the tensors that it makes. This happens once per process. */
 function watchTensors(): void {
   if (isWatching) return;
   isWatching = true;
   tensorFlowJs().tensors.watch(addToScope);
 }
 
-/** Takes a tensor into the scope that the caller runs in, if it runs in one. */
+/** Adds a tensor to the scope that the caller runs in, if there is one. */
 export function addToScope(tensor: Tensor): void {
   current.getStore()?.add(tensor);
 }
@@ -25,22 +27,22 @@ export function addToScope(tensor: Tensor): void {
 export class TensorScope {
   private readonly tensors = new Set<Tensor>();
 
-  /** @param isFinal disposes also variables and what `tf.keep` was asked to keep */
+  /** @param isFinal makes the scope dispose variables too, and tensors that `tf.keep` was called for */
   constructor(private readonly isFinal = false) {
     watchTensors();
   }
 
-  /** Runs a function whose tensors are the scope's, also those that it makes after it has waited. */
+  /** Runs a function. The scope takes the tensors that the function makes, also after it has waited. */
   run<Result>(action: () => Result): Result {
     return current.run(this, action);
   }
 
-  /** Takes a tensor in. */
+  /** Adds a tensor. */
   add(tensor: Tensor): void {
     this.tensors.add(tensor);
   }
 
-  /** Disposes what was made and is still there. */
+  /** Disposes the tensors that are still alive. */
   dispose(): void {
     const { tf } = tensorFlowJs();
     for (const tensor of this.tensors) {

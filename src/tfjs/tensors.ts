@@ -1,6 +1,4 @@
-/**
- * Making and reading `tf.Tensor`s of every dtype without copying their values.
- */
+/** Makes and reads `tf.Tensor`s of every dtype without copying their values. */
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import { type Dtype, dtypes, elementCount, type FixedDtype } from '../tensors/dtypes.js';
 import { PackedStrings } from '../tensors/strings.js';
@@ -16,16 +14,17 @@ export interface TensorView {
   readonly data: TensorData;
 }
 
-/** Named tensors, as signatures have them. A Map, so that every name is only a name. */
+/** Tensors by name, as signatures have them. It is a Map, so that a name such as `__proto__` is only a name. */
 export type NamedTensors = ReadonlyMap<string, Tensor>;
 
 /**
- * A `tf.Tensor` over `data`, which is not copied and must not change while the tensor lives.
+ * Makes a `tf.Tensor` over `data`, which is not copied and must not change while the tensor lives.
  *
- * @param dtype its true dtype; `tensor.dtype` says how tf.js ops see it (uint8 as int32, float16 as float32 …)
- * @param shape any rank, zero-length dims allowed
- * @param data exactly as many bytes (or strings) as the shape asks for
- * @param release called once, when the last tensor over this data is disposed
+ * @param dtype is the true dtype; `tensor.dtype` says how tf.js operations see it (uint8 as int32, float16 as float32
+ * …)
+ * @param shape may have any rank, and dims of 0
+ * @param data has exactly as many bytes (or strings) as the shape asks for
+ * @param release is called once, when the last tensor over this data is disposed
  * @throws RangeError if data and shape disagree
  */
 export function createTensor(
@@ -45,8 +44,8 @@ export function createTensor(
 }
 
 /**
- * A second tensor over the same values under another shape with as many elements. Both must be disposed; the memory
- * goes with the last.
+ * Makes a second tensor over the same values, with another shape of as many elements. Both must be disposed. The memory
+ * is released with the last.
  */
 export function reshapeTensor(tensor: Tensor, shape: readonly number[]): Tensor {
   const { tensors } = tensorFlowJs();
@@ -57,10 +56,10 @@ export function reshapeTensor(tensor: Tensor, shape: readonly number[]): Tensor 
 }
 
 /**
- * Some rows of a tensor, as a view that does not outlive it.
+ * Makes a view of some rows of a tensor. It must not outlive the tensor.
  *
  * @param dropDim leaves out the first dim; `count` is 1 then
- * @param release called once, when the view is disposed
+ * @param release is called once, when the view is disposed
  */
 export function sliceTensor(
   tensor: Tensor,
@@ -81,8 +80,8 @@ export function sliceTensor(
 }
 
 /**
- * The true dtype, shape and raw values of a tensor, of ours or made by tf.js. Views where possible: they are valid
- * until the tensor is disposed.
+ * The true dtype, shape and raw values of a tensor, whether we or tf.js made it. The values are a view where possible,
+ * and valid until the tensor is disposed.
  */
 export function viewTensor(tensor: Tensor): TensorView {
   const host = tensorFlowJs().tensors.hostOf(tensor);
@@ -93,7 +92,8 @@ export function viewTensor(tensor: Tensor): TensorView {
   if (!ArrayBuffer.isView(values))
     throw new TypeError(`a tensor of dtype ${tensor.dtype} has no readable values`);
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  // Upstream's decodeImage and friends make uint8 tensors that call themselves int32, and int64 ones likewise.
+  // tfjs-node's decodeImage and similar operations make uint8 tensors that call themselves int32, and int64 ones
+  // likewise.
   if (values instanceof Uint8Array && dtype === 'int32')
     return { dtype: 'uint8', shape: tensor.shape, data: bytes };
   if (values instanceof BigInt64Array) return { dtype: 'int64', shape: tensor.shape, data: bytes };
@@ -106,12 +106,12 @@ function toBytes(value: unknown): Uint8Array {
   return value instanceof Uint8Array ? value : utf8.encode(String(value));
 }
 
-/** Disposes each tensor of a map; the map itself may be kept for its names. */
+/** Disposes each tensor of a map. The map may be kept for its names. */
 export function disposeTensors(tensors: NamedTensors): void {
   for (const tensor of tensors.values()) tensor.dispose();
 }
 
-/** Bytes of the values of tensors; of strings those of their texts, where they are packed. */
+/** The bytes of the values of tensors. For packed strings it is the bytes of the strings. */
 export function bytesOf(tensors: NamedTensors): number {
   let bytes = 0;
   for (const tensor of tensors.values()) {
@@ -121,7 +121,7 @@ export function bytesOf(tensors: NamedTensors): number {
   return bytes;
 }
 
-/** Tensors that are not disposed. */
+/** The number of tensors that are not disposed. */
 export function tensorCount(): number {
   const { tf, tensors } = tensorFlowJs();
   return tf.memory().numTensors + tensors.unregistered;
