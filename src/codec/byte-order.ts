@@ -1,12 +1,10 @@
-/**
- * Big-endian values into little-endian ones.
- */
+/** Turns big-endian values into little-endian ones. */
 
 import type { Claim, Steps } from '../flow/steps.js';
 import { pieceBytes } from '../tensors/limits.js';
 import { swapBytes } from '../tensors/values.js';
 
-/** The bytes of every `width`-byte word reversed, in new memory, which is claimed before it is taken. */
+/** Reverses the bytes of every `width`-byte word, into new memory. The memory is claimed before it is taken. */
 export function* swappedInSteps(bytes: Uint8Array, width: number, claim: Claim): Steps<Uint8Array> {
   if (width === 1) return bytes;
   if (bytes.length <= pieceBytes) return swapBytes(bytes, width);

@@ -1,6 +1,4 @@
-/**
- * The encodings that requests and answers come in, by media type.
- */
+/** The encodings of requests and answers, by media type. */
 import { invalidArgument } from '../errors.js';
 import type { Claim } from '../flow/steps.js';
 import { runInTurns } from '../flow/turns.js';
@@ -16,26 +14,27 @@ import { npyInSteps } from './numpy/npy.js';
 import { decodeNpz, encodeNpzAnswer } from './numpy/npz.js';
 import type { WireLimits, WireTensor } from './wire.js';
 
-/** How anything without tensors is written: errors, states. */
+/** Writes anything without tensors, for example errors and states. */
 export interface ValueCodec {
   readonly mediaType: string;
   encodeValue(value: unknown): EncodedBody;
 }
 
-/** How inference answers are written. */
+/** Writes inference answers. */
 export interface AnswerCodec {
   readonly mediaType: string;
   /**
-   * @throws ServingError INVALID_ARGUMENT for outputs that it has no form for, NOT_ACCEPTABLE for those that are too large for it
+   * @throws ServingError INVALID_ARGUMENT for outputs that this encoding has no form for, NOT_ACCEPTABLE for outputs
+   * that are too large for it
    */
   encodeAnswer(answer: InferAnswer): EncodedAnswer;
 }
 
-/** How inference requests are read. */
+/** Reads inference requests. */
 export interface RequestCodec {
   readonly mediaType: string;
   /**
-   * @param claim is told how many bytes what is unpacked takes, before it does; throws if there is no room
+   * @param claim is called with the bytes that the unpacked values take, before they do; it throws if there is no room
    * @throws ServingError INVALID_ARGUMENT
    */
   decode(body: Uint8Array, limits: WireLimits, claim: Claim): InferBody | Promise<InferBody>;
@@ -53,7 +52,7 @@ export const jsonAnswers: AnswerCodec & ValueCodec = {
   encodeValue: encodeJson,
 };
 
-/** For parsers that take no bare NaN. */
+/** For parsers that do not accept a bare NaN. */
 const strictJsonAnswers: AnswerCodec & ValueCodec = {
   mediaType: 'application/json; strict=true',
   encodeAnswer: encodeStrictJsonAnswer,
@@ -64,7 +63,7 @@ const npzAnswers: AnswerCodec = { mediaType: 'application/x-npz', encodeAnswer: 
 
 export const cborRequests = {
   mediaType: 'application/cbor',
-  /** A body like one that was read is known at once. */
+  /** Knows a body at once if it differs from an earlier one only in its values. */
   decode: (body: Uint8Array, limits: WireLimits, claim: Claim) =>
     knownRequest(body, limits) ?? runInTurns(inferRequestInSteps(body, limits, claim)),
 } satisfies RequestCodec;
@@ -89,7 +88,7 @@ const npzRequests: RequestCodec = {
   }),
 };
 
-/** Whichever format is said, the bytes tell. */
+/** The bytes tell the format of an image, so each of these media types is read alike. */
 const imageRequests = ['image/jpeg', 'image/png', 'image/gif', 'image/bmp'].map(
   (mediaType): RequestCodec => ({
     mediaType,
@@ -108,7 +107,7 @@ function unnamed(onlyInput: WireTensor): InferBody {
   return { inputs: new Map(), onlyInput, signature: undefined, outputs: undefined };
 }
 
-/** In the order in which they are preferred where a client does not care. */
+/** The encodings, in the order in which they are preferred if a client accepts several alike. */
 export const valueCodecs: readonly ValueCodec[] = [cborAnswers, jsonAnswers, strictJsonAnswers];
 export const answerCodecs: readonly AnswerCodec[] = [cborAnswers, jsonAnswers, strictJsonAnswers, npzAnswers];
 export const requestCodecs: readonly RequestCodec[] = [

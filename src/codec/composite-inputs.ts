@@ -1,8 +1,8 @@
 /**
- * Sparse and ragged inputs of a request into the tensors of the graph that they are.
+ * Turns the sparse and ragged inputs of a request into the tensors of the graph.
  *
- * Only their form is settled here. Whether the parts fit together is checked where inputs are matched with the signature,
- * for every way they come in.
+ * Only their form is settled here. Whether the parts fit together is checked where inputs are matched with the
+ * signature, for every encoding.
  */
 
 import { componentsOf } from '../engines/composite.js';
@@ -30,18 +30,18 @@ import {
   type WireTensor,
 } from './wire.js';
 
-/** A tensor of the graph before it is made. */
+/** A tensor of the graph, before it is made. */
 export interface Component {
   readonly wire: WireTensor;
-  /** What errors call it, where the caller does not know the graph's own name. */
+  /** The name that errors use, if the caller does not know the graph's own name. */
   readonly label?: string;
 }
 
 /**
- * The inputs by the names of the graph's tensors. A sparse or ragged one may come as one value, or as its components by
- * their own names.
+ * Names the inputs as the graph's tensors are named. A sparse or ragged input may come as one value, or as its
+ * components by their own names.
  *
- * @throws ServingError INVALID_ARGUMENT if a value has no form of such a tensor
+ * @throws ServingError INVALID_ARGUMENT if a value does not have the form of such a tensor
  */
 export function* splitComposites(
   inputs: ReadonlyMap<string, WireTensor>,
@@ -63,7 +63,7 @@ export function* splitComposites(
   return split;
 }
 
-/** The names that {@link splitComposites} gives. */
+/** The names that {@link splitComposites} would give. */
 export function splitNames(
   inputs: ReadonlyMap<string, WireTensor>,
   composites: ReadonlyMap<string, CompositeSpec>,
@@ -74,7 +74,10 @@ export function splitNames(
   });
 }
 
-/** The first component may have the name of the whole: beside another component, it is that. */
+/**
+ * The composite that a name stands for. The first component may have the same name as the whole; if another component
+ * came too, the name means the component.
+ */
 function compositeMeant(
   name: string,
   inputs: ReadonlyMap<string, WireTensor>,
@@ -88,7 +91,7 @@ function compositeMeant(
 
 type Add = (name: string, component: Component) => void;
 
-/** What a request may take. */
+/** The limits and the memory of a request. */
 interface Room {
   readonly limits: WireLimits;
   readonly claim: Claim;
@@ -122,11 +125,11 @@ function* splitRagged(spec: RaggedSpec, wire: WireTensor, room: Room, add: Add):
 
 interface Level {
   readonly splits: WireTensor;
-  /** Of all rows, one after another. */
+  /** The values of all rows, one after another. */
   readonly values: WireTensor;
 }
 
-/** Takes the outermost dim off: where its rows end, and what is in them. */
+/** Removes the outermost dim. @returns where its rows end, and their values */
 function* takeRows(spec: RaggedSpec, wire: WireTensor, splits: TensorSpec, room: Room): Steps<Level> {
   switch (wire.kind) {
     case 'parts': {
@@ -203,7 +206,7 @@ function* rowsOfArrays(
   return { values, splits: yield* toSplits(lengths, splits, claim) };
 }
 
-/** Arrays that agree in all but their first dim, one after another. */
+/** Joins arrays that agree in all dims but the first. */
 function* joined(spec: RaggedSpec, rows: readonly TypedTensor[], claim: Claim): Steps<TypedTensor> {
   const [first] = rows as [TypedTensor];
   const rest = first.shape.slice(1);
@@ -217,7 +220,7 @@ function* joined(spec: RaggedSpec, rows: readonly TypedTensor[], claim: Claim): 
   return { kind: 'typed', dtype: first.dtype, shape: [count, ...rest], data };
 }
 
-/** The rows within the rows, each a tensor: as many as there may be in the lists of a body. */
+/** The rows within the rows, each as a tensor. Their number is bounded as in the lists of a body. */
 function* rowsWithin(
   { name }: RaggedSpec,
   rows: UnevenRows['rows'],
@@ -251,7 +254,7 @@ function rowOf(array: TypedTensor, index: number, count: number): TypedTensor {
   };
 }
 
-/** Rows without elements that an array may have: a few bytes of shape can ask for billions. */
+/** The most rows without elements. A few bytes of shape could ask for billions. */
 const maxEmptyRows = 2 ** 16;
 
 function checkRows({ name }: RaggedSpec, rows: number, { data }: TypedTensor): void {
@@ -259,7 +262,7 @@ function checkRows({ name }: RaggedSpec, rows: number, { data }: TypedTensor): v
   throw invalidArgument(`input \`${name}\` has ${rows} rows without elements: send {"values", "row_splits"}`);
 }
 
-/** Where rows of one length end. */
+/** The row splits of rows that have one length. */
 function* evenSplits(rows: number, length: number, { dtype }: TensorSpec, claim: Claim): Steps<TypedTensor> {
   const type = dtype === 'int32' ? 'int32' : 'int64';
   claim((rows + 1) * dtypes[type].size);
@@ -285,7 +288,7 @@ function* toSplits(lengths: readonly number[], { dtype }: TensorSpec, claim: Cla
   return { kind: 'typed', dtype: type, shape: [lengths.length + 1], data: bytes };
 }
 
-/** Whole numbers of any width in the one that the graph has: a caller need not know it. */
+/** Converts whole numbers of any width to the dtype of the graph, which a caller need not know. */
 function* asIndices(wire: WireTensor, { name, dtype }: TensorSpec, claim: Claim): Steps<WireTensor> {
   if (wire.kind !== 'typed' || wire.dtype === dtype || !/^u?int(8|16|32|64)$/.test(wire.dtype)) return wire;
   if (wire.dtype === 'string' || (dtype !== 'int32' && dtype !== 'int64')) return wire;
@@ -298,7 +301,7 @@ function* asIndices(wire: WireTensor, { name, dtype }: TensorSpec, claim: Claim)
   return { ...wire, dtype, data };
 }
 
-/** An empty list says nothing of the dims within it. */
+/** Gives an empty list its shape, since it says nothing of the dims within it. */
 function withShape(wire: WireTensor, shape: readonly number[]): WireTensor {
   const isEmptyList = wire.kind === 'plain' && isList(wire.value) && wire.value.length === 0;
   return isEmptyList && wire.shape === undefined && elementCount(shape) === 0 ? { ...wire, shape } : wire;

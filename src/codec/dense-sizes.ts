@@ -1,5 +1,6 @@
 /**
- * How large sparse and ragged tensors are when a model writes them out. A few bytes can stand for a tensor of any size.
+ * Computes the size of sparse and ragged tensors when a model writes them out. A few bytes can stand for a tensor of
+ * any size.
  */
 
 import { type CompositeSpec, formatShape, type RaggedSpec, type SparseSpec } from '../engines/signature.js';
@@ -11,8 +12,8 @@ import { type NamedTensors, viewTensor } from '../tfjs/tensors.js';
 import { checkRank, type WireLimits } from './wire.js';
 
 /**
- * Refuses tensors of more elements than the limit, when they are written out. One row of what the signature fixes is the
- * model's own choice, and values that came are there already.
+ * Refuses tensors that have more elements than the limit when they are written out. The limit is never less than one
+ * row of the signature's fixed dims, or than the values that came.
  *
  * @throws ServingError INVALID_ARGUMENT
  */
@@ -34,12 +35,12 @@ export function* checkDenseSizes(
   }
 }
 
-/** Of the dims that are known; a dim of 0 does not excuse the others. */
+/** The elements of the known dims. A dim of 0 counts as 1, since the model may multiply the others. */
 function elementsOf(sizes: readonly (number | null)[]): number {
   return elementCount(sizes.map((dim) => Math.max(dim ?? 1, 1)));
 }
 
-/** The dims that it says. Undefined where there are none; matching refuses what is none. */
+/** The dims of a sparse tensor. It is undefined if there are none; matching refuses the input then. */
 function sparseSizes({ name, denseShape }: SparseSpec, tensors: NamedTensors): number[] | undefined {
   const sizes = integersOf(tensors, denseShape.name);
   if (!sizes) return undefined;
@@ -47,10 +48,10 @@ function sparseSizes({ name, denseShape }: SparseSpec, tensors: NamedTensors): n
   return Array.from({ length: sizes.length }, (_, i) => sizes.at(i));
 }
 
-/** Between two pauses. */
+/** The number of splits between two pauses. */
 const manySplits = 2 ** 16;
 
-/** Of each dim, the longest of its rows. Undefined if a part of it is missing. */
+/** For each dim, the length of its longest row. It is undefined if a part is missing. */
 function* raggedSizes({ rowSplits, values }: RaggedSpec, tensors: NamedTensors): Steps<number[] | undefined> {
   const sizes: number[] = [];
   for (const { name } of rowSplits) {

@@ -1,16 +1,14 @@
-/**
- * Bodies that are something else than their type says: what they are, and how to send that.
- */
+/** Recognises bodies that are something else than their media type says, and tells how to send them. */
 import { invalidArgument } from '../errors.js';
 import { fileKindOf, imageField, isFileName } from './form/file-kind.js';
 import { isPickle, isPickleStart, pickleAdvice } from './numpy/pickle.js';
 
 /**
- * What to do about a body of another kind than was expected.
+ * Says what to do about a body of another kind than expected.
  *
- * @param body all of it, or its beginning
- * @param name of an input, for a line that sends it
- * @returns undefined where the bytes do not tell
+ * @param body is all of the body, or its beginning
+ * @param name of an input, for the example
+ * @returns undefined if the bytes do not tell what they are
  */
 export function adviceOnBody(body: Uint8Array, name: string): string | undefined {
   if (isPickleStart(body)) return pickleAdvice;
@@ -42,15 +40,15 @@ function lineFor(file: string, name: string): string {
 }
 
 /**
- * Refuses what neither JSON nor CBOR begins like.
+ * Refuses a body that begins like neither JSON nor CBOR.
  *
  * @throws ServingError INVALID_ARGUMENT
  */
 export function refuseForeignBody(body: Uint8Array): void {
-  // As CBOR a pickle begins with an empty list, and a request is a map.
+  // As CBOR a pickle begins with an empty list, while a request is a map.
   if (body[0] === 0x80 && !isPickle(body)) return;
   const first = body[0] ?? 0;
-  // A map of CBOR, or an object of JSON.
+  // The first byte is that of a CBOR map, or of a JSON object.
   if ((first >= 0xa0 && first <= 0xbf) || first === 0x7b) return;
   const advice = adviceOnBody(body, 'NAME');
   if (advice !== undefined) throw invalidArgument(advice);

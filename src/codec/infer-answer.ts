@@ -1,6 +1,4 @@
-/**
- * What an inference request is answered with, whatever the encoding.
- */
+/** The answer to an inference request, whatever its encoding. */
 import { componentsOf } from '../engines/composite.js';
 import type { CompositeSpec } from '../engines/signature.js';
 import type { NamedTensors, Tensor } from '../tfjs/tensors.js';
@@ -10,16 +8,16 @@ export interface InferAnswer {
   readonly model: string;
   readonly version: number;
   readonly generation: number;
-  /** By the names of the graph's tensors. */
+  /** The outputs by the names of the graph's tensors. */
   readonly outputs: NamedTensors;
-  /** The sparse and ragged ones of the signature, by name; undefined if it has none. */
+  /** The sparse and ragged outputs of the signature by name; undefined if there are none. */
   readonly composites?: ReadonlyMap<string, CompositeSpec> | undefined;
 }
 
 /** An output as a caller sees it. */
 export type Output = Tensor | OutputParts;
 
-/** The parts of a sparse tensor, or of a ragged one, whose values may have parts themselves. */
+/** The parts of a sparse or ragged tensor. The values of a ragged tensor may have parts themselves. */
 export type OutputParts = Map<string, Output>;
 
 /** The outputs by the names that callers know. */
@@ -28,7 +26,7 @@ export function callerOutputsOf({ outputs, composites }: InferAnswer): ReadonlyM
   const seen = new Map<string, Output>(outputs);
   for (const spec of composites.values()) {
     const parts = componentsOf(spec).flatMap(({ name }) => outputs.get(name) ?? []);
-    // It was not asked for.
+    // The request did not ask for it.
     if (parts.length === 0) continue;
     for (const { name } of componentsOf(spec)) seen.delete(name);
     const [first, ...more] = parts as [Tensor, ...Tensor[]];
@@ -41,7 +39,10 @@ function sparseParts(parts: readonly Tensor[]): OutputParts {
   return new Map(parts.map((tensor, i) => [String(sparseKeys[i]), tensor]));
 }
 
-/** As `tf.RaggedTensor` has them: each dim's row splits beside the values, which are ragged themselves but for the last. */
+/**
+ * The parts as `tf.RaggedTensor` has them: the row splits of a dim, and the values, which are ragged themselves if dims
+ * remain.
+ */
 function raggedParts(values: Tensor, [splits, ...inner]: readonly Tensor[]): Output {
   if (!splits) return values;
   const within = raggedParts(values, inner);
@@ -52,18 +53,21 @@ function raggedParts(values: Tensor, [splits, ...inner]: readonly Tensor[]): Out
   ]);
 }
 
-/** An encoded body: parts that are sent one after another, so that large outputs are not copied together. */
+/** An encoded body. Its parts are sent one after another, so that large outputs are not copied together. */
 export interface EncodedBody {
   readonly parts: readonly Uint8Array[];
-  /** Of all parts together. */
+  /** The bytes of all parts together. */
   readonly byteLength: number;
 }
 
-/** A body that is made while it is sent: a large one neither holds the event loop nor lies in memory as a whole. */
+/** A body that is made while it is sent. A large one neither holds the event loop nor lies in memory as a whole. */
 export interface BodyInPieces {
-  /** Short work each. An empty piece only says that there was work. They read the outputs, which must live until the last. */
+  /**
+   * The pieces. Each is short work to make, and an empty one only stands for work that was done. They read the outputs,
+   * which must live until the last piece.
+   */
   readonly pieces: Iterable<Uint8Array>;
-  /** Of all pieces together, where it is known before. */
+  /** The bytes of all pieces together, if they are known beforehand. */
   readonly byteLength: number | undefined;
 }
 
@@ -71,9 +75,9 @@ export type AnswerBody = EncodedBody | BodyInPieces;
 
 /** An inference answer as it is sent. */
 export type EncodedAnswer = AnswerBody & {
-  /** Where it is not the codec's own. */
+  /** The media type, if it is not the codec's own. */
   readonly mediaType?: string | undefined;
-  /** Names and values in turn. */
+  /** Header names and values in turn. */
   readonly headers?: readonly string[] | undefined;
 };
 

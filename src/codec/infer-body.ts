@@ -1,6 +1,4 @@
-/**
- * What the body of an inference request says, whatever its encoding.
- */
+/** What the body of an inference request says, whatever its encoding. */
 
 import { callerInputs } from '../engines/composite.js';
 import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
@@ -24,36 +22,39 @@ import {
 
 export interface InferBody<Wire extends WireTensor = WireTensor> {
   readonly inputs: ReadonlyMap<string, Wire>;
-  /** A body that is one tensor and names none: it is for the only input of the signature. */
+  /** A body that is one tensor without a name. It is for the only input of the signature. */
   readonly onlyInput?: Wire | undefined;
   readonly signature: string | undefined;
-  /** The outputs to give; all by default. */
+  /** The outputs that the request asks for; undefined for all. */
   readonly outputs: readonly string[] | undefined;
 }
 
-/** Checks the keys of an envelope. @throws ServingError INVALID_ARGUMENT naming the one that is not its */
+/** Checks the keys of an envelope. @throws ServingError INVALID_ARGUMENT naming a key that it does not have */
 export function checkEnvelope(keys: Iterable<string>): void {
   for (const key of keys) {
     if (key !== 'inputs' && key !== 'signature' && key !== 'outputs') throw unknownKey(key, quoted(key));
   }
 }
 
-/** Checks how long the name of an input, an output, a signature or a dtype is. @throws ServingError INVALID_ARGUMENT */
+/**
+ * Checks the length of the name of an input, an output, a signature or a dtype.
+ * @throws ServingError INVALID_ARGUMENT
+ */
 export function checkName(what: string, bytes: number): void {
   if (bytes > bounds.nameBytes.most)
     throw invalidArgument(`${what} has ${bytes} bytes: a name has at most ${bounds.nameBytes.most}`);
 }
 
-/** Checks how many outputs are asked for. @throws ServingError INVALID_ARGUMENT for more than any signature has */
+/** Checks the number of requested outputs. @throws ServingError INVALID_ARGUMENT for more than any signature has */
 export function checkNameCount(count: number): void {
   if (count > bounds.outputs.most)
     throw invalidArgument(`\`outputs\` has more than ${bounds.outputs.most} names: name each output once`);
 }
 
 /**
- * The request's inputs by name.
+ * The inputs of the request by name.
  *
- * @throws ServingError INVALID_ARGUMENT if it is one tensor, and the signature takes several or none
+ * @throws ServingError INVALID_ARGUMENT if the body is one tensor and the signature takes several inputs or none
  */
 export function namedInputs(
   { inputs, onlyInput }: Pick<InferBody, 'inputs' | 'onlyInput'>,
@@ -69,7 +70,7 @@ export function namedInputs(
   );
 }
 
-/** True if the tensors are there already, and only wait to be named: then {@link toTensors} takes no time. */
+/** True if all inputs are tensors already. Then {@link toTensors} takes no time. */
 export function isTyped({ inputs, onlyInput }: InferBody): boolean {
   if (onlyInput) return onlyInput.kind === 'typed';
   for (const { kind } of inputs.values()) if (kind !== 'typed') return false;
@@ -77,10 +78,10 @@ export function isTyped({ inputs, onlyInput }: InferBody): boolean {
 }
 
 /**
- * The request's tensors under a signature.
+ * Makes the tensors of a request for a signature.
  *
- * @param claim is told what values take that are made, before they do
- * @throws ServingError INVALID_ARGUMENT naming the input; then none of the tensors is left
+ * @param claim is called before values take memory
+ * @throws ServingError INVALID_ARGUMENT naming the input; then no tensor is left
  */
 export function* tensorsInSteps(
   request: InferBody,
@@ -110,7 +111,7 @@ export function* tensorsInSteps(
     }
     if (composites) {
       yield* checkDenseSizes(tensors, composites.inputs, limits);
-      // Where a name is missing or unknown, that is told first.
+      // A missing or unknown name is reported first.
       const areAll = split.size === signature.inputs.size && tensors.size === split.size;
       if (areAll) yield* matchInSteps(signature, composites.inputs, tensors);
     }
@@ -121,7 +122,10 @@ export function* tensorsInSteps(
   }
 }
 
-/** For one value that is a sparse or ragged tensor, where the signature has a tensor: it may be one of the parts. */
+/**
+ * The error for the parts of a sparse or ragged tensor that came as one value for a dense tensor, which may be one of
+ * the parts.
+ */
 function partsApart(spec: TensorSpec, wire: PartsOfTensor, { inputs }: Signature): ServingError {
   const parts = wire.parts.has('indices') ? ['indices', 'values', 'dense_shape'] : ['values', 'row_splits'];
   const names = parts.map((_, i) => (i === 0 ? spec.name : `${spec.name}_${i}`));
@@ -138,7 +142,7 @@ function listed(words: readonly string[]): string {
   return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
-/** As {@link tensorsInSteps}, in one go. The common request needs none of its steps, which cost 2 µs. */
+/** Does the same as {@link tensorsInSteps}, in one go. A common request needs no steps, which cost 2 µs. */
 export function toTensors(request: InferBody, signature: Signature, limits: WireLimits): NamedTensors {
   if (signature.composites || !isTyped(request))
     return toEnd(tensorsInSteps(request, signature, limits, claimNothing));
@@ -147,7 +151,7 @@ export function toTensors(request: InferBody, signature: Signature, limits: Wire
   return makeTensors(inputs, signature, typedTensor);
 }
 
-/** The names of the tensors of the graph that a request gives, also those that the signature does not have. */
+/** The names of the graph's tensors that a request gives, including those that the signature lacks. */
 export function inputNames(request: InferBody, signature: Signature): Iterable<string> {
   const inputs = namedInputs(request, signature);
   const { composites } = signature;
@@ -155,8 +159,8 @@ export function inputNames(request: InferBody, signature: Signature): Iterable<s
 }
 
 /**
- * A tensor of each input that the signature has; names that it does not have are refused where inputs are matched. If one
- * cannot be made, none is left.
+ * Makes a tensor for each input of the signature. Matching refuses names that the signature lacks. If one tensor cannot
+ * be made, none is left.
  */
 export function makeTensors<Value>(
   inputs: Iterable<readonly [name: string, Value]>,

@@ -1,6 +1,4 @@
-/**
- * Bodies as other servers take them, told from those that are merely wrong.
- */
+/** Recognises bodies that other model servers take, so that the error can say how to send them here. */
 import { invalidArgument, type ServingError } from '../errors.js';
 
 export const tensorFlowServing =
@@ -12,11 +10,12 @@ export const openInference =
   '{"NAME": {"dtype": "float32", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}}} in place of a list of inputs ' +
   '(docs/open-inference-protocol.md)';
 
-/** Keys of TensorFlow Serving under which lists stand. The last is that of `:classify` and `:regress`. */
+/** The keys under which TensorFlow Serving takes lists. The last is that of `:classify` and `:regress`. */
 const listsOfRows: ReadonlySet<string> = new Set(['inputs', 'instances', 'examples']);
 
 /**
- * The advice for a list of maps under a name, which no body of ours has; undefined if no server is known to take it.
+ * Advice for a list of maps under a name, which no body of ours has. It is undefined if no known server takes such a
+ * list.
  *
  * @param keys of one of the maps
  */
@@ -29,9 +28,11 @@ export function adviceForMaps(
 }
 
 /**
+ * Refuses names that another server would take.
+ *
  * @param names of the inputs that came
- * @param takes true for the names that the signature has
- * @throws ServingError INVALID_ARGUMENT for names that another server would take
+ * @param takes returns true for a name of the signature
+ * @throws ServingError INVALID_ARGUMENT
  */
 export function refuseOtherProtocols(names: Iterable<string>, takes: (name: string) => boolean): void {
   for (const name of names) {
@@ -40,7 +41,7 @@ export function refuseOtherProtocols(names: Iterable<string>, takes: (name: stri
   }
 }
 
-/** Keys of other servers' envelopes. */
+/** The keys of other servers' envelopes. */
 const foreignKeys: Readonly<Record<string, string>> = {
   signature_name: ': "signature_name" of TensorFlow Serving is "signature" here',
   model_spec: ': the path names the model here, and not "model_spec" of TensorFlow Serving',
@@ -48,7 +49,7 @@ const foreignKeys: Readonly<Record<string, string>> = {
   parameters: ': "parameters" of the Open Inference Protocol are for /v2',
 };
 
-/** An envelope with a key that it does not have. */
+/** The error for an unknown key of an envelope. */
 export function unknownKey(key: string, quotedKey: string): ServingError {
   const advice = Object.hasOwn(foreignKeys, key) ? foreignKeys[key] : '';
   return invalidArgument(

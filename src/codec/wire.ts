@@ -1,6 +1,4 @@
-/**
- * A tensor as a body carries it, and how it becomes a `tf.Tensor` once the signature says what it should be.
- */
+/** A tensor as a body carries it. It becomes a `tf.Tensor` once the signature says what it should be. */
 
 import { formatShape, formatSpec, type TensorSpec } from '../engines/signature.js';
 import { invalidArgument, quoted, type ServingError } from '../errors.js';
@@ -13,13 +11,13 @@ import { joinStrings, type Strings } from '../tensors/strings.js';
 import { createTensor, type Tensor, type TensorData } from '../tfjs/tensors.js';
 import { refuseFileBytes, refuseFileName } from './form/file-inputs.js';
 
-/** An input before it is known what the signature asks for. */
+/** An input before the signature is known. */
 export type WireTensor = KnownTensor | DeferredTensor;
 
-/** What CBOR and JSON have. */
+/** The forms that CBOR and JSON have. */
 export type KnownTensor = TypedTensor | PlainValue | UnevenRows | PartsOfTensor;
 
-/** It says itself what it is. */
+/** A tensor that says its own dtype and shape. */
 export interface TypedTensor {
   readonly kind: 'typed';
   readonly dtype: Dtype;
@@ -28,46 +26,49 @@ export interface TypedTensor {
   readonly data: TensorData;
 }
 
-/** It takes the signature's dtype. */
+/** A value that takes the signature's dtype. */
 export interface PlainValue {
   readonly kind: 'plain';
   /** A number, text, byte string, true or false, or nested lists of them. */
   readonly value: unknown;
-  /** The shape, where it is said; then `value` is a flat list. */
+  /** The shape, if the body says it. Then `value` is a flat list. */
   readonly shape?: readonly number[];
 }
 
-/** Rows that are tensors of their own and do not fit into one: only a ragged tensor has such. */
+/** Rows that are tensors of their own and do not fit into one. Only a ragged input takes them. */
 export interface UnevenRows {
   readonly kind: 'uneven';
   readonly rows: readonly (TypedTensor | UnevenRows)[];
 }
 
-/** A map with the parts of a sparse or a ragged tensor, for inputs that are one. */
+/** The parts of a sparse or ragged tensor, from a map. */
 export interface PartsOfTensor {
   readonly kind: 'parts';
   readonly parts: ReadonlyMap<string, KnownTensor>;
 }
 
-/** What it is depends on what is asked for: a file may be pixels, of so many channels, or a byte string. */
+/**
+ * A value whose reading depends on the signature. A file, for example, may be pixels with so many channels, or a byte
+ * string.
+ */
 export interface DeferredTensor {
   readonly kind: 'deferred';
-  /** @throws ServingError if it can be no such thing */
+  /** Reads the value for an input. @throws ServingError if it does not fit */
   resolve(spec: TensorSpec, limits: WireLimits): Steps<KnownTensor>;
 }
 
 export interface WireLimits {
-  /** Levels of nesting in a body. */
+  /** The most levels of nesting in a body. */
   readonly maxDepth: number;
-  /** Elements of one tensor. */
+  /** The most elements of one tensor. */
   readonly maxElements: number;
-  /** Elements that a sparse or ragged tensor has when it is written out. */
+  /** The most elements of a sparse or ragged tensor when it is written out. */
   readonly maxDenseElements: number;
-  /** Pixels of one image, all frames together. */
+  /** The most pixels of one image, all frames together. */
   readonly maxImagePixels: number;
 }
 
-/** The keys, and no others, that make a map a tensor. */
+/** True for a map with exactly the keys of a tensor. */
 export function isTensorMap(entries: ReadonlyMap<string, unknown>): boolean {
   return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
 }
@@ -78,36 +79,36 @@ export const sparseKeys = ['indices', 'values', 'dense_shape'] as const;
 /** The keys of a ragged tensor's parts. Its values may be ragged themselves. */
 export const raggedKeys = ['values', 'row_splits'] as const;
 
-/** True for a map of just the parts of a sparse or ragged tensor. */
+/** True for a map with exactly the keys of a sparse or ragged tensor's parts. */
 export function isMapOfParts(entries: ReadonlyMap<string, unknown>): boolean {
   return [sparseKeys, raggedKeys].some(
     (keys) => entries.size === keys.length && keys.every((key) => entries.has(key)),
   );
 }
 
-/** The dtype of that name. @throws ServingError INVALID_ARGUMENT with those there are */
+/** The dtype with this name. @throws ServingError INVALID_ARGUMENT listing the dtypes there are */
 export function checkDtype(what: string, name: string): Dtype {
   if (isDtype(name)) return name;
   throw invalidArgument(`${what}: no dtype ${quoted(name)}; there are ${Object.keys(dtypes).join(', ')}`);
 }
 
-/** TensorFlow's own limit; beyond it the process would abort. */
+/** TensorFlow's own limit. A tensor of more dims would abort the process. */
 const maxRank = 254;
 
-/** Checks the number of dims, before anything is made of them. */
+/** Checks the number of dims before anything is made of them. */
 export function checkRank(what: string, rank: number): void {
   if (rank > maxRank) throw invalidArgument(`${what} has rank ${rank}, more than ${maxRank}`);
 }
 
 /**
- * Checks a shape that came from outside.
+ * Checks a shape from outside.
  *
  * @param what names the tensor in errors
  * @throws ServingError INVALID_ARGUMENT
  */
 export function checkShape(what: string, shape: List<unknown>, limits: WireLimits): readonly number[] {
   checkRank(what, shape.length);
-  // Zero-length dims do not excuse the others: TensorFlow multiplies them all.
+  // A dim of 0 counts as 1, because TensorFlow multiplies all the others.
   let elements = 1;
   const sizes: unknown[] = [];
   for (const dim of shape) sizes.push(typeof dim === 'bigint' ? Number(dim) : dim);
@@ -125,7 +126,7 @@ export function checkShape(what: string, shape: List<unknown>, limits: WireLimit
   return sizes as number[];
 }
 
-/** Checks that bytes and shape agree. */
+/** Checks that the number of bytes fits the shape. */
 export function checkByteCount(
   what: string,
   dtype: FixedDtype,
@@ -138,9 +139,9 @@ export function checkByteCount(
 }
 
 /**
- * Several tensors as one, with one more dim in front.
+ * Joins several tensors into one, with one more dim in front.
  *
- * @param rows at least one
+ * @param rows has at least one
  * @throws ServingError INVALID_ARGUMENT if they differ in dtype or shape
  */
 export function* stackTensors(
@@ -156,7 +157,7 @@ export function* stackTensors(
   return { kind: 'typed', dtype: first.dtype, shape, data: yield* joinData(what, rows, claim) };
 }
 
-/** The values of tensors of one dtype, one after another. */
+/** Joins the values of tensors of one dtype. */
 export function* joinData(
   what: string,
   tensors: readonly Pick<TypedTensor, 'dtype' | 'data'>[],
@@ -185,7 +186,7 @@ export function* joinData(
   return joined;
 }
 
-/** Several tensors as one, or as they are if they do not fit. */
+/** Joins several tensors into one. If they do not fit together, they stay as they are. */
 export function* stackRows(
   what: string,
   rows: readonly (TypedTensor | UnevenRows)[],
@@ -198,10 +199,10 @@ export function* stackRows(
 }
 
 /**
- * The first tensor that cannot be a row of one tensor with those before it.
+ * Finds the first tensor that does not fit those before it.
  *
- * @param dim from which on the dims must be the same
- * @returns its index; -1 if all are alike
+ * @param dim is the first dim that must be the same
+ * @returns its index, or -1 if all are alike
  */
 export function* findUnlike(rows: readonly Omit<TypedTensor, 'kind'>[], dim = 0): Steps<number> {
   const [first] = rows;
@@ -216,7 +217,7 @@ export function* findUnlike(rows: readonly Omit<TypedTensor, 'kind'>[], dim = 0)
   return -1;
 }
 
-/** Between two pauses. */
+/** The number of dims between two pauses. */
 const manyDims = 2 ** 14;
 
 type Like = Pick<TypedTensor, 'dtype' | 'shape'>;
@@ -238,7 +239,7 @@ function unlike(
   );
 }
 
-/** Where one tensor was asked for. */
+/** The error for uneven rows where one tensor was asked for. */
 function* unevenRows(what: string, { rows }: UnevenRows): Steps<ServingError> {
   const [first] = rows;
   const uneven = rows.findIndex(({ kind }) => kind === 'uneven');
@@ -251,20 +252,23 @@ function* unevenRows(what: string, { rows }: UnevenRows): Steps<ServingError> {
     : invalidArgument(`${what} is ragged`);
 }
 
-/** What a map of parts is. */
+/** Describes a map of parts. */
 export function describeParts({ parts }: PartsOfTensor): string {
   return parts.has('indices') ? 'a sparse tensor' : 'a ragged one';
 }
 
-/** The `tf.Tensor` for an input that is one already. @throws ServingError INVALID_ARGUMENT for the bytes of a file */
+/**
+ * Makes the `tf.Tensor` for an input that has its dtype and shape.
+ * @throws ServingError INVALID_ARGUMENT for the bytes of a file
+ */
 export function typedTensor({ dtype, shape, data }: TypedTensor, spec: TensorSpec): Tensor {
   if (dtype === 'uint8' && shape.length === 1 && data instanceof Uint8Array) refuseFileBytes(spec, data);
   return createTensor(dtype, shape, data);
 }
 
 /**
- * The `tf.Tensor` for one input. A typed tensor keeps its own dtype, even if the signature asks for another: that is
- * told where inputs are matched with the signature, for every way they come in.
+ * Makes the `tf.Tensor` for one input. A typed tensor keeps its own dtype, even if the signature asks for another.
+ * Matching reports that, for every encoding.
  *
  * @throws ServingError INVALID_ARGUMENT naming the input
  */
@@ -283,13 +287,13 @@ export function* toTensor(
     throw invalidArgument(`${what} takes ${formatSpec(spec)}, and ${describeParts(wire)} came`);
   if (wire.value instanceof Uint8Array) refuseFileBytes(spec, wire.value);
   if (typeof wire.value === 'string') refuseFileName(spec, wire.value);
-  // A byte string is a string tensor's element, or the elements of a uint8 one.
+  // A byte string is one element of a string tensor, or the elements of a uint8 tensor.
   if (wire.value instanceof Uint8Array && spec.dtype === 'uint8' && wire.shape === undefined) {
     return createTensor('uint8', checkShape(what, [wire.value.length], limits), wire.value);
   }
   const found = shapeOfPlain(what, wire.value, limits.maxElements);
   if (spec.dtype === 'complex64' || spec.dtype === 'complex128') {
-    // An empty list has no pairs to show.
+    // An empty list shows no pairs.
     const isEmpty = found.at(-1) === 0;
     if (wire.shape || (found.at(-1) !== 2 && !isEmpty))
       throw invalidArgument(`${what} takes ${spec.dtype}: send [re, im] pairs`);

@@ -1,19 +1,22 @@
 /**
- * Answers that differ only in the values of their outputs, as those of one model do, are written once: the next one is a
- * copy of the last, with its own values in their places.
+ * Keeps written answers as templates. The answers of one model often differ only in the values of their outputs. Such
+ * an answer is a copy of an earlier one, with its own values in their places.
  */
 import type { Dtype } from '../../tensors/dtypes.js';
 import { type Tensor, viewTensor } from '../../tfjs/tensors.js';
 import type { EncodedBody, InferAnswer } from '../infer-answer.js';
 
-/** Of so many models templates are kept, and so many of each: one sample, a batch, some of the outputs. The oldest goes. */
+/**
+ * The number of models that have templates, and the number of templates of each (one sample, a batch, some of the
+ * outputs). The oldest template leaves first.
+ */
 const maxModels = 64;
 const maxOfModel = 8;
 
-/** Longer answers are not copied together. */
+/** Answers of more bytes are not kept. */
 const maxBytes = 4096;
 
-/** An output, and where its values begin. */
+/** An output, and the position where its values begin. */
 export interface AnswerSlot {
   readonly name: string;
   readonly dtype: Dtype;
@@ -23,14 +26,14 @@ export interface AnswerSlot {
 
 interface Template extends Omit<InferAnswer, 'outputs'> {
   readonly bytes: Buffer;
-  /** In the order of the outputs. */
+  /** The outputs, in order. */
   readonly slots: readonly AnswerSlot[];
 }
 
 export class CborAnswerTemplates {
   private readonly byModel = new Map<string, Template[]>();
 
-  /** The answer's bytes, if it is like one that was written. */
+  /** The bytes of the answer, if a template fits it. */
   fill(answer: InferAnswer): Uint8Array | undefined {
     for (const template of this.byModel.get(answer.model) ?? []) {
       const isOfServable = template.version === answer.version && template.generation === answer.generation;
@@ -40,7 +43,7 @@ export class CborAnswerTemplates {
     return undefined;
   }
 
-  /** Remembers how an answer was written. */
+  /** Keeps a written answer as a template. */
   keep(
     { model, version, generation }: InferAnswer,
     { parts, byteLength }: EncodedBody,

@@ -1,7 +1,7 @@
 /**
- * CBOR inference requests (RFC 8949), with tensors as RFC 8746 has them.
+ * Reads CBOR inference requests (RFC 8949), with tensors as RFC 8746 describes them.
  *
- * Heads are read by {@link CborReader}; typed arrays become views on the body, and only plain values become objects.
+ * {@link CborReader} reads the heads. A typed array becomes a view on the body, and only plain values become objects.
  */
 import { invalidArgument, type ServingError } from '../../errors.js';
 import { type Claim, claimNothing, Meter, type Steps, toEnd } from '../../flow/steps.js';
@@ -36,9 +36,9 @@ import {
 import { CborRequestTemplates } from './request-templates.js';
 
 /**
- * Reads the body of an inference request: the flat form `{name: tensor}`, or the envelope
- * `{"inputs": {name: tensor}, "signature"?, "outputs"?}`. It is the envelope only if its `inputs` is a map that is not
- * itself a tensor; so no input's name is reserved.
+ * Reads the body of an inference request. It has the flat form `{name: tensor}`, or it is the envelope `{"inputs":
+ * {name: tensor}, "signature"?, "outputs"?}`. It is the envelope only if `inputs` is a map that is not itself a tensor.
+ * So an input may have any name.
  *
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
@@ -46,7 +46,10 @@ export function decodeInferRequest(body: Uint8Array, limits: WireLimits): InferB
   return toEnd(inferRequestInSteps(body, limits, claimNothing));
 }
 
-/** As {@link decodeInferRequest}. @param claim is told what values take that are no views on the body */
+/**
+ * Does the same as {@link decodeInferRequest}, in steps.
+ * @param claim is called before values take memory; views on the body take none
+ */
 export function* inferRequestInSteps(body: Uint8Array, limits: WireLimits, claim: Claim): Steps<InferBody> {
   const known = knownRequest(body, limits);
   if (known) return known;
@@ -56,7 +59,7 @@ export function* inferRequestInSteps(body: Uint8Array, limits: WireLimits, claim
   return request;
 }
 
-/** What a body says that is like one which was read: at once. */
+/** What a body says, at once, if it differs from an earlier body only in its values. */
 export function knownRequest(body: Uint8Array, limits: WireLimits): InferBody | undefined {
   return templatesUnder(limits).match(body);
 }
@@ -118,7 +121,7 @@ class RequestDecoder {
   }
 
   private said(item: Range | undefined): CborReader | undefined {
-    // null and undefined stand for "not said".
+    // null and undefined mean that nothing was said.
     if (!item || this.body[item.start] === 0xf6 || this.body[item.start] === 0xf7) return undefined;
     return this.readerAt(item);
   }
@@ -181,7 +184,7 @@ class RequestDecoder {
     return yield* this.typedArray(what, tag, content);
   }
 
-  /** RFC 8746, section 2. */
+  /** Reads a typed array (RFC 8746, section 2). */
   private *typedArray(what: string, tag: number, content: Range): Steps<KnownTensor> {
     const type = typedArrays.get(tag);
     if (!type)
@@ -201,7 +204,7 @@ class RequestDecoder {
     return reader.take(reader.head().argument ?? 0);
   }
 
-  /** RFC 8746, section 3.1: `[dimensions, elements]`. */
+  /** Reads `[dimensions, elements]` (RFC 8746, section 3.1). */
   private *multiDimensional(what: string, item: Item, columnMajor: boolean): Steps<KnownTensor> {
     const reader = this.readerAt(item);
     const [dims, content] = reader.peekMajor() === major.array ? yield* this.pair(what, reader) : [];
@@ -248,7 +251,10 @@ class RequestDecoder {
     return checkShape(what, dims, this.limits);
   }
 
-  /** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for; data is little-endian bytes, a typed array or strings. */
+  /**
+   * Reads `{dtype, shape, data}`, the form for dtypes that have no tag in RFC 8746. The data is little-endian bytes, a
+   * typed array or strings.
+   */
   private *described(what: string, item: Item): Steps<KnownTensor> {
     const entries = yield* this.readMap(item, what);
     if (entries && isMapOfParts(entries)) return yield* this.parts(what, entries);
@@ -280,7 +286,7 @@ class RequestDecoder {
     throw invalidArgument(`${what}: data must be the little-endian bytes of its elements`);
   }
 
-  /** Of a sparse or ragged tensor; the values of a ragged one may have parts themselves. */
+  /** Reads the parts of a sparse or ragged tensor. The values of a ragged tensor may have parts themselves. */
   private *parts(what: string, entries: ReadonlyMap<string, Item>): Steps<PartsOfTensor> {
     const parts = new Map<string, KnownTensor>();
     for (const [key, item] of entries) parts.set(key, yield* this.tensor(`\`${key}\` of ${what}`, item));
@@ -301,7 +307,7 @@ class RequestDecoder {
       if (type !== major.text && type !== major.bytes)
         throw invalidArgument(`${what} takes texts or byte strings`);
       const string = reader.take(reader.head().argument ?? 0);
-      // All are counted, so that it can be said how many came.
+      // The strings beyond the expected number are counted too, so that the error can say how many came.
       if (count < expected) strings.add(string);
       count += 1;
       if (this.meter.isDue(1 + string.length / bytesPerWork)) yield;
@@ -313,7 +319,10 @@ class RequestDecoder {
     return yield* strings.finish();
   }
 
-  /** A list whose elements are arrays themselves, as a list of numpy arrays is: one more dim in front, if they fit. */
+  /**
+   * Reads a list whose elements are arrays, for example a list of numpy arrays. If they fit together, they become one
+   * tensor with one more dim in front.
+   */
   private *stack(what: string, reader: CborReader): Steps<KnownTensor> {
     const { argument: length } = reader.head();
     const rows: (TypedTensor | UnevenRows)[] = [];
@@ -335,17 +344,17 @@ class RequestDecoder {
   }
 }
 
-/** To read a tensor takes as long as many values. */
+/** Reading a tensor takes as long as reading this many values. */
 const workPerTensor = 16;
 
-/** Shapes of more dims take more than is claimed for an array. */
+/** A shape of more dims takes more memory than is claimed for an array. */
 const manyDims = 16;
 
 function notAPair(what: string): ServingError {
   return invalidArgument(`${what}: tags 40 and 1040 take [shape, elements]`);
 }
 
-/** Sizes as a list or as a typed array; undefined for anything else. */
+/** The sizes in a list or a typed array; undefined for anything else. */
 function toDims(wire: KnownTensor): readonly unknown[] | undefined {
   if (wire.kind === 'plain') return Array.isArray(wire.value) && !wire.shape ? wire.value : undefined;
   if (wire.kind !== 'typed' || wire.dtype === 'string' || wire.shape.length !== 1) return undefined;

@@ -1,8 +1,9 @@
 /**
- * CBOR answers. Tensors are written by {@link CborWriter}; large ones stay where they are and become parts of their own.
- * Everything without tensors is left to cbor-x.
+ * Writes CBOR answers. {@link CborWriter} writes tensors; a large one is not copied and becomes a part of its own.
+ * cbor-x writes everything without tensors.
  */
-// Without cbor-x's native part, which the import of a library should not load, and without its programs made at run time.
+// This variant of cbor-x has no native part, which importing a library should not load, and it compiles no code at run
+// time.
 import { Encoder } from 'cbor-x/index-no-eval';
 import { major } from '../../tensors/cbor-reader.js';
 import { CborWriter } from '../../tensors/cbor-writer.js';
@@ -19,14 +20,14 @@ import { type AnswerSlot, CborAnswerTemplates } from './answer-templates.js';
 
 const plainEncoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
 
-/** Any JSON-like value. */
+/** Writes any JSON-like value. */
 export function encodeCbor(value: unknown): EncodedBody {
   return encodedBody([plainEncoder.encode(value)]);
 }
 
 const sharedTemplates = new CborAnswerTemplates();
 
-/** `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}` */
+/** Writes `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}`. */
 export function encodeCborAnswer(answer: InferAnswer, templates = sharedTemplates): AnswerBody {
   const filled = answer.composites ? undefined : templates.fill(answer);
   if (filled) return encodedBody([filled]);
@@ -34,7 +35,10 @@ export function encodeCborAnswer(answer: InferAnswer, templates = sharedTemplate
   return answer.composites ? writeWithParts(answer) : write(answer, templates);
 }
 
-/** Strings of all outputs together up to which an answer is written at once. Numbers are not written: they are sent as they lie. */
+/**
+ * An answer whose strings have more bytes together is written in pieces. Numbers are not counted: they are sent from
+ * where they lie.
+ */
 const fewStrings = 4096;
 
 function hasManyStrings({ outputs }: InferAnswer): boolean {
@@ -43,7 +47,7 @@ function hasManyStrings({ outputs }: InferAnswer): boolean {
   return strings > fewStrings;
 }
 
-/** Strings in one piece of an answer with many. */
+/** The number of strings in one piece of an answer with many. */
 const stringsInPiece = 1024;
 
 function* piecesOf(answer: InferAnswer): Generator<Uint8Array, void, void> {
@@ -87,7 +91,7 @@ function write(answer: InferAnswer, templates: CborAnswerTemplates): EncodedBody
     writer.text(name);
     const { dtype, shape, data } = viewTensor(tensor);
     writer.tensor(dtype, shape, data);
-    // The values are what is written last.
+    // The values were written last.
     if (dtype !== 'string') slots.push({ name, dtype, shape, start: writer.length - data.length });
   }
   const body = encodedBody(writer.finish());
@@ -95,7 +99,7 @@ function write(answer: InferAnswer, templates: CborAnswerTemplates): EncodedBody
   return body;
 }
 
-/** With sparse or ragged outputs, of which no two answers are alike. */
+/** Writes an answer with sparse or ragged outputs. No two such answers are alike, so no template is kept. */
 function writeWithParts(answer: InferAnswer): EncodedBody {
   const writer = new CborWriter(Buffer.allocUnsafe);
   writeHead(writer, answer);
@@ -116,7 +120,7 @@ function writeOutputs(writer: CborWriter, outputs: ReadonlyMap<string, Output>):
   }
 }
 
-/** All but the outputs. */
+/** Writes everything before the outputs. */
 function writeHead(writer: CborWriter, { model, version, generation }: InferAnswer): void {
   writer.head(major.map, 5);
   writer.text('status');

@@ -1,19 +1,19 @@
 /**
- * Bodies that differ only in the values of their typed arrays, as those of one client do, are read once.
+ * Keeps read bodies as templates. The bodies of one client often differ only in the values of their typed arrays.
  *
- * What surrounds the values of a body that was read is kept. The next one that has just the same there says the same, and
- * its values are known by their place.
+ * A template keeps the bytes around the values. The next body that has the same bytes there says the same, and its
+ * values are found by their position.
  */
 import type { InferBody } from '../infer-body.js';
 import type { TypedTensor, WireTensor } from '../wire.js';
 
-/** Bodies with more than this around their values are not kept: to compare them would take as long as to read them. */
+/** A body with more bytes around its values is not kept, because comparing it would take as long as reading it. */
 const maxHeadBytes = 512;
 
-/** So many are kept, each for bodies of another length; the oldest goes. */
+/** The most templates, each for bodies of another length. The oldest leaves first. */
 const maxTemplates = 64;
 
-/** The values of an input, from `start` up to `end` in the body. */
+/** The values of an input, from `start` to `end` in the body. */
 interface Slot extends Pick<TypedTensor, 'dtype' | 'shape'> {
   readonly name: string;
   readonly start: number;
@@ -21,23 +21,23 @@ interface Slot extends Pick<TypedTensor, 'dtype' | 'shape'> {
 }
 
 interface Template extends Pick<InferBody, 'signature' | 'outputs'> {
-  /** A body without its values. */
+  /** The bytes of a body, without its values. */
   readonly heads: Uint8Array;
-  /** In the order of the body, which is that of the inputs. */
+  /** The inputs, in the order of the body. */
   readonly slots: readonly Slot[];
 }
 
-/** What was read under the same limits. */
+/** The templates of bodies that were read under the same limits. */
 export class CborRequestTemplates {
   private readonly byLength = new Map<number, Template>();
 
-  /** What a body says, if it is like one that was read. */
+  /** What a body says, if a template fits it. */
   match(body: Uint8Array): InferBody | undefined {
     const template = this.byLength.get(body.length);
     return template && isLike(body, template) ? fill(body, template) : undefined;
   }
 
-  /** Remembers what a body says, if the values of all its inputs lie in it as they are. */
+  /** Keeps a body as a template, if the values of all its inputs are views on it. */
   keep(body: Uint8Array, request: InferBody): void {
     const template = templateOf(body, request);
     if (!template) return;

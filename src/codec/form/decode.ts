@@ -1,6 +1,4 @@
-/**
- * Forms, as `curl -F` and browsers send them: each part is an input.
- */
+/** Reads forms, as `curl -F` and browsers send them. Each part is an input. */
 
 import type { TensorSpec } from '../../engines/signature.js';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
@@ -29,20 +27,20 @@ import { describeFile } from './file-kind.js';
 /** One field of a form. */
 export interface FormPart {
   readonly name: string;
-  /** Its own name, if it is a file. */
+  /** The name of the file, if the part is one. */
   readonly fileName: string | undefined;
-  /** The media type, if it says one, without parameters. */
+  /** The media type without its parameters, if the part has one. */
   readonly mediaType: string | undefined;
   readonly bytes: Uint8Array;
 }
 
 /**
- * Reads the inputs out of a form.
+ * Reads the inputs from a form.
  *
- * A file is an image, a .npy or .json file, or a byte string; the arrays of a .npz file are inputs by their own names. A
- * value is JSON, or a text. Several parts of one name are the rows of a batch.
+ * A file is an image, a .npy or .json file, or a byte string. The arrays of a .npz file become inputs by their own
+ * names. A field without a file is JSON or a text. Several parts with one name are the rows of a batch.
  *
- * @param claim is told how many bytes what is unpacked takes, before it does; throws if there is no room
+ * @param claim is called with the bytes that the unpacked values take, before they do; it throws if there is no room
  * @throws ServingError (rejects) INVALID_ARGUMENT
  */
 export function* decodeForm(parts: readonly FormPart[], limits: WireLimits, claim: Claim): Steps<InferBody> {
@@ -77,7 +75,7 @@ export function* decodeForm(parts: readonly FormPart[], limits: WireLimits, clai
   return { inputs, signature: undefined, outputs: undefined };
 }
 
-/** A value may say that it is a text, as some clients do. */
+/** True for a file. Some clients give a plain value the type text/plain. */
 function isFile({ fileName, mediaType }: FormPart): boolean {
   return fileName !== undefined || (mediaType !== undefined && mediaType !== 'text/plain');
 }
@@ -95,7 +93,7 @@ function* readFile(part: FormPart, limits: WireLimits, claim: Claim): Steps<Wire
   return imageTensor(bytes, claim) ?? foreignTensor(name, bytes) ?? otherFile(part);
 }
 
-/** A file that is neither an image nor an array: for inputs that take its bytes. */
+/** A file that is neither an image nor an array. Only an input that takes its bytes accepts it. */
 function otherFile(part: FormPart): DeferredTensor {
   const { bytes } = part;
   return {
@@ -111,7 +109,10 @@ function otherFile(part: FormPart): DeferredTensor {
   };
 }
 
-/** JSON; what is none is a text, and so is everything but lists where the signature takes strings. */
+/**
+ * Reads a field without a file as JSON, or as a text if it is none. For an input of strings, only a list is read as
+ * JSON.
+ */
 function readValue({ name, bytes }: FormPart, claim: Claim): DeferredTensor {
   const what = `input \`${name}\``;
   const text = withoutMark(bytes);
@@ -130,7 +131,7 @@ function readValue({ name, bytes }: FormPart, claim: Claim): DeferredTensor {
   };
 }
 
-/** Editors begin some texts with a byte order mark. */
+/** Removes the byte order mark that some editors put before a text. */
 function withoutMark(bytes: Uint8Array): Uint8Array {
   const isMarked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   return isMarked ? bytes.subarray(3) : bytes;
@@ -145,7 +146,7 @@ function* checkedText(what: string, bytes: Uint8Array): Steps<Uint8Array> {
   throw invalidArgument(`${what} is a text that is not UTF-8: send it as a file, as curl -F 'x=@file'`);
 }
 
-/** Numbers with commas between them, as a page writes the list of a form; undefined for anything else. */
+/** Reads numbers with commas between them, as a page sends the list of a form. It gives undefined for anything else. */
 function* asList(text: Uint8Array, claim: Claim): Steps<Uint8Array | undefined> {
   if (!/^[\s\d+.-]/.test(String.fromCharCode(text[0] ?? 0))) return undefined;
   if (!Buffer.from(text.buffer, text.byteOffset, text.length).includes(0x2c)) return undefined;
@@ -176,7 +177,7 @@ function* readJsonPart(
   }
 }
 
-/** A number, true or false; else a text, which says more where it is refused. */
+/** Reads a number, true or false. Anything else becomes a text, because its refusal says more. */
 function* readWord(what: string, text: Uint8Array, limits: WireLimits, claim: Claim): Steps<KnownTensor> {
   try {
     return yield* jsonTensor(what, yield* readJson(text, limits.maxDepth, claim), limits, claim);
@@ -186,10 +187,10 @@ function* readWord(what: string, text: Uint8Array, limits: WireLimits, claim: Cl
   }
 }
 
-/** Bytes of a word that an error may tell of. */
+/** The most bytes of a word that an error shows. */
 const longestWord = 1024;
 
-/** The rows as one tensor. */
+/** Joins the rows into one tensor. */
 function stack(rows: readonly WireTensor[], claim: Claim): DeferredTensor {
   return {
     kind: 'deferred',

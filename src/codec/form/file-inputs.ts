@@ -1,19 +1,17 @@
-/**
- * Files where a tensor is expected: the contents of one, or only its name.
- */
+/** Handles a file, or only the name of one, that came where a tensor is expected. */
 
 import { formatSpec, type TensorSpec } from '../../engines/signature.js';
 import { invalidArgument, quoted } from '../../errors.js';
 import { fits } from '../../serving/fit.js';
 import { fileKindOf, imageField, isFileName } from './file-kind.js';
 
-/** True for an input of strings, or of one vector of bytes: a file that is no image is nothing else. */
+/** True for an input of strings, or of one vector of bytes. Such an input takes a file that is no image. */
 export function takesAnyFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
   if (dtype === 'string') return true;
   return dtype === 'uint8' && shape?.length === 1 && fits(shape, [bytes]);
 }
 
-/** True for an input of strings, or of a vector of bytes that came as a value, with the batch dim or without. */
+/** True for an input of strings, or of a vector of bytes that came as a value, with or without the batch dim. */
 export function takesFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
   if (dtype === 'string') return true;
   if (dtype !== 'uint8') return false;
@@ -21,9 +19,9 @@ export function takesFile({ dtype, shape }: TensorSpec, bytes: number): boolean 
 }
 
 /**
- * Refuses the bytes of a file for an input of numbers, if they are of a known kind.
+ * Refuses the bytes of a file of a known kind for an input of numbers.
  *
- * @throws ServingError INVALID_ARGUMENT saying how the file is sent
+ * @throws ServingError INVALID_ARGUMENT saying how to send the file
  */
 export function refuseFileBytes(spec: TensorSpec, bytes: Uint8Array): void {
   if (takesFile(spec, bytes.length)) return;
@@ -41,7 +39,7 @@ export function refuseFileBytes(spec: TensorSpec, bytes: Uint8Array): void {
 /**
  * Refuses the name of a file for an input of numbers.
  *
- * @throws ServingError INVALID_ARGUMENT saying how the file is sent
+ * @throws ServingError INVALID_ARGUMENT saying how to send the file
  */
 export function refuseFileName(spec: TensorSpec, text: string): void {
   if (spec.dtype === 'string' || !isFileName(text)) return;

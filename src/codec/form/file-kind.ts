@@ -1,13 +1,11 @@
-/**
- * What a file is, by its first bytes, so that a refusal can say what came and how it is sent.
- */
+/** Recognises what a file is by its first bytes, so that an error can say what came and how to send it. */
 import { foreignImage, imageFormatOf } from '../image/header.js';
 import { isPickleStart } from '../numpy/pickle.js';
 
 export interface FileKind {
-  /** With its article, where it has one. */
+  /** The kind in words, with its article if it has one. */
   readonly what: string;
-  /** Of an image that is decoded here. */
+  /** The media type, if it is an image that is decoded here. */
   readonly mediaType?: string;
 }
 
@@ -21,7 +19,7 @@ const others: readonly (readonly [start: string, what: string])[] = [
   ['<html', 'an HTML page'],
 ];
 
-/** undefined for bytes that are none of the kinds that are known here. */
+/** The kind of a file; undefined if it is none of those known here. */
 export function fileKindOf(bytes: Uint8Array): FileKind | undefined {
   const format = imageFormatOf(bytes);
   if (format) return { what: `a ${format.toUpperCase()} image`, mediaType: `image/${format}` };
@@ -35,21 +33,21 @@ export function fileKindOf(bytes: Uint8Array): FileKind | undefined {
   return what === undefined ? undefined : { what };
 }
 
-/** What a file is, for every file. */
+/** Describes any file. */
 export function describeFile(bytes: Uint8Array): string {
   if (bytes.length === 0) return 'an empty file';
   return fileKindOf(bytes)?.what ?? 'a file of an unknown kind';
 }
 
-/** How an image is sent as the field of a form. @param name of the input */
+/** Shows how to send an image as the field of a form. @param name of the input */
 export function imageField(name: string, { mediaType = 'image/jpg' }: Pick<FileKind, 'mediaType'>): string {
   return `curl -F '${name}=@photo.${mediaType.slice('image/'.length)}'`;
 }
 
-/** Names of files, as they come where the sign for their contents was forgotten. */
+/** Names of files. One comes as a value if the client left out the `@` that sends the content. */
 const fileName = /^[^\s{}[\]"]{0,200}\.(jpe?g|png|gif|bmp|webp|tiff?|npy|npz|json|cbor)$/i;
 
-/** True for a text that is the name of a file, and is taken for its contents. */
+/** True for a text that is the name of a file. */
 export function isFileName(text: string): boolean {
   return fileName.test(text.trim());
 }

@@ -1,10 +1,8 @@
-/**
- * Size, depth and masks of a BMP.
- */
+/** Reads the size, the depth and the masks of a BMP. */
 import { invalidArgument } from '../../errors.js';
 import { type ImageFacts, plainFacts } from './facts.js';
 
-/** BITMAPINFOHEADER; the height is negative where rows go from the top down. */
+/** Reads the BITMAPINFOHEADER. A negative height means that the rows go from the top down. */
 export function countBmp(file: Buffer): ImageFacts {
   const pixels = Math.abs(file.readInt32LE(18)) * Math.abs(file.readInt32LE(22));
   const facts = { ...plainFacts(pixels), ...withoutRest(file) };
@@ -24,7 +22,7 @@ export function countBmp(file: Buffer): ImageFacts {
   return bits === 32 ? { ...facts, isOpaque: true } : facts;
 }
 
-/** The file up to the end of its pixels: TensorFlow refuses what Jimp writes behind them. */
+/** The file up to the end of its pixels. Jimp writes more bytes, and TensorFlow refuses them. */
 function withoutRest(file: Buffer): Pick<ImageFacts, 'decoded'> {
   const [start, bits] = [file.readUInt32LE(10), file.readUInt16LE(28)];
   const rowBytes = Math.ceil((bits * Math.abs(file.readInt32LE(18))) / 32) * 4;
@@ -33,14 +31,16 @@ function withoutRest(file: Buffer): Pick<ImageFacts, 'decoded'> {
   return isPlaced && file.length > end ? { decoded: file.subarray(0, end) } : {};
 }
 
-/** Of Windows: without masks, with three, with four, version 4 and version 5; 64 is that of OS/2's second version. */
+/** The sizes of Windows' headers (no masks, three, four, version 4 and version 5). 64 is the second version of OS/2. */
 const bmpHeaders = [40, 52, 56, 64, 108, 124];
 
-/** BI_BITFIELDS, with the masks of red, green and blue behind the header. */
+/** BI_BITFIELDS: the masks of red, green and blue follow the header. */
 const bitFields = 3;
 const standardMasks = [0xff0000, 0xff00, 0xff];
 
-/** TensorFlow gives the numbers of colours as grey, which they are if each colour is the grey of its number. */
+/**
+ * TensorFlow returns the number of each colour as grey. That is right only if each colour is the grey of its number.
+ */
 function isGreyPalette(file: Buffer): boolean {
   const start = 14 + file.readUInt32LE(14);
   const count = file.readUInt32LE(46) || 256;

@@ -1,6 +1,6 @@
 /**
- * Image files as tensors: pixels of as many channels as the signature asks for, or the file itself where it asks for a
- * string.
+ * Decodes image files into tensors with as many channels as the signature asks for. An input of strings gets the file
+ * itself.
  */
 
 import { formatSpec, type TensorSpec } from '../../engines/signature.js';
@@ -23,10 +23,10 @@ import { foreignImage, imageFormatOf, readImageHeader } from './header.js';
 import { whereCut } from './png-header.js';
 
 /**
- * An image as an input. It is read once its signature is known, and then becomes [height, width, channels], or [height, width]
- * for an input that has no place for channels.
+ * An image as an input. It is decoded once the signature is known, into [height, width, channels], or into [height,
+ * width] for an input without a dim for channels.
  *
- * @param claim is told how many bytes the pixels take, before they are made; throws if there is no room
+ * @param claim is called with the bytes that the pixels take, before they are made; it throws if there is no room
  * @returns undefined if the bytes are no JPEG, PNG, GIF or BMP
  */
 export function imageTensor(bytes: Uint8Array, claim: Claim): DeferredTensor | undefined {
@@ -35,7 +35,10 @@ export function imageTensor(bytes: Uint8Array, claim: Claim): DeferredTensor | u
   return { kind: 'deferred', resolve: (spec, limits) => resolveImage(bytes, format, spec, limits, claim) };
 }
 
-/** Without the addon decoding holds the event loop: pixels, and pixels times scans, that take about 50 ms. */
+/**
+ * The most pixels, and pixels times scans, without the addon. Decoding then holds the event loop, and these take about
+ * 50 ms.
+ */
 const mostHere = { pixels: 2 ** 21, passes: 2 ** 23 };
 
 function* resolveImage(
@@ -65,7 +68,7 @@ function* resolveImage(
   const wanted = channels ?? 1;
   const asked = askedOf(format, header, wanted);
   claim(pixels * wanted * dtypes[dtype].size, 'unpacked');
-  // What the decoder gives, and what it needs for that.
+  // The decoder needs memory for its pixels and for its work.
   claim(pixels * (format === 'bmp' ? 4 : asked) + workspace);
   if (asked !== wanted) claim(pixels * wanted);
   const decoded = yield* decodedOf(what, format, header.decoded ?? bytes, asked);
@@ -85,7 +88,7 @@ function* resolveImage(
   }
 }
 
-/** @throws ServingError INVALID_ARGUMENT telling where a PNG is cut off, or what the decoder says */
+/** Decodes an image. @throws ServingError INVALID_ARGUMENT saying where a PNG is cut off, or what the decoder says */
 function* decodedOf(what: string, format: ImageFormat, bytes: Uint8Array, channels: Channels): Steps<Pixels> {
   try {
     return yield* settled(decodeImage(what, bytes, format, channels));
@@ -96,9 +99,12 @@ function* decodedOf(what: string, format: ImageFormat, bytes: Uint8Array, channe
   }
 }
 
-/** @param rank of the pixels. @throws ServingError INVALID_ARGUMENT if the signature has another size */
+/**
+ * @param rank of the pixels
+ * @throws ServingError INVALID_ARGUMENT if the signature has another size
+ */
 function checkSize({ name, shape }: TensorSpec, rank: number, height: number, width: number): void {
-  // A row of numbers is no image, and what it takes is told where shapes are matched.
+  // The input is no image. Matching its shape later refuses it, if need be.
   if (shape === null || shape.length < 3) return;
   const [rows = null, columns = null] = shape.slice(-rank);
   if ((rows ?? height) === height && (columns ?? width) === width) return;
@@ -109,13 +115,16 @@ function checkSize({ name, shape }: TensorSpec, rank: number, height: number, wi
   );
 }
 
-/** The channels to ask the decoder for: neither opacity that is none, nor grey that it makes in its own way. */
+/**
+ * The channels to ask the decoder for. We do not ask for the opacity of an opaque PNG, nor for grey that the decoder
+ * makes in its own way.
+ */
 function askedOf(format: ImageFormat, { isOpaque, givesGrey }: ImageFacts, wanted: Channels): Channels {
   if (wanted === 4 && isOpaque && format === 'png') return 3;
   return wanted === 1 && !givesGrey ? 3 : wanted;
 }
 
-/** A file in an image format that is not decoded here: for inputs that take it as it is. */
+/** A file of an image format that is not decoded here. An input of strings or bytes takes it as it is. */
 export function foreignTensor(name: string, bytes: Uint8Array): DeferredTensor | undefined {
   const format = foreignImage(bytes);
   if (format === undefined) return undefined;
@@ -131,7 +140,10 @@ export function foreignTensor(name: string, bytes: Uint8Array): DeferredTensor |
   };
 }
 
-/** The channels that the input has room for; undefined if it has no dim for them, and takes grey. */
+/**
+ * The number of channels that the input has room for. It is undefined if the input has no dim for channels: it gets
+ * grey.
+ */
 function channelsOf({ shape }: TensorSpec): Channels | undefined {
   if (shape === null) return 3;
   const last = shape.at(-1);
@@ -140,14 +152,14 @@ function channelsOf({ shape }: TensorSpec): Channels | undefined {
   return last === 1 || last === 3 || last === 4 ? last : undefined;
 }
 
-/** True for the dtypes that hold every byte exactly. */
+/** True for a dtype that holds every byte exactly. */
 function holdsBytes(
   dtype: Dtype,
 ): dtype is Exclude<FixedDtype, 'bool' | 'int8' | 'complex64' | 'complex128'> {
   return !['bool', 'int8', 'complex64', 'complex128', 'string'].includes(dtype);
 }
 
-/** The bytes in another dtype, or for uint8 a copy of them: what the decoder gave is given back. */
+/** Converts the bytes to another dtype. uint8 gets a copy, because the decoder's memory is released. */
 function* convert(bytes: Uint8Array, dtype: FixedDtype): Steps<Uint8Array> {
   const converted = allocate(dtype, bytes.length);
   const { values } = converted;
@@ -166,14 +178,17 @@ function* convert(bytes: Uint8Array, dtype: FixedDtype): Steps<Uint8Array> {
   return converted.bytes;
 }
 
-/** What half floats hold for each byte. */
+/** The bits of a half float for each byte. */
 function codesOf(dtype: FixedDtype): Uint16Array | undefined {
   if (dtype !== 'float16' && dtype !== 'bfloat16') return undefined;
   const codeOf = dtype === 'float16' ? toFloat16 : toBfloat16;
   return Uint16Array.from({ length: 256 }, (_, byte) => codeOf(byte));
 }
 
-/** Where the decoder gives something else than what is wanted: grey for colour, colour for grey, opacity left out or full. */
+/**
+ * Makes the wanted channels where the decoder gives others: grey from colour, colour from grey, opacity removed or
+ * added.
+ */
 function* withChannels(pixels: Pixels, wanted: Channels, isOpaque: boolean): Steps<Uint8Array> {
   const { channels, height, width, data } = pixels;
   if (channels === wanted && !(wanted === 4 && isOpaque)) return data;
@@ -187,7 +202,10 @@ function* withChannels(pixels: Pixels, wanted: Channels, isOpaque: boolean): Ste
   return made;
 }
 
-/** ITU-R BT.601 (0.299 red, 0.587 green, 0.114 blue) in 16 bits, to the nearest: as Pillow has it. */
+/**
+ * The grey of a pixel by ITU-R BT.601 (0.299 red, 0.587 green, 0.114 blue) in 16 bits, rounded to the nearest, as
+ * Pillow computes it.
+ */
 function greyOf(data: Uint8Array, at: number): number {
   const [red, green, blue] = [data[at] as number, data[at + 1] as number, data[at + 2] as number];
   return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;

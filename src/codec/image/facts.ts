@@ -1,25 +1,26 @@
-/**
- * What the headers of image files say.
- */
+/** What the header of an image file says. */
 
 export interface ImageFacts {
-  /** Of all frames together: as many as a decoder will make room for. */
+  /** The pixels of all frames that a decoder makes room for. */
   readonly pixels: number;
-  /** Bytes that a decoder takes besides the pixels. */
+  /** The bytes that a decoder takes besides the pixels. */
   readonly workspace: number;
   /** How often a decoder goes over the pixels. */
   readonly passes: number;
-  /** Its opacity is no such thing, whatever TensorFlow's decoder gives for it. */
+  /** True if every pixel is opaque, whatever TensorFlow's decoder returns. */
   readonly isOpaque?: boolean;
-  /** Why there is no colour with opacity to be had of it. */
+  /** Why this image cannot be decoded to colour with opacity. */
   readonly withoutOpacity?: string;
-  /** The decoder makes grey of it as its specification has it; of others it makes colour, or a grey of its own. */
+  /**
+   * True if the decoder makes grey as the format's specification says. Otherwise it makes colour, or grey in its own
+   * way.
+   */
   readonly givesGrey?: boolean;
-  /** What to decode, where it is not the file as it came. */
+  /** The bytes to decode, if they are not the file as it came. */
   readonly decoded?: Uint8Array;
 }
 
-/** Of a file that is decoded in one go. */
+/** The facts of a file that is decoded in one pass. */
 export function plainFacts(pixels: number): ImageFacts {
   return { pixels, workspace: 0, passes: 1 };
 }

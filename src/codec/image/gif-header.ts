@@ -1,17 +1,18 @@
-/**
- * Size, frames and transparency of a GIF (https://www.w3.org/Graphics/GIF/spec-gif89a.txt).
- */
+/** Reads the size, the frames and the transparency of a GIF (https://www.w3.org/Graphics/GIF/spec-gif89a.txt). */
 import { invalidArgument } from '../../errors.js';
 import { type Claim, Meter, type Steps } from '../../flow/steps.js';
 import { bounds, pieceBytes } from '../../tensors/limits.js';
 import { type ImageFacts, plainFacts } from './facts.js';
 
 /**
- * GIF89a, sections 18 to 26. Its size counts every frame, each as large as the screen, as some decoders make all of them. The
- * first alone is given to ours, and without its transparency, of which TensorFlow makes black.
+ * Reads a GIF89a file (sections 18 to 26).
  *
- * @param claim is told what the copy of the first frame takes
- * @throws ServingError INVALID_ARGUMENT if it is damaged, has too many blocks, or its first frame leaves an edge of the screen free
+ * Its size counts every frame as large as the screen, because some decoders make all of them. Our decoder gets only the
+ * first frame, and without its transparency, which TensorFlow would turn black.
+ *
+ * @param claim is called before the copy of the first frame is made
+ * @throws ServingError INVALID_ARGUMENT if the file is damaged, has too many blocks, or its first frame does not cover
+ * the screen
  */
 export function* countGif(file: Buffer, claim: Claim): Steps<ImageFacts> {
   const screen = file.readUInt16LE(6) * file.readUInt16LE(8);
@@ -61,7 +62,7 @@ function* joined(parts: readonly Buffer[], claim: Claim): Steps<Buffer> {
 
 const graphicControl = 0xf9;
 
-/** TensorFlow takes the frame's size for the image's. */
+/** Checks that the first frame covers the screen: TensorFlow takes its size for that of the image. */
 function checkFirstFrame(file: Buffer, at: number): void {
   const [left, top] = [file.readUInt16LE(at + 1), file.readUInt16LE(at + 3)];
   const [width, height] = [file.readUInt16LE(at + 5), file.readUInt16LE(at + 7)];
@@ -71,19 +72,22 @@ function checkFirstFrame(file: Buffer, at: number): void {
     );
 }
 
-/** @param flags of which the highest says that there is a table, and the lowest three its size */
+/** @param flags say in the highest bit whether there is a table, and in the lowest three its size */
 function colourTableBytes(flags: number): number {
   return flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0;
 }
 
-/** Counts blocks while it steps over them. Writers fill sub-blocks, which have up to 255 bytes: a file has not many. */
+/** Steps over blocks and counts them. Writers fill sub-blocks, which have up to 255 bytes, so a good file has few. */
 class Blocks {
   private count = 0;
   private readonly meter = new Meter();
 
   constructor(private readonly file: Buffer) {}
 
-  /** @param from where the first sub-block begins @returns where the next block does */
+  /**
+   * @param from is where the first sub-block begins
+   * @returns where the next block begins
+   */
   *skip(from: number): Steps<number> {
     const { file, meter } = this;
     let position = from;

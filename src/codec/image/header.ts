@@ -1,6 +1,4 @@
-/**
- * What an image file says of its size, read without decoding a pixel: a file of a few bytes can ask for gigabytes.
- */
+/** Reads the size of an image file without decoding a pixel. A file of a few bytes can ask for gigabytes. */
 
 import type { ImageFormat } from '../../engines/tensorflow/images.js';
 import { invalidArgument, ServingError } from '../../errors.js';
@@ -32,12 +30,12 @@ export function imageFormatOf(bytes: Uint8Array): ImageFormat | undefined {
 }
 
 /**
- * What the header of an image says.
+ * Reads the header of an image.
  *
- * @param what names it in errors
- * @param claim is told what a copy of the file takes, before it is made
- * @throws ServingError INVALID_ARGUMENT if the file ends before it says its size, or is of a kind that no decoder here makes the
- * right pixels of
+ * @param what names the image in errors
+ * @param claim is called before a copy of the file is made
+ * @throws ServingError INVALID_ARGUMENT if the file ends before it says its size, or if no decoder here makes the right
+ * pixels of it
  */
 export function* readImageHeader(
   what: string,
@@ -56,7 +54,7 @@ export function* readImageHeader(
   }
 }
 
-/** Formats that are not decoded, by what stands at a place of the file. */
+/** Formats that are not decoded, each with its signature and the position of that. */
 const foreign: readonly (readonly [at: number, signature: string, name: string])[] = [
   [8, 'WEBP', 'WebP'],
   [4, 'ftypavif', 'AVIF'],
@@ -83,5 +81,5 @@ export function foreignImage(bytes: Uint8Array): string | undefined {
   return foreign.find(([at, signature]) => start.startsWith(signature, at))?.[2];
 }
 
-/** Of P1 to P7: text, then bytes, then what holds any number of channels. */
+/** The names of P1 to P7: first the text forms, then the binary ones, then the one with any number of channels. */
 const netpbmNames = ['PBM', 'PGM', 'PPM', 'PBM', 'PGM', 'PPM', 'PAM'];

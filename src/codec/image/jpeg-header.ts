@@ -1,15 +1,16 @@
-/**
- * Size, channels and scans of a JPEG (ITU T.81).
- */
+/** Reads the size, the channels and the scans of a JPEG (ITU T.81). */
 import { invalidArgument } from '../../errors.js';
 import { Meter, type Steps } from '../../flow/steps.js';
 import { bounds } from '../../tensors/limits.js';
 import type { ImageFacts } from './facts.js';
 
-/** Each scan of a progressive JPEG is a pass over all pixels. Encoders make about ten. */
+/** The most scans. Each scan of a progressive JPEG is a pass over all pixels, and encoders make about ten. */
 const maxScans = bounds.jpegScans.most;
 
-/** ITU T.81, annex B: segments of a marker and a length; behind a start of scan, data until the next marker. */
+/**
+ * Reads a JPEG (ITU T.81, annex B). A segment has a marker and a length. Data follows a start of scan, up to the next
+ * marker.
+ */
 export function* countJpeg(file: Buffer): Steps<ImageFacts> {
   let frame: JpegFrame | undefined;
   let hasAdobe = false;
@@ -19,7 +20,7 @@ export function* countJpeg(file: Buffer): Steps<ImageFacts> {
   let position = 2;
   for (;;) {
     if (meter.isDue()) yield;
-    // After damage or the end a decoder takes no more scans than there are markers.
+    // After damage or the end, a decoder makes no more scans than there are markers.
     if (file[position] !== 0xff) position = file.indexOf(0xff, position);
     if (position < 0 || position + 1 >= file.length) break;
     const marker = file[position + 1] as number;
@@ -44,7 +45,7 @@ export function* countJpeg(file: Buffer): Steps<ImageFacts> {
     throw invalidArgument(
       'expected a JPEG in grey or colour, got one in CMYK that does not say which way its inks count: send PNG',
     );
-  // Coefficients of all pixels are kept until the last scan: two bytes for each of three colours.
+  // The coefficients of all pixels are kept until the last scan: two bytes for each of three colours.
   return {
     pixels,
     workspace: scans > 1 ? 6 * pixels : 0,
@@ -70,12 +71,12 @@ function readFrame(file: Buffer, position: number, marker: number): JpegFrame {
   };
 }
 
-/** Markers without a segment: fill bytes, stuffed zeros, restarts, starts of images. */
+/** True for markers without a segment: fill bytes, stuffed zeros, restarts, starts of images. */
 function isStandalone(marker: number): boolean {
   return marker === 0xff || marker === 0 || marker === 1 || (marker >= 0xd0 && marker <= 0xd8);
 }
 
-/** SOF0 to SOF15 without DHT, JPG and DAC, which lie between them. */
+/** True for SOF0 to SOF15. DHT, JPG and DAC lie between them and are no frames. */
 function isStartOfFrame(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 }

@@ -1,6 +1,4 @@
-/**
- * `{"b64": "…"}`, which stands for bytes in JSON.
- */
+/** Reads `{"b64": "…"}`, which stands for bytes in JSON. */
 import { invalidArgument } from '../../errors.js';
 import type { Claim, Steps } from '../../flow/steps.js';
 import { pieceBytes } from '../../tensors/limits.js';
@@ -8,7 +6,7 @@ import { LongText } from '../../tensors/long-text.js';
 import { asciiText } from './ascii.js';
 
 /**
- * The bytes that an object stands for; undefined for every other object than `{"b64": "…"}`.
+ * The bytes that an object stands for; undefined for any object but `{"b64": "…"}`.
  *
  * @throws ServingError INVALID_ARGUMENT
  */

@@ -1,6 +1,4 @@
-/**
- * JSON inference requests: the forms of the CBOR ones, with lists for tensors.
- */
+/** Reads JSON inference requests. They have the same forms as CBOR requests, with lists for tensors. */
 
 import { formatShape } from '../../engines/signature.js';
 import { invalidArgument } from '../../errors.js';
@@ -23,17 +21,17 @@ import {
 import { bytesOfBase64 } from './base64.js';
 import { type Json, readJson } from './reader.js';
 
-/** To read a tensor takes as long as many values. */
+/** Reading a tensor takes as long as reading this many values. */
 const workPerTensor = 16;
 
 /**
- * Reads the body of an inference request: the flat form `{"name": tensor}`, or the envelope
- * `{"inputs": {"name": tensor}, "signature"?, "outputs"?}`. It is the envelope only if its `inputs` is an object that is
- * not itself `{dtype, shape, data}`.
+ * Reads the body of an inference request. It has the flat form `{"name": tensor}`, or it is the envelope `{"inputs":
+ * {"name": tensor}, "signature"?, "outputs"?}`. It is the envelope only if `inputs` is an object that is not itself
+ * `{dtype, shape, data}`.
  *
- * A tensor is a value, nested lists, `{"b64": …}` (one byte string), or `{dtype, shape, data}` with data as lists, flat or
- * nested, or the little-endian bytes as `{"b64": …}`. A sparse one is `{indices, values, dense_shape}`, a ragged one
- * `{values, row_splits}` or uneven lists.
+ * A tensor is a value, nested lists, `{"b64": …}` (one byte string), or `{dtype, shape, data}`. Its data is a flat or
+ * nested list, or the little-endian bytes as `{"b64": …}`. A sparse tensor is `{indices, values, dense_shape}`. A
+ * ragged tensor is `{values, row_splits}` or uneven lists.
  *
  * @throws ServingError INVALID_ARGUMENT saying what is wrong and where
  */
@@ -41,7 +39,7 @@ export function decodeJsonRequest(body: Uint8Array, limits: WireLimits): InferBo
   return toEnd(jsonRequestInSteps(body, limits, claimNothing));
 }
 
-/** As {@link decodeJsonRequest}. @param claim is told what values take, before they do */
+/** Does the same as {@link decodeJsonRequest}, in steps. @param claim is called before values take memory */
 export function* jsonRequestInSteps(
   body: Uint8Array,
   limits: WireLimits,
@@ -105,7 +103,7 @@ function* readTensors(
 }
 
 /**
- * A tensor out of any of the forms that a request may have it in.
+ * Reads a tensor in any form that a request may use.
  *
  * @param what names it in errors
  */
@@ -113,7 +111,7 @@ export function toWireTensor(what: string, value: Json, limits: WireLimits): Kno
   return toEnd(jsonTensor(what, value, limits, claimNothing));
 }
 
-/** As {@link toWireTensor}. @param claim is told what values take, before they do */
+/** Does the same as {@link toWireTensor}, in steps. @param claim is called before values take memory */
 export function* jsonTensor(what: string, value: Json, limits: WireLimits, claim: Claim): Steps<KnownTensor> {
   if (!(value instanceof Map)) return { kind: 'plain', value };
   if (isTensorMap(value)) return yield* readDescribed(what, value, limits, claim);
@@ -126,7 +124,7 @@ export function* jsonTensor(what: string, value: Json, limits: WireLimits, claim
   );
 }
 
-/** Of a sparse or ragged tensor; the values of a ragged one may have parts themselves. */
+/** Reads the parts of a sparse or ragged tensor. The values of a ragged tensor may have parts themselves. */
 function* readParts(
   what: string,
   entries: ReadonlyMap<string, Json>,
@@ -167,7 +165,7 @@ function* readDescribed(
   return { kind: 'typed', dtype, shape, data: yield* fillInSteps(what, data, found, part, claim) };
 }
 
-/** Data comes flat, or in lists just as the shape has them; what lies within an empty list cannot be said. */
+/** Checks that data is flat, or nested just as the shape says. The dims within an empty list are unknown. */
 function checkNesting(what: string, shape: readonly number[], found: readonly number[]): void {
   const [elements, came] = [elementCount(shape), elementCount(found)];
   const isNested = found.length > 1 && elements > 0;

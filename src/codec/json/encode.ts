@@ -1,9 +1,9 @@
 /**
- * JSON answers: nested lists, with every number such that it reads back the same.
+ * Writes JSON answers: nested lists, in which every number reads back as the same value.
  *
- * Integers are exact at any size, floats in the shortest form of their own type, NaN and infinities as those bare words
- * (as TensorFlow Serving and Python's json have them), in strict JSON as texts, bytes that are not UTF-8 as `{"b64": …}`,
- * complex numbers as [re, im].
+ * An integer is exact at any size. A float has the shortest form of its own dtype. NaN and the infinities are bare
+ * words, as in TensorFlow Serving and Python's json; in strict JSON they are texts. Bytes that are not UTF-8 are
+ * `{"b64": …}`. A complex number is [re, im].
  */
 import { isUtf8 } from 'node:buffer';
 import { formatShape } from '../../engines/signature.js';
@@ -21,22 +21,25 @@ import {
   type Output,
 } from '../infer-answer.js';
 
-/** Any JSON value, with a line end, as people see it in a terminal. */
+/** Writes any JSON value and a line end, as people see it in a terminal. */
 export function encodeJson(value: unknown): EncodedBody {
   return encodedBody([Buffer.from(`${JSON.stringify(value)}\n`)]);
 }
 
-/** `{"status": "ok", "model", "version", "generation", "outputs": {name: nested lists}}` */
+/** Writes `{"status": "ok", "model", "version", "generation", "outputs": {name: nested lists}}`. */
 export function encodeJsonAnswer(answer: InferAnswer): AnswerBody {
   return encodeAnswer(answer, elementTexts);
 }
 
-/** The same for parsers that know no bare `NaN`: it and the infinities are the texts "NaN", "Infinity" and "-Infinity". */
+/**
+ * Writes the same for parsers that do not accept a bare `NaN`: it and the infinities are the texts "NaN", "Infinity"
+ * and "-Infinity".
+ */
 export function encodeStrictJsonAnswer(answer: InferAnswer): AnswerBody {
   return encodeAnswer(answer, strictTexts);
 }
 
-/** How the elements of a tensor are written. */
+/** Gives the writer for the elements of a tensor. */
 type TextsOf = (view: TensorView) => Texts;
 
 function encodeAnswer(answer: InferAnswer, textsOf: TextsOf): AnswerBody {
@@ -46,32 +49,35 @@ function encodeAnswer(answer: InferAnswer, textsOf: TextsOf): AnswerBody {
   return bodyOfTexts(answerTexts(answer, outputs, textsOf), size);
 }
 
-/** The body that texts make: a small one at once, a large one while it is sent. */
+/** Makes a body from texts. A small body is written at once, and a large one while it is sent. */
 export function bodyOfTexts(texts: Iterable<string>, { values, stringBytes }: AnswerSize): AnswerBody {
   const isSmall = values <= smallAnswer && stringBytes <= smallAnswer;
   return isSmall ? written(texts) : { pieces: utf8Pieces(texts), byteLength: undefined };
 }
 
 /**
- * The elements of a tensor as one list, row-major, in texts of bounded length.
+ * Writes the elements of a tensor as one row-major list, in texts of bounded length.
  *
- * @param isStrict NaN and the infinities are texts
+ * @param isStrict writes NaN and the infinities as texts
  */
 export function* flatTexts(view: TensorView, isStrict: boolean): Generator<string, void, void> {
   const textAt = isStrict ? strictTexts(view) : elementTexts(view);
   yield* listTexts([elementCount(view.shape)], textAt, longTexts(view));
 }
 
-/** Values, and bytes of strings, up to which an answer is written at once. */
+/** An answer of at most so many values and bytes of strings is written at once. */
 const smallAnswer = 8192;
 
-/** Values and bytes of strings of one JSON answer. A few seconds of work, in pieces; more is what CBOR is for. */
+/**
+ * The most values and bytes of strings of one JSON answer. They take a few seconds of work, in pieces. A larger answer
+ * needs CBOR.
+ */
 export const largestJsonAnswer = { values: 2 ** 24, stringBytes: 2 ** 26 } as const;
 
-/** What a JSON answer is made of. */
+/** The number of values and bytes of strings of an answer. */
 export type AnswerSize = Readonly<Record<keyof typeof largestJsonAnswer, number>>;
 
-/** @throws ServingError NOT_ACCEPTABLE if there would be lists almost without elements */
+/** @throws ServingError NOT_ACCEPTABLE if the answer would have many lists with hardly any elements */
 function sizeOf(outputs: ReadonlyMap<string, Output>): AnswerSize {
   let [values, stringBytes] = [0, 0];
   for (const [name, output] of outputs) {
@@ -85,7 +91,7 @@ function sizeOf(outputs: ReadonlyMap<string, Output>): AnswerSize {
     checkListCount(`output \`${name}\``, shape);
     const count = elementCount(shape);
     values += count;
-    // Of more there will be none.
+    // The answer is too large already.
     if (data instanceof Uint8Array || values > largestJsonAnswer.values) continue;
     stringBytes += bytesOfStrings(data);
   }
@@ -136,7 +142,7 @@ function* outputTexts(outputs: ReadonlyMap<string, Output>, textsOf: TextsOf): G
  * Writes nested lists of texts, row-major.
  *
  * @param what names them in errors
- * @throws ServingError NOT_ACCEPTABLE if there would be lists almost without elements
+ * @throws ServingError NOT_ACCEPTABLE if there would be many lists with hardly any elements
  */
 export function writeJsonLists(
   writer: TextWriter,
@@ -148,7 +154,7 @@ export function writeJsonLists(
   for (const text of listTexts(shape, textAt)) writer.write(text);
 }
 
-/** The elements of a tensor as JSON has them, by index. */
+/** The JSON text of each element of a tensor, by index. */
 export function elementTexts({ dtype, data }: Pick<TensorView, 'dtype' | 'data'>): Texts {
   return dtype === 'string' ? stringTexts(data as Strings) : texts(dtype, data as Uint8Array);
 }
@@ -158,7 +164,9 @@ function strictTexts(view: TensorView): Texts {
   return view.dtype === 'string' ? textAt : (i) => textAt(i).replace(/NaN|-?Infinity/g, '"$&"');
 }
 
-/** Lists that one output may have beyond 16 for each element: a few bytes of shape can ask for billions of them. */
+/**
+ * The lists that one output may have in addition to 16 for each element. A few bytes of shape could ask for billions.
+ */
 const maxLists = 2 ** 16;
 
 function checkListCount(what: string, shape: readonly number[]): void {
@@ -175,16 +183,17 @@ function checkListCount(what: string, shape: readonly number[]): void {
   );
 }
 
-/** The dims that nested lists can say: what lies within an empty list they cannot. */
+/** The dims that nested lists can express. Lists cannot express the dims within an empty list. */
 function dimsWithin(shape: readonly number[]): readonly number[] {
   const firstZero = shape.indexOf(0);
   return firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
 }
 
 /**
- * Lists within lists, row-major, as texts of at most {@link textElements} elements and about {@link partLength}.
+ * Writes nested lists, row-major, in texts of at most {@link textElements} elements and about {@link partLength}
+ * characters.
  *
- * @param longAt the pieces of an element that is too long for one text
+ * @param longAt gives the pieces of an element that is too long for one text
  */
 function* listTexts(
   shape: readonly number[],
@@ -193,7 +202,7 @@ function* listTexts(
 ): Generator<string, void, void> {
   const outer = dimsWithin(shape).slice(0, -1);
   const width = dimsWithin(shape).at(-1);
-  /** Of each outer dim, the innermost lists within one list of it. */
+  /** For each outer dim, the number of innermost lists within one of its lists. */
   const spans = outer.map((_, depth) => elementCount(outer.slice(depth)));
   const bordersAt = (row: number) => spans.reduce((count, span) => count + (row % span === 0 ? 1 : 0), 0);
   const rows = elementCount(outer);
@@ -228,16 +237,16 @@ function* listTexts(
   yield text;
 }
 
-/** The digits of so many take a millisecond or two. */
+/** Writing this many elements takes a millisecond or two. */
 const textElements = 1024;
 
 /**
- * Characters of text that are gathered before they become bytes: a few milliseconds of work, and the texts of millions of
- * elements would not fit the heap.
+ * The characters that are collected before they become bytes. They take a few milliseconds of work. The texts of
+ * millions of elements would not fit into the heap.
  */
 const partLength = 2 ** 15;
 
-/** UTF-8 of all texts at once. */
+/** Encodes all texts as UTF-8 at once. */
 function written(texts: Iterable<string>): EncodedBody {
   let whole = '';
   for (const text of texts) whole += text;
@@ -246,7 +255,9 @@ function written(texts: Iterable<string>): EncodedBody {
 
 const nothing = new Uint8Array();
 
-/** UTF-8 of texts, in pieces of about {@link partLength}, and an empty piece for each text that does not fill one. */
+/**
+ * Encodes texts as UTF-8 in pieces of about {@link partLength}. A text that does not fill a piece gives an empty one.
+ */
 function* utf8Pieces(texts: Iterable<string>): Generator<Uint8Array, void, void> {
   let gathered = '';
   for (const text of texts) {
@@ -261,7 +272,7 @@ function* utf8Pieces(texts: Iterable<string>): Generator<Uint8Array, void, void>
   if (gathered !== '') yield Buffer.from(gathered);
 }
 
-/** Gathers text into parts of UTF-8. */
+/** Collects text and turns it into parts of UTF-8. */
 export class TextWriter {
   private readonly parts: Uint8Array[] = [];
   private text = '';
@@ -282,7 +293,7 @@ export class TextWriter {
   }
 }
 
-/** The text of the element at an index. */
+/** Gives the text of the element at an index. */
 export type Texts = (index: number) => string;
 
 function stringTexts(strings: Strings): Texts {
@@ -315,7 +326,9 @@ function texts(dtype: FixedDtype, bytes: Uint8Array): Texts {
 const float16Text = kept((half) => shortest(fromFloat16(half), 5, (x) => toFloat16(x) === half));
 const bfloat16Text = kept((half) => shortest(fromBfloat16(half), 4, (x) => toBfloat16(x) === half));
 
-/** Keeps the texts of halves: there are 65,536, and the digits of one take as long as those of many float32. */
+/**
+ * Keeps the texts of half floats. There are 65,536, and the text of one takes as long as those of many float32 values.
+ */
 function kept(textOf: (half: number) => string): (half: number) => string {
   const texts = new Map<number, string>();
   return (half) => {
@@ -328,12 +341,12 @@ function kept(textOf: (half: number) => string): (half: number) => string {
   };
 }
 
-/** Powers of ten that are exact in a double. */
+/** The powers of ten that are exact in a double. */
 const powersOfTen = Array.from({ length: 19 }, (_, exponent) => 10 ** exponent);
 
 /**
- * The fewest digits by arithmetic, which is several times as fast as by texts: a whole number below 2^53 divided by an
- * exact power of ten is rounded once, just as the text of that decimal is when it is read.
+ * Finds the fewest digits by arithmetic, which is several times as fast as by texts. It divides a whole number below
+ * 2^53 by an exact power of ten. The quotient is rounded once, just as a parser rounds the text of that decimal.
  */
 function float32Text(value: number): string {
   const magnitude = Math.abs(value);
@@ -348,9 +361,9 @@ function float32Text(value: number): string {
   return shortest(value, 9, (x) => Math.fround(x) === value);
 }
 
-/** The value in as few digits as read back as the same value of its type; `digits` always do. */
+/** The text of a value in the fewest digits that read back as the same value. `digits` digits always do. */
 function shortest(value: number, digits: number, readsBack: (decimal: number) => boolean): string {
-  // Integers are exact as far as doubles count.
+  // Every double in this range that is an integer is exact.
   if (!Number.isFinite(value) || Number.isSafeInteger(value)) return floatText(value);
   let [few, enough] = [1, digits];
   while (few < enough) {
@@ -359,11 +372,11 @@ function shortest(value: number, digits: number, readsBack: (decimal: number) =>
     else few = between + 1;
   }
   const decimal = Number(value.toPrecision(enough));
-  // A whole number that doubles count exactly is read as just that one, and must then be the value.
+  // A parser reads a whole number in this range exactly, so it must be the value itself.
   return floatText(Number.isSafeInteger(decimal) ? value : decimal);
 }
 
-/** Floats keep their point, so that they read back as floats; -0 keeps its sign. */
+/** Writes a float with a point, so that it reads back as a float. -0 keeps its sign. */
 export function floatText(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const text = Object.is(value, -0) ? '-0' : String(value);
@@ -375,12 +388,12 @@ export function stringText(bytes: Uint8Array): string {
   return isUtf8(buffer) ? JSON.stringify(buffer.toString('utf8')) : `{"b64":"${buffer.toString('base64')}"}`;
 }
 
-/** The same in pieces, for a string that is too long for one; undefined for others. */
+/** Writes a string in pieces if it is too long for one text; gives undefined otherwise. */
 function longText(bytes: Uint8Array): Iterable<string> | undefined {
   return bytes.length > partLength ? longPieces(bufferOf(bytes)) : undefined;
 }
 
-/** Of the elements of a tensor. */
+/** The pieces of each element that is too long for one text. */
 function longTexts({ data }: TensorView): ((index: number) => Iterable<string> | undefined) | undefined {
   return data instanceof Uint8Array ? undefined : (i) => longText(data.at(i) as Uint8Array);
 }
@@ -390,7 +403,7 @@ function* longPieces(bytes: Buffer): Generator<string, void, void> {
   yield isText ? '"' : '{"b64":"';
   let start = 0;
   while (start < bytes.length) {
-    // Three bytes are four characters of base64.
+    // Three bytes become four characters of base64.
     const end = isText ? endOfCharacter(bytes, start + partLength) : start + 3 * 2 ** 13;
     const piece = bytes.subarray(start, end);
     yield isText ? JSON.stringify(piece.toString('utf8')).slice(1, -1) : piece.toString('base64');
@@ -399,7 +412,7 @@ function* longPieces(bytes: Buffer): Generator<string, void, void> {
   yield isText ? '"' : '"}';
 }
 
-/** The first place from `start` on where a character of UTF-8 begins. */
+/** The first position from `start` on where a UTF-8 character begins. */
 function endOfCharacter(bytes: Uint8Array, start: number): number {
   let end = start;
   while (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) end += 1;

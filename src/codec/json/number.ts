@@ -1,15 +1,13 @@
-/**
- * Numbers of JSON, as exact as their digits: integers of any dtype, and fractions that are rounded once.
- */
+/** Reads the numbers of JSON exactly: integers for any dtype, and fractions that are rounded once. */
 import { Decimal, maybeTie, neighbour, sideOf } from '../../tensors/decimal.js';
 
-/** Digits of an integer that is kept exact. No dtype has more than 20; to read a million of them takes seconds. */
+/** The most digits of an integer that is kept exactly. No dtype has more than 20, and a million digits take seconds. */
 const maxExactDigits = 40;
 
-/** More than a double has digits, in any way of writing it. */
+/** The most characters of a number. A double never needs as many. */
 const maxCharacters = 4096;
 
-/** So many digits make an integer that a double holds. */
+/** An integer of so many digits is exact in a double. */
 const safeDigits = 15;
 
 const powersOfTen = Array.from({ length: safeDigits + 1 }, (_, i) => 10 ** i);
@@ -17,19 +15,19 @@ const powersOfFive = Array.from({ length: safeDigits + 1 }, (_, i) => 5 ** i);
 
 const [minus, plus, point, zero] = [0x2d, 0x2b, 0x2e, 0x30];
 
-/** A place that stays before every body when a few characters are added. */
+/** A position that stays before every body, even after a few characters are added to it. */
 const nowhere = -8;
 
 /** Reads numbers, one after another. */
 export class NumberReader {
-  /** Where the last one ended. */
+  /** Where the last number ended. */
   end = 0;
-  /** Why the last one is none. */
+  /** Why the last text is no number. */
   problem = '';
 
   private readonly buffer: Buffer;
 
-  /** @param isExact gives a {@link Decimal} where a double is not enough */
+  /** @param isExact makes the reader return a {@link Decimal} where a double is not exact enough */
   constructor(
     private readonly bytes: Uint8Array,
     private readonly isExact: boolean,
@@ -37,7 +35,7 @@ export class NumberReader {
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** The number that begins at a place; undefined if it is none. */
+  /** Reads the number at a position; undefined if there is none. */
   read(start: number): number | bigint | Decimal | undefined {
     const { bytes } = this;
     const isNegative = bytes[start] === minus;
@@ -45,21 +43,21 @@ export class NumberReader {
     let at = first;
     let digits = 0;
     let code = bytes[at] ?? 0;
-    // Most numbers are short, and exact on the way.
+    // Most numbers are short and stay exact.
     for (; isDigit(code) && at - first < safeDigits; code = bytes[++at] ?? 0)
       digits = digits * 10 + code - zero;
     if (at === first || (at - first > 1 && bytes[first] === zero)) return this.none('this is no number');
     let places = 0;
     if (code === point) {
       code = bytes[++at] ?? 0;
-      // With the point, one character more.
+      // The point is one more character.
       for (; isDigit(code) && at - first <= safeDigits; code = bytes[++at] ?? 0) {
         digits = digits * 10 + code - zero;
         places += 1;
       }
       if (places === 0 && !isDigit(code)) return this.none('this is no number');
     }
-    // e and E
+    // The letters e and E.
     if (isDigit(code) || (code | 0x20) === 0x65 || code === point) return this.readLong(start);
     this.end = at;
     if (places === 0) return isNegative ? -digits : digits;
@@ -91,7 +89,10 @@ export class NumberReader {
     return text.length <= maxExactDigits ? BigInt(text) : this.beside(text, value);
   }
 
-  /** @returns where digits end, or a place before every body if there are none; at most one more than a number may have */
+  /**
+   * @returns where the digits end. It is a position before every body if there are none, and at most one more than a
+   * number may have
+   */
   private digits(start: number): number {
     const { bytes } = this;
     let at = start;
@@ -103,7 +104,7 @@ export class NumberReader {
     return this.buffer.toString('latin1', start, end);
   }
 
-  /** The double, with the side of it where the number is. */
+  /** The double, or a {@link Decimal} that says on which side of it the number lies. */
   private beside(text: string, value: number): number | Decimal {
     const side = this.isExact ? sideOf(text, value) : 0;
     return side === 0 ? value : new Decimal(value, neighbour(value, side));

@@ -1,8 +1,9 @@
 /**
- * JSON as tensors need it: integers exact at any size, NaN and infinities as bare words, nesting bounded, no key twice.
+ * Reads JSON as tensors need it: integers are exact at any size, NaN and infinities are bare words, nesting is bounded,
+ * and no key comes twice.
  *
- * Our own, as no parser that keeps integers also takes those words, bounds the nesting and has `__proto__` be a key. It reads
- * the bytes as they came, so that no text of the whole body is made, and pauses between pieces.
+ * No other parser that keeps integers exact also accepts those words, bounds the nesting, and reads `__proto__` as a
+ * key. This one reads the bytes as they came, so it makes no text of the whole body, and it pauses between pieces.
  */
 import { invalidArgument, quoted, type ServingError } from '../../errors.js';
 import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/steps.js';
@@ -16,7 +17,7 @@ import { asciiText } from './ascii.js';
 import { bytesOfBase64 } from './base64.js';
 import { NumberReader } from './number.js';
 
-/** Integers beyond 2^53 are bigints. Within a list `{"b64": …}` is its bytes already. */
+/** A JSON value. An integer beyond 2^53 is a bigint. In a list, `{"b64": …}` has been turned into its bytes. */
 export type Json =
   | null
   | boolean
@@ -31,9 +32,9 @@ export type Json =
   | Map<string, Json>;
 
 /**
- * Reads one value, RFC 8259 and the words `NaN`, `Infinity` and `-Infinity`. Fractions are doubles.
+ * Reads one value: RFC 8259 and the words `NaN`, `Infinity` and `-Infinity`. Fractions become doubles.
  *
- * @param maxDepth levels of lists and objects
+ * @param maxDepth is the most levels of lists and objects
  * @throws ServingError INVALID_ARGUMENT with line and column
  */
 export function parseJson(text: string, maxDepth: number): Json {
@@ -41,10 +42,10 @@ export function parseJson(text: string, maxDepth: number): Json {
 }
 
 /**
- * Reads one value out of UTF-8 bytes, which may begin with a byte order mark.
+ * Reads one value from UTF-8 bytes, which may begin with a byte order mark.
  *
- * @param claim is told what the values take, before they do
- * @param mostInLists objects that the lists under one key of the outermost object may hold, besides `{"b64": …}`
+ * @param claim is called before values take memory
+ * @param mostInLists is the most objects in the lists under one key of the outermost object, besides `{"b64": …}`
  * @throws ServingError INVALID_ARGUMENT with line and column
  */
 export function readJson(bytes: Uint8Array, maxDepth: number, claim: Claim, mostInLists = 0): Steps<Json> {
@@ -63,25 +64,25 @@ const words: readonly (readonly [word: string, value: Json])[] = [
 const [quote, apostrophe, backslash, minus, comma, colon] = [0x22, 0x27, 0x5c, 0x2d, 0x2c, 0x3a];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** Where the bytes end: no byte has this code. */
+/** Stands for the end of the bytes. No byte has this code. */
 const end = -1;
 
-/** Bytes of a text, and of anything else, that are looked at between two pauses. */
+/** The bytes of a text, and of anything else, between two pauses. */
 const [textPiece, bytesPerPiece] = [2 ** 16, 2 ** 14];
 
 const mostInShortList = 64;
 
-/** Bytes in which an error counts lines. */
+/** The bytes in which an error counts lines. */
 const mostCounted = 2 ** 20;
 
 /** What stands between the quotes of a text. */
 interface TextContent {
   readonly bytes: Uint8Array;
-  /** Where the first quote is. */
+  /** The position of the opening quote. */
   readonly start: number;
-  /** It has no escapes. */
+  /** True if there are no escapes. */
   readonly isPlain: boolean;
-  /** It has none, and is ASCII. */
+  /** True if there are no escapes and all characters are ASCII. */
   readonly isAsIs: boolean;
 }
 
@@ -90,19 +91,22 @@ class JsonReader {
   private depth = 0;
   private values = 0;
   private lists = 0;
-  /** Under the key of the outermost object that is being read. */
+  /** The objects in the lists under the current key of the outermost object. */
   private objectsInLists = 0;
   /** Where the last pause was. */
   private paused = 0;
   private readonly reader: NumberReader;
-  /** The key of the outermost object whose value is being read. */
+  /** The current key of the outermost object. */
   private name: string | undefined;
 
   constructor(
     private readonly bytes: Uint8Array,
     private readonly maxDepth: number,
     private readonly claim: Claim,
-    /** Of a request: numbers that no double holds are kept as they came, and so are long texts without escapes. */
+    /**
+     * True for the body of a request. A number that no double holds is kept exactly, and a long text without escapes
+     * stays bytes.
+     */
     private readonly isBody: boolean,
     private readonly mostInLists = 0,
   ) {
@@ -111,14 +115,14 @@ class JsonReader {
 
   *whole(): Steps<Json> {
     const { bytes } = this;
-    // Some editors begin a file with a byte order mark.
+    // Some editors write a byte order mark at the start of a file.
     if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.position = 3;
     const value = yield* this.value();
     if (this.next() !== end) throw this.wrong('something follows the end of the JSON');
     return value;
   }
 
-  /** Moves to the next byte that is no space, and gives it. */
+  /** Moves to the next byte that is no space, and returns it. */
   private next(): number {
     const { bytes, position: start } = this;
     for (;;) {
@@ -197,14 +201,17 @@ class JsonReader {
       const code = this.next();
       if (!isDigit(code) && code !== minus) return false;
       list.push(this.number());
-      // What stands behind the last one is for the caller.
+      // The caller reads what follows the last number.
       if (this.next() !== comma) return !this.goesOn(closeList);
       this.position += 1;
       if (this.position >= pause) return false;
     }
   }
 
-  /** A list of a few numbers, as a pixel is: without the cost of what may pause. Undefined for anything else. */
+  /**
+   * Reads a list of a few numbers, for example a pixel, without the cost of work that may pause. It returns undefined
+   * for anything else.
+   */
   private shortList(): Json[] | undefined {
     const { position, values, lists, depth } = this;
     if (this.next() !== openList) return undefined;
@@ -285,7 +292,7 @@ class JsonReader {
     return true;
   }
 
-  /** Past a comma, or past the end. */
+  /** Moves past a comma or past the end. @returns true after a comma */
   private goesOn(close: number): boolean {
     const code = this.next();
     if (code !== comma && code !== close)
@@ -358,7 +365,7 @@ class JsonReader {
     } catch {
       throw this.wrong('a text has an escape that there is not');
     }
-    // It has no UTF-8: it would silently become another letter.
+    // It has no UTF-8 form, and would silently become another character.
     if (/\p{Surrogate}/u.test(plain)) throw this.wrong('a text has half of a surrogate pair');
     this.position = after;
     return plain;
@@ -395,7 +402,10 @@ class JsonReader {
     return invalidArgument(`${what}: ${this.place()}`);
   }
 
-  /** Lines are counted in what comes early. Of what comes late that takes long, and nobody looks for a line in so much. */
+  /**
+   * The place of an error. Lines are counted only near the beginning: counting takes long further on, where nobody
+   * looks for a line.
+   */
   private place(): string {
     const { bytes, position } = this;
     if (position > mostCounted) return `byte ${position + 1} of the JSON`;

@@ -1,10 +1,8 @@
-/**
- * The header of a .npy file: a Python literal, as NumPy reads it with `ast.literal_eval`.
- */
+/** Reads the header of a .npy file: a Python literal, which NumPy reads with `ast.literal_eval`. */
 import { invalidArgument, quoted } from '../../errors.js';
 
 export interface NpyHeader {
-  /** For example `<f4`. */
+  /** The type, for example `<f4`. */
   readonly descr: string;
   readonly isColumnMajor: boolean;
   readonly dims: readonly number[];
@@ -21,8 +19,10 @@ class Sequence {
 }
 
 /**
+ * Reads a header.
+ *
  * @param what names the file in errors
- * @throws ServingError INVALID_ARGUMENT for anything but a dict of `descr`, `fortran_order` and `shape`, once each
+ * @throws ServingError INVALID_ARGUMENT for anything but a dict with `descr`, `fortran_order` and `shape`, once each
  */
 export function parseNpyHeader(what: string, text: string): NpyHeader {
   const damaged = () =>
@@ -40,7 +40,7 @@ export function parseNpyHeader(what: string, text: string): NpyHeader {
   return { descr, isColumnMajor: order, dims };
 }
 
-/** Gives undefined where anything else stands than such a literal. */
+/** Reads Python literals. It returns undefined where the text is none. */
 class LiteralReader {
   private position = 0;
 
@@ -58,7 +58,7 @@ class LiteralReader {
     if (this.takes('[')) return this.sequence(']', depth - 1);
     const string = this.token(/\s*(?:'([^'\\\n]*)'|"([^"\\\n]*)")/y);
     if (string) return string[1] ?? string[2];
-    // Python 2 wrote long integers with an L.
+    // Python 2 wrote an L after a long integer.
     const number = this.token(/\s*(0|[1-9]\d*)L?(?![\w.])/y);
     if (number) return Number(number[1]);
     const word = this.token(/\s*(True|False)\b/y);
@@ -90,7 +90,7 @@ class LiteralReader {
       if (!this.takes(',')) return undefined;
       commas += 1;
     }
-    // One value in parentheses is the value.
+    // One value in parentheses is the value itself.
     if (close === ')' && items.length === 1 && commas === 0) return items[0];
     return new Sequence(close === ')', items);
   }

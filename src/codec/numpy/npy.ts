@@ -1,5 +1,5 @@
 /**
- * Arrays as NumPy's `np.save` writes them.
+ * Reads and writes arrays in the format of NumPy's `np.save`.
  *
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
@@ -18,12 +18,12 @@ import type { ZipContent } from './zip-encode.js';
 
 const magic = '\x93NUMPY';
 
-/** True for what `np.save` wrote. */
+/** True for a file that `np.save` wrote. */
 export function isNpy(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 6)).toString('latin1') === magic;
 }
 
-/** NumPy's type codes, without the byte order. It has no bfloat16, and what ml_dtypes saves says only "two bytes". */
+/** NumPy's type codes without the byte order. NumPy has no bfloat16: ml_dtypes saves it as "two bytes". */
 const typeCodes: Readonly<Record<FixedDtype, string>> = {
   bool: 'b1',
   int8: 'i1',
@@ -45,17 +45,20 @@ const typeCodes: Readonly<Record<FixedDtype, string>> = {
 const byTypeCode = new Map(Object.entries(typeCodes).map(([dtype, code]) => [code, dtype as FixedDtype]));
 
 /**
- * Reads an array. Its values are a view on the bytes where their order allows.
+ * Reads an array. Its values are a view on the bytes if their order allows.
  *
- * @param what names it in errors
- * @throws ServingError INVALID_ARGUMENT for a damaged file, and for types that no tensor has: objects (which are pickles),
- * structures, dates
+ * @param what names the array in errors
+ * @throws ServingError INVALID_ARGUMENT for a damaged file, and for types that no tensor has: objects (which are
+ * pickles), structures, dates
  */
 export function decodeNpy(what: string, bytes: Uint8Array, limits: WireLimits): TypedTensor {
   return toEnd(npyInSteps(what, bytes, limits, claimNothing));
 }
 
-/** As {@link decodeNpy}. @param claim is told what values take that are no views on the bytes */
+/**
+ * Does the same as {@link decodeNpy}, in steps.
+ * @param claim is called before values take memory; views on the bytes take none
+ */
 export function* npyInSteps(
   what: string,
   bytes: Uint8Array,
@@ -75,7 +78,7 @@ export function* npyInSteps(
   return isColumnMajor ? yield* inRowMajor(typed, claim) : typed;
 }
 
-/** The header is a literal of a Python dict. */
+/** Finds the text of the header, which is a Python dict. */
 function readHeader(what: string, bytes: Uint8Array): { text: string; end: number } {
   const { buffer, byteOffset, byteLength } = bytes;
   const file = Buffer.from(buffer, byteOffset, byteLength);
@@ -86,7 +89,7 @@ function readHeader(what: string, bytes: Uint8Array): { text: string; end: numbe
   const start = version === 1 ? 10 : 12;
   if (file.length < start) throw invalidArgument(`${what} ends within its .npy header`);
   const end = start + (version === 1 ? file.readUInt16LE(8) : file.readUInt32LE(8));
-  // NumPy itself reads no longer ones, unless it is told to.
+  // NumPy itself refuses a longer header by default.
   if (end - start > bounds.npyHeaderBytes.most || end > file.length)
     throw invalidArgument(
       `${what} ends within its .npy header, or that is longer than ${bounds.npyHeaderBytes.most} bytes`,
@@ -120,12 +123,12 @@ function* readNumbers(
 
 interface StringType {
   readonly kind: string | undefined;
-  /** Characters. */
+  /** The characters of each string. */
   readonly width: number;
   readonly order: string;
 }
 
-/** Strings of one width, filled up with zeros: bytes (S), or characters of four bytes (U). */
+/** Reads strings of one width, padded with zeros: bytes (S), or characters of four bytes each (U). */
 function* readStrings(
   what: string,
   shape: readonly number[],
@@ -140,7 +143,7 @@ function* readStrings(
       `${what}: ${count} strings of ${size} bytes take ${count * size}, and ${bytes.length} came`,
     );
   checkStrings(what, count);
-  // No character has more bytes in UTF-8.
+  // A character has at most four bytes in UTF-8 as well.
   if (kind === 'U' && bytes.length > pieceBytes) claim(bytes.length);
   const strings = new StringGatherer(count, claim);
   let work = 0;
@@ -155,10 +158,10 @@ function* readStrings(
   return { kind: 'typed', dtype: 'string', shape, data: yield* strings.finish() };
 }
 
-/** Characters that are turned into UTF-8 between two pauses. */
+/** The characters that are converted to UTF-8 between two pauses. */
 const manyCharacters = 2 ** 15;
 
-/** UTF-32, filled up with zeros, as UTF-8. */
+/** Converts zero-padded UTF-32 to UTF-8. */
 function* utf8Of(what: string, bytes: Uint8Array, isBigEndian: boolean): Steps<Uint8Array> {
   const text = withoutZeros(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -175,7 +178,7 @@ function* utf8Of(what: string, bytes: Uint8Array, isBigEndian: boolean): Steps<U
   return utf8.subarray(0, end);
 }
 
-/** @returns where it ends */
+/** @returns the position after the character */
 function writeUtf8(utf8: Uint8Array, at: number, code: number): number {
   let end = at;
   const follow = (shift: number) => {
@@ -214,16 +217,20 @@ function* inRowMajor({ dtype, shape, data }: TypedTensor, claim: Claim): Steps<T
   return { kind: 'typed', dtype, shape, data: ordered };
 }
 
-/** What a string array may take beyond four times its strings: it has room for the longest in each. */
+/**
+ * The bytes of padding that a string array may have, beyond four times the bytes of its strings. Each string takes as
+ * much room as the longest.
+ */
 const maxFilling = 2 ** 20;
 
-/** Strings that one array of an answer may have: each is looked at before the first byte leaves. */
+/** The most strings in one array of an answer. Each is measured before the first byte is sent. */
 const maxStrings = 2 ** 20;
 
 /**
- * An array as `np.save` would write it: the header, then the values, which are a view on the tensor's.
+ * Writes an array as `np.save` does: the header, then the values, which are a view on the tensor's.
  *
  * @throws ServingError INVALID_ARGUMENT for strings that NumPy's arrays cannot hold, NOT_ACCEPTABLE for too many
+ * strings
  */
 export function encodeNpy(what: string, { dtype, shape, data }: TensorView): ZipContent {
   if (dtype !== 'string') {
@@ -262,7 +269,7 @@ function* stringPieces(
   width: number,
 ): Generator<Uint8Array, void, void> {
   yield header;
-  // It fills its place: nothing is to be copied.
+  // A single string fills its place and need not be copied.
   if (strings.length === 1) {
     const only = strings.at(0);
     yield only?.length === width ? only : new Uint8Array(width);
@@ -277,7 +284,7 @@ function* stringPieces(
   }
 }
 
-/** So that the values begin at a multiple of 64 bytes, for who maps the file. */
+/** The values begin at a multiple of 64 bytes, so that a program can map the file into memory. */
 const alignment = 64;
 
 function npyHeader(descr: string, shape: readonly number[]): Uint8Array {

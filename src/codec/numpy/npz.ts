@@ -1,6 +1,4 @@
-/**
- * Named arrays as NumPy's `np.savez` writes them: a zip of .npy files.
- */
+/** Reads and writes named arrays in the format of NumPy's `np.savez`: a zip of .npy files. */
 import { crc32, createInflateRaw } from 'node:zlib';
 import yauzl, { type Entry } from 'yauzl';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
@@ -23,10 +21,10 @@ export function isZip(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads the arrays of a .npz file. Those that are not compressed are views on its bytes; others are inflated on another
+ * Reads the arrays of a .npz file. An uncompressed array is a view on the file; a compressed one is inflated on another
  * thread.
  *
- * @param claim is told how many bytes an inflated array takes, before it does; throws if there is no room
+ * @param claim is called with the bytes of an inflated array before it takes memory; it throws if there is no room
  * @throws ServingError INVALID_ARGUMENT for a damaged file
  */
 export function* npzInSteps(
@@ -51,7 +49,7 @@ export function* npzInSteps(
   return arrays;
 }
 
-/** As {@link npzInSteps}. */
+/** Does the same as {@link npzInSteps}, and claims no memory. */
 export async function decodeNpz(
   what: string,
   bytes: Uint8Array,
@@ -61,21 +59,24 @@ export async function decodeNpz(
   return runInTurns(npzInSteps(what, bytes, limits, claim));
 }
 
-/** An array's place in the file. */
+/** The position of an array in the file. */
 interface Place {
-  /** Without `.npy`. */
+  /** The name without `.npy`. */
   readonly name: string;
   readonly isDeflated: boolean;
-  /** Of its content, compressed or not. */
+  /** The position of its content, whether compressed or not. */
   readonly start: number;
   readonly end: number;
   readonly size: number;
   readonly checksum: number;
 }
 
-/** @throws ServingError (rejects) INVALID_ARGUMENT if it has anything but arrays, or one byte belongs to two of them */
+/**
+ * Reads the directory of the zip.
+ * @throws ServingError (rejects) INVALID_ARGUMENT if it has anything but arrays, or if a byte belongs to two of them
+ */
 async function readDirectory(file: Buffer): Promise<Place[]> {
-  // Names are those of arrays, not of files: they may look like paths.
+  // The names are those of arrays, and may look like paths.
   const zip = await yauzl.fromBufferPromise(file, { lazyEntries: true, decodeStrings: false });
   if (zip.entryCount > bounds.npzArrays.most)
     throw invalidArgument(`it has more than ${bounds.npzArrays.most} arrays`);
@@ -102,12 +103,18 @@ async function readDirectory(file: Buffer): Promise<Place[]> {
   return places;
 }
 
-/** NumPy writes UTF-8 and says so. Other writers leave their code page out: what is no UTF-8 is taken for Latin-1. */
+/**
+ * NumPy writes UTF-8 and says so. Other writers do not name their code page: a name that is no UTF-8 is read as
+ * Latin-1.
+ */
 function nameOf({ fileNameRaw }: Entry): string {
   return decodeUtf8(fileNameRaw) ?? fileNameRaw.toString('latin1');
 }
 
-/** A directory that names one array a thousand times would have it unpacked a thousand times. */
+/**
+ * Refuses a directory with overlapping arrays. If it named one array a thousand times, the array would be unpacked a
+ * thousand times.
+ */
 function refuseOverlaps(taken: readonly { from: number; to: number }[]): void {
   let end = 0;
   for (const { from, to } of [...taken].sort((a, b) => a.from - b.from)) {
@@ -142,7 +149,10 @@ function* checksumOf(content: Buffer): Steps<number> {
   return checksum;
 }
 
-/** What another thread unpacks, into memory of its size. @throws Error (rejects) if it is damaged, or of another size */
+/**
+ * Inflates data on another thread, into memory of the given size.
+ * @throws Error (rejects) if it is damaged or has another size
+ */
 async function inflate(data: Buffer, size: number): Promise<Buffer> {
   const content = Buffer.allocUnsafeSlow(size);
   const inflater = createInflateRaw({ chunkSize: pieceBytes });
@@ -157,10 +167,10 @@ async function inflate(data: Buffer, size: number): Promise<Buffer> {
 }
 
 /**
- * The outputs as a .npz file, uncompressed; their values are views on the tensors'.
+ * Writes the outputs as an uncompressed .npz file. The values are views on the tensors'.
  *
- * @throws ServingError INVALID_ARGUMENT for strings that NumPy's arrays cannot hold, NOT_ACCEPTABLE for more bytes than a zip
- * holds
+ * @throws ServingError INVALID_ARGUMENT for strings that NumPy's arrays cannot hold, NOT_ACCEPTABLE for more bytes than
+ * a zip holds
  */
 export function encodeNpzAnswer({ outputs }: InferAnswer): AnswerBody {
   const files = Array.from(outputs, ([name, tensor]) => ({

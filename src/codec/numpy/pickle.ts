@@ -1,13 +1,14 @@
-/**
- * Tells a Python pickle, which is what clients of Flask servers send, from a body that is merely wrong.
- */
-/** Protocols 2 to 5 begin with the opcode PROTO and their number. */
+/** Recognises a Python pickle, which clients of Flask servers often send. */
+/** True for a beginning of protocols 2 to 5: the opcode PROTO and the number. */
 export function isPickleStart(body: Uint8Array): boolean {
   const protocol = body[1] ?? 0;
   return body[0] === 0x80 && protocol >= 2 && protocol <= 5;
 }
 
-/** They end with STOP. As CBOR the first byte would be an empty array, which is no request either. */
+/**
+ * True for a whole pickle, which ends with STOP. As CBOR its first byte would be an empty array, which is no request
+ * either.
+ */
 export function isPickle(body: Uint8Array): boolean {
   return isPickleStart(body) && body.at(-1) === 0x2e;
 }

@@ -1,5 +1,5 @@
 /**
- * Writes files one after another into a zip, uncompressed, without copying them.
+ * Writes files into a zip, one after another, uncompressed and without copying them.
  *
  * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16
  */
@@ -7,39 +7,39 @@ import { crc32 } from 'node:zlib';
 import { ServingError } from '../../errors.js';
 import type { BodyInPieces } from '../infer-answer.js';
 
-/** One file that will be in the zip. */
+/** One file of the zip. */
 export interface ZipFile {
   readonly path: Uint8Array;
   readonly content: ZipContent;
 }
 
-/** Bytes that can be made twice: for their checksum, which comes first, and to be sent. */
+/** Bytes that can be made twice: first for their checksum, and then to be sent. */
 export interface ZipContent {
   readonly byteLength: number;
-  /** Short work each. */
+  /** The bytes in pieces, each of which is short work to make. */
   pieces(): Iterable<Uint8Array>;
 }
 
-/** Without the extension for more, a zip's sizes and places have 32 bits. */
+/** Without the ZIP64 extension, sizes and positions have 32 bits. */
 const maxZipBytes = 2 ** 32 - 1;
 
-/** The first of January 1980, the earliest that a zip can say. */
+/** The first of January 1980, the earliest date that a zip can express. */
 const noDate = 0x0021;
 
-/** Names are UTF-8. */
+/** Says that names are UTF-8. */
 const utf8Flag = 0x0800;
 
-/** Version 2.0 of the format, which everything reads. */
+/** Version 2.0 of the format, which every program reads. */
 const version = 20;
 
-/** Files are as they are. */
+/** The method for files without compression. */
 const stored = 0;
 
 const localHeadBytes = 30;
 const directoryHeadBytes = 46;
 const endBytes = 22;
 
-/** Bytes whose checksum takes a millisecond or two. */
+/** The bytes whose checksum takes a millisecond or two. */
 const checksumPiece = 2 ** 21;
 
 /** @throws ServingError NOT_ACCEPTABLE for more than 4 GiB */
@@ -61,7 +61,7 @@ function* zipPieces(files: readonly ZipFile[]): Generator<Uint8Array, void, void
   const directory: Buffer[] = [];
   let position = 0;
   for (const { path, content } of files) {
-    // What the local header and the directory both say.
+    // The fields that the local header and the directory have in common.
     const common = Buffer.alloc(26);
     common.writeUInt16LE(version, 0);
     common.writeUInt16LE(utf8Flag, 2);
@@ -89,7 +89,7 @@ function* zipPieces(files: readonly ZipFile[]): Generator<Uint8Array, void, void
 
 const nothing = new Uint8Array();
 
-/** The CRC-32, in pieces of work that give no bytes. */
+/** Computes the CRC-32. It yields an empty piece after each piece of work. */
 function* checksumOf(content: ZipContent): Generator<Uint8Array, number, void> {
   let checksum = 0;
   for (const piece of content.pieces()) {
