@@ -1,6 +1,6 @@
 /**
- * Wraps the model of an application's engine, and refuses outputs that do not match the signature. TensorFlow itself gives no
- * others.
+ * Wraps a model of an application's engine, and refuses outputs that do not match the signature. TensorFlow itself
+ * never returns such outputs.
  */
 import { invalidArgument, quoted, ServingError } from '../errors.js';
 import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../tfjs/tensors.js';
@@ -9,8 +9,8 @@ import { formatShape, formatSpec, type Signature, type TensorSpec } from './sign
 
 export class CheckedModel implements InferenceModel {
   /**
-   * @param engine its name, for errors
-   * @param name the model's, for errors
+   * @param engine is its name, for errors
+   * @param name is that of the model, for errors
    */
   constructor(
     private readonly model: InferenceModel,
@@ -62,7 +62,7 @@ export class CheckedModel implements InferenceModel {
     return this.model.dispose();
   }
 
-  /** With the outputs that are asked for. Others of the signature are given back. */
+  /** Checks the outputs that were asked for. It disposes the others. */
   private checked(
     prediction: RunResult,
     { outputs: specs }: Signature,
@@ -107,7 +107,7 @@ export class CheckedModel implements InferenceModel {
   }
 }
 
-/** @throws ServingError INVALID_ARGUMENT for an output that there is not: a handler may ask for any */
+/** @throws ServingError INVALID_ARGUMENT for an output that does not exist: a handler may ask for any name */
 function specOf(name: string, specs: Signature['outputs']): TensorSpec {
   const spec = specs.get(name);
   if (!spec) throw invalidArgument(`no output ${quoted(name)}; there are ${listed(specs.keys())}`);
@@ -119,7 +119,7 @@ function allows(shape: readonly number[]): (dim: number | null, axis: number) =>
 }
 
 /**
- * How many rows each output must have, where rows stay apart.
+ * The number of rows that each output must have, if rows stay apart.
  *
  * @throws ServingError INVALID_ARGUMENT if a member's inputs have different numbers of rows
  */
@@ -146,7 +146,7 @@ function rowsOfMember(inputs: NamedTensors): number {
   return rows;
 }
 
-/** A row of each output follows from the same row of the inputs. */
+/** True if each row of the outputs follows from the same row of the inputs. */
 function keepsRows({ inputs, outputs, composites, rows }: Signature): boolean {
   const hasRows = ({ shape }: TensorSpec) => shape?.[0] === null;
   const areApart = rows === undefined || rows.verdict === 'proven';

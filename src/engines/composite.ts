@@ -1,12 +1,12 @@
 /**
- * Sparse and ragged tensors: one value for callers, several tensors in the graph.
+ * Sparse and ragged tensors: one value for callers, and several tensors in the graph.
  *
- * A signature lists the tensors of the graph, its components among them. What callers see stands beside that list, so that
- * a run needs to know nothing of it.
+ * A signature lists the tensors of the graph, including such components. What callers see stands beside that list, so
+ * that a run need not know of it.
  */
 import type { CallerSpec, CompositeSpec, Signature, TensorSpec } from './signature.js';
 
-/** The tensors of the graph that one value is, in TensorFlow's order. */
+/** The tensors of the graph that make one value, in TensorFlow's order. */
 export function componentsOf(spec: CompositeSpec): readonly TensorSpec[] {
   return spec.kind === 'sparse'
     ? [spec.indices, spec.values, spec.denseShape]
@@ -41,7 +41,7 @@ function withComposites(
 /**
  * The tensors to fetch for the outputs that a caller wants.
  *
- * @param names as callers see them; undefined for all
+ * @param names are those that callers see; undefined for all
  */
 export function fetchedOutputs(
   { composites }: Signature,

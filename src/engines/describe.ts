@@ -7,12 +7,12 @@ import { callerInputs, callerOutputs } from './composite.js';
 import type { CallerSpec, Dim, Signature } from './signature.js';
 
 export interface SpecDescription {
-  /** Left out for a tensor that is neither. */
+  /** Absent for a tensor that is neither. */
   readonly kind?: 'sparse' | 'ragged';
   readonly dtype: Dtype;
-  /** -1 is a size that is settled per request. */
+  /** The shape, with -1 for a size that differs between requests. */
   readonly shape: number[] | 'unknown rank';
-  /** How many dims from the first on have row splits, the first not counted: of a ragged tensor. */
+  /** For a ragged tensor, the number of dims with row splits, counted from the second dim. */
   readonly ragged_rank?: number;
 }
 
@@ -21,7 +21,7 @@ export interface SignatureDescription {
   readonly outputs: Record<string, SpecDescription>;
 }
 
-/** `{"inputs": {name: {"dtype", "shape"}}, "outputs": …}` */
+/** Describes a signature as `{"inputs": {name: {"dtype", "shape"}}, "outputs": …}`. */
 export function describeSignature(signature: Signature): SignatureDescription {
   return {
     inputs: mapToObject(callerInputs(signature), describeSpec),
@@ -40,7 +40,7 @@ function describeShape(shape: readonly Dim[] | null): number[] | 'unknown rank' 
   return shape === null ? 'unknown rank' : shape.map((dim) => dim ?? -1);
 }
 
-/** Without a prototype, so that a tensor called `__proto__` is a key like any other. */
+/** Makes an object without a prototype, so that a tensor called `__proto__` is a key like any other. */
 export function mapToObject<Value, Description>(
   map: ReadonlyMap<string, Value>,
   describe: (value: Value) => Description,

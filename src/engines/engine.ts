@@ -1,6 +1,8 @@
 /**
- * What computes models, as all above sees it. An engine knows one format: by which file a folder is a model of it, what the
- * files say of the model, and how it is loaded.
+ * What computes models, as the rest of the server sees it.
+ *
+ * An engine knows one model format: which files mark a folder as a model, what the files say of the model, and how to
+ * load it.
  */
 import { readdir } from 'node:fs/promises';
 import { ServingError } from '../errors.js';
@@ -10,80 +12,90 @@ import type { InferenceModel } from './inference-model.js';
 import type { MetaGraph } from './signature.js';
 
 export interface ModelFormat {
-  /** As people call it: `SavedModel`. */
+  /** The name that people know, for example `SavedModel`. */
   readonly name: string;
-  /** A folder with one of these files is a model of this format. The usual one comes first. */
+  /** A folder with one of these files is a model of this format. The usual file comes first. */
   readonly mainFiles: readonly [string, ...string[]];
   /**
-   * Files that change with the model, by their paths in its folder: small ones. On network file systems, whose times say
-   * little, a version counts as changed when their contents have.
+   * Small files that change with the model, as paths in its folder. On network file systems, whose times say little, a
+   * version counts as changed when their content has changed.
    */
   readonly tellingFiles: readonly string[];
 }
 
-/** A model whose files were read and found whole, but which is not loaded. */
+/** A model whose files have been read and found complete. It is not loaded. */
 export interface ReadModel {
   readonly metaGraph: MetaGraph;
-  /** Numbers in all its weights. */
+  /** The number of weights. */
   readonly parameterCount: number;
-  /** What it takes in memory at least. */
+  /** The least memory that it takes, in bytes. */
   readonly byteLength: number;
-  /** @throws ServingError (rejects) with the engine's code and message; UNAVAILABLE if the storage fails */
+  /**
+   * Loads the model.
+   *
+   * @throws ServingError (rejects) with the engine's code and message; UNAVAILABLE if the storage fails
+   */
   load(): Promise<InferenceModel>;
 }
 
-/** A request that lies beside a model, to warm it up with. */
+/** A request that a publisher put beside a model for its warm-up. */
 export interface WarmupRequest {
-  /** Empty for the default one. */
+  /** The signature; empty for the default one. */
   readonly signature: string;
   readonly inputs: ReadonlyMap<string, TensorView>;
-  /** Outputs to compute; empty for all. */
+  /** The outputs to compute; empty for all. */
   readonly outputs: readonly string[];
 }
 
-/** Where a publisher puts requests for the warm-up. */
+/** The file in which publishers put requests for the warm-up. */
 export interface WarmupFile {
-  /** Its path in the model's folder, with `/`. */
+  /** The path in the model's folder, with `/`. */
   readonly path: string;
   /**
+   * Reads the requests.
+   *
    * @returns undefined if there is no such file
-   * @throws ServingError (rejects) INVALID_ARGUMENT if it holds no such requests; UNAVAILABLE if the storage fails
+   * @throws ServingError (rejects) INVALID_ARGUMENT if it does not hold such requests; UNAVAILABLE if the storage fails
    */
   read(directory: string): Promise<readonly WarmupRequest[] | undefined>;
 }
 
 export interface Engine {
-  /** As people call it: `TensorFlow`. */
+  /** The name that people know, for example `TensorFlow`. */
   readonly name: string;
   readonly format: ModelFormat;
-  /** Undefined if its format has none: then inputs are made up. */
+  /** The file with requests for the warm-up. Without one, inputs are made up. */
   readonly warmupFile?: WarmupFile | undefined;
   /**
-   * Reads what the files say of a model, and checks that they are all there.
+   * Reads what the files say of a model, and checks that all of them are there.
    *
-   * @param tags which of several graphs to take, where the format has that
-   * @throws ServingError (rejects) naming the file that is missing or damaged; UNAVAILABLE if the storage fails
+   * @param tags say which of several graphs to read, if the format has that
+   * @throws ServingError (rejects) naming a file that is missing or damaged; UNAVAILABLE if the storage fails
    */
   read(directory: string, tags: readonly string[]): Promise<ReadModel>;
 }
 
-/** TensorFlow's comes first. It is used where no file says which engine is meant, and in rehearsals. */
+/**
+ * The engines in order of preference. TensorFlow comes first. It is used if no file says which engine is meant, and in
+ * rehearsals.
+ */
 export type Engines = readonly [Engine, ...Engine[]];
 
-/** True if one of these names makes a folder a model of the format. */
+/** True if one of these file names marks a folder as a model of the format. */
 export function isOfFormat(names: readonly string[], { mainFiles }: ModelFormat): boolean {
   return names.some((name) => mainFiles.includes(name));
 }
 
-/** The first engine for what is in a folder; undefined if there is nothing for any, or the folder cannot be read. */
+/** The first engine that knows a file in a folder. It is undefined if none does, or if the folder cannot be read. */
 export async function engineIn(directory: string, engines: Engines): Promise<Engine | undefined> {
   return engineOf((await namesIn(directory)) ?? [], engines);
 }
 
 /**
- * The engine that loads a folder. Where TensorFlow's is the only one, or the folder cannot be read, that says what is wrong.
+ * The engine that loads a folder. If TensorFlow's is the only one, or the folder cannot be read, it is TensorFlow's,
+ * whose error then says what is wrong.
  *
- * @throws ServingError (rejects) NOT_FOUND with the files that there may be, if there is none for any of several
+ * @throws ServingError (rejects) NOT_FOUND with the files that may be there, if none of several engines knows a file
  */
 export async function engineFor(directory: string, engines: Engines): Promise<Engine> {
   const names = await namesIn(directory);

@@ -1,10 +1,11 @@
 /**
- * A run that an engine could not finish: the model's, its inputs' or the machine's fault, and not a refusal of the server's.
+ * The error of a run that an engine could not finish. The model, its inputs or the machine caused it. It is not a
+ * refusal by the server.
  */
 import { type ErrorCode, ServingError } from '../errors.js';
 
 export class RunError extends ServingError {
-  /** @param engine as people call it */
+  /** @param engine is the name that people know */
   constructor(
     readonly engine: string,
     code: ErrorCode,
@@ -13,7 +14,7 @@ export class RunError extends ServingError {
     super(code, message);
   }
 
-  /** True for an error that no input can mend: the model lacks something. */
+  /** True if no other input would help, because the model lacks something. */
   get isModelsOwn(): boolean {
     return false;
   }

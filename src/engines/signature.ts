@@ -1,36 +1,34 @@
-/**
- * What a SavedModel says of itself: signatures and the tensors they take and give.
- */
+/** What a model says of itself: its signatures, and the tensors that they take and give. */
 import type { Dtype } from '../tensors/dtypes.js';
 
-/** A known size, or null for one that is settled per request (-1 in TensorFlow's own notation). */
+/** A known size, or null for a size that differs between requests (-1 in TensorFlow's notation). */
 export type Dim = number | null;
 
-/** Name, dtype and shape of an input or output. */
+/** The name, dtype and shape of an input or output. */
 export interface TensorSpec {
-  /** Neither sparse nor ragged: those are a `CompositeSpec`. */
+  /** Marks a dense tensor. A sparse or ragged one is a `CompositeSpec`. */
   readonly kind?: undefined;
   readonly name: string;
   readonly dtype: Dtype;
-  /** null: not even the rank is known. */
+  /** The dims. It is null if even the rank is unknown. */
   readonly shape: readonly Dim[] | null;
-  /** The graph's own name for it, `operation:index`. */
+  /** The graph's own name for the tensor: `operation:index`. */
   readonly graphName: string;
 }
 
-/** A `tf.SparseTensor`: values, and where they lie in a tensor that is zero elsewhere. */
+/** A `tf.SparseTensor`: values, and their places in a tensor that is zero elsewhere. */
 export interface SparseSpec {
   readonly kind: 'sparse';
   readonly name: string;
-  /** Of the values. */
+  /** The dtype of the values. */
   readonly dtype: Dtype;
-  /** Of the tensor that it stands for; null: not even the rank is known. */
+  /** The shape of the tensor that it stands for. It is null if even the rank is unknown. */
   readonly shape: readonly Dim[] | null;
-  /** int64 [n, rank] */
+  /** The places: int64 [n, rank]. */
   readonly indices: TensorSpec;
-  /** [n] */
+  /** The values: [n]. */
   readonly values: TensorSpec;
-  /** int64 [rank] */
+  /** The size of each dim: int64 [rank]. */
   readonly denseShape: TensorSpec;
 }
 
@@ -38,13 +36,15 @@ export interface SparseSpec {
 export interface RaggedSpec {
   readonly kind: 'ragged';
   readonly name: string;
-  /** Of the values. */
+  /** The dtype of the values. */
   readonly dtype: Dtype;
-  /** With the ragged dims, whose sizes are null as a rule; null: not known. */
+  /** The shape, with the ragged dims, whose sizes are usually null. It is null if the rank is unknown. */
   readonly shape: readonly Dim[] | null;
-  /** All values of all rows, `flat_values` in TensorFlow. */
+  /** All values of all rows. TensorFlow calls them `flat_values`. */
   readonly values: TensorSpec;
-  /** Where the rows begin and end, outermost dim first: at least one. int64 or int32 [rows + 1] */
+  /**
+   * Where rows begin and end, for each ragged dim, outermost first. There is at least one: int64 or int32 [rows + 1].
+   */
   readonly rowSplits: readonly TensorSpec[];
 }
 
@@ -56,58 +56,61 @@ export interface Composites {
   readonly outputs: ReadonlyMap<string, CompositeSpec>;
 }
 
-/** An input or output as callers see it. */
+/** An input or output, as callers see it. */
 export type CallerSpec = TensorSpec | CompositeSpec;
 
 /** What the graph shows of the rows of a signature. */
 export interface RowProof {
   /**
-   * - proven: a row of each output follows from the same row of the inputs alone.
+   * - proven: each row of the outputs follows only from the same row of the inputs.
    * - unproven: rows may be mixed.
-   * - effects: its runs leave something behind, or are not all alike.
+   * - effects: runs leave something behind, or are not all alike.
    */
   readonly verdict: 'proven' | 'unproven' | 'effects';
-  /** Which operation stands against a proof, in words; empty where there is one. */
+  /** Which operation prevents a proof, in words; empty if there is a proof. */
   readonly why: string;
-  /** Runs leave something behind, and must not go on beside each other. */
+  /** True if runs leave something behind, and must not overlap. */
   readonly writes?: boolean | undefined;
 }
 
 /** A named function of a SavedModel. */
 export interface Signature {
   readonly name: string;
-  /** The tensors of the graph that a run feeds; of sparse and ragged inputs their components. */
+  /** The tensors of the graph that a run feeds. A sparse or ragged input is listed as its components. */
   readonly inputs: ReadonlyMap<string, TensorSpec>;
   /** The tensors of the graph that a run fetches. */
   readonly outputs: ReadonlyMap<string, TensorSpec>;
-  /** Its sparse and ragged tensors; undefined if it has none. */
+  /** The sparse and ragged tensors; undefined if there are none. */
   readonly composites?: Composites | undefined;
-  /** TensorFlow's operations that a run may execute; undefined where no graph tells. */
+  /** The TensorFlow operations that a run may execute; undefined without a graph. */
   readonly operations?: ReadonlySet<string> | undefined;
-  /** Undefined where no graph tells, for example behind a handler: requests share runs if made-up rows agree. */
+  /**
+   * What is proven of the rows. It is undefined without a graph, for example behind a handler. Then requests share runs
+   * if made-up rows agree.
+   */
   readonly rows?: RowProof | undefined;
 }
 
-/** One of the graphs a SavedModel holds, told apart by its tags. */
+/** One of the graphs of a SavedModel. Its tags tell it from the others. */
 export interface MetaGraph {
   readonly tags: readonly string[];
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly unusable: readonly UnusableSignature[];
 }
 
-/** A signature that cannot be served, though the others of its graph can. */
+/** A signature that cannot be served, although others of its graph can. */
 export interface UnusableSignature {
   readonly name: string;
-  /** Which tensor stands against it, in words. */
+  /** Which tensor prevents it, in words. */
   readonly why: string;
 }
 
-/** `[null, 480, 640, 3]` as people write it: `[-1, 480, 640, 3]`; `unknown rank` for null. */
+/** Writes a shape as people do: `[-1, 480, 640, 3]` for `[null, 480, 640, 3]`, and `unknown rank` for null. */
 export function formatShape(shape: readonly Dim[] | null): string {
   return shape === null ? 'unknown rank' : `[${shape.map((dim) => dim ?? -1).join(', ')}]`;
 }
 
-/** `float32 [-1, 6]`, `ragged int32 [-1, -1]`; a kind of anything else is not said. */
+/** Writes a spec: `float32 [-1, 6]`, or `ragged int32 [-1, -1]`. A dense tensor has no word in front. */
 export function formatSpec(
   spec: Pick<TensorSpec, 'dtype' | 'shape'> & { readonly kind?: string | undefined },
 ): string {

@@ -1,10 +1,11 @@
 /**
- * How TensorFlow treats graphs: compiled by XLA or not, in which precision; and what of it this machine cannot do.
+ * Chooses how TensorFlow computes graphs: whether XLA compiles them, and in which precision. It also says which of
+ * these this machine cannot do.
  */
 import { readFileSync } from 'node:fs';
 import type { ComputeMode } from '../inference-model.js';
 
-/** What was asked for. */
+/** What the settings ask for. */
 export interface ComputeOptions {
   readonly xla?: boolean | undefined;
   readonly mixedPrecision?: boolean | undefined;
@@ -13,15 +14,15 @@ export interface ComputeOptions {
   readonly visibleDevices?: string | undefined;
 }
 
-/** What is done of it on this machine, and in words what is not, and why. */
+/** What this machine does of it, and in words what it does not do and why. */
 export interface ComputeChoice {
   readonly mode: ComputeMode;
   readonly warnings: readonly string[];
 }
 
 /**
- * @param device what models run on here
- * @param whyNoBfloat16 why the processor gains nothing from bfloat16, if so
+ * @param device is what models run on here
+ * @param whyNoBfloat16 says why the processor gains nothing from bfloat16; undefined if it does
  */
 export function chooseComputeMode(
   options: ComputeOptions,
@@ -51,19 +52,19 @@ export function chooseComputeMode(
   };
 }
 
-/** What there is to know of a processor. */
+/** The facts about a processor that matter here. */
 export interface Processor {
   readonly platform: string;
   readonly architecture: string;
-  /** What Linux says in /proc/cpuinfo. */
+  /** The content of /proc/cpuinfo on Linux. */
   readonly cpuinfo: string;
-  /** TF_ENABLE_ONEDNN_OPTS of the environment. */
+  /** TF_ENABLE_ONEDNN_OPTS in the environment. */
   readonly oneDnn: string | undefined;
 }
 
 /**
- * Why a processor gains nothing from bfloat16, or undefined if it does. TensorFlow's pass is for oneDNN, which computes
- * bfloat16 in instructions of its own or, where these are missing, slower than float32.
+ * Says why a processor gains nothing from bfloat16; undefined if it does. TensorFlow's pass works with oneDNN. On a
+ * processor without bfloat16 instructions, oneDNN computes it slower than float32.
  */
 export function whyNoBfloat16({ platform, architecture, cpuinfo, oneDnn }: Processor): string | undefined {
   if (platform !== 'linux' || architecture !== 'x64')
@@ -76,13 +77,13 @@ export function whyNoBfloat16({ platform, architecture, cpuinfo, oneDnn }: Proce
   return undefined;
 }
 
-/** This machine's. */
+/** The processor of this machine. */
 export function thisProcessor(): Processor {
   let cpuinfo = '';
   try {
     cpuinfo = readFileSync('/proc/cpuinfo', 'utf8');
   } catch {
-    // Not Linux, or hidden: then it has nothing that we know of.
+    // This is not Linux, or the file is hidden. Then nothing is known of the processor.
   }
   return {
     platform: process.platform,

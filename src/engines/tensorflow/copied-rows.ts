@@ -1,16 +1,16 @@
 /**
- * Outputs that are inputs as they came. TensorFlow does not fetch what it is fed, so they are copied here: the body of a
- * request may be given back before its answer is sent.
+ * Copies inputs that are outputs at the same time. TensorFlow does not fetch what it is fed. The copy is needed because
+ * the body of a request may be released before its answer is sent.
  */
 import { Turns } from '../../flow/turns.js';
 import { copyStrings, PackedStrings, type Strings } from '../../tensors/strings.js';
 import { joinRows, type Padding } from '../../tfjs/rows.js';
 import { createTensor, type Tensor } from '../../tfjs/tensors.js';
 
-/** Bytes between two looks at the clock. */
+/** The bytes between two looks at the clock. */
 const pieceBytes = 2 ** 18;
 
-/** The rows of all members and the padding, in memory of their own, copied in one go. */
+/** Copies the rows of all members and the padding in one go. */
 export function copyRows(tensors: readonly Tensor[], padding: Padding | undefined): Tensor {
   const { dtype, shape, data } = joinRows(tensors, padding);
   if (dtype === 'string') return createTensor(dtype, shape, copyStrings(data as Strings));
@@ -19,7 +19,10 @@ export function copyRows(tensors: readonly Tensor[], padding: Padding | undefine
   return createTensor(dtype, shape, bytes);
 }
 
-/** As {@link copyRows}, in pieces that give the event loop back. The tensors must stay until it is done. */
+/**
+ * Does the same as {@link copyRows}, in pieces that give the event loop back. The tensors must stay until it has
+ * finished.
+ */
 export async function copyRowsInTurns(
   tensors: readonly Tensor[],
   padding: Padding | undefined,
@@ -43,7 +46,7 @@ export async function copyRowsInTurns(
 }
 
 async function copyOf(parts: readonly Uint8Array[]): Promise<Uint8Array> {
-  // Memory that is cleared first would be, in one go.
+  // Clearing the memory would take long in one go.
   const copy: Uint8Array = Buffer.allocUnsafeSlow(parts.reduce((sum, { length }) => sum + length, 0));
   const turns = new Turns();
   let at = 0;

@@ -1,22 +1,25 @@
 /**
- * Memory that runs have freed is kept for the next ones. Once there have been none for a while, it goes back to the system.
+ * Returns memory to the system. The memory that runs have freed is kept for the next ones, and returned once there have
+ * been none for a while.
  */
 import type { NativeBinding } from './native.js';
 
-/** Milliseconds without a large tensor freed after which nobody seems to want the memory. */
+/** The milliseconds after which nobody seems to want the memory: no large tensor was freed in that time. */
 const quietMilliseconds = 30_000;
 
-/** Of which memory is seen to: it is the process's. */
+/** The bindings whose memory is checked. The memory belongs to the process. */
 const seenTo = new WeakSet<NativeBinding>();
 
-/** Looks from now on, for as long as the process lives; does not keep it alive. */
+/** Checks from now on, as long as the process lives. It does not keep the process alive. */
 export function giveBackWhenIdle(binding: NativeBinding): void {
   if (seenTo.has(binding)) return;
   seenTo.add(binding);
   setInterval(idleCheck(binding), quietMilliseconds).unref();
 }
 
-/** @returns what is to be called now and then: it gives memory back if some was freed, and none since the call before */
+/**
+ * @returns a function to call at intervals. It returns memory if some was freed earlier, but none since the last call
+ */
 export function idleCheck(
   binding: Pick<NativeBinding, 'counters' | 'freedBytes' | 'giveBackFreeMemory'>,
 ): () => void {

@@ -1,5 +1,6 @@
 /**
- * Image files into pixels, by TensorFlow's own decoders: on the addon's threads, or where there is no addon on this one.
+ * Decodes image files into pixels with TensorFlow's own decoders: on the threads of the addon, or without the addon on
+ * this thread.
  */
 import { fileURLToPath } from 'node:url';
 import { invalidArgument, messageOf } from '../../errors.js';
@@ -18,13 +19,13 @@ export interface Pixels {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** Row-major. */
+  /** The pixels, row-major. */
   readonly data: Uint8Array;
-  /** Gives the memory of `data` back. */
+  /** Releases the memory of `data`. */
   release(): void;
 }
 
-/** The graph with a tensor for each decoder: `scripts/make_image_graph.py` writes it. */
+/** The graph with a tensor for each decoder. `scripts/make_image_graph.py` writes it. */
 const graph = fileURLToPath(new URL('../../../native/images', import.meta.url));
 
 /** Decodes on threads of the addon. */
@@ -61,7 +62,7 @@ class NativeImages {
       height,
       width,
       channels,
-      // Of several frames the first comes first.
+      // The first of several frames comes first.
       data: data.subarray(0, height * width * channels),
       release: () => {
         if (data.length >= binding.exposedBytes) binding.free(data.buffer);
@@ -73,27 +74,27 @@ class NativeImages {
 let native: NativeImages | undefined;
 
 /**
- * From now on images are decoded by the addon.
+ * Uses the addon to decode images from now on.
  *
- * @param config under which its session is opened
- * @param atOnce images that are decoded at once: the addon's other threads are for runs of models
+ * @param config is used to open its session
+ * @param atOnce is the most images that are decoded at a time: the other threads of the addon run models
  */
 export function decodeImagesBy(binding: NativeBinding, config: Uint8Array, atOnce: number): void {
   native ??= new NativeImages(binding, config, atOnce);
 }
 
-/** True if decoding leaves this thread to others. */
+/** True if decoding does not hold this thread. */
 export function decodesOnThreads(): boolean {
   return native !== undefined;
 }
 
 /**
- * Decodes an image: of a GIF the first frame. How many pixels it asks for must have been checked.
+ * Decodes an image; of a GIF the first frame. The caller must have checked the number of pixels.
  *
- * @param what names it in errors
- * @param wanted grey, colour, or colour and opacity, where the format can be decoded to it; a GIF is always colour, and a BMP
- * what it is
- * @throws ServingError (rejects) INVALID_ARGUMENT if it is damaged
+ * @param what names the image in errors
+ * @param wanted is grey, colour, or colour with opacity, if the format can be decoded to it. A GIF always gives colour,
+ * and a BMP gives what it has
+ * @throws ServingError (rejects) INVALID_ARGUMENT if the image is damaged
  */
 export async function decodeImage(
   what: string,
@@ -125,7 +126,7 @@ function decoderOf(format: ImageFormat, wanted: Channels): string {
   }
 }
 
-/** It has no opacity. */
+/** The channels of a JPEG, which has no opacity. */
 function jpegChannels(wanted: Channels): 1 | 3 {
   return wanted === 1 ? 1 : 3;
 }
@@ -136,7 +137,7 @@ function decodeHere(bytes: Uint8Array, format: ImageFormat, wanted: Channels): P
     const { dtype, shape, data } = viewTensor(decoded);
     const [height, width, channels] = shape.slice(-3) as [number, number, number];
     const values = viewOf(dtype as FixedDtype, data as Uint8Array);
-    // tf.js has widened the bytes to int32; of several frames the first comes first.
+    // tf.js has widened the bytes to int32. The first of several frames comes first.
     const pixels = new Uint8Array(values.subarray(0, height * width * channels) as Int32Array);
     return { height, width, channels, data: pixels, release: () => {} };
   } finally {
@@ -158,7 +159,7 @@ function openHere(bytes: Uint8Array, format: ImageFormat, wanted: Channels): Ten
   }
 }
 
-/** TensorFlow adds where in its program it was. */
+/** The first line. TensorFlow adds the place in its program after it. */
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] as string;
 }

@@ -1,6 +1,4 @@
-/**
- * The runtime that never blocks the event loop: loads and runs go to threads of our addon (`native/`).
- */
+/** The runtime that never blocks the event loop. Loads and runs go to threads of our addon (`native/`). */
 import { type ErrorCode, isErrorCode, messageOf } from '../../errors.js';
 import { dtypeOf, dtypes } from '../../tensors/dtypes.js';
 import { feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
@@ -27,15 +25,18 @@ import { encodeRunOptions } from './proto/config-proto.js';
 import { type Device, type Runtime, savedModelType } from './runtime.js';
 import { runError, TensorFlowError } from './tensorflow-error.js';
 
-/** How many different selections of outputs are prepared per model; further ones compute all outputs and drop the rest. */
+/**
+ * The number of selections of outputs that are prepared for each model. For any further selection, all outputs are
+ * computed and the others are dropped.
+ */
 const preparedSelections = 64;
 
 /**
- * @param binding the addon, initialized
- * @param sessionConfig the serialized ConfigProto under which sessions are opened
- * @param heedsTimeouts a run ends by itself once its time is over
- * @param choice what the config says of how models are computed
- * @param opLibraries those that are loaded
+ * @param binding is the addon, initialized
+ * @param sessionConfig is the serialized ConfigProto for sessions
+ * @param heedsTimeouts says that a run ends by itself once its time is over
+ * @param choice is what the config says of how models are computed
+ * @param opLibraries are those that are loaded
  */
 export function nativeRuntime(
   binding: NativeBinding,
@@ -60,7 +61,7 @@ export function nativeRuntime(
     device,
     ...choice,
     unknownOperations: findUnknown(binding),
-    // Kernels for other devices do not make these checks, or make others.
+    // Kernels for other devices make other checks.
     ...(device === 'cpu' ? { takeGuards: guardTaker(binding) } : {}),
     async load(directory, metaGraph, disposed) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
@@ -85,7 +86,7 @@ export function nativeRuntime(
   };
 }
 
-/** To read the list takes 20 ms: it is kept, and read again only if it lacks an operation. Lists only grow. */
+/** Reading the list takes 20 ms. It is kept, and read again only if it lacks an operation, since lists only grow. */
 function findUnknown(binding: NativeBinding): (operations: ReadonlySet<string>) => string[] {
   let known: ReadonlySet<string> = new Set();
   return (operations) => {
@@ -96,7 +97,7 @@ function findUnknown(binding: NativeBinding): (operations: ReadonlySet<string>) 
   };
 }
 
-/** To read the types takes 40 ms: they are kept from the first model with a guard on. */
+/** Reading the types takes 40 ms. They are kept from the first model with a guard on. */
 function guardTaker(binding: NativeBinding): () => InputTypes {
   let types: InputTypes | undefined;
   return () => {
@@ -113,17 +114,17 @@ export function deviceOf(devices: readonly Device[]): 'cpu' | 'gpu' {
 }
 
 interface PreparedCall extends SplitOutputs {
-  /** Undefined where nothing is to be fetched, which TensorFlow refuses. */
+  /** The prepared call; undefined if nothing is to be fetched, which TensorFlow refuses. */
   readonly call: CallHandle | undefined;
 }
 
 const nothingFetched: NativeRunResult = [[], 0, 0];
 
-/** What all models of the runtime look at as a run begins. */
+/** What all models of the runtime check when a run begins. */
 interface Tracing {
   readonly runOptions: Uint8Array | null;
   tracer: RunTracer | undefined;
-  /** A traced run is under way. */
+  /** True while a traced run is under way. */
   isBusy: boolean;
 }
 
@@ -132,7 +133,7 @@ interface NativeModelOptions {
   readonly heedsTimeouts: boolean;
   readonly device: 'cpu' | 'gpu';
   readonly mode: ComputeMode;
-  /** Called once it is disposed. */
+  /** Called once the model is disposed. */
   readonly disposed: (() => Promise<void>) | undefined;
 }
 
@@ -140,7 +141,7 @@ class NativeModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly type = savedModelType;
   readonly mode: ComputeMode;
-  /** With all outputs of a signature, and with some of them. */
+  /** The calls for all outputs of a signature, and for some of them. */
   private readonly wholeCalls = new Map<Signature, PreparedCall>();
   private readonly calls = new Map<string, PreparedCall>();
   private disposal?: Promise<void>;
@@ -214,7 +215,7 @@ class NativeModel implements InferenceModel {
     return this.toResult(signature, prepared, result, passed);
   }
 
-  /** @param passed outputs that are inputs as they came */
+  /** @param passed are outputs that are inputs at the same time */
   private toResult(
     signature: Signature,
     { fetched }: PreparedCall,
@@ -236,13 +237,16 @@ class NativeModel implements InferenceModel {
     return { outputs: named, queueMicros, runMicros };
   }
 
-  /** Gives the memory of an output back; undefined where that is for the collector to do. */
+  /** A function that releases the memory of an output; undefined if the garbage collector does it. */
   private releaseOf(data: Output[2]): (() => void) | undefined {
     if (!(data instanceof Uint8Array) || data.length < this.binding.exposedBytes) return undefined;
     return () => this.binding.free(data.buffer);
   }
 
-  /** One run at a time: the record of a long loop takes gigabytes, and TensorFlow traces GPUs for one run only. */
+  /**
+   * Begins a trace, for one run at a time: the record of a long loop takes gigabytes, and TensorFlow traces GPUs for
+   * one run only.
+   */
   private beginTrace(
     signature: Signature,
     [first]: readonly Feed[],
@@ -273,7 +277,7 @@ class NativeModel implements InferenceModel {
     }
   }
 
-  /** Resolves names to the graph's operations, once per signature and selection of outputs. */
+  /** Finds the names in the graph, once for each signature and selection of outputs. */
   private prepare(signature: Signature, selection?: readonly string[]): PreparedCall {
     if (selection) return this.prepareSome(signature, selection);
     let prepared = this.wholeCalls.get(signature);
@@ -331,7 +335,7 @@ function toFeeds(
   return feeds;
 }
 
-/** TensorFlow's failures come as errors with its code; anything else is ours and stays as it is. */
+/** Throws a failure of TensorFlow as an error with its code. Any other error is a fault of ours and stays as it is. */
 function rethrow(error: unknown): never {
   const code = codeOf(error);
   throw code === undefined ? error : new TensorFlowError(code, messageOf(error));

@@ -1,9 +1,9 @@
 /**
- * Libraries of custom operations (`--op-library`): which files are meant, and how each is loaded once.
+ * Loads libraries of custom operations (`--op-library`).
  *
- * A library is loaded for good and for the whole process. It is loaded after libtensorflow: both bring protobuf, and the process
- * ends if the library comes first. A file is left alone if one with the same content is loaded: some libraries end the process
- * when they register a second time.
+ * A library is loaded for good and for the whole process. It is loaded after libtensorflow: both bring protobuf, and
+ * the process ends if the library comes first. A file is skipped if one with the same content is loaded already: some
+ * libraries end the process when they register a second time.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -13,13 +13,13 @@ import type { NativeBinding } from './native.js';
 import { wheels } from './operations/operation-wheels.js';
 
 /**
- * Loads what the paths name. Blocks meanwhile: 15 ms for a library of 8 MB.
+ * Loads the libraries that the paths name. It blocks for about 15 ms for a library of 8 MB.
  *
- * @param binding the addon; libtensorflow is loaded with it
- * @param paths of shared objects, or of folders whose shared objects are meant
- * @returns the files, absolute
- * @throws ServingError FAILED_PRECONDITION naming the path that is missing, the folder without libraries, or the file that
- * cannot be loaded and TensorFlow's reason
+ * @param binding is the addon; libtensorflow is loaded with it
+ * @param paths name shared objects, or folders of them
+ * @returns the absolute paths of the files
+ * @throws ServingError FAILED_PRECONDITION naming a path that is missing, a folder without libraries, or a file that
+ * cannot be loaded with TensorFlow's reason
  */
 export function loadOpLibraries(binding: NativeBinding, paths: readonly string[]): string[] {
   const files = paths.flatMap(filesAt);
@@ -47,7 +47,7 @@ function filesAt(given: string): string[] {
 }
 
 function cannotLoad(file: string, reason: string, tensorflowVersion: string): ServingError {
-  // The system's loader begins with the file, TensorFlow does not.
+  // The loader of the system puts the file first, TensorFlow does not.
   const told = reason.startsWith(file) ? reason : `${file}: ${reason}`;
   return refused(
     `${told}. A library must be built for the minor version of TensorFlow that runs, which is ${tensorflowVersion}`,

@@ -1,6 +1,4 @@
-/**
- * Opens the process's one runtime.
- */
+/** Opens the one runtime of the process. */
 import { messageOf, ServingError } from '../../errors.js';
 import { openTensorFlowJs } from '../../tfjs/open.js';
 import { type ComputeOptions, chooseComputeMode, thisProcessor, whyNoBfloat16 } from './compute-mode.js';
@@ -18,20 +16,20 @@ export interface RuntimeOptions extends Omit<SessionOptions, 'hideGpus' | 'mixed
   readonly kind: RuntimeKind;
   /** `auto` takes a GPU if TensorFlow finds one. */
   readonly device: 'cpu' | 'gpu' | 'auto';
-  /** Threads that run models; at least 1. */
+  /** The number of threads that run models, at least 1. */
   readonly runThreads: number;
   /** Shared objects with custom operations, or folders of them. */
   readonly opLibraries?: readonly string[] | undefined;
-  /** What TensorFlow itself logs to stderr: 0 everything, 1 warnings, 2 errors, 3 fatal ones. */
+  /** What TensorFlow itself logs to stderr: 0 for everything, 1 for warnings, 2 for errors, 3 for fatal errors. */
   readonly tensorflowLogLevel: 0 | 1 | 2 | 3;
 }
 
 /**
- * Opens TensorFlow under these options. Once per process: what TensorFlow fixes at its first session (threads within an
- * op, GPU memory, visible devices) cannot be changed later. On the main thread: environment set in a worker does not
- * reach TensorFlow.
+ * Opens TensorFlow with these options, once per process. TensorFlow fixes some of them at its first session (threads
+ * within an op, GPU memory, visible devices). It must run on the main thread, because the environment of a worker does
+ * not reach TensorFlow.
  *
- * @throws ServingError FAILED_PRECONDITION if the device or the addon cannot be had, or TensorFlow is not installed
+ * @throws ServingError FAILED_PRECONDITION if the device or the addon is not available, or TensorFlow is not installed
  */
 export function openRuntime(options: RuntimeOptions): Runtime {
   const [missing] = missingParts('tfjs');
@@ -42,7 +40,7 @@ export function openRuntime(options: RuntimeOptions): Runtime {
     );
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= String(options.tensorflowLogLevel);
   const hideGpus = options.device === 'cpu';
-  // tfjs-node's own context has no options; the environment is all it listens to.
+  // tfjs-node's own context takes no options. It only reads the environment.
   if (hideGpus) process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   const runtime = options.kind === 'native' ? openNative({ ...options, hideGpus }) : openTfjs(options);
   if (options.device === 'gpu' && runtime.device !== 'gpu') {
@@ -63,14 +61,14 @@ function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hide
   const binding = loadAddon();
   const devices = binding.initialize(encodeSessionOptions(options), options.runThreads);
   openTensorFlowJs();
-  // Which precision is to be had depends on the devices.
+  // The available precision depends on the devices.
   const choice = chooseComputeMode({ ...options, xla, mixedPrecision }, deviceOf(devices), () =>
     whyNoBfloat16(thisProcessor()),
   );
   const config = encodeSessionOptions({ ...options, ...choice.mode });
   const opLibraries = loadOpLibraries(binding, options.opLibraries ?? []);
   decodeImagesBy(binding, encodeSessionOptions(options), Math.max(1, Math.floor(options.runThreads / 2)));
-  // TensorFlow does not look at the time while a run stays on one thread.
+  // TensorFlow does not check the time while a run stays on one thread.
   return nativeRuntime(binding, devices, config, {
     heedsTimeouts: options.interThreads !== -1,
     opLibraries,
@@ -78,12 +76,12 @@ function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hide
   });
 }
 
-/** @param otherwise what to do without it */
+/** @param otherwise says what to do without it */
 function loadAddon(otherwise = 'serve with --runtime tfjs'): NativeBinding {
   try {
     return loadBinding(addonFile);
   } catch (error) {
-    const [reason] = messageOf(error).split('\n'); // a list of who required it follows
+    const [reason] = messageOf(error).split('\n'); // A list of the modules that required it follows.
     throw new ServingError(
       'FAILED_PRECONDITION',
       `the native addon cannot be loaded (${reason}): ${howToInstall}, or ${otherwise}`,
@@ -91,11 +89,11 @@ function loadAddon(otherwise = 'serve with --runtime tfjs'): NativeBinding {
   }
 }
 
-/** Upstream opens TensorFlow by itself and listens to the environment only. */
+/** Opens tfjs-node's runtime. It opens TensorFlow by itself, and only reads the environment. */
 function openTfjs(options: RuntimeOptions): Runtime {
   const environment = {
     TF_NUM_INTRAOP_THREADS: options.intraThreads,
-    // It knows no run on the caller's thread.
+    // It cannot run on the thread of the caller.
     TF_NUM_INTEROP_THREADS: options.interThreads === -1 ? undefined : options.interThreads,
     TF_FORCE_GPU_ALLOW_GROWTH: options.gpuMemoryGrowth,
     CUDA_VISIBLE_DEVICES: options.visibleDevices,
@@ -104,7 +102,7 @@ function openTfjs(options: RuntimeOptions): Runtime {
     if (value !== undefined) process.env[name] = String(value);
   }
   const tf = openTensorFlowJs();
-  // Upstream cannot load them. The addon needs no runtime of its own for it: operations belong to the process.
+  // tfjs-node cannot load them. The addon can, without a runtime of its own, because operations belong to the process.
   const asked = options.opLibraries ?? [];
   const opLibraries = asked.length > 0 ? loadOpLibraries(loadAddon('serve without --op-library'), asked) : [];
   return tfjsRuntime(tf, { ...options, opLibraries });

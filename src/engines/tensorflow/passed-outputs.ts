@@ -1,16 +1,14 @@
-/**
- * Outputs that are inputs as they came: TensorFlow does not fetch what it is fed.
- */
+/** Finds outputs that are inputs at the same time. TensorFlow does not fetch what it is fed. */
 import type { Signature, TensorSpec } from '../signature.js';
 
 export interface SplitOutputs {
-  /** What a run fetches; where this is empty there is nothing to run. */
+  /** The tensors that a run fetches. If there are none, there is nothing to run. */
   readonly fetched: readonly TensorSpec[];
-  /** Names of outputs, with the inputs that they are. */
+  /** The names of outputs, each with the input that it is. */
   readonly passed: readonly { readonly output: string; readonly input: string }[];
 }
 
-/** @param outputs those of the signature that are wanted */
+/** @param outputs are those of the signature that are wanted */
 export function splitOutputs({ inputs }: Signature, outputs: readonly TensorSpec[]): SplitOutputs {
   const given = new Map(Array.from(inputs.values(), ({ name, graphName }) => [graphName, name]));
   const passed = outputs.flatMap(({ name, graphName }) => {

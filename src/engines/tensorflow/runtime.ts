@@ -1,13 +1,13 @@
 /**
- * How TensorFlow loads and runs a SavedModel. Two implementations: `native`, our asynchronous addon, and `tfjs`, upstream's
- * synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
+ * How TensorFlow loads and runs a SavedModel. There are two implementations. `native` is our asynchronous addon. `tfjs`
+ * is tfjs-node's synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
  */
 
 import type { ComputeMode, InferenceModel, RunTracer } from '../inference-model.js';
 import type { MetaGraph } from '../signature.js';
 import type { InputTypes } from './operations/operation-inputs.js';
 
-/** What its models are, for people. */
+/** What its models are called in answers for people. */
 export const savedModelType = 'TensorFlow SavedModel';
 
 export type RuntimeKind = 'native' | 'tfjs';
@@ -22,56 +22,58 @@ export interface Device {
 
 export interface Runtime {
   readonly kind: RuntimeKind;
-  /** TensorFlow's version, for example `2.21.0`. */
+  /** The version of TensorFlow, for example `2.21.0`. */
   readonly tensorflowVersion: string;
   readonly devices: readonly Device[];
-  /** What models run on: `gpu` when TensorFlow has one, else `cpu`. */
+  /** What models run on: `gpu` if TensorFlow has one, else `cpu`. */
   readonly device: 'cpu' | 'gpu';
   /** How models are computed. */
   readonly mode: ComputeMode;
-  /** What was asked for and has no effect on this machine, in words. */
+  /** The settings that have no effect on this machine, in words. */
   readonly warnings: readonly string[];
 
-  /** The libraries of custom operations that were asked for, absolute. */
+  /** The absolute paths of the loaded libraries of custom operations. */
   readonly opLibraries: readonly string[];
 
-  /**
-   * Those of the operations, by name, that TensorFlow does not know now. Absent where the runtime cannot tell.
-   */
+  /** The operations that TensorFlow does not know now, by name. It is absent if the runtime cannot tell. */
   unknownOperations?(operations: ReadonlySet<string>): string[];
 
   /**
-   * Makes TensorFlow take graphs with guards (`graph/guards/`), and says which types an operation's inputs have. Absent where the
-   * runtime takes none.
+   * Makes TensorFlow accept graphs with guards (`graph/guards/`).
+   * @returns the types of an operation's inputs. It is absent if the runtime cannot do this
    */
   takeGuards?(): InputTypes;
 
   /**
    * Loads the graph with these tags from a SavedModel.
    *
-   * @param directory the folder that holds `saved_model.pb`
-   * @param disposed called once a model with guards is disposed
+   * @param directory holds `saved_model.pb`
+   * @param disposed is called once a model with guards is disposed
    * @throws ServingError with TensorFlow's code and message
    */
   load(directory: string, metaGraph: MetaGraph, disposed?: () => Promise<void>): Promise<InferenceModel>;
 
   /**
-   * Has the runs that begin from now on traced as the tracer says; none without one. Absent where the runtime cannot.
+   * Traces the runs that begin from now on as the tracer says; without one it stops tracing. It is absent if the
+   * runtime cannot trace.
    */
   trace?(tracer: RunTracer | undefined): void;
 
-  /** Detaches a buffer and frees its memory at once, rather than when the collector comes by. Absent where it cannot. */
+  /**
+   * Detaches a buffer and frees its memory at once, before the garbage collector would. It is absent if the runtime
+   * cannot do this.
+   */
   free?(buffer: ArrayBuffer): void;
 
   /**
-   * Bytes of a TCP connection that the other side has not acknowledged; undefined where the system does not tell. Absent where
-   * nobody can ask it.
+   * The bytes of a TCP connection that the other side has not acknowledged; undefined if the system does not tell. It
+   * is absent if nobody can ask the system.
    */
   unacknowledged?(descriptor: number): number | undefined;
 
-  /** What it holds now: sessions, runs, tensors; all zero when idle. */
+  /** What the runtime holds now: sessions, runs, tensors. All are zero when it is idle. */
   counters(): Readonly<Record<string, number>>;
 
-  /** Ends the process at once, also while a run hangs, which a normal exit would wait for. */
+  /** Ends the process at once, even while a run hangs. A normal exit would wait for the run. */
   exitNow(code: number): never;
 }

@@ -1,6 +1,6 @@
 /**
- * TensorFlow as an engine: SavedModels, read and proven before they are loaded, with guards where requests could end the
- * process.
+ * TensorFlow as an engine. It reads a SavedModel and proves its signatures before it loads it, and inserts guards where
+ * requests could end the process.
  */
 import { tmpdir } from 'node:os';
 import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
@@ -22,7 +22,7 @@ interface TensorFlow {
   readonly logger: Logger;
 }
 
-/** @param runtime the process's one */
+/** @param runtime is the one of the process */
 export function tensorFlowEngine(runtime: Runtime, logger: Logger): Engine {
   const tensorFlow = { runtime, logger };
   return {
@@ -39,9 +39,9 @@ export function tensorFlowEngine(runtime: Runtime, logger: Logger): Engine {
 }
 
 /**
- * Refuses what TensorFlow would refuse, with all the operations that it lacks and not the first alone.
+ * Refuses a graph that TensorFlow would refuse, and names all the operations that it lacks, not only the first.
  *
- * @throws ServingError FAILED_PRECONDITION naming them, the wheels that have them, and what to do
+ * @throws ServingError FAILED_PRECONDITION naming the operations, the wheels that have them, and what to do
  */
 function checkOperations(used: ReadonlySet<string>, runtime: Runtime): void {
   const unknown = runtime.unknownOperations?.(used) ?? [];
@@ -65,12 +65,16 @@ async function load(
     .catch(rethrowLoadError);
 }
 
-/** What TensorFlow takes a path for a pattern at. It reads no variables there unless a file happens to match. */
+/**
+ * The characters that make TensorFlow take a path for a pattern. It then reads no variables, unless a file happens to
+ * match.
+ */
 const patternLetters = /[*?[\]\\]/;
 
 /**
- * @returns undefined where the model can be loaded as it is: no guards are needed, or cannot be had
- * @throws ServingError FAILED_PRECONDITION for a path that TensorFlow does not read, if there is no room for another
+ * @returns undefined if the model can be loaded as it is: guards are not needed, or not possible
+ * @throws ServingError FAILED_PRECONDITION for a path that TensorFlow cannot read, if there is no room for a copy under
+ * another path
  */
 async function copyFor(
   directory: string,
@@ -99,7 +103,7 @@ async function copyFor(
   }
 }
 
-/** TensorFlow's codes for what the system says of storage: EIO is UNKNOWN, EACCES PERMISSION_DENIED, ESTALE ABORTED. */
+/** TensorFlow's codes for failures of the storage: EIO becomes UNKNOWN, EACCES PERMISSION_DENIED, ESTALE ABORTED. */
 const ofStorage: ReadonlySet<ErrorCode> = new Set(['UNKNOWN', 'PERMISSION_DENIED', 'ABORTED', 'CANCELLED']);
 
 function rethrowLoadError(error: unknown): never {

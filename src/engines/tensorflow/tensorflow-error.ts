@@ -1,5 +1,6 @@
 /**
- * A failure of TensorFlow's own, with its code and text: the model's, its inputs' or the machine's fault, not our refusal.
+ * A failure of TensorFlow, with its code and text. The model, its inputs or the machine caused it. It is not a refusal
+ * by the server.
  */
 import type { ErrorCode } from '../../errors.js';
 import { RunError } from '../run-error.js';
@@ -9,7 +10,7 @@ export class TensorFlowError extends RunError {
     super('TensorFlow', code, message);
   }
 
-  /** Variables and tables without a value, and kernels and operations that are missing or unfinished. */
+  /** True for variables and tables without a value, and for kernels and operations that are missing or unfinished. */
   override get isModelsOwn(): boolean {
     const { code, message } = this;
     if (code === 'UNIMPLEMENTED' || isUninitialized(message) || isLacking(message)) return true;
@@ -17,7 +18,10 @@ export class TensorFlowError extends RunError {
   }
 }
 
-/** Codes that kernels give to values that do not fit. As a server's own they would speak of its models and its state. */
+/**
+ * Codes that kernels give to values that do not fit. Coming from a server, they would speak of its models and its
+ * state.
+ */
 const ofInputs: ReadonlySet<ErrorCode> = new Set([
   'NOT_FOUND',
   'ALREADY_EXISTS',
@@ -28,7 +32,7 @@ const ofInputs: ReadonlySet<ErrorCode> = new Set([
   'DATA_LOSS',
 ]);
 
-/** Variables as TensorFlow 1 and TensorFlow 2 have them, and tables: no input can mend these. */
+/** Messages about variables (of TensorFlow 1 and 2) and tables without a value. No other input would help. */
 const uninitialized: readonly RegExp[] = [
   /Attempting to use uninitialized/,
   /Could not find variable /,
@@ -37,34 +41,37 @@ const uninitialized: readonly RegExp[] = [
   /[Tt]able (?:is )?not initialized/,
 ];
 
-/** Operations that this TensorFlow does not have at all, or not for this device, dtype or layout. */
+/** Messages about operations that this TensorFlow lacks, or lacks for this device, dtype or layout. */
 const lacking: readonly RegExp[] = [
   /No OpKernel was registered/,
   /No registered '.*' OpKernel/,
   /Op type not registered/,
 ];
 
-/** The place in the graph, which is in what a kernel says, and not in what our addon says of sessions. */
+/** The place in the graph. Messages of kernels have it, and our addon's messages about sessions do not. */
 const ofKernel = /\{\{(?:function_)?node /;
 
-/** What kernels say of values with the code INTERNAL. */
+/** Messages of kernels about values, with the code INTERNAL. */
 const internalOfInputs: readonly RegExp[] = [
   // TruncateDiv and TruncateMod by 0 (cwise_ops_common.h).
   /Unexpected error in binary operator/,
-  // EditDistance, of indices beyond its shapes (edit_distance_op.cc).
+  // EditDistance with indices outside its shapes (edit_distance_op.cc).
   /Got an inner product -?\d+ which would require/,
   // SparseConcat and others (overflow.h).
   /Encountered overflow from large input shape/,
-  // EncodeJpeg and EncodePng, of pictures without pixels or too wide.
+  // EncodeJpeg and EncodePng of pictures that are empty or too wide.
   /(?:JPEG|PNG) encoding failed/,
 ];
 
-/** The same codes also stand for a file that an input names, or for a value that does not fit. */
+/**
+ * Messages that blame the model. Their codes also stand for a file that an input names, or for a value that does not
+ * fit.
+ */
 const ofModel: readonly RegExp[] = [
-  // What the signature names and the graph lacks.
+  // The signature names something that the graph lacks.
   /the graph has no operation /,
   /operation \S+ has no output /,
-  // TensorFlow.js, behind a handler.
+  // TensorFlow.js says this behind a handler.
   /Kernel '.*' not registered for backend/,
   /Unknown op '/,
 ];
@@ -77,7 +84,7 @@ export function isLacking(message: string): boolean {
   return lacking.some((text) => text.test(message));
 }
 
-/** @param code of TensorFlow's, for a run */
+/** @param code is TensorFlow's, for a run */
 export function runError(code: ErrorCode, message: string): TensorFlowError {
   return new TensorFlowError(codeOfRun(code, message), message);
 }

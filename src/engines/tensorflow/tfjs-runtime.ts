@@ -1,7 +1,9 @@
 /**
- * The runtime over upstream's `tf.node.loadSavedModel`: the oracle in tests, and the fallback where our addon cannot be
- * built. Both its load and its run block the event loop. It gives float32, int32, int64, bool, string and complex64
- * outputs only, takes int64 as int32, and each failing run leaks its inputs.
+ * The runtime over tfjs-node's `tf.node.loadSavedModel`. Tests compare with it, and it is the fallback where our addon
+ * cannot be built.
+ *
+ * Its loads and runs block the event loop. It gives only float32, int32, int64, bool, string and complex64 outputs,
+ * takes int64 as int32, and leaks the inputs of each failing run.
  */
 import { messageOf, ServingError } from '../../errors.js';
 import type { TensorFlowJs } from '../../tfjs/open.js';
@@ -17,7 +19,7 @@ import { TensorFlowError } from './tensorflow-error.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
 
-/** @param options of which it knows the GPU's only */
+/** @param options of which only those for GPUs have an effect */
 export function tfjsRuntime(
   tf: TensorFlowJs,
   { opLibraries, ...options }: ComputeOptions & { readonly opLibraries: readonly string[] },
@@ -40,7 +42,7 @@ export function tfjsRuntime(
     async load(directory, metaGraph) {
       const models = new Map<string, SavedModel>();
       try {
-        // Upstream shares one session between the signatures of a folder.
+        // tfjs-node shares one session between the signatures of a folder.
         for (const { name, composites } of metaGraph.signatures.values()) {
           if (composites) continue;
           models.set(name, await tf.node.loadSavedModel(directory, [...metaGraph.tags], name));
@@ -69,7 +71,7 @@ function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersio
 class TfjsModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly type = savedModelType;
-  /** What upstream opens TensorFlow with. */
+  /** tfjs-node opens TensorFlow in this mode. */
   readonly mode = plainMode;
   readonly isTraced = false;
   private disposed = false;
@@ -86,7 +88,7 @@ class TfjsModel implements InferenceModel {
     return whyNotInline(signature, this.device);
   }
 
-  /** Upstream knows no other way than to hold up the thread. */
+  /** Runs a signature. tfjs-node can only block the thread meanwhile. */
   async predict(
     signature: Signature,
     members: readonly NamedTensors[],
@@ -116,14 +118,14 @@ class TfjsModel implements InferenceModel {
         );
       }
     }
-    // Upstream fetches all outputs of a signature, whichever are wanted.
+    // tfjs-node fetches all outputs of a signature, whichever are wanted.
     const [passed] = splitOutputs(signature, [...signature.outputs.values()]).passed;
     if (passed)
       throw new ServingError(
         'UNIMPLEMENTED',
         `output \`${passed.output}\` is input \`${passed.input}\` as it came, which --runtime tfjs cannot give: serve with --runtime native`,
       );
-    // Upstream takes a plain object; without a prototype every name is only a name.
+    // tfjs-node takes a plain object. Without a prototype, every name is only a name.
     const feed: Record<string, Tensor> = Object.create(null);
     const made: Tensor[] = [];
     for (const name of signature.inputs.keys()) {
@@ -144,7 +146,7 @@ class TfjsModel implements InferenceModel {
         outputs.set(name, tensor);
         continue;
       }
-      // Upstream empties the strings of an input when that is disposed, also where an output shares them.
+      // tfjs-node empties the strings of an input when it is disposed, even if an output shares them.
       if (isWanted) outputs.set(name, copyOfStrings(tensor));
       tensor.dispose();
     }

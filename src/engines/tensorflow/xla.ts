@@ -1,13 +1,13 @@
 /**
- * What XLA may compile.
+ * Limits what XLA may compile.
  *
- * Compiled code does not fail for a value: an index beyond a table read its last row, and an integer divided by zero gave
- * -1. A request that TensorFlow refuses would get numbers. So only operations are compiled that refuse no value, and those
- * beside them stay TensorFlow's. So does DepthwiseConv2dNative: compiled for a processor, MobileNetV2 took 7 to 14 times the
- * CPU that it takes with oneDNN's.
+ * Compiled code does not fail for a bad value: an index beyond a table read its last row, and an integer divided by
+ * zero gave -1. A request that TensorFlow refuses would get numbers. So only operations that accept every value are
+ * compiled. DepthwiseConv2dNative is left out as well: compiled for a processor, MobileNetV2 took 7 to 14 times the CPU
+ * time that it takes with oneDNN.
  */
 
-/** Operations that take every value of their inputs, by the names of the graph. XLA must know each of them. */
+/** Operations that accept every value of their inputs, by their names in graphs. XLA must know each of them. */
 const compiled = `
   Const Identity IdentityN ReadVariableOp Snapshot StopGradient PreventGradient
   Abs Acos Acosh Add AddN AddV2 Asin Asinh Atan Atan2 Atanh BiasAdd Cast Ceil ClipByValue Cos Cosh DivNoNan Elu Erf Erfc
@@ -25,12 +25,12 @@ const compiled = `
   .trim()
   .split(/\s+/);
 
-/** Whether TensorFlow was told, before it first looked. */
+/** Whether TensorFlow was told before it first looked. */
 let isTold: boolean | undefined;
 
 /**
- * Tells TensorFlow what to compile where `--xla` asks for it. It reads TF_XLA_FLAGS once in a process, at its first run;
- * flags that are there already come last, and win.
+ * Tells TensorFlow what to compile, if `--xla` asks for it. TensorFlow reads TF_XLA_FLAGS once in a process, at its
+ * first run. Flags that are set already come last and win.
  *
  * @returns false if it is too late for that
  */

@@ -1,5 +1,5 @@
 /**
- * What a constant says: its shape, and the whole numbers of a small one. Values of large ones are not looked at.
+ * Reads constants: the shape of each, and the whole numbers of a small one. The values of large ones are not looked at.
  */
 import { type GraphNode, shapeOf } from './graph-def.js';
 import { Size } from './size.js';
@@ -12,8 +12,8 @@ interface IntegerType {
 }
 
 /**
- * DT_INT32, DT_INT64, DT_BOOL: their bytes, and the field that holds values one by one. What is computed with narrower
- * numbers may wrap around, so these are not followed.
+ * DT_INT32, DT_INT64 and DT_BOOL: the bytes of an element, and the field that holds values one by one. Numbers of
+ * narrower dtypes may wrap around, so they are not followed.
  */
 const integerTypes: ReadonlyMap<number, IntegerType> = new Map([
   [3, { size: 4, field: 7 }],
@@ -21,7 +21,7 @@ const integerTypes: ReadonlyMap<number, IntegerType> = new Map([
   [10, { size: 1, field: 11 }],
 ]);
 
-/** Shapes, axes and permutations have fewer. */
+/** The most numbers that are read. Shapes, axes and permutations have fewer. */
 const maxIntegers = 256;
 
 export function constantOf(node: GraphNode): Same {
@@ -34,7 +34,7 @@ export function constantOf(node: GraphNode): Same {
   return same(dims, readIntegers(tensor, count)?.map(Size.of));
 }
 
-/** @returns undefined if they are not whole numbers, or not exact here */
+/** @returns undefined if the values are no whole numbers, or not exact as doubles */
 function readIntegers(tensor: Message, count: number): number[] | undefined {
   const type = integerTypes.get(integerField(tensor, 1));
   const numbers = type && numbersOf(tensor, count, type);
@@ -50,7 +50,7 @@ function numbersOf(tensor: Message, count: number, { size, field }: IntegerType)
   const values = integerFields(tensor, field);
   const limit = 2 ** (8 * size - 1);
   if (values.some((value) => value >= limit || value < -limit)) return undefined;
-  // Fewer values than elements: the last one stands for the rest.
+  // If there are fewer values than elements, the last one stands for the rest.
   return Array.from({ length: count }, (_, i) => values[Math.min(i, values.length - 1)] ?? 0);
 }
 

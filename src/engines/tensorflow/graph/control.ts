@@ -1,6 +1,4 @@
-/**
- * Operations that call functions, choose among them, loop or check: what becomes of rows there.
- */
+/** What becomes of rows in operations that call functions, choose among them, loop or check. */
 import type { Caller, Control } from './caller.js';
 import type { GraphDef, GraphNode } from './graph-def.js';
 import { joinAll, joinValues, maxTurns } from './join.js';
@@ -36,8 +34,9 @@ async function choose(
   if (condition?.kind !== 'same') {
     const refused =
       condition?.kind === 'mixed' ? condition : operation.mixed('chooses for all rows together');
-    // What is done where something does not hold for each row fails for one row alone as well. What is done where it
-    // holds is left out for a row that others share a run with for which it does not.
+    // Take a condition that holds if each row satisfies something. If one row does not, the first branch runs, and it
+    // runs for that row alone too. The other branch may be skipped for a row only because of the rows beside it, so its
+    // checks count.
     const isEach = condition?.kind === 'every row';
     if (isEach)
       for (const [i, branch] of branches.entries()) await walk.call(branch, inputs, `${place}/${i}`);
@@ -86,9 +85,7 @@ const loop: Control = async (operation, walk, place) => {
   return operation.mixed('is a loop that does not settle');
 };
 
-/**
- * A loop that takes one row with each turn, and keeps nothing of it but what it writes to the row's own place of a list.
- */
+/** A loop that takes one row in each turn, and keeps nothing but what it writes to that row's place in a list. */
 async function loopOverRows(operation: Operation, walk: Caller, place: string): Promise<Outputs> {
   const { node, inputs } = operation;
   const body = node.function('body');
@@ -110,13 +107,13 @@ async function loopOverRows(operation: Operation, walk: Caller, place: string): 
     return isHandedOn[i] || (isWritten && isEqual(value, next));
   });
   if (!isKept) return operation.mixed('hands something on from row to row');
-  // How often it turned is the number of rows.
+  // The number of turns is the number of rows.
   return state.map((value) =>
     value.kind === 'row number' ? { kind: 'sizes', isScalar: true, items: [Size.batch] } : value,
   );
 }
 
-/** `condition, what to say…` */
+/** Inputs: `condition, what to say…`. */
 const check: Control = (operation, walk) => {
   const condition = operation.input(0);
   const isHarmless = ['same', 'every row', 'dead', 'one row'].includes(condition.kind);
@@ -125,7 +122,9 @@ const check: Control = (operation, walk) => {
   return [];
 };
 
-/** `value, condition` → the value if the condition is false, and if it is true */
+/**
+ * Inputs: `value, condition`. The first output is the value if the condition is false, and the second if it is true.
+ */
 const switchWay: Control = (operation) => {
   const [value, condition] = [operation.input(0), operation.input(1)];
   if (value.kind === 'mixed' || value.kind === 'dead') return value;
@@ -137,7 +136,7 @@ const switchWay: Control = (operation) => {
   return chosen === 0 ? [value, dead] : [dead, value];
 };
 
-/** The second output of a merge: the number of the way that was taken. */
+/** The second output of a merge: the number of the branch that was taken. */
 export function whichWay(joined: Value): Value {
   return joined.kind === 'mixed' ? joined : same([]);
 }

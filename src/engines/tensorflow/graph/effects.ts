@@ -1,10 +1,11 @@
 /**
- * Operations whose runs are not all alike: they write, draw random numbers, read what changes, or wait for others. A graph
- * with one of them never shares runs.
+ * Operations whose runs are not all alike: they write, draw random numbers, read what changes, or wait for others. A
+ * graph with one of them never shares runs.
  *
- * These are the stateful operations of TensorFlow 2.21's registry, less those whose runs leave nothing behind and find
- * nothing changed (they read variables and tables, call functions, hold lists, check), and the old ones that write
- * without being registered so. Those of StableHLO modules have `stablehlo.` before their names.
+ * The list has the stateful operations of TensorFlow 2.21's registry, without those that leave nothing behind and read
+ * nothing that changes (they read variables and tables, call functions, hold lists, check). It also has the old
+ * operations that write without being registered as stateful. Operations of StableHLO modules have `stablehlo.` before
+ * their names.
  */
 const effects: ReadonlySet<string> = new Set(
   `
@@ -79,21 +80,21 @@ const effects: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
-/** They keep nothing: they read what others change, or call code that no server has. */
+/** Operations that keep nothing: they read what others change, or call code that no server has. */
 const reading =
   /^(ReadFile|MatchingFiles|(Eager)?PyFunc|PyFuncStateless|Timestamp|DeviceIndex|Sleep(Identity)?Op)$/;
 
-/** They only draw numbers, which runs may do beside each other. */
+/** Operations that only draw numbers. Such runs may overlap. */
 const random =
   /^(Random|Multinomial|ParameterizedTruncatedNormal|TruncatedNormal|SampleDistorted|Fractional|stablehlo\.rng$|.*Sampler$)/;
 
 export interface Effect {
   readonly operation: string;
-  /** One that writes leaves something behind: two runs at once may get in each other's way. */
+  /** A write leaves something behind: two runs at once may disturb each other. */
   readonly kind: 'writes' | 'reads' | 'draws';
 }
 
-/** @returns one operation with effects, rather one that writes; undefined if there is none */
+/** Finds an operation with effects. One that writes is preferred. @returns undefined if there is none */
 export function findEffect(operations: Iterable<string>): Effect | undefined {
   const found = [...operations].filter((operation) => effects.has(operation));
   const effectsFound = found.map((operation) => ({ operation, kind: kindOf(operation) }));

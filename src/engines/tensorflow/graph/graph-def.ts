@@ -1,6 +1,4 @@
-/**
- * A GraphDef as nodes that can be looked up: those of the graph, and those of each function of its library.
- */
+/** A GraphDef whose nodes can be looked up: those of the graph, and those of each function of its library. */
 import type { Turns } from '../../../flow/turns.js';
 import { NameMap } from './name-map.js';
 import {
@@ -15,27 +13,29 @@ import {
   stringField,
 } from './wire.js';
 
-/** Where a value comes from: an output of a node, by its number or by the name that the operation has for it. */
+/**
+ * Where a value comes from: an output of a node. It is given by a number, or by the name that the operation has for it.
+ */
 export interface Source {
   readonly node: string;
-  /** Of an operation's output argument; empty where outputs are only numbered. */
+  /** The name of an output argument of the operation; empty if outputs are only numbered. */
   readonly argument: string;
-  /** Within the argument, or of all outputs. */
+  /** The number within that argument, or among all outputs. */
   readonly index: number;
 }
 
-/** A shape as an attribute has it: null for a dim that is not known, undefined for an unknown rank. */
+/** A shape as an attribute has it: null for an unknown dim, undefined for an unknown rank. */
 export type GraphShape = readonly (number | null)[] | undefined;
 
 const none: readonly string[] = [];
 
-/** One operation of a graph. Its attributes are read when they are asked for. */
+/** One operation of a graph. An attribute is read when it is first asked for. */
 export class GraphNode {
   readonly inputs: readonly Source[];
-  /** Nodes that must run before it. */
+  /** The nodes that must run before it. */
   readonly controls: readonly string[];
   private attributes: ReadonlyMap<string, Message> | undefined;
-  /** Where its message is: to keep a view for each of a million nodes would keep the collector busy. */
+  /** Where its message is. A view for each of a million nodes would keep the garbage collector busy. */
   private readonly memory: ArrayBufferLike;
   private readonly start: number;
   private readonly length: number;
@@ -59,13 +59,13 @@ export class GraphNode {
     return messageOf(new Uint8Array(this.memory, this.start, this.length));
   }
 
-  /** The AttrValue of that name. */
+  /** The AttrValue with this name. */
   private attribute(name: string): Message | undefined {
     this.attributes ??= readAttributes(this.message);
     return this.attributes.get(name);
   }
 
-  /** @returns a whole number, or `none` where there is no such attribute */
+  /** @returns a whole number, or `none` if there is no such attribute */
   integer(name: string, none = 0): number {
     const value = this.attribute(name);
     return value === undefined ? none : integerField(value, 3);
@@ -76,7 +76,7 @@ export class GraphNode {
     return value !== undefined && integerField(value, 5) !== 0;
   }
 
-  /** The same where leaving it out means something else than false. */
+  /** Reads a flag whose absence does not mean false. */
   flagOr(name: string, none: boolean): boolean {
     const value = this.attribute(name);
     return value === undefined ? none : integerField(value, 5) !== 0;
@@ -93,7 +93,7 @@ export class GraphNode {
     return value === undefined ? '' : stringField(value, 2);
   }
 
-  /** The number of a `tensorflow.DataType`; 0 where there is none. */
+  /** The number of a `tensorflow.DataType`; 0 if there is none. */
   type(name: string): number {
     const value = this.attribute(name);
     return value === undefined ? 0 : integerField(value, 6);
@@ -114,7 +114,7 @@ export class GraphNode {
     return list ? bytesFields(list, 2).map((text) => text.toString('utf8')) : [];
   }
 
-  /** How many values a list has, types or shapes. */
+  /** The number of values in a list of types or shapes. */
   count(name: string, kind: 'types' | 'shapes'): number {
     return this[kind](name).length;
   }
@@ -148,7 +148,7 @@ export class GraphNode {
     return list ? bytesFields(list, 9).map((named) => stringField(named, 1)) : [];
   }
 
-  /** The names of all functions that it may call. */
+  /** The names of all functions that the node may call. */
   get calledFunctions(): string[] {
     this.attributes ??= readAttributes(this.message);
     return [...this.attributes.values()].flatMap((value) => {
@@ -174,7 +174,7 @@ function readAttributes(node: Message): Map<string, Message> {
   return attributes;
 }
 
-/** A list of nodes that need each other: the graph's own, or a function's. */
+/** Nodes that depend on each other: those of the graph, or of a function. */
 export class Nodes {
   constructor(readonly byName: Pick<NameMap<GraphNode>, 'get' | 'values'>) {}
 }
@@ -184,14 +184,14 @@ export interface GraphFunction {
   readonly name: string;
   /** The names of its arguments. */
   readonly parameters: readonly string[];
-  /** What TensorFlow wrote of the shape of each. */
+  /** The shape that TensorFlow wrote for each argument. */
   readonly parameterShapes: readonly GraphShape[];
-  /** XLA compiles it, or it cannot run. */
+  /** True if XLA must compile the function. */
   readonly isCompiled: boolean;
   readonly nodes: Nodes;
-  /** In the order of its outputs. */
+  /** The outputs, in order. */
   readonly results: readonly Source[];
-  /** Nodes that must run although nothing takes their values. */
+  /** The nodes that must run although nothing takes their values. */
   readonly controls: readonly string[];
 }
 
@@ -204,9 +204,9 @@ export class GraphDef {
   ) {}
 
   /**
-   * Reads the nodes; gives the event loop back now and then.
+   * Reads the nodes, with pauses for the event loop.
    *
-   * @param bytes a serialized `tensorflow.GraphDef`, which must stay as it is
+   * @param bytes is a serialized `tensorflow.GraphDef`, which must not change
    */
   static async read(bytes: Uint8Array, turns: Turns): Promise<GraphDef> {
     const nodes = new NameMap<GraphNode>();
@@ -229,12 +229,12 @@ export class GraphDef {
     return new GraphDef(new Nodes(nodes), definitions);
   }
 
-  /** True if there is a function of that name. */
+  /** True if there is a function with this name. */
   has(name: string): boolean {
     return this.definitions.has(name);
   }
 
-  /** The function of that name, which is read when it is first asked for. */
+  /** The function with this name. It is read when it is first asked for. */
   async function(name: string, turns: Turns): Promise<GraphFunction | undefined> {
     const known = this.functions.get(name);
     const definition = this.definitions.get(name);
@@ -280,7 +280,10 @@ async function readFunction(name: string, definition: Message, turns: Turns): Pr
   };
 }
 
-/** What a FunctionDef has, in one pass: it may have very many nodes. @param visit is given each */
+/**
+ * Reads all parts of a FunctionDef in one pass, because it may have very many nodes.
+ * @param visit is called with each node
+ */
 async function readParts(definition: Message, turns: Turns, visit: (node: Message) => void = () => {}) {
   let signature: Message | undefined;
   let isCompiled = false;
@@ -299,7 +302,7 @@ async function readParts(definition: Message, turns: Turns, visit: (node: Messag
   return { signature: signature as Message | undefined, results, controls, isCompiled, parameterShapes };
 }
 
-/** The first of `_output_shapes` of a parameter. @param entry of `arg_attr` of a FunctionDef */
+/** Adds the first of the `_output_shapes` of a parameter. @param entry of `arg_attr` of a FunctionDef */
 function addParameterShape(shapes: GraphShape[], entry: Message): void {
   const attributes = bytesField(entry, 2);
   for (const attribute of attributes ? bytesFields(attributes, 1) : []) {
@@ -311,20 +314,20 @@ function addParameterShape(shapes: GraphShape[], entry: Message): void {
   }
 }
 
-/** An attribute of a function: `_XlaMustCompile` is true. */
+/** True for the attribute `_XlaMustCompile` with the value true. */
 function isCompileMark(entry: Message): boolean {
   const value = stringField(entry, 1) === '_XlaMustCompile' ? bytesField(entry, 2) : undefined;
   return value !== undefined && integerField(value, 5) !== 0;
 }
 
-/** `a`, `a:1` as a graph names it, `a:output:1` as a function does. */
+/** Reads the name of an input: `a` or `a:1` in a graph, `a:output:1` in a function. */
 function sourceOf(input: string): Source {
   const [node = '', second, third] = input.split(':', 3);
   if (third !== undefined) return { node, argument: second ?? '', index: Number(third) };
   return { node, argument: '', index: Number(second ?? 0) };
 }
 
-/** A TensorShapeProto. */
+/** Reads a TensorShapeProto. */
 export function shapeOf(message: Message): GraphShape {
   if (integerField(message, 3) !== 0) return undefined;
   return bytesFields(message, 2).map((dim) => {

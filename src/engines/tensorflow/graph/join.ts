@@ -1,13 +1,13 @@
 /**
- * What can be said of a tensor that is one of two: the branches of a condition, the turns of a loop.
+ * Finds what can be said of a tensor that is one of two: from the branches of a condition, or from the turns of a loop.
  */
 import { Size } from './size.js';
 import { type Dims, isEqual, type Mixed, mixed, oneRow, type Value } from './value.js';
 
-/** Turns of a loop until nothing new is learned of it; what still changes then is given up. */
+/** The most turns of a loop that are evaluated to learn something new. What still changes after that is given up. */
 export const maxTurns = 12;
 
-/** Makes a size that nobody knows; the same one for the same name. */
+/** Makes an unknown size. The same name gives the same size. */
 export type NameSize = (name: string) => Size;
 
 export function joinValues(a: Value, b: Value, unknownSize: NameSize): Value {
@@ -42,17 +42,17 @@ export function joinValues(a: Value, b: Value, unknownSize: NameSize): Value {
   return isRow(a) && isRow(b) ? oneRow : differ;
 }
 
-/** What can be said of several, one by one. @param place tells this place of the graph from others */
+/** Joins the values of several tensors, one by one. @param place tells this place of the graph from others */
 export function joinAll(before: readonly Value[], after: readonly Value[], place: string): Value[] {
   return before.map((value, i) =>
     joinValues(value, after[i] ?? missing, (name) => Size.named(`${place}~${i}:${name}`)),
   );
 }
 
-/** One that was not followed to its end gives fewer than it should. */
+/** A branch that was not followed to its end has too few values. */
 const missing: Mixed = mixed('it is not known in one case');
 
-/** Sizes that have a name may have another one with each turn of a loop. */
+/** Replaces sizes with a name, which may differ in each turn of a loop. */
 function withoutNames(value: Value, unknownSize: NameSize): Value {
   if (value.kind !== 'rows' && value.kind !== 'same') return value;
   const rename = (size: Size, axis: number) =>

@@ -1,14 +1,14 @@
 /**
- * What belongs to the names of nodes, of which a graph may have millions.
+ * A map whose keys are the names of nodes. A graph may have millions.
  *
- * V8 moves all of a Map at once when it grows: with a million names that holds the event loop for 50 ms. So only the first names are in
- * one Map, and the others are dealt out to many.
+ * V8 moves a whole Map at once when it grows. With a million names, that holds the event loop for 50 ms. So the first
+ * names are in one Map, and the others are spread over many.
  */
 
-/** Names in the first part. Most graphs have fewer. */
+/** The number of names in the first part. Most graphs have fewer. */
 const firstNames = 2 ** 14;
 
-/** Of the names behind them. */
+/** The number of parts for all other names. */
 const partCount = 64;
 
 export class NameMap<Value> {
@@ -19,7 +19,7 @@ export class NameMap<Value> {
     return this.first.size === 0;
   }
 
-  /** Names in the part that has most. */
+  /** The number of names in the largest part. */
   get largestPart(): number {
     return Math.max(this.first.size, ...(this.others ?? []).map(({ size }) => size));
   }
@@ -48,7 +48,7 @@ export class NameMap<Value> {
   }
 }
 
-/** Names of one graph differ in their last letters as a rule: they are numbered. */
+/** The names of one graph usually differ in their last letters, because they are numbered. */
 function partOf(name: string): number {
   let hash = name.length;
   for (let i = Math.max(0, name.length - 8); i < name.length; i++)

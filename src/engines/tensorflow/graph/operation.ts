@@ -1,6 +1,4 @@
-/**
- * One operation as its rule sees it, and what rules have in common.
- */
+/** One operation as its rule sees it, and what rules have in common. */
 import type { GraphNode } from './graph-def.js';
 import { Size } from './size.js';
 import {
@@ -16,23 +14,23 @@ import {
   type Value,
 } from './value.js';
 
-/** The value of every output, or of each one in its order. */
+/** One value for every output, or a value for each output in order. */
 export type Outputs = Value | readonly Value[];
 
-/** What an operation makes of its inputs, none of which is mixed or unranked. */
+/** Gives the outputs of an operation for its inputs, none of which is mixed or unranked. */
 export type Rule = (operation: Operation) => Outputs;
 
-/** What makes values of values: a node of a graph, or an operation of a StableHLO module. */
+/** Makes values from values: a node of a graph, or an operation of a StableHLO module. */
 export class Step {
   constructor(
-    /** What it is called in reasons. */
+    /** The name in reasons. */
     private readonly title: string,
     readonly inputs: readonly Value[],
-    /** Tells this place of the graph from every other, calls of functions included. */
+    /** Tells this place of the graph from every other one, also between calls of one function. */
     private readonly place: string,
   ) {}
 
-  /** An input that is there, or nobody knows what. */
+  /** An input. If it is missing, nothing is known of the value. */
   input(i: number): Value {
     return this.inputs[i] ?? this.mixed(`its input ${i} is missing`);
   }
@@ -41,7 +39,7 @@ export class Step {
     return mixed(`operation ${this.title} ${why}`);
   }
 
-  /** A size that nobody knows, and that does not depend on the batch. */
+  /** An unknown size that does not depend on the batch. */
   unknownSize(axis: number, output = 0): Size {
     return Size.named(`${this.place}:${output}.${axis}`);
   }
@@ -75,7 +73,7 @@ export class Step {
   }
 }
 
-/** `Mean` is named once where it is called what it is. */
+/** Describes a node. The name is left out if it is that of the operation, as in `Mean`. */
 export function labelOf(op: string, name: string): string {
   return name === op ? `\`${op}\`` : `\`${op}\` (${name})`;
 }
@@ -90,7 +88,7 @@ export class Operation extends Step {
     super(labelOf(node.op, node.name), inputs, place);
   }
 
-  /** What a loop over the rows put into a list, as rows. */
+  /** The list that a loop over the rows filled, as rows. */
   rowsOfOneRow(): Value {
     const [shape] = this.node.shapes('_output_shapes');
     const element = integersOf(this.inputs[1]);
@@ -116,7 +114,7 @@ function nameOf({ kind }: Value): string {
   }
 }
 
-/** The sizes of tensors that are broadcast together: aligned at their ends. */
+/** The sizes of tensors that are broadcast together. They are aligned at their last dims. */
 function broadcastDims(operation: Step, all: readonly Dims[]): Size[] {
   const rank = all.reduce((most, dims) => Math.max(most, dims.length), 0);
   return Array.from({ length: rank }, (_, axis) => {
@@ -129,7 +127,7 @@ function broadcastDims(operation: Step, all: readonly Dims[]): Size[] {
   });
 }
 
-/** Rows and values that are the same for all, joined element by element. */
+/** Joins rows, and values that are the same for all, element by element. */
 export function joinElements(operation: Step, values: readonly Value[] = operation.inputs): Value {
   const all: Dims[] = [];
   let found: { readonly rows: Rows; readonly fromEnd: number } | undefined;

@@ -1,12 +1,10 @@
-/**
- * Which operations a run may execute.
- */
+/** Finds the operations that a run may execute. */
 
 import type { Turns } from '../../../flow/turns.js';
 import type { GraphDef, GraphNode, Source } from './graph-def.js';
 import { orderOf } from './order.js';
 
-/** Those behind some tensors of a graph, and in the functions that are called there. */
+/** The operations behind some tensors of a graph, and in the functions that they call. */
 export async function operationsBehind(
   graph: GraphDef,
   sources: readonly Source[],
@@ -16,7 +14,7 @@ export async function operationsBehind(
   return collect(graph, [await orderOf(graph.nodes, roots, turns)], turns);
 }
 
-/** Those in some functions, and in the functions that they call. */
+/** The operations in some functions, and in the functions that they call. */
 export async function operationsOf(
   graph: GraphDef,
   functions: readonly string[],
@@ -30,7 +28,10 @@ export async function operationsOf(
   return collect(graph, bodies, turns);
 }
 
-/** In a function every node counts, also one whose value nobody takes: TensorFlow runs those that change something. */
+/**
+ * Collects operations. In a function every node counts, even if nothing takes its value: TensorFlow runs nodes that
+ * change something.
+ */
 async function collect(graph: GraphDef, waiting: Iterable<GraphNode>[], turns: Turns): Promise<Set<string>> {
   const operations = new Set<string>();
   const called = new Set<string>();

@@ -1,19 +1,17 @@
-/**
- * The order in which nodes can be evaluated: each one behind those that it needs.
- */
+/** The order in which nodes can be evaluated. Each node comes after those that it needs. */
 
 import type { Turns } from '../../../flow/turns.js';
 import type { GraphNode, Nodes } from './graph-def.js';
 import { NameMap } from './name-map.js';
 
-/** The way back to the start of a loop of the old kind. */
+/** True for the edge back to the start of a TF1 loop. */
 export function isBackEdge(node: GraphNode | undefined): boolean {
   return node?.op === 'NextIteration' || node?.op === 'RefNextIteration';
 }
 
 /**
- * @param roots names of nodes that must be among them
- * @returns the roots and whatever they need, by values or by control
+ * @param roots are the names of nodes that must be among them
+ * @returns the roots and all nodes that they need, by value or by control
  */
 export async function orderOf(
   { byName }: Nodes,

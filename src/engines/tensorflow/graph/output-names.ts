@@ -1,10 +1,8 @@
-/**
- * Which output a name means, as functions name them: `TopKV2:indices:0` is the second one.
- */
+/** Finds the output that a name in a function means: `TopKV2:indices:0` is the second output. */
 import type { GraphNode, Source } from './graph-def.js';
 import { rules } from './rules.js';
 
-/** Names of operations without a rule of their own for rows, or whose outputs are lists of varying length. */
+/** The names for operations that have no rule for rows, or whose outputs are lists of varying length. */
 const argumentLists: Readonly<
   Record<string, (node: GraphNode) => readonly (readonly [argument: string, count: number])[]>
 > = {
@@ -39,7 +37,7 @@ const argumentLists: Readonly<
   },
 };
 
-/** @returns the number of the output among all outputs of the node; undefined if nobody knows */
+/** @returns the number of the output among all outputs of the node; undefined if it is not known */
 export function outputNumber(node: GraphNode, { argument, index }: Source): number | undefined {
   if (argument === '') return index;
   const names = rules.get(node.op)?.outputs;

@@ -1,6 +1,4 @@
-/**
- * Whether the requests for a signature may share runs: shown from its graph, never assumed.
- */
+/** Decides whether the requests for a signature may share runs. It is proven from the graph, never assumed. */
 
 import type { Turns } from '../../../flow/turns.js';
 import type { Dim, RowProof, Signature, TensorSpec } from '../../signature.js';
@@ -13,11 +11,11 @@ import { Walk } from './walk.js';
 
 /** What the graph shows of a signature. */
 export interface SignatureProof extends RowProof {
-  /** The rank that the graph needs of an input whose rank the signature does not say. */
+  /** The ranks that the graph needs of inputs whose rank the signature does not say. */
   readonly ranks: ReadonlyMap<string, number>;
-  /** TensorFlow's operations that a run may execute. */
+  /** The TensorFlow operations that a run may execute. */
   readonly operations: ReadonlySet<string>;
-  /** What is known of the shapes of outputs that were proven. */
+  /** The known shapes of proven outputs. */
   readonly shapes: ReadonlyMap<string, readonly Dim[]>;
 }
 
@@ -68,7 +66,7 @@ const doings: Readonly<Record<Effect['kind'], string>> = {
   draws: 'draws random numbers',
 };
 
-/** The operations of StableHLO modules that a walk has read. */
+/** The operations of the StableHLO modules that a walk has read. */
 function operationsInModules({ modules }: Walk): string[] {
   return [...modules.values()].flatMap((module) =>
     'kind' in module ? [] : Array.from(module.operationNames, (name) => `stablehlo.${name}`),
@@ -88,7 +86,10 @@ export function shapeOfRank(rank: number | undefined): null[] | null {
   return rank === undefined ? null : Array<null>(rank).fill(null);
 }
 
-/** Rows for inputs whose first dim is open; the others are the same for all who share a run. */
+/**
+ * The values of the inputs. An input whose first dim is open has rows. Any other input is the same for all requests of
+ * a run.
+ */
 function givenBy(specs: Inputs): Map<string, Value> {
   const given = new Map<string, Value>();
   for (const { name, shape, graphName } of specs) {
@@ -120,7 +121,7 @@ function whyNotRows(value: Value | undefined): string | undefined {
   }
 }
 
-/** `operation:index`, or `operation` for index 0. */
+/** Reads `operation:index`, or `operation` for index 0. */
 export function parseTensorName(name: string): Source {
   const [, node = name, index = '0'] = /^(.*):(\d+)$/.exec(name) ?? [];
   return { node, argument: '', index: Number(index) };

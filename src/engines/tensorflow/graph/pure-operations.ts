@@ -1,7 +1,8 @@
 /**
- * Operations of TensorFlow 2.21 that give the same for the same inputs and change nothing: those of its registry that are
- * not stateful, less what only training, tests, data sets and accelerators use. What they make of inputs that are the same
- * for all is the same for all, whether or not there is a rule for their rows.
+ * Operations of TensorFlow 2.21 that give the same outputs for the same inputs and change nothing. They are those of
+ * its registry that are not stateful, without those that only training, tests, data sets and accelerators use.
+ *
+ * If their inputs are the same for all requests of a run, so are their outputs, even without a rule for their rows.
  */
 export const pureOperations: ReadonlySet<string> = new Set(
   `

@@ -1,11 +1,14 @@
 /**
- * Sizes as products of a number and of names, such as `3 · batch · time`: what can be said of a dim before a request is
- * there. `batch` is the number of rows that share a run; every other name stands for the same number whoever shares it.
+ * Sizes as products of a number and of names, such as `3 · batch · time`. They are what can be said of a dim before a
+ * request comes.
+ *
+ * `batch` is the number of rows that share a run. Every other name stands for the same number, whichever requests share
+ * the run.
  */
 
 const batchName = 'batch';
 
-/** Names of a product; a longer one is only known by a name of its own. */
+/** The most names in a product. A longer product gets a name of its own. */
 const maxNames = 16;
 
 export class Size {
@@ -13,7 +16,7 @@ export class Size {
   readonly key: string;
 
   private constructor(
-    /** The number that the names are multiplied with. */
+    /** The number in the product. */
     readonly factor: number,
     private readonly names: readonly string[],
   ) {
@@ -24,12 +27,12 @@ export class Size {
     return new Size(value, []);
   }
 
-  /** A size that is not known, and does not depend on the batch. */
+  /** An unknown size that does not depend on the batch. */
   static named(name: string): Size {
     return new Size(1, [name]);
   }
 
-  /** Products that are only known by a name. */
+  /** The number of products that got a name of their own. */
   private static products = 0;
   static readonly batch = new Size(1, [batchName]);
   static readonly one = new Size(1, []);
@@ -45,12 +48,12 @@ export class Size {
     return this.names.length === 0 || this.factor === 0 ? this.factor : undefined;
   }
 
-  /** It grows with the batch. */
+  /** True if the size grows with the batch. */
   get hasBatch(): boolean {
     return this.factor !== 0 && this.names.includes(batchName);
   }
 
-  /** It is so many times the batch, where it grows with it. */
+  /** The size for each row of the batch; undefined if the size does not grow with it. */
   get perRow(): Size | undefined {
     return this.dividedBy(Size.batch);
   }
@@ -66,7 +69,7 @@ export class Size {
     return new Size(this.factor * other.factor, names.sort());
   }
 
-  /** undefined if the quotient may have a remainder. */
+  /** The quotient; undefined if there may be a remainder. */
   dividedBy(divisor: Size): Size | undefined {
     if (divisor.factor === 0 || this.factor % divisor.factor !== 0) return undefined;
     const names = [...this.names];

@@ -1,5 +1,5 @@
 /**
- * What is known of a tensor before any request is there: whether it is the same whoever shares the run, holds a row for
+ * What is known of a tensor before a request comes: whether it is the same for all requests of a run, holds rows for
  * each of them, or mixes them.
  */
 import { Size } from './size.js';
@@ -19,96 +19,101 @@ export type Value =
   | Dead
   | Mixed;
 
-/** The same whatever the batch holds, and however large it is: a weight, a constant, what follows from them. */
+/** A value that is the same for every batch of any size: a weight, a constant, and what follows from them. */
 export interface Same {
   readonly kind: 'same';
-  /** undefined: not even the rank is known. No size has the batch in it. */
+  /** The dims, none of which depends on the batch. It is undefined if even the rank is unknown. */
   readonly dims: Dims | undefined;
-  /** The whole numbers in it, where they are known and few. */
+  /** The whole numbers in the value, if they are known and few. */
   readonly integers?: readonly Size[] | undefined;
-  /** Of the variable that it is the handle of. */
+  /** The dims of the variable, if the value is its handle. */
   readonly variable?: Dims | undefined;
-  /** Names the TensorArray that it is the handle of. */
+  /** The name of the TensorArray, if the value is its handle. */
   readonly array?: string | undefined;
 }
 
 /**
- * A row for each row of the inputs, along one axis; a row follows from the same row of the inputs alone. The axis may be
- * merged with those behind it: `batch · 12` holds twelve slices for each row, one row's behind the other's.
+ * Rows along one axis. Each row follows only from the same row of the inputs. The axis may be merged with those after
+ * it: `batch · 12` means twelve slices for each row, with the slices of one row after those of the other.
  */
 export interface Rows {
   readonly kind: 'rows';
   readonly axis: number;
-  /** That of the axis has the batch in it, no other one does. */
+  /** The dims. The dim of the axis depends on the batch, and no other does. */
   readonly dims: Dims;
   /**
-   * The slices of the axis are dealt out in turn, `[block, batch]` instead of `[batch, block]`: between SpaceToBatchND
-   * and BatchToSpaceND. The sizes of the blocks.
+   * The sizes of the blocks, if the slices of the axis are dealt in turn, as `[block, batch]` instead of `[batch,
+   * block]`. That is so between SpaceToBatchND and BatchToSpaceND.
    */
   readonly dealt?: string | undefined;
 }
 
-/** Whole numbers that depend on the size of the batch in a known way, in a scalar or a vector: a shape. */
+/** Whole numbers that depend on the size of the batch in a known way, in a scalar or a vector. A shape is one. */
 export interface Sizes {
   readonly kind: 'sizes';
   readonly isScalar: boolean;
-  /** undefined: depends on the rows. */
+  /** The numbers. One is undefined if it depends on the rows. */
   readonly items: readonly (Size | undefined)[];
 }
 
-/** Any number of slices for each row, one row's behind the other's: the values of a ragged tensor. */
+/**
+ * Any number of slices for each row, with the slices of one row after those of the other: the values of a ragged
+ * tensor.
+ */
 export interface Flat {
   readonly kind: 'flat';
-  /** Names how the slices are shared out among the rows. */
+  /** Names the way in which the slices belong to the rows. */
   readonly partition: string;
-  /** Behind the first. */
+  /** The dims after the first. */
   readonly inner: Dims;
 }
 
-/** Which slices of a {@link Flat} tensor belong to which row. */
+/** Says which slices of a {@link Flat} tensor belong to which row. */
 export interface RowPartition {
   readonly kind: 'partition';
   readonly partition: string;
   /**
-   * - `indices`: row and place of each slice; `rowids`: the row alone
-   * - `lengths`: how many slices each row has; `ends`: where each ends; `splits`: 0 and the ends
+   * - `indices`: the row and the place of each slice; `rowids`: only the row
+   * - `lengths`: the number of slices of each row; `ends`: where the slices of each row end; `splits`: 0 and the ends
    */
   readonly form: 'splits' | 'rowids' | 'indices' | 'lengths' | 'ends';
 }
 
 /**
- * Whole numbers that say where each row finds something: its own number first, `[rows]` or `[rows, columns]`, then others
- * that follow from the row.
+ * Whole numbers that say where each row finds something. The number of the row comes first, `[rows]` or `[rows,
+ * columns]`. The others follow from the row.
  */
 export interface Places {
   readonly kind: 'places';
-  /** undefined: a vector of the rows' numbers alone. */
+  /** The number of columns. It is undefined for a vector that has only the numbers of the rows. */
   readonly columns: number | undefined;
 }
 
 /** A TensorList or TensorArray. */
 export interface List {
   readonly kind: 'list';
-  /** What each member is; undefined: nothing was put in yet. For a list of rows {@link OneRow}. */
+  /**
+   * The value of each member; undefined if nothing was put in yet. The members of a list of rows are {@link OneRow}.
+   */
   readonly member: Value | undefined;
 }
 
-/** A bool: whether something holds for each row. */
+/** A bool that says whether something holds for each row. */
 export interface EveryRow {
   readonly kind: 'every row';
-  /** Within a loop over the rows: whether there is a row of the number that the loop is at. */
+  /** Within a loop over the rows, true if the bool says whether the current row exists. */
   readonly isThere?: true | undefined;
 }
 
-/** Within a loop over the rows: what follows from one row. */
+/** A value that follows from one row, within a loop over the rows. */
 export interface OneRow {
   readonly kind: 'one row';
 }
 
-/** Within a loop over the rows: the number of the row. */
+/** The number of a row, within a loop over the rows. */
 export interface RowNumber {
   readonly kind: 'row number';
-  /** It was counted up: the next row's. */
+  /** True if it was counted up to the number of the next row. */
   readonly isNext: boolean;
 }
 
@@ -118,19 +123,19 @@ export interface Unranked {
   readonly input: string;
 }
 
-/** On the way of a branch that is not taken. */
+/** A value in a branch that is not taken. */
 export interface Dead {
   readonly kind: 'dead';
 }
 
-/** May mix rows. */
+/** A value that may mix rows. */
 export interface Mixed {
   readonly kind: 'mixed';
-  /** Which operation may, and why, in words. */
+  /** Which operation may mix them, and why, in words. */
   readonly why: string;
-  /** It is one number. */
+  /** True if the value is one number. */
   readonly isScalar?: true | undefined;
-  /** Numbers that it is not less, or not greater than, whatever the rows. */
+  /** Bounds of the number that hold for all rows. */
   readonly atLeast?: Size | undefined;
   readonly atMost?: Size | undefined;
 }
@@ -149,7 +154,7 @@ export const everyRow: EveryRow = { kind: 'every row' };
 export const rowIsThere: EveryRow = { kind: 'every row', isThere: true };
 export const oneRow: OneRow = { kind: 'one row' };
 
-/** Whole numbers that may depend on the size of the batch. */
+/** Whole numbers, some of which may depend on the size of the batch. */
 export function integers(items: readonly (Size | undefined)[], isScalar: boolean): Same | Sizes {
   const known = items.filter((item) => item !== undefined);
   const dims = isScalar ? [] : [Size.of(items.length)];
@@ -158,13 +163,13 @@ export function integers(items: readonly (Size | undefined)[], isScalar: boolean
   return same(dims, known);
 }
 
-/** The whole numbers of a tensor, where they are known; some of them may depend on the rows. */
+/** The whole numbers of a tensor, if they are known. Some may depend on the rows. */
 export function integersOf(value: Value | undefined): readonly (Size | undefined)[] | undefined {
   if (value?.kind === 'same') return value.integers;
   return value?.kind === 'sizes' ? value.items : undefined;
 }
 
-/** Plain numbers, the same for all. */
+/** Plain numbers that are the same for all. */
 export function numbersOf(value: Value | undefined): readonly number[] | undefined {
   const numbers = integersOf(value)?.map((item) => item?.value);
   return numbers?.every((each) => each !== undefined) ? (numbers as number[]) : undefined;
@@ -189,9 +194,9 @@ export function dimsOf(value: Value | undefined): Dims | undefined {
 }
 
 /**
- * Rows whose dims are these; the axis is the one that grows with the batch.
+ * Rows with these dims, along the axis that grows with the batch.
  *
- * @returns undefined if none does, or several
+ * @returns undefined if no axis does, or several do
  */
 export function rowsOf(dims: Dims): Rows | undefined {
   const axes = dims.flatMap((dim, axis) => (dim.hasBatch ? [axis] : []));
@@ -201,7 +206,7 @@ export function rowsOf(dims: Dims): Rows | undefined {
     : { kind: 'rows', axis, dims };
 }
 
-/** True if sizes have the batch in them where the kind of the value says so, once, and nowhere else. */
+/** True if the dims depend on the batch exactly where the kind of the value allows it. */
 export function isSound(value: Value): boolean {
   const isSteady = (dims: Dims | undefined) => !dims?.some((dim) => dim.hasBatch);
   switch (value.kind) {
@@ -218,13 +223,16 @@ export function isSound(value: Value): boolean {
   }
 }
 
-/** An axis counted from the end where it is negative. @returns undefined if it is none of so many */
+/**
+ * An axis counted from the start; a negative one is counted from the end.
+ * @returns undefined if there is no such axis
+ */
 export function axisOf(axis: number, rank: number): number | undefined {
   const positive = axis < 0 ? axis + rank : axis;
   return positive >= 0 && positive < rank ? positive : undefined;
 }
 
-/** True if both say the same. */
+/** True if both values say the same. */
 export function isEqual(a: Value | undefined, b: Value | undefined): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,5 +1,6 @@
 /**
- * Evaluates a graph over what is known of its tensors: each operation by its rule, calls and loops by what they call.
+ * Evaluates a graph over what is known of its tensors. A rule evaluates each operation, and calls and loops evaluate
+ * the functions that they call.
  */
 
 import type { Turns } from '../../../flow/turns.js';
@@ -30,32 +31,35 @@ import {
   type Value,
 } from './value.js';
 
-/** Operations that are evaluated in one walk, those of functions with each call. A larger graph is not followed. */
+/**
+ * The most operations that one walk evaluates, counting those of functions for each call. A larger graph is not
+ * followed.
+ */
 const maxSteps = 500_000;
 
-/** Operations of StableHLO modules that are evaluated in one walk. */
+/** The most operations of StableHLO modules that one walk evaluates. */
 const maxModuleSteps = 200_000;
 
-/** Calls within calls. A function that calls itself is not followed for ever. */
+/** The most calls within calls. It ends a function that calls itself. */
 const maxDepth = 64;
 
-/** Operations that fail where something does not hold. */
+/** Operations that fail if something does not hold. */
 const checking = ['Assert', 'XlaCallModule'];
 
-/** One evaluation of nodes that need each other. */
+/** One evaluation of nodes that depend on each other. */
 interface Frame {
   readonly nodes: Nodes;
-  /** Tells it from every other evaluation, for sizes that are named after their place. */
+  /** Tells this evaluation from every other, for sizes that are named after their place. */
   readonly place: string;
-  /** The values of parameters or of inputs, by name. */
+  /** The values of parameters or inputs, by name. */
   readonly given: ReadonlyMap<string, Value>;
   outputs: NameMap<Outputs>;
-  /** What is assumed at the starts of loops of the old kind. */
+  /** What is assumed at the start of TF1 loops. */
   readonly assumed: Map<string, Value>;
 }
 
 export class Walk implements Caller {
-  /** Ranks that inputs of unknown rank must have, by the input's name. */
+  /** The ranks that inputs of unknown rank must have, by input name. */
   readonly ranks = new Map<string, number>();
   readonly obstacles: Mixed[] = [];
   readonly modules: Modules = new Map();
@@ -72,7 +76,7 @@ export class Walk implements Caller {
     readonly turns: Turns,
   ) {}
 
-  /** The values of some tensors of the graph, where others are given. */
+  /** The values of some tensors of the graph, where the values of others are given. */
   async fetch(sources: readonly Source[], given: ReadonlyMap<string, Value>): Promise<Value[]> {
     const { nodes } = this.graph;
     const order = await orderOf(
@@ -144,7 +148,7 @@ export class Walk implements Caller {
     return results.map((source) => valueAt(frame, source));
   }
 
-  /** Compares what loops of the old kind begin with to what they come back with. @returns true if something is new */
+  /** Compares the values at the start of TF1 loops with those that come back. @returns true if something is new */
   private async learn(order: readonly GraphNode[], frame: Frame, isLast: boolean): Promise<boolean> {
     let isNew = false;
     for (const merge of order) {
@@ -180,7 +184,7 @@ export class Walk implements Caller {
     return isRight ? all : operation.mixed('makes a tensor with several dims of the size of the batch');
   }
 
-  /** An operation that calls nothing, by its rule. */
+  /** Evaluates an operation that calls nothing, by its rule. */
   apply(operation: Operation): Outputs {
     const { node, inputs } = operation;
     this.watchWriters(operation);
@@ -202,7 +206,7 @@ export class Walk implements Caller {
     return 'kind' in outputs && outputs.kind === 'mixed' ? passOn(operation, outputs) : outputs;
   }
 
-  /** A TensorArray that several nodes write to may hold what the other one wrote. */
+  /** Notes who writes to a TensorArray. One with several writers may hold what the other wrote. */
   private watchWriters({ node, inputs: [handle] }: Operation): void {
     if (!/^TensorArray(Write|Scatter)V3$/.test(node.op) || handle?.kind !== 'same' || !handle.array) return;
     const writers = this.writers.get(handle.array) ?? new Set();
@@ -224,7 +228,8 @@ export class Walk implements Caller {
 }
 
 /**
- * `Minimum(n, Maximum(n, anything))` is n: so a length that is given twice, as the least and the most, is the same for all.
+ * `Minimum(n, Maximum(n, anything))` is n. So a length that is given twice, as the least and as the most, is the same
+ * for all.
  */
 function bounded({ node, inputs }: Operation): Value | undefined {
   const [mixed, other] = inputs[0]?.kind === 'mixed' ? inputs : [inputs[1], inputs[0]];
@@ -232,7 +237,7 @@ function bounded({ node, inputs }: Operation): Value | undefined {
   const bound = integersOf(other)?.[0];
   if (!bound) return undefined;
   const { kind, why } = mixed;
-  // A bound that it had before may lie beyond the new one.
+  // A bound from before may lie beyond the new one.
   if (node.op === 'Minimum')
     return mixed.atLeast?.equals(bound) ? other : { kind, why, isScalar: true, atMost: bound };
   if (node.op === 'Maximum')
@@ -240,13 +245,13 @@ function bounded({ node, inputs }: Operation): Value | undefined {
   return undefined;
 }
 
-/** Operations that make a scalar of scalars. */
+/** Operations that make a scalar from scalars. */
 const arithmetic: ReadonlySet<string> = new Set([
   ...['Add', 'AddV2', 'Cast', 'Identity', 'Mul', 'Sub'],
   ...['Equal', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'NotEqual'],
 ]);
 
-/** What follows from a mixed tensor is mixed; what arithmetic makes of scalars is one. */
+/** A value that follows from a mixed one is mixed. Arithmetic on scalars gives a scalar. */
 function passOn({ node, inputs }: Operation, mixed: Mixed): Mixed {
   if (mixed.isScalar && !inputs.includes(mixed)) return mixed;
   const { kind, why } = mixed;
@@ -262,7 +267,7 @@ function isScalar(value: Value | undefined): value is Same {
   return value?.kind === 'same' && value.dims?.length === 0;
 }
 
-/** What must be evaluated of a function: also what runs although nobody takes its value. */
+/** What must be evaluated of a function, including nodes that run although nothing takes their values. */
 async function rootsOf({ results, controls, nodes }: GraphFunction, turns: Turns): Promise<string[]> {
   const roots = [...results.map(({ node }) => node), ...controls];
   for (const node of nodes.byName.values()) {
@@ -292,7 +297,10 @@ function valueAt({ nodes, given, outputs }: Frame, source: Source): Value {
   );
 }
 
-/** Within a loop over the rows everything that follows from one row, and from what is the same for all, is that row's. */
+/**
+ * Within a loop over the rows: a value belongs to the row if it follows from that row and from values that are the same
+ * for all.
+ */
 function inOneRow(operation: Operation): Value | undefined {
   const { node, inputs } = operation;
   if (inputs.some(({ kind }) => kind === 'row number')) {
@@ -329,7 +337,7 @@ function isZero(value: Value): boolean {
   return value.kind === 'same' && value.integers?.[0]?.is(0) === true;
 }
 
-/** Puts in the sizes that TensorFlow wrote beside a node, where rules know none. */
+/** Uses the sizes that TensorFlow wrote beside a node, where the rules know none. */
 function refined(node: GraphNode, outputs: Outputs, place: string): Outputs {
   const isUnclear = (value: Value) =>
     (value.kind === 'same' && !value.dims) ||

@@ -1,11 +1,11 @@
 /**
- * Protobuf messages read field by field, in place: nothing that is not asked for is copied or made an object of. A graph
- * may hold hundreds of megabytes of constants.
+ * Reads protobuf messages in place, field by field. Only what is asked for is copied or made into an object, because a
+ * graph may hold hundreds of megabytes of constants.
  */
 import protobuf from 'protobufjs/minimal.js';
 import type { Turns } from '../../../flow/turns.js';
 
-/** A message's bytes; a `Buffer`, so that views on it stay views. */
+/** The bytes of a message. It is a `Buffer`, so that its parts are views. */
 export type Message = Buffer;
 
 /** A view on the same memory. */
@@ -13,7 +13,7 @@ export function messageOf(bytes: Uint8Array): Message {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Calls back with each field of a message; the callback reads or skips its value. */
+/** Calls back with each field of a message. The callback reads or skips the value. */
 export function readFields(
   message: Message,
   field: (number: number, wireType: number, reader: protobuf.Reader) => void,
@@ -36,9 +36,10 @@ export function bytesFields(message: Message, number: number): Message[] {
 }
 
 /**
- * As {@link bytesFields} for messages with very many: calls back with each, and gives the event loop back now and then.
+ * Does the same as {@link bytesFields} for messages with very many fields: it calls back with each, and gives the event
+ * loop back now and then.
  *
- * @param visit with the number of the field and its value
+ * @param visit gets the number of the field and its value
  */
 export async function eachBytesField(
   message: Message,
@@ -55,7 +56,9 @@ export async function eachBytesField(
   }
 }
 
-/** As {@link bytesField} for messages with very many fields: gives the event loop back now and then. */
+/**
+ * Does the same as {@link bytesField} for messages with very many fields: it gives the event loop back now and then.
+ */
 export async function lastBytesField(
   message: Message,
   number: number,
@@ -74,12 +77,12 @@ export function bytesField(message: Message, number: number): Message | undefine
   return bytesFields(message, number).at(-1);
 }
 
-/** The last value of a string field, or nothing as an empty string. */
+/** The last value of a string field; an empty string if there is none. */
 export function stringField(message: Message, number: number): string {
   return bytesField(message, number)?.toString('utf8') ?? '';
 }
 
-/** The values of a field that holds whole numbers, packed or not; as doubles, which is exact for sizes and indices. */
+/** The values of a field of whole numbers, packed or not. They are doubles, which are exact for sizes and indices. */
 export function integerFields(message: Message, number: number): number[] {
   const values: number[] = [];
   readFields(message, (field, wireType, reader) => {
@@ -95,7 +98,7 @@ export function integerFields(message: Message, number: number): number[] {
   return values;
 }
 
-/** The last value of a whole number's field, or nothing as 0. */
+/** The last value of a whole number field; 0 if there is none. */
 export function integerField(message: Message, number: number): number {
   return integerFields(message, number).at(-1) ?? 0;
 }

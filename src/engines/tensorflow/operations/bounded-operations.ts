@@ -1,12 +1,12 @@
 /**
- * Which runs cannot become long: the operations of their signature are all of a kind whose work follows from the shapes of
- * the inputs, and these are known but for the number of rows.
+ * Says which runs cannot take long. Their signature has only operations whose work follows from the shapes of the
+ * inputs, and all dims but the number of rows are known.
  */
 import type { Signature } from '../../signature.js';
 
-/** Why runs of a signature may take any time, or undefined if they cannot. */
+/** Says why runs of a signature may take any time; undefined if they cannot. */
 export function whyNotInline({ inputs, operations }: Signature, device: 'cpu' | 'gpu'): string | undefined {
-  // There a run waits for the device.
+  // A run waits for the GPU.
   if (device !== 'cpu') return 'the model runs on a GPU';
   if (operations === undefined) return 'no graph tells what its runs do';
   for (const { name, dtype, shape } of inputs.values()) {
@@ -18,8 +18,8 @@ export function whyNotInline({ inputs, operations }: Signature, device: 'cpu' | 
 }
 
 /**
- * Operations that wait for nothing, and whose work follows from the shapes of their inputs; where a value decides on the
- * size of the output (Fill, Tile, Range, Pad) it does not. Loops and branches are not among them.
+ * Operations that wait for nothing, and whose work follows from the shapes of their inputs. Operations whose output
+ * size depends on a value (Fill, Tile, Range, Pad) are missing, and so are loops and branches.
  */
 const bounded: ReadonlySet<string> = new Set(
   `

@@ -1,9 +1,9 @@
 /**
- * The operations that TensorFlow brings, written by `node scripts/list-operations.js`. `inspect` reads them here, as it loads
- * no TensorFlow and works before one is installed.
+ * The operations that TensorFlow brings. `node scripts/list-operations.js` writes this file. `inspect` reads it,
+ * because it loads no TensorFlow and works without one.
  */
 
-/** The version that was asked. */
+/** The version of TensorFlow that the list comes from. */
 export const builtInVersion = '2.21.0';
 
 export const builtInOperations: ReadonlySet<string> = new Set(

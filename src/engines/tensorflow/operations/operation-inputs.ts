@@ -1,14 +1,12 @@
-/**
- * Which types an operation's inputs have, as `tensorflow.OpList` (op_def.proto) says it.
- */
+/** Finds the types of an operation's inputs in a `tensorflow.OpList` (op_def.proto). */
 import { tensorflow } from '#proto/decoders.js';
 import { readerOf } from '../proto/message-reader.js';
 
-/** What is asked of a node's attributes. */
+/** The attributes of a node. */
 export interface Attributes {
-  /** A `tensorflow.DataType`; 0 where there is none. */
+  /** A `tensorflow.DataType`; 0 if there is none. */
   type(name: string): number;
-  /** A list of these. */
+  /** A list of them. */
   types(name: string): readonly number[];
   integer(name: string): number;
 }
@@ -16,7 +14,7 @@ export interface Attributes {
 /** Gives the `tensorflow.DataType` of each input of an operation. */
 export type InputTypes = (operation: string, attributes: Attributes) => number[];
 
-/** @param list a serialized `tensorflow.OpList` */
+/** @param list is a serialized `tensorflow.OpList` */
 export function readInputTypes(list: Uint8Array): InputTypes {
   const { op } = tensorflow.OpList.decode(readerOf(list));
   const known = new Map(op.map((each) => [each.name, each]));

@@ -1,12 +1,13 @@
 /**
- * Which wheels of PyPI have operations that TensorFlow lacks. The names are those that the libraries in the wheels register.
+ * Lists wheels of PyPI that have operations which TensorFlow lacks. The names are those that the libraries in the
+ * wheels register.
  */
 
-/** Libraries of one wheel, in one of its folders. */
+/** The libraries in one folder of a wheel. */
 export interface Wheel {
-  /** On PyPI. */
+  /** The name on PyPI. */
   readonly name: string;
-  /** That holds the libraries, relative to where the wheel is installed. */
+  /** The folder with the libraries, relative to where the wheel is installed. */
   readonly folder: string;
   readonly operations: ReadonlySet<string>;
 }
@@ -38,14 +39,14 @@ export const wheels: readonly Wheel[] = [
   ),
 ];
 
-/** Where the commands that are shown install wheels to. */
+/** The folder into which the suggested commands install wheels. */
 const target = 'op-libraries';
 
 /**
- * Says of operations that are not known which wheels have them, and what to do.
+ * Says which wheels have some unknown operations, and what to do.
  *
- * @param operations by name
- * @param tensorflowVersion for example `2.21.0`; the wheels must be for the same minor version
+ * @param operations are names
+ * @param tensorflowVersion is for example `2.21.0`; the wheels must be for the same minor version
  */
 export function explainUnknownOperations(operations: readonly string[], tensorflowVersion: string): string {
   const needed = wheels.filter((wheel) => operations.some((name) => wheel.operations.has(name)));

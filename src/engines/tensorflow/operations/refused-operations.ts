@@ -1,5 +1,6 @@
 /**
- * Operations that no model serves with: what they do to the process or its memory cannot be undone, and no answer needs it.
+ * Operations that no model is served with: what they do to the process or its memory cannot be undone, and no answer
+ * needs it.
  */
 import { ServingError } from '../../../errors.js';
 
@@ -10,7 +11,7 @@ const effects: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * @param used those that are behind the graph's own nodes
+ * @param used are the operations behind the graph's own nodes
  * @throws ServingError FAILED_PRECONDITION naming the first of them
  */
 export function refuseOperations(used: ReadonlySet<string>): void {

@@ -1,32 +1,35 @@
-/**
- * The parts of `tensorflow.ConfigProto` and `tensorflow.RunOptions` (config.proto) that we set.
- */
+/** Writes the parts of `tensorflow.ConfigProto` and `tensorflow.RunOptions` (config.proto) that we set. */
 import { tensorflow } from '#proto/encoders.js';
 
-/** TensorFlow's options that hold for the process (threads within an op, GPUs) or for each session (threads between ops). */
+/** TensorFlow's options for the process (threads within an op, GPUs) and for each session (threads between ops). */
 export interface SessionOptions {
-  /** Use no GPU even if there is one. */
+  /** Uses no GPU, even if there is one. */
   readonly hideGpus?: boolean | undefined;
-  /** Threads within one operation, for the whole process; TensorFlow's choice by default. */
+  /** The threads within one operation, for the whole process. TensorFlow chooses by default. */
   readonly intraThreads?: number | undefined;
-  /** Threads between operations, per session; TensorFlow's choice by default. */
+  /** The threads between operations, for each session. TensorFlow chooses by default. */
   readonly interThreads?: number | undefined;
-  /** Take GPU memory as it is needed instead of all at once. */
+  /** Takes GPU memory as it is needed instead of all at once. */
   readonly gpuMemoryGrowth?: boolean | undefined;
-  /** Share of each GPU's memory to take, 0 to 1. */
+  /** The share of each GPU's memory to take, from 0 to 1. */
   readonly gpuMemoryFraction?: number | undefined;
-  /** Which GPUs, as CUDA numbers them: `0,2`. */
+  /** The GPUs to use, numbered as in CUDA: `0,2`. */
   readonly visibleDevices?: string | undefined;
-  /** Compile graphs by XLA, on processors too, where TensorFlow does not unless it is told twice. Per session. */
+  /** Compiles graphs with XLA, for each session. TensorFlow must be told twice to do so on processors. */
   readonly xla?: boolean | undefined;
-  /** Compute in so many bits where TensorFlow holds that to be safe: float16 on GPUs, bfloat16 on processors. Per session. */
+  /**
+   * Computes with fewer bits where TensorFlow considers that safe, for each session: float16 on GPUs, bfloat16 on
+   * processors.
+   */
   readonly mixedPrecision?: 'float16' | 'bfloat16' | undefined;
 }
 
 /** `OptimizerOptions.ON_1` and `RewriterConfig.ON`. */
 const on = 1;
 
-/** A serialized ConfigProto. Soft placement is on, so that a model exported with GPU device names runs on a CPU. */
+/**
+ * Writes a serialized ConfigProto. Soft placement is on, so that a model exported with the names of GPUs runs on a CPU.
+ */
 export function encodeSessionOptions(options: SessionOptions): Uint8Array {
   return tensorflow.ConfigProto.encode({
     allowSoftPlacement: true,
@@ -51,15 +54,15 @@ function graphOptions({ xla, mixedPrecision }: SessionOptions): tensorflow.Graph
   };
 }
 
-/** What one run may ask for. */
+/** The settings of one run. */
 export interface RunSettings {
-  /** TensorFlow is asked to give up after so many seconds. */
+  /** The seconds after which TensorFlow is asked to give up. */
   readonly timeoutSeconds?: number | undefined;
-  /** Run on the calling thread instead of in the pool between operations. */
+  /** Runs on the calling thread instead of in the pool between operations. */
   readonly onThisThread?: boolean | undefined;
   /**
-   * Record when each operation ran: as the processor sees it, or also what GPUs did. The latter fails while another run of
-   * the process is traced so.
+   * Records when each operation ran, on the processor or also on GPUs. Tracing GPUs fails while another run of the
+   * process traces them.
    */
   readonly trace?: 'processor' | 'gpus' | undefined;
 }
@@ -67,7 +70,7 @@ export interface RunSettings {
 /** `RunOptions.SOFTWARE_TRACE` and `FULL_TRACE`. */
 const traceLevels = { processor: 1, gpus: 3 } as const;
 
-/** A serialized RunOptions, or null where nothing is asked for. */
+/** Writes a serialized RunOptions; null if nothing is set. */
 export function encodeRunOptions({ timeoutSeconds, onThisThread, trace }: RunSettings): Uint8Array | null {
   if (timeoutSeconds === undefined && !onThisThread && !trace) return null;
   return tensorflow.RunOptions.encode({

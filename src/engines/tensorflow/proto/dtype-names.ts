@@ -1,6 +1,4 @@
-/**
- * What TensorFlow calls the dtypes that cannot travel: `tensorflow.DataType` (types.proto), for errors.
- */
+/** TensorFlow's names for dtypes that cannot travel (`tensorflow.DataType` in types.proto). Errors use them. */
 import { dtypeOf } from '../../../tensors/dtypes.js';
 
 const otherNames: Readonly<Record<number, string>> = {
@@ -24,10 +22,10 @@ const otherNames: Readonly<Record<number, string>> = {
   33: 'float4_e2m1fn',
 };
 
-/** References have the number of what they refer to, and this. */
+/** The number of a reference is that of its dtype plus this. */
 const reference = 100;
 
-/** `quint8`, `float32_ref`; of a number that no dtype has `dtype 99`. */
+/** Names a dtype: `quint8`, `float32_ref`, or `dtype 99` for an unknown number. */
 export function dtypeName(number: number): string {
   if (number > reference && number < 2 * reference) return `${dtypeName(number - reference)}_ref`;
   return dtypeOf(number) ?? otherNames[number] ?? `dtype ${number}`;

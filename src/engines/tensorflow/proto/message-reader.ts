@@ -1,9 +1,7 @@
-/**
- * Serialized protobuf messages, for the decoders that are made of `proto/`.
- */
+/** Reads serialized protobuf messages for the decoders that are made from `proto/`. */
 import protobuf from 'protobufjs/minimal.js';
 
-/** A reader with which decoders keep nothing of the fields that `proto/` does not name. */
+/** A reader that makes decoders keep none of the fields that `proto/` does not name. */
 export function readerOf(message: Uint8Array): protobuf.Reader {
   const reader = protobuf.Reader.create(message);
   reader.discardUnknown = true;

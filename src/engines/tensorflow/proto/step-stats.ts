@@ -1,29 +1,27 @@
-/**
- * What TensorFlow records of a traced run: which operation ran when, and on which device.
- */
+/** Reads what TensorFlow records of a traced run: which operation ran, when, and on which device. */
 import { tensorflow } from '#proto/decoders.js';
 import { readerOf } from './message-reader.js';
 
 /** One operation that ran. */
 export interface OpRun {
   readonly device: string;
-  /** The operation's name in the graph. */
+  /** The name of the operation in the graph. */
   readonly name: string;
-  /** Its type, for example `MatMul`; empty where TensorFlow does not tell. */
+  /** Its type, for example `MatMul`; empty if TensorFlow does not tell. */
   readonly op: string;
-  /** Microseconds since the origin, and from its start to its end. */
+  /** The microseconds from the origin to its start, and from its start to its end. */
   readonly start: number;
   readonly duration: number;
 }
 
 /**
- * @param metadata a serialized `tensorflow.RunMetadata`
- * @param origin from when starts are counted, in milliseconds since 1970
- * @throws Error if it is none
+ * @param metadata is a serialized `tensorflow.RunMetadata`
+ * @param origin is when starts are counted from, in milliseconds since 1970
+ * @throws Error if the metadata is damaged
  */
 export function readOpRuns(metadata: Uint8Array, origin: number): OpRun[] {
   const { stepStats } = tensorflow.RunMetadata.decode(readerOf(metadata));
-  // Nanoseconds since 1970 are beyond what a number holds exactly.
+  // The nanoseconds since 1970 are too large for an exact double.
   const originNanos = BigInt(origin) * 1_000_000n;
   return (stepStats?.devStats ?? []).flatMap(({ device, nodeStats }) =>
     nodeStats.map((node) => ({
@@ -36,14 +34,14 @@ export function readOpRuns(metadata: Uint8Array, origin: number): OpRun[] {
   );
 }
 
-/** Not every device counts in nanoseconds. */
+/** Some devices count in microseconds only. */
 function nanos(inNanos: Int64, inMicros: Int64): bigint {
   return BigInt(inNanos.toString()) || BigInt(inMicros.toString()) * 1000n;
 }
 
 type Int64 = tensorflow.NodeExecStats['allStartNanos'];
 
-/** Labels are written `name = Op(inputs)`, with what was allocated in front. */
+/** The type in a label, which reads `name = Op(inputs)` after a note of what was allocated. */
 function opOf(label: string): string {
   return /= (\w+)\(/.exec(label)?.[1] ?? '';
 }

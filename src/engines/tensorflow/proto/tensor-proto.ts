@@ -1,6 +1,4 @@
-/**
- * `tensorflow.TensorProto` (tensor.proto) into raw tensor values.
- */
+/** Reads `tensorflow.TensorProto` (tensor.proto) into raw tensor values. */
 import type { tensorflow } from '#proto/decoders.js';
 import { invalidArgument } from '../../../errors.js';
 import { dtypeOf, elementCount, type FixedDtype } from '../../../tensors/dtypes.js';
@@ -15,7 +13,7 @@ type NumberField = Exclude<
   'dtype' | 'tensorShape' | 'tensorContent' | 'stringVal' | '$unknowns'
 >;
 
-/** The field that holds a dtype's values where `tensor_content` does not. Half floats are in their bits. */
+/** The field that holds a dtype's values if `tensor_content` does not. Half floats are stored as their bits. */
 const fields: Record<FixedDtype, NumberField> = {
   bool: 'boolVal',
   int8: 'intVal',
@@ -56,7 +54,7 @@ export function readTensorProto(what: string, proto: TensorProto): TensorView {
   return { dtype, shape, data: bytes };
 }
 
-/** Fewer values than elements: the last one stands for the rest, as TensorFlow reads it. */
+/** If there are fewer values than elements, the last one stands for the rest, as in TensorFlow. */
 function repeatLast<Value>(values: readonly Value[], count: number, none: Value): Value[] {
   const last = values.at(-1) ?? none;
   return Array.from({ length: count }, (_, i) => values[i] ?? last);

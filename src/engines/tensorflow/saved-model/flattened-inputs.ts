@@ -1,10 +1,10 @@
 /**
- * Which inputs of a signature are the components of one sparse or ragged tensor.
+ * Finds the inputs of a signature that are the components of one sparse or ragged tensor.
  *
- * `tf.saved_model.save` writes a sparse or ragged argument `x` as dense inputs `x`, `x_1`, `x_2`. What the argument was is
- * told by the graph of objects: it names the wrapper of each signature, the wrapper calls the function that was saved, and
- * that one's arguments are described. Of `get_concrete_function()` the wrapper calls a trace that is not described: what is
- * told of a second trace of the same function holds for it.
+ * `tf.saved_model.save` writes a sparse or ragged argument `x` as the dense inputs `x`, `x_1`, `x_2`. The graph of
+ * objects tells what the argument was: it names the wrapper of each signature, the wrapper calls the function that was
+ * saved, and the arguments of that function are described. For `get_concrete_function()`, the wrapper calls a trace
+ * that is not described. The description of a second trace of the same function holds for it.
  */
 import { tensorflow } from '#proto/decoders.js';
 import type { Turns } from '../../../flow/turns.js';
@@ -28,12 +28,12 @@ type StructuredValue = tensorflow.StructuredValue;
 type TypeSpec = tensorflow.TypeSpecProto;
 
 interface FunctionBody {
-  /** Names of its arguments. */
+  /** The names of its arguments. */
   readonly parameters: readonly string[];
   readonly nodes: readonly tensorflow.NodeDef[];
 }
 
-/** What an object graph may hold, many times what models have. */
+/** The most that an object graph may hold. It is many times what models have. */
 const most = {
   functions: 2 ** 17,
   argumentBytes: 2 ** 18,
@@ -46,21 +46,21 @@ const most = {
 export class FlattenedInputs {
   private constructor(
     private readonly graphDef: Message,
-    /** Of each function that was saved: null where no argument is sparse or ragged. */
+    /** The arguments of each saved function; null if none is sparse or ragged. */
     private readonly taken: ReadonlyMap<string, StructuredValue | null>,
     /** The function that each signature runs. */
     private readonly wrappers: ReadonlyMap<string, string>,
-    /** Of the functions that were saved. */
+    /** The traces of the saved functions. */
     private readonly traces: Traces,
     private readonly turns: Turns,
   ) {}
 
   /**
-   * Gives the event loop back now and then.
+   * Reads the graph of objects, with pauses for the event loop.
    *
-   * @param objectGraph a serialized `tensorflow.SavedObjectGraph`; empty for models of the TF1 builder
-   * @param graphDef a serialized `tensorflow.GraphDef`; only the functions that are needed become objects
-   * @throws ServingError FAILED_PRECONDITION if there is more of something than a server takes
+   * @param objectGraph is a serialized `tensorflow.SavedObjectGraph`; empty for models of the TF1 builder
+   * @param graphDef is a serialized `tensorflow.GraphDef`; only the functions that are needed become objects
+   * @throws ServingError FAILED_PRECONDITION if it holds more than a server takes
    */
   static async read(objectGraph: Message, graphDef: Message, turns: Turns): Promise<FlattenedInputs> {
     const taken = await readArguments(objectGraph, turns);
@@ -70,7 +70,7 @@ export class FlattenedInputs {
     return new FlattenedInputs(graphDef, taken, wrappers, traces, turns);
   }
 
-  /** The signature with those of its inputs that were one sparse or ragged tensor told as that. */
+  /** The signature, with each group of inputs that was one sparse or ragged tensor as such a tensor. */
   async restore<Found extends Omit<Signature, 'operations'>>(signature: Found): Promise<Found> {
     if (this.wrappers.size === 0) return signature;
     const inputs = await this.of(signature);
@@ -88,14 +88,14 @@ export class FlattenedInputs {
     const wrapper = this.wrappers.get(name);
     const body = wrapper === undefined ? undefined : await findFunction(this.graphDef, wrapper, this.turns);
     if (!body) return found;
-    // A wrapper takes the inputs in the order of their names, and hands them on.
+    // A wrapper takes the inputs in the order of their names, and passes them on.
     const keys = [...inputs.keys()].sort();
     const places = new Map(body.parameters.map((parameter, place) => [parameter, place]));
     const calls = body.nodes.flatMap(({ input, attr }) =>
       attr.flatMap(({ value }) => (value?.func ? { input, name: value.func.name } : [])),
     );
     for (const { input, name: callee } of calls) {
-      // A wrapper calls one function; to compare the functions of many calls could take long.
+      // A wrapper calls one function. Comparing the functions of many calls could take long.
       const hasTwin = calls.length === 1 && !this.taken.has(callee);
       const called = hasTwin ? await this.takenByTwin(callee) : this.taken.get(callee);
       if (!called) continue;
@@ -114,7 +114,7 @@ export class FlattenedInputs {
     return found;
   }
 
-  /** What a function takes by what is told of its other traces: they must all agree. */
+  /** The arguments of a function, from the descriptions of its other traces, which must all agree. */
   private async takenByTwin(name: string): Promise<StructuredValue | null | undefined> {
     const found = new Map<string, StructuredValue | null>();
     for (const other of await this.traces.of(name)) {
@@ -125,7 +125,7 @@ export class FlattenedInputs {
   }
 }
 
-/** What each function that was saved takes: saved_object_graph.proto. */
+/** Reads the arguments of each saved function (saved_object_graph.proto). */
 async function readArguments(
   objectGraph: Message,
   turns: Turns,
@@ -150,7 +150,7 @@ async function readArguments(
   return found;
 }
 
-/** The function that each signature runs: the objects are a list, and name their children by their place in it. */
+/** Finds the function that each signature runs. The objects are a list, and name their children by place. */
 async function readWrappers(objectGraph: Message, turns: Turns): Promise<ReadonlyMap<string, string>> {
   const [top] = await nodesAt(objectGraph, new Set([0]), turns);
   const holder = top && (await childrenOf(top[1], turns)).get('signatures');
@@ -167,7 +167,7 @@ async function readWrappers(objectGraph: Message, turns: Turns): Promise<Readonl
   return wrappers;
 }
 
-/** Some of the SavedObjects, by their places. */
+/** Reads some of the SavedObjects by their places. */
 async function nodesAt(
   objectGraph: Message,
   places: ReadonlySet<number>,
@@ -184,7 +184,7 @@ async function nodesAt(
   return found;
 }
 
-/** The places of a SavedObject's children by their names; the first of each name counts. */
+/** The places of a SavedObject's children by name. The first of each name counts. */
 async function childrenOf(node: Message, turns: Turns): Promise<Map<string, number>> {
   const children = new Map<string, number>();
   let count = 0;

@@ -1,6 +1,4 @@
-/**
- * How a folder is known to hold a SavedModel.
- */
+/** Says which files make a folder a SavedModel. */
 import type { ModelFormat } from '../../engine.js';
 import { savedModelFile } from './read.js';
 import { savedModelTextFile } from './text-form.js';
@@ -8,6 +6,6 @@ import { savedModelTextFile } from './text-form.js';
 export const savedModelFormat: ModelFormat = {
   name: 'SavedModel',
   mainFiles: [savedModelFile, savedModelTextFile],
-  // They hold checksums, or are what the model does.
+  // These files hold checksums, or say what the model does.
   tellingFiles: [savedModelFile, savedModelTextFile, 'fingerprint.pb', 'variables/variables.index'],
 };

@@ -1,14 +1,12 @@
-/**
- * Functions of a graph, by their names: nothing of them is copied.
- */
+/** Finds the functions of a graph by name, without copying them. */
 import type { Turns } from '../../../flow/turns.js';
 import { eachBytesField, lastBytesField, type Message, stringField } from '../graph/wire.js';
 
 /**
- * Functions of a graph's library by their names; the first of each name counts.
+ * The functions of a graph's library by name. The first of each name counts.
  *
- * @param graphDef a serialized `tensorflow.GraphDef`
- * @returns serialized `tensorflow.FunctionDef`s of those names that there are
+ * @param graphDef is a serialized `tensorflow.GraphDef`
+ * @returns the serialized `tensorflow.FunctionDef`s of the names that exist
  */
 export async function findDefinitions(
   graphDef: Message,

@@ -1,8 +1,8 @@
 /**
- * Whether two functions of a graph are the same function, traced twice.
+ * Finds out whether two functions of a graph are traces of the same function.
  *
- * TensorFlow traces some functions once more while it saves them, and describes only the second trace. The two differ in
- * their numbers and in the names of their arguments.
+ * TensorFlow traces some functions once more while it saves them, and describes only the second trace. The two differ
+ * in their numbers and in the names of their arguments.
  */
 import { createHash } from 'node:crypto';
 import type { Turns } from '../../../flow/turns.js';
@@ -16,9 +16,9 @@ import {
 } from '../graph/wire.js';
 import { findDefinitions } from './function-library.js';
 
-/** Functions that are told of, and which of them are other traces of one that is not. */
+/** Functions that are described, and which of them are traces of a function that is not. */
 export class Traces {
-  /** Of functions that have been compared. */
+  /** The outlines of functions that have been compared. */
   private readonly outlines = new Map<string, string>();
 
   private constructor(
@@ -28,8 +28,8 @@ export class Traces {
   ) {}
 
   /**
-   * @param names of the functions that are told of
-   * @param graphDef a serialized `tensorflow.GraphDef`
+   * @param names of the functions that are described
+   * @param graphDef is a serialized `tensorflow.GraphDef`
    */
   static async read(names: Iterable<string>, graphDef: Message, turns: Turns): Promise<Traces> {
     const found = new Map<string, string[]>();
@@ -45,7 +45,7 @@ export class Traces {
     return new Traces(found, graphDef, turns);
   }
 
-  /** The functions that are told of, have the name of this one in Python, and do the same. */
+  /** The described functions that have the same Python name as this one, and do the same. */
   async of(name: string): Promise<readonly string[]> {
     const names = this.byPythonName.get(pythonNameOf(name) ?? '');
     if (!names) return [];
@@ -65,16 +65,17 @@ export class Traces {
   }
 }
 
-/** The name that a function has in Python, out of the one that TensorFlow made of it; undefined for others. */
+/** The Python name of a function, from the name that TensorFlow made of it; undefined for other names. */
 function pythonNameOf(name: string): string | undefined {
   return /^__inference_(.*)_\d+$/s.exec(name)?.[1];
 }
 
 /**
- * A hash that two traces of one function share: of the types of its arguments, and of its operations, their names and their
- * inputs. Arguments count by their places. What is left out are attributes: they hold constants, and the names of functions.
+ * A hash that the traces of one function share. It covers the types of the arguments, and the operations with their
+ * names and inputs. An argument counts by its place. Attributes are left out, because they hold constants and the names
+ * of functions.
  *
- * @param definition a serialized `tensorflow.FunctionDef`
+ * @param definition is a serialized `tensorflow.FunctionDef`
  */
 async function outlineOf(definition: Message, turns: Turns): Promise<string> {
   const hash = createHash('sha256');

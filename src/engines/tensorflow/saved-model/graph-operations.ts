@@ -1,6 +1,7 @@
 /**
- * Counts the operations of a GraphDef, and tells which of them TensorFlow must know to import it. The graph may be large: no
- * objects are made of its nodes. This is the first look at a graph, so it also refuses nodes that are larger than any model's.
+ * Counts the operations of a GraphDef, and tells which of them TensorFlow must know to import it. The graph may be
+ * large, so no objects are made of its nodes. This is the first look at a graph, so it also refuses nodes that are
+ * larger than those of any model.
  */
 import protobuf from 'protobufjs/minimal.js';
 import type { Turns } from '../../../flow/turns.js';
@@ -19,13 +20,13 @@ import {
 
 /** The operations of one graph. Calls of its own functions by name are not among them. */
 export interface GraphOperations {
-  /** How many nodes there are of each, those in functions included. */
+  /** The number of nodes of each operation, including those in functions. */
   readonly counts: ReadonlyMap<string, number>;
   /** The operations of the nodes outside functions. */
   readonly outside: ReadonlySet<string>;
   /**
-   * The operations of the nodes outside functions, and of all functions that these nodes call, directly or not. TensorFlow
-   * must know them to import the graph. It need not know an operation that only other functions use.
+   * The operations of the nodes outside functions, and of all functions that these nodes call, directly or not.
+   * TensorFlow must know them to import the graph. It need not know an operation that only other functions use.
    */
   readonly used: ReadonlySet<string>;
 }
@@ -33,15 +34,15 @@ export interface GraphOperations {
 /** The nodes of one function, or those outside functions. */
 interface Body {
   readonly counts: Map<string, number>;
-  /** Names of functions that nodes name in their attributes. */
+  /** The names of functions in the attributes of the nodes. */
   readonly calls: Set<string>;
 }
 
 /**
- * Gives the event loop back now and then.
+ * Reads the operations, with pauses for the event loop.
  *
- * @param graphDef a serialized `tensorflow.GraphDef` (graph.proto, function.proto, node_def.proto, attr_value.proto)
- * @throws ServingError FAILED_PRECONDITION if there is more in a node or a function than a server takes (node-bounds.ts)
+ * @param graphDef is a serialized `tensorflow.GraphDef` (graph.proto, function.proto, node_def.proto, attr_value.proto)
+ * @throws ServingError FAILED_PRECONDITION if a node or a function is larger than a server takes (node-bounds.ts)
  */
 export async function readGraphOperations(graphDef: Uint8Array, turns: Turns): Promise<GraphOperations> {
   const main = emptyBody();
@@ -105,7 +106,7 @@ async function operationsUsedBy(
   return used;
 }
 
-/** An operation may be a function's name: graphs of TensorFlow 1 call functions so. */
+/** An operation may be the name of a function: that is how graphs of TensorFlow 1 call functions. */
 function* namesIn({ counts, calls }: Body): Generator<string, void, void> {
   yield* counts.keys();
   yield* calls;
@@ -129,7 +130,7 @@ async function readFunction(definition: Message, functions: Map<string, Body>, t
   functions.set(name, body);
 }
 
-/** An OpDef. @returns its name */
+/** Reads an OpDef. @returns its name */
 function readSignature(reader: protobuf.Reader): string {
   checkSignatureBytes(reader.len);
   let name = '';
@@ -164,7 +165,7 @@ function readNode(reader: protobuf.Reader, end: number, { counts, calls }: Body)
   checkAttributes(attributes);
 }
 
-/** A name and an AttrValue. */
+/** Reads a name and an AttrValue. */
 function readAttributeEntry(reader: protobuf.Reader, end: number, calls: Set<string>): void {
   eachField(reader, end, (field, end) => {
     if (field === 2) readAttribute(reader, end, calls);
@@ -172,10 +173,12 @@ function readAttributeEntry(reader: protobuf.Reader, end: number, calls: Set<str
   });
 }
 
-/** An AttrValue: a function is in field 10, a list in field 1 and its functions in field 9 of that. */
+/**
+ * Reads an AttrValue. A function is in field 10. A list is in field 1, and its functions are in field 9 of the list.
+ */
 function readAttribute(reader: protobuf.Reader, end: number, calls: Set<string>): void {
   eachField(reader, end, (field, end) => {
-    // Bytes, and a tensor.
+    // Field 2 holds bytes, and field 8 a tensor.
     if (field !== 2 && field !== 8) checkAttributeBytes(end - reader.pos);
     if (field === 10) calls.add(readName(reader, end));
     else if (field === 1)
@@ -185,7 +188,7 @@ function readAttribute(reader: protobuf.Reader, end: number, calls: Set<string>)
   });
 }
 
-/** The name of a NameAttrList. */
+/** The name in a NameAttrList. */
 function readName(reader: protobuf.Reader, end: number): string {
   let name = '';
   eachField(reader, end, (field, end) => {
@@ -195,11 +198,11 @@ function readName(reader: protobuf.Reader, end: number): string {
 }
 
 /**
- * Goes over the strings, bytes and messages of a message; all other fields are skipped.
+ * Goes over the strings, bytes and messages of a message, and skips all other fields.
  *
- * @param end where the message ends
- * @param visit called at the begin of each; what it leaves unread is skipped
- * @throws ServingError FAILED_PRECONDITION if it has more fields than a server takes
+ * @param end is where the message ends
+ * @param visit is called at the beginning of each; what it leaves unread is skipped
+ * @throws ServingError FAILED_PRECONDITION if the message has more fields than a server takes
  */
 function eachField(reader: protobuf.Reader, end: number, visit: (field: number, end: number) => void): void {
   for (let count = 1; reader.pos < end; count++) {

@@ -1,6 +1,6 @@
 /**
- * A SavedModel for TensorFlow to load, whose graph has guards: a folder of its own with the changed `saved_model.pb`, and links
- * to everything else.
+ * Makes a copy of a SavedModel with guards in its graph, for TensorFlow to load. It is a folder with the changed
+ * `saved_model.pb`, and links to everything else.
  */
 import { createHash } from 'node:crypto';
 import { mkdtemp, open, readdir, rm, symlink } from 'node:fs/promises';
@@ -17,19 +17,21 @@ import { savedModelTextFile } from './text-form.js';
 
 export interface GuardedCopy {
   readonly directory: string;
-  /** To be called after the load: takes away what only that needs. */
+  /** Removes what only the load needs. It is called after the load. */
   loaded(): Promise<void>;
-  /** Takes all of it away. */
+  /** Removes the whole copy. */
   remove(): Promise<void>;
 }
 
-/** Names of these folders begin so, on this machine. The number of the process that made it comes next. */
+/**
+ * The names of these folders begin like this on this machine. The id of the process that made the folder comes next.
+ */
 const prefix = `tfjs-serving-guarded-${createHash('sha256').update(hostname()).digest('hex').slice(0, 8)}-`;
 
 /**
  * @param directory of the SavedModel
  * @param tags of the graph that is to be loaded
- * @throws ServingError what reading it fails with; Error if there is no room for temporary files
+ * @throws ServingError if the SavedModel cannot be read; Error if there is no room for temporary files
  */
 export async function makeGuardedCopy(
   directory: string,
@@ -58,7 +60,7 @@ export async function makeGuardedCopy(
 
 const savedModelFiles: ReadonlySet<string> = new Set([savedModelFile, savedModelTextFile, 'fingerprint.pb']);
 
-/** saved_model.proto, meta_graph.proto. */
+/** Inserts guards into a SavedModel (saved_model.proto, meta_graph.proto). */
 function insertInto(
   savedModel: Uint8Array,
   tags: readonly string[],
@@ -76,7 +78,7 @@ function insertInto(
   });
 }
 
-/** So many pieces are handed to the system at once. */
+/** The number of pieces that are passed to the system at a time. */
 const piecesAtOnce = 512;
 
 async function write(file: string, { chunks }: Pieces): Promise<void> {
@@ -91,7 +93,7 @@ async function write(file: string, { chunks }: Pieces): Promise<void> {
 
 let sweeping: Promise<void> | undefined;
 
-/** Takes away what processes have left that were killed. */
+/** Removes the copies that killed processes left behind. */
 async function sweep(): Promise<void> {
   const names = await readdir(tmpdir()).catch((): string[] => []);
   const left = names.filter(

@@ -1,6 +1,6 @@
 /**
- * The meta graphs of a SavedModel (saved_model.proto, meta_graph.proto) by their tags, read in pieces. A small file may hold
- * very many of anything: what no model has so many of is refused before objects are made of it.
+ * Reads the meta graphs of a SavedModel (saved_model.proto, meta_graph.proto) by their tags, in pieces. A small file
+ * may hold very many of anything. A number that no model reaches is refused before objects are made.
  */
 import { tensorflow } from '#proto/decoders.js';
 import { ServingError } from '../../../errors.js';
@@ -14,15 +14,15 @@ export interface MetaGraphDef {
   /** A serialized `tensorflow.GraphDef`. */
   readonly graphDef: Message;
   readonly signatureDef: readonly Entry<SignatureDef>[];
-  /** A serialized `tensorflow.SavedObjectGraph`; empty where there is none. */
+  /** A serialized `tensorflow.SavedObjectGraph`; empty if there is none. */
   readonly objectGraphDef: Message;
-  /** The operation that restores variables from their files, by its name in the graph; empty if nothing was saved. */
+  /** The name of the operation that restores variables from their files; empty if nothing was saved. */
   readonly restoreOp: string;
-  /** Names of files below `assets`. */
+  /** The names of files below `assets`. */
   readonly assets: readonly string[];
 }
 
-/** What a SavedModel may hold, each many times what models have. */
+/** The most that a SavedModel may hold. Each limit is many times what models have. */
 const most = {
   metaGraphs: 1000,
   tags: 1000,
@@ -37,8 +37,8 @@ const most = {
 /**
  * The meta graph with these tags, in any order.
  *
- * @throws ServingError NOT_FOUND naming the tags that exist; FAILED_PRECONDITION if there is more of something than a server
- *   takes; RangeError for what is no SavedModel
+ * @throws ServingError NOT_FOUND naming the tags that exist; FAILED_PRECONDITION if it holds more than a server takes;
+ * RangeError for a file that is no SavedModel
  */
 export async function findMetaGraph(
   savedModel: Uint8Array,
@@ -68,7 +68,7 @@ export async function findMetaGraph(
   );
 }
 
-/** In an error. */
+/** The most tags that an error names. */
 const namedTags = 20;
 const longestName = 200;
 
@@ -76,7 +76,7 @@ function sorted(tags: readonly string[]): string {
   return [...tags].sort().join();
 }
 
-/** @throws ServingError FAILED_PRECONDITION */
+/** @throws ServingError FAILED_PRECONDITION if the count is beyond the limit */
 export function checkCount(count: number, limit: number, what: string): void {
   if (count > limit)
     throw new ServingError(
@@ -131,7 +131,7 @@ async function readMetaGraph(
   return { tags, graphDef, signatureDef, objectGraphDef, restoreOp: stringField(saverDef, 3), assets };
 }
 
-/** An entry of the map of signatures. */
+/** Reads an entry of the map of signatures. */
 async function readSignature(entry: Message, turns: Turns): Promise<Entry<SignatureDef>> {
   const key = (await lastBytesField(entry, 1, turns))?.toString() ?? '';
   const value = await lastBytesField(entry, 2, turns);

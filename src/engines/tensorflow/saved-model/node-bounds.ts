@@ -1,17 +1,18 @@
 /**
- * What one node of a graph, or the head of one function, may hold: many times what models have. Both are read without a
- * pause, so these bounds keep each of them below some ten milliseconds. Constants and modules of XLA are exempt: nobody copies
- * them.
+ * Bounds what one node of a graph, or the head of one function, may hold. The bounds are many times what models have.
+ *
+ * Nodes and heads are read without a pause, so the bounds keep the time for each of them below some ten milliseconds.
+ * Constants and modules of XLA are exempt, because nobody copies them.
  */
 import { checkCount } from './meta-graphs.js';
 
-/** Fields of one message, whatever they hold. */
+/** The most fields of one message. */
 const mostFields = 2 ** 16;
 
 const most = {
   inputs: 2 ** 15,
   nameBytes: 2 ** 16,
-  /** Of the inputs of a node together. */
+  /** The bytes of all inputs of a node. */
   inputBytes: 2 ** 21,
   attributes: 2 ** 12,
   attributeBytes: 2 ** 18,
@@ -22,8 +23,9 @@ const most = {
 } as const;
 
 /**
- * @param count of the fields of one message so far
- * @throws ServingError FAILED_PRECONDITION, as all of these
+ * Checks the number of fields of one message.
+ * @param count of the fields so far
+ * @throws ServingError FAILED_PRECONDITION, like all checks here
  */
 export function checkFields(count: number): void {
   if (count > mostFields) checkCount(count, mostFields, 'fields in one part of a node or a function');
@@ -34,7 +36,7 @@ export function checkInputs(count: number, bytes: number): void {
   checkCount(bytes, most.inputBytes, 'bytes in the names of the inputs of a node');
 }
 
-/** Of a node, an operation or an input. */
+/** Checks the name of a node, an operation or an input. */
 export function checkNameBytes(bytes: number): void {
   checkCount(bytes, most.nameBytes, 'bytes in a name in a graph');
 }
@@ -43,7 +45,7 @@ export function checkAttributes(count: number): void {
   checkCount(count, most.attributes, 'attributes of a node');
 }
 
-/** Of a list, a shape, or a function with its attributes. */
+/** Checks a list, a shape, or a function with its attributes. */
 export function checkAttributeBytes(bytes: number): void {
   checkCount(bytes, most.attributeBytes, 'bytes in an attribute that is no constant');
 }
@@ -56,7 +58,7 @@ export function checkArguments(count: number): void {
   checkCount(count, most.arguments, 'arguments or results of a function');
 }
 
-/** That differ, among the nodes of the graph or of one function. */
+/** Checks the number of different operations in a graph or a function. */
 export function checkOperations(count: number): void {
   checkCount(count, most.operations, 'kinds of operations');
 }

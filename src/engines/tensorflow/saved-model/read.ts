@@ -1,8 +1,8 @@
 /**
- * Reads what a SavedModel says of itself and whether all of it has arrived, without TensorFlow.
+ * Reads what a SavedModel says of itself, and checks that all of it has arrived, without TensorFlow.
  *
  * TensorFlow loads a SavedModel whose variables are missing and calls that a success; every run fails afterwards. So
- * the folder is checked here, by content, before TensorFlow sees it.
+ * the content of the folder is checked before TensorFlow sees it.
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,48 +22,48 @@ import { readSignatureDef } from './signature-def.js';
 import { savedModelOfText, savedModelTextFile } from './text-form.js';
 import { readVariablesIndex, type VariablesIndex } from './variables-index.js';
 
-/** The file that makes a folder a SavedModel. */
+/** The file that marks a folder as a SavedModel. */
 export const savedModelFile = 'saved_model.pb';
 
-/** True for a file that makes a folder a SavedModel. */
+/** True for a file that marks a folder as a SavedModel. */
 export function isSavedModelFile(name: string): boolean {
   return name === savedModelFile || name === savedModelTextFile;
 }
 
-/** How TensorFlow's loader names its own signature for the initialisation op. */
+/** TensorFlow's own signature for its initialisation op. Its loader uses this name. */
 const initSignature = '__saved_model_init_op';
 
-/** The operations that hold a variable; a graph that restores one needs its `variables` folder. */
+/** The operations that hold a variable. A graph that restores one needs its `variables` folder. */
 const variableOps = ['VarHandleOp', 'VariableV2', 'Variable'];
 
-/** A SavedModel that is all there. */
+/** A SavedModel that is complete. */
 export interface SavedModel {
   readonly metaGraph: MetaGraph;
   readonly operations: GraphOperations;
-  /** What keeps requests from ending the process. */
+  /** The guards that keep requests from ending the process. */
   readonly guards: Guards;
-  /** Numbers in all variables together. */
+  /** The number of values in all variables together. */
   readonly parameterCount: number;
-  /** What it takes in memory at least: its variables, and its graph with the constants in that. */
+  /** The least memory that it takes: its variables, and its graph with all constants. */
   readonly byteLength: number;
 }
 
-/** Protobuf's own limit. */
+/** The limit of protobuf itself. */
 const maxGraphBytes = 2 ** 31 - 1;
 
-/** An entry takes about a hundred bytes. */
+/** The most bytes of an index. An entry takes about a hundred. */
 const maxIndexBytes = 2 ** 28;
 
-/** TensorFlow keeps the graph in several forms; constants of 200 MiB took 1,200 while they served. */
+/** TensorFlow keeps the graph in several forms: a graph with constants of 200 MiB took 1,200 MiB while it served. */
 const graphCopies = 5;
 
 /**
- * Reads a SavedModel and checks that all of it is there.
+ * Reads a SavedModel and checks that it is complete.
  *
- * @param directory the folder that holds `saved_model.pb`
- * @param tags those of the graph to serve, in any order
- * @throws ServingError naming the file that is missing, short or damaged, or the tags that exist; UNAVAILABLE if the
- *   storage fails
+ * @param directory holds `saved_model.pb`
+ * @param tags are those of the graph to serve, in any order
+ * @throws ServingError naming a file that is missing, short or damaged, or the tags that exist; UNAVAILABLE if the
+ * storage fails
  */
 export async function readSavedModel(directory: string, tags: readonly string[]): Promise<SavedModel> {
   const file = await readSavedModelFile(directory);
@@ -71,7 +71,8 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   const graph = await orDamaged(findMetaGraph(file, tags, turns));
   const operations = await orDamaged(readGraphOperations(graph.graphDef, turns));
   const hasVariables = variableOps.some((operation) => operations.outside.has(operation));
-  // Local variables alone are not saved: TensorFlow then names no operation that restores, and writes no index.
+  // Local variables are not saved. If there are no others, TensorFlow names no operation that restores, and writes no
+  // index.
   const isRestored = hasVariables && graph.restoreOp !== '';
   const index = await checkVariables(path.join(directory, 'variables'), isRestored, turns);
   await checkAssets(directory, graph);
@@ -86,7 +87,7 @@ export async function readSavedModel(directory: string, tags: readonly string[])
   };
 }
 
-/** `saved_model.pb`, or where there is none what `saved_model.pbtxt` says, as TensorFlow does. */
+/** The content of `saved_model.pb`, or if there is none, of `saved_model.pbtxt`, as in TensorFlow. */
 export async function readSavedModelFile(directory: string): Promise<Uint8Array> {
   const read = (name: string) => readRegularFile(path.join(directory, name), maxGraphBytes);
   const isMissing = (error: NodeJS.ErrnoException) => error.code === 'ENOENT';
@@ -111,7 +112,7 @@ function cannotBeRead(name: string, error: NodeJS.ErrnoException): ServingError 
   );
 }
 
-/** What a half-written protobuf fails with is no help to anybody. */
+/** Replaces the error for a half-written protobuf, which would help nobody. */
 async function orDamaged<Value>(reading: Promise<Value>): Promise<Value> {
   return reading.catch((error: unknown) => {
     if (error instanceof ServingError) throw error;
@@ -119,7 +120,7 @@ async function orDamaged<Value>(reading: Promise<Value>): Promise<Value> {
   });
 }
 
-/** A vocabulary that has not arrived yet is found before TensorFlow fails with it. */
+/** Checks the assets. A vocabulary that has not arrived yet is found before TensorFlow fails over it. */
 async function checkAssets(directory: string, { assets }: MetaGraphDef): Promise<void> {
   for (const filename of assets) {
     const what = `assets/${filename}`;
@@ -127,7 +128,7 @@ async function checkAssets(directory: string, { assets }: MetaGraphDef): Promise
   }
 }
 
-/** @returns what `variables.index` says, or undefined if there are no variables */
+/** Checks the variables. @returns what `variables.index` says; undefined if there are no variables */
 async function checkVariables(
   folder: string,
   required: boolean,
@@ -156,7 +157,10 @@ async function checkVariables(
   return index;
 }
 
-/** @returns the bytes of a file that TensorFlow will read; it would wait for a pipe */
+/**
+ * @returns the size in bytes of a file that TensorFlow will read. TensorFlow would wait for a pipe, so only regular
+ * files pass
+ */
 async function sizeOf(file: string, what: string): Promise<number> {
   const facts = await storageCalls
     .make(() => stat(file))
@@ -200,7 +204,7 @@ async function toMetaGraph(
   return { metaGraph: { tags, signatures, unusable }, guards };
 }
 
-/** None for a graph that cannot be followed. */
+/** Finds the guards; none for a graph that cannot be followed. */
 async function guard(graph: GraphDef, signatures: readonly Signature[], turns: Turns): Promise<Guards> {
   const outputs = signatures.flatMap((signature) => [...signature.outputs.values()]);
   const sources = outputs.map(({ graphName }) => parseTensorName(graphName));
@@ -208,7 +212,7 @@ async function guard(graph: GraphDef, signatures: readonly Signature[], turns: T
   return findGuards(graph, sources, operations, turns).catch(() => noGuards);
 }
 
-/** Shapes that the graph shows, where the signature says none. */
+/** Adds the shapes that the graph shows where the signature says none. */
 function withShapes(
   specs: ReadonlyMap<string, TensorSpec>,
   shapeOf: (name: string) => readonly Dim[] | null,
@@ -218,7 +222,10 @@ function withShapes(
   );
 }
 
-/** What cannot be followed is not proven: a graph that TensorFlow takes may be of a form that nobody thought of. */
+/**
+ * Proves the signatures. A graph that cannot be followed is not proven: TensorFlow may accept a form that we do not
+ * know.
+ */
 async function prove(
   graph: GraphDef,
   signature: Pick<Signature, 'inputs' | 'outputs'>,

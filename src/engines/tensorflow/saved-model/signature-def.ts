@@ -1,6 +1,4 @@
-/**
- * A SavedModel's `SignatureDef` (meta_graph.proto) into a signature.
- */
+/** Reads a `SignatureDef` of a SavedModel (meta_graph.proto) into a signature. */
 import type { tensorflow } from '#proto/decoders.js';
 import { type Dtype, dtypeOf } from '../../../tensors/dtypes.js';
 import { componentsOf } from '../../composite.js';
@@ -8,7 +6,7 @@ import type { CompositeSpec, Dim, Signature, TensorSpec, UnusableSignature } fro
 import { parseTensorName } from '../graph/prove.js';
 import { dtypeName } from '../proto/dtype-names.js';
 
-/** An entry of a protobuf map; both fields may be left out on the wire. */
+/** An entry of a protobuf map. The wire may leave out both fields. */
 export interface Entry<Value> {
   readonly key: string;
   readonly value?: Value | null;
@@ -21,10 +19,13 @@ export interface SignatureDef {
 
 type TensorInfo = tensorflow.TensorInfo;
 
-/** Classes of types, of struct.proto. */
+/** The numbers of two classes of types in struct.proto. */
 export const [sparseTensorSpec, raggedTensorSpec] = [1, 3];
 
-/** @returns why not, if a tensor is of a dtype or an encoding that cannot travel, or if two inputs are one tensor */
+/**
+ * @returns the signature, or why it cannot be served: a tensor has a dtype or an encoding that cannot travel, or two
+ * inputs are one tensor
+ */
 export function readSignatureDef(
   name: string,
   { inputs, outputs }: SignatureDef,
@@ -44,12 +45,12 @@ export function readSignatureDef(
 }
 
 interface Tensors {
-  /** Of the graph. */
+  /** The tensors of the graph. */
   readonly specs: Map<string, TensorSpec>;
   readonly composites: Map<string, CompositeSpec>;
 }
 
-/** TensorFlow takes one value for each tensor of the graph. */
+/** Finds two inputs that are one tensor of the graph. TensorFlow takes only one value for it. */
 function findFedTwice(inputs: readonly TensorSpec[]): string | undefined {
   const seen = new Map<string, string>();
   for (const { name, graphName } of inputs) {
@@ -63,7 +64,7 @@ function findFedTwice(inputs: readonly TensorSpec[]): string | undefined {
   return undefined;
 }
 
-/** @returns why not, if one cannot travel */
+/** @returns the tensors, or why one cannot travel */
 function readTensors(kind: 'input' | 'output', infos: readonly Entry<TensorInfo>[]): Tensors | string {
   const specs = new Map<string, TensorSpec>();
   const composites = new Map<string, CompositeSpec>();
@@ -98,7 +99,7 @@ function toSpec(
   return { name, dtype, shape: toShape(tensorShape), graphName };
 }
 
-/** `coo_sparse`: dtype and shape are those of the tensor that it stands for. */
+/** Reads `coo_sparse`. Its dtype and shape are those of the tensor that it stands for. */
 function toSparse(
   name: string,
   { dtype: number, tensorShape, cooSparse }: TensorInfo,
@@ -125,7 +126,7 @@ function toSparse(
   };
 }
 
-/** `composite_tensor`: a type, and the tensors that a value of it is. */
+/** Reads `composite_tensor`: a type, and the tensors that make a value of it. */
 function toComposite(name: string, { compositeTensor }: TensorInfo): CompositeSpec | TensorSpec | undefined {
   const { typeSpec, components = [] } = compositeTensor ?? {};
   if (!typeSpec) return undefined;
@@ -138,9 +139,9 @@ function toComposite(name: string, { compositeTensor }: TensorInfo): CompositeSp
 }
 
 /**
- * A value of a type whose components are these.
+ * The spec of a value of a type with these components.
  *
- * @returns a tensor like any other for a ragged one without a ragged dim; undefined for any other type
+ * @returns a dense spec for a ragged tensor without a ragged dim; undefined for any other type
  */
 export function compositeOf(
   name: string,
@@ -158,7 +159,7 @@ export function compositeOf(
   return { kind: 'ragged', name, dtype: values.dtype, shape, values, rowSplits };
 }
 
-/** What the row splits of so many dims are called where they are tensors of their own, outermost first. */
+/** The names of the row splits of so many dims if they are separate tensors, outermost first. */
 function rowSplitsNames(count: number): string[] {
   return count === 1 ? ['row_splits'] : Array.from({ length: count }, (_, i) => `row_splits_${i}`);
 }

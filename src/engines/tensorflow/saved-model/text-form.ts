@@ -1,20 +1,18 @@
-/**
- * `saved_model.pbtxt`, a SavedModel in protobuf's text format, as `saved_model.pb` would have it.
- */
+/** Turns `saved_model.pbtxt`, a SavedModel in protobuf's text format, into the bytes of a `saved_model.pb`. */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { ServingError } from '../../../errors.js';
 
-/** What TensorFlow loads where there is no `saved_model.pb`. */
+/** TensorFlow loads this file if there is no `saved_model.pb`. */
 export const savedModelTextFile = 'saved_model.pbtxt';
 
-/** A text takes about a second for each 6 MB, on a thread of its own. */
+/** The most bytes of a text. It takes about a second for each 6 MB, on a thread of its own. */
 const maxBytes = 16 * 2 ** 20;
 
-/** What that thread may take for its objects: 15 MB of short messages took 600. */
+/** The memory that the thread may take for its objects, in MiB: 15 MB of short messages took 600. */
 const maxHeapMegabytes = 1024;
 
-/** The whole thread: the parser cannot be made to pause. */
+/** The program of the thread. It has its own thread because the parser cannot pause. */
 const program = `
   const { workerData, parentPort } = require('node:worker_threads');
   const protobuf = require(workerData.protobuf);
@@ -29,14 +27,14 @@ const program = `
   }
 `;
 
-/** What the thread tells: the binary form, or why there is none. */
+/** What the thread returns: the binary form, or why there is none. */
 type Told = { readonly bytes: Uint8Array } | { readonly why: string | undefined };
 
 /**
  * The same SavedModel in protobuf's binary format.
  *
- * @param text its memory is given to another thread: it is empty afterwards
- * @throws ServingError DATA_LOSS if it is no whole SavedModel; UNIMPLEMENTED if it is too long
+ * @param text is empty afterwards, because its memory is given to another thread
+ * @throws ServingError DATA_LOSS if it is no complete SavedModel; UNIMPLEMENTED if it is too long
  */
 export async function savedModelOfText(text: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   if (text.length > maxBytes)
@@ -58,7 +56,7 @@ export async function savedModelOfText(text: Uint8Array<ArrayBuffer>): Promise<U
 
 async function parse(text: Uint8Array<ArrayBuffer>): Promise<Told> {
   const { resolve } = createRequire(import.meta.url);
-  // A view on other memory would give that away, too.
+  // A view on shared memory would give the rest away, too.
   const own = text.byteLength === text.buffer.byteLength ? text : new Uint8Array(text);
   const worker = new Worker(program, {
     eval: true,

@@ -1,6 +1,6 @@
 /**
- * Reads `variables.index`, TensorFlow's table of what each variables shard holds: a sorted-string table in LevelDB's
- * format (`tensorflow/core/lib/io/format.h`) from tensor names to BundleEntryProto (tensor_bundle.proto).
+ * Reads `variables.index`, TensorFlow's table of what each variables shard holds. It is a sorted-string table in
+ * LevelDB's format (`tensorflow/core/lib/io/format.h`), from tensor names to BundleEntryProto (tensor_bundle.proto).
  */
 import protobuf from 'protobufjs/minimal.js';
 import { ServingError } from '../../../errors.js';
@@ -9,9 +9,9 @@ import { dtypeOf } from '../../../tensors/dtypes.js';
 import { bytesField, bytesFields, integerField, type Message, messageOf } from '../graph/wire.js';
 
 export interface VariablesIndex {
-  /** For each shard, the length in bytes that its file must have at least. */
+  /** For each shard, the least number of bytes that its file must have. */
   readonly shardBytes: readonly number[];
-  /** Numbers in all variables together. */
+  /** The number of values in all variables together. */
   readonly parameterCount: number;
 }
 
@@ -19,24 +19,27 @@ const footerBytes = 48;
 const magic = 0xdb4775248b80fb57n;
 const trailerBytes = 5;
 
-/** Names of tensors are paths through a model's objects: of a few hundred bytes, as a rule. */
+/**
+ * The most bytes of a key. The names of tensors are paths through the objects of a model, and usually have a few
+ * hundred.
+ */
 const longestKey = 2 ** 16;
 
-/** An entry has a few dozen bytes, and a few more for each slice of a partitioned variable. */
+/** The most bytes of an entry. It has a few dozen, and a few more for each slice of a partitioned variable. */
 const largestEntry = 2 ** 18;
 
-/** Files of variables. TensorFlow's names for them have five digits. */
+/** The most files of variables. TensorFlow gives their names five digits. */
 const mostShards = 99_999;
 
-/** What Keras and tf.train keep beside the weights. */
+/** The prefix of a counter that Keras and tf.train keep beside the weights. */
 const saveCounter = 'save_counter/';
 
 /**
- * Gives the event loop back now and then.
+ * Reads the index, with pauses for the event loop.
  *
- * @param file the whole of `variables.index`
- * @throws ServingError DATA_LOSS if it is cut short or no such table; FAILED_PRECONDITION if a key, an entry or the number of
- *   shards is larger than a server takes
+ * @param file is the whole of `variables.index`
+ * @throws ServingError DATA_LOSS if it is cut short or no such table; FAILED_PRECONDITION if a key, an entry or the
+ * number of shards is larger than a server takes
  */
 export async function readVariablesIndex(file: Uint8Array, turns: Turns): Promise<VariablesIndex> {
   const summary = new Summary();
@@ -64,7 +67,8 @@ class Summary {
     const needed = this.shardBytes?.[shard];
     if (!this.shardBytes || needed === undefined) throw new RangeError('no such shard');
     this.shardBytes[shard] = Math.max(needed, integerField(value, 4) + integerField(value, 5));
-    // A partitioned variable has an entry for the whole, without data, beside those of its slices. The object graph is a string.
+    // A partitioned variable has an entry for the whole, without data, and one for each slice. The object graph is a
+    // string.
     const isPart = bytesField(value, 7) !== undefined;
     if (isCounter || isPart || dtypeOf(integerField(value, 1)) === 'string') return;
     const shape = bytesField(value, 2);
@@ -87,15 +91,15 @@ function tooLarge(what: string, most: number): ServingError {
   );
 }
 
-/** An entry of the table. Its key is not kept: keys share what comes before, and a small file may stand for very long ones. */
+/** An entry of the table. Its key is not kept. Keys share prefixes, so a small file may stand for very long keys. */
 interface TableEntry {
-  /** Its key is empty. */
+  /** True if its key is empty. */
   readonly isHeader: boolean;
   readonly isCounter: boolean;
   readonly value: Message;
 }
 
-/** Every entry, in order. */
+/** Reads every entry, in order. */
 async function readTable(file: Message, turns: Turns, visit: (entry: TableEntry) => void): Promise<void> {
   if (file.length < footerBytes) throw new RangeError('no footer');
   const footer = file.subarray(file.length - footerBytes);
@@ -106,7 +110,7 @@ async function readTable(file: Message, turns: Turns, visit: (entry: TableEntry)
   await readBlock(blockAt(file, readHandle(reader)), turns, ({ value }) => {
     blocks.push(blockAt(file, readHandle(protobuf.Reader.create(value))));
   });
-  // Blocks that overlap would be read again and again.
+  // Overlapping blocks would be read again and again.
   const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
   if (bytes > file.length) throw new RangeError('blocks overlap');
   for (const block of blocks) await readBlock(block, turns, visit);
@@ -127,13 +131,16 @@ function blockAt(file: Message, { offset, size }: BlockHandle): Message {
   return file.subarray(offset, offset + size);
 }
 
-/** The entries of one block: keys share prefixes with the key before; the restart points at the end are not needed to read on. */
+/**
+ * Reads the entries of one block. A key shares a prefix with the key before it. The restart points at the end are not
+ * needed to read in order.
+ */
 async function readBlock(block: Message, turns: Turns, visit: (entry: TableEntry) => void): Promise<void> {
   const restarts = block.readUInt32LE(block.length - 4);
   const end = block.length - 4 - 4 * restarts;
   const reader = protobuf.Reader.create(block);
   let keyBytes = 0;
-  /** As much of the key as tells a counter. */
+  /** The part of the key that recognises a counter. */
   let start = '';
   while (reader.pos < end) {
     const pausing = turns.pause();

@@ -1,6 +1,7 @@
 /**
- * Reads `assets.extra/tf_serving_warmup_requests`, with which publishers say how a version is to be warmed up: TFRecords
- * (`tensorflow/core/lib/io/record_writer.h`) of PredictionLog (prediction_log.proto), as TensorFlow Serving takes them.
+ * Reads `assets.extra/tf_serving_warmup_requests`, in which publishers put requests to warm a version up with. As in
+ * TensorFlow Serving, it holds TFRecords (`tensorflow/core/lib/io/record_writer.h`) of PredictionLog
+ * (prediction_log.proto).
  */
 import path from 'node:path';
 import { tensorflow } from '#proto/decoders.js';
@@ -11,23 +12,23 @@ import type { WarmupRequest } from '../../engine.js';
 import { readerOf } from '../proto/message-reader.js';
 import { readTensorProto } from '../proto/tensor-proto.js';
 
-/** The file's name, in `assets.extra`. */
+/** The name of the file in `assets.extra`. */
 export const warmupRequestsFile = 'tf_serving_warmup_requests';
 
-/** As many as TensorFlow Serving takes. */
+/** The most records, as in TensorFlow Serving. */
 const maxRecords = 1000;
 
-/** A thousand images of 512 × 512 fit in. */
+/** The most bytes. A thousand images of 512 × 512 fit. */
 const maxBytes = 2 ** 30;
 
-/** Length, its checksum, and the checksum of the data. */
+/** The length, its checksum, and the checksum of the data. */
 const headBytes = 12;
 const tailBytes = 4;
 
 /**
- * The version's own requests, or undefined if it has none.
+ * The warm-up requests of a version; undefined if it has none.
  *
- * @throws ServingError INVALID_ARGUMENT if they are no such requests, UNAVAILABLE if the storage fails
+ * @throws ServingError INVALID_ARGUMENT if the file does not hold such requests, UNAVAILABLE if the storage fails
  */
 export async function readWarmupRequests(directory: string): Promise<WarmupRequest[] | undefined> {
   const name = path.join(directory, 'assets.extra', warmupRequestsFile);
@@ -56,7 +57,7 @@ function* records(file: Buffer): Generator<Uint8Array> {
   }
 }
 
-/** What an input is whose value is left out: its dtype is 0, which no tensor has. */
+/** The value of an input that was left out. Its dtype is 0, which no tensor has. */
 const nothing = new tensorflow.TensorProto();
 
 function toRequest(record: Uint8Array, index: number): WarmupRequest {

@@ -1,27 +1,31 @@
 /**
- * What an operation needs of its inputs, so that TensorFlow does not end the process: comparisons of ranks, dims, numbers of
- * elements and values. A guard in the graph looks at them in each run (native/guard.cc); what the graph itself shows is
- * settled at the load.
+ * What an operation needs of its inputs so that TensorFlow does not end the process: comparisons of ranks, dims,
+ * numbers of elements and values.
+ *
+ * A guard in the graph checks them in each run (native/guard.cc). What the graph itself shows is settled at the load.
  */
 import type { GraphShape } from '../graph-def.js';
 
-/** A number that an input has, or a plain one. */
+/** A number that an input has, or a plain number. */
 export type Term =
   | { readonly of: 'number'; readonly number: number }
-  /** `plus` is added. */
+  /** `plus` is added to it. */
   | { readonly of: 'rank' | 'count' | 'least' | 'most'; readonly input: number; readonly plus?: number }
-  /** The least of the whole numbers behind the first. */
+  /** The least of the whole numbers after the first. */
   | { readonly of: 'least of rest'; readonly input: number }
   | { readonly of: 'dim'; readonly input: number; readonly axis: number };
 
 export type Relation = '=' | '>=' | '<=';
 
-/** A term that is not there, such as a dim behind the last one or the least of no values, satisfies every condition. */
+/**
+ * A comparison of two terms. It holds if a term does not exist, for example a dim after the last one or the least of no
+ * values.
+ */
 export interface Condition {
   readonly left: Term;
   readonly relation: Relation;
   readonly right: Term;
-  /** Goes on after "operation `x` needs". */
+  /** The words that follow "operation `x` needs". */
   readonly words: string;
 }
 
@@ -49,13 +53,13 @@ export function rankAtMost(input: number, rank: number): Condition {
   return { left: { of: 'rank', input }, relation: '<=', right: number(rank), words };
 }
 
-/** One input has at most so many dims more than another. */
+/** One input has at most `plus` dims more than another. */
 export function rankAtMostThat(input: number, other: number, plus: number): Condition {
   const words = `at most ${plus} more dims in input ${input} than in input ${other}`;
   return { left: { of: 'rank', input }, relation: '<=', right: { of: 'rank', input: other, plus }, words };
 }
 
-/** @param axis counted from the end where it is negative */
+/** @param axis is counted from the end if it is negative */
 export function dimAtLeast(input: number, axis: number, least: number): Condition {
   const words = `${least} or more along ${axisName(axis)} of input ${input}`;
   return { left: { of: 'dim', input, axis }, relation: '>=', right: number(least), words };
@@ -66,7 +70,7 @@ export function dimIs(input: number, axis: number, size: number): Condition {
   return { left: { of: 'dim', input, axis }, relation: '=', right: number(size), words };
 }
 
-/** A dim of one input is a dim of another. */
+/** A dim of one input equals a dim of another. */
 export function dimsEqual(
   [input, axis]: readonly [input: number, axis: number],
   [other, otherAxis]: readonly [input: number, axis: number],
@@ -97,13 +101,13 @@ export function countIs(input: number, count: number): Condition {
   return { left: { of: 'count', input }, relation: '=', right: number(count), words };
 }
 
-/** For whole numbers. */
+/** Every whole number is at least `least`. */
 export function valuesAtLeast(input: number, least: number): Condition {
   const words = `no number below ${least} in input ${input}`;
   return { left: { of: 'least', input }, relation: '>=', right: number(least), words };
 }
 
-/** For whole numbers, of which the first may be another. */
+/** Every whole number after the first is at least `least`. */
 export function restAtLeast(input: number, least: number): Condition {
   const words = `no number below ${least} behind the first in input ${input}`;
   return { left: { of: 'least of rest', input }, relation: '>=', right: number(least), words };
@@ -114,7 +118,7 @@ export function valuesAtMost(input: number, most: number): Condition {
   return { left: { of: 'most', input }, relation: '<=', right: number(most), words };
 }
 
-/** No value is NaN, which a guard takes for less than all others. */
+/** No value is NaN. A guard takes NaN for less than every number. */
 export function valuesAreNumbers(input: number): Condition {
   return { ...valuesAtLeast(input, -(2 ** 53)), words: `numbers in input ${input}, and no NaN` };
 }
@@ -123,7 +127,10 @@ function axisName(axis: number): string {
   return axis < 0 ? `the ${axis === -1 ? 'last dim' : `dim ${-axis} from the end`}` : `dim ${axis}`;
 }
 
-/** True if nothing is left to look at in a run: TensorFlow itself refuses a graph that shows what does not fit. */
+/**
+ * True if a run need not check the condition. If the graph shows that it does not hold, TensorFlow itself refuses the
+ * graph.
+ */
 export function isSettled({ left, right }: Condition, inputs: readonly Shown[]): boolean {
   return numberIn(left, inputs) !== undefined && numberIn(right, inputs) !== undefined;
 }
@@ -168,7 +175,7 @@ const kinds = {
 } as const satisfies Record<Term['of'], number>;
 const relations = { '=': 0, '>=': 1, '<=': 2 } as const satisfies Record<Relation, number>;
 
-/** A condition as native/guard.cc reads it. */
+/** Encodes a condition as native/guard.cc reads it. */
 export function encodeCondition({ left, relation, right }: Condition): number[] {
   return [...encodeTerm(left), relations[relation], ...encodeTerm(right)];
 }

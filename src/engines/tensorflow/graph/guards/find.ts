@@ -1,6 +1,6 @@
 /**
- * Which nodes of a graph need a guard: those whose operation ends the process at some input, where the graph does not show
- * that such an input cannot come.
+ * Finds the nodes of a graph that need a guard: their operation ends the process for some input, and the graph does not
+ * show that such an input cannot come.
  */
 
 import type { Turns } from '../../../../flow/turns.js';
@@ -22,16 +22,16 @@ export interface Guard {
   readonly position: number;
   /** The conditions, as native/guard.cc reads them. */
   readonly needs: readonly number[];
-  /** A sentence for each. */
+  /** A sentence for each condition. */
   readonly says: readonly string[];
 }
 
-/** By the function that the node is in, or `undefined` for the graph itself, and by the node's name. */
+/** The guards by function (`undefined` for the graph itself) and by the name of the node. */
 export type Guards = ReadonlyMap<string | undefined, Pick<NameMap<Guard>, 'get' | 'values'>>;
 
 export const noGuards: Guards = new Map();
 
-/** Nodes that need each other, and what is known of the parameters among them. */
+/** Nodes that depend on each other, and what is known of their parameters. */
 interface Body {
   readonly name: string | undefined;
   readonly nodes: Nodes;
@@ -40,8 +40,8 @@ interface Body {
 }
 
 /**
- * @param sources what is fetched
- * @param operations those behind the sources, if they are known
+ * @param sources are the tensors that are fetched
+ * @param operations are those behind the sources, if they are known
  */
 export async function findGuards(
   graph: GraphDef,
@@ -63,7 +63,7 @@ export async function findGuards(
       const hazard = hazards.get(node.op);
       const guard = hazard && guardOf(node, hazard, body);
       if (guard) found.set(node.name, guard);
-      // XLA computes such a function by code of its own, and takes no operation that it does not know.
+      // XLA compiles such a function with code of its own, and does not know our operation.
       if (node.flag('_XlaMustCompile')) continue;
       for (const name of [...node.calledFunctions, node.op]) {
         if (seen.has(name)) continue;
@@ -83,7 +83,8 @@ export async function findGuards(
 function guardOf(node: GraphNode, hazard: Hazard, body: Body): Guard | undefined {
   const inputs = node.inputs.map((source) => shownOf(source, body));
   const open = hazard.needs(node).filter((condition) => !isSettled(condition, inputs));
-  // A constant stays in its place: TensorFlow looks for some there. An operation on constants alone is no request's doing.
+  // A constant stays in its place, because TensorFlow looks for some constants there. A request cannot influence an
+  // operation that has only constants.
   const position = node.inputs.findIndex(({ node: name }) => !isConstant(body.nodes.byName.get(name)));
   if (open.length === 0 || position < 0) return undefined;
   return {
@@ -123,7 +124,7 @@ const oneList: ReadonlySet<string> = new Set([
   ...['IdentityN', 'Split', 'SplitV', 'Unpack'],
 ]);
 
-/** Which output a name means; -1 where nobody knows. */
+/** The number of the output that a name means; -1 if it is not known. */
 function numberOf(node: GraphNode, source: Source): number {
   if (node.shapes('_output_shapes').length === 1) return 0;
   return rules.get(node.op)?.outputs ? (outputNumber(node, source) ?? -1) : -1;

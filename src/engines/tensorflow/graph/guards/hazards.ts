@@ -1,7 +1,9 @@
 /**
- * Operations that end the process at some input in TensorFlow 2.21, on the CPU, and what each needs so that it does not. A
- * line for each, with what fails otherwise: a CHECK of TensorFlow's, an assertion of a library, a division by zero.
- * `make fuzz-operations` proves every line.
+ * Operations that end the process for some input in TensorFlow 2.21 on the CPU, and what each needs so that it does
+ * not.
+ *
+ * Each line names what fails otherwise: a CHECK of TensorFlow, an assertion of a library, or a division by zero. `make
+ * fuzz-operations` proves every line.
  */
 import type { GraphNode } from '../graph-def.js';
 import {
@@ -28,7 +30,7 @@ type Needs = readonly Condition[] | ((node: GraphNode) => readonly Condition[]);
 /** The ranks of the first inputs. */
 const ranks = (...all: readonly number[]): Condition[] => all.map((rank, input) => rankIs(input, rank));
 
-/** A window lies within its picture somewhere. */
+/** The window fits somewhere into the picture. */
 function windowsFit(node: GraphNode): Condition[] {
   if (node.text('padding') !== 'VALID') return [];
   return node
@@ -42,7 +44,7 @@ function windowWords(size: number, axis: number): string {
   return `pictures that are as large as its window: ${size} or more along dim ${axis} of input 0`;
 }
 
-/** Of as many dims as it has strides. */
+/** The input has as many dims as there are strides. */
 function anyConvolution(node: GraphNode): Condition[] {
   const rank = node.integers('strides').length;
   return [rankIs(0, rank + node.integer('batch_dims', 1) - 1), rankIs(1, rank)];
@@ -53,35 +55,38 @@ function sizesOfBatch(input: number): Condition[] {
   return [valuesAtLeast(input, -1), restAtLeast(input, 0)];
 }
 
-/** One number for all of a tensor, where no axis has one for each of its parts. */
+/** There is one number for the whole tensor, unless an axis has one for each of its parts. */
 function onesWithoutAxis(...inputs: readonly number[]): (node: GraphNode) => readonly Condition[] {
   return (node) => (node.integer('axis', -1) < 0 ? inputs.map((input) => countIs(input, 1)) : []);
 }
 
-/** The indices have a dim for each level of the result that the parameters do not have. */
+/** The indices have one dim for each level of the result that the parameters lack. */
 function raggedIndices(node: GraphNode): Condition[] {
   const levels = node.integer('PARAMS_RAGGED_RANK', 1);
   return [rankIs(levels + 1, node.integer('OUTPUT_RAGGED_RANK', 0) - levels + 1)];
 }
 
-/** No NaN comes of their sizes. */
+/** The sizes of the boxes do not give NaN. */
 function boxesAreFinite(input: number): Condition[] {
   const most = 2 ** 53 - 1;
   return [valuesAtLeast(input, -most), valuesAtMost(input, most)];
 }
 
-/** Each key is one text; they come in two lists behind the examples and their names. */
+/** Each key is one text. The keys come in two lists, after the examples and their names. */
 function oneTextForEachKey(node: GraphNode): Condition[] {
   const keys = node.integer('Nsparse') + node.integer('Ndense');
   return node.inputs.slice(2, 2 + keys).map((_, key) => countIs(2 + key, 1));
 }
 
-/** The last of the inputs, whose number depends on lists before them, have so many elements. */
+/** The last inputs have these numbers of elements. Their positions depend on the lists before them. */
 function lastCounts(...counts: readonly number[]): (node: GraphNode) => readonly Condition[] {
   return ({ inputs }) => counts.map((count, i) => countIs(inputs.length - counts.length + i, count));
 }
 
-/** Number of buckets, kind of hash and two numbers of salt. The strong hash reads whole numbers as texts. */
+/**
+ * The inputs after the lists are a number of buckets, a kind of hash, and two numbers of salt. The strong hash reads
+ * whole numbers as texts.
+ */
 function crossed(node: GraphNode): readonly Condition[] {
   const kind = node.inputs.length - 2;
   const isOfNumbers = node.types('dense_types').includes(int64);
@@ -92,10 +97,10 @@ function crossed(node: GraphNode): readonly Condition[] {
   return [...lastCounts(1, 1, 2)(node), ...(isOfNumbers ? [weak] : [])];
 }
 
-/** As `tensorflow.DataType` has it. */
+/** The number of int64 in `tensorflow.DataType`. */
 const int64 = 9;
 
-/** Each partition is as long as the one before says, and so are the values: TensorFlow reads behind their ends. */
+/** Each partition is as long as the one before says, and so are the values. TensorFlow would read past their ends. */
 function raggedRows(node: GraphNode): Condition[] {
   const kinds = node.texts('row_partition_types').slice(0, node.inputs.length - firstPartition);
   let told: { readonly of: 'most' | 'count'; readonly input: number } | undefined;
@@ -113,7 +118,7 @@ function raggedRows(node: GraphNode): Condition[] {
   return told && kinds.at(-1) !== 'FIRST_DIM_SIZE' ? [...needs, isAsLong(1, told)] : needs;
 }
 
-/** Of RaggedTensorToTensor, behind its shape, values and default. */
+/** The first partition of RaggedTensorToTensor follows its shape, values and default. */
 const firstPartition = 3;
 
 function isAsLong(
@@ -124,10 +129,10 @@ function isAsLong(
   return { left: { of: 'dim', input, axis: 0 }, relation: '=', right, words };
 }
 
-/** More than any request gives. */
+/** More rows than any request has. */
 const mostRows = 2 ** 24;
 
-/** More than any model gives. */
+/** More boxes than any model returns. */
 const mostBoxes = 2 ** 20;
 
 const lines: readonly (readonly [operations: string, needs: Needs])[] = [

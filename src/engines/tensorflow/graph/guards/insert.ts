@@ -1,6 +1,6 @@
 /**
- * Puts guards into a serialized GraphDef: each one between an input of its node and that node. Everything else stays as it
- * is, byte for byte.
+ * Inserts guards into a serialized GraphDef. Each one stands between a node and one of its inputs. All other bytes stay
+ * as they are.
  */
 import protobuf from 'protobufjs/minimal.js';
 import type { Turns } from '../../../../flow/turns.js';
@@ -11,10 +11,10 @@ import { type Pieces, rewrite } from './rewrite.js';
 /** The operation of native/guard.cc. */
 export const guardOperation = 'TfjsServingGuard';
 
-/** Says the `tensorflow.DataType` of each input of a node. */
+/** Gives the `tensorflow.DataType` of each input of a node. */
 export type InputTypes = (guard: Guard) => readonly number[];
 
-/** @param graphDef a serialized `tensorflow.GraphDef` */
+/** @param graphDef is a serialized `tensorflow.GraphDef` */
 export function insertGuards(
   graphDef: Message,
   guards: Guards,
@@ -48,7 +48,7 @@ async function insertIntoLibrary(
   return [rewritten];
 }
 
-/** The node as it takes an input from its guard, and the guard; undefined if it has none. */
+/** The guard of a node, and the node changed to take an input from it. It is undefined if the node has no guard. */
 async function guarded(
   message: Message,
   guards: { get(name: string): Guard | undefined },
@@ -97,7 +97,7 @@ function piece(bytes: Uint8Array): Pieces {
   return { chunks: [messageOf(bytes)], length: bytes.length };
 }
 
-/** The tag of a field that has a length. */
+/** The tag of a field with a length. */
 function tag(field: number): number {
   return (field << 3) | 2;
 }
@@ -108,7 +108,7 @@ function addAttribute(writer: protobuf.Writer, key: string, write: (value: proto
   writer.ldelim().ldelim();
 }
 
-/** Whole numbers, or types, packed. @param field of a ListValue */
+/** Writes whole numbers or types, packed. @param field of a ListValue */
 function addList(writer: protobuf.Writer, numbers: readonly number[], field: number): void {
   writer.uint32(tag(1)).fork().uint32(tag(field)).fork();
   for (const each of numbers) writer.int64(each);

@@ -1,20 +1,20 @@
 /**
- * A protobuf message again, with some of its fields replaced. What stays is not copied: a graph may hold hundreds of
- * megabytes of constants.
+ * Rewrites a protobuf message with some of its fields replaced. What stays is not copied, because a graph may hold
+ * hundreds of megabytes of constants.
  */
 import protobuf from 'protobufjs/minimal.js';
 import type { Turns } from '../../../../flow/turns.js';
 import { type Message, messageOf } from '../wire.js';
 
-/** Bytes that follow one another. */
+/** Bytes in pieces that follow each other. */
 export interface Pieces {
   readonly chunks: readonly Message[];
   readonly length: number;
 }
 
 /**
- * @param replace is asked of each string, bytes or message: its new values, each of which becomes a field of that number, or
- * undefined where it stays
+ * @param replace is called with each string, bytes or message. It returns new values, each of which becomes a field
+ * with that number, or undefined to keep the field
  */
 export async function rewrite(
   message: Message,

@@ -1,13 +1,13 @@
 /**
- * Operations that work element by element, with broadcasting where they take several tensors. Those on whole numbers
- * follow what is known of shapes.
+ * Rules for operations that work element by element. Those that take several tensors broadcast them. The rules for
+ * whole numbers follow what is known of shapes.
  */
 import { joinElements, type Operation, type Outputs, type Step } from '../operation.js';
 import { Size } from '../size.js';
 import { dimsOf, everyRow, integers, integersOf, isEqual, rowIsThere, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
 
-/** Of one tensor, or of several that are broadcast. */
+/** Operations on one tensor, or on several that are broadcast. */
 const plain = `
   Abs Acos Acosh Angle Asin Asinh Atan Atanh BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 BesselK0 BesselK0e
   BesselK1 BesselK1e BesselY0 BesselY1 Bucketize Ceil ComplexAbs Conj Cos Cosh Dawsn Digamma Elu Erf Erfc Erfinv Exp
@@ -26,7 +26,7 @@ const passing = `
   Identity IdentityN StopGradient PreventGradient Snapshot CheckNumerics CheckNumericsV2 DeepCopy DebugIdentity
 `;
 
-/** Of two whole numbers; undefined where that is not known. */
+/** Computes with two whole numbers. The result is undefined if it is not known. */
 export type Fold = (a: Size, b: Size) => Size | undefined;
 
 export const numeric =
@@ -35,9 +35,9 @@ export const numeric =
     a.value === undefined || b.value === undefined ? undefined : Size.of(compute(a.value, b.value));
 
 /**
- * A batch has a row at least, so `3 · batch` is 3 or more.
+ * Makes a comparison. A batch has at least one row, so `3 · batch` is 3 or more.
  *
- * @param holds by the sign of a - b; asked of each sign that there may be
+ * @param holds says for the sign of a - b whether the comparison holds; it is called for each sign that is possible
  */
 function comparison(holds: (order: number) => boolean): Fold {
   return (a, b) => {
@@ -46,7 +46,7 @@ function comparison(holds: (order: number) => boolean): Fold {
   };
 }
 
-/** The signs that a - b may have. */
+/** The possible signs of a - b. */
 function ordersOf(a: Size, b: Size): number[] {
   if (a.equals(b)) return [0];
   if (a.value !== undefined && b.value !== undefined) return [Math.sign(a.value - b.value)];
@@ -57,20 +57,20 @@ function ordersOf(a: Size, b: Size): number[] {
   return [-1, 0, 1];
 }
 
-/** Of a number of rows. */
+/** The least value of a size. */
 function leastOf(size: Size): number | undefined {
   const perRow = size.hasBatch ? size.perRow?.value : undefined;
   return perRow !== undefined && perRow > 0 ? perRow : undefined;
 }
 
-/** Those of TensorFlow's operations, by their names. */
+/** The functions of TensorFlow's operations, by operation name. */
 export const folds: Readonly<Record<string, Fold>> = {
   Add: (a, b) => (a.is(0) ? b : b.is(0) ? a : numeric((x, y) => x + y)(a, b)),
   Sub: (a, b) => (b.is(0) ? a : a.equals(b) ? Size.of(0) : numeric((x, y) => x - y)(a, b)),
   Mul: (a, b) => a.times(b),
   FloorDiv: (a, b) => a.dividedBy(b) ?? numeric((x, y) => Math.floor(x / y))(a, b),
   FloorMod: (a, b) => (a.dividedBy(b) ? Size.of(0) : numeric((x, y) => x - y * Math.floor(x / y))(a, b)),
-  // A batch has rows.
+  // A batch has at least one row.
   Maximum: (a, b) => {
     if (a.equals(b) || (a.equals(Size.batch) && (b.is(0) || b.is(1)))) return a;
     return b.equals(Size.batch) && (a.is(0) || a.is(1)) ? b : numeric(Math.max)(a, b);
@@ -91,12 +91,12 @@ const foldable = new Map<string, Fold>([
   ['TruncateDiv', (a, b) => a.dividedBy(b) ?? numeric((x, y) => Math.trunc(x / y))(a, b)],
 ]);
 
-/** Beyond this a number may have wrapped around. */
+/** A size that may have wrapped around is not known. */
 export function inRange(size: Size | undefined): Size | undefined {
   return size !== undefined && Math.abs(size.factor) >= 2 ** 31 ? undefined : size;
 }
 
-/** Whole numbers that are known are followed, those of a scalar or a vector. */
+/** Computes with the known whole numbers of scalars and vectors. */
 export function foldIntegers(operation: Step, fold: Fold): Value | undefined {
   const [a, b] = [operation.input(0), operation.input(1)];
   const [left, right] = [integersOf(a), integersOf(b)];
@@ -124,7 +124,7 @@ function arithmetic(operation: Operation): Outputs {
   return elements(operation);
 }
 
-/** Also of the values of ragged tensors, beside what is the same for all and has no dims of its own. */
+/** Works element by element. It also accepts the values of ragged tensors, beside a scalar that is the same for all. */
 function elements(operation: Operation): Outputs {
   const flat = operation.inputs.find((value) => value.kind === 'flat');
   if (flat) {
@@ -140,7 +140,7 @@ function elements(operation: Operation): Outputs {
   return operation.unfit() ?? joinElements(operation);
 }
 
-/** @param others inputs behind the first that must be the same for all */
+/** Works on the first input. @param others are inputs that must be the same for all */
 function firstOnly(operation: Operation): Outputs {
   const [first, ...others] = operation.inputs;
   if (!first || others.some(({ kind }) => kind !== 'same')) {
@@ -155,15 +155,18 @@ function elementsOf(operation: Operation, value: Value): Outputs {
   return operation.unfit() ?? value;
 }
 
-/** One value for each input. */
+/** Gives each input as an output. */
 function pass(operation: Operation): Outputs {
   return operation.inputs.length === 1 ? operation.input(0) : operation.inputs;
 }
 
-/** DT_INT32 and DT_INT64, which hold sizes. */
+/** DT_INT32 and DT_INT64, the types that hold sizes. */
 export const sizeTypes: ReadonlySet<number> = new Set([3, 9]);
 
-/** Numbers of other types are not followed: they may be other ones there. */
+/**
+ * Converts to another dtype. Numbers are followed only in the types that hold sizes, because another type may change
+ * them.
+ */
 function cast(operation: Operation): Outputs {
   const value = operation.input(0);
   const isNumbering = value.kind === 'partition' || value.kind === 'places';
@@ -173,7 +176,7 @@ function cast(operation: Operation): Outputs {
   return hasRoom && sizeTypes.has(operation.node.type('DstT')) ? value : elementsOf(operation, value);
 }
 
-/** A condition of rank 1 chooses whole rows. */
+/** Chooses between two tensors. A condition of rank 1 chooses whole rows. */
 function select(operation: Operation): Outputs {
   const [condition, left] = [operation.input(0), operation.input(1)];
   const rank = dimsOf(left)?.length;
@@ -192,7 +195,10 @@ function addAll(operation: Operation): Outputs {
   return operation.unfit() ?? joinElements(operation);
 }
 
-/** The range is given, or taken from all values together. There may be one for each place along an axis. */
+/**
+ * Quantises with a given range, or with the range of all values together. There may be one range for each place along
+ * an axis.
+ */
 function quantizeAndDequantize(operation: Operation): Outputs {
   const isGiven = operation.node.flag('range_given');
   const value = operation.input(0);
@@ -203,7 +209,7 @@ function quantizeAndDequantize(operation: Operation): Outputs {
     : operation.mixed('takes its range from all rows together');
 }
 
-/** One range for each place along the last axis. */
+/** Quantises with one range for each place along the last axis. */
 function quantizeChannels(operation: Operation): Outputs {
   const value = operation.input(0);
   const isAcross = value.kind === 'rows' && value.axis === value.dims.length - 1;
@@ -214,12 +220,12 @@ function anotherForEach(operation: Operation): Outputs {
   return operation.mixed('takes another range for each row');
 }
 
-/** Bytes of an element, by its `tensorflow.DataType`. */
+/** The bytes of an element, by its `tensorflow.DataType`. */
 const widths: Readonly<Record<number, number>> = {
   ...{ 1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 8: 8, 9: 8, 14: 2, 17: 2, 18: 16, 19: 2, 22: 4, 23: 8 },
 };
 
-/** Elements of another width make one more dim at the end, or one less. */
+/** Reinterprets the bits. Elements of another width add a dim at the end, or remove one. */
 function bitcast(operation: Operation): Outputs {
   const value = operation.input(0);
   const [from, to] = [widths[operation.node.type('T')], widths[operation.node.type('type')]];

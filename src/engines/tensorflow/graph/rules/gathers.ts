@@ -1,6 +1,4 @@
-/**
- * Operations that take members of tensors by their numbers, and look up values in tables.
- */
+/** Rules for operations that take members of tensors by index, and look up values in tables. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { type Dims, dimsOf, integers, integersOf, numbersOf, type Rows, same, type Value } from '../value.js';
@@ -10,7 +8,7 @@ const gatherV2 = (operation: Operation) =>
   gather(operation, operation.input(2), operation.node.integer('batch_dims'));
 const gatherFirst = (operation: Operation) => gather(operation, 0, operation.node.integer('batch_dims'));
 
-/** @param along the axis, as a number or an input */
+/** @param along is the axis, as a number or an input */
 function gather(operation: Operation, along: number | Value, batchDims: number): Outputs {
   const indices = operation.input(1);
   const params = operation.node.op.startsWith('Resource')
@@ -62,7 +60,7 @@ interface RowGather {
   readonly params: Value;
   readonly indices: Value;
   readonly axis: number;
-  /** Dims in front that both have. */
+  /** The number of leading dims that both have. */
   readonly shared: number;
   readonly gathered: Dims;
 }
@@ -85,7 +83,7 @@ function gatherRows(operation: Operation, { params, indices, axis, shared, gathe
   return { kind: 'rows', axis: isBefore ? rows.axis : rows.axis - 1 + index.length - shared, dims: gathered };
 }
 
-/** The variable behind a handle. */
+/** The variable of a handle. */
 function variableOf(handle: Value): Value {
   return handle.kind === 'same' ? same(handle.variable) : handle;
 }
@@ -139,7 +137,7 @@ function oneHot(operation: Operation): Outputs {
   return { kind: 'rows', axis: axis <= indices.axis ? indices.axis + 1 : indices.axis, dims: made };
 }
 
-/** `table, keys, default` */
+/** Inputs: `table, keys, default`. */
 function lookUp(operation: Operation): Outputs {
   const [table, keys, none] = [operation.input(0), operation.input(1), operation.input(2)];
   if (table.kind !== 'same' || none.kind !== 'same')
@@ -152,7 +150,7 @@ function lookUp(operation: Operation): Outputs {
     : (operation.unfit() ?? keys);
 }
 
-/** `sorted, values`: for each row of the one, places of the values in the same row of the other. */
+/** Inputs: `sorted, values`. For each row, finds the places of the values in the sorted row. */
 function search(operation: Operation): Outputs {
   const [sorted, values] = [operation.input(0), operation.input(1)];
   if (sorted.kind === 'same' && values.kind === 'same') return same(values.dims);
@@ -166,7 +164,7 @@ function search(operation: Operation): Outputs {
     : operation.mixed('searches other rows');
 }
 
-/** Where each number of a permutation stands. */
+/** Finds the place of each number in a permutation. */
 function invertPermutation(operation: Operation): Outputs {
   const numbers = numbersOf(operation.input(0));
   if (numbers)
@@ -180,7 +178,7 @@ function invertPermutation(operation: Operation): Outputs {
 
 const maxStitched = 256;
 
-/** `indices, data` lists that are woven into one: of shapes, in tf.tensordot. */
+/** Inputs: `indices, data`, lists that are merged into one. tf.tensordot does this with shapes. */
 function stitch(operation: Operation): Outputs {
   const half = operation.inputs.length / 2;
   const items: (Size | undefined)[] = [];

@@ -1,12 +1,10 @@
-/**
- * Operations that treat the first dim as the batch: convolutions, pools, and what is done to images.
- */
+/** Rules for operations that treat the first dim as the batch: convolutions, pools, and operations on images. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { type Dims, dimsOf, integersOf, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
 
-/** Along the last dim, or the second of `NCHW`. */
+/** Adds a bias along the last dim, or along the second of `NCHW`. */
 function addBias(operation: Operation): Outputs {
   const [value, bias] = [operation.input(0), operation.input(1)];
   if (value.kind === 'same' && bias.kind === 'same') return same(value.dims);
@@ -17,7 +15,7 @@ function addBias(operation: Operation): Outputs {
   return value.axis === channels ? operation.mixed('adds another bias to each row') : value;
 }
 
-/** Where the dims of an image are, and which of them is the channels'. */
+/** Which dims are those of the image, and which is that of the channels. */
 interface Format {
   readonly spatial: readonly number[];
   readonly channels: number;
@@ -29,7 +27,7 @@ function formatOf(operation: Operation, rank: number): Format {
   return { spatial, channels: isChannelsFirst ? 1 : rank - 1 };
 }
 
-/** How many places a window has along a dim. */
+/** The number of windows along a dim. */
 function windows(operation: Operation, axis: number, size: Size, kernel: number | undefined): Size {
   const { node } = operation;
   const stride = node.integers('strides')[axis] ?? 1;
@@ -45,7 +43,7 @@ function windows(operation: Operation, axis: number, size: Size, kernel: number 
   return Size.of(Math.max(0, Math.floor((total + around - extent) / stride) + 1));
 }
 
-/** The first input holds rows in front; the others are the same for all. */
+/** The first input has its rows in front. The others are the same for all. */
 function inFront(operation: Operation, dims: (rows: Dims) => Size[] | undefined): Outputs {
   const [value, ...others] = operation.inputs;
   if (others.some(({ kind }) => kind !== 'same'))
@@ -73,7 +71,7 @@ function convolve(operation: Operation): Outputs {
   });
 }
 
-/** Also along the channels. */
+/** Pools, possibly also along the channels. */
 function pool(operation: Operation): Outputs {
   const kernel = operation.node.integers('ksize');
   return inFront(operation, (dims) =>
@@ -81,7 +79,7 @@ function pool(operation: Operation): Outputs {
   );
 }
 
-/** `input sizes, filter, gradient`: a transposed convolution. */
+/** Inputs: `input sizes, filter, gradient`. This is a transposed convolution. */
 function convolveBack(operation: Operation): Outputs {
   const [sizes, filter, value] = [operation.input(0), operation.input(1), operation.input(2)];
   const wanted = integersOf(sizes);
@@ -100,8 +98,8 @@ function convolveBack(operation: Operation): Outputs {
 }
 
 /**
- * In training the mean of a channel is that of all rows; where the rows are the channels, each has a mean of its own:
- * so layer normalisation is computed.
+ * Normalises. In training, the mean of a channel is that of all rows. If the rows are the channels, each has a mean of
+ * its own: layer normalisation is computed that way.
  */
 function normaliseBatch(operation: Operation): Outputs {
   const [value, ...others] = operation.inputs;
@@ -131,7 +129,7 @@ function normaliseBatch(operation: Operation): Outputs {
   return [value.kind === 'rows' ? value : same(value.dims), rest, rest, rest, rest, rest];
 }
 
-/** Of images, each by itself; sizes are told by an input. */
+/** Resizes each image by itself. An input holds the sizes. */
 function resize(operation: Operation): Outputs {
   const sizes = integersOf(operation.input(1));
   return inFront(operation, (dims) =>
@@ -141,14 +139,14 @@ function resize(operation: Operation): Outputs {
   );
 }
 
-/** Each image by itself; dims behind the first as they come. */
+/** Works on each image by itself. The dims after the first stay. */
 function eachImage(operation: Operation): Outputs {
   return inFront(operation, (dims) =>
     dims.map((dim, axis) => (axis === 0 ? dim : operation.unknownSize(axis))),
   );
 }
 
-/** `images, transforms, …`: one transform for all, or one for each image. */
+/** Inputs: `images, transforms, …`. There is one transform for all images, or one for each. */
 function projectImages(operation: Operation): Outputs {
   const [images, transforms] = [operation.input(0), operation.input(1)];
   const isOne = transforms.kind === 'same' && transforms.dims?.[0]?.is(1);
@@ -161,7 +159,7 @@ function eachImageAlike(operation: Operation): Outputs {
   return inFront(operation, (dims) => [...dims]);
 }
 
-/** Pixels or whole images, whatever the dims in front of them. */
+/** Works on pixels or whole images, whatever the dims in front. */
 function lastDims(count: number): (operation: Operation) => Outputs {
   return (operation) => {
     const [value, ...others] = operation.inputs;
@@ -173,7 +171,7 @@ function lastDims(count: number): (operation: Operation) => Outputs {
   };
 }
 
-/** `boxes [rows, …], scores [rows, …]`: detections of each image. */
+/** Inputs: `boxes [rows, …], scores [rows, …]`. Gives the detections of each image. */
 function suppress(operation: Operation): Outputs {
   const [boxes, scores, ...others] = operation.inputs;
   if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);

@@ -1,17 +1,15 @@
-/**
- * Operations that join tensors into one, and split one into several.
- */
+/** Rules for operations that join tensors into one, and split one into several. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { dimsOf, integers, integersOf, numbersOf, type Rows, same, type Value } from '../value.js';
 import { sizeTypes } from './elements.js';
 import { listRules } from './rule.js';
 
-/** More parts are not followed. */
+/** The most parts that are followed. */
 const maxParts = 4096;
 
 function pack(operation: Operation): Outputs {
-  // Only whole numbers may be named: others may not be equal to themselves.
+  // Only whole numbers may be named: NaN is not equal to itself.
   const isWhole = sizeTypes.has(operation.node.type('T'));
   const scalars = operation.inputs.map((value, i) => {
     const [item] = integersOf(value) ?? [];
@@ -47,12 +45,12 @@ function pack(operation: Operation): Outputs {
   return { ...rows, axis: axis <= rows.axis ? rows.axis + 1 : rows.axis, dims: stacked ?? [] };
 }
 
-/** One number for each row. */
+/** True for a vector with one number for each row. */
 function isVectorOfRows(value: Value): boolean {
   return value.kind === 'rows' && value.dims.length === 1 && value.dims[0]?.equals(Size.batch) === true;
 }
 
-/** Columns of numbers that follow from each row: how many; undefined if it is something else. */
+/** The number of columns of a value with numbers that follow from each row; undefined for any other value. */
 function columnsOf(value: Value): number | undefined {
   const [rows, columns, ...more] = value.kind === 'rows' ? value.dims : [];
   return more.length === 0 && rows?.equals(Size.batch) ? columns?.value : undefined;
@@ -151,7 +149,7 @@ function splitBySizes(operation: Operation): Outputs {
   return splitInto(operation, operation.input(0), operation.input(2), given ?? Array(count).fill(undefined));
 }
 
-/** @param sizes of the parts; undefined: equal ones */
+/** @param sizes are those of the parts; undefined for equal parts */
 function splitInto(
   operation: Operation,
   value: Value,
@@ -180,7 +178,7 @@ function splitInto(
   }));
 }
 
-/** How much of a dim each part has: what an input says, or all alike. One may be told to take what the others leave. */
+/** The size of each part: what an input says, or an equal share. One part may take what the others leave. */
 function partsOf(
   operation: Operation,
   dim: Size | undefined,

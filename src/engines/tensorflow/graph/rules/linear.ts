@@ -1,6 +1,4 @@
-/**
- * Products of matrices, and the cells of recurrent networks.
- */
+/** Rules for products of matrices, and for the cells of recurrent networks. */
 import { joinElements, type Operation, type Outputs, type Step } from '../operation.js';
 import { Size } from '../size.js';
 import { type Dims, dimsOf, type Rows, same, type Value } from '../value.js';
@@ -9,7 +7,7 @@ import { listRules } from './rule.js';
 const matMul = (operation: Operation) => product(operation, 'transpose_a', 'transpose_b');
 const batchMatMul = (operation: Operation) => product(operation, 'adj_x', 'adj_y');
 
-/** As an einsum: `…ik,…kj->…ij`, where the dims in front are broadcast. */
+/** A product of matrices. As an einsum it is `…ik,…kj->…ij`, and the leading dims are broadcast. */
 function product(operation: Operation, transposeLeft: string, transposeRight: string): Outputs {
   const unfit = operation.unfit();
   if (unfit) return unfit;
@@ -24,7 +22,7 @@ function product(operation: Operation, transposeLeft: string, transposeRight: st
       ? same(undefined)
       : operation.mixed('multiplies tensors of unknown rank');
   }
-  // What is left of each in the product; the other's dim there is 1.
+  // The dims that remain of each factor in the product. The dim of the other factor is 1 there.
   const [x, y] = [withLast(a, Size.one), withLast(b, Size.one, -2)];
   const summed = [a, b].some((value, i) => value.kind === 'rows' && value.axis === value.dims.length - 1 - i);
   if (summed) return operation.mixed('sums over the rows');
@@ -46,7 +44,10 @@ function withLast(value: Value, size: Size, place = -1): Value {
   return value.kind === 'rows' ? { ...value, dims } : same(dims);
 }
 
-/** `ab,bc->ac`; a label that rows are along must not be summed over, nor shared with what has no rows. */
+/**
+ * An einsum, for example `ab,bc->ac`. The label of the rows must not be summed over, nor shared with an input that has
+ * no rows.
+ */
 function einsum(operation: Operation): Outputs {
   const unfit = operation.unfit();
   if (unfit) return unfit;
@@ -60,7 +61,7 @@ function einsum(operation: Operation): Outputs {
   }
   const ranks = all.map((dims, i) => (dims as Dims).length - (terms[i] as string).replace('...', '').length);
   const widest = Math.max(0, ...ranks);
-  // The dims behind an ellipsis are aligned at their ends.
+  // The dims of an ellipsis are aligned at their last dims.
   const names = (term: string, count: number) => {
     const hidden = Array.from({ length: count }, (_, i) => `.${widest - count + i}`);
     const [before = '', after] = term.split('...');
@@ -81,7 +82,10 @@ function einsum(operation: Operation): Outputs {
   return einsumRows(operation, labels, made, dims);
 }
 
-/** @param labels of each input's dims @param made those of the product, whose sizes are `dims` */
+/**
+ * @param labels are those of each input's dims
+ * @param made are those of the product, whose sizes are `dims`
+ */
 export function einsumRows(
   operation: Step,
   labels: readonly (readonly string[])[],
@@ -113,7 +117,10 @@ export function einsumRows(
   return { kind: 'rows', axis, dims: dims.map((dim, i) => (i === axis ? size : dim)) };
 }
 
-/** One step of a cell, or all of them: `time` first where there is one. @param rows which inputs have rows, and where */
+/**
+ * One step of a cell, or all steps, with `time` first if there is one.
+ * @param rows says which inputs have rows, and along which axis
+ */
 function cell(rows: Readonly<Record<number, number>>, outputs: number): (operation: Operation) => Outputs {
   return (operation) => {
     if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);

@@ -1,6 +1,7 @@
 /**
- * TensorLists and TensorArrays, in which loops keep what they read and write step by step. All members of a list are
- * taken to be of one kind; the list is as long whoever shares the run, or it has one member for each row.
+ * Rules for TensorLists and TensorArrays, which loops read and write step by step.
+ *
+ * All members of a list are taken to be alike. A list has the same length for every run, or one member for each row.
  */
 
 import { joinValues } from '../join.js';
@@ -11,7 +12,7 @@ import { listRules } from './rule.js';
 
 const emptyList: List = { kind: 'list', member: undefined };
 
-/** `element shape, length` */
+/** Inputs: `element shape, length`. */
 function reserve(operation: Operation): Outputs {
   const length = operation.input(1);
   if (length.kind === 'sizes' && length.isScalar && length.items[0]?.equals(Size.batch))
@@ -32,14 +33,14 @@ function slices(operation: Operation, value: Value): Value {
 
 const fromTensor = (operation: Operation) => slices(operation, operation.input(0));
 
-/** What a TensorList holds at first; a TensorArray is written by others as well. */
+/** A list before the first write. A TensorArray may be written by other nodes as well. */
 function unwritten(operation: Operation): Value {
   return operation.node.op.startsWith('TensorArray')
     ? operation.mixed('reads what was not written before it')
     : same(undefined);
 }
 
-/** One of the members, whose sizes may be others than those of the next. */
+/** One of the members. Its sizes may differ from those of the next. */
 function renamed(operation: Operation, member: Value): Value {
   if (member.kind !== 'rows' && member.kind !== 'same') return member;
   const dims = member.dims?.map((dim, axis) =>
@@ -48,7 +49,7 @@ function renamed(operation: Operation, member: Value): Value {
   return member.kind === 'rows' ? { ...member, dims: dims ?? [] } : same(dims);
 }
 
-/** A tensor of all members, one behind the other. */
+/** A tensor with all members, one after the other. */
 function stacked(operation: Operation, list: Value): Value {
   if (list.kind !== 'list') return operation.unfit() ?? list;
   const { member } = list;
@@ -86,7 +87,7 @@ function written(operation: Operation, list: Value, index: Value, item: Value): 
   return member.kind === 'mixed' ? operation.mixed(member.why) : { kind: 'list', member };
 }
 
-/** Length of a list whose length does not depend on the batch. */
+/** The length of a list, if it does not depend on the batch. */
 function length(operation: Operation): Outputs {
   const list = operation.inputs.at(-1);
   if (list?.kind !== 'list') return operation.unfit() ?? same([]);
@@ -95,7 +96,7 @@ function length(operation: Operation): Outputs {
     : integers([operation.unknownSize(0)], true);
 }
 
-/** The members at some places, in a tensor. */
+/** A tensor with the members at some places. */
 function gather(operation: Operation): Outputs {
   const [first, second, third] = operation.inputs;
   const [list, indices] = operation.node.op === 'TensorArrayGatherV3' ? [third, second] : [first, second];
@@ -110,12 +111,12 @@ function gather(operation: Operation): Outputs {
   return stacked(operation, list);
 }
 
-/** `handle, index, value, flow`: what is in the array goes with the flow. */
+/** Inputs: `handle, index, value, flow`. The flow stands for the content of the array. */
 function writeArray(operation: Operation): Outputs {
   return written(operation, operation.input(3), operation.input(1), operation.input(2));
 }
 
-/** `handle, indices, value, flow` */
+/** Inputs: `handle, indices, value, flow`. */
 function scatterArray(operation: Operation): Outputs {
   if (operation.input(1).kind !== 'same') return operation.mixed('writes to places that depend on the rows');
   const list = slices(operation, operation.input(2));

@@ -1,6 +1,4 @@
-/**
- * Operations that put members of tensors into another order.
- */
+/** Rules for operations that put the members of tensors into another order. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { numberOf, same } from '../value.js';
@@ -40,7 +38,7 @@ function reverseSequence(operation: Operation): Outputs {
   return isRowwise ? value : operation.mixed('reverses rows by the lengths of others');
 }
 
-/** The k greatest of the last dim. */
+/** The k greatest values of the last dim. */
 function topK(operation: Operation): Outputs {
   const value = operation.input(0);
   const k = operation.inputs.length > 1 ? operation.input(1) : undefined;
@@ -53,7 +51,7 @@ function topK(operation: Operation): Outputs {
   return { ...value, dims: [...value.dims.slice(0, -1), last] };
 }
 
-/** `predictions [rows, classes], targets [rows], k` */
+/** Inputs: `predictions [rows, classes], targets [rows], k`. */
 function inTopK(operation: Operation): Outputs {
   const [predictions, targets] = [operation.input(0), operation.input(1)];
   if (predictions.kind === 'same' && targets.kind === 'same') return same(targets.dims);

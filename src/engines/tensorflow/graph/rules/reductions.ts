@@ -1,5 +1,6 @@
 /**
- * Operations along axes: sums, means, cumulative sums, softmax, Fourier transforms, decompositions of matrices.
+ * Rules for operations along axes: sums, means, cumulative sums, softmax, Fourier transforms, decompositions of
+ * matrices.
  */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
@@ -51,7 +52,7 @@ function reduceRagged(operation: Operation, value: Flat | RowPartition): Value {
   return { ...operation.mixed('takes rows together'), isScalar: isWhole || undefined };
 }
 
-/** Of the numbers of a shape. */
+/** Reduces the numbers of a shape. */
 function reduceItems(operation: Operation, items: readonly (Size | undefined)[]): Value {
   const { op } = operation.node;
   const numbers = items.map((item) => item?.value);
@@ -72,7 +73,7 @@ function reduceItems(operation: Operation, items: readonly (Size | undefined)[])
   return isSame ? same([]) : operation.mixed('works on the size of the batch');
 }
 
-/** The place of the greatest or least; the dim goes. */
+/** The index of the greatest or least value. The dim is removed. */
 function place(operation: Operation): Outputs {
   const value = operation.input(0);
   const dims = dimsOf(value);
@@ -87,7 +88,7 @@ function place(operation: Operation): Outputs {
   };
 }
 
-/** Along one axis, which stays. */
+/** Works along one axis, which stays. */
 function along(operation: Operation): Outputs {
   const value = operation.input(0);
   if (value.kind === 'same' && operation.input(1).kind === 'same') return same(value.dims);
@@ -98,7 +99,7 @@ function along(operation: Operation): Outputs {
   return axis === undefined || axis === value.axis ? operation.mixed('takes rows together') : value;
 }
 
-/** How many slices all rows up to each have. */
+/** The number of slices that all rows up to each one have. */
 function endsOf(operation: Operation, value: RowPartition): Outputs {
   const { node } = operation;
   const isRunning =
@@ -118,15 +119,15 @@ function all(operation: Operation): Outputs {
 }
 
 interface InnerOptions {
-  /** Dims at the end that are worked on together, of each input that has rows. */
+  /** The number of trailing dims that are worked on together, in each input that has rows. */
   readonly inner: number;
-  /** Dims at the end that the outputs have in their place, for each output. */
+  /** For each output, the number of trailing dims in their place. */
   readonly made: readonly number[];
-  /** Inputs that must be the same for all. */
+  /** The inputs that must be the same for all. */
   readonly fixed?: readonly number[];
 }
 
-/** Whatever the dims in front: they are those of a batch, and all inputs with rows have them alike. */
+/** Works on trailing dims. The dims in front are those of a batch, and equal in all inputs with rows. */
 function inner({ inner: count, made, fixed = [] }: InnerOptions): (operation: Operation) => Outputs {
   return (operation) => {
     const unfit = operation.unfit();
@@ -159,7 +160,7 @@ function inner({ inner: count, made, fixed = [] }: InnerOptions): (operation: Op
   };
 }
 
-/** What is before the dims that are worked on together: others are broadcast, from their ends. */
+/** Names the dims in front of those that are worked on together. Different ones would be broadcast. */
 function frontOf(value: Value, inner: number): string | undefined {
   const dims = dimsOf(value);
   return dims
@@ -168,7 +169,7 @@ function frontOf(value: Value, inner: number): string | undefined {
     .join();
 }
 
-/** The last dim stays as it is. */
+/** Keeps the last dim as it is. */
 function lastDim(operation: Operation): Outputs {
   const value = operation.input(0);
   if (value.kind === 'same') return same(value.dims);
@@ -176,7 +177,7 @@ function lastDim(operation: Operation): Outputs {
   return value.axis < value.dims.length - 1 ? value : operation.mixed('takes rows together');
 }
 
-/** Counts in each row of a matrix; a vector is one row. */
+/** Counts in each row of a matrix. A vector is one row. */
 function count(operation: Operation): Outputs {
   const [value, size, weights] = [operation.input(0), operation.input(1), operation.input(2)];
   if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);
@@ -192,7 +193,7 @@ function count(operation: Operation): Outputs {
   return { kind: 'rows', axis: 0, dims: [value.dims[0] ?? Size.batch, operation.unknownSize(1)] };
 }
 
-/** The numbers of the rows, counted: as many as each row has slices. */
+/** Counts the numbers of the rows. The result is the number of slices of each row. */
 function lengthsOf(operation: Operation, value: RowPartition, isWeightless: boolean): Outputs {
   const size = operation.input(1);
   const isEach =
@@ -205,7 +206,7 @@ function lengthsOf(operation: Operation, value: RowPartition, isWeightless: bool
   return isEach ? { ...value, form: 'lengths' } : operation.mixed('counts rows together');
 }
 
-/** `row splits, values, size, weights`: counts within each row. */
+/** Inputs: `row splits, values, size, weights`. Counts within each row. */
 function countRagged(operation: Operation): Outputs {
   const [splits, values, size, weights] = operation.inputs;
   if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);
@@ -222,7 +223,7 @@ function countRagged(operation: Operation): Outputs {
   return { kind: 'rows', axis: 0, dims: [Size.batch, integersOf(size)?.[0] ?? operation.unknownSize(1)] };
 }
 
-/** Scatter into a tensor that has rows, at places that are the same for all: not along the rows. */
+/** Scatters into a tensor with rows. The places are the same for all, and not along the rows. */
 function scatter(operation: Operation): Outputs {
   const isSame = operation.inputs.every(({ kind }) => kind === 'same');
   return isSame
@@ -230,27 +231,33 @@ function scatter(operation: Operation): Outputs {
     : (operation.unfit() ?? operation.mixed('writes to places that may be other rows'));
 }
 
-/** One diagonal is a vector, several are a matrix. @param place of the input that says which */
+/**
+ * True if the result is one diagonal (a vector), false for several (a matrix).
+ * @param place is the input that says which
+ */
 function isOneDiagonal(operation: Operation, place: number): boolean | undefined {
   const diagonals = numbersOf(operation.input(place));
   return diagonals && diagonals[0] === diagonals.at(-1);
 }
 
-/** `matrix, diagonals, padding` */
+/** Inputs: `matrix, diagonals, padding`. */
 function takeDiagonals(operation: Operation): Outputs {
   const isOne = isOneDiagonal(operation, 1);
   if (isOne === undefined) return operation.mixed('takes diagonals that are not known');
   return inner({ inner: 2, made: [isOne ? 1 : 2], fixed: [1, 2] })(operation);
 }
 
-/** `diagonals, which, rows, columns, padding` */
+/** Inputs: `diagonals, which, rows, columns, padding`. */
 function makeDiagonals(operation: Operation): Outputs {
   const isOne = isOneDiagonal(operation, 1);
   if (isOne === undefined) return operation.mixed('sets diagonals that are not known');
   return inner({ inner: isOne ? 1 : 2, made: [2], fixed: [1, 2, 3, 4] })(operation);
 }
 
-/** Outputs behind the first are computed if an attribute says so; else they hold whatever was in memory. */
+/**
+ * Decomposes matrices. An attribute says whether the outputs after the first are computed. Otherwise they hold whatever
+ * was in memory.
+ */
 function decompose(flag: string, made: readonly number[]): (operation: Operation) => Outputs {
   const rule = inner({ inner: 2, made });
   return (operation) => {

@@ -1,6 +1,4 @@
-/**
- * Operations that repeat what is in a tensor, put something around it, or move blocks of it into the batch and back.
- */
+/** Rules for operations that repeat or pad a tensor, or move blocks of it into the batch and back. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { type Dims, dimsOf, integersOf, numbersOf, rowsOf, same } from '../value.js';

@@ -1,6 +1,4 @@
-/**
- * Operations that give a tensor other dims: reshapes, transposes, dims of 1 that come and go.
- */
+/** Rules for operations that change the dims of a tensor: reshapes, transposes, and dims of 1 that come and go. */
 import type { Operation, Outputs, Step } from '../operation.js';
 import { Size } from '../size.js';
 import {
@@ -71,7 +69,10 @@ function resolve(operation: Step, dims: Dims | undefined, wanted: Dims): Size[] 
   return wanted.map((dim, axis) => (dim.is(-1) ? (left ?? operation.unknownSize(axis)) : dim));
 }
 
-/** Rows stay apart where the dims before them hold as many elements as before, and no slice has parts of two rows. */
+/**
+ * Reshapes rows. They stay apart if the dims in front hold as many elements as before, and no slice has parts of two
+ * rows.
+ */
 export function reshapeRows(operation: Step, value: Rows, wanted: Dims): Value {
   const others = wanted.filter((dim) => !dim.is(-1));
   const quotient = Size.product(value.dims).dividedBy(Size.product(others));

@@ -1,23 +1,21 @@
-/**
- * How rules are listed: by the name of the operation, which may stand for several.
- */
+/** The form in which rules are listed: by the name of an operation. Several operations may share a rule. */
 import type { Rule } from '../operation.js';
 
 export interface OperationRule {
   readonly rule: Rule;
-  /** The names of its outputs, in their order, where it has several that differ. */
+  /** The names of the outputs, in order, if there are several different ones. */
   readonly outputs?: readonly string[] | undefined;
-  /** It treats slices along the first axis alike, in whatever order they are: see {@link Rows.dealt}. */
+  /** True if the rule treats slices along the first axis alike, in any order: see `dealt` of {@link Rows}. */
   readonly takesDealt?: true | undefined;
-  /** The rank that it needs of an input, by the input's number. */
+  /** The rank that each input must have, by the number of the input. */
   readonly ranks?: Readonly<Record<number, number>> | undefined;
-  /** Works element by element on its first input, whatever the rank. */
+  /** True if the operation works element by element on its first input, whatever the rank. */
   readonly keepsShape?: true | undefined;
 }
 
 export type Rules = readonly (readonly [operations: string, rule: OperationRule])[];
 
-/** @param rules operations as words separated by spaces */
+/** @param rules have operation names, separated by spaces */
 export function listRules(...rules: Rules): ReadonlyMap<string, OperationRule> {
   return new Map(
     rules.flatMap(([names, rule]) =>

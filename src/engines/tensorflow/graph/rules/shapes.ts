@@ -1,6 +1,4 @@
-/**
- * Operations that tell shapes, and that make tensors of a shape.
- */
+/** Rules for operations that return shapes, and that make tensors of a given shape. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { type Dims, dimsOf, integers, integersOf, rowsOf, same, type Value } from '../value.js';
@@ -38,7 +36,7 @@ function rank(operation: Operation): Outputs {
   return operation.unfit() ?? same([]);
 }
 
-/** Of dims that are told by numbers in a tensor. */
+/** A tensor whose dims are the numbers in another tensor. */
 export function tensorOf(operation: Operation, sizes: Value): Value {
   const items = integersOf(sizes);
   if (!items) {

@@ -1,6 +1,4 @@
-/**
- * Operations that take parts of tensors by where they begin and end.
- */
+/** Rules for operations that take a part of a tensor, from a beginning to an end. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { type Dims, dimsOf, integers, integersOf, numbersOf, same, type Value } from '../value.js';
@@ -34,7 +32,7 @@ function slice(operation: Operation): Outputs {
   };
 }
 
-/** A number that does not depend on who shares the run. */
+/** True for a number that is the same for every run. */
 function isSameForAll(item: Size | undefined): boolean {
   return item !== undefined && !item.hasBatch;
 }
@@ -46,7 +44,7 @@ function sliceUnknown(operation: Operation, value: Value): Value {
     : operation.mixed('takes a part that depends on the rows');
 }
 
-/** What one place of a strided slice's description means. */
+/** The meaning of one place in the description of a strided slice. */
 type Place =
   | { readonly kind: 'new' }
   | { readonly kind: 'whole'; readonly dim: number }
@@ -99,7 +97,7 @@ function isWhole(place: Place, dim: Size | undefined, slice: StridedSlice): bool
   return fromStart === true && toEnd === true;
 }
 
-/** True for a place whose numbers are the same for all; the one that takes all of the rows may name their number. */
+/** True for a place whose numbers are the same for all. The place that takes all rows may use their number. */
 function isFixed(slice: StridedSlice, whole: Place): (place: Place) => boolean {
   return (place) => {
     if (place === whole || place.kind === 'new' || place.kind === 'whole') return true;
@@ -111,7 +109,7 @@ function isFixed(slice: StridedSlice, whole: Place): (place: Place) => boolean {
   };
 }
 
-/** The size of what a place leaves of a dim, where it is known. */
+/** The size of what a place leaves of a dim, if it is known. */
 function sizeOf(place: Place & { kind: 'some' }, dim: Size, slice: StridedSlice): Size | undefined {
   const { i } = place;
   const stride = slice.strides?.[i];
@@ -167,7 +165,7 @@ function sliceDims(operation: Operation, dims: Dims, slice: StridedSlice): Size[
   });
 }
 
-/** Of the numbers of a shape. */
+/** Slices the numbers of a shape. */
 function sliceItems(operation: Operation, value: Value, items: readonly (Size | undefined)[]): Value {
   const slice = describe(operation, 1);
   const [place, ...more] = slice?.places ?? [];
@@ -190,7 +188,7 @@ function sliceItems(operation: Operation, value: Value, items: readonly (Size | 
   return sliceUnknown(operation, value);
 }
 
-/** `[:, newaxis]` of a vector. */
+/** True for `[:, newaxis]` of a vector. */
 function isColumn(operation: Operation): boolean {
   const slice = describe(operation, 1);
   const [rows, column, ...more] = slice?.places ?? [];

@@ -1,6 +1,4 @@
-/**
- * Constants, variables and tables: the same for all, as long as no run writes to them.
- */
+/** Rules for constants, variables and tables. They are the same for all requests as long as no run writes to them. */
 import { constantOf } from '../const.js';
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
@@ -14,7 +12,7 @@ function constant(operation: Operation): Outputs {
 function variable(operation: Operation): Outputs {
   const shape = operation.node.shape('shape');
   const dims = shape?.map((dim, axis) => (dim === null ? operation.unknownSize(axis) : Size.of(dim)));
-  // A variable of the old kind is its own value.
+  // A TF1 variable is its own value.
   return operation.node.op === 'VarHandleOp' ? { kind: 'same', dims: [], variable: dims } : same(dims);
 }
 
@@ -23,13 +21,13 @@ function readVariable(operation: Operation): Outputs {
   return handle.kind === 'same' ? same(handle.variable) : (operation.unfit() ?? handle);
 }
 
-/** What no run gives another value: handles, parameters that are not fed, sizes of tables. */
+/** Values that no run changes: handles, parameters that are not fed, sizes of tables. */
 function fixed(operation: Operation): Outputs {
   const isSame = operation.inputs.every(({ kind }) => kind === 'same');
   return isSame ? same(undefined) : (operation.unfit() ?? operation.mixed('reads what depends on the rows'));
 }
 
-/** A placeholder that nobody feeds has its default. */
+/** A placeholder that is not fed has its default. */
 function placeholder(operation: Operation): Outputs {
   return operation.input(0);
 }

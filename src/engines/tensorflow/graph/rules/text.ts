@@ -1,17 +1,15 @@
-/**
- * Texts taken apart into ragged tensors and put together again, and the parsing of examples.
- */
+/** Rules for texts that are split into ragged tensors and joined again, and for the parsing of examples. */
 import type { Operation, Outputs } from '../operation.js';
 import { Size } from '../size.js';
 import { type Flat, integers, integersOf, type RowPartition, same, type Value } from '../value.js';
 import { listRules } from './rule.js';
 
-/** True for one text each row, `[rows]`. */
+/** True for one text for each row: `[rows]`. */
 function isOneEach(value: Value): boolean {
   return value.kind === 'rows' && value.dims.length === 1 && value.dims[0]?.equals(Size.batch) === true;
 }
 
-/** What one operation shares out among the rows, named after its place. */
+/** The values that one operation shares out among the rows. They are named after its place. */
 function made(operation: Operation): {
   readonly flat: Flat;
   readonly of: (form: RowPartition['form']) => RowPartition;
@@ -23,7 +21,7 @@ function made(operation: Operation): {
   };
 }
 
-/** `texts [rows], separator` → `indices [n, 2], values [n], shape [2]` */
+/** Inputs: `texts [rows], separator`. Outputs: `indices [n, 2], values [n], shape [2]`. */
 function split(operation: Operation): Outputs {
   const [texts, separator] = [operation.input(0), operation.input(1)];
   if (texts.kind === 'same' && separator.kind === 'same') return same(undefined);
@@ -34,7 +32,7 @@ function split(operation: Operation): Outputs {
   return [of('indices'), flat, integers([rows, undefined], false)];
 }
 
-/** `texts [rows]` → `row splits [rows + 1], values [n], …` */
+/** Inputs: `texts [rows]`. Outputs: `row splits [rows + 1], values [n], …`. */
 function decode(operation: Operation): Outputs {
   const texts = operation.input(0);
   if (texts.kind === 'same') return same(undefined);
@@ -43,12 +41,12 @@ function decode(operation: Operation): Outputs {
   return [of('splits'), flat, flat];
 }
 
-/** `values, row splits` → `n-grams, row splits` */
+/** Inputs: `values, row splits`. Outputs: `n-grams, row splits`. */
 function nGrams(operation: Operation): Outputs {
   const [values, splits] = [operation.input(0), operation.input(1)];
   if (values.kind === 'same' && splits.kind === 'same') return same(undefined);
   if (!belong(values, splits, 'splits')) return operation.mixed('joins a ragged tensor with another one');
-  // An empty row gets n-grams of padding alone, unless all rows are empty.
+  // An empty row gets n-grams of padding, unless all rows are empty.
   if (operation.node.integer('pad_width') !== 0) return operation.mixed('pads empty rows beside others only');
   const { flat, of } = made(operation);
   return [flat, of('splits')];
@@ -67,7 +65,9 @@ function belong(
   );
 }
 
-/** `shape, values, default, partitions…`: a width that nobody gives is that of the widest row of all. */
+/**
+ * Inputs: `shape, values, default, partitions…`. A width that the shape leaves open is that of the widest row of all.
+ */
 function toTensor(operation: Operation): Outputs {
   const [shape, values, none, ...partitions] = operation.inputs;
   if (operation.inputs.every(({ kind }) => kind === 'same')) return same(undefined);
@@ -85,7 +85,7 @@ function toTensor(operation: Operation): Outputs {
   return { kind: 'rows', axis: 0, dims: [Size.batch, width, ...values.inner] };
 }
 
-/** One string of bytes each row; rows of different lengths are refused. */
+/** One string of bytes for each row. The operation refuses rows of different lengths. */
 function decodeRaw(operation: Operation): Outputs {
   const [texts, ...others] = operation.inputs;
   if (others.some(({ kind }) => kind !== 'same')) return operation.mixed('takes its width from the rows');
@@ -95,8 +95,8 @@ function decodeRaw(operation: Operation): Outputs {
 }
 
 /**
- * `serialized [rows], names, sparse keys, dense keys, ragged keys, defaults…`: dense features of a fixed shape are rows;
- * sparse ones are not followed.
+ * Inputs: `serialized [rows], names, sparse keys, dense keys, ragged keys, defaults…`. Dense features of a fixed shape
+ * are rows. Sparse features are not followed.
  */
 function parseExample(operation: Operation): Outputs {
   const [serialized, ...others] = operation.inputs;

@@ -1,6 +1,6 @@
 /**
- * XLA's operations as TensorFlow has them: JAX exported graphs of these before it exported StableHLO. They do what StableHLO's
- * do. Which dims are meant is told by a message of XLA's in an attribute (xla_data.proto).
+ * Rules for XLA's operations in TensorFlow. JAX exported graphs of these before it exported StableHLO, whose operations
+ * do the same. A message of XLA in an attribute says which dims are meant (xla_data.proto).
  */
 import { joinElements, type Operation, type Outputs } from '../operation.js';
 import type { Size } from '../size.js';
@@ -20,14 +20,14 @@ type Item = Size | undefined;
 
 const isSame = ({ inputs }: Operation) => inputs.every(({ kind }) => kind === 'same');
 
-/** Of the message that names dims: a list of them, by the number of its field. */
+/** The list of dims in a field of that message. */
 const dimsNamed = ({ node }: Operation, field: number): number[] =>
   integerFields(node.bytes('dimension_numbers'), field);
 
 const dimNamed = ({ node }: Operation, field: number): number =>
   integerField(node.bytes('dimension_numbers'), field);
 
-/** Rows along an axis; the other dims are not known, if nobody says them. */
+/** Rows along an axis. Dims that nobody states are not known. */
 function rowsAt(operation: Operation, rank: number, axis: number, size: Item, output = 0): Value {
   if (!size || axis < 0 || axis >= rank) return operation.mixed('has rows along no axis');
   const dims = operation.unknownSizes(rank, output).map((dim, i) => (i === axis ? size : dim));
@@ -47,7 +47,7 @@ function multiply(operation: Operation): Outputs {
   );
 }
 
-/** `images, filter, strides, padding, …` */
+/** Inputs: `images, filter, strides, padding, …`. */
 function convolve(operation: Operation): Outputs {
   const [images, ...others] = operation.inputs;
   if (others.some(({ kind }) => kind !== 'same'))
@@ -60,7 +60,7 @@ function convolve(operation: Operation): Outputs {
     : operation.mixed('takes another dim than that of the rows for the batch');
 }
 
-/** `operand, indices, lengths of a slice` */
+/** Inputs: `operand, indices, lengths of a slice`. */
 function gather(operation: Operation): Outputs {
   const told: Gather = {
     operand: operation.input(0),
@@ -81,7 +81,7 @@ function gather(operation: Operation): Outputs {
   return found.kind === 'mixed' ? found : rowsAt(operation, rank ?? 0, found.axis, found.size);
 }
 
-/** `operand, indices, updates` */
+/** Inputs: `operand, indices, updates`. */
 function scatter(operation: Operation): Outputs {
   if (isSame(operation)) return same(dimsOf(operation.input(0)));
   return scatterRows(operation, {
@@ -97,7 +97,7 @@ function scatter(operation: Operation): Outputs {
   });
 }
 
-/** `tensors…, axis` */
+/** Inputs: `tensors…, axis`. */
 function sort(operation: Operation): Outputs {
   const tensors = operation.inputs.slice(0, -1);
   const joined = operation.unfit() ?? joinElements(operation, tensors);
@@ -110,7 +110,7 @@ function sort(operation: Operation): Outputs {
     : tensors.map(() => joined);
 }
 
-/** `tensors…, what each begins with…` */
+/** Inputs: `tensors…, initial values…`. */
 function reduce(operation: Operation): Outputs {
   const half = operation.inputs.length / 2;
   const tensors = operation.inputs.slice(0, half);
@@ -126,7 +126,7 @@ function reduce(operation: Operation): Outputs {
   return tensors.map(() => ({ kind: 'rows', axis, dims: left(joined.dims) }));
 }
 
-/** `tensor, what it begins with, windows, strides, dilations between elements, dilations of windows, padding` */
+/** Inputs: `tensor, initial value, windows, strides, dilations between elements, dilations of windows, padding`. */
 function reduceWindows(operation: Operation): Outputs {
   const [value, ...others] = operation.inputs;
   if (others.some(({ kind }) => kind !== 'same'))
@@ -141,7 +141,7 @@ function reduceWindows(operation: Operation): Outputs {
     : operation.mixed('takes rows together');
 }
 
-/** `tensor, padding, before, behind, between` */
+/** Inputs: `tensor, padding, low, high, interior`. */
 function pad(operation: Operation): Outputs {
   const [value, ...others] = operation.inputs;
   if (others.some(({ kind }) => kind !== 'same'))
@@ -153,14 +153,16 @@ function pad(operation: Operation): Outputs {
     : operation.mixed('adds rows, or may add some');
 }
 
-/** True if these are numbers of which none but that of one axis depends on the batch. */
+/** True if no number but that of one axis depends on the batch. */
 function isSteady(value: Value, rank: number, axis: number): boolean {
   if (value.kind === 'same') return true;
   const items = integersOf(value);
   return items?.length === rank && items.every((item, i) => i === axis || (item && !item.hasBatch));
 }
 
-/** `tensor, starts, lengths`: what would go beyond the end is moved back, so all rows begin at the first. */
+/**
+ * Inputs: `tensor, starts, lengths`. A part that would go beyond the end is moved back, so all rows begin at the first.
+ */
 function slice(operation: Operation): Outputs {
   const [value, starts, lengths] = [operation.input(0), operation.input(1), operation.input(2)];
   if (isSame(operation)) return sameOfRank(operation, value);
@@ -174,7 +176,7 @@ function slice(operation: Operation): Outputs {
     : operation.mixed('takes a part by what depends on rows');
 }
 
-/** `tensor, update, starts`: an update with all rows begins at the first one. */
+/** Inputs: `tensor, update, starts`. An update with all rows begins at the first one. */
 function updateSlice(operation: Operation): Outputs {
   const [value, update, starts] = [operation.input(0), operation.input(1), operation.input(2)];
   if (isSame(operation)) return same(dimsOf(value));

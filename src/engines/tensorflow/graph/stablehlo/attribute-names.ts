@@ -1,6 +1,6 @@
 /**
- * Which attributes an operation of VHLO has. Without them nothing can be read of its properties, which hold no names. Each
- * version of an operation is listed; operations whose attributes no rule needs are not.
+ * The attributes of VHLO's operations. They are needed to read the properties of an operation, which hold no names.
+ * Each version of an operation is listed, except operations whose attributes no rule needs.
  */
 const convolution = `
   batch_group_count feature_group_count input_batch_dimension input_feature_dimension input_spatial_dimensions
@@ -15,7 +15,7 @@ const customCall = `
 const dots = 'lhs_batching_dimensions lhs_contracting_dimensions';
 const otherDots = 'rhs_batching_dimensions rhs_contracting_dimensions';
 
-/** In the order of their names. */
+/** The attributes of each operation, in the order of their names. */
 const listed: Readonly<Record<string, string>> = {
   batch_norm_inference_v1: 'epsilon feature_index',
   broadcast_in_dim_v1: 'broadcast_dimensions',

@@ -1,6 +1,8 @@
 /**
- * VHLO's attributes: those that an operation has, by name. They are encoded one behind the other in the order of their names,
- * as numbers of the file's table, without the names; before version 5 of the format in a dictionary with names.
+ * Reads the attributes of a VHLO operation by name.
+ *
+ * They are encoded one after another in the order of their names, as numbers of the file's table and without the names.
+ * Before version 5 of the format they are a dictionary with names.
  */
 import type { Message } from '../wire.js';
 import { attributeNames } from './attribute-names.js';
@@ -8,7 +10,7 @@ import type { Bytecode } from './bytecode.js';
 import { Cursor, Malformed } from './cursor.js';
 import { type Element, elementAt, type TensorType, typeAt, widths } from './types.js';
 
-/** Of attributes, as StableHLO's VhloBytecode.cpp has them. */
+/** The codes of attributes in StableHLO's VhloBytecode.cpp. */
 const codes = {
   array: 1,
   boolean: 2,
@@ -19,29 +21,29 @@ const codes = {
   tensor: 15,
 } as const;
 
-/** Of MLIR's own attributes, in the dictionaries of older files. */
+/** The codes of MLIR's own attributes, which the dictionaries of older files use. */
 const builtin = { dictionary: 1, string: 2 } as const;
 
 /** A constant. */
 export interface TensorAttribute {
   readonly type: TensorType;
-  /** A view: its elements one behind the other, or one for all. Eight bools in a byte, if they are so few bytes. */
+  /** A view on its elements, or on one that stands for all. A byte holds eight bools, if there are so few bytes. */
   readonly bytes: Message;
 }
 
-/** Constants of more elements are not looked at. */
+/** The most elements of a constant that are read. */
 const maxNumbers = 256;
 
 export class Attributes {
   private constructor(
     private readonly bytecode: Bytecode,
-    /** Numbers of attributes in the file's table. */
+    /** The number of each attribute in the file's table. */
     private readonly indices: ReadonlyMap<string, number>,
   ) {}
 
   /**
-   * @param operation with its version, such as `gather_v2`
-   * @param properties undefined: it has none
+   * @param operation includes the version, for example `gather_v2`
+   * @param properties are undefined if it has none
    */
   static ofProperties(bytecode: Bytecode, operation: string, properties: Message | undefined): Attributes {
     const names = attributeNames.get(operation) ?? [];
@@ -52,7 +54,7 @@ export class Attributes {
     return new Attributes(bytecode, indices);
   }
 
-  /** @param index of a dictionary; undefined: it has none */
+  /** @param index of a dictionary; undefined if it has none */
   static ofDictionary(bytecode: Bytecode, index: number | undefined): Attributes {
     const indices = new Map<string, number>();
     if (index !== undefined) {
@@ -80,7 +82,7 @@ export class Attributes {
     return this.read(name, codes.boolean).varint() !== 0;
   }
 
-  /** The number of an `enum`'s member: `EQ NE GE GT LE LT`. */
+  /** The number of a comparison in `EQ NE GE GT LE LT`. */
   comparison(): number {
     return this.read('comparison_direction', codes.comparison).varint();
   }
@@ -97,7 +99,7 @@ export class Attributes {
     return { type, bytes: cursor.take(cursor.varint()) };
   }
 
-  /** Whole numbers of any shape, of which there may be none. */
+  /** Whole numbers of any shape, possibly none. */
   integers(name: string): number[] {
     const numbers = numbersOf(this.tensor(name));
     if (!numbers) throw new Malformed(`expected whole numbers \`${name}\``);
@@ -109,7 +111,7 @@ export class Attributes {
   }
 }
 
-/** What an attribute says behind its code. */
+/** What follows the code of an attribute. */
 function entryOf({ attributes }: Bytecode, index: number, dialect: string, code: number): Cursor {
   const entry = attributes[index];
   if (!entry?.isEncoded || entry.dialect !== dialect)
@@ -119,7 +121,7 @@ function entryOf({ attributes }: Bytecode, index: number, dialect: string, code:
   return cursor;
 }
 
-/** @returns undefined if they are not whole numbers, many, or not exact here */
+/** @returns undefined if the elements are no whole numbers, too many, or not exact here */
 export function numbersOf({ type: { dims, element }, bytes }: TensorAttribute): number[] | undefined {
   const count = dims.reduce<number>((product, dim) => product * (dim ?? 0), 1);
   if (!isWhole(element) || count > maxNumbers) return undefined;
@@ -139,7 +141,10 @@ function isWhole(element: Element): boolean {
   return element === 'i1' || element === 'i32' || element === 'i64';
 }
 
-/** All ones in one byte stand for any number of them; else there are eight in a byte, or one in the older form. */
+/**
+ * Reads bools. A byte with all bits set stands for any number of them. Otherwise a byte holds eight, or in the older
+ * form one.
+ */
 function boolsOf(bytes: Message, count: number): number[] {
   const isPacked = bytes.length === Math.ceil(count / 8) && bytes.length !== count;
   const isSplat = bytes.length === 1 && (bytes[0] === 0xff || bytes[0] === 0);

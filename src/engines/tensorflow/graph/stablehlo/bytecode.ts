@@ -1,16 +1,16 @@
 /**
- * The tables of an MLIR bytecode file: strings, names of operations, where each attribute and type lies. Nothing of them is
- * read before it is asked for, and constants stay where they are.
+ * Reads the tables of an MLIR bytecode file: strings, names of operations, and where each attribute and type lies. An
+ * entry is read when it is first asked for, and constants are not copied.
  *
- * The format is MLIR's "Bytecode Format" (mlir/docs/BytecodeFormat.md), versions 0 to 6: JAX 0.4.30 wrote version 0, JAX 0.10
- * writes version 6. The bytecode of a module begins with the four bytes of `magic`.
+ * The format is MLIR's "Bytecode Format" (mlir/docs/BytecodeFormat.md), versions 0 to 6: JAX 0.4.30 wrote version 0,
+ * and JAX 0.10 writes version 6. The bytecode of a module begins with the four bytes of `magic`.
  */
 import { type Message, messageOf } from '../wire.js';
 import { Cursor, Malformed } from './cursor.js';
 
 const magic = Buffer.from([0x4d, 0x4c, 0xef, 0x52]);
 
-/** Versions of the format from which on something is so. */
+/** The versions of the format that introduced a feature. */
 export const since = {
   dialectVersions: 1,
   isolatedSections: 2,
@@ -31,24 +31,24 @@ const sections = {
   properties: 8,
 } as const;
 
-/** An attribute or a type that was not read yet. */
+/** An attribute or type that has not been read yet. */
 export interface Entry {
   readonly dialect: string;
   readonly bytes: Message;
-  /** As the dialect encodes it, not as text. */
+  /** True if its dialect encodes it, false if it is a text. */
   readonly isEncoded: boolean;
 }
 
-/** The name of an operation, such as `vhlo` `add_v1`. */
+/** The name of an operation, for example `vhlo` `add_v1`. */
 export interface OperationName {
   readonly dialect: string;
   readonly name: string;
-  /** Its properties are encoded as its dialect says. */
+  /** True if its properties are encoded as its dialect says. */
   readonly isRegistered: boolean;
 }
 
 export interface Bytecode {
-  /** Of the format. */
+  /** The version of the format. */
   readonly version: number;
   readonly strings: Strings;
   readonly operations: readonly OperationName[];
@@ -106,7 +106,7 @@ export class Strings {
     this.data = cursor.take(end);
   }
 
-  /** Without the zero at its end. */
+  /** A string without the zero at its end. */
   at(i: number): string {
     const end = this.ends[i];
     if (end === undefined) throw new Malformed(`expected a string ${i}`);
@@ -125,7 +125,7 @@ function readDialects(section: Message, strings: Strings, version: number) {
     return strings.at(value);
   });
   const operations: OperationName[] = [];
-  // How many there are.
+  // The number of them.
   if (version >= since.optionalLocations) cursor.varint();
   while (cursor.left > 0)
     readGroup(cursor, dialects, (dialect) => {
@@ -139,7 +139,7 @@ function readDialects(section: Message, strings: Strings, version: number) {
   return { dialects, operations };
 }
 
-/** Things of one dialect, which is named once. */
+/** Reads entries of one dialect, which is named once. */
 function readGroup(cursor: Cursor, dialects: readonly string[], readOne: (dialect: string) => void): void {
   const dialect = dialects[cursor.varint()];
   if (dialect === undefined) throw new Malformed('expected a dialect of the table');

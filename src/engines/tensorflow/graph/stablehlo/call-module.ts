@@ -1,6 +1,4 @@
-/**
- * `XlaCallModule`: an operation of TensorFlow that runs a StableHLO module. JAX's exports consist of one.
- */
+/** Evaluates `XlaCallModule`, an operation of TensorFlow that runs a StableHLO module. JAX's exports consist of one. */
 import type { Caller, Control } from '../caller.js';
 import type { GraphNode } from '../graph-def.js';
 import type { Operation } from '../operation.js';
@@ -10,7 +8,7 @@ import { type Module, readModule } from './module.js';
 import { ModuleWalk } from './module-walk.js';
 import type { Type } from './types.js';
 
-/** Before it, sizes were told by inputs of their own. */
+/** Earlier versions have inputs of their own that say sizes. */
 const leastVersion = 5;
 
 export const callModule: Control = async (operation, walk, place) => {
@@ -22,7 +20,7 @@ export const callModule: Control = async (operation, walk, place) => {
   const main = module.functions.get('main');
   const unusual = unusualOf(node);
   if (unusual || !main) return refuse(operation.mixed(unusual ?? 'has no function `main`'), walk);
-  // With several platforms it is told which one it runs on.
+  // With several platforms, the first input says which one it runs on.
   const given = node.texts('platforms').length > 1 ? [same([]), ...inputs] : [...inputs];
   if (given.length !== main.parameters.length)
     return refuse(
@@ -46,7 +44,7 @@ export const callModule: Control = async (operation, walk, place) => {
   }
 };
 
-/** What it may check is not known. */
+/** Refuses a module. It may check something that we do not know. */
 function refuse(reason: Mixed, { obstacles }: Caller): Mixed {
   obstacles.push(reason);
   return reason;
@@ -63,14 +61,14 @@ async function moduleOf(operation: Operation, { modules, turns }: Caller): Promi
   return module;
 }
 
-/** @throws an error that is not about the bytes */
+/** @throws errors that are not about the bytes */
 function unreadable(operation: Operation, error: unknown): Mixed {
   if (error instanceof Malformed)
     return operation.mixed(`has a StableHLO module that is not read: ${error.message}`);
   throw error;
 }
 
-/** Ways to run a module that are not followed. */
+/** Names a way to run a module that is not followed; undefined if there is none. */
 function unusualOf(node: GraphNode): string | undefined {
   const version = node.integer('version');
   if (version < leastVersion) return `is of version ${version}, from before sizes were told by shapes`;
@@ -79,7 +77,7 @@ function unusualOf(node: GraphNode): string | undefined {
   return node.flag('has_token_input_output') ? 'takes a token for its effects' : undefined;
 }
 
-/** @returns true if an input's rank was not known; it is then */
+/** Learns the rank of an input. @returns true if it was not known before */
 function learnRank(value: Value, type: Type | undefined, { ranks }: Caller): boolean {
   if (value.kind !== 'unranked') return false;
   if (type?.kind === 'tensor') ranks.set(value.input, type.dims.length);

@@ -1,6 +1,4 @@
-/**
- * StableHLO's operations that call functions, choose among regions, loop or check.
- */
+/** Rules for StableHLO's operations that call functions, choose among regions, loop or check. */
 import { joinAll, maxTurns } from '../join.js';
 import type { Outputs } from '../operation.js';
 import { isEqual, type Mixed, type Value } from '../value.js';
@@ -11,7 +9,7 @@ import { customCalls } from './rules/custom-calls.js';
 
 type Environment = Map<number, Value>;
 
-/** What evaluates functions and regions. */
+/** Evaluates functions and regions. */
 interface RegionCaller {
   readonly obstacles: Mixed[];
   call(name: string, inputs: readonly Value[], place: string): Promise<readonly Value[]>;
@@ -33,7 +31,7 @@ export function findModuleControl(name: string): ModuleControl | undefined {
 const call: ModuleControl = ({ attributes, inputs }, walk, _values, place) =>
   walk.call(attributes.string('callee'), inputs, place);
 
-/** What it stands for is told by a function that does the same. */
+/** A composite names a function that does the same. */
 const composite: ModuleControl = ({ attributes, inputs }, walk, _values, place) =>
   walk.call(attributes.string('decomposition'), inputs, place);
 
@@ -59,7 +57,7 @@ async function choose(
     return refused;
   }
   const chosen = condition.integers?.[0]?.value;
-  // A number that is none of them means the last one.
+  // A number that names no region means the last one.
   const taken = chosen === undefined ? regions : [regions[chosen] ?? regions.at(-1)];
   let joined: readonly Value[] | undefined;
   for (const region of taken) {
@@ -72,7 +70,7 @@ async function choose(
   return joined ?? [];
 }
 
-/** It may check something, or call what does. */
+/** True if a region may check something, or call a function that does. */
 function checks({ operations }: Region): boolean {
   return operations.some(
     ({ name, regions }) =>
@@ -106,7 +104,7 @@ const loop: ModuleControl = async (instruction, walk, values, place) => {
 
 const check = 'shape_assertion';
 
-/** A target that is not known may change something, or fail, whether or not anything takes what it gives. */
+/** An unknown target may change something or fail, whether or not anything takes its result. */
 const callCustom: ModuleControl = (instruction, walk) => {
   const target = instruction.attributes.string('call_target_name');
   if (target === check) {
@@ -132,5 +130,5 @@ const controls: ReadonlyMap<string, ModuleControl> = new Map([
   ['custom_call', callCustom],
 ]);
 
-/** Operations that the walk evaluates without a rule of the table. */
+/** The operations that the walk evaluates without a rule of the table. */
 export const controlNames: readonly string[] = [...controls.keys()];

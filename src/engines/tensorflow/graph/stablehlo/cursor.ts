@@ -1,10 +1,10 @@
 /**
- * Reads the numbers of MLIR's bytecode, in place. Whatever is asked for beyond the end is an error, so that a reader that
- * takes counts from the bytes cannot run for longer than they are.
+ * Reads the numbers of MLIR's bytecode in place. Reading past the end is an error, so a reader that takes counts from
+ * the bytes cannot run longer than the bytes allow.
  */
 import type { Message } from '../wire.js';
 
-/** The bytes are not what they should be; the message says what was expected. */
+/** The bytes are malformed. The message says what was expected. */
 export class Malformed extends Error {}
 
 export class Cursor {
@@ -27,7 +27,7 @@ export class Cursor {
     return this.bytes.subarray(this.position - count, this.position);
   }
 
-  /** Bytes up to a zero, which is left out. */
+  /** The bytes up to a zero, without it. */
   text(): string {
     const end = this.bytes.indexOf(0, this.position);
     if (end < 0) throw new Malformed('expected a zero at the end of a text');
@@ -37,7 +37,7 @@ export class Cursor {
   }
 
   /**
-   * PrefixVarInt: as many zeros as the first byte ends with, so many bytes follow.
+   * Reads a PrefixVarInt: the number of zeros at the end of the first byte is the number of bytes that follow.
    *
    * @returns a double, which is exact up to 2^53
    */
@@ -50,7 +50,7 @@ export class Cursor {
     return Number(wide(first, rest));
   }
 
-  /** The same with a sign in its lowest bit. */
+  /** Reads a number with its sign in the lowest bit. */
   signed(): number {
     const first = this.byte();
     const more = first === 0 ? 8 : 31 - Math.clz32(first & -first);
@@ -58,20 +58,20 @@ export class Cursor {
     return Number((value >> 1n) ^ -(value & 1n));
   }
 
-  /** A number whose lowest bit is a flag. */
+  /** Reads a number with a flag in its lowest bit. */
   flagged(): { readonly value: number; readonly flag: boolean } {
     const encoded = this.varint();
     return { value: Math.floor(encoded / 2), flag: encoded % 2 === 1 };
   }
 
-  /** How many things follow, of which each takes a byte at least. */
+  /** Reads how many entries follow, each of which takes at least a byte. */
   count(): number {
     const count = this.varint();
     if (count > this.left) throw new Malformed(`expected ${count} things, there are ${this.left} bytes`);
     return count;
   }
 
-  /** So many numbers. */
+  /** Reads a count, and as many numbers. */
   varints(): number[] {
     return Array.from({ length: this.count() }, () => this.varint());
   }
@@ -80,7 +80,7 @@ export class Cursor {
     return Array.from({ length: this.count() }, () => this.signed());
   }
 
-  /** A section: its number and its bytes. */
+  /** Reads a section: its number and its bytes. */
   section(): { readonly id: number; readonly bytes: Message } {
     const head = this.byte();
     const length = this.varint();
@@ -95,7 +95,7 @@ export class Cursor {
 
 const padding = 0xcb;
 
-/** With six bytes more and above, or eight and no bits of the first one. */
+/** Reads a number with six or more further bytes. With eight of them, the first byte has no bits of the number. */
 function wide(first: number, rest: Message): bigint {
   let value = 0n;
   for (let i = rest.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(rest[i] ?? 0);

@@ -1,6 +1,4 @@
-/**
- * One operation of a StableHLO module as its rule sees it.
- */
+/** One operation of a StableHLO module, as its rule sees it. */
 import type { NameSize } from '../join.js';
 import { type Outputs, Step } from '../operation.js';
 import { Size } from '../size.js';
@@ -9,7 +7,7 @@ import type { Attributes } from './attributes.js';
 import type { ModuleOperation } from './module.js';
 import type { Element, Type } from './types.js';
 
-/** What it makes of its inputs, none of which is mixed. */
+/** Gives the outputs of an operation for its inputs, none of which is mixed. */
 export type InstructionRule = (instruction: Instruction) => Outputs;
 
 export class Instruction extends Step {
@@ -29,12 +27,12 @@ export class Instruction extends Step {
     return this.operation.results[output]?.type ?? { kind: 'other' };
   }
 
-  /** The dims that the module says of an output: those that it does not know have a name of their own. */
+  /** The dims that the module states for an output. An unknown dim gets a name of its own. */
   statedDims(output = 0): Size[] | undefined {
     return this.statedSizes(output)?.map((size, axis) => size ?? this.unknownSize(axis, output));
   }
 
-  /** The same, with undefined for those that it does not know. */
+  /** The same dims, with undefined for unknown ones. */
   statedSizes(output = 0): (Size | undefined)[] | undefined {
     const type = this.type(output);
     return type.kind === 'tensor'
@@ -42,19 +40,19 @@ export class Instruction extends Step {
       : undefined;
   }
 
-  /** The same for all, of the dims that the module says. */
+  /** A value that is the same for all, with the dims that the module states. */
   sameAsStated(output = 0): Value {
     return same(this.statedDims(output));
   }
 
-  /** True if all inputs are the same for all who share the run. */
+  /** True if all inputs are the same for all requests of the run. */
   get isSame(): boolean {
     return this.inputs.every(({ kind }) => kind === 'same');
   }
 
   /**
-   * Rows along an axis of the output, whose other dims are what the module says. A dim that grows with the batch is not
-   * among those that it knows.
+   * Rows along an axis of the output. The module states the other dims. A dim that grows with the batch is not among
+   * those that it knows.
    */
   rows(axis: number, size: Size | undefined, output = 0): Value {
     const dims = this.statedDims(output);
@@ -63,12 +61,12 @@ export class Instruction extends Step {
   }
 }
 
-/** Types whose whole numbers may be sizes. */
+/** The types whose whole numbers may be sizes. */
 const sizeElements: ReadonlySet<Element> = new Set(['i1', 'i32', 'i64']);
 
 /**
- * Holds what is known of a value against the type that the module gives it: a size that the module knows holds whoever
- * shares the run.
+ * Compares what is known of a value with the type that the module states. A size that the module knows holds for every
+ * run.
  */
 export function conform(value: Value, type: Type, nameSize: NameSize): Value {
   if (value.kind === 'mixed') return value;
@@ -103,10 +101,10 @@ export function conform(value: Value, type: Type, nameSize: NameSize): Value {
   }
 }
 
-/** Vectors of more numbers are not followed where none is known. */
+/** The longest vector whose unknown numbers get names. */
 const maxUnknown = 16;
 
-/** Names for the numbers of a scalar or a short vector: they may be sizes, or say where parts of tensors begin. */
+/** Names the numbers of a scalar or a short vector. They may be sizes, or say where parts of tensors begin. */
 function unknownNumbers(dims: Dims, nameSize: NameSize): Size[] | undefined {
   const count = dims.length === 0 ? 1 : dims[0]?.value;
   if (dims.length > 1 || count === undefined || count > maxUnknown) return undefined;

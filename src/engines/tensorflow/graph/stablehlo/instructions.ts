@@ -1,6 +1,4 @@
-/**
- * The table of all rules of StableHLO's operations, by their names.
- */
+/** The table of all rules for StableHLO's operations, by name. */
 import type { InstructionRule } from './instruction.js';
 import { elementInstructions } from './rules/elements.js';
 import { gatherInstructions } from './rules/gathers.js';

@@ -1,6 +1,6 @@
 /**
- * Evaluates a StableHLO module over what is known of its tensors, as the walk over the graph does: each operation by its
- * rule, calls and loops by what they call.
+ * Evaluates a StableHLO module over what is known of its tensors, as the walk over the graph does. A rule evaluates
+ * each operation, and calls and loops evaluate what they call.
  */
 
 import type { Turns } from '../../../../flow/turns.js';
@@ -13,13 +13,13 @@ import { conform, Instruction } from './instruction.js';
 import { instructions } from './instructions.js';
 import type { Module, ModuleOperation, Region, Result } from './module.js';
 
-/** Calls within calls, and regions within regions. */
+/** The most calls within calls, and regions within regions. */
 const maxDepth = 64;
 
-/** The values that are known, by their numbers. */
+/** The known values, by number. */
 export type Environment = Map<number, Value>;
 
-/** How many operations may still be evaluated, those of functions with each call. */
+/** How many operations may still be evaluated, counting those of functions for each call. */
 export interface StepBudget {
   left: number;
 }
@@ -29,20 +29,25 @@ export class ModuleWalk {
 
   constructor(
     private readonly module: Module,
-    /** Checks that may hold for a request alone and not for all together, or the other way round. */
+    /**
+     * Checks that could hold for a request alone but not for all requests of a run together, or the other way round.
+     */
     readonly obstacles: Mixed[],
     private readonly turns: Turns,
     private readonly budget: StepBudget,
   ) {}
 
-  /** Calls a function by its name. @param place tells this call from others */
+  /** Calls a function by name. @param place tells this call from others */
   async call(name: string, inputs: readonly Value[], place: string): Promise<readonly Value[]> {
     const called = this.module.functions.get(name);
     if (!called) throw new Malformed(`expected a function \`${name}\``);
     return this.run(called, inputs, new Map(), `${place}/${name}`);
   }
 
-  /** Runs a region, and gives what it returns. @param outer values of the regions around it, and those of this one later */
+  /**
+   * Runs a region. @param outer has the values of the regions around it, and gets those of this one
+   * @returns the results of the region
+   */
   async run(
     { parameters, operations }: Region,
     inputs: readonly Value[],
@@ -104,7 +109,7 @@ export class ModuleWalk {
     return rule(instruction);
   }
 
-  /** What a region makes of scalars, and of values around it: the same for all, if those are. */
+  /** What a region computes from scalars and from values around it. It is the same for all if those are. */
   private ofScalars(region: Region, values: Environment, place: string): Promise<readonly Value[]> {
     const scalars = region.parameters.map(() => same([]));
     return this.run(region, scalars, values, place);
@@ -116,5 +121,5 @@ export class ModuleWalk {
   }
 }
 
-/** Operations of StableHLO that are followed. */
+/** The operations of StableHLO that are followed. */
 export const moduleOperations: readonly string[] = [...instructions.keys(), ...controlNames];

@@ -1,6 +1,6 @@
 /**
- * A StableHLO module: its functions, and the operations of each, as MLIR's bytecode has them. Values are numbered, each with
- * a number of its own in the whole module.
+ * Reads a StableHLO module from MLIR's bytecode: its functions, and the operations of each. Every value has a number of
+ * its own in the whole module.
  */
 
 import type { Turns } from '../../../../flow/turns.js';
@@ -12,12 +12,12 @@ import { type Bytecode, readBytecode, since } from './bytecode.js';
 import { Cursor, Malformed } from './cursor.js';
 import { type Type, typeAt } from './types.js';
 
-/** An operation, such as `reduce`. */
+/** An operation, for example `reduce`. */
 export interface ModuleOperation {
-  /** Without its dialect and version; with the dialect where that is not VHLO. */
+  /** The name without version, and with the dialect only if that is not VHLO. */
   readonly name: string;
   readonly attributes: Attributes;
-  /** Numbers of values. */
+  /** The numbers of the values. */
   readonly operands: readonly number[];
   readonly results: readonly Result[];
   readonly regions: readonly Region[];
@@ -29,7 +29,7 @@ export interface Result {
   readonly type: Type;
 }
 
-/** Operations in their order. The last one returns. */
+/** The operations, in order. The last one returns. */
 export interface Region {
   readonly parameters: readonly Result[];
   readonly operations: readonly ModuleOperation[];
@@ -37,14 +37,14 @@ export interface Region {
 
 export interface Module {
   readonly functions: ReadonlyMap<string, Region>;
-  /** All that occur, whether or not they are run. */
+  /** The names of all operations, whether or not they are run. */
   readonly operationNames: ReadonlySet<string>;
 }
 
-/** The modules that a walk has read, by the node that runs each; or why one could not be read. */
+/** The modules that a walk has read, by the node that runs each, or why one could not be read. */
 export type Modules = Map<GraphNode, Module | Mixed>;
 
-/** Which parts an operation has, as bits. */
+/** The bits that say which parts an operation has. */
 const parts = {
   attributes: 1,
   results: 2,
@@ -57,16 +57,16 @@ const parts = {
 
 const maxOperations = 500_000;
 
-/** Regions within regions. */
+/** The most regions within regions. */
 const maxDepth = 64;
 
 /** The section of a region that stands alone. */
 const irSection = 4;
 
 /**
- * Reads a module; gives the event loop back now and then.
+ * Reads a module, with pauses for the event loop.
  *
- * @param bytes what StableHLO calls a portable artifact
+ * @param bytes is a portable artifact of StableHLO
  * @throws Malformed
  */
 export async function readModule(bytes: Message, turns: Turns): Promise<Module> {
@@ -86,9 +86,9 @@ function shortName({ dialect, name }: { readonly dialect: string; readonly name:
 }
 
 class RegionReader {
-  /** Values that can be named here, by the numbers that the bytes have for them. */
+  /** The values that can be named here, by their number in the bytes. */
   private scope = new Map<number, number>();
-  /** The numbers that the values of the region have there: the next one, and the end of them. */
+  /** The numbers in the bytes for the values of this region: the next one, and the end. */
   private numbers = { next: 0, end: 0 };
   private values = 0;
   private count = 0;
@@ -98,7 +98,7 @@ class RegionReader {
     private readonly turns: Turns,
   ) {}
 
-  /** A block, whose head is read here too. */
+  /** Reads a block with its head. */
   async block(cursor: Cursor, depth: number): Promise<Region> {
     const { value: count, flag: hasParameters } = cursor.flagged();
     if (count > cursor.left) throw new Malformed(`expected ${count} operations`);
@@ -189,7 +189,7 @@ class RegionReader {
     return regions;
   }
 
-  /** @param start the number of its first value: those of the regions around it come first, also those still to come */
+  /** @param start is the number of its first value. The values of the regions around it have the numbers before */
   private async region(cursor: Cursor, start: number, depth: number): Promise<Region> {
     const blocks = cursor.varint();
     if (blocks === 0) return { parameters: [], operations: [] };
@@ -201,7 +201,7 @@ class RegionReader {
   }
 }
 
-/** In which order a value's uses are listed, which means nothing. */
+/** Skips the order of a value's uses, which means nothing here. */
 function skipUseOrders(cursor: Cursor, count: number): void {
   for (let left = count > 1 ? cursor.count() : 1; left > 0; left--) {
     if (count > 1) cursor.varint();

@@ -1,21 +1,21 @@
 /**
- * VHLO's types, as far as shapes and whole numbers need them. The codes are those of StableHLO's VhloBytecode.cpp, which
- * are never given to another type.
+ * Reads VHLO's types, as far as shapes and whole numbers need them. The codes are those of StableHLO's
+ * VhloBytecode.cpp, which are never reused.
  */
 import type { Bytecode } from './bytecode.js';
 import { Cursor, Malformed } from './cursor.js';
 
-/** Of elements that are looked at; any other type is `other`. */
+/** The element types that matter here. Any other type is `other`. */
 export type Element = 'i1' | 'i32' | 'i64' | 'f16' | 'f32' | 'f64' | 'bf16' | 'i8' | 'i16' | 'other';
 
 export interface TensorType {
   readonly kind: 'tensor';
-  /** null: not known before the shapes of the inputs are. */
+  /** A dim is null if it is known only with the shapes of the inputs. */
   readonly dims: readonly (number | null)[];
   readonly element: Element;
 }
 
-/** A tuple, a token, a function, a tensor whose rank or bounds are unusual. */
+/** `other` stands for a tuple, a token, a function, or a tensor with an unusual rank or bounds. */
 export type Type = TensorType | { readonly kind: 'other' };
 
 const codes = { integer32: 13, integer64: 14, ranked: 20 } as const;
@@ -32,7 +32,7 @@ const elements: ReadonlyMap<number, Element> = new Map([
   [codes.integer64, 'i64'],
 ]);
 
-/** Bytes of an element. */
+/** The bytes of an element. */
 export const widths: Readonly<Record<Element, number>> = {
   ...{ i1: 1, i8: 1, i16: 2, i32: 4, i64: 8, f16: 2, bf16: 2, f32: 4, f64: 8, other: 0 },
 };

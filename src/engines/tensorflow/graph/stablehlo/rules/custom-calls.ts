@@ -1,15 +1,13 @@
-/**
- * Calls of what is no operation of StableHLO, by their target. A target that is not listed may do anything.
- */
+/** Rules for calls of custom targets. A target that is not listed may do anything. */
 import { joinElements, type Outputs } from '../../operation.js';
 import type { Instruction, InstructionRule } from '../instruction.js';
 
-/** Says where a value is computed; gives it back. */
+/** A call that only says where a value is computed, and returns it. */
 function pass(instruction: Instruction): Outputs {
   return instruction.inputs.length === 1 ? instruction.input(0) : instruction.mixed('takes several values');
 }
 
-/** The greatest of the last dim, and where they stand. */
+/** The greatest values of the last dim, and their indices. */
 function topK(instruction: Instruction): Outputs {
   const [value, ...others] = instruction.inputs;
   if (others.some(({ kind }) => kind !== 'same'))

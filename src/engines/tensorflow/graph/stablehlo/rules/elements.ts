@@ -1,6 +1,6 @@
 /**
- * StableHLO's operations that work element by element. All operands have one shape; those on whole numbers follow what is
- * known of shapes.
+ * Rules for StableHLO's operations that work element by element. All operands have one shape. The rules for whole
+ * numbers follow what is known of shapes.
  */
 import { joinElements, type Outputs } from '../../operation.js';
 import { type Fold, foldIntegers, folds, inRange, numeric } from '../../rules/elements.js';
@@ -17,7 +17,7 @@ const plain = `
 
 const fold = (name: string): Fold => folds[name] ?? (() => undefined);
 
-/** As StableHLO rounds: towards zero. */
+/** Functions of two whole numbers. StableHLO rounds quotients towards zero. */
 const binary: ReadonlyMap<string, Fold> = new Map([
   ['add', fold('Add')],
   ['subtract', fold('Sub')],
@@ -33,13 +33,13 @@ const binary: ReadonlyMap<string, Fold> = new Map([
   ['or', (a, b) => logical('LogicalOr', a, b)],
 ]);
 
-/** Of bools, which are whole numbers here; of other numbers nothing is known. */
+/** Computes with bools, which are whole numbers here. Nothing is known of other numbers. */
 function logical(name: string, a: Size, b: Size): Size | undefined {
   const isBool = (size: Size) => size.value === undefined || size.is(0) || size.is(1);
   return isBool(a) && isBool(b) ? fold(name)(a, b) : undefined;
 }
 
-/** By the number of the direction. */
+/** The comparisons, by the number of their direction. */
 const comparisons = ['Equal', 'NotEqual', 'GreaterEqual', 'Greater', 'LessEqual', 'Less'];
 
 function join(instruction: Instruction): Outputs {
@@ -61,7 +61,7 @@ function compare(instruction: Instruction): Outputs {
   return compared ?? join(instruction);
 }
 
-/** Between whole numbers, of one operand each or one for each element. */
+/** Computes with whole numbers. An operand has one of them, or one for each element. */
 function foldEach(
   instruction: Instruction,
   compute: (...operands: readonly (Size | undefined)[]) => Size | undefined,
@@ -84,7 +84,7 @@ function foldEach(
   );
 }
 
-/** `least, value, most`; the first and the last may be scalars. */
+/** Inputs: `least, value, most`. The first and the last may be scalars. */
 function clamp(instruction: Instruction): Outputs {
   const clamped = foldEach(instruction, (least, value, most) => {
     const raised = least && value && fold('Maximum')(value, least);
@@ -93,7 +93,7 @@ function clamp(instruction: Instruction): Outputs {
   return clamped ?? join(instruction);
 }
 
-/** `condition, if it holds, if not`; the condition may be a scalar. */
+/** Inputs: `condition, value if true, value if false`. The condition may be a scalar. */
 function select(instruction: Instruction): Outputs {
   const chosen = foldEach(instruction, (condition, left, right) => {
     if (condition?.value !== undefined) return condition.is(0) ? right : left;
@@ -112,7 +112,7 @@ function select(instruction: Instruction): Outputs {
 
 const wide = new Set(['i32', 'i64']);
 
-/** Whole numbers stay what they are between the types that hold sizes. */
+/** Converts to another dtype. Whole numbers stay the same between the types that hold sizes. */
 function convert(instruction: Instruction): Outputs {
   const value = instruction.input(0);
   const type = instruction.type();
@@ -127,7 +127,7 @@ function pass(instruction: Instruction): Outputs {
   return instruction.inputs;
 }
 
-/** Elements of another width make one more dim at the end, or one less. */
+/** Reinterprets the bits. Elements of another width add a dim at the end, or remove one. */
 function bitcast(instruction: Instruction): Outputs {
   const value = instruction.input(0);
   const stated = instruction.statedDims();

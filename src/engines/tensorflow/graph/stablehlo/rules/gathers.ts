@@ -1,8 +1,8 @@
 /**
- * StableHLO's operations that take parts of a tensor by indices, or write to such.
+ * Rules for StableHLO's operations that take or write parts of a tensor by indices.
  *
- * A gather's indices have a part for each of its dims but the one that holds the numbers of an index. Each part's slice has
- * the operand's dims, less those that are dropped. So an axis of the output is one of the indices or one of the slices.
+ * One dim of the indices of a gather holds the numbers of an index. Each index takes one slice of the operand, without
+ * the dims that are dropped. So an axis of the output belongs to the indices or to the slices.
  */
 import type { Outputs, Step } from '../../operation.js';
 import { Size } from '../../size.js';
@@ -13,29 +13,29 @@ import { listInstructions } from './list.js';
 const numbers = (instruction: Instruction, name: string): readonly number[] =>
   instruction.attributes.has(name) ? instruction.attributes.integers(name) : [];
 
-/** Axes of so many, without some. */
+/** The axes of a rank, without some of them. */
 function axesBut(rank: number, ...without: readonly (readonly number[])[]): number[] {
   return Array.from({ length: rank }, (_, axis) => axis).filter(
     (axis) => !without.some((axes) => axes.includes(axis)),
   );
 }
 
-/** What a gather is told. */
+/** The attributes of a gather. */
 export interface Gather {
   readonly operand: Value;
   readonly indices: Value;
-  /** Of a slice, by the operand's dims. */
+  /** The lengths of a slice, for each dim of the operand. */
   readonly lengths: readonly (Size | undefined)[] | undefined;
   /** The dim of the indices that holds the numbers of an index. */
   readonly vector: number;
-  /** Axes of the output that are those of the slices. */
+  /** The axes of the output that belong to the slices. */
   readonly offsets: readonly number[];
-  /** Dims of the operand that slices lack. */
+  /** The dims of the operand that slices lack. */
   readonly dropped: readonly number[];
-  /** Dims that the operand and the indices have alike, so that each index is one into its own part. */
+  /** The dims that the operand and the indices have in common. Each index selects from its own part. */
   readonly batched: readonly number[];
   readonly indexBatched: readonly number[];
-  /** The operand's dims that an index is for. */
+  /** The dims of the operand that an index selects. */
   readonly starts: readonly number[];
 }
 
@@ -46,19 +46,19 @@ export interface RowAxis {
   readonly size: Size | undefined;
 }
 
-/** How many dims the output has. */
+/** The number of dims of the output. */
 export function rankOfGather({ indices, vector, offsets }: Gather): number | undefined {
   const rank = dimsOf(indices)?.length;
   return rank === undefined ? undefined : offsets.length + rank - Number(vector < rank);
 }
 
-/** Of the numbers of a shape, by plain numbers. */
+/** Gathers the numbers of a shape by plain numbers. */
 export function gatherItems(gather: Gather): Value | undefined {
   const [items, places] = [integersOf(gather.operand), numbersOf(gather.indices)];
   const rank = rankOfGather(gather) ?? 2;
   const isPlain = dimsOf(gather.operand)?.length === 1 && rank <= 1 && gather.dropped.includes(0);
   if (!items || !places || !isPlain || (rank === 0 && places.length !== 1)) return undefined;
-  // What is beyond the end means the last one.
+  // An index beyond the end means the last number.
   return integers(
     places.map((place) => items[Math.max(0, Math.min(place, items.length - 1))]),
     rank === 0,
@@ -118,15 +118,15 @@ function gather(instruction: Instruction): Outputs {
   return found.kind === 'mixed' ? found : instruction.rows(found.axis, found.size);
 }
 
-/** What a scatter is told; its updates are slices of the operand, as a gather's are. */
+/** The attributes of a scatter. Its updates are slices of the operand, as those of a gather are. */
 export interface Scatter {
   readonly operand: Value;
   readonly indices: Value;
   readonly updates: Value;
   readonly vector: number;
-  /** Axes of the updates that are those of the slices. */
+  /** The axes of the updates that belong to the slices. */
   readonly windows: readonly number[];
-  /** Dims of the operand that slices lack. */
+  /** The dims of the operand that slices lack. */
   readonly inserted: readonly number[];
   readonly batched: readonly number[];
   readonly indexBatched: readonly number[];
@@ -158,7 +158,7 @@ export function scatterRows(step: Step, scatter: Scatter): Value {
   return isWhole && isAlike ? operand : step.mixed('writes to other rows, or may');
 }
 
-/** `operands…, indices, updates…` */
+/** Inputs: `operands…, indices, updates…`. */
 function scatter(instruction: Instruction): Outputs {
   if (instruction.isSame)
     return instruction.operation.results.map((_, i) => same(dimsOf(instruction.input(i))));

@@ -1,9 +1,7 @@
-/**
- * How rules of StableHLO's operations are listed: by names, several of which may share one.
- */
+/** The form in which rules for StableHLO's operations are listed: by names, several of which may share one. */
 import type { InstructionRule } from '../instruction.js';
 
-/** @param rules operations as words separated by spaces */
+/** @param rules have operation names, separated by spaces */
 export function listInstructions(
   ...rules: readonly (readonly [operations: string, rule: InstructionRule])[]
 ): ReadonlyMap<string, InstructionRule> {

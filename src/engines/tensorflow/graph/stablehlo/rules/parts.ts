@@ -1,6 +1,4 @@
-/**
- * StableHLO's operations that take parts of tensors, join them, put something around them or into them, or order them.
- */
+/** Rules for StableHLO's operations that take parts of tensors, join or pad them, write into them, or sort them. */
 import { joinElements, type Outputs } from '../../operation.js';
 import { Size } from '../../size.js';
 import { dimsOf, integers, integersOf, same, type Value } from '../../value.js';
@@ -22,7 +20,7 @@ function concatenate(instruction: Instruction): Outputs {
     : instruction.rows(joined.axis, joined.dims[joined.axis]);
 }
 
-/** As if all were of one size along an axis. */
+/** Joins the values, as if all had one size along the axis. */
 function joinAcross(instruction: Instruction, axis: number): Value {
   const onAxis = instruction.inputs.some((value) => value.kind === 'rows' && value.axis === axis);
   if (onAxis) return instruction.mixed('joins rows with rows');
@@ -58,7 +56,7 @@ function slice(instruction: Instruction): Outputs {
   return take(instruction, bounds);
 }
 
-/** `operand, starts, limits, strides` */
+/** Inputs: `operand, starts, limits, strides`. */
 function sliceDynamically(instruction: Instruction): Outputs {
   const [starts, limits, strides] = [1, 2, 3].map((i) => integersOf(instruction.input(i)));
   const isSame = instruction.inputs.slice(1).every(({ kind }) => kind === 'same' || kind === 'sizes');
@@ -66,7 +64,7 @@ function sliceDynamically(instruction: Instruction): Outputs {
   return take(instruction, { starts, limits, strides });
 }
 
-/** All rows must be taken, in their order. */
+/** Takes a part. All rows must be taken, in order. */
 function take(instruction: Instruction, { starts, limits, strides }: Bounds): Outputs {
   const value = instruction.input(0);
   if (value.kind === 'same') {
@@ -84,7 +82,7 @@ function take(instruction: Instruction, { starts, limits, strides }: Bounds): Ou
     : instruction.mixed('takes a part by the size of the batch');
 }
 
-/** True if no number depends on the batch but those of the rows' axis. */
+/** True if no number depends on the batch, except those for the axis of the rows. */
 function isSteady(
   instruction: Instruction,
   axis: number,
@@ -96,13 +94,13 @@ function isSteady(
   );
 }
 
-/** `operand, a start for each axis`; how much it takes is a number of the module, so it takes some of the rows only. */
+/** Inputs: `operand, a start for each axis`. The module fixes the size of the part, so it has only some of the rows. */
 function takeWindow(instruction: Instruction): Outputs {
   if (instruction.isSame) return instruction.sameAsStated();
   return instruction.unfit() ?? instruction.mixed('takes some of the rows, or a part that depends on them');
 }
 
-/** `operand, update, a start for each axis`: an update with all rows begins at the first one. */
+/** Inputs: `operand, update, a start for each axis`. An update with all rows begins at the first one. */
 function putWindow(instruction: Instruction): Outputs {
   const [value, update, ...starts] = instruction.inputs;
   if (starts.some(({ kind }) => kind !== 'same'))
@@ -127,7 +125,7 @@ function pad(instruction: Instruction): Outputs {
   );
 }
 
-/** `operand, padding, low, high, interior` */
+/** Inputs: `operand, padding, low, high, interior`. */
 function padDynamically(instruction: Instruction): Outputs {
   if (instruction.inputs.slice(2).some(({ kind }) => kind !== 'same'))
     return instruction.mixed('pads by what depends on the batch');
@@ -157,7 +155,7 @@ function reverse(instruction: Instruction): Outputs {
     : value;
 }
 
-/** Several tensors, in the order of them all. */
+/** Sorts several tensors in the order that all of them give together. */
 function sort(instruction: Instruction): Outputs {
   const given = instruction.attributes.integer('dimension');
   const joined = instruction.unfit() ?? joinElements(instruction);

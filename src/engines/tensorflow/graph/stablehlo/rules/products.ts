@@ -1,6 +1,4 @@
-/**
- * StableHLO's products of matrices, and convolutions.
- */
+/** Rules for StableHLO's products of matrices, and for convolutions. */
 import type { Outputs, Step } from '../../operation.js';
 import { einsumRows } from '../../rules/linear.js';
 import { Size } from '../../size.js';
@@ -8,7 +6,7 @@ import { type Dims, dimsOf } from '../../value.js';
 import type { Instruction } from '../instruction.js';
 import { listInstructions } from './list.js';
 
-/** The dims of both operands: those of the batch, those that are summed over, and the others, which come last. */
+/** A product. Each operand has dims of the batch, dims that are summed over, and others, which come last. */
 function dotGeneral(instruction: Instruction): Outputs {
   const axes = (name: string) => instruction.attributes.integers(name);
   return dot(
@@ -20,7 +18,10 @@ function dotGeneral(instruction: Instruction): Outputs {
 
 export type Pairs = readonly [readonly number[], readonly number[]];
 
-/** @param batched dims of both that are those of the batch @param summed those that are summed over */
+/**
+ * @param batched are the dims of the batch in both operands
+ * @param summed are the dims that are summed over
+ */
 export function dot(instruction: Step, batched: Pairs, summed: Pairs): Outputs {
   const unfit = instruction.unfit();
   const all = [dimsOf(instruction.input(0)), dimsOf(instruction.input(1))];
@@ -55,13 +56,13 @@ function multiply(
   return einsumRows(instruction, labels, made, dims);
 }
 
-/** Of vectors and matrices. */
+/** A product of vectors and matrices. */
 function plainDot(instruction: Instruction): Outputs {
   const rank = dimsOf(instruction.input(0))?.length ?? 0;
   return dot(instruction, [[], []], [[rank - 1], [0]]);
 }
 
-/** `ab,bc->ac`, without an ellipsis. */
+/** An einsum, for example `ab,bc->ac`, without an ellipsis. */
 function einsum(instruction: Instruction): Outputs {
   const [left = '', result = ''] = instruction.attributes.string('einsum_config').split('->');
   const labels = left.split(',').map((term) => [...term.trim()]);
@@ -71,7 +72,10 @@ function einsum(instruction: Instruction): Outputs {
   return instruction.unfit() ?? multiply(instruction, labels, [...result.trim()]);
 }
 
-/** `images, filter, …`: each image by itself, if they do not share out the filter's features among them. */
+/**
+ * Inputs: `images, filter, …`. Each image is convolved by itself, unless the batch is divided into groups for the
+ * filters.
+ */
 function convolve(instruction: Instruction): Outputs {
   const [images, filter, ...others] = instruction.inputs;
   const { attributes } = instruction;

@@ -1,6 +1,6 @@
 /**
- * StableHLO's operations along axes: reductions, windows, transforms, decompositions of matrices. What a reduction computes
- * with two elements is looked at by the walk: it must not depend on the rows in another way.
+ * Rules for StableHLO's operations along axes: reductions, windows, transforms, decompositions of matrices. The walk
+ * evaluates what a reduction does with two elements, which must not depend on the rows in another way.
  */
 import { joinElements, type Outputs } from '../../operation.js';
 import type { Size } from '../../size.js';
@@ -8,7 +8,7 @@ import { dimsOf, same, type Value } from '../../value.js';
 import type { Instruction } from '../instruction.js';
 import { listInstructions } from './list.js';
 
-/** `operands…, what each begins with…` */
+/** Inputs: `operands…, initial values…`. */
 function operandsOf(instruction: Instruction): Value {
   const half = instruction.inputs.length / 2;
   if (instruction.inputs.slice(half).some(({ kind }) => kind !== 'same'))
@@ -33,7 +33,7 @@ function reduce(instruction: Instruction): Outputs {
   return each(instruction, () => ({ kind: 'rows', axis: joined.axis - before, dims }));
 }
 
-/** Windows of one row each, and none beside the rows. */
+/** Reduces windows. Along the rows, each window must have one row and no padding. */
 function reduceWindows(instruction: Instruction): Outputs {
   const joined = operandsOf(instruction);
   if (joined.kind === 'same') return each(instruction, (output) => instruction.sameAsStated(output));
@@ -47,7 +47,7 @@ function reduceWindows(instruction: Instruction): Outputs {
   return each(instruction, (output) => instruction.rows(axis, dims[axis], output));
 }
 
-/** `operand, scale, offset, mean, variance` */
+/** Inputs: `operand, scale, offset, mean, variance`. */
 function normalise(instruction: Instruction): Outputs {
   const [value, ...others] = instruction.inputs;
   if (instruction.isSame) return instruction.sameAsStated();
@@ -58,12 +58,12 @@ function normalise(instruction: Instruction): Outputs {
     : value;
 }
 
-/** Transforms the last dims, as many as it has lengths. */
+/** Transforms the last dims, as many as there are lengths. */
 function transform(instruction: Instruction): Outputs {
   return acrossLast(instruction, instruction.attributes.integers('fft_length').length);
 }
 
-/** Of matrices: all operands have the dims in front alike. */
+/** Works on matrices. The leading dims of all operands are equal. */
 function acrossLast(instruction: Instruction, count: number): Outputs {
   if (instruction.isSame) return instruction.sameAsStated();
   const [value] = instruction.inputs;
@@ -80,7 +80,7 @@ function acrossLast(instruction: Instruction, count: number): Outputs {
 
 const ofMatrices = (instruction: Instruction) => acrossLast(instruction, 2);
 
-/** Random bits of a state that is the same for all: which bits an element gets depends on how many there are. */
+/** Random bits from a state that is the same for all. The bits of an element depend on the number of elements. */
 function randomBits(instruction: Instruction): Outputs {
   const [state] = instruction.inputs;
   const isKnown = instruction.statedSizes(1)?.every((size): size is Size => size !== undefined);

@@ -1,6 +1,4 @@
-/**
- * StableHLO's operations that tell shapes, make tensors of a shape, or give them another one.
- */
+/** Rules for StableHLO's operations that return shapes, make tensors of a shape, or change one. */
 import type { Outputs } from '../../operation.js';
 import { reshapeRows } from '../../rules/reshaping.js';
 import { Size } from '../../size.js';
@@ -9,7 +7,7 @@ import { numbersOf } from '../attributes.js';
 import type { Instruction } from '../instruction.js';
 import { listInstructions } from './list.js';
 
-/** Whole numbers of longer vectors are not followed. */
+/** The longest vector whose whole numbers are followed. */
 const maxItems = 256;
 
 function constant(instruction: Instruction): Outputs {
@@ -26,7 +24,7 @@ function dimensionSize(instruction: Instruction): Outputs {
   return size ? integers([size], true) : instruction.mixed('tells a dim that is not there');
 }
 
-/** The dims that the second input tells, or the module. */
+/** The dims that the second input holds, or that the module states. */
 function wantedDims(instruction: Instruction): Dims | undefined {
   const wanted = instruction.inputs.length > 1 ? integersOf(instruction.input(1)) : instruction.statedSizes();
   if (wanted?.every((size) => size !== undefined)) return wanted as Dims;
@@ -50,7 +48,7 @@ function reshape(instruction: Instruction): Outputs {
   return reshapeRows(instruction, value, wanted);
 }
 
-/** Each dim of the operand becomes the one that an attribute names. Those of size 1 are repeated. */
+/** Makes each dim of the operand the one that an attribute names. A dim of 1 is repeated. */
 function broadcast(instruction: Instruction): Outputs {
   const value = instruction.input(0);
   const places = instruction.attributes.integers('broadcast_dimensions');
@@ -89,7 +87,7 @@ function broadcast(instruction: Instruction): Outputs {
   return isAlike ? made : instruction.mixed('broadcasts rows along another axis');
 }
 
-/** The place of each element along an axis. */
+/** The index of each element along an axis. */
 function iota(instruction: Instruction): Outputs {
   const axis = instruction.attributes.integer('iota_dimension');
   const sizes: Value | undefined = instruction.inputs[0];
