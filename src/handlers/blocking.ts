@@ -1,18 +1,16 @@
-/**
- * How long handlers keep the event loop. What a function does after it has waited is not seen: no more is claimed.
- */
+/** Measures how long handlers keep the event loop. It sees a function only until it first waits. */
 import type { Telemetry } from '../telemetry/metrics.js';
 
 export interface Blocked {
-  /** Of parts of the handler. */
+  /** The number of calls of the handler's functions. */
   readonly calls: number;
-  /** In all. */
+  /** The time of all calls together. */
   readonly seconds: number;
-  /** At once. */
+  /** The time of the longest call. */
   readonly longestSeconds: number;
 }
 
-/** Of one model, whichever of its versions. */
+/** The measurements of one model, all versions together. */
 export class ModelBlocking {
   private calls = 0;
   private milliseconds = 0;

@@ -1,6 +1,4 @@
-/**
- * A handler's file and what it imports, as one script.
- */
+/** Bundles a handler's file and everything it imports into one script. */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,35 +8,35 @@ import type { HandlerFiles } from '../stores/folder/handler-file.js';
 export interface Bundle {
   /** The handler's own file. */
   readonly file: string;
-  /** A CommonJS module. */
+  /** The code, as a CommonJS module. */
   readonly code: string;
-  /** Its source map, in JSON. */
+  /** The source map, in JSON. */
   readonly map: string;
   /** Changes when the code does. */
   readonly digest: string;
-  /** Every file that is in it. */
+  /** Every file that is in the bundle. */
   readonly inputs: readonly string[];
 }
 
-/** Those of the server are its own; they are handed to the handler when it asks for them. */
+/** Packages that are not bundled. The server provides its own when the handler asks for them. */
 export const providedPackages = ['@tensorflow/*', 'tfjs-serving', 'tfjs-serving/*', '@koa/router'];
 
-/** Bundles handlers, and keeps what it has made until a file of it changes. */
+/** Bundles handlers. It keeps a bundle until one of its files changes. */
 export class HandlerBundles implements HandlerFiles {
   onFiles: (files: readonly string[]) => void = () => {};
   private readonly bundles = new Map<string, { facts: string; bundle: Bundle }>();
 
-  /** @param defaultFile for versions that have no handler of their own */
+  /** @param defaultFile is for versions that have no handler of their own */
   constructor(readonly defaultFile: string | undefined) {}
 
-  /** @throws ServingError (rejects) INVALID_ARGUMENT with the place where it does not compile */
+  /** @throws ServingError (rejects) INVALID_ARGUMENT with the place where the handler does not compile */
   async bundle(where: string): Promise<Bundle> {
     const file = path.resolve(where);
     const known = this.bundles.get(file);
     if (known && (await factsOf(known.bundle.inputs)) === known.facts) return known.bundle;
     const bundle = await build(file);
     this.onFiles(bundle.inputs);
-    // Taken after: what changed meanwhile is built once more.
+    // The facts are taken after the build. A file that changed meanwhile causes another build.
     this.bundles.set(file, { bundle, facts: await factsOf(bundle.inputs) });
     return bundle;
   }
@@ -95,7 +93,7 @@ async function build(file: string): Promise<Bundle> {
   }
 }
 
-/** `handler.ts:3:7: Expected ";" but found "x"` */
+/** Describes an error of the compiler: `handler.ts:3:7: Expected ";" but found "x"`. */
 function describe(error: unknown): string {
   const [first] = (error as { errors?: readonly Message[] }).errors ?? [];
   if (!first) return messageOf(error);

@@ -1,5 +1,6 @@
 /**
- * A bundled handler as a module that the collector can take back: an imported one would stay for the life of the process.
+ * Runs a bundled handler as a module that the garbage collector can free. An imported module would stay for the life of
+ * the process.
  */
 import { createRequire, isBuiltin, SourceMap } from 'node:module';
 import path from 'node:path';
@@ -16,8 +17,8 @@ const fields = [...parts, 'signature', 'batch'] as const;
 /**
  * Runs the module's own code.
  *
- * @param provide the server's own packages
- * @throws ServingError INVALID_ARGUMENT if it exports what no handler has; whatever its code throws
+ * @param provide returns the server's own packages
+ * @throws ServingError INVALID_ARGUMENT for an export that no handler has; whatever its code throws
  */
 export function evaluate(bundle: Bundle, provide: (specifier: string) => unknown): Handler<unknown> {
   const { file, code } = bundle;
@@ -33,7 +34,7 @@ export function evaluate(bundle: Bundle, provide: (specifier: string) => unknown
   return check(module.exports);
 }
 
-/** Two bundles of one file are told apart in stacks. */
+/** The name of the script in stack traces. It differs between two bundles of one file. */
 function nameOf({ file, digest }: Bundle): string {
   return `${file}?${digest.slice(0, 8)}`;
 }
@@ -50,12 +51,12 @@ function check(exports: Record<string, unknown>): Handler<unknown> {
   return handler;
 }
 
-/** True if a place of the handler's is in the error's stack. */
+/** True if the error's stack has a place in the handler. */
 export function isFrom(error: unknown, bundle: Bundle): boolean {
   return error instanceof Error && (error.stack ?? '').includes(nameOf(bundle));
 }
 
-/** What went wrong in a handler, with places in its own files: `handler.ts:12:9`. */
+/** Describes an error in a handler, with places in its own files: `handler.ts:12:9`. */
 export function locate(error: unknown, bundle: Bundle): { message: string; stack: string } {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const name = nameOf(bundle);

@@ -1,8 +1,8 @@
 /**
- * A model with a handler around it, as the rest of the server sees it: an {@link InferenceModel} of its own.
+ * A model with a handler around it. The rest of the server sees it as any other {@link InferenceModel}.
  *
- * A handler that runs for each request stands before the queue of the model behind it, so that requests share runs there. One
- * that takes batches stands behind the queue, and runs once for each batch.
+ * A handler that runs for each request stands before the queue of the model behind it, so that requests share runs
+ * there. A handler that takes batches stands behind the queue, and runs once for each batch.
  */
 import type Router from '@koa/router';
 import type { WireLimits } from '../codec/wire.js';
@@ -31,42 +31,42 @@ import {
 import type { Blocked, ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
 
-/** What a handler stands before. */
+/** The model that a handler stands before. */
 export interface BehindHandler {
   readonly model: InferenceModel;
   readonly defaultSignature: Signature | undefined;
-  /** For requests that come one by one. */
+  /** The queues, for a handler that runs for each request. */
   readonly batchers: ReadonlyMap<Signature, Batcher>;
 }
 
 export interface HandledModelOptions {
-  /** Its name. */
+  /** The name of the model. */
   readonly model: string;
   readonly handler: Handler<unknown>;
   readonly behind: BehindHandler | undefined;
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly wireLimits: WireLimits;
-  /** What every call is given, less what differs from call to call. */
+  /** The part of the context that is the same for every call. */
   readonly context: Omit<HandlerContext<unknown>, 'run' | 'predict'>;
-  /** Asks another model. @param callers the models whose calls this one is within */
+  /** Asks another model. @param callers are the models whose calls this one is within */
   readonly ask: (
     callers: readonly string[],
     request: Parameters<HandlerContext['predict']>[0],
   ) => Promise<Tensors>;
-  /** Seconds that a request behind the handler may take, where nothing else is said. */
+  /** The seconds that a request behind the handler may take, unless the request says otherwise. */
   readonly requestTimeout: number;
-  /** Tells of an exception in the log. @returns its text, with its place */
+  /** Logs an exception. @returns its text, with its place */
   readonly report: (error: unknown) => string;
   readonly blocking: ModelBlocking;
-  /** Everything that lives as long as the version. */
+  /** Ends everything that lives as long as the version. */
   readonly dispose: () => Promise<void>;
 }
 
 export class HandledModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
-  /** An answer is several, one after another. */
+  /** True if a request gets several answers, one after another. */
   readonly streams: boolean;
-  /** Endpoints of the handler's own. */
+  /** The handler's own endpoints. */
   router: Router | undefined;
 
   constructor(private readonly options: HandledModelOptions) {
@@ -115,7 +115,7 @@ export class HandledModel implements InferenceModel {
     }
   }
 
-  /** One answer after another. The caller ends it when nobody wants more. */
+  /** Gives one answer after another. The caller ends the generator when nobody wants more. */
   async *stream(
     signature: Signature,
     member: NamedTensors,
@@ -151,7 +151,7 @@ export class HandledModel implements InferenceModel {
     }
   }
 
-  /** What it is, for people. */
+  /** Describes the model for people. */
   get type(): string {
     return this.options.behind ? `${this.options.behind.model.type} with a handler` : 'handler';
   }
@@ -161,7 +161,10 @@ export class HandledModel implements InferenceModel {
     return this.options.blocking.total;
   }
 
-  /** Runs of the model behind the handler, and the rows in them; undefined where it has no queue of its own. */
+  /**
+   * The runs of the model behind the handler, and the rows in them. It is undefined if that model has no queue of its
+   * own.
+   */
   get runsBehind(): { runs: number; rows: number } | undefined {
     const batchers = [...(this.options.behind?.batchers.values() ?? [])];
     if (batchers.length === 0) return undefined;
@@ -173,18 +176,18 @@ export class HandledModel implements InferenceModel {
     return this.options.dispose();
   }
 
-  /** A context for what is no request: `warmup` and `routes`. */
+  /** A context for calls outside a request: `warmup` and `routes`. */
   ownContext(): HandlerContext<unknown> {
     return this.contextOf(undefined, {});
   }
 
-  /** Runs what answers a request to a route of the handler's own. */
+  /** Runs the action that answers a request to one of the handler's own routes. */
   async answerRoute(action: () => Promise<void>): Promise<void> {
     const scope = new TensorScope();
     try {
       await scope.run(action);
     } catch (error) {
-      // Thrown for the client, as by `koa.throw(404)`.
+      // It was thrown for the client, for example by `koa.throw(404)`.
       throw error instanceof Error && 'status' in error ? error : this.failure(error);
     } finally {
       scope.dispose();
@@ -200,7 +203,7 @@ export class HandledModel implements InferenceModel {
     return this.convert('postprocess', checkTensors(outputs, 'predict'), ctx, scope);
   }
 
-  /** By a part of the handler, if it has that. */
+  /** Passes tensors through a function of the handler, if the handler has it. */
   private async convert(
     part: 'preprocess' | 'postprocess',
     tensors: Tensors,
@@ -212,7 +215,7 @@ export class HandledModel implements InferenceModel {
     return checkTensors(await this.timed(scope, () => handler[part]?.(tensors, ctx)), part);
   }
 
-  /** Calls a part of the handler, and sees how long it keeps the event loop before it waits. */
+  /** Calls a function of the handler, and measures how long it keeps the event loop before it first waits. */
   private timed<Result>(scope: TensorScope, part: () => Result): Result {
     const started = performance.now();
     try {
@@ -228,12 +231,12 @@ export class HandledModel implements InferenceModel {
   ): HandlerContext<unknown> {
     const { context, ask, model, requestTimeout } = this.options;
     const started = performance.now();
-    // What is no request has no end of its own: each run has its time.
+    // A call outside a request has no deadline of its own: each run gets the default time.
     const deadline = () =>
       timeoutSeconds === undefined
         ? performance.now() + requestTimeout * 1000
         : started + timeoutSeconds * 1000;
-    // Given back with what the part that asks makes itself.
+    // The outputs are disposed together with the tensors that the calling function makes.
     const keep = (outputs: Tensors) => {
       for (const tensor of Object.values(outputs)) addToScope(tensor);
       return outputs;
@@ -277,7 +280,7 @@ export class HandledModel implements InferenceModel {
     }
   }
 
-  /** Tensors as the graph takes them: tf.js has fewer dtypes. */
+  /** Converts tensors to the dtypes of the graph, since tf.js has fewer. */
   private match(signature: Signature, inputs: Tensors): NamedTensors {
     const matched = new Map<string, Tensor>();
     try {
@@ -293,7 +296,7 @@ export class HandledModel implements InferenceModel {
     }
   }
 
-  /** The outputs as tensors of the caller's, whoever made them. */
+  /** The outputs as tensors that belong to the caller, whoever made them. */
   private take(
     outputs: Tensors,
     signature: Signature,
@@ -305,7 +308,7 @@ export class HandledModel implements InferenceModel {
     try {
       for (const name of names) {
         const tensor = outputs[name];
-        // What the signature does not say beforehand, a caller cannot know.
+        // Without a signature for this output, the caller could not know that the handler does not make it.
         if (!tensor && selection && !signature.outputs.has(name))
           throw invalidArgument(
             `${noOutputs(names.filter((each) => !outputs[each]))}; the handler gave ${Object.keys(outputs).map(quoted).join(', ')}`,
@@ -321,7 +324,10 @@ export class HandledModel implements InferenceModel {
     }
   }
 
-  /** In the dtype of a spec. @throws TypeError if it does not fit: the caller is not to blame for what a handler gives */
+  /**
+   * Converts a tensor to the dtype of a spec.
+   * @throws TypeError if it does not fit, since that is the handler's fault and not the caller's
+   */
   private toSpec(what: string, tensor: Tensor, spec: TensorSpec): Tensor {
     let converted: Tensor;
     try {
@@ -337,14 +343,14 @@ export class HandledModel implements InferenceModel {
     );
   }
 
-  /** What the caller is told: our own errors as they are, of the handler's own exceptions nothing. */
+  /** The error for the caller. Our own errors are passed on, and the handler's exceptions stay hidden. */
   failure(error: unknown): ServingError {
     if (error instanceof ServingError) return error;
     return new HandlerFault(this.options.model, this.options.report(error), { cause: error });
   }
 }
 
-/** The members' inputs as one set of tensors, which the scope disposes if they were made here. */
+/** Joins the inputs of the members into one set of tensors. The scope disposes those that are made here. */
 function toTensors(members: readonly NamedTensors[], { padding }: RunOptions, scope: TensorScope): Tensors {
   const [first] = members as [NamedTensors];
   return toObject(

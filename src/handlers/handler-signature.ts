@@ -1,6 +1,4 @@
-/**
- * Signatures of handlers, and of tf.js models, as the server has them.
- */
+/** Makes the server's signatures from those of handlers and of tf.js models. */
 import { z } from 'zod';
 import type { Signature, TensorSpec } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
@@ -18,8 +16,8 @@ const specsSchema = z.record(z.string(), specSchema);
 const signatureSchema = z.strictObject({ inputs: specsSchema, outputs: specsSchema.optional() });
 
 /**
- * @param declared `signature` of a handler
- * @throws ServingError INVALID_ARGUMENT
+ * @param declared is the `signature` of a handler
+ * @throws ServingError INVALID_ARGUMENT if it has another form
  */
 export function readSignature(declared: unknown): Signature {
   const parsed = signatureSchema.safeParse(declared);

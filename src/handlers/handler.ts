@@ -1,11 +1,11 @@
 /// <reference types="koa-body" preserve="true" />
 /**
- * What a handler is: a module of a model's owner, in TypeScript or JavaScript, that does in tf.js what the model itself does
- * not. Everything in it is optional. It exports these by name, or an object of them as its default.
+ * What a handler is: a module by the owner of a model, in TypeScript or JavaScript. It does in tf.js what the model
+ * itself does not do. Every part is optional. A handler exports its parts by name, or an object of them as its default.
  *
- * Inputs and outputs are `tf.Tensor`s with the batch dim in front, as the signature has them; a handler that runs for
- * each request sees one row where one sample was sent. tf.js shows uint8 as int32 and float16 as float32. Tensors that a
- * function makes are disposed when it is over, and what it gives is taken first: there is nothing to tidy.
+ * Inputs and outputs are `tf.Tensor`s with the batch dim in front, as the signature has them. A handler that runs for
+ * each request sees one row where one sample was sent. tf.js shows uint8 as int32 and float16 as float32. The tensors
+ * that a function makes are disposed after it has returned. What it returns is kept, so a handler need not tidy up.
  */
 import type Router from '@koa/router';
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
@@ -16,70 +16,77 @@ import type { Dtype } from '../tensors/dtypes.js';
 /** Tensors by the names of inputs or outputs. */
 export type Tensors = Readonly<Record<string, tfjs.Tensor>>;
 
-/** Dtype and shape of an input or output. */
+/** The dtype and the shape of an input or output. */
 export interface HandlerSpec {
   readonly dtype: Dtype;
-  /** -1 for a size that is settled per request: the batch dim in front, as a rule. Left out: not even the rank is known. */
+  /**
+   * The shape, with -1 for a size that differs between requests; as a rule that is the batch dim in front. Without a
+   * shape, even the rank is unknown.
+   */
   readonly shape?: readonly number[] | undefined;
 }
 
-/** What callers send and get, where that is not what the model takes and gives. */
+/** The inputs and outputs that callers see, if they are not those of the model. */
 export interface HandlerSignature {
   readonly inputs: Readonly<Record<string, HandlerSpec>>;
   readonly outputs?: Readonly<Record<string, HandlerSpec>> | undefined;
 }
 
-/** @typeParam Loaded what {@link Handler.load} gives */
+/** @typeParam Loaded is what {@link Handler.load} returns */
 export interface Handler<Loaded = unknown> {
   /**
-   * Called once, before the version serves. What it gives is `ctx.loaded` from then on. If that is a model, of
-   * `ctx.savedModel`, `tf.loadGraphModel`, `tf.loadLayersModel` or `tf.sequential`, it takes the place of the SavedModel beside the
-   * handler, which need not exist then. Tensors and variables made here live as long as the version.
+   * Called once, before the version serves. What it returns is `ctx.loaded` from then on. It may return a model, made
+   * by `ctx.savedModel`, `tf.loadGraphModel`, `tf.loadLayersModel` or `tf.sequential`. That model takes the place of
+   * the SavedModel beside the handler, which then need not exist. Tensors and variables made here live as long as the
+   * version.
    */
   load?(ctx: LoadContext): Loaded | Promise<Loaded>;
-  /** By default that of the model. */
+  /** The signature that callers see. The default is that of the model. */
   readonly signature?: HandlerSignature;
-  /** Inputs as the caller sent them, to inputs as the model takes them. */
+  /** Turns the inputs that the caller sent into those that the model takes. */
   preprocess?(inputs: Tensors, ctx: HandlerContext<Loaded>): Tensors | Promise<Tensors>;
   /**
-   * In place of the model, which `ctx.run` still runs. As an async generator it streams: each value is an answer of its own,
-   * and the generator is ended when the client leaves.
+   * Runs in place of the model, which `ctx.run` still runs. An async generator streams: each value is an answer of its
+   * own, and the generator is ended when the client leaves.
    */
   predict?(
     inputs: Tensors,
     ctx: HandlerContext<Loaded>,
   ): Tensors | Promise<Tensors> | AsyncGenerator<Tensors, void, void>;
-  /** Outputs of the model, or of `predict`, to outputs as the caller gets them. */
+  /** Turns the outputs of the model, or of `predict`, into those that the caller gets. */
   postprocess?(outputs: Tensors, ctx: HandlerContext<Loaded>): Tensors | Promise<Tensors>;
-  /** The three above are called for a batch of requests, not for each. Their first dim is then that of the batch. */
+  /**
+   * Calls the three functions above once for a batch of requests, not for each. The first dim is then that of the
+   * batch.
+   */
   readonly batch?: boolean;
-  /** In place of a run with made-up inputs; a version whose warm-up throws does not serve. */
+  /** Runs in place of a warm-up with made-up inputs. If it throws, the version does not serve. */
   warmup?(ctx: HandlerContext<Loaded>): void | Promise<void>;
-  /** Endpoints of one's own, below `/models/{name}`: `router.get('/labels', (koa) => { koa.body = … })`. */
+  /** Adds the handler's own endpoints below `/models/{name}`: `router.get('/labels', (koa) => { koa.body = … })`. */
   routes?(router: Router, ctx: HandlerContext<Loaded>): void;
 }
 
-/** What a handler is given while its version is loaded. */
+/** What a handler gets while its version is loaded. */
 export interface LoadContext {
-  /** The tf.js that the server runs; `import * as tf from '@tensorflow/tfjs-node-gpu'` gives the same. */
+  /** The tf.js that the server runs. `import * as tf from '@tensorflow/tfjs-node-gpu'` gives the same one. */
   readonly tf: typeof tfjs;
   readonly model: string;
   readonly version: number;
-  /** The version's folder. */
+  /** The folder of the version. */
   readonly directory: string;
   readonly logger: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
-  /** Loads a SavedModel, to be given back by {@link Handler.load}. @param path relative to the version's folder */
+  /** Loads a SavedModel, which {@link Handler.load} may return. @param path is relative to the folder of the version */
   savedModel(path: string, tags?: readonly string[]): Promise<object>;
 }
 
-/** What a handler is given with each call. */
+/** What a handler gets with each call. */
 export interface HandlerContext<Loaded = unknown> extends Omit<LoadContext, 'savedModel'> {
   readonly loaded: Loaded;
-  /** Runs the version's own model, behind its queue and in its batches. */
+  /** Runs the version's own model, through its queue and in its batches. */
   run(
     inputs: Tensors,
     options?: { readonly signature?: string; readonly outputs?: readonly string[] },
   ): Promise<Tensors>;
-  /** Asks a model that the server serves, as a request would. A model that is asked from within its own call is an error. */
+  /** Asks a model of this server, as a request would. A model must not be asked from within its own call. */
   predict(request: Omit<PredictOptions, 'signal'>): Promise<Tensors>;
 }

@@ -23,13 +23,13 @@ import { StrayErrors } from './stray-errors.js';
 import { isTfModel, TfModelAdapter } from './tf-model.js';
 
 export interface HandlersOptions {
-  /** `--handler` */
+  /** The value of `--handler`. */
   readonly file: string | undefined;
   readonly logger: Logger;
   readonly blocking: HandlerBlocking;
 }
 
-/** A handler's model that another module gets to see only as an object. */
+/** A handler's model. Other modules see it only as an object. */
 class SavedModelHandle {
   constructor(
     readonly model: InferenceModel,
@@ -46,18 +46,21 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     this.strayErrors = new StrayErrors(options.logger);
   }
 
-  /** Has errors that leave handlers past every call logged, instead of ending the process. @returns a function that ends it */
+  /**
+   * Logs errors that a handler raises outside every call, instead of ending the process.
+   * @returns a function that stops this
+   */
   watchStrayErrors(): () => void {
     return this.strayErrors.watch();
   }
 
-  /** What handlers ask other models through; it comes after the manager, which has the handlers. */
+  /** Sets what handlers ask other models through. It is made after the manager, which needs the handlers. */
   connect(services: PredictServices): void {
     this.services = services;
   }
 
   async open(file: string, host: HandlerHost): Promise<HandledVersion> {
-    // A bundle of its own for each version: what is known of it goes with the version.
+    // Each version has a bundle of its own, because what is known of a bundle ends with its version.
     const bundle = { ...(await this.bundle(file)) };
     const scope = new TensorScope(true);
     const opened: InferenceModel[] = [];
@@ -118,7 +121,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       scope.run(() => handler.routes?.(router, handled.ownContext()));
       handled.router = router;
     }
-    // A stream may have no end; what it needs before its first answer it says itself.
+    // A stream may never end. Its generator prepares itself before the first answer.
     const warmup = handler.warmup ?? (handled.streams ? () => {} : undefined);
     return {
       model: handled,
@@ -147,7 +150,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     return this.services;
   }
 
-  /** The model that the handler stands before: what `load` gave, or the SavedModel beside it. */
+  /** The model that the handler stands before: the one that `load` returned, or the SavedModel beside the handler. */
   private async behind(
     handler: Handler<unknown>,
     loaded: unknown,
@@ -173,7 +176,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       const weights = loaded as { countParams?: () => number };
       return { model: new TfModelAdapter(loaded), parameterCount: weights.countParams?.() ?? 0 };
     }
-    // There need not be one beside a handler that predicts by itself; one that is there must be good.
+    // A handler that predicts by itself needs no model beside it, but if there is one it must load.
     if (handler.predict && !host.holdsModel) return undefined;
     const found = await host.openModel(host.directory);
     opened.push(found.model);
@@ -188,7 +191,7 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
   }
 }
 
-/** What a handler reads may be out for now, as the files of a model may. */
+/** The files that a handler reads may be out of reach for a while, as those of a model may. */
 function codeOfFailure(error: unknown): ErrorCode {
   return isStorageFailure(error) ? 'UNAVAILABLE' : 'FAILED_PRECONDITION';
 }
@@ -204,13 +207,17 @@ function provide(specifier: string): unknown {
   );
 }
 
-/** As callers see them: the handler's own, or those of the model behind it, whose outputs it may have changed. */
+/** Says why made-up inputs must not run: a signature behind the handler writes something, which they would change. */
 function whyKept(opened: readonly InferenceModel[]): string | undefined {
   const signatures = opened.flatMap((model) => [...model.signatures.values()]);
   const writer = signatures.find(({ rows }) => rows?.writes);
   return writer && `signature \`${writer.name}\` behind its handler: ${writer.rows?.why}`;
 }
 
+/**
+ * The signatures as callers see them: the handler's own, or those of the model behind it, whose outputs the handler may
+ * change.
+ */
 function signaturesOf(
   handler: Handler<unknown>,
   behind: InferenceModel | undefined,

@@ -1,18 +1,18 @@
 /**
- * Errors that leave a handler past every call: of a promise that nobody waited for, or of a callback. Node would end the
- * process for them, and with it everybody else's requests.
+ * Catches errors that leave a handler outside every call: from a promise that nobody waited for, or from a callback.
+ * Node would end the process, and with it everybody else's requests.
  */
 import type { Logger } from '../telemetry/logger.js';
 import type { Bundle } from './bundle.js';
 import { isFrom, locate } from './evaluate.js';
 
 export class StrayErrors {
-  /** Handlers that are loaded, and the models that they belong to. */
+  /** The handlers that are loaded, and the models that they belong to. */
   private readonly bundles = new Map<Bundle, string>();
 
   constructor(private readonly logger: Logger) {}
 
-  /** From now on they are logged. @returns a function that ends it */
+  /** Logs such errors from now on. @returns a function that stops this */
   watch(): () => void {
     process.on('unhandledRejection', this.rejected);
     process.on('uncaughtException', this.thrown);
@@ -22,7 +22,7 @@ export class StrayErrors {
     };
   }
 
-  /** Tells of a handler that may raise some. @returns a function to be called when it is gone */
+  /** Says that a handler may raise such errors. @returns a function to call when the handler is gone */
   expect(bundle: Bundle, model: string): () => void {
     this.bundles.set(bundle, model);
     return () => this.bundles.delete(bundle);
@@ -34,13 +34,13 @@ export class StrayErrors {
 
   private readonly thrown = (error: unknown): void => {
     if (this.report(error)) return;
-    // Somebody else's: as if we did not listen.
+    // Another listener exists, so the error is left to it, as if we did not listen.
     if (process.listenerCount('uncaughtException') > 1) return;
     console.error(error);
     process.exit(1);
   };
 
-  /** @returns false if it is no handler's */
+  /** Logs an error that comes from a handler. @returns false for any other error */
   private report(error: unknown): boolean {
     for (const [bundle, model] of this.bundles) {
       if (!isFrom(error, bundle)) continue;

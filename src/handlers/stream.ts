@@ -1,6 +1,4 @@
-/**
- * Predictions that come one after another, of a handler whose `predict` is a generator.
- */
+/** Runs handlers whose `predict` is a generator: their predictions come one after another. */
 import { Admitted, type Wanted } from '../serving/admitted.js';
 import { removeBatchDim } from '../serving/match.js';
 import { queueFull } from '../serving/queue/batcher.js';
@@ -8,20 +6,21 @@ import type { Servable } from '../serving/servable.js';
 import type { NamedTensors } from '../tfjs/tensors.js';
 import { HandledModel } from './handled-model.js';
 
-/** Streams of one version at once. */
+/** The most concurrent streams of one version. */
 const mostAtOnce = 256;
 
 const underWay = new WeakMap<Servable, number>();
 
-/** The handler of a version whose answers are streams. */
+/** The handler of a version that streams its answers; undefined for any other version. */
 export function streamingHandler({ loaded }: Servable): HandledModel | undefined {
   return loaded instanceof HandledModel && loaded.streams ? loaded : undefined;
 }
 
 /**
- * Each answer's outputs, which the caller disposes. Ends the generator when the caller ends this one.
+ * Gives the outputs of each answer, which the caller disposes. It ends the handler's generator when the caller ends
+ * this one.
  *
- * @throws ServingError (rejects) as a request is refused; HandlerFault if the handler fails, at whichever answer
+ * @throws ServingError (rejects) for a request that is refused; HandlerFault if the handler fails, at whichever answer
  */
 export async function* streamPredictions(
   servable: Servable,

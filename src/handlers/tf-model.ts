@@ -1,6 +1,4 @@
-/**
- * Models of tf.js, loaded by a handler, as the server runs models: on the event loop, a batch at a time.
- */
+/** Runs tf.js models that a handler has loaded. They run on the event loop, one batch at a time. */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import {
   type InferenceModel,
@@ -17,12 +15,12 @@ import { TensorScope } from '../tfjs/tensor-scope.js';
 import { type NamedTensors, reshapeTensor, type Tensor } from '../tfjs/tensors.js';
 import { handlerSignatureName } from './handler-signature.js';
 
-/** What layers models and graph models of tf.js share. */
+/** What the layers models and graph models of tf.js have in common. */
 interface TfModel {
   readonly inputs: readonly TfSpec[];
   readonly outputs: readonly TfSpec[];
   predict(inputs: tfjs.Tensor[]): tfjs.Tensor | tfjs.Tensor[];
-  /** Graph models alone have it. */
+  /** Only graph models have it. */
   predictAsync?(inputs: tfjs.NamedTensorMap): Promise<tfjs.Tensor | tfjs.Tensor[] | tfjs.NamedTensorMap>;
 }
 
@@ -45,7 +43,7 @@ export function isTfModel(value: unknown): value is TfModel {
   );
 }
 
-/** Takes the tensors of a model's own weights for granted: they are of the scope in which it was loaded. */
+/** Does not dispose the model's weights: they belong to the scope in which the model was loaded. */
 export class TfModelAdapter implements InferenceModel {
   readonly type = 'TensorFlow.js model';
   readonly mode = plainMode;
@@ -57,7 +55,7 @@ export class TfModelAdapter implements InferenceModel {
     this.signature = {
       name: handlerSignatureName,
       inputs: toSpecs(model.inputs),
-      // Graphs may leave open what they give.
+      // A graph may not know the shapes of its outputs.
       outputs: model.outputs.every(({ shape }) => shape) ? toSpecs(model.outputs) : new Map(),
     };
     this.signatures = new Map([[handlerSignatureName, this.signature]]);
@@ -90,11 +88,11 @@ export class TfModelAdapter implements InferenceModel {
     }
   }
 
-  /** In the order of the outputs. */
+  /** The outputs, in order. */
   private async run(given: Tensor[]): Promise<readonly tfjs.Tensor[]> {
     const { model } = this;
     if (!model.predictAsync) return [model.predict(given)].flat();
-    // Loops and conditions of a graph wait for their values.
+    // The loops and conditions of a graph wait for values.
     const feeds = Object.fromEntries(model.inputs.map(({ name }, i) => [name, given[i] as Tensor]));
     const made = await model.predictAsync(feeds);
     if (Array.isArray(made)) return made;
@@ -106,11 +104,11 @@ export class TfModelAdapter implements InferenceModel {
     throw new Error('models of tf.js are never run inline');
   }
 
-  /** Its weights are given back with the scope they were made in. */
+  /** The weights are disposed with the scope in which they were made. */
   async dispose(): Promise<void> {}
 }
 
-/** As TensorFlow refuses a run: the inputs do not fit this model, or it has an operation that tf.js lacks. */
+/** Refuses a run as TensorFlow does: the inputs do not fit this model, or it has an operation that tf.js lacks. */
 function refused(error: unknown): never {
   throw error instanceof ServingError ? error : new TensorFlowError('INVALID_ARGUMENT', messageOf(error));
 }

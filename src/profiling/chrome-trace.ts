@@ -1,18 +1,18 @@
 /**
- * Spans of time as a file that chrome://tracing and Perfetto open.
+ * Writes spans of time as a file that chrome://tracing and Perfetto open.
  *
- * A track of spans is one process there. Spans that overlap are put on lanes, which are its threads: no two spans of a
- * lane overlap.
+ * A track becomes a process of the viewer, and its lanes become the threads. Two spans that overlap are put on
+ * different lanes.
  */
 
 export interface Span {
   readonly track: string;
   readonly name: string;
-  /** Microseconds since the beginning of the trace. */
+  /** When it begins, in microseconds since the beginning of the trace. */
   readonly start: number;
-  /** Microseconds. */
+  /** How long it lasts, in microseconds. */
   readonly duration: number;
-  /** What the viewer shows of it. */
+  /** The facts that the viewer shows. */
   readonly args: Readonly<Record<string, string | number>>;
 }
 
@@ -27,15 +27,15 @@ interface TraceEvent {
   readonly args: Readonly<Record<string, string | number>>;
 }
 
-/** The JSON object format of the trace event format. */
+/** The JSON object form of the trace event format. */
 export interface ChromeTrace {
   readonly traceEvents: readonly TraceEvent[];
   readonly displayTimeUnit: 'ms';
-  /** Facts about the whole. */
+  /** Facts about the whole trace. */
   readonly otherData: Readonly<Record<string, string | number>>;
 }
 
-/** @param facts about the whole, which the viewer shows as metadata */
+/** @param facts describe the whole trace; the viewer shows them as metadata */
 export function chromeTrace(spans: readonly Span[], facts: ChromeTrace['otherData']): ChromeTrace {
   const tracks = new Map<string, Span[]>();
   for (const span of spans) {
@@ -49,7 +49,7 @@ export function chromeTrace(spans: readonly Span[], facts: ChromeTrace['otherDat
 
 function eventsOf(track: string, spans: readonly Span[], pid: number): TraceEvent[] {
   const events: TraceEvent[] = [{ ph: 'M', name: 'process_name', pid, tid: 0, args: { name: track } }];
-  /** Where the last span of each lane ends. */
+  /** When the last span of each lane ends. */
   const ends: number[] = [];
   for (const { name, start, duration, args } of spans.toSorted((a, b) => a.start - b.start)) {
     const free = ends.findIndex((end) => end <= start);

@@ -1,20 +1,18 @@
-/**
- * CPU profiles of the calling thread: what the event loop spends its time on.
- */
+/** Takes CPU profiles of the calling thread. They show what the event loop spends its time on. */
 import { type Profiler, Session } from 'node:inspector';
 
-/** What a `.cpuprofile` file holds. */
+/** The content of a `.cpuprofile` file. */
 export type CpuProfile = Profiler.Profile;
 
-/** Microseconds between two looks at the stack. */
+/** The microseconds between two samples of the stack. */
 const samplingInterval = 1000;
 
 export interface CpuProfiling {
-  /** Ends it. Called once, also if nobody wants the profile any more. */
+  /** Stops profiling. It is called once, even if nobody wants the profile any more. */
   stop(): Promise<CpuProfile>;
 }
 
-/** Begins a profile; the thread goes on as usual, a little slower. */
+/** Starts profiling. The thread goes on as usual, a little slower. */
 export async function startCpuProfile(): Promise<CpuProfiling> {
   const session = new Session();
   session.connect();

@@ -1,5 +1,6 @@
 /**
- * Profiles of the server while it serves: of the event loop, and of what TensorFlow does in runs. One at a time.
+ * Takes profiles of the server while it serves: of the event loop, and of the operations in TensorFlow's runs. There is
+ * one profile at a time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Runtime } from '../engines/tensorflow/runtime.js';
@@ -11,15 +12,15 @@ import { StepRecorder } from './step-recorder.js';
 
 export interface ProfileRequest {
   readonly seconds: number;
-  /** Of the event loop. */
+  /** Asks for a profile of the event loop. */
   readonly cpu: boolean;
-  /** Of TensorFlow's operations. */
+  /** Asks for a trace of TensorFlow's operations. */
   readonly steps: boolean;
-  /** Ends it early; its reason is what the caller hears. */
+  /** Ends the profile early. The caller gets its reason. */
   readonly signal: AbortSignal;
 }
 
-/** What was asked for. */
+/** The parts that were asked for. */
 export interface Profile {
   readonly cpu: CpuProfile | undefined;
   readonly steps: ChromeTrace | undefined;
@@ -28,21 +29,23 @@ export interface Profile {
 export class Profiler {
   private isBusy = false;
 
-  /** @param table what is served now */
+  /** @param table lists the models that are served now */
   constructor(
     private readonly runtime: Runtime,
     private readonly table: () => Table,
   ) {}
 
-  /** Why there are no traces of TensorFlow's operations, if so. */
+  /** Says why this runtime cannot trace operations; undefined if it can. */
   get whyNoSteps(): string | undefined {
     if (this.runtime.trace) return undefined;
     return `--runtime ${this.runtime.kind} gives no traces of TensorFlow's operations: serve with --runtime native`;
   }
 
   /**
-   * @throws ServingError (rejects) ABORTED while another profile is being taken, UNIMPLEMENTED where the runtime gives no
-   * traces; the reason of the signal
+   * Takes a profile.
+   *
+   * @throws ServingError (rejects) ABORTED while another profile is being taken, UNIMPLEMENTED where the runtime gives
+   * no traces; the reason of the signal
    */
   async record(request: ProfileRequest): Promise<Profile> {
     if (request.steps && this.whyNoSteps !== undefined)

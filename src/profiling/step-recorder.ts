@@ -1,8 +1,8 @@
 /**
- * A trace of the runs that begin while it records: which operations ran, when, on which device, for which model.
+ * Traces runs while it records: which operations ran, when, on which device, and for which model.
  *
- * A traced run is slower than others, and what TensorFlow records of it grows with its operations. So a model's runs are
- * traced here and there over the whole time, up to a number, and what all of them record together is bounded.
+ * A traced run is slower than others, and its trace grows with its operations. So the traced runs of a model are spread
+ * over the whole time, their number is bounded, and so are the bytes of all traces together.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { InferenceModel, RunTracer, TracedRun } from '../engines/inference-model.js';
@@ -12,20 +12,20 @@ import type { ServableId } from '../serving/deployment.js';
 import type { Table } from '../serving/table.js';
 import { type ChromeTrace, chromeTrace, type Span } from './chrome-trace.js';
 
-/** Traced runs of one version of a model. */
+/** The most traced runs of one version of a model. */
 const maxRuns = 100;
-/** Bytes that TensorFlow may record of one run: some ten thousand operations. */
+/** The most bytes that TensorFlow may record of one run. They hold some ten thousand operations. */
 const maxRunBytes = 4 * 2 ** 20;
-/** And of all runs together. */
+/** The most bytes of all runs together. */
 const maxBytes = 16 * 2 ** 20;
 
-/** What a viewer shows of a run and of each of its operations. */
+/** What the viewer shows of a run and of each of its operations. */
 interface Label {
   readonly run: number;
   readonly model: string;
   readonly version: number;
   readonly signature: string;
-  /** Rows, without padding. */
+  /** The number of rows, without padding. */
   readonly batch_size: number;
 }
 
@@ -38,13 +38,13 @@ interface Recorded {
 interface Subject {
   readonly id: ServableId;
   begun: number;
-  /** One of its runs recorded too much: the next would as well. */
+  /** True if a run recorded too much. The next run would record too much as well. */
   isTooLarge: boolean;
 }
 
 export class StepRecorder implements RunTracer {
   private readonly started = performance.now();
-  /** In milliseconds since 1970, as TensorFlow counts. */
+  /** The beginning, in milliseconds since 1970, as TensorFlow counts. */
   private readonly origin = Date.now();
   private readonly subjects = new Map<InferenceModel, Subject>();
   private readonly recorded: Recorded[] = [];
@@ -53,8 +53,8 @@ export class StepRecorder implements RunTracer {
   private bytes = 0;
 
   /**
-   * @param table what is served now: only runs of its models are traced
-   * @param seconds for how long it will record
+   * @param table lists what is served now: only runs of its models are traced
+   * @param seconds is how long it will record
    */
   constructor(
     private readonly table: () => Table,
@@ -82,7 +82,7 @@ export class StepRecorder implements RunTracer {
     };
   }
 
-  /** The trace of the runs that have ended. Reads them one by one, so that the event loop goes on. */
+  /** Makes the trace of the runs that have ended. It reads them one by one, with pauses for the event loop. */
   async finish(): Promise<ChromeTrace> {
     const recorded = [...this.recorded];
     const spans: Span[] = [];
@@ -109,14 +109,16 @@ export class StepRecorder implements RunTracer {
     return undefined;
   }
 
-  /** One at once, and then the share of all that may have begun by now. */
+  /**
+   * True if another run may be traced now: the first one at once, and then in proportion to the time that has passed.
+   */
   private hasRoom({ begun, isTooLarge }: Subject): boolean {
     const share = (performance.now() - this.started) / (this.seconds * 1000);
     return !isTooLarge && this.bytes < maxBytes && begun < maxRuns && begun <= maxRuns * share;
   }
 }
 
-/** A run's operations on their devices, and the run itself, which lasts as long as they do. */
+/** The spans of a run: its operations on their devices, and the run itself, which lasts as long as they do. */
 function toSpans(label: Label, ops: readonly OpRun[]): Span[] {
   let start = Number.POSITIVE_INFINITY;
   let end = 0;

@@ -1,16 +1,16 @@
 /**
- * Standard output for the log: a reader that stands still makes nobody wait.
+ * Writes the log to standard output. A slow or stopped reader makes nobody wait.
  *
- * A line is written at once where there is room, so that it is there even if the process ends right after. Where there is none
- * (a full pipe), lines are kept up to a bound, and further ones are dropped and counted.
+ * A line is written at once if there is room, so that it is there even if the process ends right after. If there is no
+ * room (a full pipe), lines are kept up to a bound. Further lines are dropped and counted.
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Bytes of lines that wait for a reader. */
+/** The most bytes of lines that wait for the reader. */
 const mostWaiting = 2 ** 20;
 
-/** Milliseconds between two looks for room. */
+/** The milliseconds between two checks for room. */
 const retryInterval = 25;
 
 const standardOutput = 1;
@@ -21,19 +21,19 @@ export class LogOutput {
   private timer: NodeJS.Timeout | undefined;
   private untold = 0;
   private dropped = 0;
-  /** Nobody reads it any more, and nobody will. */
+  /** True if the reader is gone for good. */
   private isClosed = false;
 
   /**
-   * @param descriptor that writes without waiting
-   * @param onRoom is told, once there is room again, how many lines were dropped since the last time
+   * @param descriptor writes without waiting
+   * @param onRoom is called once there is room again, with the number of lines that were dropped since the last call
    */
   constructor(
     private readonly descriptor: number,
     private readonly onRoom: (dropped: number) => void,
   ) {}
 
-  /** Lines that nobody will see. */
+  /** The number of lines that were dropped. */
   get droppedLines(): number {
     return this.dropped;
   }
@@ -50,7 +50,7 @@ export class LogOutput {
     if (this.timer === undefined) this.flush();
   }
 
-  /** Resolves when every line has left, or after so many milliseconds. */
+  /** Resolves when every line has been written, or after so many milliseconds. */
   async drained(milliseconds: number): Promise<void> {
     const end = performance.now() + milliseconds;
     this.flush();
@@ -77,7 +77,7 @@ export class LogOutput {
     if (untold > 0) this.onRoom(untold);
   };
 
-  /** @returns how many bytes left */
+  /** Writes what fits. @returns the number of bytes that were written */
   private tryWrite(bytes: Buffer): number {
     try {
       return writeSync(this.descriptor, bytes);
@@ -93,25 +93,30 @@ export class LogOutput {
   }
 }
 
-/** Has nobody wait who writes to standard error, as TensorFlow does on its own: what no reader makes room for is lost. */
+/**
+ * Makes writes to standard error return at once, also those of TensorFlow. Lines for which there is no room are lost.
+ */
 export function neverWaitForErrors(): void {
-  // Node sets pipes and sockets so when it first opens them.
+  // Node makes pipes and sockets non-blocking when it first opens them.
   void process.stderr;
 }
 
-/** A descriptor of standard output that writes without waiting, also for others that share the output. */
+/**
+ * A descriptor of standard output that writes without waiting. A pipe or terminal is opened anew, so that other
+ * processes that share it are not affected.
+ */
 export function openWithoutWaiting(): number {
   const stat = fstatSync(standardOutput);
-  // A file has room; a second description of it would have a place of its own, and overwrite what others write.
+  // A file always has room. A second description of it would have its own offset and overwrite what others write.
   if (stat.isFile()) return standardOutput;
   if (stat.isFIFO() || stat.isCharacterDevice()) {
     try {
       return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     } catch {
-      // No Linux, or not ours to open.
+      // This is not Linux, or we may not open the output again.
     }
   }
-  // Node sets pipes and sockets so when it first opens them.
+  // Node makes pipes and sockets non-blocking when it first opens them.
   void process.stdout;
   return standardOutput;
 }

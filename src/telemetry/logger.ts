@@ -15,22 +15,24 @@ export interface LoggerOptions {
   readonly format: (typeof logFormats)[number];
 }
 
-/** There is one standard output, whoever logs. */
+/** There is one standard output, so all loggers share this. */
 let output: LogOutput | undefined;
 
-/** Lines that were dropped since nobody read them. */
+/** The number of log lines that were dropped because nobody read them. */
 export function droppedLogLines(): number {
   return output?.droppedLines ?? 0;
 }
 
-/** Resolves when all that was logged has left, or after so many milliseconds: before the process ends. */
+/**
+ * Resolves when all log lines have been written, or after so many milliseconds. It is called before the process ends.
+ */
 export async function logDrained(milliseconds: number): Promise<void> {
   await output?.drained(milliseconds);
 }
 
 /**
- * Both formats are written at once where there is room: a line that was logged is there, even if the process ends right after.
- * What others have given (names, messages) begins no line of its own.
+ * Makes a logger. Both formats write a line at once if there is room, so that it is there even if the process ends
+ * right after. Names and messages from outside cannot begin a new line.
  */
 export function createLogger({ level, format }: LoggerOptions): Logger {
   neverWaitForErrors();
@@ -58,7 +60,7 @@ interface DescribedError {
   readonly stack: string;
 }
 
-/** Not its other properties: those of a malformed request hold its bytes, and with them its keys. */
+/** Leaves out an error's other properties. Those of a malformed request hold its bytes, and with them its API key. */
 function describeError(error: unknown): DescribedError {
   if (!(error instanceof Error))
     return { type: typeof error, message: withoutControls(String(error)), stack: '' };
@@ -71,7 +73,7 @@ function describeError(error: unknown): DescribedError {
   };
 }
 
-/** Line ends and what steers a terminal, as JSON writes them. */
+/** Escapes line ends and control characters as JSON does, so that a text cannot steer a terminal. */
 function withoutControls(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) =>

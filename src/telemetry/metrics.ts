@@ -1,40 +1,40 @@
 /**
- * What `/metrics` shows, in Prometheus' text format.
+ * What `/metrics` shows, in the text format of Prometheus.
  *
- * Requests are counted in plain numbers, one call of {@link Telemetry.observe} each, and turned into metrics when they
- * are scraped: prom-client hashes its labels on every call, which would be the dearest part of a small request.
+ * Each request is one call of {@link Telemetry.observe}, which adds plain numbers. They become metrics when they are
+ * scraped. prom-client hashes its labels on every call, which would be the most expensive part of a small request.
  */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import { Turns } from '../flow/turns.js';
 
-/** One finished request, however it ended and wherever it was refused. */
+/** One request that has ended, however it ended and wherever it was refused. */
 export interface RequestRecord {
   readonly method: string;
   readonly path: string;
   readonly requestId: string;
-  /** The address that it came from. */
+  /** The address of the client. */
   readonly peer: string;
-  /** Which key it came with; empty for none. */
+  /** The id of the API key; empty without one. */
   readonly principal: string;
-  /** It asked for a prediction. */
+  /** True if the request asked for a prediction. */
   readonly isInference: boolean;
-  /** Empty where the request named no model that exists. */
+  /** The model; empty if the request named none that exists. */
   readonly model: string;
-  /** Empty where no version answered. */
+  /** The version; empty if none answered. */
   readonly version: number | '';
   /** `ok`, or the error's code. */
   readonly status: string;
-  /** Of the body as it was read, and of the answer's. */
+  /** The bytes of the body as they were read, and of the answer. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Microseconds in the queue and in the run. */
+  /** The microseconds in the queue and in the run. */
   readonly queueMicros: number;
   readonly runMicros: number;
-  /** From the first byte of the head to the last of the answer. */
+  /** The seconds from the first byte of the head to the last byte of the answer. */
   readonly seconds: number;
 }
 
-/** A record that says nothing yet. */
+/** A record before anything is known. */
 export const blankRecord: RequestRecord = {
   method: '',
   path: '',
@@ -53,24 +53,24 @@ export const blankRecord: RequestRecord = {
 };
 
 export interface Telemetry {
-  /** Called once at the end of each request. */
+  /** Called once, at the end of each request. */
   observe(record: RequestRecord): void;
-  /** Adds numbers that are read when they are asked for. */
+  /** Adds gauges. Their values are read at each scrape. */
   gauges(name: string, help: string, read: () => Iterable<MetricValue>): void;
-  /** As {@link gauges}, for numbers that only grow. */
+  /** Adds counters, which only grow. Their values are read at each scrape. */
   counters(name: string, help: string, read: () => Iterable<MetricValue>): void;
-  /** Of all inference requests that a version has answered or failed. */
+  /** The totals of all inference requests that a version has answered or failed. */
   totalsOf(model: string, version: number): RequestTotals;
-  /** The whole of `/metrics`, made in pieces: there may be hundreds of models. */
+  /** The whole text of `/metrics`. It is made in pieces, because there may be hundreds of models. */
   render(): Promise<string>;
   readonly contentType: string;
 }
 
-/** Requests of one version, since the process began. */
+/** The requests of one version since the process began. */
 export interface RequestTotals {
   readonly succeeded: Count;
   readonly failed: Count;
-  /** Of those that succeeded. */
+  /** The microseconds in the queue of those that succeeded. */
   readonly queueMicros: number;
   readonly runMicros: number;
   /** When the last one ended, in milliseconds since 1970; 0 if there was none. */
@@ -79,7 +79,7 @@ export interface RequestTotals {
 
 interface Count {
   readonly count: number;
-  /** Of all together. */
+  /** The seconds of all requests together. */
   readonly seconds: number;
 }
 
@@ -88,17 +88,17 @@ export interface MetricValue {
   readonly labels?: Readonly<Record<string, string | number>>;
 }
 
-/** Upper bounds in seconds, from a tiny model's run to a hung one. */
+/** The upper bounds of the buckets in seconds, from the run of a tiny model to a hung one. */
 const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
-/** The requests that share model, version and status. */
+/** The requests that have model, version and status in common. */
 class Series {
   count = 0;
   sum = 0;
   queueMicros = 0;
   runMicros = 0;
   last = 0;
-  /** Requests per bucket, not yet added up; the last is for those beyond every bound. */
+  /** The requests per bucket, not cumulated. The last bucket is for requests beyond every bound. */
   readonly buckets = new Array<number>(bounds.length + 1).fill(0);
 
   add({ seconds, queueMicros, runMicros }: RequestRecord): void {
@@ -113,7 +113,7 @@ class Series {
   }
 }
 
-/** What prom-client asks of a metric when it is scraped. */
+/** What prom-client asks a metric for at a scrape. */
 interface Sample {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
@@ -123,10 +123,11 @@ interface Sample {
 export function createTelemetry(): Telemetry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  // Gauges, which names in `_total` are not: `promtool check metrics` refuses them. Those without the ending say the same by kind.
+  // These gauges have names that end in `_total`, which `promtool check metrics` refuses. The metrics without that
+  // ending say the same by kind.
   for (const what of ['handles', 'requests', 'resources'])
     registry.removeSingleMetric(`nodejs_active_${what}_total`);
-  // Nested maps, so that finding a series builds no key.
+  // The maps are nested, so that finding a series builds no key.
   const series = new Map<string, Map<number | '', Map<string, Series>>>();
   const newVersions = () => new Map<number | '', Map<string, Series>>();
   const newStatuses = () => new Map<string, Series>();
@@ -150,7 +151,7 @@ export function createTelemetry(): Telemetry {
       aggregator: 'sum',
       get: async () => ({ name, help, type, aggregator: 'sum', values: read() }),
     };
-    // The registry calls nothing but `get`; its typings ask for one of the library's own classes.
+    // The registry calls only `get`. Its typings ask for a class of the library.
     registry.registerMetric(metric as unknown as Metric);
   }
 
@@ -191,7 +192,7 @@ export function createTelemetry(): Telemetry {
   };
 }
 
-/** @param statuses of one version */
+/** @param statuses are those of one version */
 function totals(statuses: ReadonlyMap<string, Series>): RequestTotals {
   const ok = statuses.get('ok');
   let [count, seconds, last] = [0, 0, 0];
