@@ -1,12 +1,11 @@
 /**
- * The errors a client can be told about: one table, one class.
+ * The errors that a client can be told about: one table and one class.
  *
- * Everything that is thrown with a {@link ServingError} has a code and a message that are meant for the caller.
- * Anything else that reaches the HTTP layer is a fault of ours and is answered as INTERNAL, with its text kept in
- * the log only.
+ * A {@link ServingError} has a code and a message that are meant for the caller. Any other error that reaches the HTTP
+ * layer is a fault of ours. It is answered as INTERNAL, and its text appears only in the log.
  */
 
-/** Code → HTTP status. The names are gRPC's, which TensorFlow uses too; some more are HTTP's own. */
+/** The HTTP status of each code. The names are those of gRPC, which TensorFlow uses too. Some more are HTTP's own. */
 export const httpStatusOf = {
   INVALID_ARGUMENT: 400,
   UNAUTHENTICATED: 401,
@@ -35,14 +34,14 @@ export const httpStatusOf = {
 /** What went wrong, in one word that programs can branch on. */
 export type ErrorCode = keyof typeof httpStatusOf;
 
-/** What would help a caller, as a fact: each protocol has its own words for it, and may have none. */
+/** A fact that would help the caller. Each protocol has its own words for it, and may have none. */
 export type Remedy =
   | { readonly kind: 'name a model' }
   | { readonly kind: 'load'; readonly model: string }
   | { readonly kind: 'look at a model'; readonly model: string }
-  /** `bytes`: the line of Python that makes the values of a dtype which plain CBOR and JSON have no form for. */
+  /** `bytes` is the line of Python that makes the values of a dtype that plain CBOR and JSON lack. */
   | { readonly kind: 'send a dtype'; readonly dtype: string; readonly bytes: string | undefined }
-  /** @param path as it came, escaped */
+  /** @param path is the path of the request, escaped */
   | { readonly kind: 'look at the paths'; readonly path: string };
 
 /** An error whose code and message are meant for the caller. */
@@ -50,10 +49,10 @@ export class ServingError extends Error {
   override readonly name: string = 'ServingError';
 
   /**
-   * @param code what went wrong, in one word
-   * @param message what was expected, what came, and what to do
-   * @param retryAfter seconds after which the same request may succeed; only for UNAVAILABLE
-   * @param remedy what the surface adds to the message, in the words of its protocol
+   * @param code says what went wrong in one word
+   * @param message says what was expected, what came, and what to do
+   * @param retryAfter is the number of seconds after which the same request may succeed; only for UNAVAILABLE
+   * @param remedy is what the surface adds to the message, in the words of its protocol
    */
   constructor(
     readonly code: ErrorCode,
@@ -65,7 +64,7 @@ export class ServingError extends Error {
   }
 }
 
-/** The first code of an HTTP status; undefined for one that no code has. */
+/** The first code with an HTTP status; undefined if there is none. */
 export function errorCodeOf(status: number): ErrorCode | undefined {
   return (Object.keys(httpStatusOf) as ErrorCode[]).find((code) => httpStatusOf[code] === status);
 }
@@ -75,12 +74,12 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(httpStatusOf, code);
 }
 
-/** Shorthand for the commonest refusal: the caller sent something that cannot be right. */
+/** The most common refusal: the caller sent something that cannot be right. */
 export function invalidArgument(message: string): ServingError {
   return new ServingError('INVALID_ARGUMENT', message);
 }
 
-/** What a request hears once the server has been told to stop. */
+/** The error for a request after the server has been told to stop. */
 export function shuttingDown(): ServingError {
   return new ServingError('UNAVAILABLE', 'the server is shutting down', 1);
 }
@@ -90,7 +89,10 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Characters of a client's own text that errors repeat; more would send its megabytes back to it, and into the log. */
+/**
+ * The characters of a client's own text that errors repeat. Without a limit, megabytes would go back to the client and
+ * into the log.
+ */
 const longestQuote = 100;
 
 /** A name between backquotes, cut short if it is long. */

@@ -1,6 +1,4 @@
-/**
- * The server as a library. Nothing happens at import: TensorFlow is loaded by {@link createServer}.
- */
+/** The server as a library. Importing it does nothing: {@link createServer} loads TensorFlow. */
 
 export type { AnswerCodec } from './codec/codecs.js';
 export type { EncodedAnswer, InferAnswer } from './codec/infer-answer.js';

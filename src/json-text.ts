@@ -1,12 +1,10 @@
-/**
- * Texts of JSON that people write by hand: files of settings, bodies of control requests.
- */
+/** Reads JSON that people write by hand: config files, and the bodies of control requests. */
 import { invalidArgument, messageOf } from './errors.js';
 
 /**
- * The value of a text of JSON.
+ * The value of a JSON text.
  *
- * @throws ServingError INVALID_ARGUMENT with the place of single quotes, or what the parser says
+ * @throws ServingError INVALID_ARGUMENT with the place of single quotes, or with the message of the parser
  */
 export function parseJsonText(text: string): unknown {
   try {
@@ -16,7 +14,7 @@ export function parseJsonText(text: string): unknown {
   }
 }
 
-/** Says where a text is in single quotes, and not within one in double quotes; undefined if there is none. */
+/** Finds a text in single quotes that is not within double quotes; undefined if there is none. */
 function singleQuotes(text: string): string | undefined {
   const outside = text.replace(/"(?:[^"\\]|\\.)*"/gs, (inside) => '_'.repeat(inside.length));
   const at = outside.indexOf("'");

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The program: finds the command and tells how it went.
+ * The program: finds the command, and reports how it ended.
  *
- * A command is imported when it is called, so that those that only read files or ask a server need no TensorFlow.
+ * A command is imported when it is called. So commands that only read files or ask a server need no TensorFlow.
  */
 import './cli/early-stop.js';
 import { type Command, UsageError } from './cli/usage.js';
@@ -10,7 +10,7 @@ import { messageOf, ServingError } from './errors.js';
 import { didYouMean } from './nearest.js';
 
 interface Entry {
-  /** How it is called. */
+  /** How the command is called. */
   readonly synopsis: string;
   readonly summary: string;
   load(): Promise<{ readonly command: Command }>;
@@ -93,7 +93,7 @@ async function runProgram(args: readonly string[]): Promise<void> {
       process.stdout.write(rest[0] === undefined ? usage() : await helpOf(rest[0]));
       return;
   }
-  // Flags without a command are those of the server, and so is nothing at all.
+  // Flags without a command, or no arguments at all, mean the server.
   if (name === undefined || name.startsWith('-')) return (await find('serve')).run(args);
   const command = await find(name);
   if (rest.includes('--help') || rest.includes('-h')) process.stdout.write(command.help());
@@ -124,7 +124,7 @@ function usage(): string {
   return `tfjs-serving: a model server for TensorFlow SavedModels\n\n${lines.join('')}\nFlags without a command are those of serve.\n`;
 }
 
-/** A sentence for what the user can mend, a stack for what only we can. */
+/** A sentence for an error that the user can fix; a stack for one that only we can. */
 function textOf(error: unknown): string {
   if (error instanceof ServingError || error instanceof UsageError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : messageOf(error);

@@ -1,8 +1,9 @@
-/**
- * The name that was meant: for flags and commands that there are none of.
- */
+/** Guesses the name that was meant, for unknown flags and commands. */
 
-/** The only name that begins so, or the one that takes the fewest changes of letters, if they are few; undefined where none is near. */
+/**
+ * The only name that begins like this, or the one that takes the fewest changes of letters. It is undefined if no name
+ * is near.
+ */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   // A flag of one letter stands for one that begins with it.
   const start = /^-[^-]$/.test(name) ? `-${name}` : name;
@@ -21,27 +22,27 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   return found;
 }
 
-/** ` (did you mean `--port`?)`, or nothing. */
+/** Returns ` (did you mean `--port`?)`, or an empty text. */
 export function didYouMean(name: string, names: readonly string[]): string {
   const meant = nearest(name, names);
   return meant === undefined ? '' : ` (did you mean \`${meant}\`?)`;
 }
 
-/** What an error of `parseArgs` says of a flag that there is none of. */
+/** The unknown flag in an error of `parseArgs`. */
 export function unknownFlagIn(error: unknown): string | undefined {
   const isUnknown =
     error instanceof Error && 'code' in error && error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION';
   return isUnknown ? /'(-[^' ]*)/.exec(error.message)?.[1] : undefined;
 }
 
-/** What an error of `parseArgs` says of an argument where there may be none. */
+/** The unexpected argument in an error of `parseArgs`. */
 export function argumentIn(error: unknown): string | undefined {
   const isArgument =
     error instanceof Error && 'code' in error && error.code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL';
   return isArgument ? /^Unexpected argument '(.*?)'\. /s.exec(error.message)?.[1] : undefined;
 }
 
-/** Letters to insert, delete, exchange, or swap with the next one. */
+/** The number of letters to insert, delete, replace, or swap with the next one. */
 function changesBetween(left: string, right: string): number {
   const rows = [Array.from({ length: right.length + 1 }, (_, i) => i)];
   for (let i = 1; i <= left.length; i++) {

@@ -1,20 +1,18 @@
-/**
- * What is wrong with a value that a schema refuses, in sentences of the form `expected X at `place`, got Y`.
- */
+/** Describes a value that a schema refuses, in sentences like `expected X at `place`, got Y`. */
 import { z } from 'zod';
 import { quoted } from './errors.js';
 import { didYouMean } from './nearest.js';
 
 type Issue = z.core.$ZodIssue;
 
-/** More faults than anybody mends at once. */
+/** The most faults that are listed. Nobody fixes more at once. */
 const mostFaults = 3;
 
 /**
  * The first faults, separated by semicolons.
  *
- * @param value what was refused
- * @param schema by which it was
+ * @param value was refused
+ * @param schema refused it
  */
 export function describeFaults(error: z.ZodError, value: unknown, schema: z.ZodType): string {
   const { issues } = error;
@@ -40,7 +38,9 @@ function describeIssue(issue: Issue, value: unknown, schema: z.ZodType): string 
   return `expected ${expectationOf(issue)}${place(path)}, got ${came}`;
 }
 
-/** The fault within the one form of several that the value has; undefined where it has none of the forms. */
+/**
+ * The fault within the form that the value has, out of several forms. It is undefined if the value has none of them.
+ */
 function branchMeant(branches: readonly (readonly Issue[])[]): Issue | undefined {
   const fitting = branches.filter((issues) =>
     issues.every(
@@ -55,7 +55,7 @@ function isWithin(issues: readonly Issue[]): boolean {
   return issues.every(({ path }) => path.length > 1);
 }
 
-/** `a number of at most 3600`: what would have been right. */
+/** What was expected, for example `a number of at most 3600`. */
 export function expectationOf(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -77,7 +77,7 @@ export function expectationOf(issue: Issue): string {
   }
 }
 
-/** One of several forms, by the fault that the value has under it. */
+/** One of several forms, named after the fault that the value has under it. */
 function formOf(issue: Issue): string {
   const [key] = issue.path;
   return key === undefined ? expectationOf(issue) : `an object with ${quoted(String(key))}`;
@@ -143,7 +143,7 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   return [...new Set(forms.flatMap(expand).flatMap((form) => Object.keys(propertiesOf(form))))];
 }
 
-/** @param definitions of schemas that have an id, to which others refer */
+/** @param definitions are schemas with an id, to which others refer */
 function alternatives(
   schema: JsonSchema,
   definitions: Readonly<Record<string, JsonSchema>>,

@@ -1,6 +1,4 @@
-/**
- * Composes the server: runtime, control plane, HTTP. What is opened here is closed here.
- */
+/** Composes the server: runtime, control plane, HTTP. It closes what it opens. */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -50,41 +48,45 @@ import { createLogger, type Logger } from './telemetry/logger.js';
 import { createTelemetry } from './telemetry/metrics.js';
 import { openTensorFlowJs, type TensorFlowJs } from './tfjs/open.js';
 
-/** Settings as on the command line, with its defaults; those of TensorFlow hold for the process, from the first server on. */
+/**
+ * The settings, as on the command line and with its defaults. Those for TensorFlow hold for the process, from its first
+ * server on.
+ */
 export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name] | undefined } & {
-  /** False for a server without a port of its own, whose `app` another application mounts, or which only predicts. */
+  /** False for a server without a port: its `app` is mounted in another application, or it only predicts. */
   readonly listen?: boolean | undefined;
-  /** By default one to stdout, as `logLevel` and `logFormat` say. */
+  /** By default a logger to stdout, as `logLevel` and `logFormat` say. */
   readonly logger?: Logger | undefined;
-  /** For models of other formats than TensorFlow's. */
+  /** Engines for model formats other than TensorFlow's. */
   readonly engines?: readonly Engine[] | undefined;
-  /** Wire protocols beside those of the server. */
+  /** Wire protocols in addition to those of the server. */
   readonly surfaces?: readonly Surface[] | undefined;
-  /** Where models come from, in place of the folder `modelPath`. */
+  /** The source of models, in place of the folder `modelPath`. */
   readonly source?: Source | undefined;
 };
 
 export interface Server {
-  /** The server as a Koa application: mount it in another, before anything that reads bodies. */
+  /** The server as a Koa application. Mount it in another before anything that reads bodies. */
   readonly app: Koa;
-  /** `http://127.0.0.1:50000`, while it listens. */
+  /** `http://127.0.0.1:50000`, while the server listens. */
   readonly address: string | undefined;
   readonly runtime: Runtime;
-  /** The TensorFlow.js that the tensors are of. */
+  /** The TensorFlow.js whose tensors the server takes and returns. */
   readonly tf: TensorFlowJs;
   /**
-   * Opens the port, and loads and watches what is in the folder. Resolves once each model found serves or has failed.
+   * Opens the port, and loads and watches the folder. It resolves once each model that was found serves or has failed.
    *
-   * @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be had
+   * @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be opened
    */
   start(): Promise<void>;
-  /** Makes one prediction in this process, past HTTP: see {@link PredictOptions}. */
+  /** Makes one prediction in this process, without HTTP: see {@link PredictOptions}. */
   predict(options: PredictOptions): Promise<Prediction>;
   /**
-   * Takes no more inference requests, lets those under way finish, and gives everything back. It cannot be started again. Call
-   * it also if {@link start} has rejected.
+   * Refuses new inference requests, lets those under way finish, and releases everything. The server cannot be started
+   * again. Call it also if {@link start} has rejected.
    *
-   * @returns false if some had not finished after `shutdownTimeout`: the models stay loaded then, for the runs that go on
+   * @returns false if some requests had not finished after `shutdownTimeout`: then the models stay loaded for the runs
+   * that go on
    */
   close(): Promise<boolean>;
 }
@@ -92,8 +94,8 @@ export interface Server {
 /**
  * Opens TensorFlow, starts the small process that starts rehearsals, and composes a server that serves nothing yet.
  *
- * @throws ServingError if the options cannot be met: no such folder, no such device; if two surfaces claim the same path; if there
- *   is a folder beside a source; if TensorFlow is not installed
+ * @throws ServingError if the options cannot be met: a folder or a device does not exist, two surfaces claim the same
+ * path, a folder is given beside a source, or TensorFlow is not installed
  */
 export function createServer({
   listen = true,
@@ -108,7 +110,7 @@ export function createServer({
   const log = logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
   checkCombinations(settings);
   if (!source) checkFolder(settings.modelPath);
-  // Before TensorFlow, while this process is small.
+  // This comes before TensorFlow, while the process is small.
   const trials = settings.trial === 'off' ? undefined : new RehearsalProcesses(starterProgram);
   try {
     return new ComposedServer(settings, log, listen, { engines, surfaces, source }, trials);
@@ -118,7 +120,7 @@ export function createServer({
   }
 }
 
-/** Settings of a folder of models. */
+/** The settings for a folder of models. */
 const ofFolder = ['modelPath', 'watch', 'allowPath', 'handler'] as const;
 
 /** @throws ServingError INVALID_ARGUMENT naming an option that means nothing beside a source */
@@ -130,14 +132,14 @@ function refuseFolder(options: ServerOptions): void {
     );
 }
 
-/** What an application brings along. */
+/** What an application brings. */
 interface Brought {
   readonly engines: readonly Engine[];
   readonly surfaces: readonly Surface[];
   readonly source: Source | undefined;
 }
 
-/** How long a start says nothing. */
+/** The milliseconds after which a start reports what it waits for. */
 const patienceMilliseconds = 5000;
 
 class ComposedServer implements Server {
@@ -244,8 +246,8 @@ class ComposedServer implements Server {
   }
 
   /**
-   * Goes on answering (health says "draining", inference 503) until the last request has ended. Clients that hardly send or read
-   * are not waited for.
+   * Goes on answering until the last request has ended: health says "draining", and inference requests get a 503.
+   * Clients that hardly send or read are not waited for.
    */
   private async drain(): Promise<boolean> {
     const { exchanges, bodyLimits } = this.services;
@@ -282,7 +284,7 @@ function runtimeOptions(settings: Settings, slots: number): RuntimeOptions {
   return {
     kind: settings.runtime,
     device: settings.device,
-    // The scheduler makes up for as many stuck runs.
+    // The scheduler adds as many permits as there are stuck runs.
     runThreads: 2 * slots,
     tensorflowLogLevel: settings.logLevel === 'debug' ? 0 : 3,
     intraThreads: settings.intraThreads,
@@ -320,7 +322,7 @@ function createHandlers(
   return undefined;
 }
 
-/** Beside this file, where they are compiled. */
+/** The program lies beside this file, where both are compiled. */
 const rehearsalProgram = fileURLToPath(new URL('programs/rehearse.js', import.meta.url));
 const starterProgram = fileURLToPath(new URL('programs/rehearsal-starter.js', import.meta.url));
 
@@ -357,7 +359,7 @@ function createManager(
     runtime: runtimeOptions(settings, slots),
     options: { tags, signature, loadTimeout, warmupTimeout },
   });
-  // A run that is spread over threads would have the event loop wait for them.
+  // The event loop would wait for a run that is spread over threads.
   const inlineRunMicros = settings.interThreads === -1 ? settings.inlineRunMicros : 0;
   const queues = new Queues({ scheduler: new Scheduler(slots), inlineRunMicros, logger });
   return new Manager({
@@ -367,10 +369,10 @@ function createManager(
   });
 }
 
-/** Memory of bodies that is kept for the next ones. */
+/** The bytes of body memory that are kept for the next requests. */
 const unusedBodyBytes = 64 * 2 ** 20;
 
-/** A body that the budget never has room for is too large, not to be tried again. */
+/** A body for which the budget never has room is too large: trying again does not help. */
 function limitBodies(settings: Settings, runtime: Runtime, budget: ByteBudget, logger: Logger): BodyLimits {
   const { maxBodyBytes, maxInflightBytes, bodyTimeout: timeout } = settings;
   const maxBytes = Math.min(maxBodyBytes, maxInflightBytes);

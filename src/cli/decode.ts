@@ -1,6 +1,4 @@
-/**
- * `tfjs-serving decode`: bodies of requests and answers as text.
- */
+/** `tfjs-serving decode`: prints the bodies of requests and answers as text. */
 import { binaryToDict, type Dict } from '../client/decode.js';
 import { refuseForeignBody } from '../codec/foreign-body.js';
 import { isDict, toJson, toText } from './elements.js';
@@ -27,7 +25,7 @@ async function run(args: readonly string[]): Promise<void> {
   process.stdout.write(show(binaryToDict(body), values.json ?? false));
 }
 
-/** A request or an answer as text that ends with a line end. */
+/** A request or an answer as text, with a line end. */
 export function show(body: Dict, asJson: boolean): string {
   if (asJson) return `${toJson(body)}\n`;
   const { status, error, inputs, outputs, ...others } = body;
@@ -38,7 +36,7 @@ export function show(body: Dict, asJson: boolean): string {
   return toText(body);
 }
 
-/** `model policy, version 1` */
+/** Names the model: `model policy, version 1`. */
 function headline(fields: Dict): string {
   const said = Object.entries(fields).filter(([, value]) => value !== undefined);
   const texts = said.map(([key, value]) => `${key} ${typeof value === 'string' ? value : toJson(value)}`);

@@ -1,18 +1,18 @@
 /**
- * Signals before there is a server that could be stopped: the process ends with 0, as it does later.
+ * Handles signals before there is a server to stop. The process ends with 0, as it does later.
  *
- * This is the first module that the program imports, so that the time without a handler is that of Node's own start.
+ * The program imports this module first, so that no handler is missing after Node's own start.
  */
 
-/** Ends the process: nothing is under way yet. */
+/** Ends the process, since nothing is under way yet. */
 export function stopBeforeServing(): void {
   process.exit(0);
 }
 
-/** The signals that do so. */
+/** The signals that end the process. */
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 
-/** Leaves the signals to work that ends by them in its own way. */
+/** Leaves the signals to work that has its own way to end. */
 export async function withoutEarlyStop<Result>(work: () => Promise<Result>): Promise<Result> {
   const heeded = stopSignals.filter((signal) => process.listeners(signal).includes(stopBeforeServing));
   for (const signal of heeded) process.off(signal, stopBeforeServing);
@@ -27,7 +27,7 @@ const [name] = process.argv.slice(2);
 
 if (name === undefined || name === 'serve' || name.startsWith('-')) {
   for (const signal of stopSignals) process.on(signal, stopBeforeServing);
-  // Until the server says otherwise in its log.
+  // The server logs this signal later, once it serves.
   process.on('SIGHUP', () => {});
   process.on('SIGUSR1', () => {});
 }

@@ -1,6 +1,4 @@
-/**
- * Tensors of a body as text: in full as JSON, or abbreviated as numpy prints arrays.
- */
+/** Prints the tensors of a body as text: in full as JSON, or abbreviated as numpy prints arrays. */
 
 import type { Dict, Value } from '../client/decode.js';
 import { isTensor, rawData } from '../client/tensor.js';
@@ -19,13 +17,13 @@ import { shapeOfPlain } from '../tensors/plain-values.js';
 
 /** The elements of a tensor, row-major. */
 interface Elements {
-  /** The dtype, or `plain` for values that take that of the signature. */
+  /** The dtype, or `plain` for values that take the dtype of the signature. */
   readonly type: string;
   readonly shape: readonly number[];
   readonly textAt: Texts;
 }
 
-/** Any value as JSON: tensors as nested lists, as the server's JSON answers have them. */
+/** Prints any value as JSON. Tensors become nested lists, as in the server's JSON answers. */
 export function toJson(value: Value): string {
   const writer = new TextWriter();
   writeJson(writer, value);
@@ -62,7 +60,7 @@ function writeAll<Each>(
   writer.write(brackets.charAt(1));
 }
 
-/** A map that is no tensor. */
+/** True for a map that is no tensor. */
 export function isDict(value: Value): value is Dict {
   return (
     typeof value === 'object' &&
@@ -73,7 +71,7 @@ export function isDict(value: Value): value is Dict {
   );
 }
 
-/** A heading with name, dtype and shape for each value, and its elements below, abbreviated if they are many. */
+/** Prints a heading with name, dtype and shape for each value, and its elements below, abbreviated if they are many. */
 export function toText(values: Dict): string {
   return Object.entries(values)
     .map(([name, value]) => {
@@ -106,7 +104,7 @@ function plainText(value: unknown): string {
   return typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'null');
 }
 
-/** Beyond so many elements only the first and last three along each dim are shown, as numpy does. */
+/** With more elements, only the first and last three along each dim are shown, as in numpy. */
 const threshold = 1000;
 const edge = 3;
 const lineLength = 100;

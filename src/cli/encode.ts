@@ -1,6 +1,4 @@
-/**
- * `tfjs-serving encode`: inputs into the CBOR body of a request.
- */
+/** `tfjs-serving encode`: writes inputs as the CBOR body of a request. */
 import { writeFile } from 'node:fs/promises';
 import { inferBody } from '../client/encode.js';
 import { messageOf, ServingError } from '../errors.js';

@@ -1,9 +1,10 @@
 /**
- * Image files into pixels, in JavaScript alone. Each decoder is imported when a file of its format comes.
+ * Decodes image files into pixels, in JavaScript alone. Each decoder is imported when the first file of its format
+ * comes.
  */
 import { messageOf, ServingError } from '../errors.js';
 
-/** Row-major red, green and blue. */
+/** Pixels, row-major, as red, green and blue. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -14,7 +15,7 @@ export interface Pixels {
 interface Decoded {
   readonly width: number;
   readonly height: number;
-  /** Four bytes a pixel, of which the last is left out: transparency shows the colour below it. */
+  /** Drops the last of the four bytes of each pixel, so that the colour below a transparency shows. */
   readonly rgba: Uint8Array;
 }
 
@@ -29,7 +30,7 @@ const formats: readonly [signature: string, decode: (file: Buffer) => Promise<De
  * Decodes a JPEG, PNG, GIF (its first frame) or BMP.
  *
  * @returns undefined if the file is none of these
- * @throws ServingError DATA_LOSS if it is damaged
+ * @throws ServingError DATA_LOSS if the file is damaged
  */
 export async function decodeImage(name: string, file: Buffer): Promise<Pixels | undefined> {
   const decode = formats.find(

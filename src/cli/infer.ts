@@ -1,6 +1,4 @@
-/**
- * `tfjs-serving infer`: one prediction, from the command line and back to it.
- */
+/** `tfjs-serving infer`: makes one prediction with inputs from the command line, and prints it. */
 import { Client } from '../client/client.js';
 import { greatestVersion, versionOf } from '../stores/version-name.js';
 import { show } from './decode.js';

@@ -1,11 +1,9 @@
-/**
- * Files and standard input.
- */
+/** Reads files and standard input. */
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { messageOf, ServingError } from '../errors.js';
 
-/** @param file a path; `-` is standard input */
+/** @param file is a path, or `-` for standard input */
 export async function readInput(file: string): Promise<Buffer> {
   if (file === '-') return buffer(process.stdin);
   return readFile(file).catch((error) => {

@@ -1,6 +1,4 @@
-/**
- * Inputs as the command line gives them: `name=value`, `name=dtype:value`, `name=@file`, and files of named values.
- */
+/** Reads inputs from the command line: `name=value`, `name=dtype:value`, `name=@file`, and files of named values. */
 import path from 'node:path';
 import type { Encodable } from '../client/encode.js';
 import { checked, type Elements, type Tensor, tensor, tensorOf } from '../client/tensor.js';
@@ -14,7 +12,7 @@ import { decodeImage } from './images.js';
 import { readInput } from './input.js';
 import { UsageError } from './usage.js';
 
-/** Those of the server are its own. */
+/** The server checks its own limits. */
 const limits: WireLimits = {
   maxDepth: 64,
   maxElements: Number.MAX_SAFE_INTEGER,
@@ -22,7 +20,7 @@ const limits: WireLimits = {
   maxImagePixels: 2 ** 28,
 };
 
-/** What a request says, less where it goes. */
+/** What a request says, apart from its destination. */
 export interface Request {
   readonly inputs: Map<string, Encodable>;
   signature: string | undefined;
@@ -107,9 +105,9 @@ async function readFileOfInputs(
   request.outputs ??= outputs;
 }
 
-/** JSON, or text where it is none. */
+/** Reads JSON; anything else is a text. */
 function readPlain(name: string, text: string, dtype?: Dtype): Encodable {
-  // What begins as a list, an object or a text was meant as one.
+  // A value that begins like a list, an object or a text was meant as one.
   if (/^[[{"]/.test(text)) return readJson(name, text, text, dtype);
   let value: Json;
   try {
@@ -120,13 +118,13 @@ function readPlain(name: string, text: string, dtype?: Dtype): Encodable {
   return toEncodable(name, toWireTensor(`input \`${name}\``, value, limits), dtype);
 }
 
-/** @param source what it is, in errors */
+/** @param source names the value in errors */
 function readJson(name: string, source: string, text: string, dtype?: Dtype): Encodable {
   const value = named(`${source} is no JSON`, () => parseJson(text, limits.maxDepth));
   return toEncodable(name, toWireTensor(`input \`${name}\``, value, limits), dtype);
 }
 
-/** A tensor where a dtype is known, else the plain value. */
+/** Makes a tensor if the dtype is known, else keeps the plain value. */
 function toEncodable(name: string, wire: KnownTensor, dtype?: Dtype): Encodable {
   return named(`input \`${name}\``, () => {
     if (wire.kind === 'parts')
@@ -142,7 +140,7 @@ function toEncodable(name: string, wire: KnownTensor, dtype?: Dtype): Encodable 
   });
 }
 
-/** Has what goes wrong say where. */
+/** Adds the place to errors. */
 function named<Value>(where: string, action: () => Value): Value {
   try {
     return action();

@@ -1,5 +1,5 @@
 /**
- * `tfjs-serving inspect`: what the SavedModels in a folder say of themselves, read without TensorFlow.
+ * `tfjs-serving inspect`: prints what the SavedModels in a folder say of themselves. It reads them without TensorFlow.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -43,13 +43,13 @@ interface Version {
 interface Facts {
   readonly tags: readonly string[];
   readonly files: number;
-  /** Bytes on disk, assets included. */
+  /** The bytes on disk, with assets. */
   readonly size: number;
   readonly parameters: number;
   readonly signatures: ReadonlyMap<string, Signature>;
-  /** Nodes of the graph by operation. */
+  /** The number of nodes of each operation in the graph. */
   readonly operations: ReadonlyMap<string, number>;
-  /** Those that must be known to load it, and are not TensorFlow's own. */
+  /** The operations that TensorFlow needs to load the graph, but does not bring. */
   readonly unknown: readonly string[];
 }
 
@@ -169,7 +169,7 @@ function textOf({ model, version, directory, facts }: Version): string {
   ].join('');
 }
 
-/** Which wheels have the operations, and how to serve with them; null if there are none. */
+/** Says which wheels have the operations, and how to serve with them; null if there are none. */
 function adviceOn(unknown: readonly string[]): string | null {
   return unknown.length > 0 ? explainUnknownOperations(unknown, builtInVersion) : null;
 }
@@ -192,7 +192,7 @@ function specsText(direction: string, specs: ReadonlyMap<string, CallerSpec>): s
   return Array.from(specs.values(), line).join('');
 }
 
-/** `1.5 MiB`, and the exact number beside it where it was rounded. */
+/** Prints `1.5 MiB`, with the exact number beside it if it was rounded. */
 function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} bytes`;
   const power = Math.min(Math.floor(Math.log2(bytes) / 10), 3);

@@ -1,8 +1,8 @@
 /**
- * `tfjs-serving install`, which `serve` runs by itself where something is missing.
+ * `tfjs-serving install`. `serve` runs it by itself if something is missing.
  *
- * The step is a process of its own (`scripts/install.js`, the one that make calls), so that nothing of it stays in the
- * server's memory. All it prints goes to stderr: the server's stdout is its log.
+ * The step is a process of its own (`scripts/install.js`, which make runs too), so that nothing of it stays in the
+ * server's memory. Its whole output goes to stderr, because stdout is the server's log.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -53,7 +53,8 @@ export async function installMissing(kind: RuntimeKind): Promise<number> {
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 async function runInstallStep(args: readonly string[]): Promise<number> {
-  // In a group of its own it gets a signal once, from us, also where a terminal sends it to every process of a group.
+  // The step has a process group of its own. So it gets a signal once, from us, even if a terminal signals our whole
+  // group.
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 2, 2], detached: true });
   const forward = (signal: NodeJS.Signals) => void child.kill(signal);
   for (const signal of signals) process.on(signal, forward);

@@ -1,6 +1,4 @@
-/**
- * `tfjs-serving serve`: settings, signals, exit codes.
- */
+/** `tfjs-serving serve`: reads settings, handles signals, and sets exit codes. */
 import { checkCombinations } from '../config/combinations.js';
 import { findModels } from '../config/model-path.js';
 import { isGiven, parseSettings, unknownVariables } from '../config/parse.js';
@@ -12,17 +10,17 @@ import { serveHelp } from './help.js';
 import { installMissing } from './install.js';
 import { type Command, UsageError } from './usage.js';
 
-/** For the log's last lines. */
+/** The milliseconds to wait for the last lines of the log. */
 const exitMilliseconds = 1000;
 
 export const command: Command = { help: serveHelp, run: serve };
 
-/** Serves until SIGTERM or SIGINT, and ends the process with 0 if every request under way was answered, else with 1. */
+/** Serves until SIGTERM or SIGINT. It ends the process with 0 if every request under way was answered, else with 1. */
 async function serve(args: readonly string[]): Promise<void> {
   try {
     await start(args);
   } catch (error) {
-    // What a start refuses as wrong was given by flag, variable or file.
+    // A wrong value at start came from a flag, a variable or the config file.
     if (error instanceof ServingError && error.code === 'INVALID_ARGUMENT')
       throw new UsageError(error.message, { cause: error });
     throw error;
@@ -37,14 +35,14 @@ async function start(args: readonly string[]): Promise<void> {
   }
   checkCombinations(settings);
   const { modelPath, demo } = findModels(settings, isGiven('modelPath', args, process.env));
-  // After what can be refused at once: it may take a minute.
+  // Installing may take a minute, so it comes after everything that can be refused at once.
   const code = await installMissing(settings.runtime);
   if (code !== 0) {
     process.exitCode = code;
     return;
   }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  // Not the end: a terminal that closes, and a debugger that nobody asked for on the command line.
+  // SIGHUP comes from a terminal that closes, and SIGUSR1 would start a debugger. Neither ends the server.
   process.on('SIGHUP', () => logger.info('SIGHUP: ignored; models and serving.json are watched'));
   process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
   for (const warning of unknownVariables(process.env)) logger.warn(warning);
@@ -61,7 +59,7 @@ async function start(args: readonly string[]): Promise<void> {
     const finished = await server.close();
     if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
     await logDrained(exitMilliseconds);
-    // Nothing is left that a normal exit would have to wait for; what hangs would keep it waiting.
+    // A normal exit would wait for runs that hang. Nothing else is left to wait for.
     server.runtime.exitNow(finished ? 0 : 1);
   };
   process.on('SIGTERM', stop);
@@ -70,7 +68,7 @@ async function start(args: readonly string[]): Promise<void> {
   process.off('SIGINT', stopBeforeServing);
   await server.start();
   if (stopping) return;
-  // First: programs take the first address in the log for the server's.
+  // Programs take the first address in the log for that of the server, so this line comes first.
   logger.info(`serving on ${server.address}`);
   logger.info(`a page to try the models: ${server.address}/docs`);
 }

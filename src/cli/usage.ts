@@ -1,19 +1,17 @@
-/**
- * What the subcommands have in common: reading their arguments, and telling a wrong command line from a failure.
- */
+/** What the subcommands have in common: reading arguments, and telling a wrong command line from a failure. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../errors.js';
 import { didYouMean, unknownFlagIn } from '../nearest.js';
 
 /** One subcommand. */
 export interface Command {
-  /** What `--help` prints. */
+  /** The text of `--help`. */
   help(): string;
-  /** @param args what follows the command's name */
+  /** @param args are those after the name of the command */
   run(args: readonly string[]): Promise<void>;
 }
 
-/** A command line that cannot be right: the program ends with 2. */
+/** A wrong command line. The program ends with 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -22,7 +20,7 @@ export class UsageError extends Error {
  * Reads flags and positional arguments.
  *
  * @param command names the command in errors
- * @throws UsageError for a flag that there is none of, or one without its value
+ * @throws UsageError for an unknown flag, or one without its value
  */
 export function parseArguments<Options extends NonNullable<ParseArgsConfig['options']>>(
   command: string,

@@ -1,6 +1,4 @@
-/**
- * The server's calls.
- */
+/** The calls of the server. */
 import { type RaggedTensor, type SparseTensor, sortOutputs } from './composites.js';
 import type { Dict } from './decode.js';
 import { dictToBinary, type EncodableDict, inferBody } from './encode.js';
@@ -9,13 +7,13 @@ import type { Tensor } from './tensor.js';
 import { type CallOptions, call } from './transport.js';
 
 export interface InferOptions extends CallOptions {
-  /** The default model by default. */
+  /** The model; the server's default model if absent. */
   readonly model?: string | undefined;
-  /** At most one of version and label, with a model. */
+  /** A version or a label may be given, not both, and only with a model. */
   readonly version?: number | undefined;
   readonly label?: string | undefined;
   readonly signature?: string | undefined;
-  /** The outputs to give; all by default. */
+  /** The outputs to return; all by default. */
   readonly outputs?: readonly string[] | undefined;
 }
 
@@ -24,27 +22,27 @@ export interface InferResult {
   readonly version: number;
   readonly generation: number;
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** The outputs that are sparse or ragged, which are not among the others. */
+  /** The sparse and ragged outputs. They are not among the others. */
   readonly composites: Readonly<Record<string, SparseTensor | RaggedTensor>>;
 }
 
-/** What `POST /update_model` takes: see the README. */
+/** The body of `POST /update_model`, which docs/hot-reload.md describes. */
 export interface UpdateRequest {
   readonly model?: string;
   readonly version?: number | 'latest';
   readonly label?: string;
   readonly model_path?: string;
   readonly unload?: true;
-  /** Seconds that the server waits until it serves. */
+  /** The seconds that the server waits until the version serves. */
   readonly timeout?: number;
 }
 
-/** Of a server. Connections are kept and shared, as `fetch` does. */
+/** The client of one server. It keeps and shares connections as `fetch` does. */
 export class Client {
   private readonly url: string;
 
   /**
-   * @param url where the server is; a page that the server's own origin gave out may say `location.origin`
+   * @param url of the server; a page from the server's own origin may pass `location.origin`
    * @param defaults for every call
    */
   constructor(
@@ -55,7 +53,7 @@ export class Client {
   }
 
   /**
-   * One prediction.
+   * Makes one prediction.
    *
    * @param inputs by name
    * @throws RequestError with the server's code: INVALID_ARGUMENT says what the signature asks for
@@ -73,20 +71,21 @@ export class Client {
   }
 
   /**
-   * Has the server look at its folder now (`{}`), or changes what it serves. It needs a key of scope admin, or loopback.
+   * Makes the server look at its folder now (`{}`), or changes what it serves. It needs a key with the scope admin, or
+   * a loopback connection.
    *
-   * @returns what became of it: `status` is `pending` if it is not done within the request's timeout
+   * @returns the result: `status` is `pending` if the change is not done within the request's timeout
    */
   updateModel(request: UpdateRequest = {}, options: CallOptions = {}): Promise<Dict> {
     return this.call('/update_model', dictToBinary({ ...request }), options);
   }
 
-  /** Type, device, parameter count and signatures of the default model. */
+  /** The type, device, parameter count and signatures of the default model. */
   modelInfo(options: CallOptions = {}): Promise<Dict> {
     return this.call('/model_info', undefined, options);
   }
 
-  /** Every model with its versions, or only the one of this name. */
+  /** Every model with its versions, or the one with this name. */
   models(name?: string, options: CallOptions = {}): Promise<Dict> {
     return this.call(
       name === undefined ? '/models' : `/models/${encodeURIComponent(name)}`,
@@ -100,7 +99,7 @@ export class Client {
   }
 }
 
-/** Undefined if something else listens there. */
+/** The answer; undefined if something other than our server sent it. */
 function toInferResult(answer: Dict): InferResult | undefined {
   const { model, version, generation, outputs } = answer;
   const isAnswer =
@@ -113,7 +112,7 @@ function toInferResult(answer: Dict): InferResult | undefined {
   return isAnswer && sorted ? { ...answer, model, version, generation, ...sorted } : undefined;
 }
 
-/** True of inputs called dtype, shape and data, which would be one tensor within an envelope. */
+/** True for inputs called dtype, shape and data, which an envelope would take for one tensor. */
 function isLikeTensor(inputs: EncodableDict): boolean {
   const names = inputs instanceof Map ? [...inputs.keys()] : Object.keys(inputs);
   return names.sort().join() === 'data,dtype,shape';
@@ -142,7 +141,7 @@ function inferPath(
 }
 
 /**
- * Sends named values to an address and gives back the whole answer.
+ * Sends named values to a URL, and returns the whole answer.
  *
  * @throws RequestError
  */

@@ -1,24 +1,22 @@
-/**
- * Sparse and ragged tensors by their parts, as requests carry them and answers bring them.
- */
+/** Sparse and ragged tensors as their parts, which requests and answers carry. */
 import type { Dict, Value } from './decode.js';
 import { isTensor, type Tensor } from './tensor.js';
 
-/** A `tf.SparseTensor`: values, and where they lie in a tensor that is zero elsewhere. */
+/** A `tf.SparseTensor`: values, and their places in a tensor that is zero elsewhere. */
 export type SparseTensor = {
-  /** int64 [n, rank] */
+  /** The places: int64 [n, rank]. */
   readonly indices: Tensor;
-  /** [n] */
+  /** The values: [n]. */
   readonly values: Tensor;
-  /** int64 [rank] */
+  /** The size of each dim: int64 [rank]. */
   readonly dense_shape: Tensor;
 };
 
 /** A `tf.RaggedTensor`: rows of different lengths. */
 export type RaggedTensor = {
-  /** Of all rows, one after another; ragged themselves if the rows are. */
+  /** The values of all rows, one after another. They are ragged themselves if the rows are. */
   readonly values: Tensor | RaggedTensor;
-  /** int64 or int32 [rows + 1]: row i is the values from `row_splits[i]` up to `row_splits[i + 1]` */
+  /** int64 or int32 [rows + 1]: row i is the values from `row_splits[i]` up to `row_splits[i + 1]`. */
   readonly row_splits: Tensor;
 };
 
@@ -34,7 +32,7 @@ export function isRaggedTensor(value: unknown): value is RaggedTensor {
   return isTensor(rowSplits) && (isTensor(values) || isRaggedTensor(values));
 }
 
-/** True for a map that the server takes for a tensor where its input is sparse or ragged, whatever its parts are. */
+/** True for a map that the server reads as a sparse or ragged tensor, whatever its parts are. */
 export function isMapOfParts(value: unknown): boolean {
   return (
     partsOf(value, ['indices', 'values', 'dense_shape']) !== undefined ||
@@ -42,7 +40,7 @@ export function isMapOfParts(value: unknown): boolean {
   );
 }
 
-/** The values of just these keys; undefined if there are others. */
+/** The values of exactly these keys; undefined if there are others. */
 function partsOf(value: unknown, keys: readonly string[]): unknown[] | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const entries: Map<unknown, unknown> = value instanceof Map ? value : new Map(Object.entries(value));
@@ -56,7 +54,7 @@ export interface Outputs {
   readonly composites: Readonly<Record<string, SparseTensor | RaggedTensor>>;
 }
 
-/** The outputs of an answer, sparse and ragged ones apart; undefined if one is neither these nor a tensor. */
+/** Sorts the outputs of an answer into dense ones and the others. It returns undefined if one is no tensor at all. */
 export function sortOutputs(all: Dict): Outputs | undefined {
   const outputs: Record<string, Tensor> = Object.create(null);
   const composites: Record<string, SparseTensor | RaggedTensor> = Object.create(null);

@@ -1,6 +1,4 @@
-/**
- * CBOR into values: what {@link dictToBinary} wrote, and every answer of the server.
- */
+/** Reads CBOR into values: what {@link dictToBinary} wrote, and every answer of the server. */
 
 import { invalidArgument } from '../errors.js';
 import { toEnd } from '../flow/steps.js';
@@ -12,7 +10,7 @@ import { typedArrays } from '../tensors/typed-arrays.js';
 import { swapBytes } from '../tensors/values.js';
 import { bytesOf, checked, type Tensor, tensorOf } from './tensor.js';
 
-/** What comes out of CBOR: integers beyond 2^53 as bigints, byte strings as views on what was read. */
+/** A value from CBOR. An integer beyond 2^53 is a bigint, and a byte string is a view on the message. */
 export type Value =
   | Tensor
   | Uint8Array
@@ -25,21 +23,22 @@ export type Value =
   | Value[]
   | Dict;
 
-/** Named values, without a prototype: `__proto__` is a name like any other. */
+/** Values by name. The object has no prototype, so `__proto__` is a name like any other. */
 export interface Dict {
   [key: string]: Value;
 }
 
-/** Levels of nesting. */
+/** The most levels of nesting. */
 const maxDepth = 64;
 
 /**
- * The named values in CBOR. Tensors are views on `bytes` where those are aligned.
+ * The named values in a CBOR message. Tensors are views on `bytes` if those are aligned.
  *
- * @throws ServingError INVALID_ARGUMENT if it is no well-formed CBOR map, or holds what no answer does
+ * @throws ServingError INVALID_ARGUMENT if the message is no well-formed CBOR map, or holds something that no answer
+ * has
  */
 export function binaryToDict(bytes: Uint8Array): Dict {
-  // Checked as a whole, before anything is made of it.
+  // The whole message is checked before anything is made from it.
   const checker = new CborReader(bytes);
   checker.skip(maxDepth);
   if (checker.position < bytes.length) throw invalidArgument('bytes follow the end of the CBOR');
@@ -101,7 +100,7 @@ function readMap(reader: CborReader): Dict | Tensor {
   return describedTensor(dict) ?? dict;
 }
 
-/** `{dtype, shape, data}`, for the dtypes that RFC 8746 has no tag for. */
+/** Makes the tensor of `{dtype, shape, data}`, the form for dtypes that have no tag in RFC 8746. */
 function describedTensor(dict: Dict): Tensor | undefined {
   const { dtype, shape, data } = dict;
   if (Object.keys(dict).length !== 3 || !isDtype(dtype) || !isShape(shape)) return undefined;
@@ -109,7 +108,7 @@ function describedTensor(dict: Dict): Tensor | undefined {
   return data instanceof Uint8Array ? made(() => tensorOf(dtype, shape, data)) : undefined;
 }
 
-/** RFC 8746, section 3.1: `[dimensions, elements]`. Plain elements become nested lists. */
+/** Reads `[dimensions, elements]` (RFC 8746, section 3.1). Plain elements become nested lists. */
 function readArray(reader: CborReader, tag: number): Value {
   const [shape, elements, ...more] = reader.peekMajor() === major.array ? readList(reader) : [];
   if (!isShape(shape) || more.length > 0) throw invalidArgument('an array is no [shape, elements]');
@@ -129,7 +128,7 @@ function readArray(reader: CborReader, tag: number): Value {
 function nested(shape: readonly number[], elements: readonly Value[], tag: number): Value {
   if (shape.length > maxDepth || elements.length !== elementCount(shape))
     throw invalidArgument('an array does not fill its shape');
-  // What lies within an empty list cannot be said.
+  // Lists cannot express the dims within an empty list.
   if (elements.length === 0) return [];
   let level: readonly Value[] = tag === tags.columnMajor ? toEnd(toRowMajor(shape, elements)) : elements;
   for (const dim of [...shape].reverse()) {
@@ -148,7 +147,7 @@ function isStrings(value: Value): value is Uint8Array[] {
   return Array.isArray(value) && value.every((element) => element instanceof Uint8Array);
 }
 
-/** What does not fit together is the sender's fault here. */
+/** Turns an error about data that does not fit into one that blames the sender. */
 function made(make: () => Tensor): Tensor {
   try {
     return make();

@@ -1,12 +1,10 @@
-/**
- * Values into CBOR, in the one form that the server and all its clients write.
- */
+/** Writes values as CBOR, in the one form that the server and all its clients use. */
 import { major } from '../tensors/cbor-reader.js';
 import { CborWriter } from '../tensors/cbor-writer.js';
 import { isMapOfParts } from './composites.js';
 import { bytesOf, dtypeOfArray, isTensor, rawData, type Tensor } from './tensor.js';
 
-/** What {@link dictToBinary} writes. */
+/** The values that {@link dictToBinary} writes. */
 export type Encodable =
   | Tensor
   | ArrayBufferView
@@ -19,17 +17,17 @@ export type Encodable =
   | ReadonlyMap<string, Encodable>
   | { readonly [key: string]: Encodable };
 
-/** Named values. A Map keeps the order of keys that are numbers, which objects put first. */
+/** Values by name. A Map keeps the order of keys that are numbers, which objects put first. */
 export type EncodableDict = { readonly [key: string]: Encodable } | ReadonlyMap<string, Encodable>;
 
 /**
- * CBOR of named values.
+ * Writes named values as CBOR.
  *
- * A typed array is a tensor of rank 1, but a Uint8Array, as everywhere in CBOR, a byte string (which the server takes for
- * the elements of a uint8 input, too). Whole numbers below 2^53 and bigints are integers, other numbers float64: an
- * integer beyond that is given as a bigint. Lists of numbers take the dtype that the model's signature asks for.
+ * A typed array becomes a tensor of rank 1. A Uint8Array becomes a byte string, as everywhere in CBOR; the server also
+ * takes one for the elements of a uint8 input. Whole numbers below 2^53 and bigints become integers, and other numbers
+ * float64. So a larger integer must be a bigint. Lists of numbers take the dtype of the model's signature.
  *
- * @throws TypeError for a value that has no CBOR here, undefined among them
+ * @throws TypeError for a value without a CBOR form here, for example undefined
  * @throws RangeError for a tensor whose shape does not fit its data, or an integer beyond ±2^64
  */
 export function dictToBinary(dict: EncodableDict): Uint8Array<ArrayBuffer> {
@@ -39,8 +37,9 @@ export function dictToBinary(dict: EncodableDict): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The body of an inference request: an envelope only where it is needed or wanted, as within one inputs named dtype, shape
- * and data would be a tensor. Without one an input named inputs could not be sparse or ragged.
+ * Makes the body of an inference request. It is an envelope only if one is needed or asked for. Within an envelope,
+ * inputs named dtype, shape and data would be one tensor. Without an envelope, an input named inputs could not be
+ * sparse or ragged.
  */
 export function inferBody(
   inputs: EncodableDict,
@@ -57,16 +56,16 @@ export function inferBody(
 
 export interface InferBodyOptions {
   readonly signature?: string | undefined;
-  /** All by default. */
+  /** The outputs to return; all by default. */
   readonly outputs?: readonly string[] | undefined;
-  /** In an envelope even without these two. */
+  /** Asks for an envelope even without the two above. */
   readonly envelope?: boolean | undefined;
 }
 
 function write(writer: CborWriter, value: Encodable): void {
   switch (typeof value) {
     case 'number':
-      // -0 is safe as well, and has no integer.
+      // -0 is a safe integer, but CBOR has no integer for it.
       if (Number.isSafeInteger(value) && !Object.is(value, -0)) writeInteger(writer, value);
       else writer.float64(value);
       return;

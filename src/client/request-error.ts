@@ -1,6 +1,4 @@
-/**
- * How a request can fail.
- */
+/** How a request can fail. */
 import { type ErrorCode, httpStatusOf, isErrorCode, ServingError } from '../errors.js';
 import { binaryToDict, type Dict } from './decode.js';
 
@@ -12,14 +10,14 @@ export interface RequestErrorDetails {
 }
 
 /**
- * The server's refusal, or what kept the request from being answered: UNAVAILABLE without a status if there was no
- * connection, DEADLINE_EXCEEDED without one if the call's own time was up.
+ * The server's refusal, or the reason why no answer came: UNAVAILABLE without a status if there was no connection,
+ * DEADLINE_EXCEEDED without one if the time of the call was up.
  */
 export class RequestError extends ServingError {
   override readonly name = 'RequestError';
-  /** Of HTTP; undefined if no answer came. */
+  /** The HTTP status; undefined if no answer came. */
   readonly status: number | undefined;
-  /** By which the request is found in the server's log. */
+  /** The id of the request in the server's log. */
   readonly requestId: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: RequestErrorDetails = {}) {
@@ -30,7 +28,9 @@ export class RequestError extends ServingError {
   }
 }
 
-/** The error that an answer tells of. One that is not from the server (but from a proxy before it) goes by its status. */
+/**
+ * The error in an answer. An answer that is not from the server, but for example from a proxy, is judged by its status.
+ */
 export function toRequestError(response: Response, body: Uint8Array): RequestError {
   const { status, headers } = response;
   const details = {
@@ -54,7 +54,7 @@ function errorIn(body: Uint8Array): Dict {
   }
 }
 
-/** `Retry-After`: seconds, or a date. */
+/** Reads `Retry-After`: seconds, or a date. */
 function secondsOf(header: string | null): number | undefined {
   if (header === null || header.trim() === '') return undefined;
   const seconds = Number(header);

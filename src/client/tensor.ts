@@ -1,6 +1,4 @@
-/**
- * Typed tensors, as requests carry them and answers bring them.
- */
+/** Typed tensors, as requests and answers carry them. */
 
 import { type Dtype, dtypes, elementCount, type FixedDtype, isDtype } from '../tensors/dtypes.js';
 import { fillPlain, shapeOfPlain } from '../tensors/plain-values.js';
@@ -9,9 +7,9 @@ import { type NumericArray, viewOf, widenHalf } from '../tensors/values.js';
 
 export type { Dtype };
 
-/** What holds the elements of each dtype. */
+/** The array that holds the elements of each dtype. */
 export interface TensorDataOf {
-  /** 0 or 1. */
+  /** Each element is 0 or 1. */
   bool: Uint8Array;
   int8: Int8Array;
   int16: Int16Array;
@@ -27,18 +25,18 @@ export interface TensorDataOf {
   bfloat16: Uint16Array;
   float32: Float32Array;
   float64: Float64Array;
-  /** Pairs: real and imaginary part. */
+  /** Pairs of a real and an imaginary part. */
   complex64: Float32Array;
   complex128: Float64Array;
-  /** Byte strings; {@link textsOf} gives them as texts. */
+  /** Byte strings; {@link textsOf} returns them as texts. */
   string: readonly Uint8Array[];
 }
 
-/** Elements of one dtype in row-major order. A map of just these three entries is always a tensor. */
+/** Elements of one dtype, row-major. A map with exactly these three keys is always a tensor. */
 export type Tensor<D extends Dtype = Dtype> = {
   [T in D]: {
     readonly dtype: T;
-    /** Empty for a scalar. */
+    /** The dims; empty for a scalar. */
     readonly shape: readonly number[];
     readonly data: TensorDataOf[T];
   };
@@ -50,11 +48,11 @@ export type Elements = number | bigint | boolean | string | Uint8Array | readonl
 /**
  * Makes a tensor.
  *
- * @param data a typed array, or elements as nested lists
- * @param shape by default that of the lists, or the length of the typed array
- * @param dtype by default that of the typed array; of lists float32 for numbers, int64 for bigints, bool, or string. A
- *   typed array of the kind that {@link TensorDataOf} has for the dtype is taken as it is, without a copy; other values
- *   are converted if they fit
+ * @param data is a typed array, or nested lists of elements
+ * @param shape defaults to that of the lists, or to the length of the typed array
+ * @param dtype defaults to that of the typed array; for lists to float32 for numbers, int64 for bigints, bool, or
+ * string. A typed array of the kind that {@link TensorDataOf} lists for the dtype is used without a copy. Other values
+ * are converted if they fit
  * @throws ServingError INVALID_ARGUMENT if lists are ragged or an element does not fit
  * @throws RangeError if the shape takes another number of elements
  */
@@ -78,7 +76,7 @@ export function tensor(data: ArrayBufferView | Elements, shape?: readonly number
   return checked(wanted, shape ?? [bytesOf(data).length / dtypes[wanted].size], values);
 }
 
-/** The values as numbers: half floats widened, everything else as it is. Of complex numbers the pairs. */
+/** The values as numbers. Half floats are widened, and complex numbers are pairs. All others stay as they are. */
 export function numbersOf(tensor: Tensor): NumericArray {
   if (tensor.dtype === 'string') throw new TypeError('a string tensor has no numbers: see textsOf');
   if (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return widenHalf(tensor.dtype, tensor.data);
@@ -95,7 +93,7 @@ export function textsOf(tensor: Tensor): string[] {
   });
 }
 
-/** True for what {@link Tensor} describes, whoever made it. */
+/** True for a value that {@link Tensor} describes, whoever made it. */
 export function isTensor(value: unknown): value is Tensor {
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== 3) return false;
   const { dtype, shape, data } = value as Partial<Tensor>;
@@ -116,7 +114,7 @@ export function rawData(tensor: Tensor): Uint8Array | readonly Uint8Array[] {
   return dtype === 'string' ? data : bytesOf(data as ArrayBufferView);
 }
 
-/** A tensor over bytes: a view where they are aligned, a copy where they are not. */
+/** Makes a tensor over bytes. It is a view if they are aligned, and otherwise a copy. */
 export function tensorOf(dtype: FixedDtype, shape: readonly number[], bytes: Uint8Array): Tensor {
   return checked(dtype, shape, viewOf(dtype, bytes));
 }
@@ -171,16 +169,16 @@ const dtypeByArray: Readonly<Record<string, FixedDtype>> = {
   Float64Array: 'float64',
 };
 
-/** @throws TypeError for a view that has no elements, a DataView */
+/** @throws TypeError for a DataView, which has no elements */
 export function dtypeOfArray(array: ArrayBufferView): FixedDtype {
-  // By name: not every platform has a Float16Array. A Buffer of Node's says Uint8Array here.
+  // We compare names, because not every platform has a Float16Array. A Buffer of Node says Uint8Array here.
   const name = Object.prototype.toString.call(array).slice('[object '.length, -1);
   const dtype = dtypeByArray[name];
   if (!dtype) throw new TypeError(`a ${name} is no typed array`);
   return dtype;
 }
 
-/** The bytes of a view. Every platform that there is has them in little-endian order. */
+/** The bytes of a view. They are little-endian on every platform that runs JavaScript. */
 export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,28 +1,28 @@
-/**
- * One request and its answer: keys, deadlines, and trying again.
- */
+/** Sends one request and reads its answer, with API key, deadline and retries. */
 import { binaryToDict, type Dict } from './decode.js';
 import { RequestError, toRequestError } from './request-error.js';
 
 export interface CallOptions {
   /** Ends the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Seconds for the whole call with all its tries. The server hears of it (`X-Request-Timeout`) and gives up, too. */
+  /**
+   * The seconds for the whole call with all its tries. The server is told (`X-Request-Timeout`) and gives up as well.
+   */
   readonly timeout?: number | undefined;
   /** Sent as `X-API-Key`. */
   readonly apiKey?: string | undefined;
-  /** How often a call is made again that the server answered with 503, which says that it did nothing; 3 by default. */
+  /** How often a call is repeated after a 503, with which the server says that it did nothing; 3 by default. */
   readonly retries?: number | undefined;
-  /** Further headers of HTTP. */
+  /** Further HTTP headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 const mediaType = 'application/cbor';
 
-/** Milliseconds; with more a timer ends at once. */
+/** The longest time of a timer in milliseconds. With more, it fires at once. */
 const longestTimer = 2 ** 31 - 1;
 
-/** Seconds before the first and between the last tries. */
+/** The seconds before the first retry, and the longest pause. */
 const backoff = { first: 0.1, longest: 5 };
 
 /**
@@ -46,14 +46,17 @@ export async function call(
       const isRefused = error instanceof RequestError && error.status === 503;
       if (!isRefused || tries >= retries) throw error;
       const wait = pause(tries, error.retryAfter ?? 0) * 1000;
-      // The reason is worth more than a timeout without one.
+      // The error says more than a timeout would.
       if (performance.now() + wait >= deadline) throw error;
       await withinTime(options.signal, deadline, (signal) => sleep(wait, signal));
     }
   }
 }
 
-/** Seconds: what the server asks for, and a random time that grows, so that many clients do not come back at once. */
+/**
+ * The seconds to wait: what the server asks for, and a random time that grows, so that many clients do not come back at
+ * once.
+ */
 function pause(tries: number, retryAfter: number): number {
   return retryAfter + Math.random() * Math.min(backoff.first * 2 ** tries, backoff.longest);
 }
@@ -92,7 +95,7 @@ function headersFor(
   { apiKey, headers }: CallOptions,
   deadline: number,
 ): Record<string, string> {
-  // The server takes a decimal number without an exponent, above 0.
+  // The server takes a decimal number above 0, without an exponent.
   const left = Math.max(deadline - performance.now(), 1) / 1000;
   return {
     accept: mediaType,
@@ -103,14 +106,14 @@ function headersFor(
   };
 }
 
-/** Does something under a signal that is aborted by the caller's, or at the deadline. */
+/** Acts under a signal that is aborted with the caller's signal, or at the deadline. */
 async function withinTime<Result>(
   outer: AbortSignal | undefined,
   deadline: number,
   action: (signal: AbortSignal | null) => Promise<Result>,
 ): Promise<Result> {
   outer?.throwIfAborted();
-  // A signal costs more than all else that is done here.
+  // A signal costs more than everything else here.
   if (!outer && deadline === Number.POSITIVE_INFINITY) return action(null);
   const inner = new AbortController();
   const abort = () => inner.abort(outer?.reason);

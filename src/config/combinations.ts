@@ -1,11 +1,12 @@
 /**
- * Settings that contradict each other. Whoever gives both is mistaken, on whatever machine: the start is refused. What only
- * this machine lacks is warned of instead (`engines/tensorflow/compute-mode.ts`), as one configuration may be for several machines.
+ * Refuses settings that contradict each other. Such a pair is a mistake on every machine, so the server does not start.
+ * A setting that only this machine cannot satisfy causes a warning instead (`engines/tensorflow/compute-mode.ts`),
+ * because one configuration may be for several machines.
  */
 import { invalidArgument } from '../errors.js';
 import { flagOf, type SettingName, type Settings } from './settings.js';
 
-/** Options that mean nothing beside another one. */
+/** The options that mean nothing beside another one. */
 const withoutEffect: readonly {
   readonly beside: string;
   readonly applies: (settings: Settings) => boolean;
@@ -26,7 +27,7 @@ const withoutEffect: readonly {
   },
 ];
 
-/** @throws ServingError INVALID_ARGUMENT naming two settings of which one makes the other meaningless */
+/** @throws ServingError INVALID_ARGUMENT naming two settings, one of which makes the other meaningless */
 export function checkCombinations(settings: Settings): void {
   for (const { beside, applies, options, why } of withoutEffect) {
     if (!applies(settings)) continue;

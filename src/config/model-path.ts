@@ -1,6 +1,4 @@
-/**
- * The folder to serve from, and what is served where nobody has one yet.
- */
+/** Finds the folder to serve from, and what to serve if nobody has one yet. */
 import { opendirSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,8 +14,9 @@ const demoModels = fileURLToPath(new URL('../../saved_models', import.meta.url))
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /**
- * @param flag what stands before the path on the command line
- * @throws ServingError NOT_FOUND if it is no folder, saying what may have been meant; PERMISSION_DENIED if it may not be read
+ * @param flag stands before the path on the command line
+ * @throws ServingError NOT_FOUND if the path is no folder, saying what may have been meant; PERMISSION_DENIED if it may
+ * not be read
  */
 export function checkFolder(modelPath: string, flag = '--model-path '): void {
   const named = `${flag}${modelPath}`;
@@ -27,12 +26,12 @@ export function checkFolder(modelPath: string, flag = '--model-path '): void {
   throw new ServingError('NOT_FOUND', `${named} is a file, not a folder${adviceOnFile(modelPath, flag)}`);
 }
 
-/** @returns undefined where there is nothing */
+/** @returns undefined if nothing is there */
 function readableFacts(modelPath: string, named: string): Stats | undefined {
   try {
     const facts = statSync(modelPath, { throwIfNoEntry: false });
     if (facts?.isDirectory()) {
-      // To list a folder and to enter it are two rights.
+      // Listing a folder and entering it are two different rights.
       opendirSync(modelPath).closeSync();
       statSync(`${modelPath}/.`);
     }
@@ -57,11 +56,11 @@ function adviceOnFile(file: string, flag: string): string {
 }
 
 /**
- * The folder that the settings name. Where they name none and the default is not there, the demo models, so that a first
- * start in an empty folder has something to show: but only for this machine, as a server for others whose working
- * directory is wrong must not come up with models that are not its own.
+ * The folder that the settings name. If they name none and the default does not exist, the demo models are served, so
+ * that a first start in an empty folder has something to show. That holds only for a server that listens on this
+ * machine alone: a public server with a wrong working directory must not start with models that are not its own.
  *
- * @param named whether the path was given, and is no default
+ * @param named says whether the path was given, and is no default
  * @throws ServingError NOT_FOUND saying what to give
  */
 export function findModels(

@@ -1,6 +1,4 @@
-/**
- * From the command line, the environment and the config file to settings, in that order of precedence.
- */
+/** Reads settings from the command line, the environment and the config file, in that order of precedence. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -18,15 +16,15 @@ import {
   variableOf,
 } from './settings.js';
 
-/** A value and where it came from, for errors. */
+/** A value and its origin, for errors. */
 interface Given {
   readonly value: unknown;
   readonly source: string;
 }
 
 /**
- * @param args what follows `serve` on the command line
- * @param environment usually process.env
+ * @param args are those after `serve` on the command line
+ * @param environment is usually process.env
  * @returns undefined if help is asked for
  * @throws ServingError INVALID_ARGUMENT naming what is wrong and what is allowed
  */
@@ -43,7 +41,7 @@ export function parseSettings(args: readonly string[], environment: NodeJS.Proce
 }
 
 /**
- * Settings given by a program, with the defaults of the command line for all others.
+ * Completes settings that a program gives with the defaults of the command line.
  *
  * @throws ServingError INVALID_ARGUMENT naming what is wrong and what is allowed
  */
@@ -56,7 +54,7 @@ export function completeSettings(given: Partial<Record<SettingName, unknown>>): 
   return values as Settings;
 }
 
-/** Whether flag, variable or file gives a setting, rather than leave it to its default. */
+/** True if a flag, a variable or the file gives a setting, false if its default is used. */
 export function isGiven(name: SettingName, args: readonly string[], environment: NodeJS.ProcessEnv): boolean {
   const flags = parseFlags(args);
   const file = readConfig(flags['config'] ?? environment['TFJS_SERVING_CONFIG']);
@@ -74,7 +72,7 @@ const otherVariables: readonly string[] = [
   'TFJS_SERVING_URL',
 ];
 
-/** A sentence for each variable that begins as those of settings do and is none: most often it is misspelt. */
+/** A sentence for each variable that begins like a setting and is none. Most often it is misspelt. */
 export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
   const known = [...settingNames.map(variableOf), ...otherVariables];
   return Object.keys(environment)
@@ -147,12 +145,18 @@ function find(
   return file.has(key) ? { value: file.get(key), source: `${key} in the config file` } : undefined;
 }
 
-/** In a pod beside a Service called tfjs-serving, Kubernetes sets TFJS_SERVING_PORT=tcp://10.0.0.1:50000. */
+/**
+ * True for an address that Kubernetes sets. In a pod beside a Service called tfjs-serving, it sets
+ * TFJS_SERVING_PORT=tcp://10.0.0.1:50000.
+ */
 function isServiceAddress(variable: string): boolean {
   return /^(tcp|udp|sctp):\/\//.test(variable);
 }
 
-/** The others that Kubernetes sets there: TFJS_SERVING_SERVICE_HOST, TFJS_SERVING_PORT_50000_TCP_ADDR and the like. */
+/**
+ * True for the other variables that Kubernetes sets there: TFJS_SERVING_SERVICE_HOST, TFJS_SERVING_PORT_50000_TCP_ADDR
+ * and the like.
+ */
 function isOfService(variable: string): boolean {
   return /^TFJS_SERVING_(.*_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)$/.test(
     variable,
@@ -170,7 +174,10 @@ function check(name: SettingName, given: Given | undefined): unknown {
   );
 }
 
-/** Words and lists are said best as `--help` has them. @param value as `--help` has it */
+/**
+ * Describes what was expected. For words and lists, `--help` says it best.
+ * @param value is the form that `--help` shows
+ */
 function expectedOf(value: string, issue: z.core.$ZodIssue | undefined): string {
   if (/[|,]|^(PATH|FILE|NAME|ADDRESS)$/.test(value) || !issue) return value;
   return expectationOf(issue);

@@ -1,6 +1,6 @@
 /**
- * Every setting of the server, once: from this table come the flags, the environment variables, the keys of the
- * config file, `--help` and the checks.
+ * Every setting of the server. The flags, the environment variables, the keys of the config file, `--help` and the
+ * checks all come from this table.
  */
 import { constants } from 'node:buffer';
 import { z } from 'zod';
@@ -9,16 +9,16 @@ import { batchingSchema } from '../stores/serving-schema.js';
 /** One setting, with its unit and meaning as `--help` prints them. */
 interface Setting {
   readonly schema: z.ZodType;
-  /** What stands for the value in `--help`; none for a switch. */
+  /** The placeholder of the value in `--help`; empty for a switch. */
   readonly value: string;
-  /** As `--help` shows it, where it is not the schema's own default. */
+  /** The default that `--help` shows, if it is not that of the schema. */
   readonly shownDefault?: string;
   readonly help: string;
 }
 
 const decimal = /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i;
 
-/** Numbers come as text from the command line and the environment: as decimals, so that an empty text is not 0. */
+/** A number. It comes as a decimal text from the command line and the environment, and an empty text is not 0. */
 function number<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess(
     (value) => (typeof value === 'string' && decimal.test(value) ? Number(value) : value),
@@ -26,7 +26,7 @@ function number<Schema extends z.ZodType>(schema: Schema) {
   );
 }
 
-/** Beyond 2^31 milliseconds a timer of Node fires at once. */
+/** A timer of Node fires at once beyond 2^31 milliseconds. */
 const longest = 2_000_000;
 const seconds = number(z.number().nonnegative().max(longest));
 const someSeconds = number(z.number().positive().max(longest));
@@ -39,7 +39,7 @@ const flag = z.union([z.boolean(), z.stringbool()]);
 
 const units: Record<string, number> = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
 
-/** `64 MiB`, `1GiB`, `65536` → bytes. */
+/** Turns `64 MiB`, `1GiB` or `65536` into bytes. */
 function bytes(max: number) {
   return z.union([z.number(), z.string()]).transform((value, ctx) => {
     const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value)) ?? [];
@@ -50,7 +50,7 @@ function bytes(max: number) {
   });
 }
 
-/** An empty item is a slip, and as a path it would mean the working directory. */
+/** An empty item is a mistake. As a path it would mean the working directory. */
 const list = z
   .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
   .pipe(z.array(z.string().trim().min(1)));
@@ -330,22 +330,22 @@ export const settings = {
 
 export type SettingName = keyof typeof settings;
 
-/** Every setting with its value. */
+/** The value of every setting. */
 export type Settings = { readonly [Name in SettingName]: z.output<(typeof settings)[Name]['schema']> };
 
 export const settingNames = Object.keys(settings) as SettingName[];
 
-/** `modelPath` → `--model-path` */
+/** `modelPath` becomes `--model-path`. */
 export function flagOf(name: SettingName): string {
   return `--${words(name).join('-')}`;
 }
 
-/** `modelPath` → `TFJS_SERVING_MODEL_PATH` */
+/** `modelPath` becomes `TFJS_SERVING_MODEL_PATH`. */
 export function variableOf(name: SettingName): string {
   return `TFJS_SERVING_${words(name).join('_').toUpperCase()}`;
 }
 
-/** `modelPath` → `model_path`, the key in the config file */
+/** `modelPath` becomes `model_path`, the key in the config file. */
 export function keyOf(name: SettingName): string {
   return words(name).join('_');
 }

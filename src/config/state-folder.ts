@@ -1,11 +1,9 @@
-/**
- * Where the server keeps what it must know after a restart: notes of loads.
- */
+/** Finds the folder for what the server must know after a restart: the notes of loads. */
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Settings } from './settings.js';
 
-/** In the cache, where the install step keeps its things, unless it is named. */
+/** The folder that the settings name, or one in the cache, beside the files of the install step. */
 export function stateFolder({ stateDir }: Settings, environment: NodeJS.ProcessEnv): string {
   if (stateDir !== undefined) return path.resolve(stateDir);
   const caches = environment['XDG_CACHE_HOME'] || path.join(homedir(), '.cache');

@@ -1,6 +1,4 @@
-/**
- * Values of a program into tensors, as a signature asks for them.
- */
+/** Turns the values of a program into the tensors that a signature asks for. */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import {
   type Tensor as ClientTensor,
@@ -18,11 +16,11 @@ import { viewOf, widenHalf } from '../tensors/values.js';
 import { createTensor, reshapeTensor, type Tensor, type TensorView, viewTensor } from '../tfjs/tensors.js';
 
 /**
- * What a program may give for an input. Values of the dtype that the signature asks for are used where they are, without a
- * copy, and must not change until the prediction is there; other numbers are converted if they fit: as integers exactly,
- * as fractions to the nearest float.
+ * What a program may give for an input. Values of the signature's dtype are used without a copy, and must not change
+ * until the prediction is there. Other numbers are converted if they fit: integers exactly, and fractions to the
+ * nearest float.
  *
- * - a `tf.Tensor`, which stays the caller's to dispose
+ * - a `tf.Tensor`, which the caller still disposes
  * - a typed array: one dimension, of its own dtype
  * - `{dtype, shape, data}`: any dtype and shape, as `tensor()` of `tfjs-serving/client` makes them
  * - a number, text, byte string, true or false, or nested lists of them
@@ -30,7 +28,7 @@ import { createTensor, reshapeTensor, type Tensor, type TensorView, viewTensor }
 export type PredictInput = tfjs.Tensor | ClientTensor | ArrayBufferView | Elements;
 
 /**
- * The tensor for one input, which its receiver disposes; a `tf.Tensor` that was given stays the caller's.
+ * The tensor for one input, which the receiver disposes. A `tf.Tensor` that was given still belongs to the caller.
  *
  * @throws ServingError INVALID_ARGUMENT naming the input
  */
@@ -38,11 +36,11 @@ export function inputTensor(value: PredictInput, spec: TensorSpec, limits: WireL
   if (isTfTensor(value)) {
     if (value.isDisposed) throw invalidArgument(`the tensor for input \`${spec.name}\` is disposed`);
     const view = viewTensor(value);
-    // Another over the same values: the core disposes its inputs, and the caller's must stay.
+    // A second tensor over the same values. The core disposes its inputs, and the caller's must stay.
     return view.dtype === spec.dtype ? reshapeTensor(value, view.shape) : typedTensor(view, spec, limits);
   }
   if (isTensor(value)) return typedTensor(viewOfValue(value, spec), spec, limits);
-  // A byte string is a string tensor's element as well.
+  // A byte string may also be an element of a string tensor.
   if (ArrayBuffer.isView(value) && !(value instanceof Uint8Array && spec.dtype === 'string'))
     return typedTensor(viewOfValue(value, spec), spec, limits);
   return toEnd(toTensor({ kind: 'plain', value }, spec, limits, claimNothing));

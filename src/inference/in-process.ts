@@ -1,5 +1,6 @@
 /**
- * Predictions without HTTP: values of a program into tensors, through the same queue and batcher as requests.
+ * Makes predictions without HTTP. Values of a program become tensors, and go through the same queue and batcher as
+ * requests.
  */
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import { makeTensors } from '../codec/infer-body.js';
@@ -14,51 +15,53 @@ import { inputTensor, type PredictInput } from './in-process-inputs.js';
 
 /** One prediction to make. */
 export interface PredictOptions {
-  /** A value for each input of the signature. Leave the batch dim out of all for one sample. */
+  /** A value for each input of the signature. For one sample, leave the batch dim out of all of them. */
   readonly inputs: Readonly<Record<string, PredictInput>>;
-  /** The default model if left out. */
+  /** The model; the default model if absent. */
   readonly model?: string | undefined;
-  /** The version that serves if neither this nor a label is given. */
+  /** The version; the one that serves if neither this nor a label is given. */
   readonly version?: number | undefined;
   readonly label?: string | undefined;
-  /** The model's default one if left out. */
+  /** The signature; the model's default one if absent. */
   readonly signature?: string | undefined;
-  /** Outputs to give; all by default. */
+  /** The outputs to return; all by default. */
   readonly outputs?: readonly string[] | undefined;
-  /** Seconds; may only lower `requestTimeout`. */
+  /** The seconds that it may take. It can only lower `requestTimeout`. */
   readonly timeout?: number | undefined;
-  /** Calls it back: what no run has taken is not run. */
+  /** Cancels the prediction. It is not run if no run has taken it yet. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a model gave. Its outputs hold memory of TensorFlow until they are disposed. */
+/** What a model returned. The outputs hold memory of TensorFlow until they are disposed. */
 export interface Prediction {
   readonly model: string;
   readonly version: number;
-  /** Counts what was loaded: the same version from another folder has another. */
+  /** Counts the loads: the same version from another folder has another generation. */
   readonly generation: number;
   /**
-   * By name. `dtype` is how tf.js sees them (uint8 as int32, float16 as float32); `viewTensor` tells the true one, with the
-   * raw bytes.
+   * The outputs by name. `dtype` is the one that tf.js sees (uint8 as int32, float16 as float32). `viewTensor` gives
+   * the true one, with the raw bytes.
    */
   readonly outputs: Readonly<Record<string, tfjs.Tensor>>;
-  /** Disposes the outputs. What was read of them by `dataSync()` must not be used after that. */
+  /** Disposes the outputs. Do not use data from `dataSync()` after that. */
   dispose(): void;
 }
 
 export interface PredictServices {
   readonly manager: Manager;
-  /** Counts it beside the requests that come by HTTP: one record each, begun and ended once. */
+  /** Counts the prediction beside the requests over HTTP: one record each, begun and ended once. */
   readonly exchanges: { begun(): void; ended(record: RequestRecord): void };
   readonly wireLimits: WireLimits;
-  /** Seconds. */
+  /** The seconds that a prediction may take. */
   readonly requestTimeout: number;
 }
 
 /**
- * @param callers models whose handlers' calls it is within, outermost first
- * @throws ServingError (rejects) as a request is refused: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED;
- * CANCELLED if the signal aborts
+ * Makes one prediction.
+ *
+ * @param callers are the models whose handlers' calls it is within, outermost first
+ * @throws ServingError (rejects) like a request: INVALID_ARGUMENT, NOT_FOUND, UNAVAILABLE, DEADLINE_EXCEEDED; CANCELLED
+ * if the signal aborts
  */
 export async function predictInProcess(
   { manager, exchanges, wireLimits, requestTimeout }: PredictServices,
@@ -114,7 +117,7 @@ export async function predictInProcess(
   }
 }
 
-/** It would wait for itself. */
+/** The error for a model that would wait for itself. */
 function cycle(callers: readonly string[]): ServingError {
   return new ServingError(
     'FAILED_PRECONDITION',

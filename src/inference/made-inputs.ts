@@ -1,6 +1,4 @@
-/**
- * Tensors that take a while to make, made before the core call, which cannot wait for them.
- */
+/** Makes tensors that take a while before the core call, which cannot wait for them. */
 import { type InferBody, inputNames, isTyped, tensorsInSteps, toTensors } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { Signature } from '../engines/signature.js';
@@ -10,10 +8,10 @@ import type { PredictRequest } from '../serving/predict.js';
 import type { Servable } from '../serving/servable.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 
-/** The inputs of a core call, made of a request. */
+/** The inputs of a core call, made from a request. */
 export type Inputs = Pick<PredictRequest, 'inputs' | 'inputNames' | 'signature' | 'outputs'>;
 
-/** Of a request whose tensors are there already. */
+/** The inputs of a request whose tensors are there already. */
 export function inputsOf(request: InferBody, limits: WireLimits): Inputs {
   return {
     signature: request.signature,
@@ -24,10 +22,10 @@ export function inputsOf(request: InferBody, limits: WireLimits): Inputs {
 }
 
 /**
- * Calls with the inputs of a request, once they are made for the signature that it means. If a version has come meanwhile
- * that has another, they are made again.
+ * Makes the inputs of a request for the signature that it means, and then makes the call. If another version with
+ * another signature has come meanwhile, the inputs are made again.
  *
- * @param find the version that is meant, now; throws if there is none, which is for the call to say
+ * @param find returns the version that is meant now; it throws if there is none, and the call then reports that
  * @param call takes the tensors at once if it takes them at all
  */
 export async function withInputs<Result>(
@@ -48,7 +46,7 @@ export async function withInputs<Result>(
   }
 }
 
-/** True if tensors are made at once: they came as such, and need only names. */
+/** True if the tensors are there already and only need names. */
 export function areReady(request: InferBody, find: () => Servable): boolean {
   return isTyped(request) && signatureMeant(find, request)?.composites === undefined;
 }
@@ -68,7 +66,7 @@ class MadeInputs {
     private readonly failure: unknown,
   ) {}
 
-  /** Never rejects: what is wrong with the inputs is told to whoever takes them. */
+  /** Never rejects. An error in the inputs is thrown when somebody takes them. */
   static async make(
     request: InferBody,
     signature: Signature,
@@ -82,7 +80,7 @@ class MadeInputs {
     }
   }
 
-  /** Hands the tensors over, once. @throws what is wrong with the inputs */
+  /** Hands the tensors over, once. @throws the error in the inputs */
   take(): NamedTensors {
     const { tensors } = this;
     if (!tensors) throw this.failure;
@@ -90,7 +88,7 @@ class MadeInputs {
     return tensors;
   }
 
-  /** Gives back what nobody took. */
+  /** Disposes the tensors that nobody took. */
   dispose(): void {
     if (this.tensors) disposeTensors(this.tensors);
     this.tensors = undefined;

@@ -1,6 +1,4 @@
-/**
- * From a body that has been read to the one core call.
- */
+/** Leads from a body that has been read to the one core call. */
 import type { InferBody } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
@@ -10,7 +8,7 @@ import { areReady, type Inputs, inputsOf, withInputs } from './made-inputs.js';
 
 /** What a request says outside its body. */
 export interface AskedFor extends Pick<PredictRequest, 'target' | 'deadline' | 'cancellation' | 'settled'> {
-  /** Takes more out of the budget, for what the body becomes. */
+  /** Claims more memory, for what the body becomes. */
   readonly claim: Claim;
 }
 
@@ -22,7 +20,7 @@ export function predictDecoded(
   const { target, deadline, cancellation, settled } = asked;
   const find = () => manager.table.find(target);
   const call = ({ signature, inputs, inputNames, outputs }: Inputs) =>
-    // Spelled out: to spread two objects into a third takes a microsecond or two.
+    // The fields are listed, because spreading two objects into a third takes a microsecond or two.
     predict(manager.table, {
       target,
       signature,
@@ -33,7 +31,7 @@ export function predictDecoded(
       cancellation,
       settled,
     });
-  // The common request waits for nothing.
+  // A common request waits for nothing.
   if (areReady(request, find)) return call(inputsOf(request, wireLimits));
   return withInputs(request, { limits: wireLimits, claim: asked.claim, find }, call);
 }
