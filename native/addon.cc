@@ -1,6 +1,6 @@
-// The exports. Each reads its arguments, calls the part that does the work, and
-// turns what that throws into JavaScript errors. src/engines/tensorflow/native.ts is their
-// description for callers.
+// The exports. Each one reads its arguments, calls the part that does the work,
+// and turns its exceptions into JavaScript errors.
+// src/engines/tensorflow/native.ts describes them for callers.
 
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ namespace {
 
 using CallHolder = std::shared_ptr<const PreparedCall>;
 
-// Marks the objects prepare() returns, so that run() takes no others.
+// Marks the objects that prepare() returns, so that run() accepts no others.
 constexpr napi_type_tag kPreparedCallTag = {0x6d3f0c6a2e5b4b1d,
                                             0x9a7e41c85f02d3b6};
 
@@ -39,7 +39,7 @@ constexpr int kMaxRunThreads = 1024;
 
 // ---- Two ways to fail --------------------------------------------------------
 
-// For functions that throw: `Body` may throw StatusError.
+// For exports that throw: `Body` may throw StatusError.
 template <Napi::Value (*Body)(const Napi::CallbackInfo&, Environment&)>
 Napi::Value Throwing(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
@@ -52,7 +52,7 @@ Napi::Value Throwing(const Napi::CallbackInfo& info) {
   }
 }
 
-// For functions that return a promise: `Body` starts the work that will settle
+// For exports that return a promise: `Body` starts the work that will settle
 // the request, or throws, which rejects it.
 template <void (*Body)(const Napi::CallbackInfo&, Environment&, RequestId)>
 Napi::Value Promising(const Napi::CallbackInfo& info) {
@@ -203,7 +203,7 @@ void RunTraced(const Napi::CallbackInfo& info, Environment& environment,
 
 void RunInBackground(const Napi::CallbackInfo& info, Environment& environment,
                      RequestId request) {
-  // A std::function can be copied, and what it holds as well.
+  // A std::function must be copyable, and so must its captures.
   const auto run = std::make_shared<std::unique_ptr<Run>>(
       ReadRun(info, environment, request));
   StartThread([run] { Run::Execute(std::move(*run)); });

@@ -1,14 +1,15 @@
-// How the C library's allocator is used, where it can be told (glibc).
+// Tunes the C library's allocator, where that is possible (glibc).
 
 #ifndef TFJS_SERVING_NATIVE_ALLOCATOR_H_
 #define TFJS_SERVING_NATIVE_ALLOCATOR_H_
 
 namespace tfjs_serving {
 
-// For the whole process, before it opens TensorFlow.
+// Tunes it for the whole process. It is called before the process opens
+// TensorFlow.
 void TuneAllocator();
 
-// Gives free memory back to the system. Takes milliseconds.
+// Returns free memory to the system. This takes milliseconds.
 void TrimAllocator();
 
 }  // namespace tfjs_serving

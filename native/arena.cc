@@ -11,18 +11,18 @@ namespace tfjs_serving {
 
 namespace {
 
-// How much more of the range is made usable at once.
+// The bytes of the range that are made usable at a time.
 constexpr size_t kGrowBytes = 64 << 20;
 
-// How much is given back at once. Threads that map memory wait meanwhile, for
-// about a millisecond.
+// The bytes that are returned at a time. Threads that map memory wait
+// meanwhile, for about a millisecond.
 constexpr size_t kGiveBackBytes = 8 << 20;
 
 size_t RoundUp(size_t bytes, size_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
-// Only whole pages can be.
+// Returns the whole pages between two addresses.
 void GiveBackPages(char* begin, char* end) {
   static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const auto first = RoundUp(reinterpret_cast<uintptr_t>(begin), page);
@@ -80,7 +80,7 @@ void Arena::GiveBack() {
         std::find_if(chunks_.lower_bound(at), chunks_.end(),
                      [](const auto& each) { return each.second.is_free; });
     if (chunk == chunks_.end()) return;
-    // Nobody else may have it while its pages go, nor wait for that.
+    // Nobody else may take the chunk while its pages go, nor wait for that.
     Take(chunk);
     at = chunk->first + chunk->second.size;
     lock.unlock();
@@ -91,7 +91,7 @@ void Arena::GiveBack() {
 }
 
 bool Arena::Grow(size_t bytes) {
-  // It will be one chunk with what is free at the end.
+  // It merges with the free memory at the end.
   const bool ends_free =
       !chunks_.empty() && std::prev(chunks_.end())->second.is_free;
   const size_t there = ends_free ? std::prev(chunks_.end())->second.size : 0;

@@ -1,9 +1,10 @@
-// Memory for large tensors: a range of addresses of which chunks are handed out,
-// and whose free pages can be given back to the system.
-//
-// Best fit with coalescing, as in TensorFlow's own arena, so that a run finds the
-// pages of the run before it. The difference is GiveBack(): TensorFlow's arena
-// keeps all that it ever had, such as the weights of a model that is closed.
+// Memory for large tensors. It is a range of addresses from which chunks are
+// taken. The free pages can be returned to the system.
+// 
+// It uses best fit with coalescing, like TensorFlow's own arena, so that a run
+// finds the pages of the run before it. The difference is GiveBack():
+// TensorFlow's arena keeps all memory that it ever had, for example the weights
+// of a closed model.
 
 #ifndef TFJS_SERVING_NATIVE_ARENA_H_
 #define TFJS_SERVING_NATIVE_ARENA_H_
@@ -20,29 +21,30 @@ namespace tfjs_serving {
 // Safe from any thread.
 class Arena {
  public:
-  // Reserves addresses, not memory. Where the system refuses, every Allocate()
+  // Reserves addresses, not memory. If the system refuses, every Allocate()
   // fails.
   explicit Arena(size_t reserved_bytes);
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // A chunk that begins at a multiple of kGrain, or nullptr if there is no room.
+  // Returns a chunk at a multiple of kGrain, or nullptr if there is no room.
   void* Allocate(size_t bytes);
   void Free(void* chunk);
 
-  // Whether Allocate() returned it.
+  // True if Allocate() returned this chunk.
   bool Holds(const void* chunk) const {
     return chunk >= begin_ && chunk < end_;
   }
 
-  // Gives the pages of free chunks back to the system. Takes about a tenth of a
-  // second for each GB; others allocate and free meanwhile.
+  // Returns the pages of free chunks to the system. It takes about a tenth of a
+  // second for each GB. Other threads can allocate and free meanwhile.
   void GiveBack();
 
-  // What is handed out.
+  // The bytes of the chunks that are in use.
   size_t used_bytes() const { return used_bytes_; }
 
-  // What was ever freed, to tell whether there may be something to give back.
+  // The bytes that were ever freed. They show whether there may be something to
+  // return.
   size_t freed_bytes() const { return freed_bytes_; }
 
   static constexpr size_t kGrain = 256;
@@ -52,10 +54,11 @@ class Arena {
     size_t size;
     bool is_free;
   };
-  // By address; without gaps from the beginning of the range to `grown_`.
+  // The chunks by address. They have no gaps between the beginning of the range
+  // and `grown_`.
   using Chunks = std::map<char*, Chunk>;
 
-  // These need the mutex.
+  // The caller must hold the mutex.
   bool Grow(size_t bytes);
   void Take(Chunks::iterator chunk);
   void PutBack(Chunks::iterator chunk);

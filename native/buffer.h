@@ -13,7 +13,7 @@ struct BufferDeleter {
   void operator()(TF_Buffer* buffer) const { TF_DeleteBuffer(buffer); }
 };
 
-// May be empty.
+// It may be empty.
 using Buffer = std::unique_ptr<TF_Buffer, BufferDeleter>;
 
 }  // namespace tfjs_serving

@@ -1,8 +1,9 @@
-// What the native part holds at this moment, in the whole process.
-//
-// Every object that matters adds itself when it comes to life and takes itself
-// off when it dies, so a test can prove that nothing was left behind: idle and
-// with no output held by JavaScript, everything but `environments` is zero.
+// Counts what the native part holds now, in the whole process.
+// 
+// Every object that matters counts itself from its construction to its
+// destruction, so a test can prove that nothing is left behind. When the
+// process is idle and JavaScript holds no output, every counter but
+// `environments` is zero.
 
 #ifndef TFJS_SERVING_NATIVE_COUNTERS_H_
 #define TFJS_SERVING_NATIVE_COUNTERS_H_
@@ -23,7 +24,8 @@ struct Counters {
   std::atomic<int64_t> tensor_bytes{0};     // and the bytes under them
 };
 
-// Safe from any thread, also while the process exits: never destroyed.
+// Safe from any thread, also while the process exits: the counters are never
+// destroyed.
 inline Counters& GlobalCounters() {
   static Counters& counters = *new Counters;
   return counters;

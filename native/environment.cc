@@ -8,8 +8,8 @@
 
 namespace tfjs_serving {
 
-// The two owners of an exposed tensor: Free(), which empties it early, and
-// Node, which calls OnCollected() once, whenever the buffer dies.
+// An exposed tensor has two owners: Free(), which empties it early, and Node,
+// which calls OnCollected() once when the buffer dies.
 struct Environment::ExposedTensor {
   std::shared_ptr<Environment> environment;
   Tensor tensor;
@@ -33,8 +33,8 @@ void Environment::Attach(Napi::Env env) {
                  /*initial_thread_count=*/1, nullptr, nullptr, &self, OnBell,
                  &self.bell_));
   Check(env, napi_unref_threadsafe_function(env, self.bell_));
-  // Hooks run last in, first out: after the bell's own, so that End() comes
-  // before the bell is closed.
+  // Hooks run in reverse order. This one is added after the bell's own, so
+  // End() runs before the bell is closed.
   Check(env, napi_add_env_cleanup_hook(env, OnEnd, &self));
   AddEnvironment(&self);
 }
@@ -135,8 +135,8 @@ Napi::Value Environment::Expose(Tensor tensor) {
     std::memcpy(copy.Data(), data, size);
     return copy;
   }
-  // Node calls OnCollected() where it refuses the size, but not where it got no
-  // further than seeing the thread end. (A generic failure is the former.)
+  // Node calls OnCollected() if it refuses the size (a generic failure), but
+  // not if it found the thread ending.
   if (status == napi_generic_failure) {
     owner->tensor = Tensor();
     static_cast<void>(owner.release());
@@ -148,7 +148,7 @@ Napi::Value Environment::Expose(Tensor tensor) {
 void Environment::OnCollected(napi_env, void* data, void* exposed) {
   const std::unique_ptr<ExposedTensor> owner(
       static_cast<ExposedTensor*>(exposed));
-  // If it is empty, `data` may by now be somebody else's key.
+  // If it is empty, `data` may already be the key of another tensor.
   if (!owner->tensor.empty()) owner->environment->exposed_.erase(data);
 }
 
@@ -183,7 +183,7 @@ void Environment::Post(std::unique_ptr<Completion> completion) noexcept {
 }
 
 void Environment::OnBell(napi_env env, napi_value, void* context, void*) {
-  // Without an env the thread is ending, and End() has dropped everything.
+  // Without an env, the thread is ending and End() has dropped everything.
   if (env != nullptr) static_cast<Environment*>(context)->DeliverAll();
 }
 
@@ -204,7 +204,7 @@ void Environment::DeliverAll() {
         Reject(completion->request(), CurrentError());
       }
     } catch (const std::exception&) {
-      // Not even an error can be made: the thread is being terminated. End()
+      // The thread is being terminated, so not even an error can be made. End()
       // cleans up after the request.
     }
     completion.reset();
@@ -236,8 +236,8 @@ void Environment::End() {
     }
   }
   requests_.clear();
-  // Node may or may not still call OnCollected() for these; their memory goes
-  // now in either case.
+  // Node may or may not call OnCollected() for these later. Their memory is
+  // freed now in either case.
   for (const auto& [data, exposed] : exposed_) exposed->tensor = Tensor();
   exposed_.clear();
   for (const auto& [handle, held] : sessions_) held->references.clear();

@@ -1,18 +1,19 @@
 // Environment: what the native part keeps for one Node thread.
-//
-// Node may end a thread at any moment, with work of that thread under way on
-// threads of ours. The rules that make this safe:
-//
-//   - Whatever belongs to JavaScript (promises, references to buffers) stays in
-//     here and is touched by the Node thread only. Work carries a RequestId.
-//   - Other threads read JavaScript memory only between BeginRead() and
-//     EndRead(), and report only through Post().
-//   - When Node ends the thread, End() first marks the environment closed and
-//     waits for the reads under way (copies: short). From then on BeginRead()
-//     refuses and Post() throws the completion away, so nothing of Node's is
-//     touched again, whatever is still running.
-//
-// Work holds a shared_ptr, so the object outlives the thread it stands for.
+// 
+// Node may end a thread at any moment, while our threads work for it. These
+// rules make that safe:
+// 
+// - Everything that belongs to JavaScript (promises, references to buffers)
+//   stays in here, and only the Node thread touches it. Work carries a
+//   RequestId.
+// - Other threads read JavaScript memory only between BeginRead() and
+//   EndRead(), and report only through Post().
+// - When Node ends the thread, End() first marks the environment closed and
+//   waits for the reads under way, which are short copies. From then on
+//   BeginRead() returns false and Post() destroys the completion. So nothing of
+//   Node's is touched again, whatever is still running.
+// 
+// Work holds a shared_ptr, so the object outlives its thread.
 
 #ifndef TFJS_SERVING_NATIVE_ENVIRONMENT_H_
 #define TFJS_SERVING_NATIVE_ENVIRONMENT_H_
@@ -33,10 +34,10 @@ namespace tfjs_serving {
 
 class Environment;
 
-// A promise that is still open.
+// The id of a promise that is not settled.
 using RequestId = uint64_t;
 
-// Work that is done and has something to say to its Node thread.
+// Finished work that reports to its Node thread.
 class Completion {
  public:
   explicit Completion(RequestId request) : request_(request) {}
@@ -46,16 +47,17 @@ class Completion {
 
   RequestId request() const { return request_; }
 
-  // On the Node thread, once: settles request(). A Napi::Error it throws rejects
-  // the request. Never called if the environment ended first; the destructor
-  // must free everything then, on whatever thread.
+  // Settles request(). It is called once, on the Node thread. If it throws a
+  // Napi::Error, the request is rejected. It is never called if the environment
+  // ended first. Then the destructor must free everything, on any thread.
   virtual void Deliver(Environment& environment) = 0;
 
  private:
   const RequestId request_;
 };
 
-// What one Node thread holds of one session. Node thread only.
+// The references of one Node thread to one session. Only the Node thread uses
+// it.
 struct HeldSession {
   std::vector<SessionReference> references;  // empty: all given back
   std::shared_ptr<Session> session;
@@ -63,53 +65,58 @@ struct HeldSession {
 
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
-  // Makes the environment of the calling Node thread and arranges for its end.
+  // Makes the environment of the calling Node thread, and arranges for its end.
   static void Attach(Napi::Env env);
 
-  // That of the calling Node thread.
+  // Returns the environment of the calling Node thread.
   static Environment& Of(Napi::Env env);
 
   // ---- Node thread only -----------------------------------------------------
 
   Napi::Env napi() const { return napi_; }
 
-  // Opens a request; the process stays alive until it is settled.
+  // Opens a request. The process stays alive until the request is settled.
   RequestId Open(Napi::Promise* promise);
 
-  // Keeps `value` from the collector until the request is settled.
+  // Keeps `value` from the garbage collector until the request is settled.
   void KeepAlive(RequestId request, Napi::Value value);
 
   void Resolve(RequestId request, Napi::Value value);
   void Reject(RequestId request, Napi::Value error);
   void Reject(RequestId request, const StatusError& error);
 
-  // A JavaScript Error with the message and, as `code`, the code's name.
+  // Makes a JavaScript Error with the message, and with the name of the code as
+  // `code`.
   Napi::Error ToJavaScript(const StatusError& error) const;
 
-  // The sessions this thread holds references to.
+  // Keeps a reference for this thread.
   std::shared_ptr<HeldSession> Hold(SessionReference reference);
-  // Throws FAILED_PRECONDITION if there is none of this handle.
+  // Returns the session with this handle. Throws FAILED_PRECONDITION if this
+  // thread holds none.
   std::shared_ptr<HeldSession> Held(SessionHandle handle) const;
-  // The reference to give back; same error.
+  // Takes the reference out, to be given back. Throws the same error.
   SessionReference TakeReference(SessionHandle handle);
 
-  // An ArrayBuffer over the tensor's memory, which must be nobody else's. Freed
-  // by Free() or by the collector; copied where Node allows no such buffers.
+  // Makes an ArrayBuffer over the memory of a tensor, which nobody else may
+  // use. Free() or the garbage collector frees it. The bytes are copied if Node
+  // allows no such buffers.
   Napi::Value Expose(Tensor tensor);
 
-  // Detaches `buffer`; if it came from Expose(), frees the tensor now.
+  // Detaches `buffer`. If it came from Expose(), the tensor is freed now.
   void Free(Napi::ArrayBuffer buffer);
 
   // ---- any thread -----------------------------------------------------------
 
-  // False once the environment has ended.
+  // Returns false once the environment has ended.
   bool BeginRead();
   void EndRead();
 
-  // Hands over a completion, or destroys it here if the environment has ended.
+  // Passes a completion to the Node thread, or destroys it here if the
+  // environment has ended.
   void Post(std::unique_ptr<Completion> completion) noexcept;
 
-  // Marks the environment closed, waits for reads, drops what waits for it.
+  // Marks the environment closed, waits for reads, and drops waiting
+  // completions.
   void Close();
 
  private:
@@ -130,7 +137,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   const Napi::Env napi_;
 
-  // Node thread only.
+  // Only the Node thread uses these.
   std::unordered_map<RequestId, Request> requests_;
   RequestId next_request_ = 1;
   std::unordered_map<SessionHandle, std::shared_ptr<HeldSession>> sessions_;
@@ -142,9 +149,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   bool closed_ = false;
   int reads_ = 0;
   std::vector<std::unique_ptr<Completion>> completions_;
-  // Rung for the first completion of an empty list, so that any number of them
-  // costs one wake-up. Node frees it after End(): rung under mutex_ while not
-  // closed_, never later.
+  // Rung for the first completion in an empty list, so that any number of them
+  // costs one wake-up. Node frees it after End(). It is rung under mutex_ and
+  // only while not closed_.
   napi_threadsafe_function bell_ = nullptr;
 };
 

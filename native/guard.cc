@@ -47,8 +47,8 @@ enum class Relation : int64_t { kEqual = 0, kAtLeast = 1, kAtMost = 2 };
 struct Term {
   Kind kind;
   int64_t input;
-  // Of kNumber the number; of kDim the axis, counted from the end where it is
-  // negative; of all others what is added.
+  // For kNumber it is the number. For kDim it is the axis, counted from the end
+  // if it is negative. For all others it is what is added.
   int64_t extra;
 };
 
@@ -73,7 +73,7 @@ using Input = std::unique_ptr<TF_Tensor, TensorDeleter>;
 
 // ---- What it is made of ------------------------------------------------------
 
-// Of a list: how many values it has, and of texts the bytes of all.
+// The number of values in a list. For texts it also has the bytes of all.
 struct ListSize {
   size_t count;
   size_t bytes;
@@ -162,7 +162,7 @@ void Delete(void* guard) { delete static_cast<Guard*>(guard); }
 
 // ---- What it does at each run ------------------------------------------------
 
-// The least of the values behind the first, of which there are some.
+// The least of the values after the first. There is at least one.
 template <typename Number>
 int64_t LeastOfRest(const TF_Tensor* tensor) {
   const auto* const begin = static_cast<const Number*>(TF_TensorData(tensor));
@@ -178,7 +178,8 @@ int64_t FurthestOf(const TF_Tensor* tensor, bool is_least) {
                                        : *std::max_element(begin, end));
 }
 
-// The next whole number outwards. What is not a number is beyond every limit.
+// The least or greatest value, rounded down or up to a whole number. NaN is
+// beyond every limit.
 template <typename Real>
 int64_t FurthestOfReals(const TF_Tensor* tensor, bool is_least) {
   constexpr double kFar = 1LL << 53;
@@ -195,7 +196,7 @@ int64_t FurthestOfReals(const TF_Tensor* tensor, bool is_least) {
   return static_cast<int64_t>(std::clamp(furthest, -kFar, kFar));
 }
 
-// Of numbers; nothing where there are none.
+// The least or the greatest number of a tensor; nothing if it is empty.
 std::optional<int64_t> FurthestIn(const TF_Tensor* tensor, bool is_least) {
   if (TF_TensorElementCount(tensor) == 0) return std::nullopt;
   switch (TF_TensorType(tensor)) {
@@ -244,7 +245,8 @@ std::optional<int64_t> ValueOf(const Term& term,
   }
 }
 
-// What is not there holds: another condition says that it must be.
+// A term that does not exist satisfies every condition. Another condition says
+// that it must exist.
 bool Holds(const Condition& condition, const std::vector<Input>& inputs) {
   const std::optional<int64_t> left = ValueOf(condition.left, inputs);
   const std::optional<int64_t> right = ValueOf(condition.right, inputs);
@@ -284,7 +286,7 @@ void Check(const Guard& guard, TF_OpKernelContext* context) {
     status.Check();
     inputs.emplace_back(tensor);
   }
-  // `value` comes first here and has its place among the others there.
+  // `value` comes first here. In the operation it stands among the others.
   const auto place = std::clamp<int64_t>(guard.position, 0, count - 1);
   std::rotate(inputs.begin(), inputs.begin() + 1,
               inputs.begin() + 1 + static_cast<std::ptrdiff_t>(place));
@@ -321,7 +323,7 @@ void InferShape(TF_ShapeInferenceContext* context, TF_Status* status) {
 
 // ---- How TensorFlow learns of it ---------------------------------------------
 
-// Another copy of this addon in the process may have been first.
+// Another copy of this addon in the process may have registered it.
 bool IsRegistered() {
   const Status status;
   const Buffer kernels(TF_GetRegisteredKernelsForOp(kName, status.get()));
@@ -354,7 +356,7 @@ bool Register() {
 }  // namespace
 
 void RegisterGuard() {
-  // A throw leaves it to be tried again.
+  // If Register() throws, the next call tries again.
   static const bool registered = Register();
   static_cast<void>(registered);
 }

@@ -1,13 +1,13 @@
-// TfjsServingGuard: an operation that looks at the inputs of another one and
-// fails, where TensorFlow would end the process. src/engines/tensorflow/graph/guards
-// puts it into graphs.
+// TfjsServingGuard: an operation that checks the inputs of another one, and
+// fails where TensorFlow would end the process.
+// src/engines/tensorflow/graph/guards inserts it into graphs.
 
 #ifndef TFJS_SERVING_NATIVE_GUARD_H_
 #define TFJS_SERVING_NATIVE_GUARD_H_
 
 namespace tfjs_serving {
 
-// Makes the operation known to TensorFlow, once for the process. Throws
+// Registers the operation with TensorFlow, once for the process. Throws
 // StatusError.
 void RegisterGuard();
 

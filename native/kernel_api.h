@@ -1,5 +1,6 @@
-// The functions of tensorflow/c/kernels.h that guard.cc calls. That header
-// includes others which are not part of the C API.
+// The functions of tensorflow/c/kernels.h that guard.cc calls. We do not
+// include that header, because it includes others that are not part of the C
+// API.
 
 #ifndef TFJS_SERVING_NATIVE_KERNEL_API_H_
 #define TFJS_SERVING_NATIVE_KERNEL_API_H_

@@ -26,8 +26,8 @@ struct DeviceListDeleter {
 using DeviceList = std::unique_ptr<TF_DeviceList, DeviceListDeleter>;
 
 // tensorflow.RunOptions{inter_op_thread_pool: -1}: the calling thread does the
-// work. Restoring variables in the threads that serve other sessions would make
-// every request wait.
+// work. If the threads that serve other sessions restored variables, every
+// request would wait.
 Buffer OnThisThread() {
   constexpr unsigned char kOptions[] = {0x18, 0xff, 0xff, 0xff, 0xff, 0xff,
                                         0xff, 0xff, 0xff, 0xff, 0x01};
@@ -96,8 +96,8 @@ std::unique_ptr<Session> LoadSession(const std::string& directory,
       /*meta_graph_def=*/nullptr, load_status.get());
   load_status.Check();
   auto session = std::make_unique<Session>(graph.release(), tf_session);
-  // The graph never grows again: without this every run takes the graph's lock
-  // to see whether it has.
+  // The graph never grows again. Without this, every run takes the graph's lock
+  // to check whether it has.
   const Status extend_status;
   TF_ExtendSession(tf_session, extend_status.get());
   extend_status.Check();

@@ -1,5 +1,5 @@
-// Opening TensorFlow sessions. Both functions block for as long as TensorFlow
-// and the disk take; LoadSession() is for a thread that may wait.
+// Opens TensorFlow sessions. Both functions block as long as TensorFlow and the
+// disk need. Call LoadSession() on a thread that may wait.
 
 #ifndef TFJS_SERVING_NATIVE_LOADER_H_
 #define TFJS_SERVING_NATIVE_LOADER_H_
@@ -21,13 +21,13 @@ struct Device {
 
 // Opens a session with an empty graph under `config` (a serialized
 // tensorflow.ConfigProto), lists its devices and closes it. TensorFlow sets up
-// devices and the shared thread pool with the first session of the process, so
-// the options that concern the process take effect here and never again.
+// devices and the shared thread pool with the first session of the process. So
+// the options for the process take effect here and never again.
 std::vector<Device> OpenDevices(const std::string& config);
 
-// Loads the meta graph with exactly `tags` from the SavedModel in `directory`
-// and restores its variables. TensorFlow reports success even where the
-// variables are missing; the runs fail then. Throws what TensorFlow reports.
+// Loads the meta graph with exactly `tags` from the SavedModel in `directory`,
+// and restores its variables. TensorFlow reports success even if the variables
+// are missing; the runs fail then. Throws what TensorFlow reports.
 std::unique_ptr<Session> LoadSession(const std::string& directory,
                                      const std::vector<std::string>& tags,
                                      const std::string& config);

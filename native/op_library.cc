@@ -17,7 +17,7 @@ struct Libraries {
   std::unordered_set<std::string> digests;
 };
 
-// Never destroyed: the libraries stay as long as the process.
+// Never destroyed, because the libraries stay as long as the process.
 Libraries& TheLibraries() {
   static Libraries& libraries = *new Libraries;
   return libraries;
@@ -32,7 +32,7 @@ bool LoadOpLibrary(const std::string& path, const std::string& digest) {
   const Status status;
   TF_Library* const library = TF_LoadLibrary(path.c_str(), status.get());
   status.Check();
-  // This frees the handle alone; the library stays in memory.
+  // This frees only the handle. The library stays in memory.
   TF_DeleteLibraryHandle(library);
   libraries.digests.insert(digest);
   return true;

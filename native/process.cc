@@ -33,14 +33,14 @@ struct Process {
   bool exiting = false;
 };
 
-// Never destroyed: used while the process exits.
+// Never destroyed, because it is used while the process exits.
 Process& TheProcess() {
   static Process& process = *new Process;
   return process;
 }
 
-// Nobody adds work any more: every environment is closed. Called under the
-// mutex.
+// Stops the threads. Every environment is closed, so nobody adds work. The
+// caller holds the mutex.
 void StopThreads(Process* process) {
   process->running = false;
   Session::CancelAll();
@@ -48,8 +48,8 @@ void StopThreads(Process* process) {
   JoinThreads();
 }
 
-// Worker threads of Node may still be running JavaScript: what they ask for from
-// now on is refused or never done.
+// Worker threads of Node may still run JavaScript. Their requests are refused
+// from now on, or never run.
 void StopForExit() {
   Process& process = TheProcess();
   const std::lock_guard<std::mutex> lock(process.mutex);
@@ -95,8 +95,8 @@ std::vector<Device> InitializeProcess(const std::string& config,
     UseOurArena();
     process.devices = OpenDevices(config);
     process.devices_open = true;
-    // Registered now, so that it runs before what TensorFlow has registered so
-    // far.
+    // This is registered now, so that it runs before the handlers that
+    // TensorFlow has registered so far.
     std::atexit(StopForExit);
   }
   RunPool::Get().Start(run_threads);

@@ -11,8 +11,8 @@ namespace tfjs_serving {
 
 namespace {
 
-// The dtype of a tensor of the graph; that of a reference variable is the dtype
-// of what it refers to.
+// The dtype of a tensor of the graph. A reference variable has the dtype of its
+// value.
 TF_DataType DataTypeOf(TF_Output tensor) {
   constexpr int kReference = 100;
   const int dtype = static_cast<int>(TF_OperationOutputType(tensor));
@@ -31,7 +31,7 @@ TF_Output FindSupported(const Session& session, const std::string& name) {
   return tensor;
 }
 
-// Many strings, or long ones: the Node thread would take longer to copy them
+// True for many or long strings. The Node thread would take longer to copy them
 // than the run took.
 bool ShouldPack(const Tensor& tensor) {
   if (tensor.dtype() != TF_STRING) return false;
@@ -43,7 +43,8 @@ bool ShouldPack(const Tensor& tensor) {
   return bytes > Run::kCopyNowBytes;
 }
 
-// [dtype, shape, data], the Output that engines/tensorflow/native.ts describes.
+// Makes [dtype, shape, data], the Output that engines/tensorflow/native.ts
+// describes.
 Napi::Array OutputValue(Environment& environment, Fetched output) {
   const Napi::Env env = environment.napi();
   Tensor& values = output.values;
@@ -114,7 +115,7 @@ Run::Run(Environment& environment, RequestId request,
     bytes += source.TotalBytes();
     if (source.dtype == TF_STRING) strings += source.ranges.size();
   }
-  // A string takes its place even if it is empty.
+  // Even an empty string takes up its place.
   if (bytes + strings * sizeof(TF_TString) <= kCopyNowBytes) CopySources();
 }
 
@@ -136,8 +137,8 @@ void Run::RunSession() {
       call_->feeds, feeds_, call_->fetches, options_,
       max_metadata_bytes_ ? &metadata_ : nullptr);
   if (metadata_ && metadata_->length > *max_metadata_bytes_) metadata_.reset();
-  // Before the outputs are looked at: one that is a feed passed through is then
-  // nobody else's.
+  // The feeds are dropped before the outputs are looked at. An output that is a
+  // feed has then no other owner.
   feeds_.clear();
   for (Tensor& values : fetched) {
     Fetched output{values.dtype(), ShapeOf(values), std::move(values)};
@@ -191,8 +192,8 @@ void Run::Deliver(Environment& environment) {
 
 Napi::Value Run::Result(Environment& environment) {
   const Napi::Env env = environment.napi();
-  // Arrays, because a property set by its name takes three times as long as an
-  // element.
+  // These are arrays, because setting a property by name takes three times as
+  // long as setting an element.
   const Napi::Array outputs = Napi::Array::New(env, outputs_.size());
   for (size_t i = 0; i < outputs_.size(); ++i) {
     outputs.Set(static_cast<uint32_t>(i),

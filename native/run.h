@@ -18,7 +18,8 @@
 
 namespace tfjs_serving {
 
-// Feeds and fetches found in the graph once, for many runs. Immutable.
+// Feeds and fetches that were found in the graph once, for many runs.
+// Immutable.
 struct PreparedCall {
   std::shared_ptr<HeldSession> held;
   std::vector<std::string> feed_names;
@@ -26,15 +27,15 @@ struct PreparedCall {
   std::vector<TF_Output> feeds;
   std::vector<TF_Output> fetches;
 
-  // Throws NOT_FOUND for a name the graph does not have, UNIMPLEMENTED for a
-  // dtype that has no plain bytes.
+  // Throws NOT_FOUND for a name that the graph lacks, UNIMPLEMENTED for a dtype
+  // without plain bytes.
   static PreparedCall Find(std::shared_ptr<HeldSession> held,
                            std::vector<std::string> feed_names,
                            const std::vector<std::string>& fetch_names);
 };
 
-// An output of a run. Its values are a tensor of its dtype; of many or long
-// strings, what PackStrings() makes of it.
+// An output of a run. Its values are a tensor of its dtype. Many or long
+// strings are in the form that PackStrings() makes.
 struct Fetched {
   TF_DataType dtype;
   std::vector<int64_t> shape;
@@ -43,40 +44,42 @@ struct Fetched {
 
 class Run : public Completion {
  public:
-  // Up to this many bytes are copied on the Node thread, at once: cheaper than
-  // keeping the buffers alive, or than packing strings. More would hold up the
-  // event loop.
+  // Up to this many bytes are copied on the Node thread at once. That is
+  // cheaper than keeping the buffers alive, or than packing strings. Copying
+  // more would hold up the event loop.
   static constexpr size_t kCopyNowBytes = 64 << 10;
 
-  // Outputs from this size on are given to JavaScript as they are; smaller ones
-  // are copied, which is cheaper than an external buffer.
+  // Outputs of at least this size are given to JavaScript as they are. Smaller
+  // ones are copied, which is cheaper than an external buffer.
   static constexpr size_t kExposeBytes = 2 << 10;
 
-  // Outputs of more strings than this are packed. As tensors/strings.ts says.
+  // Outputs with more strings are packed. The value equals the one in
+  // tensors/strings.ts.
   static constexpr int64_t kFewStrings = 256;
 
-  // On the Node thread. Checks `sources` against `call` and copies them if they
-  // are small; else their memory must stay as it is until the request is settled
-  // or the environment has ended. Throws INVALID_ARGUMENT for bad sources,
-  // FAILED_PRECONDITION if the session is closing.
+  // Called on the Node thread. Checks `sources` against `call`, and copies them
+  // if they are small. Otherwise their memory must not change until the request
+  // is settled or the environment has ended. Throws INVALID_ARGUMENT for bad
+  // sources, FAILED_PRECONDITION if the session is closing.
   Run(Environment& environment, RequestId request,
       std::shared_ptr<const PreparedCall> call,
       std::vector<TensorSource> sources, std::string options);
 
-  // Before it is executed: asks for the serialized tensorflow.RunMetadata of the
-  // run, which is thrown away if it has more than `max_bytes`.
+  // Asks for the serialized tensorflow.RunMetadata of the run. It is called
+  // before the run. The metadata is thrown away if it has more than
+  // `max_bytes`.
   void KeepMetadata(size_t max_bytes) { max_metadata_bytes_ = max_bytes; }
 
   const Environment& environment() const { return *environment_; }
 
-  // True if the sources were not copied yet.
+  // True if the sources have not been copied yet.
   bool needs_sources() const { return !sources_.empty(); }
 
-  // On a pool thread: runs, then posts the run to its environment.
+  // Runs on a pool thread, and posts the run to its environment.
   static void Execute(std::unique_ptr<Run> run) noexcept;
 
-  // On the Node thread, which it keeps for as long as the run takes. Throws what
-  // the run fails with.
+  // Runs on the Node thread, and blocks it until the end. Throws what the run
+  // fails with.
   Napi::Value ExecuteHere(Environment& environment);
 
   // Resolves with the result, or rejects.
@@ -88,12 +91,12 @@ class Run : public Completion {
   bool CopySources();
   void RunSession();
 
-  // Runs, and keeps what comes of it. False if the thread that wanted it has
+  // Runs and keeps the result. Returns false if the thread that wanted it has
   // ended.
   bool Attempt() noexcept;
 
-  // The RunResult that engines/tensorflow/native.ts describes, or the TracedResult if
-  // somebody wants the metadata.
+  // Makes the RunResult that engines/tensorflow/native.ts describes, or the
+  // TracedResult if the metadata was asked for.
   Napi::Value Result(Environment& environment);
 
   const std::shared_ptr<Environment> environment_;

@@ -1,7 +1,7 @@
 // RunPool: the threads that runs block on, and the queue before them.
-//
-// First in, first out. Threads of our own rather than libuv's four, so that
-// long runs never starve file and DNS work.
+// 
+// The queue is first in, first out. We use our own threads instead of libuv's
+// four, so that long runs never hold up files and DNS.
 
 #ifndef TFJS_SERVING_NATIVE_RUN_POOL_H_
 #define TFJS_SERVING_NATIVE_RUN_POOL_H_
@@ -33,11 +33,12 @@ class RunPool {
 
   void Add(std::unique_ptr<Run> run);
 
-  // Destroys the queued runs of an environment; those a thread has taken go on.
+  // Destroys the queued runs of an environment. Runs that a thread has taken go
+  // on.
   void Drop(const Environment& environment);
 
-  // Destroys everything queued and joins the threads, which end their current
-  // run first. Start() may follow.
+  // Destroys everything in the queue and joins the threads, which end their
+  // current run first. Start() may follow.
   void Stop();
 
  private:

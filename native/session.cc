@@ -10,8 +10,8 @@ namespace tfjs_serving {
 
 namespace {
 
-// Every session whose TF_Session exists, for CancelAll(). Never destroyed, so
-// that it can be used while the process exits.
+// Every session whose TF_Session exists, for CancelAll(). It is never
+// destroyed, so that it can be used while the process exits.
 struct OpenSessions {
   std::mutex mutex;
   std::unordered_set<TF_Session*> sessions;
@@ -22,7 +22,8 @@ OpenSessions& AllOpen() {
   return open;
 }
 
-// Splits "name:index". The index is what follows the last colon, if digits do.
+// Splits "name:index". The index is the digits after the last colon, if there
+// are any.
 std::pair<std::string, int> SplitTensorName(const std::string& name) {
   const size_t colon = name.rfind(':');
   if (colon == std::string::npos || colon + 1 == name.size() ||
@@ -71,7 +72,8 @@ bool Session::BeginRun() {
 
 void Session::EndRun() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  // Notified under the lock: Close() may free this as soon as it sees zero.
+  // We notify under the lock, because Close() may free this as soon as it sees
+  // zero.
   if (--runs_ == 0) idle_.notify_all();
 }
 
@@ -96,7 +98,8 @@ std::vector<Tensor> Session::Run(const std::vector<TF_Output>& feeds,
                 static_cast<int>(feeds.size()), fetches.data(), outputs.data(),
                 static_cast<int>(fetches.size()), nullptr, 0,
                 metadata == nullptr ? nullptr : metadata->get(), status.get());
-  // Owned before anything can throw; all null if the run failed.
+  // We own the outputs before anything can throw. All are null if the run
+  // failed.
   for (TF_Tensor* const output : outputs) results.emplace_back(output);
   status.Check();
   return results;
@@ -113,7 +116,7 @@ void Session::Close() {
     const std::lock_guard<std::mutex> lock(AllOpen().mutex);
     AllOpen().sessions.erase(session_);
   }
-  // What these report is of no use to anyone: the session goes either way.
+  // The results of these calls help nobody, since the session goes in any case.
   TF_CloseSession(session_, Status().get());
   TF_DeleteSession(session_, Status().get());
   TF_DeleteGraph(graph_);

@@ -1,8 +1,8 @@
-// Session: one loaded SavedModel, run by any number of threads at once.
-//
-// Its life: LoadSession() makes it; threads run it between
-// BeginRun() and EndRun(); Close() lets the last run end, gives the memory back
-// and refuses further runs. The destructor closes it if nobody has.
+// Session: one loaded SavedModel, which any number of threads may run at once.
+// 
+// LoadSession() makes it. Threads run it between BeginRun() and EndRun().
+// Close() lets the last run end, frees the memory and refuses further runs. The
+// destructor closes it if nobody has.
 
 #ifndef TFJS_SERVING_NATIVE_SESSION_H_
 #define TFJS_SERVING_NATIVE_SESSION_H_
@@ -28,29 +28,30 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // "name:index", or "name" for index 0. Throws NOT_FOUND if the graph has no
-  // such tensor. The result is good until Close().
+  // Finds "name:index", or "name" for index 0. Throws NOT_FOUND if the graph
+  // has no such tensor. The result is valid until Close().
   TF_Output FindTensor(const std::string& name) const;
 
-  // True: the session stays open until EndRun(). False: it is closing.
+  // Returns true if the session stays open until EndRun(), false if it is
+  // closing.
   bool BeginRun();
   void EndRun();
 
-  // One run, on the calling thread, between BeginRun() and EndRun(). `options`
-  // is a serialized tensorflow.RunOptions; empty means the defaults. `metadata`,
-  // unless null, becomes the serialized tensorflow.RunMetadata. Throws what
-  // TensorFlow reports.
+  // Runs once on the calling thread, between BeginRun() and EndRun(). `options`
+  // is a serialized tensorflow.RunOptions; empty means the defaults.
+  // `metadata`, unless null, becomes the serialized tensorflow.RunMetadata.
+  // Throws what TensorFlow reports.
   std::vector<Tensor> Run(const std::vector<TF_Output>& feeds,
                           const std::vector<Tensor>& values,
                           const std::vector<TF_Output>& fetches,
                           const std::string& options, Buffer* metadata);
 
-  // Waits for the runs under way, then frees graph, weights and all. May take
-  // as long as the longest run. Safe to call twice.
+  // Waits for the runs under way, then frees the graph and the weights. It may
+  // take as long as the longest run. Calling it twice is safe.
   void Close();
 
   // Makes the runs under way in every session end early with CANCELLED, and
-  // later ones fail. For the end of the process.
+  // later ones fail. It is for the end of the process.
   static void CancelAll();
 
  private:
@@ -63,7 +64,7 @@ class Session {
   bool closing_ = false;  // guarded by mutex_
 };
 
-// The right to run a session, for as long as this lives.
+// The right to run a session, as long as this object lives.
 class RunPermit {
  public:
   // Throws FAILED_PRECONDITION if the session is closing.
@@ -74,7 +75,7 @@ class RunPermit {
 
   Session& session() const { return *session_; }
 
-  // Ends the permit early. session() is not to be used afterwards.
+  // Ends the permit early. Do not use session() afterwards.
   void Return();
 
  private:

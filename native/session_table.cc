@@ -24,7 +24,7 @@ struct Table {
   SessionHandle next_handle = 1;                     // guarded by mutex
 };
 
-// Never destroyed: used while the process exits.
+// Never destroyed, because it is used while the process exits.
 Table& Sessions() {
   static Table& table = *new Table;
   return table;
@@ -34,9 +34,10 @@ void CloseSession(Session& session) {
   static std::atomic<int> closing{0};
   ++closing;
   session.Close();
-  // What a model freed would otherwise stay with this process, and memory grow
-  // with every reload. Once for all that close together: whoever wants memory
-  // waits meanwhile, the event loop too.
+  // Otherwise the memory that a model freed would stay with this process and
+  // grow with every reload. It is returned once for all sessions that close
+  // together, because every thread that wants memory waits meanwhile, also the
+  // event loop.
   if (--closing > 0) return;
   GiveBackMemory();
 }

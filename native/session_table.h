@@ -1,8 +1,8 @@
-// The sessions of the process by handle, and who holds them.
-//
-// A session lives as long as there are references to it. Any thread may take a
-// further reference by handle as long as one exists; when the last one goes,
-// the session is closed on a thread of its own, after its last run.
+// The sessions of the process by handle, and the references to them.
+// 
+// A session lives as long as there are references to it. While one exists, any
+// thread may take another by handle. When the last one goes, the session is
+// closed on a thread of its own, after its last run.
 
 #ifndef TFJS_SERVING_NATIVE_SESSION_TABLE_H_
 #define TFJS_SERVING_NATIVE_SESSION_TABLE_H_
@@ -15,17 +15,18 @@
 
 namespace tfjs_serving {
 
-// Positive, never used twice, small enough for a JavaScript number.
+// Positive, never used twice, and small enough for a JavaScript number.
 using SessionHandle = int64_t;
 
-// One reference to one session. Movable; empty after a move or GiveBack(). The
-// destructor gives the reference back and waits for nothing.
+// One reference to one session. It is movable, and empty after a move or
+// GiveBack(). The destructor gives the reference back and waits for nothing.
 class SessionReference {
  public:
-  // The first reference to a session, under a new handle.
+  // Adds a session under a new handle. Returns the first reference.
   static SessionReference Add(std::unique_ptr<Session> session);
 
-  // A further one. Throws NOT_FOUND if nobody holds a session of this handle.
+  // Returns another reference. Throws NOT_FOUND if nobody holds a session with
+  // this handle.
   static SessionReference Retain(SessionHandle handle);
 
   SessionReference() = default;
@@ -36,9 +37,9 @@ class SessionReference {
   SessionHandle handle() const { return handle_; }
   const std::shared_ptr<Session>& session() const { return session_; }
 
-  // Gives the reference back and calls `done` (unless null) once that has taken
-  // full effect: here and now while others hold the session, from the closing
-  // thread if this was the last. `done` must not throw.
+  // Gives the reference back, and calls `done` (unless null) once that has
+  // taken full effect. It is called here and now while others hold the session,
+  // and on the closing thread if this was the last. `done` must not throw.
   void GiveBack(std::function<void()> done) noexcept;
 
  private:

@@ -1,8 +1,8 @@
 // How failures travel through the native part.
-//
-// TensorFlow reports through TF_Status; our own code throws StatusError. A
+// 
+// TensorFlow reports through TF_Status, and our own code throws StatusError. A
 // StatusError is also a plain value: a run that failed on a pool thread carries
-// one back to its Node thread, where it becomes a JavaScript Error whose `code`
+// one back to its Node thread. There it becomes a JavaScript Error whose `code`
 // is CodeName().
 
 #ifndef TFJS_SERVING_NATIVE_STATUS_H_
@@ -16,8 +16,8 @@
 
 namespace tfjs_serving {
 
-// TensorFlow's name of a code: "INVALID_ARGUMENT", "NOT_FOUND", ... Codes this
-// build of TensorFlow does not name are "UNKNOWN".
+// TensorFlow's name of a code: "INVALID_ARGUMENT", "NOT_FOUND", ... A code that
+// this build of TensorFlow does not name is "UNKNOWN".
 const char* CodeName(TF_Code code);
 
 class StatusError : public std::runtime_error {
@@ -31,11 +31,13 @@ class StatusError : public std::runtime_error {
   TF_Code code_;
 };
 
-// The exception now being handled, as a StatusError. Call it inside a catch
-// block only. For the top of a thread, where nothing may be thrown further.
+// Returns the exception that is being handled, as a StatusError. Call it only
+// inside a catch block. It is for the top of a thread, where nothing may be
+// thrown further.
 StatusError CurrentError();
 
-// Owns a TF_Status, OK at first. One Status serves one call of TensorFlow.
+// Owns a TF_Status, which is OK at first. One Status serves one call of
+// TensorFlow.
 class Status {
  public:
   Status() : status_(TF_NewStatus()) {}

@@ -1,4 +1,4 @@
-// Tensor owns one TF_Tensor and is counted while it does.
+// Tensor owns one TF_Tensor, which is counted meanwhile.
 
 #ifndef TFJS_SERVING_NATIVE_TENSOR_H_
 #define TFJS_SERVING_NATIVE_TENSOR_H_
@@ -12,14 +12,14 @@
 
 namespace tfjs_serving {
 
-// Movable, not copyable; may be empty. The TF_Tensor may be used on any thread,
-// by one at a time.
+// Movable, not copyable; it may be empty. Any thread may use the TF_Tensor, but
+// only one at a time.
 class Tensor {
  public:
   Tensor() = default;
 
-  // Takes ownership. `outside_bytes` is memory that belongs to the tensor but
-  // that TF_TensorByteSize does not see: the contents of strings.
+  // Takes ownership. `outside_bytes` is memory of the tensor that
+  // TF_TensorByteSize does not see: the content of strings.
   explicit Tensor(TF_Tensor* tensor, size_t outside_bytes = 0)
       : tensor_(tensor) {
     if (tensor_ == nullptr) return;
@@ -44,7 +44,7 @@ class Tensor {
   size_t byte_size() const { return TF_TensorByteSize(tensor_); }
   void* data() const { return TF_TensorData(tensor_); }
 
-  // Leaves this empty; the caller owns the result.
+  // Leaves this object empty. The caller owns the result.
   TF_Tensor* Release() {
     if (tensor_ == nullptr) return nullptr;
     --GlobalCounters().tensors;

@@ -69,9 +69,9 @@ std::align_val_t StringAlignment() {
   return std::align_val_t{TF_TensorDefaultAlignment()};
 }
 
-// A deallocator of ours, because the one of TF_AllocateTensor frees the array
-// and leaks what the strings in it own. TensorFlow calls it when the last user
-// is gone, which may be a variable long after the run.
+// A deallocator of our own, because that of TF_AllocateTensor frees the array
+// but leaks the memory that its strings own. TensorFlow calls it when the last
+// user is gone. That may be a variable long after the run.
 void DeleteStrings(void* data, size_t bytes, void*) {
   auto* const strings = static_cast<TF_TString*>(data);
   const size_t count = bytes / sizeof(TF_TString);
@@ -95,7 +95,7 @@ Tensor CopyStrings(const TensorSource& source) {
                              static_cast<int>(source.shape.size()), strings,
                              bytes, DeleteStrings, nullptr),
                 content_bytes);
-  // TF_NewTensor has called the deallocator itself if it refused.
+  // If TF_NewTensor refused, it has called the deallocator itself.
   if (tensor.empty()) {
     throw StatusError(TF_INTERNAL, "TensorFlow refused a string tensor");
   }
@@ -133,7 +133,7 @@ void CheckSource(const TensorSource& source, const std::string& name) {
   const size_t element_bytes =
       is_string ? sizeof(TF_TString) : TF_DataTypeSize(source.dtype);
   // The bound holds without the zeros too: TensorFlow multiplies the dimensions
-  // in order and aborts if a product before the zero overflows.
+  // in order, and aborts if a product before the zero overflows.
   constexpr auto kMaxBytes =
       static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   uint64_t room = kMaxBytes / element_bytes;

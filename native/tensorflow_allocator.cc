@@ -81,10 +81,10 @@ using Register = void(Registry*, const char* file, int line,
 
 // ---- Ours --------------------------------------------------------------------
 
-// Smaller ones are the C library's: TensorFlow draws the line there too.
+// Smaller tensors use the C library, as in TensorFlow.
 constexpr size_t kLargeBytes = 256 << 10;
 
-// Of TensorFlow's own factories the highest has 200.
+// The highest priority of TensorFlow's own factories is 200.
 constexpr int kPriority = 300;
 
 size_t PhysicalBytes() {
@@ -92,9 +92,9 @@ size_t PhysicalBytes() {
          static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-// Addresses for all memory that there is and as much again, since free chunks
-// between others take addresses but no memory. Never destroyed: tensors live on
-// while the process exits.
+// Reserves twice as many addresses as there is memory, since free chunks
+// between others take addresses but no memory. It is never destroyed, because
+// tensors live on while the process exits.
 Arena& TheArena() {
   static Arena& arena = *new Arena(2 * PhysicalBytes());
   return arena;
@@ -155,7 +155,7 @@ void UseOurArena() {
       "stringIcSt11char_traitsIcESaIcEEEiPNS_16AllocatorFactoryE");
   if (find_registry == nullptr || add == nullptr) return;
   Registry* const registry = find_registry();
-  // It ends the process if it is told of a factory after that.
+  // The registry ends the process if a factory is registered after that.
   if (registry->first_allocator_made) return;
   add(registry, __FILE__, __LINE__, "tfjs-serving", kPriority,
       new ArenaFactory);

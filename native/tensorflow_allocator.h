@@ -1,4 +1,4 @@
-// Where TensorFlow takes memory for tensors on the CPU.
+// Decides where TensorFlow takes memory for tensors on the CPU.
 
 #ifndef TFJS_SERVING_NATIVE_TENSORFLOW_ALLOCATOR_H_
 #define TFJS_SERVING_NATIVE_TENSORFLOW_ALLOCATOR_H_
@@ -7,21 +7,20 @@
 
 namespace tfjs_serving {
 
-// Has TensorFlow take large tensors from an arena of ours. Once, before anything
-// asks TensorFlow for a tensor. TensorFlow keeps its own way
-//   - where its version is not the one whose classes we know,
-//   - where the process has used it for tensors before,
-//   - under TF_ONEDNN_USE_SYSTEM_ALLOCATOR, with which TensorFlow's own way is
-//     the C library's.
+// Makes TensorFlow take large tensors from our arena. It is called once, before
+// anything asks TensorFlow for a tensor. TensorFlow keeps its own allocator
+// - if its version is not the one whose classes we know,
+// - if the process has made tensors before,
+// - under TF_ONEDNN_USE_SYSTEM_ALLOCATOR, which selects the C library.
 void UseOurArena();
 
-// Gives what is free in the arena back to the system.
+// Returns the free memory of the arena to the system.
 void GiveBackArena();
 
-// Bytes of tensors in the arena.
+// The bytes of tensors in the arena.
 size_t ArenaBytes();
 
-// Bytes that were ever freed in it.
+// The bytes that were ever freed in it.
 size_t ArenaFreedBytes();
 
 }  // namespace tfjs_serving

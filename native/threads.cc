@@ -40,7 +40,7 @@ struct Threads {
   std::list<Entry> entries;  // guarded by mutex; the elements stay in place
 };
 
-// Never destroyed: used while the process exits.
+// Never destroyed, because it is used while the process exits.
 Threads& All() {
   static Threads& threads = *new Threads;
   return threads;
@@ -60,8 +60,8 @@ struct SchedulingAttributes {
 };
 #endif
 
-// The register that says how the calling thread treats floats, and the bits of
-// it that make denormals zero.
+// The register that says how the calling thread treats floats, and its bits
+// that make denormals zero.
 #if defined(__SSE2__)
 constexpr uint64_t kDenormalsAreZero = 0x8000 | 0x0040;
 uint64_t FloatControl() { return _mm_getcsr(); }
@@ -84,15 +84,16 @@ uint64_t FloatControl() { return 0; }
 void SetFloatControl(uint64_t) {}
 #endif
 
-// A hundredth or two of the share of a thread that answers requests, where the
-// processors are short; all there is, where they are not. Not SCHED_IDLE: on a
-// machine that is busy all the time a load would never end.
+// Gives the thread one or two hundredths of the share of a thread that answers
+// requests, if processors are short. It gets everything that is left if they
+// are not. We do not use SCHED_IDLE, because on a machine that is always busy a
+// load would never end.
 void LowerPriority() {
 #if defined(__linux__)
   constexpr int kNice = 19;
-  // How long it may go on once it has a processor, from Linux 6.12 on: what a
-  // request that comes just then waits for. The usual 3 ms would double the
-  // slowest hundredth of a small model's answers.
+  // How long the thread may go on once it has a processor (Linux 6.12 and
+  // later). A request that comes just then waits for that time. The usual 3 ms
+  // would double the slowest hundredth of a small model's answers.
   constexpr uint64_t kSliceNanoseconds = 100'000;
   SchedulingAttributes attributes{};
   attributes.size = sizeof attributes;
@@ -100,7 +101,7 @@ void LowerPriority() {
   attributes.nice = kNice;
   attributes.runtime = kSliceNanoseconds;
   if (syscall(SYS_sched_setattr, 0, &attributes, 0) == 0) return;
-  // A sandbox may know the old call only.
+  // A sandbox may know only the old call.
   const auto thread = static_cast<id_t>(syscall(SYS_gettid));
   static_cast<void>(setpriority(PRIO_PROCESS, thread, kNice));
 #elif defined(__APPLE__)
@@ -118,8 +119,8 @@ void* Run(void* pointer) {
   return nullptr;
 }
 
-// Never waits: a thread of low priority may take long to end where the
-// processors are short, and the caller may be the event loop.
+// Never waits. If processors are short, a thread of low priority may take long
+// to end, and the caller may be the event loop.
 bool JoinIfGone(Entry& entry) {
 #if defined(__linux__)
   return entry.ended && pthread_tryjoin_np(entry.thread, nullptr) == 0;

@@ -1,7 +1,7 @@
-// Threads for the rare and slow: one per load, one per close, one per warm-up, so
-// that one that hangs (a dead network mount) delays nobody else. They run at low
-// priority, and so do the threads that TensorFlow starts from them: requests that
-// are being answered come first.
+// Threads for rare and slow work: one per load, per close and per warm-up. One
+// that hangs (on a dead network mount) delays nobody else. They run at low
+// priority, and so do the threads that TensorFlow starts from them, because
+// requests come first.
 
 #ifndef TFJS_SERVING_NATIVE_THREADS_H_
 #define TFJS_SERVING_NATIVE_THREADS_H_
@@ -12,15 +12,16 @@
 namespace tfjs_serving {
 
 // Runs `work` on a thread of its own. `work` must not throw. Throws
-// RESOURCE_EXHAUSTED, with `work` not run, if there is no thread to be had.
+// RESOURCE_EXHAUSTED, without running `work`, if no thread is available.
 void StartThread(std::function<void()> work);
 
-// Has the calling thread treat denormal floats as zero, as TensorFlow's own
-// threads do; kernels it runs there would be many times slower without.
+// Makes the calling thread treat denormal floats as zero, as TensorFlow's own
+// threads do. Otherwise, kernels that TensorFlow runs there would be many times
+// slower.
 void FlushDenormals();
 
-// The same for as long as it lives, on a thread whose own floats must stay as
-// they are: JavaScript's.
+// Does the same as long as the object lives, for a thread whose own floats must
+// not change: JavaScript's.
 class ScopedFlushDenormals {
  public:
   ScopedFlushDenormals();
@@ -32,8 +33,8 @@ class ScopedFlushDenormals {
   const uint64_t before_;
 };
 
-// Waits until every thread ever started has ended, those they start meanwhile
-// included. Not from such a thread.
+// Waits until every thread has ended, including those that start meanwhile. Do
+// not call it from such a thread.
 void JoinThreads();
 
 }  // namespace tfjs_serving

@@ -36,7 +36,7 @@ ByteRange RangeOf(Napi::Value value, const std::string& name) {
   return ByteRange{static_cast<const uint8_t*>(data), size};
 }
 
-// Whether it is a dtype that can be fed is for CheckSource() to say.
+// CheckSource() decides whether a tensor of this dtype can be fed.
 TF_DataType ReadDataType(Napi::Value value, const std::string& name) {
   constexpr int64_t kEnumRange = 63;
   const int64_t number = ReadInteger(value, name);
@@ -97,8 +97,8 @@ Feeds ReadFeeds(Napi::Value value) {
   std::vector<size_t> ends;
   // Whether a source is strings in one piece.
   std::vector<bool> is_packed(array.Length());
-  // Two passes, because reading an element may run JavaScript, which could
-  // detach a buffer whose address was already taken.
+  // There are two passes, because reading an element may run JavaScript. That
+  // could detach a buffer whose address was already taken.
   for (uint32_t i = 0; i < feeds.sources.size(); ++i) {
     const std::string name = Indexed("feeds", i);
     const Napi::Array feed = ReadArray(array.Get(i), name);
