@@ -3,7 +3,7 @@
  * when each answer came and how long it took, so that a slice of time can be looked at afterwards. It ends early when its
  * standard input does.
  *
- *   node client.js URL BODY_FILE CONNECTIONS SECONDS
+ *   node bench/client.ts URL BODY_FILE CONNECTIONS SECONDS
  */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';

@@ -2,7 +2,7 @@
  * The least a server can do: reads a whole body and answers with so many bytes of it. What it reaches is the measure for
  * everything else.
  *
- *   node echo.js node|koa BYTES
+ *   node bench/echo.ts node|koa BYTES
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,7 +1,7 @@
 /**
  * The model without a server: the session in this process, with tf.js loaded, run by so many callers at once.
  *
- *   node in-process.js MODEL_FOLDER native|tfjs [INTER_THREADS INTRA_THREADS [xla] [mixed-precision]]
+ *   node bench/in-process.ts MODEL_FOLDER native|tfjs [INTER_THREADS INTRA_THREADS [xla] [mixed-precision]]
  *
  * For each line `CALLERS SECONDS [ROWS]` that it reads it prints one JSON line. ROWS are of one run, 1 by default.
  */

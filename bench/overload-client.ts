@@ -6,7 +6,7 @@
  * time on a connection, connections that are kept and used again, as many as there are requests unanswered, and of an
  * answer only the status and the length.
  *
- *   node overload-client.js PLAN
+ *   node bench/overload-client.ts PLAN
  *
  * The plan is JSON, and so is the one line that it prints.
  */

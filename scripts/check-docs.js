@@ -1,8 +1,8 @@
 /**
- * `node scripts/check-docs.js` checks that what the documents say can be found: links and their anchors, paths of the
- * repository, make targets, the program's flags; that each code block is run by test/docs, or says why not; and that a
- * document and its twin in another language say the same. It also refuses files that name a folder of one machine or the host of a package registry. One line for each thing not found;
- * exit code 1 if there is any.
+ * `node scripts/check-docs.js` checks that what the documents name can be found: links and their anchors, paths of the
+ * repository, make targets, and the program's flags. It checks that test/docs runs each code block, or that the document
+ * says why not, and that a document and its twin in another language say the same. It refuses files that name a folder
+ * of one machine or the host of a package registry. It prints one line for each problem, and then exits with 1.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -83,10 +83,14 @@ function anchorsOf(text) {
  * @param {string} text
  */
 function checkPaths(root, text) {
-  return [...text.matchAll(/`([^`\n]+)`/g)]
-    .map(([, code = '']) => code)
-    .filter((code) => REPOSITORY_PATH.test(code) && !fs.existsSync(path.join(root, code)))
-    .map((code) => `there is no ${code}`);
+  const sources = path.join(root, 'src');
+  return [...text.matchAll(/`([^`\n]+)`/g)].flatMap(([, code = '']) => {
+    const [first = '', ...rest] = code.split('/');
+    const isSource = /^\w[\w./-]*$/.test(code) && rest.length > 0 && fs.existsSync(path.join(sources, first));
+    const folders = REPOSITORY_PATH.test(code) ? [root] : isSource ? [sources, root] : [];
+    const isThere = folders.some((folder) => fs.existsSync(path.join(folder, code)));
+    return folders.length === 0 || isThere ? [] : [`there is no ${code}`];
+  });
 }
 
 /**

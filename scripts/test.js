@@ -52,6 +52,7 @@ const fast = [
   ['layers', () => run(process.execPath, ['scripts/check-layers.js'])],
   ['lock file', () => run(process.execPath, ['scripts/check-lock.js'])],
   ['documents', () => run(process.execPath, ['scripts/check-docs.js'])],
+  ['comments', () => run(process.execPath, ['scripts/check-comments.js'])],
   ['warnings of native/', () => run(process.execPath, ['scripts/check-warnings.js'])],
   // The install step only warns if the addon does not compile, as the server can do without.
   ['TypeScript client', () => run(process.execPath, ['scripts/check-client.js'])],

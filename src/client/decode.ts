@@ -1,4 +1,4 @@
-/** Reads CBOR into values: what {@link dictToBinary} wrote, and every answer of the server. */
+/** Reads CBOR into values: what `dictToBinary` wrote, and every answer of the server. */
 
 import { invalidArgument } from '../errors.js';
 import { toEnd } from '../flow/steps.js';

@@ -21,7 +21,7 @@ export interface Terms {
 
 export interface Deployment {
   readonly id: ServableId;
-  /** The handle. It says what its signatures are, and is given back by {@link Servable.retire}. */
+  /** The handle. It says what its signatures are, and the servable gives it back when it is retired. */
   readonly model: InferenceModel;
   /** Numbers in all variables together. */
   readonly parameterCount: number;

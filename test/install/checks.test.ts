@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkLinks, checkPaths, splitComments } from '../../scripts/check-comments.js';
 import { checkBlocks, checkDocuments, checkForbidden } from '../../scripts/check-docs.js';
 import { checkLayers, importsOf } from '../../scripts/check-layers.js';
 import { missingEntries } from '../../scripts/check-lock.js';
@@ -115,10 +116,11 @@ describe('the document check', () => {
     ['[gone](docs/gone.md)', 'the link docs/gone.md leads nowhere'],
     ['[gone](#nowhere)', 'the link #nowhere names a heading that README.md does not have'],
     ['`src/gone.ts`', 'there is no src/gone.ts'],
+    ['`serving/gone.ts`', 'there is no serving/gone.ts'],
     ['`make nothing`', 'the Makefile has no target for `make nothing`'],
     ['`--no-such-flag`', 'no command has a flag --no-such-flag'],
   ])('refuses %s', (text, problem) => {
-    expect(check(text)).toEqual([`README.md: ${problem}`]);
+    expect(check(text, { 'src/serving/table.ts': '' })).toEqual([`README.md: ${problem}`]);
   });
 
   test('refuses code blocks that are neither run nor marked, in any document', () => {
@@ -139,6 +141,46 @@ describe('the document check', () => {
       'a:2: names a folder of one machine',
       'b:1: names the host of a package registry',
     ]);
+  });
+});
+
+describe('the comment check', () => {
+  const file = 'src/serving/rows.ts';
+  const links = (text: string, others: Record<string, string> = {}) =>
+    checkLinks(
+      file,
+      splitComments(text),
+      new Map(Object.entries({ ...others, [file]: splitComments(text).code })),
+    );
+  const known = new Set(['src', 'src/serving', file, 'src/serving/table.ts', 'docs', 'docs/batching.md']);
+  const paths = (text: string) => checkPaths(file, splitComments(text).comments, known);
+
+  test('accepts links to names of the file, and to members of imported names', () => {
+    const text = `import type { Table } from './table.js';\n/** As {@link split}, for a {@link Table.find}. */\nfunction split() {}\n`;
+    expect(links(text, { 'src/serving/table.ts': 'export class Table {\n  find() {}\n}\n' })).toEqual([]);
+  });
+
+  test('refuses a link to a name that only comments have', () => {
+    expect(links('/** As {@link split}. */\n// split\n')).toEqual([
+      `${file}:1: {@link split}: expected a name in the code of this file`,
+    ]);
+  });
+
+  test('refuses a link to a member that is gone', () => {
+    const text = `/** See {@link Table.find}. */\nclass Table {}\n`;
+    expect(links(text)).toEqual([expect.stringContaining('{@link Table.find}')]);
+  });
+
+  test('accepts paths from the root, from src/, and beside the file', () => {
+    expect(
+      paths('// See docs/batching.md, serving/table.ts, table.ts and https://example.com/src/none.ts.\n'),
+    ).toEqual([]);
+  });
+
+  test('refuses the path of a file that is gone', () => {
+    expect(
+      paths('/**\n * See serving/queue.ts and `docs/gone.md`.\n */\nconst x = "src/none.ts";\n'),
+    ).toEqual([`${file}:2: there is no serving/queue.ts`, `${file}:2: there is no docs/gone.md`]);
   });
 });
 

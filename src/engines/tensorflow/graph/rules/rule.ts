@@ -5,7 +5,7 @@ export interface OperationRule {
   readonly rule: Rule;
   /** The names of the outputs, in order, if there are several different ones. */
   readonly outputs?: readonly string[] | undefined;
-  /** True if the rule treats slices along the first axis alike, in any order: see `dealt` of {@link Rows}. */
+  /** True if the rule treats slices along the first axis alike, in any order: see `dealt` in value.ts. */
   readonly takesDealt?: true | undefined;
   /** The rank that each input must have, by the number of the input. */
   readonly ranks?: Readonly<Record<number, number>> | undefined;
