@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
 import { endTogether } from './process.ts';
 
 export interface LogLine {
@@ -23,8 +24,10 @@ export class MeasuredServer {
     });
   }
 
-  static async start(args: readonly string[]): Promise<MeasuredServer> {
-    const flags = ['dist/main.js', 'serve', '--port', '0', '--log-format', 'json', ...args];
+  /** @param root of the checkout whose server it is: the folder of this process if left out */
+  static async start(args: readonly string[], root = '.'): Promise<MeasuredServer> {
+    const main = path.join(root, 'dist', 'main.js');
+    const flags = [main, 'serve', '--port', '0', '--log-format', 'json', ...args];
     const child = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'ignore'] });
     endTogether(child);
     const server = new MeasuredServer(child);
