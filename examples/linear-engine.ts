@@ -7,9 +7,10 @@ import path from 'node:path';
 import {
   createTensor,
   type Engine,
-  type InferenceModel,
   inputOf,
   joinTensors,
+  type NamedTensors,
+  type RunOptions,
   ServingError,
   type Signature,
   type Tensor,
@@ -29,12 +30,15 @@ export const linearEngine: Engine = {
     const text = await readFile(path.join(directory, 'linear.json'), 'utf8');
     const linear = parse(text);
     const signature = signatureOf(linear);
-    const signatures = new Map([[signature.name, signature]]);
     return {
-      metaGraph: { tags: [], signatures, unusable: [] },
+      signatures: new Map([[signature.name, signature]]),
       parameterCount: linear.weights.flat().length + linear.bias.length,
       byteLength: text.length,
-      load: async () => new LinearModel(linear, signatures),
+      load: async () => ({
+        predict: async (_, members, options) => ({
+          outputs: new Map([['y', product(linear, members, options)]]),
+        }),
+      }),
     };
   },
 };
@@ -52,53 +56,28 @@ function isLinear(value: unknown): value is Linear {
 
 function signatureOf({ weights, bias }: Linear): Signature {
   const spec = (name: string, columns: number) =>
-    new Map([[name, { name, dtype: 'float32', shape: [null, columns], graphName: name } as const]]);
-  const rows = { verdict: 'proven', why: '' } as const;
+    new Map([[name, { name, dtype: 'float32', shape: [null, columns] } as const]]);
   return {
     name: 'serving_default',
     inputs: spec('x', weights.length),
     outputs: spec('y', bias.length),
-    rows,
+    rows: { verdict: 'proven' },
   };
 }
 
-class LinearModel implements InferenceModel {
-  readonly type = 'linear model';
-  readonly mode = { xla: false, mixedPrecision: undefined };
-  readonly isTraced = false;
-
-  constructor(
-    private readonly linear: Linear,
-    readonly signatures: InferenceModel['signatures'],
-  ) {}
-
-  /** A product of two small matrices. */
-  whyNotInline(): undefined {}
-
-  predictHere(...[, members, options]: Parameters<InferenceModel['predict']>) {
-    const started = performance.now();
-    const { weights, bias } = this.linear;
-    const made: Tensor[] = [];
-    const x = joinTensors(inputOf('x', members), options?.padding, (tensor) => made.push(tensor));
-    const values = x.dataSync();
-    const rows = Array.from({ length: x.shape[0] ?? 0 }, (_, row) =>
-      bias.map((start, column) =>
-        weights.reduce(
-          (sum, weight, i) => sum + (values[row * weights.length + i] ?? 0) * (weight[column] ?? 0),
-          start,
-        ),
+function product({ weights, bias }: Linear, members: readonly NamedTensors[], options?: RunOptions): Tensor {
+  const made: Tensor[] = [];
+  const x = joinTensors(inputOf('x', members), options?.padding, (tensor) => made.push(tensor));
+  const values = x.dataSync();
+  const rows = Array.from({ length: x.shape[0] ?? 0 }, (_, row) =>
+    bias.map((start, column) =>
+      weights.reduce(
+        (sum, weight, i) => sum + (values[row * weights.length + i] ?? 0) * (weight[column] ?? 0),
+        start,
       ),
-    );
-    for (const tensor of made) tensor.dispose();
-    const bytes = new Uint8Array(Float32Array.from(rows.flat()).buffer);
-    const y = createTensor('float32', [rows.length, bias.length], bytes);
-    const runMicros = Math.round((performance.now() - started) * 1000);
-    return { outputs: new Map([['y', y]]), queueMicros: 0, runMicros };
-  }
-
-  async predict(...request: Parameters<InferenceModel['predict']>) {
-    return this.predictHere(...request);
-  }
-
-  async dispose(): Promise<void> {}
+    ),
+  );
+  for (const tensor of made) tensor.dispose();
+  const bytes = new Uint8Array(Float32Array.from(rows.flat()).buffer);
+  return createTensor('float32', [rows.length, bias.length], bytes);
 }

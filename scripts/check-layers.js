@@ -42,7 +42,7 @@ const SEAMS = [
     behind: 'engines/tensorflow/',
     seam: 'engines/engine.ts and engines/inference-model.ts',
     // What opens TensorFlow, what reads SavedModels without a server, and what uses its kernels or its traces itself.
-    home: /^(engines\/tensorflow\/|server\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
+    home: /^(engines\/tensorflow\/|(index|server)\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
   },
 ];
 

@@ -59,7 +59,7 @@ function configOf({ name, dtype, shape }: TensorSpec): string {
 }
 
 /** `state serving_default_state 0` */
-function placeOf({ name, graphName }: TensorSpec): string {
+function placeOf({ name, graphName = name }: TensorSpec): string {
   const [operation = '', index = '0'] = graphName.split(':');
   return `${name} ${operation} ${index}`;
 }

@@ -1,51 +1,72 @@
 /**
- * Wraps a model of an application's engine, and refuses outputs that do not match the signature. TensorFlow itself
- * never returns such outputs.
+ * Wraps a model of an application's engine. It fills in what the engine leaves out, and refuses outputs that do not match
+ * the signature. TensorFlow itself never returns such outputs.
  */
-import { invalidArgument, quoted, ServingError } from '../errors.js';
-import { disposeTensors, type NamedTensors, type Tensor, viewTensor } from '../tfjs/tensors.js';
-import type { InferenceModel, RunOptions, RunResult } from './inference-model.js';
+import { invalidArgument, quoted } from '../errors.js';
+import { type NamedTensors, type Tensor, viewTensor } from '../tfjs/tensors.js';
+import type { EngineFaults } from './engine-fault.js';
+import {
+  type EngineModel,
+  type EngineRun,
+  type InferenceModel,
+  plainMode,
+  type RunOptions,
+  type RunResult,
+} from './inference-model.js';
 import { formatShape, formatSpec, type Signature, type TensorSpec } from './signature.js';
 
 export class CheckedModel implements InferenceModel {
+  readonly signatures: InferenceModel['signatures'];
+  readonly type: string;
+
   /**
-   * @param engine is its name, for errors
-   * @param name is that of the model, for errors
+   * @param told is what is known without the model: its signatures, and a type for people if it does not say one
    */
   constructor(
-    private readonly model: InferenceModel,
-    private readonly engine: string,
-    private readonly name: string,
-  ) {}
-
-  get signatures(): InferenceModel['signatures'] {
-    return this.model.signatures;
-  }
-
-  get type(): string {
-    return this.model.type;
+    private readonly model: EngineModel,
+    told: Pick<InferenceModel, 'type' | 'signatures'>,
+    private readonly faults: EngineFaults,
+  ) {
+    this.signatures = told.signatures;
+    this.type = model.type ?? told.type;
   }
 
   get mode(): InferenceModel['mode'] {
-    return this.model.mode;
+    return this.model.mode ?? plainMode;
   }
 
   get isTraced(): boolean {
-    return this.model.isTraced;
+    return this.model.isTraced ?? false;
   }
 
   whyNotInline(signature: Signature): string | undefined {
-    return this.model.whyNotInline(signature);
+    const { model, faults } = this;
+    if (!model.predictHere) return 'its engine has no `predictHere`';
+    try {
+      return model.whyNotInline?.(signature);
+    } catch (error) {
+      throw faults.thrown('whyNotInline', error);
+    }
   }
 
-  /** @throws ServingError (rejects) besides what the model throws, INVALID_ARGUMENT for inputs whose rows do not agree, INTERNAL for wrong outputs */
+  /**
+   * @throws ServingError (rejects) besides what the model throws, INVALID_ARGUMENT for inputs whose rows do not agree, INTERNAL
+   *   naming the engine for wrong outputs and for anything else that it throws
+   */
   async predict(
     signature: Signature,
     members: readonly NamedTensors[],
     options: RunOptions = {},
   ): Promise<RunResult> {
     const rows = rowsOf(signature, members, options);
-    return this.checked(await this.model.predict(signature, members, options), signature, options, rows);
+    const started = performance.now();
+    let run: EngineRun;
+    try {
+      run = await this.model.predict(signature, members, options);
+    } catch (error) {
+      throw this.faults.thrown('predict', error);
+    }
+    return this.checked(run, signature, options, rows, started);
   }
 
   /** @throws ServingError as {@link predict} */
@@ -54,72 +75,104 @@ export class CheckedModel implements InferenceModel {
     members: readonly NamedTensors[],
     options: Pick<RunOptions, 'outputs' | 'padding'> = {},
   ): RunResult {
+    const { model, faults } = this;
     const rows = rowsOf(signature, members, options);
-    return this.checked(this.model.predictHere(signature, members, options), signature, options, rows);
+    const started = performance.now();
+    let run: EngineRun | undefined;
+    try {
+      run = model.predictHere?.(signature, members, options);
+    } catch (error) {
+      throw faults.thrown('predictHere', error);
+    }
+    return this.checked(run, signature, options, rows, started);
   }
 
-  dispose(): Promise<void> {
-    return this.model.dispose();
+  /** It never rejects. A failure of the engine is logged, as nobody can do anything about it. */
+  async dispose(): Promise<void> {
+    try {
+      await this.model.dispose?.();
+    } catch (error) {
+      this.faults.logged('dispose', error);
+    }
   }
 
-  /** Checks the outputs that were asked for. It disposes the others. */
+  /**
+   * Checks the outputs that were asked for. It disposes the others.
+   *
+   * @param started is when the run was asked for, in milliseconds of the monotonic clock
+   */
   private checked(
-    prediction: RunResult,
+    run: EngineRun | undefined,
     { outputs: specs }: Signature,
     { outputs: names = [...specs.keys()] }: RunOptions,
     rows: number | undefined,
+    started: number,
   ): RunResult {
-    const { outputs, runMicros } = prediction;
-    if (!(outputs instanceof Map)) throw this.fault('`outputs` as a Map', 'something else');
+    const passed = (performance.now() - started) * 1000;
+    const { outputs, queueMicros = 0, runMicros = passed } = run ?? {};
+    if (!(outputs instanceof Map)) throw this.faults.expected('`outputs` as a Map', 'something else');
     const wanted = new Map<string, Tensor>();
     try {
       for (const name of outputs.keys())
-        if (!specs.has(name)) throw this.fault(`the outputs ${listed(specs.keys())}`, `\`${name}\``);
+        if (!specs.has(name))
+          throw this.faults.expected(`the outputs ${listed(specs.keys())}`, `\`${name}\``);
       for (const name of names) wanted.set(name, this.output(specOf(name, specs), outputs, rows));
-      if (!(runMicros >= 0)) throw this.fault('`runMicros` as microseconds', String(runMicros));
+      for (const [what, micros] of Object.entries({ queueMicros, runMicros }))
+        if (!(micros >= 0)) throw this.faults.expected(`\`${what}\` as microseconds`, String(micros));
     } catch (error) {
-      disposeTensors(outputs);
+      for (const tensor of outputs.values()) if (isTensor(tensor)) tensor.dispose();
       throw error;
     }
     for (const [name, tensor] of outputs) if (!wanted.has(name)) tensor.dispose();
-    return { ...prediction, outputs: wanted };
+    return { outputs: wanted, queueMicros, runMicros };
   }
 
   private output(spec: TensorSpec, outputs: NamedTensors, rows: number | undefined): Tensor {
-    const tensor = outputs.get(spec.name);
+    const tensor: unknown = outputs.get(spec.name);
     const what = `output \`${spec.name}\``;
-    if (!tensor) throw this.fault(what, outputs.size === 0 ? 'no outputs' : listed(outputs.keys()));
+    if (tensor === undefined)
+      throw this.faults.expected(what, outputs.size === 0 ? 'no outputs' : listed(outputs.keys()));
+    if (!isTensor(tensor)) throw this.faults.expected(`${what} as a tensor`, 'something else');
+    if (tensor.isDisposed) throw this.faults.expected(`${what} as a tensor`, 'one that is disposed');
     const { dtype, shape } = viewTensor(tensor);
-    const asRows = rows === undefined ? spec.shape : [rows, ...(spec.shape?.slice(1) ?? [])];
-    const isShape = asRows === null || (asRows.length === shape.length && asRows.every(allows(shape)));
-    if (dtype === spec.dtype && isShape) return tensor;
-    throw this.fault(
-      `${what} as ${formatSpec({ dtype: spec.dtype, shape: asRows })}`,
-      `${dtype} ${formatShape(shape)}`,
-    );
-  }
-
-  private fault(expected: string, got: string): ServingError {
-    return new ServingError(
-      'INTERNAL',
-      `expected the engine \`${this.engine}\` to give ${expected} for the model \`${this.name}\`, got ${got}: the engine must be mended`,
-    );
+    if (dtype === spec.dtype && isShape(shape, spec.shape) && hasRows(shape, spec.shape, rows)) return tensor;
+    throw this.faults.expected(`${what} as ${formatWithRows(spec, rows)}`, `${dtype} ${formatShape(shape)}`);
   }
 }
 
-/** @throws ServingError INVALID_ARGUMENT for an output that does not exist: a handler may ask for any name */
+function isTensor(value: unknown): value is Tensor {
+  return (
+    typeof value === 'object' && value !== null && 'dataId' in value && 'shape' in value && 'dispose' in value
+  );
+}
+
+function isShape(shape: readonly number[], dims: TensorSpec['shape']): boolean {
+  return (
+    dims === null ||
+    (dims.length === shape.length && dims.every((dim, axis) => dim === null || dim === shape[axis]))
+  );
+}
+
+/** True for the right number of rows, and for an output that has none. */
+function hasRows(shape: readonly number[], dims: TensorSpec['shape'], rows: number | undefined): boolean {
+  return rows === undefined || (dims !== null && dims[0] !== null) || shape[0] === rows;
+}
+
+/** As messages have it: `float32 [2, 6]` */
+function formatWithRows({ dtype, shape }: TensorSpec, rows: number | undefined): string {
+  if (rows === undefined || (shape && shape[0] !== null)) return formatSpec({ dtype, shape });
+  return shape ? formatSpec({ dtype, shape: [rows, ...shape.slice(1)] }) : `${dtype} with ${rows} rows`;
+}
+
+/** @throws ServingError INVALID_ARGUMENT for an output that there is not: a handler may ask for any */
 function specOf(name: string, specs: Signature['outputs']): TensorSpec {
   const spec = specs.get(name);
   if (!spec) throw invalidArgument(`no output ${quoted(name)}; there are ${listed(specs.keys())}`);
   return spec;
 }
 
-function allows(shape: readonly number[]): (dim: number | null, axis: number) => boolean {
-  return (dim, axis) => dim === null || dim === shape[axis];
-}
-
 /**
- * The number of rows that each output must have, if rows stay apart.
+ * How many rows each output must have that has rows; undefined where rows do not stay apart.
  *
  * @throws ServingError INVALID_ARGUMENT if a member's inputs have different numbers of rows
  */
@@ -128,34 +181,36 @@ function rowsOf(
   members: readonly NamedTensors[],
   { padding }: Pick<RunOptions, 'padding'>,
 ): number | undefined {
-  if (!keepsRows(signature)) return undefined;
+  const names = keepsRows(signature) ? inputsWithRows(signature) : [];
+  if (names.length === 0) return undefined;
   let rows = padding?.rows ?? 0;
-  for (const inputs of members) rows += rowsOfMember(inputs);
+  for (const inputs of members) rows += rowsOfMember(names, inputs);
   return rows;
 }
 
-function rowsOfMember(inputs: NamedTensors): number {
-  const [[first, { shape }] = ['', { shape: [0] }], ...more] = inputs;
+function rowsOfMember(names: readonly string[], inputs: NamedTensors): number {
+  const [first = '', ...more] = names;
+  const shape = inputs.get(first)?.shape ?? [];
   const [rows = 0] = shape;
-  for (const [name, tensor] of more) {
-    if (tensor.shape[0] === rows) continue;
+  for (const name of more) {
+    const other = inputs.get(name)?.shape ?? [];
+    if (other[0] === rows) continue;
     throw invalidArgument(
-      `expected as many rows in each input, got \`${first}\` ${formatShape(shape)} and \`${name}\` ${formatShape(tensor.shape)}`,
+      `expected as many rows in each input, got \`${first}\` ${formatShape(shape)} and \`${name}\` ${formatShape(other)}`,
     );
   }
   return rows;
 }
 
-/** True if each row of the outputs follows from the same row of the inputs. */
+/** A row of each output follows from the same row of the inputs: it is proven, or every spec looks like that. */
 function keepsRows({ inputs, outputs, composites, rows }: Signature): boolean {
-  const hasRows = ({ shape }: TensorSpec) => shape?.[0] === null;
-  const areApart = rows === undefined || rows.verdict === 'proven';
-  return (
-    areApart &&
-    composites === undefined &&
-    inputs.size > 0 &&
-    [...inputs.values(), ...outputs.values()].every(hasRows)
-  );
+  if (composites) return false;
+  if (rows) return rows.verdict === 'proven';
+  return [...inputs.values(), ...outputs.values()].every(({ shape }) => shape?.[0] === null);
+}
+
+function inputsWithRows({ inputs }: Signature): string[] {
+  return Array.from(inputs.values()).flatMap(({ name, shape }) => (shape?.[0] === null ? name : []));
 }
 
 function listed(names: Iterable<string>): string {

@@ -8,8 +8,8 @@ import { readdir } from 'node:fs/promises';
 import { ServingError } from '../errors.js';
 import { storageCalls } from '../files/storage-call.js';
 import type { TensorView } from '../tfjs/tensors.js';
-import type { InferenceModel } from './inference-model.js';
-import type { MetaGraph } from './signature.js';
+import type { EngineModel, InferenceModel } from './inference-model.js';
+import type { MetaGraph, Signature, UnusableSignature } from './signature.js';
 
 export interface ModelFormat {
   /** The name that people know, for example `SavedModel`. */
@@ -23,18 +23,30 @@ export interface ModelFormat {
   readonly tellingFiles: readonly string[];
 }
 
-/** A model whose files have been read and found complete. It is not loaded. */
-export interface ReadModel {
-  readonly metaGraph: MetaGraph;
+/** What an engine says of a model whose files it has read and found complete. The model is not loaded. */
+export interface FoundModel {
+  /** The signatures by their names. */
+  readonly signatures: ReadonlyMap<string, Signature>;
+  /** The signatures that cannot be served, and why. It is left out if there are none. */
+  readonly unusable?: readonly UnusableSignature[] | undefined;
+  /** The tags of the graph that was read. They are left out if the format has one graph. */
+  readonly tags?: readonly string[] | undefined;
   /** The number of weights. */
   readonly parameterCount: number;
-  /** The least memory that it takes, in bytes. */
+  /** The least memory that it takes, in bytes. A model that does not fit is refused before it is loaded. */
   readonly byteLength: number;
   /**
    * Loads the model.
    *
    * @throws ServingError (rejects) with the engine's code and message; UNAVAILABLE if the storage fails
    */
+  load(): Promise<EngineModel>;
+}
+
+/** The same with nothing left out. */
+export interface ReadModel extends MetaGraph, FoundModel {
+  readonly tags: readonly string[];
+  readonly unusable: readonly UnusableSignature[];
   load(): Promise<InferenceModel>;
 }
 
@@ -60,18 +72,26 @@ export interface WarmupFile {
   read(directory: string): Promise<readonly WarmupRequest[] | undefined>;
 }
 
+/** What computes models of one format. */
 export interface Engine {
-  /** The name that people know, for example `TensorFlow`. */
+  /** The name that people know, for example `TensorFlow`. Errors and the log have it. */
   readonly name: string;
   readonly format: ModelFormat;
   /** The file with requests for the warm-up. Without one, inputs are made up. */
   readonly warmupFile?: WarmupFile | undefined;
   /**
-   * Reads what the files say of a model, and checks that all of them are there.
+   * Reads what the files say of a model, and checks that all of them are there. It takes no memory for the model.
    *
+   * @param directory holds the model's files, on this machine
    * @param tags say which of several graphs to read, if the format has that
-   * @throws ServingError (rejects) naming a file that is missing or damaged; UNAVAILABLE if the storage fails
+   * @throws ServingError (rejects) naming a file that is missing (NOT_FOUND) or damaged (DATA_LOSS); UNAVAILABLE if the
+   * storage fails. The text of any other error stays in the log
    */
+  read(directory: string, tags: readonly string[]): Promise<FoundModel>;
+}
+
+/** An engine of our own: it leaves nothing out, and gives what it promises. */
+export interface OwnEngine extends Engine {
   read(directory: string, tags: readonly string[]): Promise<ReadModel>;
 }
 
@@ -79,7 +99,7 @@ export interface Engine {
  * The engines in order of preference. TensorFlow comes first. It is used if no file says which engine is meant, and in
  * rehearsals.
  */
-export type Engines = readonly [Engine, ...Engine[]];
+export type Engines = readonly [OwnEngine, ...Engine[]];
 
 /** True if one of these file names marks a folder as a model of the format. */
 export function isOfFormat(names: readonly string[], { mainFiles }: ModelFormat): boolean {

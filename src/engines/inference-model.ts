@@ -1,4 +1,4 @@
-/** A loaded model, as everything above the engines knows it: its signatures, and how to run them. */
+/** A loaded model: what an engine gives, and what everything above the engines knows. */
 import type { Padding } from '../tfjs/rows.js';
 import type { NamedTensors } from '../tfjs/tensors.js';
 import type { Signature } from './signature.js';
@@ -14,18 +14,26 @@ export interface ComputeMode {
 /** Compiles nothing, and computes in the dtypes of the model. */
 export const plainMode: ComputeMode = { xla: false, mixedPrecision: undefined };
 
-/** The outputs of a run, and where its time went. */
-export interface RunResult {
-  /** The outputs, which the caller disposes. */
+/** What a run of an engine gave. */
+export interface EngineRun {
+  /** The outputs by their names, at least those that were asked for. The caller disposes them. */
   readonly outputs: NamedTensors;
-  /** The microseconds between the call and the start of the run. */
-  readonly queueMicros: number;
+  /** The microseconds between the call and the start of the run. They are 0 if left out. */
+  readonly queueMicros?: number | undefined;
   /**
-   * The microseconds of computing. Queues use them to choose the size of batches, and the place where runs are made.
+   * The microseconds of computing. Queues use them to choose the size of batches, and the place where runs are made. If
+   * they are left out, the whole time of the call counts.
    */
+  readonly runMicros?: number | undefined;
+}
+
+/** The outputs of a run, and where its time went. */
+export interface RunResult extends EngineRun {
+  readonly queueMicros: number;
   readonly runMicros: number;
 }
 
+/** What a run is asked for. */
 export interface RunOptions {
   /** The names of the outputs to return; all outputs of the signature by default. */
   readonly outputs?: readonly string[] | undefined;
@@ -42,46 +50,65 @@ export interface RunOptions {
   readonly callers?: readonly string[] | undefined;
 }
 
-/** A loaded model. It resembles `tf.InferenceModel`, with tensors by name and with every signature. */
-export interface InferenceModel {
-  readonly signatures: ReadonlyMap<string, Signature>;
-  /** Describes the model for people: `TensorFlow SavedModel`. */
-  readonly type: string;
-  readonly mode: ComputeMode;
-
-  /**
-   * Says why runs of a signature may take any time, and must not be made on the event loop. It is undefined if they
-   * may.
-   */
-  whyNotInline(signature: Signature): string | undefined;
+/** A model that an engine has loaded. Only `predict` must be there. `checked-model.ts` fills in the rest. */
+export interface EngineModel {
+  /** Describes the model for people: `TensorFlow SavedModel`. Left out, it is the name of the engine's format. */
+  readonly type?: string | undefined;
+  /** How the model is computed. Left out, it is computed as the model itself says. */
+  readonly mode?: ComputeMode | undefined;
+  /** True while runs by {@link predict} are recorded. Runs by {@link predictHere} are never recorded. */
+  readonly isTraced?: boolean | undefined;
 
   /**
    * Runs one signature once, for one or several requests.
    *
-   * @param signature is one of {@link signatures}
+   * @param signature is one of the model's: the very object that the engine gave
    * @param members has, for each request, a tensor for every input, with the dtypes and shapes of the specs. The
    * tensors of several members are joined along the first dim, and must agree in the others. They still belong to the
    * caller.
-   * @returns the outputs of all members together
-   * @throws ServingError with the engine's code and message when the run fails
+   * @returns the outputs of all members together. If rows stay apart, there is a row for each row of the inputs, and
+   * behind them one for each row of `options.padding`
+   * @throws ServingError (rejects) with the engine's code and message when the run fails. The text of any other error
+   * stays in the log
    */
-  predict(signature: Signature, members: readonly NamedTensors[], options?: RunOptions): Promise<RunResult>;
-
-  /** True while runs by {@link predict} are recorded. Runs by {@link predictHere} are never recorded. */
-  readonly isTraced: boolean;
+  predict(signature: Signature, members: readonly NamedTensors[], options?: RunOptions): Promise<EngineRun>;
 
   /**
-   * Does the same as {@link predict}, on the calling thread, which is blocked until the end.
+   * Does the same as {@link predict}, on the calling thread, which is blocked until the end. It suits runs that are
+   * shorter than the way to another thread. If it is left out, all runs are made by {@link predict}.
    *
    * @throws ServingError with the engine's code and message when the run fails
    */
+  predictHere?(
+    signature: Signature,
+    members: readonly NamedTensors[],
+    options?: Pick<RunOptions, 'outputs' | 'padding'>,
+  ): EngineRun;
+
+  /**
+   * Says why runs of a signature may take any time. Then {@link predictHere} is not called for it. It is undefined, or
+   * left out, if all runs are bounded.
+   */
+  whyNotInline?(signature: Signature): string | undefined;
+
+  /** Frees the model once its runs have ended. It is called once, and resolves when the memory is free. */
+  dispose?(): Promise<void>;
+}
+
+/** A loaded model, as everything above the engines knows it: with its signatures, and nothing left out. */
+export interface InferenceModel extends EngineModel {
+  /** The signatures by their names. */
+  readonly signatures: ReadonlyMap<string, Signature>;
+  readonly type: string;
+  readonly mode: ComputeMode;
+  readonly isTraced: boolean;
+  predict(signature: Signature, members: readonly NamedTensors[], options?: RunOptions): Promise<RunResult>;
   predictHere(
     signature: Signature,
     members: readonly NamedTensors[],
     options?: Pick<RunOptions, 'outputs' | 'padding'>,
   ): RunResult;
-
-  /** Frees the model once its runs have ended. It resolves when the memory is free. */
+  whyNotInline(signature: Signature): string | undefined;
   dispose(): Promise<void>;
 }
 

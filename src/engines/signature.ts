@@ -4,16 +4,19 @@ import type { Dtype } from '../tensors/dtypes.js';
 /** A known size, or null for a size that differs between requests (-1 in TensorFlow's notation). */
 export type Dim = number | null;
 
-/** The name, dtype and shape of an input or output. */
+/**
+ * The name, dtype and shape of an input or output. `{ name: 'x', dtype: 'float32', shape: [null, 6] }` takes rows of six
+ * numbers.
+ */
 export interface TensorSpec {
   /** Marks a dense tensor. A sparse or ragged one is a `CompositeSpec`. */
   readonly kind?: undefined;
   readonly name: string;
   readonly dtype: Dtype;
-  /** The dims. It is null if even the rank is unknown. */
+  /** The dims. A first dim of null is the batch dim. The shape is null if even the rank is unknown. */
   readonly shape: readonly Dim[] | null;
-  /** The graph's own name for the tensor: `operation:index`. */
-  readonly graphName: string;
+  /** The graph's own name for the tensor: `operation:index`. It is left out if there is no graph, or no other name. */
+  readonly graphName?: string | undefined;
 }
 
 /** A `tf.SparseTensor`: values, and their places in a tensor that is zero elsewhere. */
@@ -59,40 +62,50 @@ export interface Composites {
 /** An input or output, as callers see it. */
 export type CallerSpec = TensorSpec | CompositeSpec;
 
-/** What the graph shows of the rows of a signature. */
-export interface RowProof {
+/** What the engine knows of the rows of a signature. */
+export type RowProof = ProvenRows | UnprovenRows;
+
+/** A row of each output follows from the same row of the inputs alone: requests share runs. */
+export interface ProvenRows {
+  readonly verdict: 'proven';
+  readonly why?: '' | undefined;
+  readonly writes?: undefined;
+}
+
+/** Each request runs alone. */
+export interface UnprovenRows {
   /**
-   * - proven: each row of the outputs follows only from the same row of the inputs.
    * - unproven: rows may be mixed.
    * - effects: runs leave something behind, or are not all alike.
    */
-  readonly verdict: 'proven' | 'unproven' | 'effects';
-  /** Which operation prevents a proof, in words; empty if there is a proof. */
+  readonly verdict: 'unproven' | 'effects';
+  /** What prevents a proof, in words: for example which operation. */
   readonly why: string;
   /** True if runs leave something behind, and must not overlap. */
   readonly writes?: boolean | undefined;
 }
 
-/** A named function of a SavedModel. */
+/** A named function of a model. */
 export interface Signature {
   readonly name: string;
-  /** The tensors of the graph that a run feeds. A sparse or ragged input is listed as its components. */
+  /** The tensors that a run takes, by their names. A sparse or ragged input is listed as its components. */
   readonly inputs: ReadonlyMap<string, TensorSpec>;
-  /** The tensors of the graph that a run fetches. */
+  /** The tensors that a run gives, by their names. A sparse or ragged output is listed as its components. */
   readonly outputs: ReadonlyMap<string, TensorSpec>;
   /** The sparse and ragged tensors; undefined if there are none. */
   readonly composites?: Composites | undefined;
   /** The TensorFlow operations that a run may execute; undefined without a graph. */
   readonly operations?: ReadonlySet<string> | undefined;
   /**
-   * What is proven of the rows. It is undefined without a graph, for example behind a handler. Then requests share runs
+   * What is proven of the rows. It is left out if nothing tells, for example behind a handler. Then requests share runs
    * if made-up rows agree.
    */
   readonly rows?: RowProof | undefined;
 }
 
-/** One of the graphs of a SavedModel. Its tags tell it from the others. */
+/** One of the graphs of a SavedModel. Its tags tell it from the others. Models of other formats have one graph. */
 export interface MetaGraph {
+  /** The tags, if there are several graphs. */
   readonly tags: readonly string[];
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly unusable: readonly UnusableSignature[];

@@ -40,7 +40,6 @@ function toSpecs(
         name,
         dtype,
         shape: shape === undefined ? null : shape.map((dim) => (dim === -1 ? null : dim)),
-        graphName: name,
       },
     ]),
   );

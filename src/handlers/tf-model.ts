@@ -117,11 +117,11 @@ const seen: readonly string[] = ['float32', 'int32', 'bool', 'complex64', 'strin
 
 function toSpecs(specs: readonly TfSpec[]): ReadonlyMap<string, TensorSpec> {
   return new Map(
-    specs.map(({ name: graphName, dtype = 'float32', shape }) => {
-      const name = graphName.replace(/:0$/, '');
+    specs.map(({ name: ofGraph, dtype = 'float32', shape }) => {
+      const name = ofGraph.replace(/:0$/, '');
       const known = seen.includes(dtype) ? (dtype as SeenDtype) : 'float32';
       const dims = shape?.map((dim) => (dim === null || dim < 0 ? null : dim)) ?? null;
-      return [name, { name, dtype: known, shape: dims, graphName }];
+      return [name, { name, dtype: known, shape: dims }];
     }),
   );
 }

@@ -2,7 +2,7 @@
  * From a version's folder to a loaded model that has passed the gate.
  */
 import path from 'node:path';
-import { CheckedModel } from '../../engines/checked-model.js';
+import { readChecked } from '../../engines/checked-engine.js';
 import { type Engine, type Engines, engineFor, engineIn } from '../../engines/engine.js';
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { MetaGraph, Signature } from '../../engines/signature.js';
@@ -95,7 +95,11 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
   const { directory, handler, limits, predecessor, defaultNames, onStage } = version;
   const check = (signatures: MetaGraph['signatures'], unusable: MetaGraph['unusable'] = []) =>
     checkSignatures(signatures, unusable, defaultNames, predecessor);
-  const engine = await engineFor(directory, options.engines);
+  // A handler may stand alone.
+  const engine =
+    handler === undefined
+      ? await engineFor(directory, options.engines)
+      : ((await engineIn(directory, options.engines)) ?? options.engines[0]);
   const opened = await (handler === undefined
     ? openModel(version.model, directory, engine, onStage, options, ({ signatures, unusable }) =>
         check(signatures, unusable),
@@ -181,17 +185,19 @@ async function openModel(
 ): Promise<OpenedModel> {
   const { loadTimeout } = options;
   onStage('reading its files');
-  const { metaGraph, parameterCount, byteLength, load } = await engine.read(directory, tags);
-  check(metaGraph);
-  const { unusable } = metaGraph;
+  const [own] = options.engines;
+  const found = await (engine === own
+    ? own.read(directory, tags)
+    : readChecked(engine, name, directory, tags, options.logger));
+  check(found);
+  const { parameterCount, byteLength, unusable } = found;
   if (unusable.length > 0)
     options.logger.warn(`${name}: signatures are not served: ${listReasons(unusable)}`);
   checkMemory(byteLength, await availableMemory());
   onStage(`loading it into ${engine.name}`);
   const tooLong = `loading took more than ${loadTimeout} s (--load-timeout)`;
-  const loaded = await orGiveUp(loadTimeout, load(), (late) => late.dispose(), tooLong);
-  const model = engine === options.engines[0] ? loaded : new CheckedModel(loaded, engine.name, name);
-  return { model, metaGraph, parameterCount };
+  const model = await orGiveUp(loadTimeout, found.load(), (late) => late.dispose(), tooLong);
+  return { model, metaGraph: { tags: found.tags, signatures: found.signatures, unusable }, parameterCount };
 }
 
 /** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without what belongs to it */

@@ -15,6 +15,7 @@ import type {
 import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
 import type { ComputeChoice } from './compute-mode.js';
 import { copyRows, copyRowsInTurns } from './copied-rows.js';
+import { graphNameOf } from './graph-name.js';
 import { giveBackWhenIdle } from './idle-memory.js';
 import type { CallHandle, Feed, NativeBinding, NativeRunResult, Output, SessionHandle } from './native.js';
 import { whyNotInline } from './operations/bounded-operations.js';
@@ -303,8 +304,8 @@ class NativeModel implements InferenceModel {
   private find(signature: Signature, outputs: readonly TensorSpec[]): PreparedCall {
     const split = splitOutputs(signature, outputs);
     if (split.fetched.length === 0) return { ...split, call: undefined };
-    const feeds = Array.from(signature.inputs.values(), ({ graphName }) => graphName);
-    const fetches = split.fetched.map(({ graphName }) => graphName);
+    const feeds = Array.from(signature.inputs.values(), graphNameOf);
+    const fetches = split.fetched.map(graphNameOf);
     try {
       return { ...split, call: this.binding.prepare(this.session, feeds, fetches) };
     } catch (error) {

@@ -5,7 +5,7 @@
 import { tmpdir } from 'node:os';
 import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Engine } from '../engine.js';
+import type { OwnEngine } from '../engine.js';
 import type { InferenceModel } from '../inference-model.js';
 import type { MetaGraph } from '../signature.js';
 import { type Guards, noGuards } from './graph/guards/find.js';
@@ -23,7 +23,7 @@ interface TensorFlow {
 }
 
 /** @param runtime is the one of the process */
-export function tensorFlowEngine(runtime: Runtime, logger: Logger): Engine {
+export function tensorFlowEngine(runtime: Runtime, logger: Logger): OwnEngine {
   const tensorFlow = { runtime, logger };
   return {
     name: 'TensorFlow',
@@ -33,7 +33,7 @@ export function tensorFlowEngine(runtime: Runtime, logger: Logger): Engine {
       const { metaGraph, guards, operations, ...sizes } = await readSavedModel(directory, tags);
       refuseOperations(operations.used);
       checkOperations(operations.used, runtime);
-      return { metaGraph, ...sizes, load: () => load(directory, metaGraph, guards, tensorFlow) };
+      return { ...metaGraph, ...sizes, load: () => load(directory, metaGraph, guards, tensorFlow) };
     },
   };
 }

@@ -5,14 +5,14 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Engine } from '../../../src/engines/engine.ts';
+import type { OwnEngine } from '../../../src/engines/engine.ts';
 import { tensorFlowEngine } from '../../../src/engines/tensorflow/tensorflow-engine.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { createTensor, disposeTensors, viewTensor } from '../../../src/tfjs/tensors.ts';
 import { testModels } from '../../fixtures/repository.ts';
 import { openTestRuntime, signatureOf } from '../../fixtures/runtime.ts';
 
-let engine: Engine;
+let engine: OwnEngine;
 let root: string;
 
 beforeAll(async () => {

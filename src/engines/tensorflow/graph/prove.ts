@@ -2,6 +2,7 @@
 
 import type { Turns } from '../../../flow/turns.js';
 import type { Dim, RowProof, Signature, TensorSpec } from '../../signature.js';
+import { graphNameOf } from '../graph-name.js';
 import { type Effect, findEffect } from './effects.js';
 import type { GraphDef, Source } from './graph-def.js';
 import { operationsBehind } from './operations.js';
@@ -9,8 +10,10 @@ import { Size } from './size.js';
 import { type Dims, dimsOf, same, type Value } from './value.js';
 import { Walk } from './walk.js';
 
-/** What the graph shows of a signature. */
-export interface SignatureProof extends RowProof {
+/** What the graph shows of a signature, and whether its rows are proven. */
+export type SignatureProof = RowProof & SignatureFacts;
+
+export interface SignatureFacts {
   /** The ranks that the graph needs of inputs whose rank the signature does not say. */
   readonly ranks: ReadonlyMap<string, number>;
   /** The TensorFlow operations that a run may execute. */
@@ -27,7 +30,7 @@ export async function proveRows(
   turns: Turns,
 ): Promise<SignatureProof> {
   const specs = [...inputs.values()];
-  const fetched = [...outputs.values()].map((spec) => ({ spec, source: parseTensorName(spec.graphName) }));
+  const fetched = [...outputs.values()].map((spec) => ({ spec, source: parseTensorName(graphNameOf(spec)) }));
   const sources = fetched.map(({ source }) => source);
   const operations = await operationsBehind(graph, sources, turns);
   const first = new Walk(graph, turns);
@@ -40,7 +43,7 @@ export async function proveRows(
     const why = `operation \`${operation}\` ${doings[kind]}`;
     return { ...told, verdict: 'effects', writes: kind === 'writes', why };
   }
-  const inside = specs.find(({ graphName }) => parseTensorName(graphName).index !== 0);
+  const inside = specs.find((spec) => parseTensorName(graphNameOf(spec)).index !== 0);
   if (inside)
     return {
       ...told,
@@ -92,7 +95,8 @@ export function shapeOfRank(rank: number | undefined): null[] | null {
  */
 function givenBy(specs: Inputs): Map<string, Value> {
   const given = new Map<string, Value>();
-  for (const { name, shape, graphName } of specs) {
+  for (const spec of specs) {
+    const { name, shape } = spec;
     const dims: Dims | undefined = shape?.map((dim, axis) =>
       dim === null ? (axis === 0 ? Size.batch : Size.named(`input ${name}.${axis}`)) : Size.of(dim),
     );
@@ -101,7 +105,7 @@ function givenBy(specs: Inputs): Map<string, Value> {
       : shape?.[0] === null
         ? { kind: 'rows', axis: 0, dims }
         : same(dims);
-    given.set(parseTensorName(graphName).node, value);
+    given.set(parseTensorName(graphNameOf(spec)).node, value);
   }
   return given;
 }

@@ -11,10 +11,11 @@ import { kindOf, readRegularFile } from '../../../files/regular-file.js';
 import { storageCalls } from '../../../files/storage-call.js';
 import { readFailure } from '../../../files/storage-failure.js';
 import { Turns } from '../../../flow/turns.js';
-import type { Dim, MetaGraph, Signature, TensorSpec, UnusableSignature } from '../../signature.js';
+import type { Dim, MetaGraph, RowProof, Signature, TensorSpec, UnusableSignature } from '../../signature.js';
 import { GraphDef } from '../graph/graph-def.js';
 import { findGuards, type Guards, noGuards } from '../graph/guards/find.js';
-import { parseTensorName, proveRows, type SignatureProof, shapeOfRank } from '../graph/prove.js';
+import { parseTensorName, proveRows, type SignatureFacts, shapeOfRank } from '../graph/prove.js';
+import { graphNameOf } from '../graph-name.js';
 import { FlattenedInputs } from './flattened-inputs.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
 import { findMetaGraph, type MetaGraphDef } from './meta-graphs.js';
@@ -207,7 +208,7 @@ async function toMetaGraph(
 /** Finds the guards; none for a graph that cannot be followed. */
 async function guard(graph: GraphDef, signatures: readonly Signature[], turns: Turns): Promise<Guards> {
   const outputs = signatures.flatMap((signature) => [...signature.outputs.values()]);
-  const sources = outputs.map(({ graphName }) => parseTensorName(graphName));
+  const sources = outputs.map((output) => parseTensorName(graphNameOf(output)));
   const operations = new Set(signatures.flatMap((signature) => [...(signature.operations ?? [])]));
   return findGuards(graph, sources, operations, turns).catch(() => noGuards);
 }
@@ -230,7 +231,7 @@ async function prove(
   graph: GraphDef,
   signature: Pick<Signature, 'inputs' | 'outputs'>,
   turns: Turns,
-): Promise<Omit<SignatureProof, 'operations'> & Pick<Signature, 'operations'>> {
+): Promise<RowProof & Omit<SignatureFacts, 'operations'> & Pick<Signature, 'operations'>> {
   try {
     return await proveRows(graph, signature, turns);
   } catch (error) {

@@ -4,6 +4,7 @@ import { type Dtype, dtypeOf } from '../../../tensors/dtypes.js';
 import { componentsOf } from '../../composite.js';
 import type { CompositeSpec, Dim, Signature, TensorSpec, UnusableSignature } from '../../signature.js';
 import { parseTensorName } from '../graph/prove.js';
+import { graphNameOf } from '../graph-name.js';
 import { dtypeName } from '../proto/dtype-names.js';
 
 /** An entry of a protobuf map. The wire may leave out both fields. */
@@ -53,8 +54,9 @@ interface Tensors {
 /** Finds two inputs that are one tensor of the graph. TensorFlow takes only one value for it. */
 function findFedTwice(inputs: readonly TensorSpec[]): string | undefined {
   const seen = new Map<string, string>();
-  for (const { name, graphName } of inputs) {
-    const { node, index } = parseTensorName(graphName);
+  for (const input of inputs) {
+    const { name } = input;
+    const { node, index } = parseTensorName(graphNameOf(input));
     const tensor = `${node}:${index}`;
     const other = seen.get(tensor);
     if (other !== undefined)
