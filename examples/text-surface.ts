@@ -10,6 +10,7 @@ import {
   type InferenceProtocol,
   type NamedTensors,
   ServingError,
+  type StreamCodec,
   type Surface,
 } from 'tfjs-serving';
 
@@ -26,12 +27,7 @@ const decoder: BodyDecoder = {
     const rows = lines.flatMap((line, i) => (line.trim() === '' ? [] : [numbersOf(line, i + 1)]));
     if (rows.length === 0)
       throw new ServingError('INVALID_ARGUMENT', 'expected lines of numbers, got an empty body');
-    return {
-      inputs: new Map(),
-      onlyInput: { kind: 'plain', value: rows },
-      signature: undefined,
-      outputs: undefined,
-    };
+    return { inputs: new Map(), onlyInput: { kind: 'plain', value: rows } };
   },
 };
 
@@ -50,9 +46,11 @@ function numbersOf(line: string, lineNumber: number): number[] {
     });
 }
 
-const answers: AnswerCodec = {
+/** Of one answer, and of those that come one after another. */
+const answers: AnswerCodec & StreamCodec = {
   mediaType,
   encodeAnswer: ({ outputs }: InferAnswer) => bodyOf(linesOf(outputs)),
+  encodeError: (error) => bodyOf(lineOf(error)),
 };
 
 function linesOf(outputs: NamedTensors): string {
@@ -75,24 +73,24 @@ function bodyOf(text: string) {
   return { parts: [bytes], byteLength: bytes.length };
 }
 
-const refusedType = new ServingError('UNSUPPORTED_MEDIA_TYPE', 'expected lines of numbers as text/plain');
-
 const protocol: InferenceProtocol = {
-  decoder: ({ req }) =>
-    /^text\/plain *(;|$)/i.test(req.headers['content-type'] ?? '') ? decoder : undefined,
-  refuseBody: async () => refusedType,
-  withHead: (request) => request,
+  decoders: [decoder],
   answerCodec: () => answers,
+  streamCodec: () => answers,
 };
+
+function lineOf({ code, message }: ServingError): string {
+  return `error ${code}: ${message}\n`;
+}
 
 export const textSurface: Surface = {
   name: 'text',
   owns: (path) => /^\/text(\/|$)/i.test(path),
-  routes: () => [{ path: '/text/:model', protocol, target: ({ model }) => ({ model }) }],
-  errorAnswer: (_head, { code, message, retryAfter }) => ({
-    status: httpStatusOf[code],
+  routes: () => [{ path: '/text/:model', protocol }],
+  errorAnswer: (_head, error) => ({
+    status: httpStatusOf[error.code],
     mediaType,
-    body: bodyOf(`error ${code}: ${message}\n`),
-    headers: retryAfter === undefined ? [] : ['retry-after', String(retryAfter)],
+    body: bodyOf(lineOf(error)),
+    headers: error.retryAfter === undefined ? [] : ['retry-after', String(error.retryAfter)],
   }),
 };

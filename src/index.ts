@@ -40,7 +40,7 @@ export type { Runtime } from './engines/tensorflow/runtime.js';
 export { type ErrorCode, httpStatusOf, type Remedy, ServingError } from './errors.js';
 export type { Answer, ErrorAnswer } from './http/answer/answer.js';
 export type { Body } from './http/body/body.js';
-export type { BodyDecoder, InferenceProtocol } from './http/inference-protocol.js';
+export type { BodyDecoder, InferenceProtocol, StreamCodec } from './http/inference-protocol.js';
 export type { Head } from './http/request/head.js';
 export type { Content, Operation, Parameter, RequestBody } from './http/routes/operation.js';
 export type { Place, TableRoute } from './http/routes/route.js';

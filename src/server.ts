@@ -267,7 +267,7 @@ class ComposedServer implements Server {
 
   private async end(): Promise<boolean> {
     const { port, settings, services } = this;
-    this.draining.abort();
+    this.draining.abort(shuttingDown());
     await services.manager.stopLoading();
     const finished = await this.drain();
     port?.close();

@@ -20,13 +20,16 @@ import {
   type WireTensor,
 } from './wire.js';
 
+/** What a decoder makes of a body. */
 export interface InferBody<Wire extends WireTensor = WireTensor> {
+  /** The inputs by the names that callers know. There are none beside {@link onlyInput}. */
   readonly inputs: ReadonlyMap<string, Wire>;
   /** A body that is one tensor without a name. It is for the only input of the signature. */
   readonly onlyInput?: Wire | undefined;
-  readonly signature: string | undefined;
-  /** The outputs that the request asks for; undefined for all. */
-  readonly outputs: readonly string[] | undefined;
+  /** The name of the signature. Left out, it is the model's default one. */
+  readonly signature?: string | undefined;
+  /** The outputs that the request asks for. Left out, it asks for all. */
+  readonly outputs?: readonly string[] | undefined;
 }
 
 /** Checks the keys of an envelope. @throws ServingError INVALID_ARGUMENT naming a key that it does not have */

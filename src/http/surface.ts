@@ -18,8 +18,13 @@ export interface Surface {
    * path. Our own protocol owns all paths that no other owns. Letters may come in any case.
    */
   owns(path: string): boolean;
+  /** Its routes. Called once, when the server is made. @param services what routes other than inference work with */
   routes(services: Services): readonly (TableRoute | InferRoute)[];
-  /** What is answered in place of a result. If it throws, the client is answered with an INTERNAL error in JSON. */
+  /**
+   * What is answered in place of a result. If it throws, the client is answered with an INTERNAL error in JSON.
+   *
+   * @param error with its code, its message, after how many seconds to ask again, and as a fact what would help
+   */
   errorAnswer(head: Head, error: ServingError): ErrorAnswer;
   /** The requests that need not pass Koa, if the protocol has such. */
   readonly common?: CommonRequests;
@@ -29,15 +34,15 @@ export interface Surface {
 export interface InferRoute extends Place {
   readonly protocol: InferenceProtocol;
   /**
-   * Which model is meant.
+   * Which model is meant. Left out: the parameters `model`, `version` and `label` of the path say so.
    *
    * @param params of the path, by their names
    * @throws ServingError INVALID_ARGUMENT
    */
-  readonly target: (params: Readonly<Record<string, string>>) => Target;
+  readonly target?: ((params: Readonly<Record<string, string>>) => Target) | undefined;
 }
 
-/** The inference requests that clients of a protocol send as a rule. */
+/** The inference requests that clients of a protocol send as a rule. They need not pass Koa. */
 export interface CommonRequests {
   /** The path that asks a model's serving version, spelt the usual way. */
   path(model: string): string;

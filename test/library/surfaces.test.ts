@@ -4,7 +4,14 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createServer, type Server, type ServerOptions, type Surface } from '#dist/index.js';
+import {
+  createServer,
+  type InferRoute,
+  type Server,
+  type ServerOptions,
+  type StreamCodec,
+  type Surface,
+} from '#dist/index.js';
 import { linearEngine } from '../../examples/linear-engine.ts';
 import { textSurface } from '../../examples/text-surface.ts';
 import { TestRepository } from '../fixtures/repository.ts';
@@ -15,10 +22,22 @@ const key = 'a-key-of-this-test';
 let repository: TestRepository;
 let server: Server;
 
+/** Streams the numbers up to the one that is sent, and fails at 4. */
+const counting = `
+  export const signature = { inputs: { n: { dtype: 'float32', shape: [-1, 1] } } };
+  export async function* predict({ n }, { tf }) {
+    const [last] = n.dataSync();
+    for (let i = 1; i <= last; i++) {
+      if (i === 4) throw new Error('secret');
+      yield { i: tf.scalar(i) };
+    }
+  }`;
+
 function optionsWith(...surfaces: Surface[]): ServerOptions {
   return {
     ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', trial: 'off', settle: 0.1, maxBodyBytes, surfaces },
     modelPath: repository.root,
+    allowHandlers: true,
     engines: [linearEngine],
   };
 }
@@ -26,6 +45,8 @@ function optionsWith(...surfaces: Surface[]): ServerOptions {
 beforeAll(async () => {
   repository = await TestRepository.create('identity', 'mixed');
   await publishLinear({ weights: [[1], [10]], bias: [0.5] });
+  await mkdir(repository.path('counting', 1), { recursive: true });
+  await writeFile(repository.path('counting', 1, 'handler.js'), counting);
   const apiKeyFile = repository.path('.keys');
   await writeFile(apiKeyFile, `infer+metrics:${key}\n`);
   server = createServer({ ...optionsWith(textSurface), apiKeyFile });
@@ -70,6 +91,54 @@ it('answers in its own form', async () => {
   expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8');
   expect(answer.headers.get('x-request-id')).toMatch(/./);
   expect((await ask('/TEXT/identity', '1 -0.5 1e3\n')).text).toBe('1 -0.5 1000\n');
+});
+
+it('frames the answers of a stream in its own form', async () => {
+  const whole = await ask('/text/counting', '3');
+  expect([whole.status, whole.text]).toEqual([200, '1\n2\n3\n']);
+  expect(whole.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+  expect(whole.headers.get('x-request-id')).toMatch(/./);
+  const failed = await ask('/text/counting', '5');
+  expect([failed.status, failed.text]).toEqual([
+    200,
+    '1\n2\n3\nerror INTERNAL: the handler of `counting` failed; the log has the details\n',
+  ]);
+});
+
+it('ends a stream as it says, and adds its headers', async () => {
+  const end = Buffer.from('[DONE]');
+  const route = textSurface.routes({} as never)[0] as InferRoute;
+  const codec = route.protocol.streamCodec?.({} as never, { inputs: new Map() }) as StreamCodec;
+  const streamCodec = (): StreamCodec => ({
+    ...codec,
+    headers: ['x-part', 'one'],
+    encodeEnd: () => ({ parts: [end], byteLength: end.length }),
+  });
+  const surface: Surface = {
+    ...textSurface,
+    routes: () => [{ ...route, protocol: { ...route.protocol, streamCodec } }],
+  };
+  const other = createServer(optionsWith(surface));
+  try {
+    await other.start();
+    const asked = async (body: string) =>
+      fetch(`${other.address}/text/counting`, {
+        method: 'POST',
+        headers: { 'content-type': 'text/plain' },
+        body,
+      });
+    const whole = await asked('2');
+    expect([whole.headers.get('x-part'), await whole.text()]).toEqual(['one', '1\n2\n[DONE]']);
+    expect(await (await asked('4')).text()).toMatch(/^1\n2\n3\nerror INTERNAL: .*\n$/);
+  } finally {
+    await other.close();
+  }
+});
+
+it('lists the types that it takes where it has no words of its own', async () => {
+  expect((await ask('/text/linear', '1 2', { 'content-type': 'text/csv' })).text).toBe(
+    'error UNSUPPORTED_MEDIA_TYPE: `text/csv` is not supported; send text/plain\n',
+  );
 });
 
 describe('errors', () => {

@@ -20,8 +20,14 @@ import type { Answer } from '../answer/answer.js';
 import { toServingError } from '../answer/failure.js';
 import { type Body, type BodyReceiver, IncomingBody } from '../body/body.js';
 import { clientGone } from '../connection/finished.js';
-import type { BodyDecoder, InferenceProtocol } from '../inference-protocol.js';
+import {
+  type BodyDecoder,
+  decoderFor,
+  type InferenceProtocol,
+  unsupportedType,
+} from '../inference-protocol.js';
 import type { Services } from '../services.js';
+import { sendAnswers } from './answer-stream.js';
 import type { Exchange } from './exchange.js';
 import type { Head } from './head.js';
 import { ServerTiming } from './server-timing.js';
@@ -85,7 +91,7 @@ export class InferenceRequest implements BodyReceiver {
       if (servable.isFull) throw queueFull();
       const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
       this.deadline = exchange.started + seconds * 1000;
-      this.decoder = asked.protocol.decoder(asked.head);
+      this.decoder = decoderFor(asked.protocol, asked.head);
       if (this.decoder) this.readBody();
       else this.refuseBody().catch(this.failed);
     } catch (error) {
@@ -119,7 +125,7 @@ export class InferenceRequest implements BodyReceiver {
     const { release, claim } = this.body as Body;
     try {
       const { head, protocol } = this.asked;
-      const request = protocol.withHead(decoded, head);
+      const request = protocol.withHead ? protocol.withHead(decoded, head) : decoded;
       this.request = request;
       // A swap may have come while the body did.
       const servable = services.manager.table.find(target);
@@ -149,18 +155,18 @@ export class InferenceRequest implements BodyReceiver {
     const { id } = servable;
     exchange.version = id.version;
     const inputs = { limits: services.wireLimits, claim, find: () => servable };
-    const stream = { exchange, head: asked.head, id, deadline, begins: exit.streamBegins };
-    const { sendStream } = asked.protocol;
-    if (!sendStream)
+    const codec = asked.protocol.streamCodec?.(asked.head, request);
+    if (!codec)
       throw new ServingError(
         'UNIMPLEMENTED',
         `model \`${id.model}\` answers with a stream, which this protocol has no form for`,
       );
+    const stream = { exchange, codec, id, deadline, begins: exit.streamBegins };
     // From here on, not from the first answer: a swap may come while inputs are made.
     servable.acquire();
     try {
       const failure = await withInputs(request, inputs, (made) =>
-        sendStream(services, stream, streamPredictions(servable, made)),
+        sendAnswers(services, stream, streamPredictions(servable, made)),
       );
       this.body?.release();
       exchange.status = failure?.code ?? 'ok';
@@ -218,7 +224,8 @@ export class InferenceRequest implements BodyReceiver {
 
   private async refuseBody(): Promise<void> {
     const { head, protocol } = this.asked;
-    this.refused(await protocol.refuseBody(head, this.inputName));
+    const error = await protocol.refuseBody?.(head, this.inputName);
+    this.refused(error ?? unsupportedType(protocol, head));
   }
 
   /** An input's name for lines that can be pasted. */

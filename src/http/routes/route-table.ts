@@ -7,6 +7,7 @@ import type { Services } from '../services.js';
 import type { InferRoute, Surface } from '../surface.js';
 import { examplesOf } from './path-pattern.js';
 import type { TableRoute } from './route.js';
+import { targetOf } from './target.js';
 
 /**
  * @param surfaces the last one owns all paths that no other does
@@ -28,7 +29,7 @@ export function routeTable(surfaces: readonly Surface[], services: Services): Ta
 
 function rowOf(route: TableRoute | InferRoute, services: Services): TableRoute {
   if (!('protocol' in route)) return route;
-  const { protocol, target, ...place } = route;
+  const { protocol, target = targetOf, ...place } = route;
   return {
     ...place,
     method: 'POST',

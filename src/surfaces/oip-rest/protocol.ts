@@ -1,11 +1,9 @@
 /**
  * How inference requests of the protocol are read and answered.
  */
-import type { InferBody } from '../../codec/infer-body.js';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { BodyDecoder, InferenceProtocol } from '../../http/inference-protocol.js';
-import type { Head } from '../../http/request/head.js';
 import type { CommonRequests } from '../../http/surface.js';
 import { OipAnswers } from './answers.js';
 import { rawRequest } from './raw-binary.js';
@@ -36,13 +34,13 @@ function jsonLength(text: string | string[]): number {
 }
 
 export const oipProtocol: InferenceProtocol = {
+  decoders: [decoder],
   decoder: ({ req }) => (types.has(mediaTypeOf(req)) ? decoder : undefined),
   refuseBody: async ({ req }) =>
     new ServingError(
       'UNSUPPORTED_MEDIA_TYPE',
       `${quoted(mediaTypeOf(req))} is not supported; send ${jsonType}, or ${binaryType} for JSON with binary tensors behind it`,
     ),
-  withHead: (request: InferBody, _head: Head) => request,
   answerCodec: ({ req }, request) =>
     new OipAnswers(request instanceof OipRequest ? request.wanted : asJson, isStrict(req.headers.accept)),
 };

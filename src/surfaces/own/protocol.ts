@@ -6,18 +6,18 @@ import type { IncomingMessage } from 'node:http';
 import { answerCodecs, cborAnswers, cborRequests } from '../../codec/codecs.js';
 import { adviceOnBody } from '../../codec/foreign-body.js';
 import type { InferBody } from '../../codec/infer-body.js';
-import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import { invalidArgument, ServingError } from '../../errors.js';
 import { expectsContinue } from '../../http/body/body.js';
-import { mediaTypeOf } from '../../http/body/media-type.js';
-import type { InferenceProtocol } from '../../http/inference-protocol.js';
+import { type InferenceProtocol, unsupportedType } from '../../http/inference-protocol.js';
 import type { Head } from '../../http/request/head.js';
 import type { CommonRequests } from '../../http/surface.js';
 import { answerCodec } from './answers.js';
 import { bodyDecoders, cborDecoder, decoderOf } from './body-decoders.js';
 import { checkInferQuery } from './infer-query.js';
-import { sendStream } from './stream.js';
+import { streamCodec } from './stream-codecs.js';
 
 export const ownProtocol: InferenceProtocol = {
+  decoders: bodyDecoders,
   decoder({ req, query }) {
     checkInferQuery(query);
     return decoderOf(req);
@@ -25,7 +25,7 @@ export const ownProtocol: InferenceProtocol = {
   refuseBody,
   withHead: withQuery,
   answerCodec: (head) => answerCodec(head, answerCodecs),
-  sendStream,
+  streamCodec,
 };
 
 /** CBOR in and out, and nothing in the query. */
@@ -38,7 +38,7 @@ export const commonRequests: CommonRequests = {
   protocol: {
     ...ownProtocol,
     decoder: () => cborDecoder,
-    withHead: (request) => request,
+    withHead: undefined,
     answerCodec: () => cborAnswers,
   },
 };
@@ -58,15 +58,11 @@ function withQuery(request: InferBody, { query: { signature, outputs } }: Head):
   };
 }
 
-async function refuseBody({ req }: Head, inputName: string): Promise<ServingError> {
-  const type = mediaTypeOf(req);
-  const types = bodyDecoders.map(({ mediaType }) => mediaType);
-  const came = type === '' ? 'a body without a content type' : quoted(type);
-  const advice = adviceOnBody(await firstBytes(req), inputName);
-  return new ServingError(
-    'UNSUPPORTED_MEDIA_TYPE',
-    advice ?? `${came} is not supported; send ${types.join(', ')}`,
-  );
+async function refuseBody(head: Head, inputName: string): Promise<ServingError> {
+  const advice = adviceOnBody(await firstBytes(head.req), inputName);
+  return advice === undefined
+    ? unsupportedType(ownProtocol, head)
+    : new ServingError('UNSUPPORTED_MEDIA_TYPE', advice);
 }
 
 /** Looks at the first bytes of a body that will be refused. */

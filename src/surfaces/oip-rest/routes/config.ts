@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec, Signature } from '../../../engines/signature.js';
 import type { Route } from '../../../http/routes/route.js';
+import { targetOf } from '../../../http/routes/target.js';
 import type { Services } from '../../../http/services.js';
 import type { Batcher } from '../../../serving/queue/batcher.js';
 import { whyNotBatched } from '../../../serving/queue/batching.js';
@@ -13,7 +14,6 @@ import { askedSignature, platformOf, signatureParameter } from '../asked-signatu
 import { datatypes } from '../datatypes.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { configSchema } from '../schemas.js';
-import { targetOf } from '../target.js';
 import { sendValue } from '../values.js';
 
 type Config = z.output<typeof configSchema>;
@@ -32,7 +32,7 @@ export function configRoutes({ manager }: Services): Route[] {
       errors: modelErrors,
     }),
     handle: (ctx) => {
-      const servable = manager.table.find(targetOf(ctx));
+      const servable = manager.table.find(targetOf(ctx.params));
       sendValue(ctx, configOf(servable, askedSignature(servable, ctx.query)));
     },
   }));

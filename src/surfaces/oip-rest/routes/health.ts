@@ -3,10 +3,10 @@
  */
 import type { z } from 'zod';
 import type { Route } from '../../../http/routes/route.js';
+import { targetOf } from '../../../http/routes/target.js';
 import type { Services } from '../../../http/services.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { liveSchema, modelReadySchema, readySchema } from '../schemas.js';
-import { targetOf } from '../target.js';
 import { sendValue } from '../values.js';
 
 export function healthRoutes({ manager, draining }: Services): Route[] {
@@ -53,7 +53,7 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
           errors: modelErrors,
         }),
         handle: (ctx) => {
-          const { model } = manager.table.find(targetOf(ctx)).id;
+          const { model } = manager.table.find(targetOf(ctx.params)).id;
           sendValue(ctx, { name: model, ready: true } satisfies z.output<typeof modelReadySchema>);
         },
       }),

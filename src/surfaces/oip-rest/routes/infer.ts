@@ -7,7 +7,6 @@ import type { InferRoute } from '../../../http/surface.js';
 import { modelPaths, oipOperation } from '../operations.js';
 import { oipProtocol } from '../protocol.js';
 import { inferAnswerSchema, inferRequestSchema } from '../schemas.js';
-import { targetOf } from '../target.js';
 
 /** JSON with binary tensors behind it. */
 const withBinary: Content = { mediaTypes: ['application/octet-stream'] };
@@ -51,6 +50,5 @@ export function inferRoutes(): InferRoute[] {
       errors,
     }),
     protocol: oipProtocol,
-    target: (params) => targetOf({ params }),
   }));
 }

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec } from '../../../engines/signature.js';
 import type { Route } from '../../../http/routes/route.js';
+import { targetOf } from '../../../http/routes/target.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
 import type { Table, Target } from '../../../serving/table.js';
@@ -14,7 +15,6 @@ import { askedSignature, platformOf, signatureParameter } from '../asked-signatu
 import { datatypes } from '../datatypes.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { modelSchema, serverSchema } from '../schemas.js';
-import { targetOf } from '../target.js';
 import { sendValue } from '../values.js';
 
 /** Of Triton, as far as they are here. */
@@ -57,7 +57,7 @@ export function metadataRoutes({ manager }: Services): Route[] {
           answers: { 200: jsonAnswer('The model', modelSchema) },
           errors: modelErrors,
         }),
-        handle: (ctx) => sendValue(ctx, modelMetadata(manager.table, targetOf(ctx), ctx.query)),
+        handle: (ctx) => sendValue(ctx, modelMetadata(manager.table, targetOf(ctx.params), ctx.query)),
       }),
     ),
   ];

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import { type UpdateRequest, update } from '../../../control/update.js';
 import { type ErrorCode, ServingError } from '../../../errors.js';
-import { unlessAborted } from '../../../http/request/unless-aborted.js';
+import { unlessAborted } from '../../../flow/unless-aborted.js';
 import type { RequestBody } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
@@ -69,7 +69,7 @@ export function repositoryRoutes(services: Services): Route[] {
       scope: 'admin',
       operation: oipOperation({
         id: 'oipLoad',
-        summary: 'Looks at the folder now, and answers when the model serves',
+        summary: 'Looks for new versions now, and answers when the model serves',
         parameters: [modelParameter],
         body: bodyOf(loadRequestSchema),
         answers: { 200: jsonAnswer('It serves', doneSchema) },
@@ -118,7 +118,7 @@ function refuseFiles(keys: readonly string[]): void {
   if (key !== undefined)
     throw new ServingError(
       'UNIMPLEMENTED',
-      `\`${key.slice(0, 100)}\` is not taken: put the model into the folder that is served, and its settings into serving.json`,
+      `\`${key.slice(0, 100)}\` is not taken: put the model and its settings where the server finds its models`,
     );
 }
 
@@ -133,7 +133,7 @@ async function updateModel(services: Services, request: UpdateRequest): Promise<
 }
 
 function describeVersions({ name, versions, isUnloaded }: ModelStatus): z.output<typeof indexSchema> {
-  if (versions.length === 0) return [{ name, state: 'UNAVAILABLE', reason: 'no version is in the folder' }];
+  if (versions.length === 0) return [{ name, state: 'UNAVAILABLE', reason: 'it has no version' }];
   return versions.map(({ version, state, error }) => ({
     name,
     version: String(version),

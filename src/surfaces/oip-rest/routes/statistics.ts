@@ -3,11 +3,11 @@
  */
 import type { z } from 'zod';
 import type { Route } from '../../../http/routes/route.js';
+import { targetOf } from '../../../http/routes/target.js';
 import type { Services } from '../../../http/services.js';
 import type { Servable } from '../../../serving/servable.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { allStatisticsSchema, statisticsSchema } from '../schemas.js';
-import { targetOf } from '../target.js';
 import { sendValue } from '../values.js';
 import { modelMetadata } from './metadata.js';
 
@@ -55,7 +55,7 @@ export function statisticsRoutes({ manager, telemetry }: Services): Route[] {
           errors: modelErrors,
         }),
         handle: (ctx) => {
-          const target = targetOf(ctx);
+          const target = targetOf(ctx.params);
           const servable = manager.table.find(target);
           const isAll = target.version === undefined;
           const all = manager.table.get(servable.id.model).available.values();

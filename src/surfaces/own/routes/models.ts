@@ -27,7 +27,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         summary: 'Every model, its versions, what failed and why, how requests are batched',
         description:
           'With the inputs and outputs of each signature: dtypes, and shapes in which -1 is any size.',
-        answers: { 200: valueAnswer('The models in the folder', modelsSchema) },
+        answers: { 200: valueAnswer('The models that there are', modelsSchema) },
       },
       handle: (ctx) => {
         const { models, defaultModel } = manager.table;

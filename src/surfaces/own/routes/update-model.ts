@@ -1,12 +1,12 @@
 /**
- * `POST /update_model`: look at the folder now, hold a model at a version, serve another folder; and say what became of
+ * `POST /update_model`: look for new versions now, hold a model at a version, serve another folder; and say what became of
  * it.
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { update } from '../../../control/update.js';
 import { invalidArgument } from '../../../errors.js';
-import { unlessAborted } from '../../../http/request/unless-aborted.js';
+import { unlessAborted } from '../../../flow/unless-aborted.js';
 import { type Operation, valueAnswer } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
@@ -37,7 +37,7 @@ const example = { model: 'policy', version: 2 };
 const operation: Operation = {
   id: 'updateModel',
   tag: 'models',
-  summary: 'Looks at the folder now; pins a version, or serves another folder',
+  summary: 'Looks for new versions now; pins a version, or serves another folder',
   description:
     '`{}`, or no body, looks for what is new of every model. Answers when it serves, or says why it does not; what served ' +
     'before goes on serving.',

@@ -1,15 +1,16 @@
 /**
- * Which model a path of the protocol means.
+ * Which model the path of a route means.
  */
-import type { RouterContext } from '@koa/router';
 import { invalidArgument, quoted } from '../../errors.js';
 import type { Target } from '../../serving/table.js';
 import { greatestVersion, versionOf } from '../../stores/version-name.js';
 
-/** @throws ServingError INVALID_ARGUMENT for a version that is none */
-export function targetOf({ params }: Pick<RouterContext, 'params'>): Target {
-  const { model, version } = params;
-  if (version === undefined) return { model };
+/**
+ * @param params of the path: `model`, `version` and `label`, each of which may be missing
+ * @throws ServingError INVALID_ARGUMENT for a version that is none
+ */
+export function targetOf({ model, version, label }: Readonly<Record<string, string | undefined>>): Target {
+  if (version === undefined) return { model, label };
   const number = versionOf(version);
   if (number === undefined)
     throw invalidArgument(

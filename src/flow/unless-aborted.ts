@@ -1,13 +1,15 @@
 /**
- * Waits that end when the server is told to stop.
+ * Waits that end when nobody wants what is waited for.
  */
-import { shuttingDown } from '../../errors.js';
 
-/** Who waits for a model to serve must not keep a server that has been told to stop. */
+/**
+ * @param signal aborted with an error
+ * @throws (rejects) what `promise` rejects with, or the signal's reason. What comes after that is ignored
+ */
 export async function unlessAborted<Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> {
   let stop = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(shuttingDown());
+    stop = () => reject(signal.reason);
     signal.addEventListener('abort', stop);
   });
   if (signal.aborted) stop();

@@ -1,0 +1,120 @@
+/**
+ * Answers that come one after another, whatever their protocol: sent as fast as the client reads, until there are no more, or
+ * nobody wants more.
+ */
+import { once } from 'node:events';
+import type { AnswerBody, EncodedBody } from '../../codec/infer-answer.js';
+import { ServingError, shuttingDown } from '../../errors.js';
+import { piecesInTurns, Turns } from '../../flow/turns.js';
+import { unlessAborted } from '../../flow/unless-aborted.js';
+import type { ServableId } from '../../serving/deployment.js';
+import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
+import { toServingError } from '../answer/failure.js';
+import { clientGone, whenFinished } from '../connection/finished.js';
+import type { StreamCodec } from '../inference-protocol.js';
+import type { Services } from '../services.js';
+import type { Exchange } from './exchange.js';
+
+export interface AnswerStream {
+  readonly exchange: Exchange;
+  readonly codec: StreamCodec;
+  readonly id: ServableId;
+  /** In milliseconds of the monotonic clock. */
+  readonly deadline: number;
+  /** Called before the first answer: from then on nobody else may write. */
+  readonly begins: () => void;
+}
+
+/**
+ * Sends answers until there are no more, the client leaves, or its time is over. What goes wrong before the first one has the
+ * status of its error; later, it is the last item.
+ *
+ * @returns what ended it before its end, if it had begun
+ */
+export async function sendAnswers(
+  { draining, logger }: Services,
+  { exchange, codec, id, deadline, begins }: AnswerStream,
+  answers: AsyncGenerator<NamedTensors, void, void>,
+): Promise<ServingError | undefined> {
+  const { req, res } = exchange;
+  const begin = () => {
+    if (res.headersSent) return;
+    begins();
+    const { mediaType, headers = [] } = codec;
+    res.setHeader('x-request-id', exchange.requestId);
+    res.setHeader('Content-Type', mediaType);
+    res.setHeader('Cache-Control', 'no-store');
+    for (let i = 0; i < headers.length; i += 2) res.setHeader(String(headers[i]), String(headers[i + 1]));
+    res.writeHead(200);
+  };
+  const ended = new AbortController();
+  const end = (reason: ServingError) => ended.abort(reason);
+  const timer = setTimeout(() => end(tooLate()), Math.max(0, deadline - performance.now()));
+  const drain = () => end(shuttingDown());
+  draining.addEventListener('abort', drain);
+  whenFinished(req.socket, res, () => end(clientGone()));
+  /** An answer has begun and not ended: nothing else can be said within it. */
+  let isWithinAnswer = false;
+  // A generator that waits for nothing would leave the loop to nobody, and never meet its deadline.
+  const turns = new Turns('in its turn');
+  try {
+    for (;;) {
+      const pause = turns.pause();
+      if (pause) await unlessAborted(ended.signal, pause);
+      const coming = answers.next();
+      const next = await unlessAborted(ended.signal, coming).catch((error: unknown) => {
+        // It may come yet, and nobody waits for it any more.
+        coming.then(({ value }) => value && disposeTensors(value)).catch(() => {});
+        throw error;
+      });
+      if (next.done) break;
+      try {
+        const answer = codec.encodeAnswer({ ...id, outputs: next.value });
+        begin();
+        isWithinAnswer = 'pieces' in answer;
+        for await (const piece of piecesOf(answer, ended.signal)) {
+          exchange.admitPart(piece.length);
+          if (res.write(piece)) continue;
+          const taken = exchange.waitForReader(piece.length);
+          await unlessAborted(ended.signal, once(res, 'drain')).finally(taken);
+        }
+        ended.signal.throwIfAborted();
+        isWithinAnswer = false;
+      } finally {
+        disposeTensors(next.value);
+      }
+    }
+    begin();
+    if (codec.encodeEnd) {
+      const last = joined(codec.encodeEnd());
+      exchange.admitPart(last.length);
+      res.write(last);
+    }
+    return undefined;
+  } catch (error) {
+    if (!res.headersSent) throw error;
+    const failure = toServingError(error, logger, exchange.requestId);
+    if (isWithinAnswer) res.destroy();
+    if (!res.destroyed) res.write(joined(codec.encodeError(failure)));
+    return failure;
+  } finally {
+    clearTimeout(timer);
+    draining.removeEventListener('abort', drain);
+    // A generator that waits for something for ever must not keep the answer from ending.
+    void answers.return().catch(() => {});
+    if (res.headersSent) res.end();
+  }
+}
+
+/** A short answer as one piece, at once; a long one in turns, until the stream ends. */
+function piecesOf(answer: AnswerBody, ended: AbortSignal): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  return 'parts' in answer ? [joined(answer)] : piecesInTurns(answer.pieces, () => !ended.aborted);
+}
+
+function joined({ parts, byteLength }: EncodedBody): Uint8Array {
+  return Buffer.concat(parts, byteLength);
+}
+
+function tooLate(): ServingError {
+  return new ServingError('DEADLINE_EXCEEDED', 'the answer was not complete within its time');
+}
