@@ -37,6 +37,7 @@ export type ErrorCode = keyof typeof httpStatusOf;
 /** A fact that would help the caller. Each protocol has its own words for it, and may have none. */
 export type Remedy =
   | { readonly kind: 'name a model' }
+  | { readonly kind: 'list models' }
   | { readonly kind: 'load'; readonly model: string }
   | { readonly kind: 'look at a model'; readonly model: string }
   /** `bytes` is the line of Python that makes the values of a dtype that plain CBOR and JSON lack. */

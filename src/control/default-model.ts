@@ -42,6 +42,6 @@ export class DefaultModel {
     if (name === undefined || models.has(name) || models.size === 0) return [];
     const file = this.flag === undefined ? 'default_model in serving.json' : '--default-model';
     const known = [...models.keys()].map(quoted).join(', ');
-    return [`${file} is ${quoted(name)}, which is no model in the folder; there are ${known}`];
+    return [`${file} is ${quoted(name)}, and there is no such model; there are ${known}`];
   }
 }

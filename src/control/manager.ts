@@ -37,7 +37,7 @@ const loadAtEndMilliseconds = 500;
 
 export class Manager {
   private readonly records: ModelRecords;
-  private readonly publisher = new Publisher();
+  private readonly publisher: Publisher;
   private readonly readiness: Readiness;
   private readonly byDefault: DefaultModel;
   private readonly scanner: Scanner;
@@ -49,7 +49,8 @@ export class Manager {
   private isStarted = false;
 
   constructor(private readonly options: ManagerOptions) {
-    const { logger, queues } = options;
+    const { logger, queues, source } = options;
+    this.publisher = new Publisher(source.advice);
     this.records = new ModelRecords(options);
     this.readiness = new Readiness(options.strictReady);
     this.byDefault = new DefaultModel(options.defaultModel);

@@ -34,7 +34,7 @@ export function doubtsOf({ name, scanned }: ModelRecord): string[] {
     known.includes(version)
       ? []
       : [
-          `${what} in serving.json of \`${name}\` is version ${version}, which is not in the folder; there are ${known.join(', ') || 'none'}`,
+          `${what} in serving.json of \`${name}\` is version ${version}, which is not there; there are ${known.join(', ') || 'none'}`,
         ];
   const { pin, version_labels: labels } = config;
   return [

@@ -8,8 +8,13 @@ import type { ModelRecord } from './model-record.js';
 import { statusOf } from './model-status.js';
 
 export class Publisher {
-  private published = new Table(new Map(), undefined);
+  private published: Table;
   private waiters: (() => void)[] = [];
+
+  /** @param advice how a first model is added, for those who ask while there is none */
+  constructor(private readonly advice: string | undefined) {
+    this.published = new Table(new Map(), undefined, advice);
+  }
 
   /** What is served now. */
   get table(): Table {
@@ -27,7 +32,7 @@ export class Publisher {
       const known = changed && changed !== model ? before.get(model.name) : undefined;
       statuses.set(model.name, known ?? statusOf(model));
     }
-    this.published = new Table(statuses, defaultModel);
+    this.published = new Table(statuses, defaultModel, this.advice);
     const { waiters } = this;
     this.waiters = [];
     for (const wake of waiters) wake();

@@ -1,5 +1,5 @@
 /**
- * What `/update_model` asks for: look at the folder now, pin, unpin, serve another folder, unload; and the truth about what
+ * What `/update_model` asks for: look for new versions now, pin, unpin, serve another folder, unload; and the truth about what
  * came of it.
  */
 import { type ErrorCode, ServingError } from '../errors.js';
@@ -147,5 +147,5 @@ function whyNotServed(model: ModelRecord): ServingError | undefined {
   const isServed = pin?.kind === 'path' ? serving?.place === pin.place : serving?.version === wanted;
   // It was still there when it was asked for.
   if (wanted === undefined || isServed) return undefined;
-  return new ServingError('NOT_FOUND', `version ${wanted} of \`${name}\` is no longer in the folder${stays}`);
+  return new ServingError('NOT_FOUND', `version ${wanted} of \`${name}\` is no longer there${stays}`);
 }

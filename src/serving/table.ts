@@ -28,7 +28,7 @@ export interface VersionStatus {
 /** One model as it stands. */
 export interface ModelStatus {
   readonly name: string;
-  /** Ascending by version; versions in the folder and those loaded. */
+  /** Ascending by version; versions that the source has and those loaded. */
   readonly versions: readonly VersionStatus[];
   /** The one that answers when a request names no version. */
   readonly serving: Servable | undefined;
@@ -44,7 +44,7 @@ export interface ModelStatus {
   readonly doubts: readonly string[];
   /** It was unloaded by request, and is not loaded until it is asked for again. */
   readonly isUnloaded: boolean;
-  /** Serving although its folder is gone. */
+  /** Serving although its source has it no more. */
   readonly sourceMissing: boolean;
 }
 
@@ -59,9 +59,11 @@ export interface Target {
 const mostNamed = 20;
 
 export class Table {
+  /** @param advice how a first model is added, for those who ask while there is none */
   constructor(
     readonly models: ReadonlyMap<string, ModelStatus>,
     readonly defaultModel: string | undefined,
+    private readonly advice?: string,
   ) {}
 
   /**
@@ -81,14 +83,16 @@ export class Table {
   get(name: string): ModelStatus {
     const model = this.models.get(name);
     if (model) return model;
-    throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`);
+    const remedy = this.models.size > mostNamed ? ({ kind: 'list models' } as const) : undefined;
+    throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`, undefined, remedy);
   }
 
   private noDefault(): ServingError {
-    if (this.models.size === 0)
+    const { advice, models } = this;
+    if (models.size === 0)
       return new ServingError(
         'UNAVAILABLE',
-        'no model is loaded yet: put one into the folder of --model-path, as NAME/1/; the log says what was found there',
+        `no model is loaded yet${advice === undefined ? '' : `: ${advice}`}; the log says what was found`,
         1,
       );
     return new ServingError(
@@ -102,7 +106,7 @@ export class Table {
   private listModels(): string {
     const names = [...this.models.keys()].slice(0, mostNamed).map((name) => `\`${name}\``);
     const more = this.models.size - names.length;
-    if (more > 0) return `there are ${names.join(', ')} and ${more} more: GET /models lists them`;
+    if (more > 0) return `there are ${names.join(', ')} and ${more} more`;
     return names.length === 0
       ? 'there are none'
       : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;

@@ -90,6 +90,11 @@ export interface Source {
   /** Which one it is, for people and for notes that outlive the server: a path, a URL. */
   readonly name: string;
   /**
+   * How somebody adds a model, in an error's words: `put one into the folder of --model-path, as NAME/1/`. Strangers read it who ask a
+   * server that has no model yet. Left out: nothing is said.
+   */
+  readonly advice?: string | undefined;
+  /**
    * Looks at what there is. It is called often, so it must be cheap, end in time, and fetch no model. A version that is missing
    * from the listing is taken as deleted after a while; what could not be read is not. If the call fails, nothing could be read.
    */

@@ -99,7 +99,7 @@ it('a version that goes away while it is waited for is not answered with 200', a
     404,
     {
       code: 'NOT_FOUND',
-      message: 'version 1 of `versioned` is no longer in the folder; version 2 goes on serving; see /docs',
+      message: 'version 1 of `versioned` is no longer there; version 2 goes on serving; see /docs',
     },
   ]);
   expect(await serving()).toBe(2);
@@ -171,7 +171,7 @@ it('versions that serving.json names and the folder lacks are told once, and sho
   const file = repository.path('versioned', 'serving.json');
   const warnings = async () => (await server.get('/models/versioned')).body.warnings;
   const label =
-    'the label `next` in serving.json of `versioned` is version 8, which is not in the folder; there are 1';
+    'the label `next` in serving.json of `versioned` is version 8, which is not there; there are 1';
   await server.stop();
   await writeFile(file, '{"version_labels": {"stable": 1, "next": 8}}');
   server = await TestServer.start({ args: ['--model-path', repository.root, ...args] });
@@ -181,7 +181,7 @@ it('versions that serving.json names and the folder lacks are told once, and sho
   await writeFile(file, '{"pin": 7}');
   expect((await server.update({})).status).toBe(409);
   expect(await warnings()).toEqual([
-    '`pin` in serving.json of `versioned` is version 7, which is not in the folder; there are 1',
+    '`pin` in serving.json of `versioned` is version 7, which is not there; there are 1',
   ]);
   await rm(file);
   expect((await server.update({})).status).toBe(200);

@@ -17,7 +17,19 @@ it.each([
   [0, /^no model `x`; there are none$/],
   [1, /^no model `x`; there is `m0`$/],
   [20, /^no model `x`; there are `m0`, .*`m19`$/],
-  [10_000, /^no model `x`; there are `m0`, .*`m19` and 9980 more: GET \/models lists them$/],
+  [10_000, /^no model `x`; there are `m0`, .*`m19` and 9980 more$/],
 ])('of %i models it names twenty at most', (count, message) => {
   expect(() => tableOf(count).get('x')).toThrow(message);
+});
+
+it('says as a fact where the others are listed', () => {
+  expect(() => tableOf(21).get('x')).toThrow(expect.objectContaining({ remedy: { kind: 'list models' } }));
+  expect(() => tableOf(20).get('x')).toThrow(expect.objectContaining({ remedy: undefined }));
+});
+
+it.each([
+  ['put it there', 'no model is loaded yet: put it there; the log says what was found'],
+  [undefined, 'no model is loaded yet; the log says what was found'],
+])('says of an empty source what the source advises: %s', (advice, message) => {
+  expect(() => new Table(new Map(), undefined, advice).find({})).toThrow(message);
 });

@@ -193,9 +193,10 @@ describe('what looks like a model and is not served', () => {
         'keras.saving.load_model("ROOT/policy.keras", compile=False).export("ROOT/policy/4")',
       'triton/1/model.savedmodel holds a SavedModel, and is not served: it lies too deep in a version; move its files ' +
         'to ROOT/triton/1',
-      '--default-model is `police`, which is no model in the folder; there are `frozen`, `policy`, `triton`',
+      '--default-model is `police`, and there is no such model; there are `frozen`, `policy`, `triton`',
     ];
-    const told = () => warnings(server as TestServer).filter((text) => !text.startsWith('in the folder'));
+    const told = () =>
+      warnings(server as TestServer).filter((text) => !text.startsWith('looking for models'));
     await until(() => told().length >= expected.length, 'all to be told');
     expect(told()).toEqual(expected);
   });
@@ -238,7 +239,7 @@ describe('what looks like a model and is not served', () => {
     await writeFile(path.join(root, 'serving.json'), '{"default_model": "police"}');
     await serve();
     expect(warnings(server as TestServer)).toEqual([
-      'default_model in serving.json is `police`, which is no model in the folder; there are `policy`',
+      'default_model in serving.json is `police`, and there is no such model; there are `policy`',
     ]);
   });
 });

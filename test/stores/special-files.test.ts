@@ -75,10 +75,10 @@ it('a serving.json that is no file, or is huge, is told by name; the models are 
     expect((await get(`/models/${model}`)).body.version).toBe(1);
   const { root } = repository;
   for (const line of [
-    `in the folder: ${root}/serving.json cannot be used: it is a named pipe, and must be a file`,
-    `in the folder: ${root}/piped/serving.json cannot be used: it is a named pipe, and must be a file`,
-    `in the folder: ${root}/endless/serving.json cannot be used: it is a device, and must be a file`,
-    `in the folder: ${root}/versioned/serving.json cannot be used: it has 2147483648 bytes, and 131072 are the most that is read`,
+    `looking for models: ${root}/serving.json cannot be used: it is a named pipe, and must be a file`,
+    `looking for models: ${root}/piped/serving.json cannot be used: it is a named pipe, and must be a file`,
+    `looking for models: ${root}/endless/serving.json cannot be used: it is a device, and must be a file`,
+    `looking for models: ${root}/versioned/serving.json cannot be used: it has 2147483648 bytes, and 131072 are the most that is read`,
   ])
     expect(log().split(line)).toHaveLength(2);
 });

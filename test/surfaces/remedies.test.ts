@@ -15,6 +15,11 @@ function told(remedy: Remedy): [own: string, oip: string] {
 
 it.each<[Remedy, string, string]>([
   [
+    { kind: 'list models' },
+    'so: GET /models lists them; see /docs',
+    'so: POST /v2/repository/index lists them',
+  ],
+  [
     { kind: 'load', model: 'm n' },
     'so: POST /update_model {"model":"m n"} loads it again',
     'so: POST /v2/repository/models/m%20n/load loads it again',
@@ -51,6 +56,16 @@ it.each([
   [`/models/${'m'.repeat(1000)}:predict`, '{name}'],
 ])('%s is told the path here, of %s', (path, model) => {
   expect(adviceForPath(path)).toContain(`here it is /models/${model}/infer`);
+});
+
+it.each([
+  ['/v1/models/m', 'm'],
+  ['/v1/models/m/metadata', 'm'],
+  ['/v1/models/m/versions/1', 'm'],
+  ['/v1/models/m/versions/1/metadata', 'm'],
+  ['/v1/models', '{name}'],
+])('%s, which asks for the state of a model, is told the path for that', (path, model) => {
+  expect(adviceForPath(path)).toMatch(new RegExp(`here it is /models/${model}( |$)`));
 });
 
 it.each(['/models/m/prediction', '/models/a/b/predict', '/predict/a/b'])('%s is told no path', (path) => {

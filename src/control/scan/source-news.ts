@@ -35,7 +35,7 @@ export class SourceNews {
       this.seen.delete(text);
       this.told.delete(text);
     }
-    for (const text of problems) this.once('warn', text, `in the folder: ${text}`);
+    for (const text of problems) this.once('warn', text, `looking for models: ${text}`);
     for (const text of waits) this.once('info', text);
     for (const text of doubts) {
       const since = this.seen.get(text) ?? now;

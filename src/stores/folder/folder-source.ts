@@ -30,6 +30,7 @@ export interface FolderSourceOptions {
 
 export class FolderSource implements Source {
   readonly name: string;
+  readonly advice = 'put one into the folder of --model-path, as NAME/1/';
   /** What the folder was when it was told last: it stays so while it is empty or cannot be read. */
   private layout: Layout | undefined;
   private watching: FolderWatch | undefined;

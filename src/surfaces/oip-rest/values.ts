@@ -28,6 +28,8 @@ export function errorAnswer(_head: Head, { code, message, retryAfter, remedy }: 
 /** In the paths of this protocol. A path of it always names a model. */
 function help(remedy: Remedy): string {
   switch (remedy.kind) {
+    case 'list models':
+      return ': POST /v2/repository/index lists them';
     case 'load':
       return `: POST /v2/repository/models/${encodeURIComponent(remedy.model)}/load loads it again`;
     case 'look at a model':

@@ -17,6 +17,8 @@ function help(remedy: Remedy): string {
   switch (remedy.kind) {
     case 'name a model':
       return ': name one in the path, as /models/NAME/infer or /models/NAME; see /docs';
+    case 'list models':
+      return ': GET /models lists them; see /docs';
     case 'load':
       return `: POST /update_model ${JSON.stringify({ model: remedy.model })} loads it again`;
     case 'look at a model':
@@ -29,21 +31,43 @@ function help(remedy: Remedy): string {
   }
 }
 
-/** Paths of other servers, in which the name of a model stands at `model`, and what is to be said of them. */
-const routes: readonly (readonly [path: RegExp, whose: string, page?: string])[] = [
-  [/^\/v1\/models\/(?<model>[^/:]*)/, 'it is one of TensorFlow Serving, ', 'docs/from-tensorflow-serving.md'],
-  [/^\/models\/(?<model>[^/:]+)(?:\/versions\/\d+)?[/:](?:predict|predictions|classify|regress|invoke)$/, ''],
-  [/^\/(?:predict|predictions|invocations|invoke)(?:\/(?<model>[^/]+))?$/, ''],
+/** A path of another server. */
+interface ForeignPath {
+  /** The name of a model stands at `model`. */
+  readonly path: RegExp;
+  /** Empty where many servers have it. */
+  readonly whose: string;
+  /** Our path for the same, behind `/models/NAME`, and what else is to be said of it. */
+  readonly here: string;
+}
+
+const infer = '/infer';
+const whose = 'it is one of TensorFlow Serving, ';
+const page = 'docs/from-tensorflow-serving.md';
+
+const foreignPaths: readonly ForeignPath[] = [
+  {
+    path: /^\/v1\/models\/(?<model>[^/:]+)[^:]*:/,
+    whose,
+    here: `${infer}, with a body of its own (${page})`,
+  },
+  { path: /^\/v1\/models(?:\/(?<model>[^/]+).*)?$/, whose, here: ` (${page})` },
+  {
+    path: /^\/models\/(?<model>[^/:]+)(?:\/versions\/\d+)?[/:](?:predict|predictions|classify|regress|invoke)$/,
+    whose: '',
+    here: infer,
+  },
+  { path: /^\/(?:predict|predictions|invocations|invoke)(?:\/(?<model>[^/]+))?$/, whose: '', here: infer },
 ];
 
 /** What stands behind `no route …` for a path that another server has; empty for all others. @param path as it came, escaped */
 export function adviceForPath(path: string): string {
-  for (const [pattern, whose, page] of routes) {
-    const found = pattern.exec(path);
+  for (const foreign of foreignPaths) {
+    const found = foreign.path.exec(path);
     if (!found) continue;
     const model = found.groups?.['model'] || '{name}';
-    const here = model.length > longestName ? '{name}' : model;
-    return `: ${whose}here it is /models/${here}/infer${page === undefined ? '' : `, with a body of its own (${page})`}`;
+    const name = model.length > longestName ? '{name}' : model;
+    return `: ${foreign.whose}here it is /models/${name}${foreign.here}`;
   }
   return '';
 }

@@ -151,7 +151,7 @@ export const healthSchema = z
   .object({
     status: z.enum(['ok', 'draining']),
     ready: z.boolean(),
-    source: z.enum(['ok', 'unreadable']).describe('the folder of models'),
+    source: z.enum(['ok', 'unreadable']).describe('where models come from'),
     models: z.array(modelHealthSchema),
   })
   .meta({ id: 'Health' });
