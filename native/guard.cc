@@ -2,10 +2,8 @@
 //
 // `value` is one input of the guarded operation, which takes it from here;
 // `others` are the rest, as it takes them. `position` is the place of `value`
-// among all of them. `needs` holds the conditions, seven numbers each:
-//
-//   left kind, input and extra, relation, right kind, input and extra
-//
+// among all of them. `needs` holds the conditions, 13 numbers each: a term, a
+// relation and a term. The numbers of a term are in the order of Term below.
 // `says` holds a sentence for each. The first condition that does not hold ends
 // the run with INVALID_ARGUMENT and its sentence.
 
@@ -14,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,16 +39,24 @@ enum class Kind : int64_t {
   kLeast = 4,
   kMost = 5,
   kLeastOfRest = 6,
+  kValue = 7,
+  kBroadcast = 8,
 };
 
 enum class Relation : int64_t { kEqual = 0, kAtLeast = 1, kAtMost = 2 };
 
+// Its value is (what it finds + plus) / per, rounded down. kNumber finds 0.
 struct Term {
   Kind kind;
   int64_t input;
-  // For kNumber it is the number. For kDim it is the axis, counted from the end
-  // if it is negative. For all others it is what is added.
-  int64_t extra;
+  // For kBroadcast it is how many inputs count, from that one on. All others
+  // look at one input.
+  int64_t inputs;
+  // For kDim it is the axis, counted from the end if it is negative. For kValue
+  // it is the index. For kBroadcast it is how many last dims do not count.
+  int64_t at;
+  int64_t plus;
+  int64_t per;
 };
 
 struct Condition {
@@ -59,7 +66,8 @@ struct Condition {
   std::string says;
 };
 
-constexpr size_t kNumbersEach = 7;
+constexpr size_t kNumbersOfTerm = 6;
+constexpr size_t kNumbersEach = 2 * kNumbersOfTerm + 1;
 
 struct Guard {
   int64_t position = 0;
@@ -122,6 +130,11 @@ std::vector<std::string> ReadTexts(TF_OpKernelConstruction* construction,
   return texts;
 }
 
+Term ReadTerm(const int64_t* at) {
+  return Term{static_cast<Kind>(at[0]), at[1], at[2], at[3], at[4],
+              std::max<int64_t>(at[5], 1)};
+}
+
 std::unique_ptr<Guard> ReadGuard(TF_OpKernelConstruction* construction) {
   auto guard = std::make_unique<Guard>();
   const Status status;
@@ -132,14 +145,14 @@ std::unique_ptr<Guard> ReadGuard(TF_OpKernelConstruction* construction) {
   const std::vector<std::string> says = ReadTexts(construction, "says");
   if (needs.size() != says.size() * kNumbersEach) {
     throw StatusError(TF_INVALID_ARGUMENT,
-                      "`needs` must have seven numbers for each of `says`");
+                      "`needs` must have 13 numbers for each of `says`");
   }
   for (size_t i = 0; i < says.size(); ++i) {
     const int64_t* const at = &needs[i * kNumbersEach];
     guard->conditions.push_back(Condition{
-        Term{static_cast<Kind>(at[0]), at[1], at[2]},
-        static_cast<Relation>(at[3]),
-        Term{static_cast<Kind>(at[4]), at[5], at[6]},
+        ReadTerm(at),
+        static_cast<Relation>(at[kNumbersOfTerm]),
+        ReadTerm(at + kNumbersOfTerm + 1),
         says[i],
     });
   }
@@ -168,6 +181,46 @@ int64_t LeastOfRest(const TF_Tensor* tensor) {
   const auto* const begin = static_cast<const Number*>(TF_TensorData(tensor));
   const auto* const end = begin + TF_TensorElementCount(tensor);
   return static_cast<int64_t>(*std::min_element(begin + 1, end));
+}
+
+// Of whole numbers the one at an index.
+std::optional<int64_t> ElementAt(const TF_Tensor* tensor, int64_t index) {
+  if (index < 0 || index >= TF_TensorElementCount(tensor)) return std::nullopt;
+  const void* const data = TF_TensorData(tensor);
+  switch (TF_TensorType(tensor)) {
+    case TF_INT32:
+      return static_cast<const int32_t*>(data)[index];
+    case TF_INT64:
+      return static_cast<const int64_t*>(data)[index];
+    default:
+      return std::nullopt;
+  }
+}
+
+// How many elements inputs have together, multiplied as TensorFlow does it: from
+// the first dim on, even where a later one is 0. Dims that do not fit together
+// are TensorFlow's to refuse.
+int64_t BroadcastCount(const std::vector<Input>& inputs, size_t first,
+                       size_t end, int64_t without) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const auto dims_of = [&](size_t i) {
+    return TF_NumDims(inputs[i].get()) - without;
+  };
+  int64_t rank = 0;
+  for (size_t i = first; i < end; ++i) rank = std::max(rank, dims_of(i));
+  int64_t count = 1;
+  for (int64_t from_end = rank; from_end > 0; --from_end) {
+    int64_t size = 1;
+    for (size_t i = first; i < end; ++i) {
+      const int64_t axis = dims_of(i) - from_end;
+      if (axis < 0) continue;
+      const int64_t dim = TF_Dim(inputs[i].get(), static_cast<int>(axis));
+      if (dim != 1) size = dim;
+    }
+    if (size != 0 && count > kMost / size) return kMost;
+    count *= size;
+  }
+  return count;
 }
 
 template <typename Number>
@@ -215,34 +268,50 @@ std::optional<int64_t> FurthestIn(const TF_Tensor* tensor, bool is_least) {
   }
 }
 
-std::optional<int64_t> ValueOf(const Term& term,
+// What a term finds; nothing where it is not there.
+std::optional<int64_t> FoundBy(const Term& term,
                                const std::vector<Input>& inputs) {
-  if (term.kind == Kind::kNumber) return term.extra;
+  if (term.kind == Kind::kNumber) return 0;
   if (term.input < 0 || static_cast<size_t>(term.input) >= inputs.size()) {
     return std::nullopt;
   }
-  const TF_Tensor* const tensor = inputs[static_cast<size_t>(term.input)].get();
+  const auto first = static_cast<size_t>(term.input);
+  const TF_Tensor* const tensor = inputs[first].get();
   const int rank = TF_NumDims(tensor);
   switch (term.kind) {
     case Kind::kRank:
-      return rank + term.extra;
+      return rank;
     case Kind::kDim: {
-      const int64_t axis = term.extra < 0 ? term.extra + rank : term.extra;
+      const int64_t axis = term.at < 0 ? term.at + rank : term.at;
       if (axis < 0 || axis >= rank) return std::nullopt;
       return TF_Dim(tensor, static_cast<int>(axis));
     }
     case Kind::kCount:
-      return TF_TensorElementCount(tensor) + term.extra;
+      return TF_TensorElementCount(tensor);
     case Kind::kLeastOfRest:
       if (TF_TensorElementCount(tensor) < 2) return std::nullopt;
       if (TF_TensorType(tensor) == TF_INT32) return LeastOfRest<int32_t>(tensor);
       if (TF_TensorType(tensor) == TF_INT64) return LeastOfRest<int64_t>(tensor);
       return std::nullopt;
-    default: {
-      const auto value = FurthestIn(tensor, term.kind == Kind::kLeast);
-      return value ? std::optional<int64_t>(*value + term.extra) : value;
-    }
+    case Kind::kValue:
+      return ElementAt(tensor, term.at);
+    case Kind::kBroadcast:
+      return BroadcastCount(
+          inputs, first,
+          std::min(inputs.size(), first + static_cast<size_t>(term.inputs)),
+          term.at);
+    default:
+      return FurthestIn(tensor, term.kind == Kind::kLeast);
   }
+}
+
+std::optional<int64_t> ValueOf(const Term& term,
+                               const std::vector<Input>& inputs) {
+  const std::optional<int64_t> found = FoundBy(term, inputs);
+  if (!found) return found;
+  const int64_t sum = *found + term.plus;
+  const int64_t quotient = sum / term.per;
+  return sum % term.per < 0 ? quotient - 1 : quotient;
 }
 
 // A term that does not exist satisfies every condition. Another condition says

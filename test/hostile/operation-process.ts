@@ -61,6 +61,8 @@ export class OperationProcess {
     const command = `ulimit -c 0; ulimit -d ${kilobytes}; exec "$0" "$@"`;
     const child = spawn('sh', ['-c', command, process.execPath, program, addonFile], {
       serialization: 'advanced',
+      // By default TensorFlow takes oneDNN's kernels on some processors only, and some operations end the process only there.
+      env: { TF_ENABLE_ONEDNN_OPTS: '1', ...process.env },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -41,20 +41,47 @@ describe.each(killingInputs)('$op', (input) => {
   });
 });
 
-it("the batch of a convolution's gradient may be of any size", async () => {
-  const known = killingInputs.find(({ op }) => op === 'Conv2DBackpropInput');
-  if (!known) throw new Error('no convolution');
-  const floats = (...shape: number[]) => ({
-    dtype: 'float32' as const,
-    feed: [1, shape, new Uint8Array(4 * shape.reduce((count, dim) => count * dim, 1))] satisfies Feed,
+const floats = (...shape: number[]) => ({
+  dtype: 'float32' as const,
+  feed: [1, shape, new Uint8Array(4 * shape.reduce((count, dim) => count * dim, 1))] satisfies Feed,
+});
+const integers = (...values: number[]) => ({
+  dtype: 'int32' as const,
+  feed: [3, [values.length], new Uint8Array(Int32Array.from(values).buffer)] satisfies Feed,
+});
+const flat = { strides: [1, 1, 1, 1], padding: 'SAME' };
+const pooled = (padding: string, stride: number) => ({
+  ksize: [1, 2, 2, 1],
+  strides: [1, stride, stride, 1],
+  padding,
+});
+const condition = { dtype: 'bool' as const, feed: [10, [3, 1], new Uint8Array(3)] satisfies Feed };
+const drawn = [integers(2, 3), integers(1, 2), floats(3), floats(2, 1)];
+
+describe('what TensorFlow takes is not refused', () => {
+  it.each([
+    ['Conv2DBackpropInput', flat, [integers(-1, 4, 4, 1), floats(2, 2, 1, 1), floats(3, 4, 4, 1)]],
+    ['Conv2DBackpropInput', flat, [integers(4, 4), floats(2, 2, 1, 1), floats(3, 4, 4, 1)]],
+    ['AvgPoolGrad', pooled('VALID', 1), [integers(2, 4, 5, 3), floats(2, 3, 4, 3)]],
+    ['AvgPoolGrad', pooled('VALID', 2), [integers(2, 4, 5, 3), floats(2, 2, 2, 3)]],
+    ['AvgPoolGrad', pooled('SAME', 2), [integers(2, 4, 5, 3), floats(2, 2, 3, 3)]],
+    ['SelectV2', {}, [condition, floats(1, 4), floats(2, 1, 1)]],
+    ['BatchMatMulV2', {}, [floats(4096, 1, 1, 2), floats(64, 2, 1)]],
+    ['Einsum', { equation: '...ij,...jk->...ik', N: 2 }, [floats(4096, 1, 1, 2), floats(64, 2, 1)]],
+    ['StatelessRandomBinomial', { dtype: { type: 1 } }, drawn],
+  ])('%s %j', async (op, attributes, inputs) => {
+    expect(await run({ op, attributes, inputs, needs: /^/ }, true)).toEqual({ outputs: undefined });
   });
-  const sizes = new Uint8Array(Int32Array.of(-1, 4, 4, 1).buffer);
-  const inputs = [
-    { dtype: 'int32' as const, feed: [3, [4], sizes] satisfies Feed },
-    floats(2, 2, 1, 1),
-    floats(3, 4, 4, 1),
-  ];
-  expect(await run({ ...known, inputs }, true)).toEqual({ outputs: undefined });
+});
+
+it.each([
+  [1, 9, 9, 3],
+  [1, 4, 5, 1],
+  [0, 4, 5, 3],
+])('a pooling of [%i,%i,%i,%i] has another gradient', async (...sizes) => {
+  const inputs = [integers(...sizes), floats(1, 3, 4, 3)];
+  const answer = await run({ op: 'AvgPoolGrad', attributes: pooled('VALID', 1), inputs, needs: /^/ }, true);
+  expect(answer).toEqual({ error: expect.stringContaining('as windows fit into what input 0 says') });
 });
 
 it('each guarded operation of this kind has an example', () => {

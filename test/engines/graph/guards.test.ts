@@ -80,6 +80,30 @@ describe('which nodes get one', () => {
     expect(await withModel(images, build, guardsOf)).toEqual([]);
   });
 
+  it.each([
+    ['none', [null, 8, 4, 4], [null, 8, 4, 4]],
+    ['none', [null, null, 4, 4], [8, 8, 4, 4]],
+    ['one', [null, null, 4, 4], [null, null, 4, 4]],
+    ['one', [null, null, 4, 4], null],
+  ] as const)('%s for a product of batches %j and %j', async (count, a, b) => {
+    const build = (graph: GraphBuilder, x: Ref) =>
+      graph.first('BatchMatMulV2', [x, graph.placeholder('float32', b)]);
+    expect(await withModel(a, build, guardsOf)).toHaveLength(count === 'none' ? 0 : 1);
+  });
+
+  it.each([
+    ['none', [], [null, null, null]],
+    ['one', [null, null, null], [null, null, null]],
+  ] as const)('%s for a choice between %j and %j', async (count, a, b) => {
+    const build = (graph: GraphBuilder, x: Ref) =>
+      graph.first('SelectV2', [
+        graph.placeholder('bool', [null, null, null]),
+        x,
+        graph.placeholder('float32', b),
+      ]);
+    expect(await withModel(a, build, guardsOf)).toHaveLength(count === 'none' ? 0 : 1);
+  });
+
   it('one within a function', async () => {
     const build = (graph: GraphBuilder, x: Ref) => {
       const f = graph.function('pools', (body) => [

@@ -13,7 +13,27 @@ export type Term =
   | { readonly of: 'rank' | 'count' | 'least' | 'most'; readonly input: number; readonly plus?: number }
   /** The least of the whole numbers after the first. */
   | { readonly of: 'least of rest'; readonly input: number }
-  | { readonly of: 'dim'; readonly input: number; readonly axis: number };
+  | { readonly of: 'dim'; readonly input: number; readonly axis: number }
+  | Windows
+  | Broadcast;
+
+/** How many windows fit into a size: (size + plus) / per, rounded down. The size is the number at a place of a list. */
+interface Windows {
+  readonly of: 'windows';
+  readonly input: number;
+  readonly at: number;
+  readonly plus: number;
+  readonly per: number;
+}
+
+/** How many elements some inputs have together, once they are broadcast. The inputs follow one another. */
+export interface Broadcast {
+  readonly of: 'broadcast';
+  readonly input: number;
+  readonly inputs: number;
+  /** So many last dims do not count. */
+  readonly without: number;
+}
 
 export type Relation = '=' | '>=' | '<=';
 
@@ -91,11 +111,6 @@ export function countAtLeast(input: number, least: number): Condition {
   return { left: { of: 'count', input }, relation: '>=', right: number(least), words };
 }
 
-export function countAtMost(input: number, most: number): Condition {
-  const words = `at most ${most} elements in input ${input}`;
-  return { left: { of: 'count', input }, relation: '<=', right: number(most), words };
-}
-
 export function countIs(input: number, count: number): Condition {
   const words = `${count} ${count === 1 ? 'element' : 'elements'} in input ${input}`;
   return { left: { of: 'count', input }, relation: '=', right: number(count), words };
@@ -118,6 +133,33 @@ export function valuesAtMost(input: number, most: number): Condition {
   return { left: { of: 'most', input }, relation: '<=', right: number(most), words };
 }
 
+/**
+ * Inputs that are broadcast together do not become too much.
+ *
+ * @param what it is that counts
+ */
+export function broadcastAtMost(what: string, inputs: Omit<Broadcast, 'of'>, most: number): Condition {
+  const last = inputs.input + inputs.inputs - 1;
+  const words = `at most ${most} ${what} where inputs ${inputs.input} to ${last} are broadcast together`;
+  return { left: { of: 'broadcast', ...inputs }, relation: '<=', right: number(most), words };
+}
+
+/** The dim of an input is as many windows as fit into the size that a list of sizes has at the same place. */
+export function dimIsWindows(
+  [input, axis]: readonly [input: number, axis: number],
+  { list, size, stride, isPadded }: { list: number; size: number; stride: number; isPadded: boolean },
+): Condition {
+  const words = `as much along dim ${axis} of input ${input} as windows fit into what input ${list} says`;
+  const right: Term = {
+    of: 'windows',
+    input: list,
+    at: axis,
+    plus: isPadded ? stride - 1 : stride - size,
+    per: stride,
+  };
+  return { left: { of: 'dim', input, axis }, relation: '=', right, words };
+}
+
 /** No value is NaN. A guard takes NaN for less than every number. */
 export function valuesAreNumbers(input: number): Condition {
   return { ...valuesAtLeast(input, -(2 ** 53)), words: `numbers in input ${input}, and no NaN` };
@@ -132,19 +174,46 @@ function axisName(axis: number): string {
  * graph.
  */
 export function isSettled({ left, right }: Condition, inputs: readonly Shown[]): boolean {
+  if (left.of === 'broadcast') return isBounded(left, inputs);
   return numberIn(left, inputs) !== undefined && numberIn(right, inputs) !== undefined;
+}
+
+/**
+ * True if the graph shows that a request cannot multiply its own sizes. With one open axis there is no more than the inputs
+ * have. The same holds for one open input, and for two of three. Sizes that are not open are the model's own.
+ */
+function isBounded({ input, inputs: count, without }: Broadcast, inputs: readonly Shown[]): boolean {
+  const shapes = Array.from({ length: count }, (_, i) =>
+    inputs[input + i]?.shape?.toReversed().slice(without),
+  );
+  const open = shapes.filter((shape) => !shape?.every((dim) => dim !== null));
+  if (open.length <= 1 || (count === 3 && open.length === 2)) return true;
+  const axes = new Set(
+    open.flatMap((shape) => shape?.flatMap((dim, axis) => (dim === null ? axis : [])) ?? []),
+  );
+  return open.every((shape) => shape !== undefined) && axes.size <= 1;
 }
 
 function numberIn(term: Term, inputs: readonly Shown[]): number | undefined {
   if (term.of === 'number') return term.number;
+  if (term.of === 'broadcast') return undefined;
   const shown = inputs[term.input];
-  if (term.of === 'dim') return shown?.shape?.at(term.axis) ?? undefined;
-  if (term.of === 'least of rest') {
-    const rest = shown?.integers?.slice(1) ?? [];
-    return rest.length > 0 ? Math.min(...rest) : undefined;
+  switch (term.of) {
+    case 'dim':
+      return shown?.shape?.at(term.axis) ?? undefined;
+    case 'windows': {
+      const size = shown?.integers?.at(term.at);
+      return size === undefined ? undefined : Math.floor((size + term.plus) / term.per);
+    }
+    case 'least of rest': {
+      const rest = shown?.integers?.slice(1) ?? [];
+      return rest.length > 0 ? Math.min(...rest) : undefined;
+    }
+    default: {
+      const value = plainValueOf(term.of, shown);
+      return value === undefined ? undefined : value + (term.plus ?? 0);
+    }
   }
-  const value = plainValueOf(term.of, shown);
-  return value === undefined ? undefined : value + (term.plus ?? 0);
 }
 
 function plainValueOf(of: 'rank' | 'count' | 'least' | 'most', shown: Shown | undefined): number | undefined {
@@ -172,6 +241,8 @@ const kinds = {
   least: 4,
   most: 5,
   'least of rest': 6,
+  windows: 7,
+  broadcast: 8,
 } as const satisfies Record<Term['of'], number>;
 const relations = { '=': 0, '>=': 1, '<=': 2 } as const satisfies Record<Relation, number>;
 
@@ -180,8 +251,19 @@ export function encodeCondition({ left, relation, right }: Condition): number[] 
   return [...encodeTerm(left), relations[relation], ...encodeTerm(right)];
 }
 
-function encodeTerm(term: Term): [number, number, number] {
-  if (term.of === 'number') return [kinds.number, 0, term.number];
-  if (term.of === 'dim') return [kinds.dim, term.input, term.axis];
-  return [kinds[term.of], term.input, 'plus' in term ? (term.plus ?? 0) : 0];
+/** Kind, first input, number of inputs, place, what is added, what is divided by. */
+function encodeTerm(term: Term): number[] {
+  const kind = kinds[term.of];
+  switch (term.of) {
+    case 'number':
+      return [kind, 0, 0, 0, term.number, 1];
+    case 'dim':
+      return [kind, term.input, 1, term.axis, 0, 1];
+    case 'windows':
+      return [kind, term.input, 1, term.at, term.plus, term.per];
+    case 'broadcast':
+      return [kind, term.input, term.inputs, term.without, 0, 1];
+    default:
+      return [kind, term.input, 1, 0, 'plus' in term ? (term.plus ?? 0) : 0, 1];
+  }
 }

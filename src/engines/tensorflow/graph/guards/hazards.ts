@@ -7,11 +7,12 @@
  */
 import type { GraphNode } from '../graph-def.js';
 import {
+  broadcastAtMost,
   type Condition,
   countAtLeast,
-  countAtMost,
   countIs,
   dimAtLeast,
+  dimIsWindows,
   rankAtLeast,
   rankAtMostThat,
   rankIs,
@@ -24,6 +25,12 @@ import {
 export interface Hazard {
   readonly needs: (node: GraphNode) => readonly Condition[];
 }
+
+/** TensorFlow makes lists with a number for each element. A list of this length takes half a gigabyte. */
+const mostInLists = 2 ** 26;
+
+/** Less than 2^63, where TensorFlow's count ends. No memory has room for as many. */
+const mostElements = 10 ** 18;
 
 type Needs = readonly Condition[] | ((node: GraphNode) => readonly Condition[]);
 
@@ -42,6 +49,28 @@ function windowsFit(node: GraphNode): Condition[] {
 
 function windowWords(size: number, axis: number): string {
   return `pictures that are as large as its window: ${size} or more along dim ${axis} of input 0`;
+}
+
+/** The gradient has the size of a pooled picture. The list of sizes tells how large the picture is. */
+function fitsSizes(node: GraphNode): Condition[] {
+  const strides = node.integers('strides');
+  const isPadded = node.text('padding') === 'SAME';
+  return node
+    .integers('ksize')
+    .map((size, axis) => dimIsWindows([1, axis], { list: 0, size, stride: strides[axis] ?? 1, isPadded }));
+}
+
+/** TensorFlow makes a list with a number for each matrix. The memory may have no room for the list. */
+const fewMatrices = broadcastAtMost('matrices', { input: 0, inputs: 2, without: 2 }, mostInLists);
+
+/** If both factors have an ellipsis, its dims are broadcast. */
+function fewInEllipsis(node: GraphNode): Condition[] {
+  const [inputs = ''] = node.text('equation').split('->');
+  const behind = inputs.split(',').map((labels) => labels.replaceAll(' ', '').split('...')[1]?.length);
+  const [first, second] = behind;
+  if (first === undefined || second === undefined) return [];
+  const without = first === second ? first : 0;
+  return [broadcastAtMost('elements', { input: 0, inputs: 2, without }, mostInLists)];
 }
 
 /** The input has as many dims as there are strides. */
@@ -141,10 +170,7 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   ['Conv3D', ranks(5, 5)],
   ['Conv', anyConvolution],
   // mkl_conv_grad_input_ops.cc: IsVector(input_tensor.shape()), MakeShape is OK.
-  [
-    'Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput',
-    [...ranks(1, 4, 4), countIs(0, 4), ...sizesOfBatch(0)],
-  ],
+  ['Conv2DBackpropInput DepthwiseConv2dNativeBackpropInput', [...ranks(1, 4, 4), ...sizesOfBatch(0)]],
   ['Conv3DBackpropInputV2', [...ranks(1, 5, 5), countIs(0, 5), ...sizesOfBatch(0)]],
   [
     'Conv2DBackpropFilter DepthwiseConv2dNativeBackpropFilter',
@@ -154,8 +180,9 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   // mkl_pooling_ops_common.cc and oneDNN divide by the size of the output, which is 0 where the window fits nowhere.
   ['MaxPool', (node) => [rankIs(0, 4), ...windowsFit(node)]],
   ['MaxPool3D', (node) => [rankIs(0, 5), ...windowsFit(node)]],
-  ['AvgPoolGrad', [...ranks(1, 4), countIs(0, 4)]],
-  ['AvgPool3DGrad', [...ranks(1, 5), countIs(0, 5)]],
+  // Both read and write behind the ends of what the sizes say.
+  ['AvgPoolGrad', (node) => [...ranks(1, 4), countIs(0, 4), ...fitsSizes(node)]],
+  ['AvgPool3DGrad', (node) => [...ranks(1, 5), countIs(0, 5), ...fitsSizes(node)]],
   // scatter_nd_op.cc compares the dims of the updates with those of the indices, which may be more.
   [
     'TensorScatterAdd TensorScatterSub TensorScatterMin TensorScatterMax TensorScatterUpdate',
@@ -202,14 +229,25 @@ const lines: readonly (readonly [operations: string, needs: Needs])[] = [
   ['RaggedTensorToTensor', raggedRows],
   // These do not end: adjust_hue_op.cc adds 1 until a number is not negative, and the draws meet no end at NaN.
   ['AdjustHue', [valuesAtLeast(1, -1), valuesAtMost(1, 1)]],
-  ['StatelessRandomPoisson StatelessRandomBinomial', [valuesAreNumbers(2)]],
+  ['StatelessRandomPoisson', [valuesAreNumbers(2)]],
+  [
+    'StatelessRandomBinomial',
+    [valuesAreNumbers(2), broadcastAtMost('elements', { input: 2, inputs: 2, without: 0 }, mostInLists)],
+  ],
   ['RandomPoissonV2', [valuesAreNumbers(1)]],
   // tensor_shape.cc: the last dim of the output image.
   ['LRNGrad', ranks(4, 4, 4)],
   // tensor.h: scalar() of the index.
   ['TensorListGetItem', [countIs(1, 1)]],
-  // tensor_shape.cc: the shape that four inputs are broadcast to has no more than 2^63 elements.
-  ['StatelessParameterizedTruncatedNormal', [2, 3, 4, 5].map((input) => countAtMost(input, 2 ** 15))],
+  // tensor_shape.cc: the shape that all inputs are broadcast to.
+  ['SelectV2', [broadcastAtMost('elements', { input: 0, inputs: 3, without: 0 }, mostElements)]],
+  // bcast.h: lists of which element is at which place; std::bad_alloc ends the process.
+  ['BatchMatMulV2 BatchMatMulV3 MatrixTriangularSolve BandedTriangularSolve', [fewMatrices]],
+  ['Einsum', fewInEllipsis],
+  [
+    'StatelessParameterizedTruncatedNormal',
+    [broadcastAtMost('elements', { input: 2, inputs: 4, without: 0 }, mostInLists)],
+  ],
   // batch_kernels.cc: the dims of batch_index.
   ['Unbatch', [rankIs(1, 2)]],
 ];
