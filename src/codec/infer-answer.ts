@@ -4,9 +4,11 @@ import type { CompositeSpec } from '../engines/signature.js';
 import type { NamedTensors, Tensor } from '../tfjs/tensors.js';
 import { raggedKeys, sparseKeys } from './wire.js';
 
+/** The outputs of a run, and which version gave them. */
 export interface InferAnswer {
   readonly model: string;
   readonly version: number;
+  /** Counts loads: the same version from other files has another one. */
   readonly generation: number;
   /** The outputs by the names of the graph's tensors. */
   readonly outputs: NamedTensors;
@@ -71,6 +73,7 @@ export interface BodyInPieces {
   readonly byteLength: number | undefined;
 }
 
+/** A body, as a codec makes it. */
 export type AnswerBody = EncodedBody | BodyInPieces;
 
 /** An inference answer as it is sent. */

@@ -57,6 +57,7 @@ export interface DeferredTensor {
   resolve(spec: TensorSpec, limits: WireLimits): Steps<KnownTensor>;
 }
 
+/** How large the tensors of a body may be. */
 export interface WireLimits {
   /** The most levels of nesting in a body. */
   readonly maxDepth: number;

@@ -51,6 +51,7 @@ export interface RaggedSpec {
   readonly rowSplits: readonly TensorSpec[];
 }
 
+/** An input or output that is one value for callers, and several tensors for a run. */
 export type CompositeSpec = SparseSpec | RaggedSpec;
 
 /** The sparse and ragged tensors of a signature by name. */

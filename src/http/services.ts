@@ -12,21 +12,30 @@ import type { BodyLimits } from './body/body.js';
 import type { Exchanges } from './request/exchange.js';
 import type { TableRoute } from './routes/route.js';
 
+/** The parts of the server that routes work with. Inference routes need none of them. */
 export interface Services {
+  /** The API keys, and what each of them may do. */
   readonly keys: ApiKeys;
-  /** Of all surfaces. */
+  /** The route table of all surfaces. It is complete once the server is composed. */
   readonly routes: () => readonly TableRoute[];
+  /** The control plane. Its `table` says which models serve. */
   readonly manager: Manager;
+  /** TensorFlow. */
   readonly runtime: Runtime;
+  /** Counts of requests, by model and version, for metrics and statistics. */
   readonly telemetry: Telemetry;
+  /** All requests that are under way. */
   readonly exchanges: Exchanges;
   readonly logger: Logger;
+  /** The names under which the server may be asked. */
   readonly hosts: Hosts;
+  /** How large bodies may be, and how much memory all of them may take together. */
   readonly bodyLimits: BodyLimits;
+  /** How large the tensors of a body may be. */
   readonly wireLimits: WireLimits;
-  /** Seconds that a request may take; a client can ask for less. */
+  /** The seconds that a request may take. A client can ask for less. */
   readonly requestTimeout: number;
-  /** Answers to inference requests tell where their time went. */
+  /** True if answers to inference requests tell where their time went. */
   readonly serverTiming: boolean;
   /** Aborted once the server has been told to stop. */
   readonly draining: AbortSignal;

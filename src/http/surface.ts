@@ -10,6 +10,7 @@ import type { Head } from './request/head.js';
 import type { Place, TableRoute } from './routes/route.js';
 import type { Services } from './services.js';
 
+/** A wire protocol. */
 export interface Surface {
   /** For errors of the server's own. */
   readonly name: string;

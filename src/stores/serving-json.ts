@@ -7,8 +7,9 @@ import type { z } from 'zod';
 
 type Schemas = typeof import('./serving-schema.js');
 
-/** As they stand in a file. */
+/** The settings for all models, as they stand in a file. Every key may be left out. */
 export type RepositoryConfigFile = z.input<Schemas['repositorySchema']>;
+/** The settings of one model, as they stand in a file. Every key may be left out. */
 export type ModelConfigFile = z.input<Schemas['modelSchema']>;
 /** In full, with defaults. */
 export type RepositoryConfig = z.output<Schemas['repositorySchema']>;

@@ -14,6 +14,7 @@ import {
 
 /** Rows that are added to bring a batch to a certain size. */
 export interface Padding {
+  /** How many there are. They follow the rows of the members. */
   readonly rows: number;
   /** The value of their elements, in the tensor's own dtype. Strings are empty. */
   readonly value: number;

@@ -18,9 +18,10 @@ const drainMilliseconds = 2000;
 /** An answer before it is sent. */
 export interface Answer {
   readonly status: number;
+  /** The content type, with its parameters. */
   readonly mediaType: string;
   readonly body: AnswerBody;
-  /** Besides those that every answer has: names and values in turn. */
+  /** Names and values in turn, besides the headers that every answer has. */
   readonly headers: readonly string[];
 }
 

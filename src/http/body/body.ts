@@ -20,11 +20,17 @@ export interface BodyLimits {
   readonly memory: BodyMemory;
 }
 
+/** A whole body, in memory out of the budget for bodies. */
 export interface Body {
+  /** The bytes, without a content encoding. They must not be changed, nor used after {@link release}. */
   readonly bytes: Uint8Array;
-  /** Takes more out of the budget, for what the body becomes. */
+  /**
+   * Takes more bytes out of the budget, for what the body becomes.
+   *
+   * @throws ServingError UNAVAILABLE if there is no room
+   */
   readonly claim: Claim;
-  /** Gives its share of the budget back; the caller does that when the bytes are no longer used. */
+  /** Gives its share of the budget back. The server calls it when the bytes are no longer used. */
   readonly release: () => void;
 }
 

@@ -6,13 +6,17 @@ import type { IncomingMessage } from 'node:http';
 import { type ParsedUrlQuery, parse as parseQuery } from 'node:querystring';
 import accepts from 'accepts';
 
+/** The head of a request: what surfaces read of it. */
 export interface Head {
+  /** Node's own request. Its body is read by the server alone. */
   readonly req: IncomingMessage;
+  /** `http` or `https` */
   readonly protocol: string;
-  /** Without the query. */
+  /** The path, without the query, escaped as it came. */
   readonly path: string;
-  /** Where an application mounts this one: what stands before the path. */
+  /** What stands before the path, if an application mounts the server. */
   readonly mountPath?: string;
+  /** The parameters behind the `?`, without escapes. */
   readonly query: ParsedUrlQuery;
   /** The first of the types that the client takes, as `Accept` has them; false if it takes none. */
   accepts(types: string[]): string | false;

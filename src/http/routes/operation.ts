@@ -7,9 +7,11 @@ import { valueCodecs } from '../../codec/codecs.js';
 import type { ErrorCode } from '../../errors.js';
 import type { AnswerHeader } from '../answer/answer-headers.js';
 
+/** What the OpenAPI document says of a route. */
 export interface Operation {
-  /** A name that generated clients call it by; none other has it. */
+  /** The name that generated clients give it. No two operations have the same one. */
   readonly id: string;
+  /** The heading that it stands under. */
   readonly tag: 'inference' | 'models' | 'health' | 'diagnosis' | 'documentation' | 'open inference protocol';
   readonly summary: string;
   readonly description?: string;
@@ -24,6 +26,7 @@ export interface Operation {
   readonly errorContent?: Content;
 }
 
+/** A part of a path, a parameter of a query, or a header. */
 export interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
@@ -31,6 +34,7 @@ export interface Parameter {
   readonly schema: ZodType;
 }
 
+/** What a route takes. */
 export interface RequestBody {
   readonly description: string;
   readonly required: boolean;
@@ -45,6 +49,7 @@ export interface Content {
   readonly example?: unknown;
 }
 
+/** What a route answers with one status. */
 export interface Answer {
   readonly description: string;
   readonly content: readonly Content[];

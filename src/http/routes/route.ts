@@ -13,10 +13,12 @@ export interface Place {
   readonly operation?: Operation;
 }
 
-/** One row of the table. */
+/** One row of the table: a route that answers by itself. */
 export interface TableRoute extends Place {
   readonly method: 'GET' | 'POST';
+  /** What a key must be good for, if the server has keys. `open` asks for no key. */
   readonly scope: Scope;
+  /** Answers. @throws ServingError (or rejects), which is answered in the surface's form */
   readonly handle: (ctx: RouterContext) => void | Promise<void>;
 }
 
