@@ -71,6 +71,7 @@ export interface ProvenRows {
   readonly verdict: 'proven';
   readonly why?: '' | undefined;
   readonly writes?: undefined;
+  readonly continues?: undefined;
 }
 
 /** Each request runs alone. */
@@ -84,6 +85,8 @@ export interface UnprovenRows {
   readonly why: string;
   /** True if runs leave something behind, and must not overlap. */
   readonly writes?: boolean | undefined;
+  /** True if a run goes on from the one before in another way: it draws from a generator with a seed. */
+  readonly continues?: boolean | undefined;
 }
 
 /** A named function of a model. */
@@ -130,4 +133,9 @@ export function formatSpec(
 ): string {
   const kind = spec.kind === 'sparse' || spec.kind === 'ragged' ? `${spec.kind} ` : '';
   return `${kind}${spec.dtype} ${formatShape(spec.shape)}`;
+}
+
+/** Says why a run changes the answers of later runs; undefined if it does not. */
+export function whyRunsCount({ rows }: Signature): string | undefined {
+  return rows?.writes || rows?.continues ? rows.why : undefined;
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import Router from '@koa/router';
 import type { HandledVersion, HandlerHost, HandlerLoader } from '../control/handled.js';
 import type { InferenceModel } from '../engines/inference-model.js';
-import type { Signature } from '../engines/signature.js';
+import { type Signature, whyRunsCount } from '../engines/signature.js';
 import { type ErrorCode, ServingError } from '../errors.js';
 import { isStorageFailure } from '../files/storage-failure.js';
 import { type PredictServices, predictInProcess } from '../inference/in-process.js';
@@ -207,11 +207,14 @@ function provide(specifier: string): unknown {
   );
 }
 
-/** Says why made-up inputs must not run: a signature behind the handler writes something, which they would change. */
+/** Says why made-up inputs must not run: they would change later answers of a signature behind the handler. */
 function whyKept(opened: readonly InferenceModel[]): string | undefined {
   const signatures = opened.flatMap((model) => [...model.signatures.values()]);
-  const writer = signatures.find(({ rows }) => rows?.writes);
-  return writer && `signature \`${writer.name}\` behind its handler: ${writer.rows?.why}`;
+  for (const signature of signatures) {
+    const why = whyRunsCount(signature);
+    if (why !== undefined) return `signature \`${signature.name}\` behind its handler: ${why}`;
+  }
+  return undefined;
 }
 
 /**

@@ -4,8 +4,10 @@
 import { cp, rename, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { GraphBuilder, inSavedModel } from '../fixtures/graph.ts';
 import { TestRepository, testModels } from '../fixtures/repository.ts';
 import { TestServer } from '../fixtures/server.ts';
+import { OperationProcess } from '../hostile/operation-process.ts';
 
 let repository: TestRepository;
 let server: TestServer | undefined;
@@ -134,6 +136,42 @@ it('a signature that keeps something is not run before its first request, at sta
   await rename(repository.path('.new'), repository.path('stateful', '2'));
   expect((await started.update({ model: 'stateful' })).status).toBe(200);
   expect([await count(), await count()]).toEqual([{ count: 1 }, { count: 2 }]);
+});
+
+it('a signature with a seed gives the numbers that TensorFlow gives first', async () => {
+  const graph = new GraphBuilder();
+  const x = graph.placeholder('float32', [null]);
+  const y = graph.first('RandomUniform', [graph.first('Shape', [x])], {
+    dtype: 'float32',
+    seed: 7,
+    seed2: 11,
+  });
+  const signature = { inputs: { x: { ref: x, shape: [null] } }, outputs: { y: { ref: y, shape: [null] } } };
+  const child = new OperationProcess();
+  const first: unknown[] = [];
+  await inSavedModel(
+    graph.encode(),
+    async (directory) => {
+      await cp(directory, repository.path('seeded', 1), { recursive: true });
+      const names = { feeds: [x.name], fetches: [y.name] };
+      expect(await child.ask({ kind: 'load', directory, ...names })).toEqual({ outputs: undefined });
+      for (let i = 0; i < 2; i++) {
+        const answer = await child.ask({ kind: 'run', feeds: [[1, [2], new Uint8Array(8)]], keeps: true });
+        const [output] = ('outputs' in answer && answer.outputs) || [];
+        const bytes = output?.[2] as Uint8Array;
+        first.push([...new Float32Array(bytes.slice().buffer)]);
+      }
+    },
+    signature,
+  ).finally(() => child.close());
+  const started = await serve();
+  const answers: unknown[] = [];
+  for (let i = 0; i < 2; i++) {
+    const answer = await started.infer('/infer', Buffer.from('a161788200' + '00', 'hex'));
+    answers.push(answer.body.outputs.y.map(Math.fround));
+  }
+  expect(answers).toEqual(first);
+  expect((await started.get('/models/seeded')).body.versions[0].warmup).toContain('`RandomUniform` draws');
 });
 
 /** One TFRecord; the checksums are not looked at. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { readChecked } from '../../engines/checked-engine.js';
 import { type Engine, type Engines, engineFor, engineIn } from '../../engines/engine.js';
 import type { InferenceModel } from '../../engines/inference-model.js';
-import type { MetaGraph, Signature } from '../../engines/signature.js';
+import { type MetaGraph, type Signature, whyRunsCount } from '../../engines/signature.js';
 import { messageOf, ServingError } from '../../errors.js';
 import { within } from '../../flow/within.js';
 import type { Batcher } from '../../serving/queue/batcher.js';
@@ -115,7 +115,7 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     onStage('warming it up');
     options.logger.debug(`warming up ${version.model} version ${version.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
-    const keeps = defaultSignature?.rows?.writes ? defaultSignature.rows.why : undefined;
+    const keeps = defaultSignature && whyRunsCount(defaultSignature);
     const whyKept = options.isTrial ? undefined : (handled?.whyKept ?? keeps);
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)

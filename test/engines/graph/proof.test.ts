@@ -87,8 +87,17 @@ describe('effects', () => {
     const condition = graph.integers(0, 'bool');
     const output = graph.first('If', [condition, x], { then_branch: outer, else_branch: same, Tout: [1] });
     const proof = await prove(made, output);
-    expect(proof).toMatchObject({ verdict: 'effects', writes: false });
+    expect(proof).toMatchObject({ verdict: 'effects', writes: false, continues: false });
     expect(proof.why).toContain('`RandomUniform`');
+  });
+
+  it.each([['seed'], ['seed2']])('of random numbers that go on from the run before (%s)', async (seed) => {
+    const made = begin();
+    const { graph, x } = made;
+    const noise = graph.first('RandomUniform', [graph.first('Shape', [x])], { dtype: 'float32', [seed]: 7 });
+    const proof = await prove(made, graph.first('Add', [x, noise]));
+    expect(proof).toMatchObject({ verdict: 'effects', writes: false, continues: true });
+    expect(proof.why).toContain('from a seed');
   });
 
   it('that no run of the signature has are none', async () => {

@@ -88,20 +88,34 @@ const reading =
 const random =
   /^(Random|Multinomial|ParameterizedTruncatedNormal|TruncatedNormal|SampleDistorted|Fractional|stablehlo\.rng$|.*Sampler$)/;
 
+/** True for an operation that only draws random numbers. */
+export function draws(operation: string): boolean {
+  return effects.has(operation) && random.test(operation);
+}
+
 export interface Effect {
   readonly operation: string;
-  /** A write leaves something behind: two runs at once may disturb each other. */
-  readonly kind: 'writes' | 'reads' | 'draws';
+  /**
+   * A write leaves something behind: two runs at once may disturb each other. What draws on has a seed: each run takes the
+   * numbers behind those of the run before.
+   */
+  readonly kind: 'writes' | 'reads' | 'draws' | 'draws on';
 }
 
-/** Finds an operation with effects. One that writes is preferred. @returns undefined if there is none */
-export function findEffect(operations: Iterable<string>): Effect | undefined {
+/**
+ * Finds an operation with effects. One that writes is preferred, then one that has a seed.
+ *
+ * @param seeded those that have a seed somewhere
+ * @returns undefined if there is none
+ */
+export function findEffect(operations: Iterable<string>, seeded: ReadonlySet<string>): Effect | undefined {
   const found = [...operations].filter((operation) => effects.has(operation));
-  const effectsFound = found.map((operation) => ({ operation, kind: kindOf(operation) }));
-  return effectsFound.find(({ kind }) => kind === 'writes') ?? effectsFound[0];
+  const effectsFound = found.map((operation) => ({ operation, kind: kindOf(operation, seeded) }));
+  const ofKind = (wanted: Effect['kind']) => effectsFound.find(({ kind }) => kind === wanted);
+  return ofKind('writes') ?? ofKind('draws on') ?? effectsFound[0];
 }
 
-function kindOf(operation: string): Effect['kind'] {
-  if (random.test(operation)) return 'draws';
+function kindOf(operation: string, seeded: ReadonlySet<string>): Effect['kind'] {
+  if (draws(operation)) return seeded.has(operation) ? 'draws on' : 'draws';
   return reading.test(operation) ? 'reads' : 'writes';
 }

@@ -32,16 +32,16 @@ export async function proveRows(
   const specs = [...inputs.values()];
   const fetched = [...outputs.values()].map((spec) => ({ spec, source: parseTensorName(graphNameOf(spec)) }));
   const sources = fetched.map(({ source }) => source);
-  const operations = await operationsBehind(graph, sources, turns);
+  const { operations, seeded } = await operationsBehind(graph, sources, turns);
   const first = new Walk(graph, turns);
   const found = await first.fetch(sources, givenBy(specs));
   const { ranks } = first;
   const told = { ranks, operations, shapes: new Map<string, Dim[]>() };
-  const effect = findEffect([...operations, ...operationsInModules(first)]);
+  const effect = findEffect([...operations, ...operationsInModules(first)], seeded);
   if (effect) {
     const { operation, kind } = effect;
     const why = `operation \`${operation}\` ${doings[kind]}`;
-    return { ...told, verdict: 'effects', writes: kind === 'writes', why };
+    return { ...told, verdict: 'effects', writes: kind === 'writes', continues: kind === 'draws on', why };
   }
   const inside = specs.find((spec) => parseTensorName(graphNameOf(spec)).index !== 0);
   if (inside)
@@ -67,6 +67,7 @@ const doings: Readonly<Record<Effect['kind'], string>> = {
   writes: 'keeps something from run to run',
   reads: 'reads what may change between runs',
   draws: 'draws random numbers',
+  'draws on': 'draws random numbers from a seed, each run those behind the run before',
 };
 
 /** The operations of the StableHLO modules that a walk has read. */
