@@ -1,6 +1,6 @@
 /**
- * Which model is meant when a request names none: that of `--default-model`, of `default_model` in `serving.json`, or the
- * only one there is.
+ * Finds the model that is meant when a request names none: that of `--default-model`, that of `default_model` in
+ * `serving.json`, or the only one there is.
  */
 import { quoted } from '../errors.js';
 import type { ModelRecord } from './model-record.js';
@@ -8,11 +8,11 @@ import type { ModelRecord } from './model-record.js';
 type Models = ReadonlyMap<string, ModelRecord>;
 
 export class DefaultModel {
-  /** `default_model` in `serving.json` */
+  /** The value of `default_model` in `serving.json`. */
   configured: string | undefined;
   private onlyModel: string | undefined;
 
-  /** @param flag `--default-model` */
+  /** @param flag is the value of `--default-model` */
   constructor(private readonly flag: string | undefined) {}
 
   get name(): string | undefined {
@@ -20,8 +20,8 @@ export class DefaultModel {
   }
 
   /**
-   * The models are these now. Requests without a name go on to the model that was alone, for as long as it serves, also when
-   * others come.
+   * Says which models there are now. Requests without a name stay with a model that was alone, as long as it serves,
+   * even if others come.
    */
   follow(models: Models): void {
     const [first, second] = models.keys();
@@ -31,7 +31,7 @@ export class DefaultModel {
     else if (!stays) this.onlyModel = undefined;
   }
 
-  /** What its owner will not have meant so, for the log. */
+  /** Settings that the owner probably did not intend, for the log. */
   doubts(models: Models): string[] {
     const { onlyModel } = this;
     const name = this.flag ?? this.configured;

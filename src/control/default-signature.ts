@@ -1,5 +1,6 @@
 /**
- * Which signature is meant when a request names none, and whether a version may take the place of another that has one.
+ * Finds the signature that is meant when a request names none, and decides whether a version may take the place of
+ * another that has one.
  */
 
 import type { Signature, UnusableSignature } from '../engines/signature.js';
@@ -7,15 +8,15 @@ import { ServingError } from '../errors.js';
 
 type Signatures = ReadonlyMap<string, Signature>;
 
-/** Names for the default signature, in the order in which they count. */
+/** The names for the default signature, in the order in which they count. */
 export interface DefaultNames {
-  /** `default_signature` in the model's `serving.json`. */
+  /** The value of `default_signature` in the model's `serving.json`. */
   readonly configured: string | undefined;
-  /** `--signature` */
+  /** The value of `--signature`. */
   readonly flag: string;
 }
 
-/** The first name that the model has, or the only signature there is. */
+/** The signature with the first name that the model has, or its only signature. */
 export function chooseDefault(
   signatures: Signatures,
   { configured = '', flag }: DefaultNames,
@@ -27,16 +28,17 @@ function onlyOne(signatures: Signatures): Signature | undefined {
   return signatures.size === 1 ? [...signatures.values()][0] : undefined;
 }
 
-/** What serves before a version takes over. */
+/** The version that serves before another takes over. */
 export interface Predecessor {
   readonly version: number;
   readonly defaultSignature: Signature | undefined;
 }
 
 /**
- * Refuses a version that can answer nothing, or not what its predecessor answers to those who name no signature.
+ * Refuses a version that cannot answer requests, or that cannot answer requests without a signature name as its
+ * predecessor does.
  *
- * @param unusable those that it has besides, and that cannot be served
+ * @param unusable are its signatures that cannot be served
  * @throws ServingError FAILED_PRECONDITION with the signatures there are
  */
 export function checkSignatures(
@@ -58,17 +60,17 @@ function whyNone(unusable: readonly UnusableSignature[]): string {
   return `${none}: ${listReasons(unusable)}`;
 }
 
-/** Signatures that a message names. */
+/** The most signatures that a message names. */
 const mostNamed = 5;
 
-/** `` `a`: output `y` is quint8, which cannot travel; `b`: … `` */
+/** Lists reasons: `` `a`: output `y` is quint8, which cannot travel; `b`: … ``. */
 export function listReasons(unusable: readonly UnusableSignature[]): string {
   const reasons = unusable.slice(0, mostNamed).map(({ name, why }) => `\`${name}\`: ${why}`);
   if (unusable.length > mostNamed) reasons.push(`and ${unusable.length - mostNamed} more`);
   return reasons.join('; ');
 }
 
-/** Why requests without a signature's name would fail, or would mean another one, from then on. */
+/** Says why requests without a signature name would fail, or would mean another signature, from then on. */
 export function whyNotAfter(
   { version, defaultSignature: before }: Predecessor,
   signatures: Signatures,
@@ -77,7 +79,7 @@ export function whyNotAfter(
 ): string | undefined {
   if (!before) return undefined;
   const chosen = chooseDefault(signatures, names);
-  // One that has the predecessor's, too, and another name that comes first, was told to.
+  // The version also has the predecessor's signature. If it prefers another name, somebody configured that.
   if (chosen && (signatures.has(before.name) || chosen.name === names.configured)) return undefined;
   const lack = chosen ? '' : ', none of them the default';
   const own = unusable.find(({ name }) => name === before.name);

@@ -1,6 +1,4 @@
-/**
- * Whether a version fits into memory, beside what is there.
- */
+/** Decides whether a version fits into memory beside what is there. */
 import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import path from 'node:path';
@@ -9,9 +7,9 @@ import { ServingError } from '../errors.js';
 /**
  * Refuses a version that cannot fit, while the version that serves can still be kept.
  *
- * @param needed bytes of variables and graph
- * @param available bytes that the system, or the container's limit, has left
- * @throws ServingError UNAVAILABLE with the numbers: another time there may be more
+ * @param needed is the bytes of variables and graph
+ * @param available is the bytes that the system, or the limit of the container, has left
+ * @throws ServingError UNAVAILABLE with the numbers, because there may be more memory another time
  */
 export function checkMemory(needed: number, available: number): void {
   if (needed <= available) return;
@@ -23,10 +21,10 @@ export function checkMemory(needed: number, available: number): void {
 }
 
 /**
- * Bytes that this process can still take: of the system's memory, and under each limit of a cgroup that holds for it.
- * Files that the system keeps in memory count as free, as far as no process has them mapped: the system lets go of them
- * when memory is asked for. `process.availableMemory()` takes them off what a cgroup has left, so a model that was just
- * copied would leave no room for itself.
+ * The bytes that this process can still take, of the system's memory and under each limit of its cgroups. Files that
+ * the system keeps in memory count as free if no process has them mapped, because the system drops them when memory is
+ * needed. `process.availableMemory()` does not count them as free in a cgroup, so a model that was just copied would
+ * leave no room for itself.
  *
  * @param root of the file system that has `proc` and `sys`, for tests
  */
@@ -38,12 +36,12 @@ export async function availableMemory(root = '/'): Promise<number> {
 interface CgroupFiles {
   readonly limits: readonly string[];
   readonly usage: string;
-  /** Before the names in `memory.stat` that count all groups below. */
+  /** The prefix of names in `memory.stat` that count all groups below. */
   readonly prefix: string;
   readonly mapped: string;
 }
 
-/** What the two kinds of control groups call things. */
+/** The names that the two kinds of control groups use. */
 const cgroupFiles = {
   v1: {
     limits: ['memory.limit_in_bytes'],
@@ -56,7 +54,7 @@ const cgroupFiles = {
 
 type CgroupKind = keyof typeof cgroupFiles;
 
-/** The process's memory group and all above it: each may have a limit. */
+/** The memory group of the process and all groups above it. Each may have a limit. */
 async function cgroupFolders(root: string): Promise<[CgroupKind, string][]> {
   const folders: [CgroupKind, string][] = [];
   for (const line of (await textOf(path.join(root, 'proc/self/cgroup'))).split('\n')) {
@@ -66,14 +64,14 @@ async function cgroupFolders(root: string): Promise<[CgroupKind, string][]> {
     if (!isV1 && controllers !== '') continue;
     const mount = path.join(root, 'sys/fs/cgroup', isV1 ? 'memory' : '');
     const parts = group.split('/').filter(Boolean);
-    // In a container the group's own folder may be the mount itself, and the path one that is not there.
+    // In a container, the group's own folder may be the mount itself, and the path may not exist in it.
     for (let depth = parts.length; depth >= 0; depth--)
       folders.push([isV1 ? 'v1' : 'v2', path.join(mount, ...parts.slice(0, depth))]);
   }
   return folders;
 }
 
-/** Infinity for a group without a limit, or one that is not there. */
+/** The bytes that a group has left; Infinity for one without a limit, or one that does not exist. */
 async function leftUnder(kind: CgroupKind, folder: string): Promise<number> {
   const { limits, usage, prefix, mapped } = cgroupFiles[kind];
   const numberIn = async (file: string) => Number.parseInt(await textOf(path.join(folder, file)), 10);
@@ -86,7 +84,7 @@ async function leftUnder(kind: CgroupKind, folder: string): Promise<number> {
   return limit - used + droppable;
 }
 
-/** Empty for a file that cannot be read. */
+/** The text of a file; empty if it cannot be read. */
 async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');

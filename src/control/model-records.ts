@@ -7,16 +7,16 @@ import { ModelRecord } from './model-record.js';
 import type { Scan, ScannedModel } from './scan/scan.js';
 
 export interface ModelRecordsOptions {
-  /** `--signature` */
+  /** The value of `--signature`. */
   readonly signature: string;
   readonly batching: BatchingDefaults;
-  /** From the command line; files beside the models come before them. */
+  /** The value from the command line. Files beside the models precede it. */
   readonly batchingParameters: BatchingParameters | undefined;
 }
 
 export class ModelRecords {
   private readonly records = new Map<string, ModelRecord>();
-  /** Per model and version; outlives the models, so that no two loads of a version share a number. */
+  /** The number of loads of each version. It outlives the models, so that no two loads of a version share a number. */
   private readonly generations = new Map<string, Map<number, number>>();
 
   constructor(private readonly options: ModelRecordsOptions) {}
@@ -29,18 +29,18 @@ export class ModelRecords {
     return [...this.records.values()];
   }
 
-  /** False for a model that was taken away, also if another one has its name by now. */
+  /** False for a model that was taken away, even if another one has its name by now. */
   has(model: ModelRecord): boolean {
     return this.records.get(model.name) === model;
   }
 
-  /** Some version serves. */
+  /** True if any version serves. */
   get isServing(): boolean {
     for (const { serving } of this.records.values()) if (serving) return true;
     return false;
   }
 
-  /** Brings them in line with a scan. @returns those that are gone from the source, and that nobody holds */
+  /** Takes the result of a scan. @returns the models that are gone from the source and that nobody holds */
   follow(scan: Scan): readonly ModelRecord[] {
     const gone: ModelRecord[] = [];
     for (const model of scan.models.values()) {
@@ -72,7 +72,7 @@ export class ModelRecords {
     this.records.delete(name);
   }
 
-  /** @returns those that there were */
+  /** @returns the models that there were */
   clear(): readonly ModelRecord[] {
     const { all } = this;
     this.records.clear();

@@ -1,15 +1,15 @@
 /**
- * Which versions of a model should be loaded, and which of them serves: pure functions of what the source has and what
- * was tried.
+ * Decides which versions of a model should be loaded, and which of them serves. These are pure functions of what the
+ * source has and what was tried.
  */
 import type { VersionPolicy } from '../stores/serving-json.js';
 import type { SourceVersion } from '../stores/source.js';
 import type { ScannedVersion } from './scan/scan.js';
 
-/** A version at one moment of its contents. */
+/** A version with its present contents. */
 export type Candidate = SourceVersion;
 
-/** What a model is held at, until it is unpinned: a version of its own, or one that a path names. */
+/** What a model is held at until it is unpinned: one of its own versions, or one that a path names. */
 export type Pin =
   | { readonly kind: 'version'; readonly version: number }
   | ({ readonly kind: 'path' } & Candidate);
@@ -18,28 +18,30 @@ export interface PlanInput<Loaded extends Candidate> {
   /** The versions that the source has, ascending. */
   readonly versions: readonly ScannedVersion[];
   readonly policy: VersionPolicy;
-  /** Versions that a label names: they are held ready whatever the policy says. */
+  /** Versions that a label names. They are held ready whatever the policy says. */
   readonly labelled: readonly number[];
   readonly pin: Pin | undefined;
-  /** Loaded and ready, oldest load first. */
+  /** The loaded versions, oldest load first. */
   readonly loaded: readonly Loaded[];
   readonly serving: Loaded | undefined;
-  /** True for a candidate that was tried with just these contents, failed, and is not to be tried again now. */
+  /** True for a candidate that was tried with these contents, failed, and is not to be tried again now. */
   readonly failed: (candidate: Candidate) => boolean;
-  /** False for one that must not take the place of `serving`. */
+  /** False for a version that must not take the place of `serving`. */
   readonly mayServe: (loaded: Loaded) => boolean;
 }
 
 export interface Plan<Loaded extends Candidate> {
-  /** To be loaded next. */
+  /** The version to load next. */
   readonly load: Candidate | undefined;
-  /** To be served from now on. */
+  /** The version to serve from now on. */
   readonly serve: Loaded | undefined;
-  /** No longer wanted by anybody. */
+  /** The versions that nobody wants any more. */
   readonly unload: readonly Loaded[];
 }
 
-/** The version that is meant, whether or not it can be had: the pinned one, else the newest that the policy admits. */
+/**
+ * The version that is meant, whether or not it is available: the pinned one, else the newest that the policy admits.
+ */
 export function wantedVersion({
   versions,
   policy,
@@ -55,8 +57,8 @@ export function wantedVersion({
 }
 
 /**
- * What to do next. Availability comes first: a version is unloaded only once what replaces it is ready, and whatever
- * serves goes on while nothing better can be had.
+ * Says what to do next. Availability comes first: a version is unloaded only once its successor is ready, and a version
+ * that serves goes on while nothing better is available.
  */
 export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<Loaded> {
   const { versions, pin, loaded, serving, mayServe } = input;
@@ -87,12 +89,12 @@ export function isWanted<Loaded extends Candidate>(input: PlanInput<Loaded>, can
   return isThere && aspire({ ...input, failed }).aspired.has(candidate.version);
 }
 
-/** The versions that are to be loaded, or to stay so, quiet or not. */
+/** The versions that are to be loaded or stay loaded, whether quiet or not. */
 export function aspiredVersions<Loaded extends Candidate>(input: PlanInput<Loaded>): ReadonlySet<number> {
   return aspire(input).aspired;
 }
 
-/** The versions that may serve, and with them those that are held ready. */
+/** The versions that may serve, and those that are held ready. */
 function aspire<Loaded extends Candidate>({
   versions,
   policy,
@@ -101,8 +103,8 @@ function aspire<Loaded extends Candidate>({
   loaded,
   failed,
 }: PlanInput<Loaded>): { admitted: readonly number[]; aspired: ReadonlySet<number> } {
-  // A version that failed does not take the place of one that would do; one that was damaged in place after it was
-  // loaded still counts.
+  // A failed version does not take the place of one that works. A version that was damaged in place after it was loaded
+  // still counts.
   const isHopeful = (each: ScannedVersion) =>
     !failed(each) || loaded.some(({ place }) => place === each.place);
   const hopeful = versions.filter(isHopeful).map(({ version }) => version);
@@ -112,7 +114,7 @@ function aspire<Loaded extends Candidate>({
   return { admitted, aspired: new Set([...admitted, ...hopeful.filter(isHeld)]) };
 }
 
-/** The one that should serve comes first, then the newest. */
+/** The version to load: first the one that should serve, then the newest. */
 function findLoad<Loaded extends Candidate>(
   { versions, pin, loaded, failed }: PlanInput<Loaded>,
   aspired: ReadonlySet<number>,
@@ -132,14 +134,14 @@ function newest<Loaded extends Candidate>(loaded: readonly Loaded[]): Loaded | u
   );
 }
 
-/** @param versions ascending */
+/** @param versions are ascending */
 function admit(policy: VersionPolicy, versions: readonly number[]): readonly number[] {
   if ('all' in policy) return versions;
   if ('specific' in policy) return versions.filter((version) => policy.specific.versions.includes(version));
   return versions.slice(-policy.latest.num_versions);
 }
 
-/** The same place with the same contents. */
+/** True for the same place with the same contents. */
 export function isSame(a: Candidate, b: Candidate | undefined): boolean {
   return a.place === b?.place && a.fingerprint === b.fingerprint;
 }

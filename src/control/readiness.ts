@@ -1,21 +1,19 @@
-/**
- * Whether the server is ready: while something serves, and each model that was found at start does.
- */
+/** Says whether the server is ready: something serves, and so does each model that was found at start. */
 import type { ModelStatus, Table } from '../serving/table.js';
 
 export class Readiness {
-  /** Names found by the first scan: readiness waits for these. */
+  /** The names that the first scan found. Readiness waits for them. */
   private atStart: readonly string[] = [];
 
-  /** @param isStrict wait also for models that could not be loaded at all */
+  /** @param isStrict waits also for models that could not be loaded at all */
   constructor(private readonly isStrict: boolean) {}
 
-  /** The first scan is over. */
+  /** Sets the names. The first scan is over. */
   waitFor(names: Iterable<string>): void {
     this.atStart = [...names];
   }
 
-  /** What else is being loaded does not matter. */
+  /** Other loads do not matter. */
   isReady({ models }: Table): boolean {
     const atStart = this.atStart.flatMap((name) => models.get(name) ?? []);
     return [...models.values()].some(serves) && atStart.every((model) => this.isSettled(model));

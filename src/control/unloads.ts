@@ -1,6 +1,4 @@
-/**
- * Gives loaded versions back: each once its last request has ended, and then its files.
- */
+/** Unloads versions: each one after its last request has ended. Then it releases the files. */
 import { messageOf } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
 import type { LocalVersion } from '../stores/source.js';
@@ -12,7 +10,7 @@ export class Unloads {
   constructor(private readonly logger: Logger) {}
 
   /**
-   * @param name the version, for the log
+   * @param name is that of the version, for the log
    * @param onEnd is called when nothing of it is left
    */
   begin(name: string, servable: Servable, local: LocalVersion | undefined, onEnd: () => void): void {
@@ -27,7 +25,7 @@ export class Unloads {
     this.track(unload);
   }
 
-  /** Gives the files of a version back that could not be loaded. */
+  /** Releases the files of a version that could not be loaded. */
   release(name: string, local: LocalVersion | undefined): void {
     this.track(this.giveBack(name, local));
   }
@@ -45,7 +43,7 @@ export class Unloads {
     void work.finally(() => this.underWay.delete(work));
   }
 
-  /** Resolves when those that were begun are over. */
+  /** Resolves when all unloads are over. */
   async ended(): Promise<void> {
     await Promise.all(this.underWay);
   }

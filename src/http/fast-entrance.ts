@@ -1,9 +1,9 @@
 /**
- * The entrance of common inference requests, past Koa: a plain head, at a path that is spelt the usual way.
+ * The entrance for common inference requests, past Koa. They have a plain head, and a path in the usual spelling.
  *
- * It looks at the head alone. What it takes goes through the same {@link InferenceRequest} as every other; what it saves is
- * Koa's context, the router's match, and a dozen listeners and timers per request, which are most of the time that a small
- * model's request takes: see docs/performance.md.
+ * It checks only the head. The request then goes through the same {@link InferenceRequest} as every other. What it
+ * saves is Koa's context, the match of the router, and a dozen listeners and timers for each request. These take most
+ * of the time of a small model's request: see docs/performance.md.
  */
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { ServingError } from '../errors.js';
@@ -18,7 +18,7 @@ import { isPlainHead } from './request/request-head.js';
 import type { Services } from './services.js';
 import type { CommonRequests, Surface } from './surface.js';
 
-/** A common request, as its path tells. */
+/** A common request, known by its path. */
 interface Found {
   readonly target: () => Target;
   readonly surface: Surface;
@@ -53,7 +53,10 @@ export function fastEntrance(
   };
 }
 
-/** Undefined if anything in the head asks for more than this entrance can do, or a surface fails to tell. */
+/**
+ * The request; undefined if anything in the head asks for more than this entrance can do, or if a surface fails to
+ * tell.
+ */
 function findCommon(req: IncomingMessage, paths: Paths, services: Services): Found | undefined {
   if (req.method !== 'POST') return undefined;
   const { manager, hosts, logger } = services;
@@ -66,7 +69,7 @@ function findCommon(req: IncomingMessage, paths: Paths, services: Services): Fou
   }
 }
 
-/** The paths of all models on all surfaces, made anew when models come and go. */
+/** The paths of all models on all surfaces. They are made anew when models come and go. */
 class Paths {
   private table: Table | undefined;
   private found = new Map<string, Found>();

@@ -1,6 +1,4 @@
-/**
- * An inference request that came through Koa, and is answered by it.
- */
+/** Runs an inference request that came through Koa, and answers it through Koa. */
 import type { RouterContext } from '@koa/router';
 import type { Target } from '../serving/table.js';
 import { setAnswer } from './answer/answer.js';
@@ -13,7 +11,7 @@ import type { Services } from './services.js';
 /**
  * Resolves once the context has the answer, or a stream has sent it.
  *
- * @param target which model is meant; may throw a ServingError
+ * @param target says which model is meant; it may throw a ServingError
  * @throws ServingError (rejects)
  */
 export function inferThroughKoa(
@@ -26,7 +24,8 @@ export function inferThroughKoa(
   return new Promise((resolve, reject) => {
     new InferenceRequest(exchangeOf(ctx), services, asked, {
       answer(answer, left) {
-        // Parts of the answer are views on the outputs: they are given back when it has left, or the client has.
+        // Parts of the answer are views on the outputs. They are disposed when the answer has been sent, or the client
+        // has left.
         whenFinished(ctx.req.socket, ctx.res, left);
         setAnswer(ctx, answer);
         resolve();

@@ -1,6 +1,4 @@
-/**
- * Metrics of what the process holds: bytes, tensors, log lines that it had to drop.
- */
+/** Metrics of what the process holds: bytes, tensors, and dropped log lines. */
 import type { Runtime } from '../engines/tensorflow/runtime.js';
 import { droppedLogLines } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';

@@ -1,5 +1,5 @@
 /**
- * A surface is a wire protocol. This is all that the server asks of one; `surfaces.ts` lists those there are.
+ * A surface is a wire protocol. The server asks no more of one than this. `surfaces.ts` lists the surfaces there are.
  */
 import type { IncomingMessage } from 'node:http';
 import type { ServingError } from '../errors.js';
@@ -12,22 +12,25 @@ import type { Services } from './services.js';
 
 /** A wire protocol. */
 export interface Surface {
-  /** For errors of the server's own. */
+  /** The name, for errors of the server's own. */
   readonly name: string;
   /**
-   * True for every path of this protocol, also for unknown ones: their 404 has this protocol's form. No two surfaces own the same
-   * path. Our own protocol owns all paths that no other owns. Letters may come in any case.
+   * True for every path of this protocol, even an unknown one, whose 404 has the form of this protocol. No two surfaces
+   * own the same path. Our own protocol owns all paths that no other owns. Letters may be in any case.
    */
   owns(path: string): boolean;
-  /** Its routes. Called once, when the server is made. @param services what routes other than inference work with */
+  /**
+   * The routes. It is called once, when the server is made.
+   * @param services are what routes other than inference work with
+   */
   routes(services: Services): readonly (TableRoute | InferRoute)[];
   /**
-   * What is answered in place of a result. If it throws, the client is answered with an INTERNAL error in JSON.
+   * The answer in place of a result. If it throws, the client gets an INTERNAL error in JSON.
    *
-   * @param error with its code, its message, after how many seconds to ask again, and as a fact what would help
+   * @param error has its code, its message, the seconds after which to ask again, and as a fact what would help
    */
   errorAnswer(head: Head, error: ServingError): ErrorAnswer;
-  /** The requests that need not pass Koa, if the protocol has such. */
+  /** The requests that need not pass Koa, if the protocol has any. */
   readonly common?: CommonRequests;
 }
 
@@ -35,21 +38,24 @@ export interface Surface {
 export interface InferRoute extends Place {
   readonly protocol: InferenceProtocol;
   /**
-   * Which model is meant. Left out: the parameters `model`, `version` and `label` of the path say so.
+   * The model that is meant. By default, the parameters `model`, `version` and `label` of the path say so.
    *
-   * @param params of the path, by their names
+   * @param params of the path, by name
    * @throws ServingError INVALID_ARGUMENT
    */
   readonly target?: ((params: Readonly<Record<string, string>>) => Target) | undefined;
 }
 
-/** The inference requests that clients of a protocol send as a rule. They need not pass Koa. */
+/** The inference requests that clients of a protocol usually send. They need not pass Koa. */
 export interface CommonRequests {
-  /** The path that asks a model's serving version, spelt the usual way. */
+  /** The path for the serving version of a model, in the usual spelling. */
   path(model: string): string;
-  /** The path that asks the default model, if there is such. */
+  /** The path for the default model, if there is one. */
   readonly defaultPath?: string;
-  /** True if `protocol` alone can answer this head: no other media type, for example. Called for each request: it must be cheap. */
+  /**
+   * True if `protocol` alone can answer this head, for example if it has no other media type. It is called for each
+   * request, so it must be cheap.
+   */
   isCommon(headers: IncomingMessage['headers']): boolean;
   readonly protocol: InferenceProtocol;
 }

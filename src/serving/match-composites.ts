@@ -1,7 +1,7 @@
 /**
- * Holds the tensors of a signature with sparse or ragged ones against it: whether the parts of each fit together.
+ * Checks that the parts of each sparse or ragged tensor fit together.
  *
- * TensorFlow's operations take that for granted in places, and abort the process or read past the end where it is not so.
+ * Some of TensorFlow's operations rely on that. Otherwise they abort the process or read past the end.
  */
 
 import { componentsOf } from '../engines/composite.js';
@@ -20,16 +20,16 @@ import { Integers } from '../tfjs/integers.js';
 import { type NamedTensors, type Tensor, type TensorView, viewTensor } from '../tfjs/tensors.js';
 import { fits, wrongDtype } from './fit.js';
 
-/** TensorFlow has no tensors of more dims; beyond it the process would abort. */
+/** TensorFlow has no tensors of more dims. One would abort the process. */
 const maxRank = 254;
 
 /** TensorFlow counts the elements of a dense shape in 63 bits. */
 const maxDenseElements = 2 ** 62;
 
-/** Inputs that fit, and what they fit. */
+/** Inputs that fit, and the signature that they fit. */
 const matched = new WeakMap<NamedTensors, Signature>();
 
-/** As {@link matchInSteps} in one go, or nothing if that has been done with these inputs. */
+/** Does the same as {@link matchInSteps} in one go. It does nothing if that has been done with these inputs. */
 export function matchComposites(
   signature: Signature,
   composites: ReadonlyMap<string, CompositeSpec>,
@@ -40,8 +40,8 @@ export function matchComposites(
 }
 
 /**
- * @param composites of the signature's inputs
- * @param inputs every tensor that the signature takes
+ * @param composites are those of the signature's inputs
+ * @param inputs has every tensor that the signature takes
  * @throws ServingError INVALID_ARGUMENT naming the input, what was expected and what came
  */
 export function* matchInSteps(
@@ -67,7 +67,7 @@ export function* matchInSteps(
   matched.set(inputs, signature);
 }
 
-/** `x/values`, whatever the graph calls it. */
+/** Names a part as `x/values`, whatever the graph calls it. */
 function labelOf({ kind, name }: CompositeSpec, component: number): string {
   const parts = kind === 'sparse' ? ['indices', 'values', 'dense_shape'] : ['values'];
   return `${name}/${parts[component] ?? 'row_splits'}`;
@@ -84,7 +84,7 @@ function checkTensor(spec: TensorSpec, view: TensorView): void {
 /** The parts of a value by their specs. */
 type Parts = (spec: TensorSpec) => TensorView;
 
-/** Numbers that are looked at between two pauses. */
+/** The numbers that are checked between two pauses. */
 const manyIntegers = 2 ** 16;
 
 function* checkSparse(spec: SparseSpec, part: Parts): Steps<void> {
@@ -111,7 +111,7 @@ function* checkSparse(spec: SparseSpec, part: Parts): Steps<void> {
   const places = Integers.of(indices);
   for (let i = 0, dim = 0; i < places.length; i++) {
     const place = places.at(i);
-    // Rounding keeps the order: none beyond the size passes.
+    // Rounding keeps the order, so no place beyond the size passes.
     if (!(place >= 0 && place < (sizes[dim] as number))) {
       const index = Math.floor(i / sizes.length);
       throw invalidArgument(
@@ -155,7 +155,7 @@ function* checkRagged(spec: RaggedSpec, part: Parts): Steps<void> {
   }
 }
 
-/** @param within how many values or rows the splits are of */
+/** @param within is the number of values or rows that the splits divide */
 function* checkSplits(
   what: string,
   spec: RaggedSpec,

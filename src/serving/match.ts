@@ -1,6 +1,4 @@
-/**
- * Holds the tensors of a request against a signature, and tells one sample from a batch.
- */
+/** Compares the tensors of a request with a signature, and tells one sample from a batch. */
 
 import { callerInputs, componentsOf } from '../engines/composite.js';
 import {
@@ -23,20 +21,20 @@ import { matchComposites } from './match-composites.js';
 
 /** Inputs as the graph takes them. */
 export interface MatchedInputs {
-  /** The caller's tensors, or others over the same values with the batch dim added. */
+  /** The caller's tensors, or new ones over the same values with the batch dim added. */
   readonly inputs: NamedTensors;
-  /** The inputs were one sample: the batch dim was added, and comes off the outputs. */
+  /** True if the inputs were one sample. The batch dim was added, and is removed from the outputs. */
   readonly single: boolean;
-  /** Disposes what was made here. */
+  /** Disposes the tensors that were made here. */
   dispose(): void;
 }
 
 /**
- * Matches inputs with a signature and adds the batch dim where one sample came without it.
+ * Matches inputs with a signature, and adds the batch dim if one sample came without it.
  *
- * Only inputs whose first dim is unknown vote, and they must agree: each one rank below its spec is one sample. Scalars
- * and inputs of fixed shape pass as they are; a fixed first dim of 1 may be left out. Where a tensor of the signature is
- * sparse or ragged, no dim may be left out.
+ * Only inputs whose first dim is unknown decide, and they must agree: one rank below the spec means one sample. Scalars
+ * and inputs of fixed shape stay as they are. A fixed first dim of 1 may be left out. If the signature has a sparse or
+ * ragged tensor, no dim may be left out.
  *
  * @throws ServingError INVALID_ARGUMENT naming the input, what was expected and what came
  */
@@ -112,15 +110,15 @@ function addBatchDim(inputs: NamedTensors, names: readonly string[], single: boo
 }
 
 /**
- * Takes the batch dim off the outputs of one sample: those whose spec has an unknown first dim.
+ * Removes the batch dim from the outputs of one sample, if their spec has an unknown first dim.
  *
- * @param outputs disposed where another tensor takes their place
+ * @param outputs are disposed if another tensor takes their place
  */
 export function removeBatchDim(signature: Signature, outputs: NamedTensors): NamedTensors {
   const removed = new Map<string, Tensor>();
   for (const [name, tensor] of outputs) {
     const spec = signature.outputs.get(name);
-    // What a handler gives without saying so beforehand has a batch dim as well.
+    // An output that a handler did not declare has a batch dim as well.
     const isBatched = (spec === undefined || spec.shape?.[0] === null) && tensor.shape[0] === 1;
     removed.set(name, isBatched ? reshapeTensor(tensor, tensor.shape.slice(1)) : tensor);
     if (isBatched) tensor.dispose();

@@ -1,5 +1,6 @@
 /**
- * What may stand in a `serving.json`. Apart from its reader, as Zod takes longer to load than most programs here to run.
+ * The schema of `serving.json`. It is apart from the reader, because zod takes longer to load than most programs here
+ * take to run.
  */
 import { z } from 'zod';
 import { invalidArgument } from '../errors.js';
@@ -7,7 +8,7 @@ import { describeFaults } from '../schema-faults.js';
 
 const version = z.int().nonnegative();
 
-/** TensorFlow Serving's text format wraps each number: `{"value": 32}`. */
+/** A number. TensorFlow Serving's text format wraps each one: `{"value": 32}`. */
 function number(schema: z.ZodInt) {
   return z.union([schema, z.strictObject({ value: schema }).transform(({ value }) => value)]).optional();
 }
@@ -17,22 +18,22 @@ const size = z
   .positive()
   .max(2 ** 20);
 
-/** TensorFlow Serving's `BatchingParameters`, and what it lacks. */
+/** TensorFlow Serving's `BatchingParameters`, and settings that it lacks. */
 export const batchingSchema = z
   .strictObject({
-    /** False: every request runs alone. */
+    /** False runs every request alone. */
     enabled: z.boolean().optional(),
-    /** Rows of a batch. */
+    /** The most rows of a batch. */
     max_batch_size: number(size),
-    /** How long the first of a batch waits for more. */
+    /** How long the first request of a batch waits for more. */
     batch_timeout_micros: number(z.int().nonnegative().max(60_000_000)),
-    /** Waiting requests, in batches of `max_batch_size`. */
+    /** The most waiting requests, in batches of `max_batch_size`. */
     max_enqueued_batches: number(size),
-    /** Runs under way at once. */
+    /** The most concurrent runs. */
     num_batch_threads: number(z.int().positive().max(1024)),
-    /** Batches are padded to the next of these; the last is `max_batch_size`. */
+    /** Batches are padded to the next of these sizes. The last is `max_batch_size`. */
     allowed_batch_sizes: z.array(size).min(1).optional(),
-    /** What padding rows hold; 0 if nothing is said. */
+    /** The value of padding rows; 0 by default. */
     padding_value: z.number().optional(),
   })
   .superRefine(({ allowed_batch_sizes: sizes, max_batch_size: max }, ctx) => {
@@ -48,20 +49,20 @@ const marker = z
   .regex(/^[^/\0]+$/, 'the name of a file, without a folder')
   .refine((name) => name !== '.' && name !== '..', 'the name of a file');
 
-/** Of one model. Each version that has one is held ready. */
+/** The most labels of one model. Each version that has one is held ready. */
 const mostLabels = 1000;
 
 export const repositorySchema = z.strictObject({
   /** The model that `/infer` means. */
   default_model: z.string().min(1).optional(),
-  /** For every model whose own file does not say otherwise. */
+  /** The batching of every model whose own file does not say otherwise. */
   batching_parameters: batchingSchema.optional(),
-  /** Made last by who publishes, in each version of every model: a version without it is not loaded. */
+  /** The file that publishers write last, in each version of every model. A version without it is not loaded. */
   complete_marker: marker.optional(),
 });
 
 export const modelSchema = z.strictObject({
-  /** Which versions are loaded; the newest one if nothing is said. */
+  /** The versions that are loaded; the newest one by default. */
   model_version_policy: z
     .union([
       z.strictObject({ latest: z.strictObject({ num_versions: z.int().positive().default(1) }) }),
@@ -69,22 +70,22 @@ export const modelSchema = z.strictObject({
       z.strictObject({ specific: z.strictObject({ versions: z.array(version).min(1) }) }),
     ])
     .default({ latest: { num_versions: 1 } }),
-  /** Movable names for versions; a version that has one is held ready. */
+  /** Movable names for versions. A version that has one is held ready. */
   version_labels: z
     .record(z.string().regex(/^[A-Za-z0-9_.-]+$/, 'of letters, digits, `_`, `.` and `-`'), version)
     .refine((labels) => Object.keys(labels).length <= mostLabels, `expected at most ${mostLabels} labels`)
     .default({}),
   /** The version that serves, whatever else is there. */
   pin: version.optional(),
-  /** The signature that is meant when a request names none; comes before `--signature`. */
+  /** The signature that is meant when a request names none. It precedes `--signature`. */
   default_signature: z.string().min(1).optional(),
-  /** As the repository's, for this model. */
+  /** The same as for the repository, for this model. */
   complete_marker: marker.optional(),
   batching_parameters: batchingSchema.optional(),
 });
 
 /**
- * The value as a schema has it.
+ * Checks a value with a schema.
  *
  * @throws ServingError INVALID_ARGUMENT saying what is wrong
  */

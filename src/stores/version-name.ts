@@ -1,5 +1,5 @@
 /**
- * Which names of folders are versions: whole numbers from 0 on, with any leading zeros, as in TensorFlow Serving.
+ * Says which names of folders are versions: whole numbers from 0 on, with any leading zeros, as in TensorFlow Serving.
  */
 import path from 'node:path';
 
@@ -12,7 +12,9 @@ export function versionOf(name: string): number | undefined {
   return /^[0-9]+$/.test(name) && version <= greatestVersion ? version : undefined;
 }
 
-/** The name and version of a SavedModel given by its own path: `policy/3` is version 3 of policy, `policy` version 1. */
+/**
+ * The name and version of a SavedModel given by its own path: `policy/3` is version 3 of policy, `policy` version 1.
+ */
 export function nameSavedModel(directory: string): { name: string; version: number } {
   const absolute = path.resolve(directory);
   const version = versionOf(path.basename(absolute));

@@ -1,5 +1,6 @@
 /**
- * Inputs for a run before there are requests: one row of each, whose parts fit together where a tensor has some.
+ * Makes inputs for a run before there are requests: one row of each. The parts of a sparse or ragged tensor fit
+ * together.
  */
 import type {
   CompositeSpec,
@@ -12,10 +13,10 @@ import { allocate } from '../../tensors/values.js';
 import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
 import { makeRow } from './made-up-runs.js';
 
-/** Dims of a sparse tensor whose rank nobody knows. */
+/** The dims of a sparse tensor of unknown rank. */
 const usualRank = 2;
 
-/** A tensor for every input, which the caller disposes. */
+/** Makes a tensor for every input. The caller disposes them. */
 export function makeInputs({ inputs, composites }: Signature): NamedTensors {
   const made = new Map<string, Tensor>();
   for (const spec of composites?.inputs.values() ?? [])
@@ -28,7 +29,7 @@ function makeComposite(spec: CompositeSpec): [name: string, tensor: Tensor][] {
   return spec.kind === 'sparse' ? makeSparse(spec) : makeRagged(spec);
 }
 
-/** One value, in the first place. */
+/** Makes a sparse tensor with one value, in the first place. */
 function makeSparse({ shape, indices, values, denseShape }: SparseSpec): [string, Tensor][] {
   const sizes = (shape ?? new Array<null>(usualRank).fill(null)).map((dim) => dim ?? 1);
   const count = sizes.includes(0) ? 0 : 1;
@@ -39,7 +40,7 @@ function makeSparse({ shape, indices, values, denseShape }: SparseSpec): [string
   ];
 }
 
-/** One row of one value, unless the dims ask for more. */
+/** Makes a ragged tensor with one row of one value, unless the dims ask for more. */
 function makeRagged({ shape, values, rowSplits }: RaggedSpec): [string, Tensor][] {
   let rows = shape?.[0] ?? 1;
   const made = rowSplits.map((spec, i): [string, Tensor] => {

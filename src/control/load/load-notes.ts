@@ -1,6 +1,8 @@
 /**
- * Notes of the loads that are under way, on disk. TensorFlow ends the process at some models, and a server that is started
- * again must not fall into the same hole: a note that a dead process has left says which version it was.
+ * Keeps notes on disk of the loads that are under way.
+ *
+ * Some models make TensorFlow end the process. A note that a dead process left names such a version, so that the next
+ * start does not load it again.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -20,7 +22,7 @@ const noteSchema = z.object({
   fingerprint: z.string(),
   /** When the load began. */
   at: z.string(),
-  /** Which process loads it: its number alone may be another's by now. */
+  /** The process that loads the version. Its number alone may belong to another process by now. */
   process: z.string(),
   /** How many processes died of it before. */
   deaths: z.number().int().nonnegative(),
@@ -32,9 +34,9 @@ type Note = z.output<typeof noteSchema>;
 export interface Suspect {
   /** When that load began. */
   readonly at: string;
-  /** How many servers died so. */
+  /** How many servers died while they loaded it. */
   readonly deaths: number;
-  /** Somebody has asked for it nevertheless. */
+  /** True if somebody asked for it nevertheless. */
   readonly isPardoned: boolean;
 }
 
@@ -42,21 +44,21 @@ const maxBytes = 2 ** 16;
 
 export class LoadNotes {
   private readonly suspects = new Map<string, Note & Suspect>();
-  /** Files of loads that are under way in this process. */
+  /** The files for loads that are under way in this process. */
   private readonly own = new Set<string>();
   private isBroken = false;
 
   private constructor(
-    /** Undefined where no notes are kept. */
+    /** The folder of the notes; undefined if none are kept. */
     private readonly folder: string | undefined,
     private readonly logger: Logger,
   ) {}
 
   /**
-   * Reads what earlier servers have left.
+   * Reads the notes of earlier servers.
    *
-   * @param stateFolder for all servers of this machine; undefined where no notes are to be kept
-   * @param source whose versions are loaded
+   * @param stateFolder is for all servers of this machine; undefined if no notes are kept
+   * @param source has the versions that are loaded
    */
   static async open(stateFolder: string | undefined, source: string, logger: Logger): Promise<LoadNotes> {
     if (stateFolder === undefined) return new LoadNotes(undefined, logger);
@@ -73,25 +75,25 @@ export class LoadNotes {
     for (const name of names) {
       const file = path.join(folder, name);
       const note = await readNote(file);
-      // Another server that loads from the same source is at work.
+      // Another server is loading from the same source.
       if (note && isAlive(note.process)) continue;
       if (note) this.suspects.set(keyOf(note), { ...note, deaths: note.deaths + 1, isPardoned: false });
       else await rm(file, { force: true }).catch(() => {});
     }
   }
 
-  /** What is known of a version with just these contents. */
+  /** What is known of a version with exactly these contents. */
   suspectOf(model: string, candidate: Candidate): Suspect | undefined {
     return this.suspects.get(keyOf({ ...candidate, model }));
   }
 
-  /** Has the versions of a model tried again that were being loaded when a server died. */
+  /** Lets the versions of a model be tried again that were being loaded when a server died. */
   pardon(model: string): void {
     for (const [key, suspect] of this.suspects)
       if (suspect.model === model) this.suspects.set(key, { ...suspect, isPardoned: true });
   }
 
-  /** Must be called, and waited for, before the version is loaded. */
+  /** Writes a note. It must be awaited before the version is loaded. */
   async begin(model: string, candidate: Candidate): Promise<void> {
     const { version, place, fingerprint } = candidate;
     const deaths = this.suspectOf(model, candidate)?.deaths ?? 0;
@@ -108,10 +110,10 @@ export class LoadNotes {
     });
   }
 
-  /** The load is over, and the process lives. */
+  /** Removes the note, because the load is over and the process lives. */
   async end(model: string, candidate: Candidate): Promise<void> {
     const files: Named[] = [{ ...candidate, model }];
-    // What is known of other contents in the same place is out of date.
+    // Facts about other contents in the same place are out of date.
     for (const [key, suspect] of this.suspects) {
       if (suspect.model !== model || suspect.place !== candidate.place) continue;
       this.suspects.delete(key);
@@ -122,12 +124,12 @@ export class LoadNotes {
         await rm(file, { force: true });
         this.own.delete(file);
       }
-      // Others are there as a rule only while they load.
+      // Usually the folder has other files only while other servers load.
       await rmdir(folder).catch(() => {});
     });
   }
 
-  /** The process is told to end, and dies of no load. */
+  /** Removes all notes. The process is told to end, so no load is to blame. */
   async close(): Promise<void> {
     const files = [...this.own];
     this.own.clear();
@@ -137,7 +139,7 @@ export class LoadNotes {
     });
   }
 
-  /** Without notes a server still serves. */
+  /** Writes to the folder. If that fails, the server serves without notes. */
   private async write(make: (folder: string) => Promise<void>): Promise<void> {
     if (this.folder === undefined) return;
     try {
@@ -159,7 +161,7 @@ function digest(text: string): string {
 
 type Named = Pick<Note, 'model' | 'version' | 'fingerprint'>;
 
-/** Without its place, which may be another path from another working directory. */
+/** Identifies a version without its place, which may be another path from another working directory. */
 function keyOf({ model, version, fingerprint }: Named): string {
   return digest(`${model}\0${version}\0${fingerprint}`);
 }
@@ -168,7 +170,7 @@ function fileOf(folder: string, note: Named): string {
   return path.join(folder, `${keyOf(note)}.json`);
 }
 
-/** undefined for a file that is no note, such as one that was cut short. */
+/** Reads a note; undefined for a file that is none, for example one that was cut short. */
 async function readNote(file: string): Promise<Note | undefined> {
   try {
     return noteSchema.parse(JSON.parse((await readRegularFile(file, maxBytes)).toString('utf8')));
@@ -177,7 +179,7 @@ async function readNote(file: string): Promise<Note | undefined> {
   }
 }
 
-/** The process's number with the moment of its start: in a container the number is the same at each start. */
+/** Names a process by its number and the time of its start. In a container, the number is the same at each start. */
 function processName(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -192,7 +194,7 @@ function processName(pid: number): string | undefined {
 const boot = readBoot();
 const thisProcess = `${boot} ${processName(process.pid) ?? `${process.pid}`}`;
 
-/** Times of starts count from the machine's. */
+/** Identifies the boot of the machine, because the start times of processes count from it. */
 function readBoot(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
@@ -206,7 +208,7 @@ function isAlive(name: string): boolean {
   const [itsBoot, pid] = name.split(' ');
   if (itsBoot !== boot) return false;
   if (processName(process.pid) !== undefined) return `${boot} ${processName(Number(pid))}` === name;
-  // Not Linux.
+  // This is not Linux.
   try {
     process.kill(Number(pid), 0);
     return true;

@@ -1,7 +1,7 @@
 /**
- * Who may call what: one step before the router, over the router's own match.
+ * Decides who may call what, in one step before the router.
  *
- * The scope is that of the very route the router is about to run, so no spelling of a path can pass this step as one
+ * The scope is that of the very route that the router will run. So no spelling of a path can pass this step as one
  * route and reach another.
  */
 import type { Context, Middleware } from 'koa';
@@ -11,17 +11,20 @@ import { exchangeOf } from '../request/exchange.js';
 import { type ApiKeys, checkAccess, type Scope } from './api-keys.js';
 import { type Hosts, nameOf } from './hosts.js';
 
-/** What is to be known of a route before it runs. */
+/** What must be known of a route before it runs. */
 export interface RouteAccess {
   readonly scope: Scope;
-  /** It is one of a handler, which may do anything. */
+  /** True if it is a handler's route, which may do anything. */
   readonly isOfHandler: boolean;
 }
 
 export interface AuthOptions {
   readonly keys: ApiKeys;
   readonly hosts: Hosts;
-  /** Of the route that the router will run. @throws ServingError NOT_FOUND or METHOD_NOT_ALLOWED if there is none */
+  /**
+   * The access of the route that the router will run.
+   * @throws ServingError NOT_FOUND or METHOD_NOT_ALLOWED if there is none
+   */
   readonly scopeOf: (ctx: Context) => RouteAccess;
 }
 
@@ -35,15 +38,15 @@ export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware 
   };
 }
 
-/** A web page must not be able to change a model on the machine of whoever looks at it. */
+/** Refuses pages of other origins. A web page must not be able to change a model on its reader's machine. */
 function refuseForeignOrigin(ctx: Context, hosts: Hosts): void {
   const origin = ctx.get('origin');
   if (origin !== '' && !hosts.isOwn(nameOf(hostOf(origin)))) throw foreign(origin);
 }
 
 /**
- * The types that a page of any origin may send without being asked for (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
- * For all others its browser asks first, and is not answered.
+ * The types that a page of any origin may send (https://fetch.spec.whatwg.org/#cors-safelisted-request-header). For all
+ * others, the browser first asks the server, which does not allow it.
  */
 const simpleTypes: ReadonlySet<string> = new Set([
   '',
@@ -56,16 +59,19 @@ function isSimple({ method, req }: Context): boolean {
   return method === 'POST' && simpleTypes.has(mediaTypeOf(req));
 }
 
-/** A page of this server's own, or of this machine, may ask; a page of another origin may not. */
+/** Refuses pages of other origins. A page of this server, or of this machine, may ask. */
 function refuseOtherOrigin(ctx: Context, hosts: Hosts): void {
   const origin = ctx.get('origin');
-  // Browsers alone can say so, and a proxy may have changed the host.
+  // Only browsers send this header, and a proxy may have changed the host.
   if (origin === '' || ctx.get('sec-fetch-site') === 'same-origin') return;
   const host = hostOf(origin);
   if (host !== ctx.get('host').toLowerCase() && !hosts.isOwn(nameOf(host))) throw foreign(origin);
 }
 
-/** With the port, where that is not the scheme's; empty for `null` and what is no origin. */
+/**
+ * The host of an origin, with the port if it is not that of the scheme; empty for `null` and for anything that is no
+ * origin.
+ */
 function hostOf(origin: string): string {
   return URL.canParse(origin) ? new URL(origin).host : '';
 }

@@ -1,23 +1,24 @@
 /**
- * Which names this server is called by: what `Host` and `Origin` may say.
+ * Knows the names of this server, which `Host` and `Origin` may have.
  *
- * A page on the web can have its own name point at 127.0.0.1 (DNS rebinding), and its requests are then no foreign ones for the
- * browser. So a server that only this machine can reach, and that asks for no key, answers to this machine's names alone.
+ * A web page can make its own name point at 127.0.0.1 (DNS rebinding). The browser then takes its requests for requests
+ * to its own origin. So a server that only this machine can reach, and that asks for no key, answers only to this
+ * machine's names.
  */
 import { isIP } from 'node:net';
 
 export interface HostOptions {
-  /** What the server listens on; undefined for one without a port of its own. */
+  /** The address that the server listens on; undefined for one without a port of its own. */
   readonly listensOn: string | undefined;
   readonly hasKeys: boolean;
-  /** More names that it answers to, `*` for any. */
+  /** More names that it answers to. `*` means any. */
   readonly allowed: readonly string[];
 }
 
 export class Hosts {
   private readonly allowed: ReadonlySet<string>;
   private readonly takesAny: boolean;
-  /** Heads that were found to be right: clients send the same ones again and again. */
+  /** Values of `Host` that were checked and found right. Clients send the same ones again and again. */
   private readonly known = new Set<string>();
 
   constructor({ listensOn, hasKeys, allowed }: HostOptions) {
@@ -26,7 +27,7 @@ export class Hosts {
       hasKeys || listensOn === undefined || !isLoopback(nameOf(listensOn)) || allowed.includes('*');
   }
 
-  /** Whether to answer a request with this `Host`. HTTP/1.0 may have none. */
+  /** True if a request with this `Host` may be answered. HTTP/1.0 may have none. */
   answersTo(host: string | undefined): boolean {
     if (host === undefined || this.known.has(host)) return true;
     if (!isHost(host) || !(this.takesAny || this.isOwn(nameOf(host)))) return false;
@@ -34,7 +35,7 @@ export class Hosts {
     return true;
   }
 
-  /** Whether a name is this machine's, or was allowed. */
+  /** True for a name of this machine, and for an allowed name. */
   isOwn(name: string): boolean {
     return isLoopback(name) || this.allowed.has(name);
   }
@@ -42,22 +43,25 @@ export class Hosts {
 
 const mostKnown = 64;
 
-/** True for a name or an address, with a port or without: RFC 9110, section 7.2, and RFC 3986, section 3.2.2. It may be empty. */
+/**
+ * True for a name or an address, with or without a port (RFC 9110, section 7.2, and RFC 3986, section 3.2.2). It may be
+ * empty.
+ */
 export function isHost(text: string): boolean {
   return text.length <= longestHost && /^(?:\[[\w.:%]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/.test(text);
 }
 
-/** Of names in the DNS, with room for a port. */
+/** The longest name in the DNS, with room for a port. */
 const longestHost = 300;
 
-/** `LOCALHOST:50000` → `localhost`, `[::1]:50000` → `::1` */
+/** `LOCALHOST:50000` becomes `localhost`, and `[::1]:50000` becomes `::1`. */
 export function nameOf(host: string): string {
   const [, bracketed, plain = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host.toLowerCase()) ?? [];
   if (isIP(host) === 6) return host.toLowerCase();
   return bracketed ?? plain.replace(/\.$/, '');
 }
 
-/** @param name as {@link nameOf} gives it */
+/** @param name is in the form that {@link nameOf} returns */
 export function isLoopback(name: string): boolean {
   return (
     name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127(\.\d+){3}$/.test(name)

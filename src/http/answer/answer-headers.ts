@@ -1,13 +1,11 @@
-/**
- * The headers of answers, as the OpenAPI document describes them: once, and by reference elsewhere.
- */
+/** The headers of answers, as the OpenAPI document describes them. Each is described once and referred to elsewhere. */
 import { requestIdPattern } from '../request/request-id.js';
 
 interface Header {
-  /** Its key among the document's components. */
+  /** The key among the components of the document. */
   readonly key: string;
   readonly description: string;
-  /** Every answer that refers to it has it. */
+  /** Set if every answer that refers to it has it. */
   readonly required?: true;
   readonly schema: object;
 }
@@ -52,7 +50,7 @@ const headers = {
 
 export type AnswerHeader = keyof typeof headers;
 
-/** `components.headers` of the document. */
+/** The `components.headers` of the document. */
 export const headerComponents = Object.fromEntries(
   Object.values<Header>(headers).map(({ key, ...header }) => [key, header]),
 );

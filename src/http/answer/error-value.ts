@@ -1,6 +1,4 @@
-/**
- * What is answered in place of a result, where no protocol says otherwise.
- */
+/** The default form of an answer in place of a result, if the protocol has no other. */
 import { z } from 'zod';
 import { type ErrorCode, httpStatusOf, type ServingError } from '../../errors.js';
 
@@ -21,7 +19,7 @@ export const errorSchema = z
   })
   .meta({ id: 'Error' });
 
-/** @param example a line of shell that would work */
+/** @param example is a line of shell that works */
 export function errorValue(
   { code, message }: Pick<ServingError, 'code' | 'message'>,
   example?: string,

@@ -1,13 +1,11 @@
-/**
- * What was thrown, as an error that a caller may see.
- */
+/** Turns anything that was thrown into an error that a caller may see. */
 import { errorCodeOf, messageOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 
-/** What a handler's route threw with a status of HTTP: its text is the handler's own. */
+/** An error with an HTTP status that a handler's route threw. The text is the handler's own. */
 export class HandlerRefusal extends ServingError {}
 
-/** Whatever was thrown, as an error that a caller may see. The text of our own faults stays in the log. */
+/** The error for the caller. The text of our own faults stays in the log. */
 export function toServingError(error: unknown, logger: Logger, requestId: string): ServingError {
   if (error instanceof ServingError) return error;
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;

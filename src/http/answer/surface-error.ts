@@ -1,6 +1,4 @@
-/**
- * An error in the form of a surface, also where the surface fails to write it.
- */
+/** Writes an error in the form of a surface. If the surface fails to write it, it gets a default form. */
 import { jsonAnswers } from '../../codec/codecs.js';
 import { httpStatusOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -9,7 +7,7 @@ import type { Surface } from '../surface.js';
 import type { ErrorAnswer } from './answer.js';
 import { errorValue } from './error-value.js';
 
-/** What is answered in place of a result. Never throws: of a surface that does, the log tells. */
+/** The answer in place of a result. It never throws: if the surface does, the log says so. */
 export function surfaceError(surface: Surface, head: Head, error: ServingError, logger: Logger): ErrorAnswer {
   try {
     return surface.errorAnswer(head, error);

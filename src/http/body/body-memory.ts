@@ -1,35 +1,35 @@
 /**
- * Memory for request bodies, used again and again.
+ * Keeps the memory of request bodies and uses it again.
  *
- * V8 counts what buffers take and collects garbage when it has grown by so much: with a buffer of its own for each image of
- * 922 kB, a third of a server's CPU went into that. The pieces of 64 kB in which Node hands out a body count as well, and
- * at times kept V8 in one full collection after another (2 or 54 in four seconds under the same load): see
- * docs/performance.md.
+ * V8 counts the bytes of buffers, and collects garbage when they have grown by some amount. With a new buffer for each
+ * image of 922 kB, a third of a server's CPU time went into that. The pieces of 64 kB in which Node delivers a body
+ * count as well. At times they kept V8 in one full collection after another (2 or 54 in four seconds under the same
+ * load): see docs/performance.md.
  */
 
-/** Below this many bytes a new buffer costs less than to keep one. */
+/** A body of fewer bytes gets a new buffer, which costs less than keeping one. */
 const smallBody = 32 * 1024;
 
 /** Sizes are rounded up by at most an eighth, so that bodies of about one size share memory. */
 const steps = 8;
 
 export class BodyMemory {
-  /** By size; those used least recently first. */
+  /** The unused buffers by size. Sizes that were used least recently come first. */
   private readonly unused = new Map<number, Buffer[]>();
   private unusedBytes = 0;
 
   /**
-   * @param keepBytes of memory that nobody uses
-   * @param free detaches a buffer and frees its memory, sooner than the collector would
+   * @param keepBytes is the most memory to keep unused
+   * @param free detaches a buffer and frees its memory, before the garbage collector would
    */
   constructor(
     private readonly keepBytes: number,
     private readonly free: (buffer: ArrayBuffer) => void = () => {},
   ) {}
 
-  /** Memory for a body, with whatever was in it before. */
+  /** Returns memory for a body. Its content is arbitrary. */
   take(bytes: number): Buffer {
-    // Not from Node's shared pool: tensors are views on this memory, and its start is aligned for every dtype.
+    // Node's shared pool would not do: tensors are views on this memory, and its start must be aligned for every dtype.
     if (bytes < smallBody) return Buffer.allocUnsafeSlow(bytes);
     const size = roundUp(bytes);
     const found = this.unused.get(size)?.pop();
@@ -38,15 +38,15 @@ export class BodyMemory {
     return found.subarray(0, bytes);
   }
 
-  /** Copies a piece of a body to its place, and frees the piece: nobody may look at that afterwards. */
+  /** Copies a piece of a body to its place and frees the piece, which nobody may use afterwards. */
   move(piece: Buffer, body: Buffer, position: number): void {
     body.set(piece, position);
     const { buffer } = piece;
-    // Not if it is part of something larger.
+    // A piece that is part of a larger buffer is not freed.
     if (buffer.byteLength === piece.length && buffer instanceof ArrayBuffer) this.free(buffer);
   }
 
-  /** Gives it back, once nothing reads it any more. */
+  /** Returns the memory, once nothing reads it any more. */
   giveBack(memory: Buffer): void {
     const size = memory.buffer.byteLength;
     if (size < smallBody || size > this.keepBytes) return;

@@ -1,6 +1,4 @@
-/**
- * Compressed request bodies (RFC 9110, section 8.4): unpacked on zlib's threads, within the budget of all bodies.
- */
+/** Unpacks compressed request bodies (RFC 9110, section 8.4) on zlib's threads, within the budget of all bodies. */
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { invalidArgument, messageOf, quoted, ServingError } from '../../errors.js';
@@ -19,11 +17,11 @@ const unpackers: Readonly<Record<string, Unpacker | undefined>> = {
   zstd: zstdUnpacker(),
 };
 
-/** Node has it from 22.15 on. */
+/** Node has zstd from version 22.15 on. */
 function zstdUnpacker(): Unpacker | undefined {
   const make: unknown = Reflect.get(zlib, 'createZstdDecompress');
   if (!isUnpackerMaker(make)) return undefined;
-  // RFC 9659: what is sent over HTTP needs no window of more than 8 MiB.
+  // RFC 9659: content over HTTP needs no window of more than 8 MiB.
   const windowLogMax: unknown = Reflect.get(zlib.constants, 'ZSTD_d_windowLogMax');
   return () => make({ chunkSize, params: { [String(windowLogMax)]: 23 } });
 }
@@ -33,9 +31,9 @@ function isUnpackerMaker(value: unknown): value is (options: object) => Transfor
 }
 
 /**
- * What unpacks a body of an encoding; undefined if it is not compressed.
+ * Finds what unpacks a body with this encoding; undefined if it is not compressed.
  *
- * @throws ServingError UNSUPPORTED_MEDIA_TYPE with those there are
+ * @throws ServingError UNSUPPORTED_MEDIA_TYPE with the encodings there are
  */
 export function unpackerOf(encoding: string | undefined): Unpacker | undefined {
   const name = encoding?.trim().toLowerCase() ?? 'identity';
@@ -53,9 +51,9 @@ export function unpackerOf(encoding: string | undefined): Unpacker | undefined {
 /**
  * Unpacks a body into memory that is claimed before it is taken.
  *
- * @param maxBytes that it may unpack to
- * @param tooLarge the error for more
- * @throws ServingError (rejects) INVALID_ARGUMENT if it is damaged, what `claim` throws
+ * @param maxBytes is the most that it may unpack to
+ * @param tooLarge makes the error for more
+ * @throws ServingError (rejects) INVALID_ARGUMENT if it is damaged, or what `claim` throws
  */
 export async function unpack(
   packed: Uint8Array,
@@ -87,7 +85,7 @@ export async function unpack(
   return unpacked.subarray(0, end);
 }
 
-/** Its start is aligned for every dtype. */
+/** Takes memory whose start is aligned for every dtype. */
 function claimed(size: number, claim: Claim): Buffer {
   claim(size);
   return Buffer.allocUnsafeSlow(size);

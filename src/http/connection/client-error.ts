@@ -1,13 +1,11 @@
-/**
- * Answers requests that Node's parser refuses, in the form of every other error.
- */
+/** Answers requests that Node's parser refuses, in the form of every other error. */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { httpStatusOf, invalidArgument, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { errorValue } from '../answer/error-value.js';
 
-/** What Node says of a parser's error. */
+/** The details that Node adds to an error of the parser. */
 interface ParserError extends Error {
   readonly code?: string;
   readonly reason?: string;
@@ -15,19 +13,19 @@ interface ParserError extends Error {
 
 export function answerParserErrors(http: Server, logger: Logger): void {
   http.on('clientError', (error: ParserError, socket: Socket) => {
-    // Without the bytes that came: they may hold a key.
+    // The bytes that came stay out of the log, because they may hold a key.
     logger.debug({ code: error.code }, `a request could not be read: ${error.message}`);
     if (socket.writable && !hasAnswerBegun(socket)) socket.write(answerTo(failureOf(error)));
     socket.destroySoon();
   });
-  // Without a listener Node closes the connection without a word.
+  // Without a listener, Node closes the connection without an answer.
   http.on('connect', (_req, socket: Socket) => {
     const failure = new ServingError('METHOD_NOT_ALLOWED', 'this is no proxy: it takes no CONNECT');
     socket.on('error', () => {}).end(answerTo(failure, ['Allow: GET, HEAD, POST']));
   });
 }
 
-/** As Node itself looks at it: of an answer under way, nothing may follow. */
+/** True if an answer is under way, which nothing may follow. Node's own check reads the same field. */
 function hasAnswerBegun(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }): boolean {
   return socket._httpMessage?.headersSent === true;
 }
@@ -41,7 +39,7 @@ function failureOf({ code, reason, message }: ParserError): ServingError {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ServingError('REQUEST_TIMEOUT', 'the request did not arrive in time');
     case 'HPE_INVALID_METHOD':
-      // Where a body is not announced, it is read as the next request.
+      // If a body is not announced, it is read as the next request.
       return invalidArgument(
         'the request is no valid HTTP: expected a method; if this is the body of the request before, send that with Content-Length or chunked',
       );

@@ -1,17 +1,17 @@
 /**
- * Tells when a request is over: its answer has left, or its connection is gone.
+ * Calls back when a request is over: its answer has been sent, or its connection is gone.
  *
- * The response's own `close` is not enough. It has fired already when a client leaves while its run goes on, and it never
- * fires for a response that waits behind another on a connection that breaks (pipelining).
+ * The response's own `close` event is not enough. It has fired already if a client leaves while its run goes on. It
+ * never fires for a response that waits behind another on a connection that breaks (pipelining).
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ServingError } from '../../errors.js';
 
-/** One listener per connection, however many requests wait on it. */
+/** There is one listener for each connection, however many requests wait on it. */
 const waiting = new WeakMap<Socket, (() => void)[]>();
 
-/** Calls `action` once: when the request is over, or now if it is. */
+/** Calls `action` once: when the request is over, or now if it is over already. */
 export function whenFinished(socket: Socket, res: ServerResponse, action: () => void): void {
   if (res.closed || socket.destroyed) {
     action();
@@ -27,14 +27,14 @@ export function whenFinished(socket: Socket, res: ServerResponse, action: () => 
   res.on('close', done);
 }
 
-/** Calls `action` when the connection closes. @returns what cancels that */
+/** Calls `action` when the connection closes. @returns a function that cancels this */
 export function whenSocketCloses(socket: Socket, action: () => void): () => void {
   const actions = waiting.get(socket) ?? listen(socket);
   actions.push(action);
   return () => remove(actions, action);
 }
 
-/** True if one request at most waits on a connection. */
+/** True if at most one request waits on a connection. */
 export function isAloneOn(socket: Socket): boolean {
   return (waiting.get(socket)?.length ?? 0) <= 1;
 }

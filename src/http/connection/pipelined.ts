@@ -1,11 +1,14 @@
 /**
- * Requests that a client sends before it has the answers to those before them (RFC 9112, section 9.3.2).
+ * Handles requests that a client sends before it has the answers to earlier ones (RFC 9112, section 9.3.2).
  *
- * Node reads them out of a packet in one go: hundreds of them would keep the event loop from everybody else.
+ * Node reads all requests in a packet in one go. Hundreds of them would keep the event loop from everybody else.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-/** A listener that takes requests at once, but one behind an unanswered one of its connection in a turn of the loop for itself. */
+/**
+ * Wraps a listener. A request behind an unanswered one of its connection gets a turn of the event loop of its own. All
+ * others are taken at once.
+ */
 export function oneATurn(listener: RequestListener): RequestListener {
   const waiting: [req: IncomingMessage, res: ServerResponse][] = [];
   let next = 0;
@@ -22,7 +25,7 @@ export function oneATurn(listener: RequestListener): RequestListener {
   }
 
   return (req, res) => {
-    // An answer gets its connection when those before it have been sent.
+    // A response gets its connection when those before it have been sent.
     if (res.socket !== null) {
       listener(req, res);
       return;

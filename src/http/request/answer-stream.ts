@@ -1,5 +1,5 @@
 /**
- * Answers that come one after another, whatever their protocol: sent as fast as the client reads, until there are no more, or
+ * Sends several answers, one after another, in any protocol: as fast as the client reads, until there are no more, or
  * nobody wants more.
  */
 import { once } from 'node:events';
@@ -21,15 +21,15 @@ export interface AnswerStream {
   readonly id: ServableId;
   /** In milliseconds of the monotonic clock. */
   readonly deadline: number;
-  /** Called before the first answer: from then on nobody else may write. */
+  /** Called before the first answer. From then on nobody else may write. */
   readonly begins: () => void;
 }
 
 /**
- * Sends answers until there are no more, the client leaves, or its time is over. What goes wrong before the first one has the
- * status of its error; later, it is the last item.
+ * Sends answers until there are no more, the client leaves, or its time is over. A failure before the first answer has
+ * the status of its error. A later failure is the last item.
  *
- * @returns what ended it before its end, if it had begun
+ * @returns the error that ended it early, if it had begun
  */
 export async function sendAnswers(
   { draining, logger }: Services,
@@ -53,9 +53,9 @@ export async function sendAnswers(
   const drain = () => end(shuttingDown());
   draining.addEventListener('abort', drain);
   whenFinished(req.socket, res, () => end(clientGone()));
-  /** An answer has begun and not ended: nothing else can be said within it. */
+  /** True while an answer has begun and not ended. Nothing else can be said within it. */
   let isWithinAnswer = false;
-  // A generator that waits for nothing would leave the loop to nobody, and never meet its deadline.
+  // A generator that waits for nothing would leave the event loop to nobody, and never reach its deadline.
   const turns = new Turns('in its turn');
   try {
     for (;;) {
@@ -63,7 +63,7 @@ export async function sendAnswers(
       if (pause) await unlessAborted(ended.signal, pause);
       const coming = answers.next();
       const next = await unlessAborted(ended.signal, coming).catch((error: unknown) => {
-        // It may come yet, and nobody waits for it any more.
+        // The answer may still come, although nobody waits for it any more.
         coming.then(({ value }) => value && disposeTensors(value)).catch(() => {});
         throw error;
       });
@@ -100,13 +100,13 @@ export async function sendAnswers(
   } finally {
     clearTimeout(timer);
     draining.removeEventListener('abort', drain);
-    // A generator that waits for something for ever must not keep the answer from ending.
+    // A generator that waits for ever must not keep the answer from ending.
     void answers.return().catch(() => {});
     if (res.headersSent) res.end();
   }
 }
 
-/** A short answer as one piece, at once; a long one in turns, until the stream ends. */
+/** A short answer in one piece, made at once. A long one is made in turns until the stream ends. */
 function piecesOf(answer: AnswerBody, ended: AbortSignal): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
   return 'parts' in answer ? [joined(answer)] : piecesInTurns(answer.pieces, () => !ended.aborted);
 }

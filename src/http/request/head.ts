@@ -1,6 +1,6 @@
 /**
- * The parts of a request's head that decoders and encoders read. A Koa context has them. {@link PlainHead} reads them when they
- * are asked for, which is seldom.
+ * The parts of a request's head that decoders and encoders read. A Koa context has them. {@link PlainHead} reads them
+ * when they are asked for, which is rare.
  */
 import type { IncomingMessage } from 'node:http';
 import { type ParsedUrlQuery, parse as parseQuery } from 'node:querystring';
@@ -18,7 +18,7 @@ export interface Head {
   readonly mountPath?: string;
   /** The parameters behind the `?`, without escapes. */
   readonly query: ParsedUrlQuery;
-  /** The first of the types that the client takes, as `Accept` has them; false if it takes none. */
+  /** The first of these types that `Accept` takes; false if it takes none. */
   accepts(types: string[]): string | false;
 }
 

@@ -1,11 +1,9 @@
-/**
- * Heads that are refused whatever they ask for.
- */
+/** Refuses heads that are wrong, whatever they ask for. */
 import type { IncomingMessage } from 'node:http';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { type Hosts, isHost, nameOf } from '../access/hosts.js';
 
-/** True if {@link checkHead} has nothing against it. */
+/** True if {@link checkHead} would accept it. */
 export function isPlainHead(req: IncomingMessage, hosts: Hosts): boolean {
   const { headers } = req;
   return (
@@ -19,9 +17,9 @@ export function isPlainHead(req: IncomingMessage, hosts: Hosts): boolean {
 }
 
 /**
- * @throws ServingError INVALID_ARGUMENT for a version besides HTTP/1, for none, several or damaged `Host`s (RFC 9112, section 3.2)
- * and for an unknown expectation, UNIMPLEMENTED for a transfer coding besides `chunked` (section 6.1), PERMISSION_DENIED for a
- * host that is not this server's
+ * @throws ServingError INVALID_ARGUMENT for a version other than HTTP/1, for no, several or damaged `Host` headers (RFC
+ * 9112, section 3.2) and for an unknown expectation, UNIMPLEMENTED for a transfer coding other than `chunked` (section
+ * 6.1), PERMISSION_DENIED for a host that is not this server's
  */
 export function checkHead(req: IncomingMessage, hosts: Hosts): void {
   const { headers, httpVersion, url = '' } = req;
@@ -39,7 +37,7 @@ export function checkHead(req: IncomingMessage, hosts: Hosts): void {
   if (expect !== undefined && expect.trim().toLowerCase() !== '100-continue')
     throw invalidArgument(`expected \`Expect: 100-continue\` or none, got ${quoted(expect)}`);
   checkHost(headers.host, hosts);
-  // A proxy is asked by whole addresses, and what they say comes before Host.
+  // A request to a proxy has a whole address, which takes precedence over Host.
   if (!url.startsWith('/')) checkHost(authorityOf(url), hosts);
 }
 
@@ -53,12 +51,12 @@ function checkHost(host: string | undefined, hosts: Hosts): void {
   );
 }
 
-/** `http://localhost:50000/infer` → `localhost:50000`; undefined for `*` */
+/** `http://localhost:50000/infer` becomes `localhost:50000`. It is undefined for `*`. */
 function authorityOf(url: string): string | undefined {
   return /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
 }
 
-/** Node keeps the first of several. */
+/** True if there is one Host header. Node keeps only the first of several, so this reads the raw headers. */
 function hasOneHost({ rawHeaders }: IncomingMessage): boolean {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -1,16 +1,16 @@
 /**
- * Paths that a pattern of a route stands for. Patterns are as @koa/router writes them: `:name` stands for one part of a path, `*name` for
- * one or more, and what is in braces may be left out.
+ * Finds paths that match the pattern of a route. In patterns of @koa/router, `:name` stands for one part of a path,
+ * `*name` for one or more, and the parts in braces are optional.
  */
 
-/** Whatever a parameter may be. */
+/** A value for any parameter. */
 const anyPart = 'x';
 
 const parameter = /[:*]\w+/g;
 
 /**
- * Examples of the paths, each with parts of no meaning for its parameters, and with the parts that another pattern has in their
- * places: there two patterns may mean the same path.
+ * Examples of paths that match. Parameters have a meaningless part, and also the part that another pattern has in the
+ * same place, because there two patterns may mean the same path.
  */
 export function examplesOf(pattern: string, others: readonly string[]): string[] {
   const examples = variantsOf(pattern).flatMap((parts) => [
@@ -20,7 +20,7 @@ export function examplesOf(pattern: string, others: readonly string[]): string[]
   return [...new Set(examples)];
 }
 
-/** The parts of a pattern, with and without what is in braces. */
+/** The parts of a pattern, with and without those in braces. */
 function variantsOf(pattern: string): string[][] {
   const [group, inner = ''] = /\{([^{}]*)\}/.exec(pattern) ?? [];
   if (group === undefined) return [pattern.split('/').slice(1)];

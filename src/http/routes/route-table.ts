@@ -1,6 +1,4 @@
-/**
- * The route table of all surfaces together, each path of which is one surface's.
- */
+/** The route table of all surfaces. Each path belongs to one surface. */
 import { invalidArgument } from '../../errors.js';
 import { inferThroughKoa } from '../koa-exit.js';
 import type { Services } from '../services.js';
@@ -10,8 +8,9 @@ import type { TableRoute } from './route.js';
 import { targetOf } from './target.js';
 
 /**
- * @param surfaces the last one owns all paths that no other does
- * @throws ServingError INVALID_ARGUMENT naming a path that two of them claim, or that is not of the surface that has a route for it
+ * @param surfaces of which the last one owns all paths that no other does
+ * @throws ServingError INVALID_ARGUMENT naming a path that two of them claim, or a route whose path is not its
+ * surface's own
  */
 export function routeTable(surfaces: readonly Surface[], services: Services): TableRoute[] {
   const tables = surfaces.map((surface) => {
@@ -38,14 +37,14 @@ function rowOf(route: TableRoute | InferRoute, services: Services): TableRoute {
   };
 }
 
-/** They are asked without the router. */
+/** The paths that are served without the router. */
 function commonPaths({ common }: Surface): string[] {
   if (!common) return [];
   const { defaultPath } = common;
   return [common.path('x'), ...(defaultPath === undefined ? [] : [defaultPath])];
 }
 
-/** @param example of the paths that the route at `path` takes */
+/** @param example is a path that matches the route */
 function checkOwner(path: string, example: string, surface: Surface, surfaces: readonly Surface[]): void {
   const isLast = surface === surfaces.at(-1);
   const owners = surfaces.slice(0, -1).filter((each) => each.owns(example));

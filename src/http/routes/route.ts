@@ -1,15 +1,13 @@
-/**
- * The rows of the route table: from these the router, the authentication and the OpenAPI document are made.
- */
+/** The rows of the route table. The router, the authentication and the OpenAPI document are made from them. */
 import type { RouterContext } from '@koa/router';
 import type { Scope } from '../access/api-keys.js';
 import type { Operation } from './operation.js';
 
 /** What every row has. */
 export interface Place {
-  /** As @koa/router writes them: `/models/:model`. */
+  /** A pattern of @koa/router: `/models/:model`. */
   readonly path: string;
-  /** The OpenAPI document leaves out a route without it. */
+  /** The operation. The OpenAPI document leaves out a route without it. */
   readonly operation?: Operation;
 }
 
@@ -22,7 +20,7 @@ export interface TableRoute extends Place {
   readonly handle: (ctx: RouterContext) => void | Promise<void>;
 }
 
-/** One that the OpenAPI document has. */
+/** A row that the OpenAPI document has. */
 export interface Route extends TableRoute {
   readonly operation: Operation;
 }

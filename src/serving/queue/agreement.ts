@@ -1,6 +1,4 @@
-/**
- * Whether what rows gave in a batch is what they give alone.
- */
+/** Compares what rows give in a batch with what they give alone. */
 
 import type { ComputeMode } from '../../engines/inference-model.js';
 import { type Dtype, dtypes } from '../../tensors/dtypes.js';
@@ -8,7 +6,7 @@ import { copyStrings, type Strings } from '../../tensors/strings.js';
 import { fromBfloat16, fromFloat16, viewOf } from '../../tensors/values.js';
 import { createTensor, type NamedTensors, type TensorView, viewTensor } from '../../tfjs/tensors.js';
 
-/** Values of one row or of several, without a `tf.Tensor`: they are compared, or fed, again and again. */
+/** Values of one or more rows without a `tf.Tensor`. They are compared or fed again and again. */
 export type Values = ReadonlyMap<string, TensorView>;
 
 export function toTensors(values: Values): NamedTensors {
@@ -17,7 +15,7 @@ export function toTensors(values: Values): NamedTensors {
   );
 }
 
-/** A copy that outlives the tensors. */
+/** Makes a copy that outlives the tensors. */
 export function toValues(tensors: NamedTensors): Values {
   const copy = (data: TensorView['data']) =>
     data instanceof Uint8Array ? Uint8Array.from(data) : copyStrings(data);
@@ -30,9 +28,9 @@ export function toValues(tensors: NamedTensors): Values {
 }
 
 /**
- * Holds what one request was given in a batch against what it is given alone.
+ * Compares what one request gets in a batch with what it gets alone.
  *
- * @returns in words what differs, if anything does
+ * @returns the difference in words; undefined if there is none
  */
 export function compareAnswers(
   together: NamedTensors,
@@ -49,11 +47,11 @@ export function compareAnswers(
 }
 
 /**
- * Holds each row of a batch against what it gave alone.
+ * Compares each row of a batch with what it gave alone.
  *
- * @param count rows of members; those behind are padding
- * @param size rows of the batch
- * @returns in words what keeps rows from sharing a run, if anything does
+ * @param count is the number of rows of members; the rows after them are padding
+ * @param size is the number of rows of the batch
+ * @returns in words what keeps rows from sharing a run; undefined if nothing does
  */
 export function findDifference(
   batch: Values,
@@ -105,10 +103,10 @@ function numbersOf(dtype: Exclude<Dtype, 'string'>, bytes: Uint8Array): (number 
   return values;
 }
 
-/** Relative to the value, or absolute below 1. Kernels may add up in another order for another size. */
+/** The tolerance, relative to the value, or absolute below 1. Kernels may add in another order for another size. */
 function toleranceOf(dtype: Dtype, { mixedPrecision }: ComputeMode): number {
   if (dtypes[dtype].seenAs === 'int32' || dtype === 'bool') return 0;
-  // A sum that comes out on the other side of a rounding differs by 2^-8 in bfloat16, and is carried on.
+  // A sum that falls on the other side of a rounding differs by 2^-8 in bfloat16, and later operations carry that on.
   if (mixedPrecision) return 3e-2;
   return dtype === 'float16' || dtype === 'bfloat16' ? 1e-2 : 1e-3;
 }

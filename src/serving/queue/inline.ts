@@ -1,35 +1,38 @@
 /**
- * Which runs are made on the event loop itself.
+ * Decides which runs are made on the event loop itself.
  *
- * To hand a run to another thread and its outcome back takes longer than a small model's run, and costs more. So runs that are
- * short, and cannot become long, stay on the loop. The engine says which runs are bounded. Measured runs of about the same size
- * say which are short: the first runs of a size are made on threads.
+ * Handing a run to another thread and its result back takes longer than the run of a small model, and costs more. So
+ * runs that are short, and cannot become long, stay on the event loop. The engine says which runs are bounded. Measured
+ * runs of about the same size say which are short: the first runs of a size are made on threads.
  *
- * Where graphs are compiled (`--xla`), a run of a size that is new takes as long as a compiler does. Then a run stays
- * on the loop only if its very size, with all outputs, has been run on threads often enough to be compiled.
+ * With compiled graphs (`--xla`), the first run of a size takes as long as the compiler does. So a run stays on the
+ * event loop only if the same size, with all outputs, has run on threads often enough to be compiled.
  */
 
-/** On a thread that has slept a run takes this much longer than on the loop, as a rule. */
+/** A run usually takes this many times as long on a thread that has slept as on the event loop. */
 const coldness = 4;
 
-/** Each run on a thread lowers the remembered time of runs on the loop by this factor, so that the loop is tried again. */
+/**
+ * Each run on a thread lowers the remembered time of runs on the event loop by this factor, so that the event loop is
+ * tried again.
+ */
 const oblivion = 0.999;
 
-/** TensorFlow compiles for a shape when it is asked for it the second time; then there is nothing more to compile. */
+/** TensorFlow compiles for a shape at its second run. After the third there is nothing more to compile. */
 const runsToCompile = 3;
 
 const rememberedSizes = 64;
 
 export class InlineRuns {
-  /** For runs of up to 1, 2, 4, 8 … rows: one with twice the rows is another matter. */
+  /** The sizes for runs of up to 1, 2, 4, 8 … rows. A run with twice the rows may behave differently. */
   private readonly sizes: Size[] = [];
-  /** Runs on threads by their exact number of rows, up to {@link runsToCompile}. */
+  /** The number of runs on threads for each exact number of rows, up to {@link runsToCompile}. */
   private readonly compiled: Map<number, number> | undefined;
 
   /**
-   * @param whyNever why runs must not hold up the event loop, if so
-   * @param limit microseconds that a typical run may take
-   * @param compiles graphs are compiled for each shape
+   * @param whyNever says why runs must not hold up the event loop; undefined if they may
+   * @param limit is the microseconds that a typical run may take
+   * @param compiles says that graphs are compiled for each shape
    */
   constructor(
     private readonly whyNever: string | undefined,
@@ -47,7 +50,7 @@ export class InlineRuns {
   /**
    * True if a run of so many rows may be made on the event loop.
    *
-   * @param isWhole it gives all outputs: a selection of them is a graph of its own
+   * @param isWhole says that it returns all outputs; a selection of them is a graph of its own
    */
   areShort(rows: number, isWhole: boolean): boolean {
     if (this.compiled && !(isWhole && (this.compiled.get(rows) ?? 0) >= runsToCompile)) return false;
@@ -63,7 +66,7 @@ export class InlineRuns {
   }
 
   /**
-   * @param rows of the run, padding included
+   * @param rows of the run, with padding
    * @param micros that it took
    */
   observe(rows: number, micros: number, isInline: boolean, isWhole: boolean): void {
@@ -81,7 +84,8 @@ export class InlineRuns {
 
   private count(compiled: Map<number, number>, rows: number): void {
     const runs = compiled.get(rows) ?? 0;
-    // Of sizes that clients make up, only so many are remembered: TensorFlow compiles no more than ten of these.
+    // Only a number of sizes is remembered, because clients can make them up. TensorFlow compiles no more than ten of
+    // these.
     if (runs < runsToCompile && (runs > 0 || compiled.size < rememberedSizes)) compiled.set(rows, runs + 1);
   }
 
@@ -104,14 +108,14 @@ interface Size {
   readonly onThreads: Typical;
 }
 
-/** 0 for up to one row, 1 for two, 2 for three and four, … */
+/** The index of a size: 0 for up to one row, 1 for two, 2 for three and four, … */
 function sizeOf(rows: number): number {
   return rows <= 1 ? 0 : Math.ceil(Math.log2(rows));
 }
 
-/** Tends to the median of what it is shown, whatever the outliers. */
+/** Tends to the median of its observations, whatever the outliers. */
 class Typical {
-  /** Undefined: nothing was seen yet. */
+  /** Undefined before the first observation. */
   micros: number | undefined;
 
   add(micros: number): void {

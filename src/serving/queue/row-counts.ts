@@ -1,7 +1,7 @@
 /**
- * A run that failed although every input was as the signature says: perhaps because the inputs have different numbers of rows.
+ * Explains a run that failed although every input fits the signature: the inputs may have different numbers of rows.
  *
- * That is looked at afterwards only, as some graphs take such inputs: one row may stand for all.
+ * This is checked only after a failure, because some graphs accept such inputs: one row may stand for all.
  */
 
 import { RunError } from '../../engines/run-error.js';
@@ -12,8 +12,8 @@ import { RefusedInputs } from '../refused-inputs.js';
 /**
  * @param error of the run
  * @param inputs as the graph takes them
- * @returns INVALID_ARGUMENT with the rows of each input before the engine's own text, if that refused inputs whose rows differ;
- * any other error as it is
+ * @returns INVALID_ARGUMENT with the rows of each input before the engine's own text, if the engine refused inputs with
+ * different numbers of rows; any other error unchanged
  */
 export function withRows(error: unknown, signature: Signature, inputs: NamedTensors): unknown {
   if (!(error instanceof RunError) || error.code !== 'INVALID_ARGUMENT' || signature.composites) return error;
@@ -23,7 +23,7 @@ export function withRows(error: unknown, signature: Signature, inputs: NamedTens
     counts,
     ([name, count]) => `\`${name}\` has ${count} ${count === 1 ? 'row' : 'rows'}`,
   );
-  // The lines behind the first say where in the graph.
+  // The lines after the first say where in the graph.
   const [reason] = error.message.split('\n');
   return new RefusedInputs(
     error.code,
@@ -32,7 +32,7 @@ export function withRows(error: unknown, signature: Signature, inputs: NamedTens
   );
 }
 
-/** Of the inputs that have one row for each sample. */
+/** Counts the rows of the inputs that have one row for each sample. */
 function countRows({ inputs: specs }: Signature, inputs: NamedTensors): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { name, shape } of specs.values()) {

@@ -1,7 +1,8 @@
 /**
- * Requests that share runs because somebody said that they may, although the graph does not show it: their batches are
- * run one by one as well, at first each of them and later now and then. The answers given are then those run alone, and
- * a difference ends the sharing.
+ * Checks requests that share runs because somebody said that they may, although the graph does not prove it.
+ *
+ * Their batches are run one by one as well: at first every batch, and later some. The requests get the answers of the
+ * runs alone, and a difference ends the sharing.
  */
 
 import type { ComputeMode, RunResult } from '../../engines/inference-model.js';
@@ -9,31 +10,31 @@ import { messageOf } from '../../errors.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 import { compareAnswers } from './agreement.js';
 
-/** So many batches are checked before one counts unchecked. */
+/** The number of batches that are checked before one runs unchecked. */
 const firstBatches = 32;
 
-/** Afterwards one in so many. */
+/** Afterwards, one batch in so many is checked. */
 const every = 1000;
 
 /** A batch that is run both ways. */
 export interface CheckedBatch<Member> {
   readonly members: readonly Member[];
-  /** Rows of all members. */
+  /** The rows of all members. */
   readonly rows: number;
-  /** One run of all; each member's rows, which are disposed here. */
+  /** Runs all members together. It gives each member's rows, which are disposed here. */
   together(): Promise<readonly NamedTensors[]>;
   alone(member: Member): Promise<RunResult>;
-  /** Takes what a member is given alone. */
+  /** Takes the result of a member alone. */
   succeeded(member: Member, prediction: RunResult): void;
   failed(member: Member, error: unknown): void;
 }
 
 export class Trial {
   private batches = 0;
-  /** Batches that were run one by one as well. */
+  /** The number of batches that were checked. */
   checked = 0;
 
-  /** True if the next batch is to be checked. Asked once for each batch. */
+  /** True if the next batch is to be checked. It is called once for each batch. */
   takesNext(): boolean {
     const place = this.batches++;
     return place < firstBatches || (place - firstBatches) % every === every - 1;
@@ -42,7 +43,7 @@ export class Trial {
   /**
    * Runs a batch together and its members alone, and answers with the latter. Never rejects.
    *
-   * @returns in words what differed, if anything did
+   * @returns the difference in words; undefined if there is none
    */
   async run<Member>(batch: CheckedBatch<Member>, mode: ComputeMode): Promise<string | undefined> {
     this.checked += 1;

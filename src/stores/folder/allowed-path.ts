@@ -1,6 +1,6 @@
 /**
- * Resolves a path that came with a request: decoded once, its links followed, compared with the allowed roots, and from
- * then on used only as the result.
+ * Resolves a path in a request. It is decoded once, its links are followed, and the result is compared with the allowed
+ * roots. From then on, only the result is used.
  */
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,12 +10,12 @@ import { type FolderContents, holdsModel, mainFilesOf } from './contents.js';
 import { type FolderVersion, listVersion } from './listing.js';
 
 /**
- * The SavedModel that a path from a request means: the path itself, or the newest version in it.
+ * The SavedModel that a path in a request means: the path itself, or the newest version in it.
  *
- * @param requested absolute, or relative to the first root
- * @param roots the folders that it may lie in
- * @throws ServingError PERMISSION_DENIED for anything outside the roots, whether it exists or not; NOT_FOUND for what is not there, or
- * is no SavedModel
+ * @param requested is absolute, or relative to the first root
+ * @param roots are the folders that it may lie in
+ * @throws ServingError PERMISSION_DENIED for anything outside the roots, whether it exists or not; NOT_FOUND for a path
+ * that does not exist, or is no SavedModel
  */
 export async function resolveModelPath(
   requested: string,
@@ -28,7 +28,8 @@ export async function resolveModelPath(
   const real = await realpath(path.resolve(first, requested)).catch(() => undefined);
   const allowed = await Promise.all(roots.map((root) => realpath(root).catch(() => undefined)));
   const isAllowed = (place: string) => allowed.some((root) => root !== undefined && isWithin(place, root));
-  // What lies elsewhere is answered alike, there or not: nobody can map the machine's folders by asking.
+  // Every path elsewhere gets the same answer, whether it exists or not. So nobody can explore the machine's folders by
+  // asking.
   if (!isAllowed(real ?? (await nearestFolder(path.resolve(first, requested)))))
     throw new ServingError(
       'PERMISSION_DENIED',
@@ -46,7 +47,7 @@ export async function resolveModelPath(
   return found(path.join(real, newest), contents);
 }
 
-/** Of a path that is not there: the deepest folder above it that is, its links followed. */
+/** The deepest existing folder above a path that does not exist, with its links followed. */
 async function nearestFolder(missing: string): Promise<string> {
   const above = path.dirname(missing);
   return (await realpath(above).catch(() => undefined)) ?? (above === missing ? above : nearestFolder(above));

@@ -1,13 +1,11 @@
-/**
- * What a folder may hold that makes it a version: a model of a known format, or a handler, which may do without one.
- */
+/** Says what makes a folder a version: a model of a known format, or a handler, which may need no model. */
 import { type Engines, isOfFormat, type ModelFormat } from '../../engines/engine.js';
 import { type HandlerFiles, isHandlerName } from './handler-file.js';
 
 export interface FolderContents {
-  /** The first one is meant where no file tells. */
+  /** The formats. The first one is meant if no file tells. */
   readonly formats: readonly [ModelFormat, ...ModelFormat[]];
-  /** Undefined where handlers are off: then a version may still have one, and cannot serve. */
+  /** Finds handlers; undefined if handlers are off. A version that has one cannot serve then. */
   readonly handlers: HandlerFiles | undefined;
 }
 
@@ -15,12 +13,12 @@ export function contentsOf([first, ...others]: Engines, handlers: HandlerFiles |
   return { formats: [first.format, ...others.map(({ format }) => format)], handlers };
 }
 
-/** The file that makes a folder a model, of each format: `saved_model.pb or linear.json`. */
+/** The main file of each format: `saved_model.pb or linear.json`. */
 export function mainFilesOf({ formats }: Pick<FolderContents, 'formats'>): string {
   return formats.map(({ mainFiles }) => mainFiles[0]).join(' or ');
 }
 
-/** The first format that one of these names tells of. */
+/** The first format that has one of these names as its main file. */
 export function formatOf(
   names: readonly string[],
   { formats }: Pick<FolderContents, 'formats'>,

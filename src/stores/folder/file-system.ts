@@ -1,13 +1,11 @@
-/**
- * What kind of file system a path lies on, and so what can be believed of its files.
- */
+/** Finds the kind of file system that a path lies on, and so which facts of its files can be trusted. */
 import { statfs } from 'node:fs/promises';
 import { storageCalls } from '../../files/storage-call.js';
 
 /**
- * - `local`: a change raises events here, sets the ctime, and a file keeps its inode.
- * - `network`: changes come from other machines and raise no events here; times are another machine's; inodes may change.
- * - `fuse`: a program answers: inodes and ctimes may be made up, and a folder may be renamed file by file.
+ * - `local`: a change raises events here and sets the ctime, and a file keeps its inode.
+ * - `network`: changes on other machines raise no events here, times come from another machine, and inodes may change.
+ * - `fuse`: a program answers. It may make up inodes and ctimes, and rename a folder file by file.
  */
 export type Storage = 'local' | 'network' | 'fuse';
 
@@ -27,22 +25,25 @@ const others: ReadonlyMap<number, { readonly name: string; readonly storage: Sto
   [0x65735546, { name: 'FUSE', storage: 'fuse' }],
 ]);
 
-/** @throws the file system's error if the path cannot be looked at */
+/** @throws the file system's error if the path cannot be examined */
 export async function storageOf(path: string): Promise<Storage> {
   const { type } = await storageCalls.make(() => statfs(path));
   return others.get(type >>> 0)?.storage ?? 'local';
 }
 
-/** The name of the file system that the folder is on, or undefined where events can be trusted. */
+/** The name of the file system of the folder; undefined if its events can be trusted. */
 export async function remoteFileSystem(root: string): Promise<string | undefined> {
   const { type } = await storageCalls.make(() => statfs(root));
   return others.get(type >>> 0)?.name;
 }
 
-/** proc, sysfs, cgroup2, debugfs, tracefs: the kernel makes up what is in them at each look. */
+/** proc, sysfs, cgroup2, debugfs, tracefs: the kernel makes up their content at each look. */
 const kernels: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x63677270, 0x64626720, 0x74726163]);
 
-/** True for a folder of the kernel's own, such as `/proc`, which may hold a number for each process. False where that cannot be seen. */
+/**
+ * True for a folder of the kernel, for example `/proc`, which may have a number for each process. It is false if that
+ * cannot be determined.
+ */
 export async function isOfKernel(folder: string): Promise<boolean> {
   const type = await storageCalls
     .make(() => statfs(folder))

@@ -1,11 +1,12 @@
 /**
- * The identity of a version: a digest that changes when anything in its folder does, and only then. And the times that
- * tell how the folder came to its place.
+ * Computes the identity of a version: a digest that changes when anything in its folder does, and only then. It also
+ * reads the times that tell how the folder came to its place.
  *
- * On a local file system a file is known by path, size, ctime and inode. Modification times are left out, since `tar`,
- * `rsync` and `cp -p` keep old ones. Network and FUSE mounts make up inodes and ctimes (rclone gives a file another inode
- * every few minutes): there a file is known by path, size and modification time in whole seconds, and the small files that
- * say what is in the others also by their contents. This is decided for each file, as links lead to other mounts.
+ * On a local file system, a file is known by its path, size, ctime and inode. Modification times are left out, because
+ * `tar`, `rsync` and `cp -p` keep old ones. Network and FUSE mounts make up inodes and ctimes (rclone gives a file
+ * another inode every few minutes). There, a file is known by its path, size and modification time in whole seconds.
+ * The small files that describe the others are also known by their content. This is decided for each file, because
+ * links lead to other mounts.
  */
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
@@ -17,20 +18,23 @@ import { servingJson } from './config-file.js';
 import { type FolderContents, holdsModel } from './contents.js';
 import { type Storage, storageOf } from './file-system.js';
 
-/** Times in milliseconds since 1970, by the clock of whoever keeps the files. */
+/** Facts about a folder. Times are in milliseconds since 1970, by the clock of the machine that keeps the files. */
 export interface FolderFacts {
   readonly fingerprint: string;
-  /** The same without its handler: what stays as it is while code is edited. */
+  /** The fingerprint without the handler. It stays the same while only code is edited. */
   readonly model?: string | undefined;
-  /** The least that can be believed of any of its files. */
+  /** The least trustworthy storage of any of its files. */
   readonly storage: Storage;
-  /** Changes when another folder stands in its place; undefined where inodes cannot be believed. */
+  /** Changes when another folder takes its place; undefined if inodes cannot be trusted. */
   readonly identity: string | undefined;
   /** When anything in it last changed. */
   readonly changedAt: number;
-  /** When it, a folder above it or a link to it was last renamed, made or given other rights, as far as that can be told. */
+  /**
+   * When the folder, one above it or a link to it was last renamed, made, or given other rights, as far as that can be
+   * told.
+   */
   readonly placedAt: number | undefined;
-  /** When a numbered folder was made, where the file system says so. */
+  /** When a numbered folder was made, if the file system says so. */
   readonly madeAt: number | undefined;
   /** The names in it. */
   readonly entries: readonly string[];
@@ -40,16 +44,19 @@ export interface FolderFacts {
   readonly unfit: string | undefined;
 }
 
-/** Deeper or fuller than any SavedModel; a link that leads back up ends here. */
+/** The limits are beyond those of any SavedModel. A link that leads back up ends here. */
 const maxDepth = 12;
 const maxFiles = 20_000;
 
-/** Telling files hold checksums, or are what the model does; a larger one is known as any other file. */
+/**
+ * The most bytes of a telling file: those hold checksums, or say what the model does. A larger one counts like any
+ * other file.
+ */
 const tellingBytes = 2 ** 20;
 
 /**
- * @param above folders between it and `--model-path`
- * @param handler its handler, wherever that lies: it belongs to the version
+ * @param above are the folders between it and `--model-path`
+ * @param handler is its handler, which belongs to the version wherever it lies
  * @throws the file system's error if something in it cannot be read
  */
 export async function readFolderFacts(
@@ -65,11 +72,11 @@ export async function readFolderFacts(
   const { lines } = collector;
   const code = handler === undefined ? undefined : `${path.relative(directory, handler)}\0`;
   const model = digestOf(lines.filter((line) => code === undefined || !line.startsWith(code)));
-  // Where handlers are off, that there is one is all that matters.
+  // If handlers are off, it only matters that there is one.
   if (handler !== undefined) lines.push((await contents.handlers?.digest(handler)) ?? handler);
   const storage = await collector.storage(directory, own);
   const isLocal = storage === 'local';
-  // A bare SavedModel, which has no folder above, becomes a version only when its saved_model.pb comes.
+  // A bare SavedModel has no folder above. It becomes a version only when its saved_model.pb comes.
   const isNumbered = above.length > 0;
   return {
     fingerprint: digestOf(lines),
@@ -90,7 +97,7 @@ function digestOf(lines: readonly string[]): string {
   return createHash('sha256').update(lines.toSorted().join('\n')).digest('hex').slice(0, 32);
 }
 
-/** The digest alone. @throws as {@link readFolderFacts} */
+/** Only the digest. @throws as {@link readFolderFacts} */
 export async function fingerprintOf(
   directory: string,
   handler: string | undefined,
@@ -100,8 +107,8 @@ export async function fingerprintOf(
 }
 
 /**
- * A rename sets a folder's ctime and leaves its modification time as it is; whatever is made or deleted in it sets both. A
- * link is placed when it is made.
+ * When a folder was put into its place. A rename sets its ctime and keeps its modification time, while creating or
+ * deleting something in it sets both. A link is placed when it is made.
  */
 async function placedAt(
   directory: string,
@@ -115,19 +122,19 @@ async function placedAt(
     const parent = i === 0 && above[0] !== undefined ? await facts(above[0]) : undefined;
     if (own.ctimeNs > own.mtimeNs) times.push(own.ctimeNs);
     else if (isLocal && parent && !link.isSymbolicLink() && movedWithin(own, parent)) times.push(own.ctimeNs);
-    // One nanosecond less: a file that is written in the same clock tick must count as newer. On a network mount the link and
-    // the files would have different clocks.
+    // One nanosecond less, so that a file written in the same clock tick counts as newer. On a network mount, the link
+    // and the files would have different clocks.
     if (isLocal && link.isSymbolicLink()) times.push(link.ctimeNs - 1n);
   }
   return times.length === 0 ? undefined : milliseconds(times.reduce(latest));
 }
 
-/** The clock that files are stamped with moves on every 1 to 10 ms. In nanoseconds. */
+/** The clock for files advances every 1 to 10 ms. In nanoseconds. */
 const tick = 10_000_000n;
 
 /**
- * Detects a rename in the same tick as the last write: the parent changed together with the folder, long after the folder was
- * made.
+ * Detects a rename in the same tick as the last write: the parent changed together with the folder, long after the
+ * folder was made.
  */
 function movedWithin(own: BigIntStats, above: BigIntStats): boolean {
   const apart = own.ctimeNs > above.mtimeNs ? own.ctimeNs - above.mtimeNs : above.mtimeNs - own.ctimeNs;
@@ -158,18 +165,18 @@ interface Place {
   /** The path within the version, with a slash at its end. */
   readonly prefix: string;
   readonly depth: number;
-  /** Its folders are looked at from outside only. */
+  /** True if its folders are not entered. */
   readonly isLast: boolean;
 }
 
 class Collector {
-  /** One for each file. */
+  /** One line for each file. */
   readonly lines: string[] = [];
-  /** Those that were looked into, less the version's own. */
+  /** The folders that were entered, without the version's own. */
   readonly folders: string[] = [];
   /** The first thing that is neither a file nor a folder. */
   unfit: string | undefined;
-  /** Nanoseconds since 1970. */
+  /** In nanoseconds since 1970. */
   changed = 0n;
   private readonly devices = new Map<bigint, Storage>();
 
@@ -178,7 +185,7 @@ class Collector {
     private readonly contents: FolderContents,
   ) {}
 
-  /** What a file or folder and all that was collected lie on. */
+  /** The storage of a file or folder and of everything collected so far. */
   async storage(name: string, facts: BigIntStats): Promise<Storage> {
     await this.storageOfOne(name, facts);
     return order.findLast((each) => [...this.devices.values()].includes(each)) ?? 'local';
@@ -191,7 +198,8 @@ class Collector {
   }
 
   /**
-   * @param isLinked a link leads to the version: it may lead anywhere, and is not followed further where there is no model
+   * @param isLinked says that a link leads to the version: it may lead anywhere, so it is not followed further without
+   * a model
    * @returns the names in the folder
    */
   async collect(isLinked: boolean): Promise<string[]> {
@@ -207,7 +215,7 @@ class Collector {
     const entries = await storageCalls.make(() => readdir(directory, { withFileTypes: true }));
     for (const entry of entries) {
       const relative = prefix + entry.name;
-      // Beside a bare SavedModel: it says how the model is served, and changes nothing about it.
+      // It lies beside a bare SavedModel. It says how the model is served, and changes nothing about it.
       if (relative === servingJson) continue;
       const file = path.join(directory, entry.name);
       const found = await facts(file);
@@ -235,7 +243,7 @@ class Collector {
     }
   }
 
-  /** What tells one content of a file from another, besides its size. */
+  /** Tells one content of a file from another, in addition to its size. */
   private async mark(file: string, relative: string, found: BigIntStats, storage: Storage): Promise<string> {
     const { size, ctimeNs, mtimeNs, ino } = found;
     if (storage === 'local') return `${ctimeNs}\0${ino}`;

@@ -1,17 +1,15 @@
-/**
- * Where a version's handler lies: in its own folder, or in its model's.
- */
+/** Finds the handler of a version: in its own folder, or in that of its model. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { storageCalls } from '../../files/storage-call.js';
 
-/** What the folder asks about handlers; see `handlers/`. Absent where they are off. */
+/** What the folder asks about handlers; see `handlers/`. It is absent if they are off. */
 export interface HandlerFiles {
-  /** For versions that have none of their own. */
+  /** The handler of versions that have none of their own. */
   readonly defaultFile: string | undefined;
   /** Changes when the handler or anything that it imports does. */
   digest(file: string): Promise<string>;
-  /** Is told the files that a handler is made of, wherever they lie, as they become known. */
+  /** Called with the files that a handler consists of, wherever they lie, as they become known. */
   onFiles: (files: readonly string[]) => void;
 }
 

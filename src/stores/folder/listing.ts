@@ -1,6 +1,4 @@
-/**
- * Reads the folder of models: which versions there are, where, and a fingerprint of each one's files.
- */
+/** Reads the folder of models: which versions there are, where, and a fingerprint of the files of each. */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../errors.js';
@@ -17,7 +15,7 @@ import { findUnserved } from './unserved.js';
 /** What `--model-path` points at. */
 export type Layout = 'repository' | 'model' | 'saved-model';
 
-/** A version's folder, which is its place, and those below it. */
+/** A version's folder, which is its place, and the folders below it. */
 export interface FolderVersion extends VersionListing {
   readonly folders: readonly string[];
 }
@@ -30,9 +28,9 @@ export interface FolderListing extends Listing {
 }
 
 /**
- * @param root `--model-path`
- * @param layout what the root was at an earlier listing; by default it is told from what is in it
- * @param contents by what a folder is a version
+ * @param root is the value of `--model-path`
+ * @param layout is what the root was at an earlier listing; by default its content tells
+ * @param contents say what makes a folder a version
  */
 export async function readListing(
   root: string,
@@ -132,15 +130,18 @@ async function holdsVersions(
   return false;
 }
 
-/** Hidden folders are nobody's models: Kubernetes keeps its volumes' contents in `..data`, editors their own things. */
+/**
+ * True for a folder that may be a model. Hidden folders are not: Kubernetes keeps the contents of its volumes in
+ * `..data`, and editors keep their own things.
+ */
 function isFolderName(name: string): boolean {
   return !name.startsWith('.');
 }
 
-/** So few are read wherever they are: to ask for the file system would cost as much. */
+/** So few versions are read on any file system: finding out which one it is would cost as much. */
 const fewVersions = 4;
 
-/** undefined if this is no model's folder: neither a version in it nor a SavedModel. */
+/** Reads a model's folder; undefined if it is none, because it holds neither a version nor a SavedModel. */
 async function readModel(
   name: string,
   directory: string,
@@ -171,7 +172,7 @@ async function readModel(
   return { name, versions: oneOfEach(versions, unserved), config };
 }
 
-/** Of folders that mean one version, as `7` and `007` do, the one with the shortest name is the version. */
+/** Keeps one folder for each version. If several mean one, like `7` and `007`, it is the one with the shortest name. */
 function oneOfEach<Version extends UnreadableVersion>(
   versions: readonly Version[],
   unserved: string[],
@@ -190,7 +191,9 @@ function oneOfEach<Version extends UnreadableVersion>(
   return [...chosen.values()];
 }
 
-/** The names in a folder, sorted. A file, or nothing, where a folder was expected is no problem; a folder that cannot be read is one. */
+/**
+ * The names in a folder, sorted. A file, or nothing, in its place is no problem. A folder that cannot be read is one.
+ */
 async function readFolder(
   directory: string,
   problems: string[],
@@ -208,7 +211,7 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
-/** undefined if there is no such folder; what is there but cannot be read has no fingerprint. */
+/** Reads a version; undefined if there is no such folder. A folder that cannot be read has no fingerprint. */
 async function readVersion(
   version: number,
   [directory, ...above]: readonly [string, ...string[]],
@@ -233,9 +236,9 @@ async function readVersion(
 }
 
 /**
- * One version's folder.
+ * Reads the folder of one version.
  *
- * @param above folders in which its handler may lie, besides its own
+ * @param above are folders in which its handler may lie, besides its own
  * @throws the file system's error if something in it cannot be read
  */
 export async function listVersion(

@@ -1,13 +1,14 @@
 /**
- * Files of models that are no SavedModels, told by their names, and the line of Python that makes a SavedModel of each.
+ * Recognises files of models that are no SavedModels by their names, and knows the line of Python that makes a
+ * SavedModel of each.
  */
 
 interface OtherFormat {
-  /** What the file's name looks like. */
+  /** The pattern of the file's name. */
   readonly name: RegExp;
-  /** With its article. */
+  /** The format in words, with its article. */
   readonly what: string;
-  /** What to do; both paths are literals of Python. */
+  /** Says what to do. Both paths are literals of Python. */
   readonly advice: (file: string, target: string) => string;
 }
 
@@ -15,7 +16,7 @@ function line(python: string): string {
   return `export it with this line of Python: ${python}`;
 }
 
-/** The first that fits is meant. */
+/** The formats. The first that fits is meant. */
 const otherFormats: readonly OtherFormat[] = [
   {
     name: /\.weights\.h5$/i,
@@ -55,10 +56,10 @@ const otherFormats: readonly OtherFormat[] = [
 ];
 
 /**
- * What a file is and how to make a SavedModel of it; undefined for one that is no model by its name.
+ * Says what a file is and how to make a SavedModel of it; undefined if its name is not that of a model.
  *
- * @param file its path
- * @param targetOf looks for the folder that the SavedModel should go to
+ * @param file is its path
+ * @param targetOf finds the folder that the SavedModel should go to
  */
 export function adviceOnFormat(
   file: string,
@@ -66,7 +67,7 @@ export function adviceOnFormat(
 ): { what: string; advice: string } | undefined {
   const name = file.slice(file.lastIndexOf('/') + 1);
   const format = otherFormats.find((each) => each.name.test(name));
-  // JSON's texts are Python's, too.
+  // A JSON text is also a text of Python.
   return (
     format && { what: format.what, advice: format.advice(JSON.stringify(file), JSON.stringify(targetOf())) }
   );

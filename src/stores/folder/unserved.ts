@@ -12,21 +12,21 @@ import { greatestVersion, versionOf } from '../version-name.js';
 import { type FolderContents, formatOf } from './contents.js';
 import { adviceOnFormat } from './other-formats.js';
 
-/** Deeper than any layout, and no more folders than a scan can look at. */
+/** The limits: no layout is deeper, and no more folders can be examined in a scan. */
 const maxDepth = 4;
 const maxFolders = 500;
 
-/** What publishers write before they rename it. */
+/** Names that publishers use before they rename a folder. */
 const unfinished = /^([._]|(tmp|temp)[-_.])|([-_.](tmp|temp|part|partial)|~)$/i;
 
 export interface ServedFolders {
   readonly root: string;
   readonly formats: FolderContents['formats'];
-  /** How many folders down from the root the versions are: 2 in a repository, 1 in a model's folder. */
+  /** The number of levels from the root to the versions: 2 in a repository, 1 in a model's folder. */
   readonly depth: number;
   /** The paths of the versions that the server knows. */
   readonly versions: ReadonlySet<string>;
-  /** Those of them that have a handler, which may load files of any format. */
+  /** The versions that have a handler, which may load files of any format. */
   readonly handled: ReadonlySet<string>;
 }
 
@@ -44,8 +44,8 @@ interface Search {
 }
 
 /**
- * @param place the folder's path below the root, in parts
- * @param deepest how many parts a folder may have that is looked into
+ * @param place is the folder's path below the root, in parts
+ * @param deepest is the most parts of a folder that is entered
  */
 async function visit(place: readonly string[], deepest: number, search: Search): Promise<void> {
   if (search.left-- <= 0) return;
@@ -69,7 +69,7 @@ async function visit(place: readonly string[], deepest: number, search: Search):
     if (about) {
       if (await isOf(entry, folder, 'isFile')) search.found.push(about);
     } else {
-      // A link may lead anywhere: it is followed to a model or a version, and to the versions of a model.
+      // A link may lead anywhere. It is followed to a model or a version, and to the versions of a model.
       const end = entry.isSymbolicLink() ? Math.min(deepest, depth) : deepest;
       if (inside.length <= end && (await isOf(entry, folder, 'isDirectory')))
         await visit(inside, end, search);
@@ -77,7 +77,7 @@ async function visit(place: readonly string[], deepest: number, search: Search):
   }
 }
 
-/** A version, or the second folder that means one: the listing tells of that. */
+/** True for a version, or a second folder that means the same one. The listing reports that. */
 function isNumbered(place: readonly string[], { depth }: ServedFolders): boolean {
   return place.length === depth && versionOf(place.at(-1) ?? '') !== undefined;
 }
@@ -97,7 +97,7 @@ function aboutFile(place: readonly string[], served: ServedFolders): string | un
   return about && `${place.join('/')} is ${about.what}, and is not served: ${about.advice}`;
 }
 
-/** Where a SavedModel made of a file would be served from. */
+/** The folder from which a SavedModel made of a file would be served. */
 function exportFolder(place: readonly string[], served: ServedFolders): string {
   const { root, depth } = served;
   const above = place.slice(0, -1);

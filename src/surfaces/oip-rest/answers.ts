@@ -1,6 +1,4 @@
-/**
- * Inference answers of the protocol: a JSON object, and behind it the outputs that are wanted in binary.
- */
+/** Inference answers of the protocol: a JSON object, followed by the outputs that are wanted in binary. */
 import { isUtf8 } from 'node:buffer';
 import type { AnswerCodec } from '../../codec/codecs.js';
 import {
@@ -25,7 +23,7 @@ import type { Wanted } from './request.js';
 export class OipAnswers implements AnswerCodec {
   readonly mediaType: string;
 
-  /** @param isStrict NaN and the infinities are texts in JSON, not bare words */
+  /** @param isStrict writes NaN and the infinities as texts in JSON, not as bare words */
   constructor(
     private readonly wanted: Wanted,
     private readonly isStrict = false,
@@ -34,8 +32,8 @@ export class OipAnswers implements AnswerCodec {
   }
 
   /**
-   * @throws ServingError UNIMPLEMENTED for complex, sparse and ragged outputs, NOT_ACCEPTABLE for what JSON cannot hold:
-   * bytes that are not UTF-8, and too much
+   * @throws ServingError UNIMPLEMENTED for complex, sparse and ragged outputs, NOT_ACCEPTABLE for outputs that JSON
+   * cannot hold: bytes that are not UTF-8, and too many values
    */
   encodeAnswer(answer: InferAnswer): EncodedAnswer {
     return knownAnswer(answer, this.wanted) ?? this.encodeNew(answer);
@@ -47,7 +45,7 @@ export class OipAnswers implements AnswerCodec {
     const size = sizeInJson(outputs);
     const texts = answerTexts(answer, this.wanted.id, outputs, this.isStrict);
     if (binary.length === 0) return bodyOfTexts(texts, size);
-    // Its length must be known before it is sent.
+    // The length of the JSON must be known before it is sent.
     if (size.values > mostBesideBinary || size.stringBytes > mostBesideBinary) throw tooMuchBesideBinary();
     let json = '';
     for (const text of texts) json += text;
@@ -62,14 +60,14 @@ export class OipAnswers implements AnswerCodec {
   }
 }
 
-/** Values, and bytes of strings, in the JSON of an answer that has binary outputs too. */
+/** The most values and bytes of strings in the JSON of an answer that also has binary outputs. */
 const mostBesideBinary = 2 ** 14;
 
 interface OutputToSend {
   readonly name: string;
   readonly view: TensorView;
   readonly isBinary: boolean;
-  /** In binary. */
+  /** The bytes of the output in binary. */
   readonly byteLength: number;
 }
 
@@ -96,7 +94,7 @@ function viewOf(name: string, output: Output): TensorView {
   return view;
 }
 
-/** @throws ServingError NOT_ACCEPTABLE for what JSON cannot hold */
+/** @throws ServingError NOT_ACCEPTABLE for outputs that JSON cannot hold */
 function sizeInJson(outputs: readonly OutputToSend[]): AnswerSize {
   let [values, stringBytes] = [0, 0];
   for (const { name, view, isBinary } of outputs) {
@@ -128,7 +126,7 @@ function tooMuchBesideBinary(): ServingError {
   );
 }
 
-/** All of them, before the first is sent: after it there is no error any more. */
+/** Checks all strings before the first is sent, because no error can follow it. */
 function checkTexts(name: string, strings: Strings): void {
   for (let i = 0; i < strings.length; i++) {
     if (isUtf8(strings.at(i) as Uint8Array)) continue;
@@ -139,7 +137,9 @@ function checkTexts(name: string, strings: Strings): void {
   }
 }
 
-/** `{"model_name", "model_version", "id"?, "outputs": [{"name", "datatype", "shape", "data" or "parameters"}]}` */
+/**
+ * Writes `{"model_name", "model_version", "id"?, "outputs": [{"name", "datatype", "shape", "data" or "parameters"}]}`.
+ */
 function* answerTexts(
   { model, version }: InferAnswer,
   id: string | undefined,
@@ -164,10 +164,10 @@ function* answerTexts(
   yield ']}';
 }
 
-/** Up to so many bytes an answer is copied together. */
+/** An answer of at most so many bytes is copied together. */
 const smallAnswer = 4096;
 
-/** Strings, all together, up to which an answer is written at once. */
+/** An answer of at most so many strings is written at once. */
 const fewStrings = 4096;
 
 function withBinary(json: Uint8Array, outputs: readonly OutputToSend[]): AnswerBody {

@@ -1,6 +1,4 @@
-/**
- * Small JSON bodies that steer the server.
- */
+/** Reads small JSON bodies of requests that control the server. */
 import type { RouterContext } from '@koa/router';
 import type { z } from 'zod';
 import { invalidArgument, ServingError } from '../../errors.js';
@@ -10,10 +8,10 @@ import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Services } from '../../http/services.js';
 import { describeFaults } from '../../schema-faults.js';
 
-/** Models are not sent: there is a name, and some parameters. */
+/** The most bytes. A request has a name and some parameters, and no models. */
 const maxBytes = 16 * 1024;
 
-/** What clients say that are no web pages, tritonclient nothing and curl the last. */
+/** The types that clients other than web pages send: tritonclient sends none, and curl the last. */
 const plainTypes: ReadonlySet<string> = new Set([
   '',
   'application/octet-stream',
@@ -21,7 +19,7 @@ const plainTypes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * No body is `{}`.
+ * Reads a body. No body means `{}`.
  *
  * @throws ServingError INVALID_ARGUMENT, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT
  */
@@ -31,7 +29,7 @@ export async function readControlBody<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.output<Schema>> {
   const type = mediaTypeOf(ctx.req);
-  // A page may send the plain types without being asked, and its browser says so.
+  // A page may send the plain types without asking first, but its browser adds these headers.
   const isPlain = plainTypes.has(type) && ctx.get('origin') === '' && ctx.get('sec-fetch-site') === '';
   if (!isPlain && type !== 'application/json')
     throw new ServingError(

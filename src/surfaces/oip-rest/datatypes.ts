@@ -1,10 +1,11 @@
-/**
- * The names that the protocol has for dtypes.
- */
+/** The protocol's names for dtypes. */
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import type { Dtype } from '../../tensors/dtypes.js';
 
-/** Complex numbers have no name in the protocol: metadata shows the ones here, and no request or answer has them. */
+/**
+ * The names. The protocol has none for complex numbers: metadata shows the ones here, and no request or answer uses
+ * them.
+ */
 export const datatypes = {
   bool: 'BOOL',
   uint8: 'UINT8',
@@ -32,7 +33,7 @@ const travelling = Object.values(datatypes).filter((name) => !name.startsWith('C
 
 /**
  * @param what names the tensor in errors
- * @throws ServingError INVALID_ARGUMENT for a name that there is not, UNIMPLEMENTED for complex numbers
+ * @throws ServingError INVALID_ARGUMENT for an unknown name, UNIMPLEMENTED for complex numbers
  */
 export function dtypeOfName(what: string, name: string): Dtype {
   const dtype = dtypeByName.get(name);

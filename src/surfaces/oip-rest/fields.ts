@@ -1,6 +1,6 @@
 /**
- * Fields of the protocol's JSON objects, read strictly: a field of another type is refused, and one that is not known is left
- * to other servers.
+ * Reads the fields of the protocol's JSON objects. A field of a wrong type is refused, and an unknown field is ignored,
+ * since other servers may know it.
  */
 import type { Json } from '../../codec/json/reader.js';
 import { invalidArgument } from '../../errors.js';
@@ -12,14 +12,17 @@ export type Fields = ReadonlyMap<string, Json>;
 
 const none: Fields = new Map();
 
-/** @throws ServingError INVALID_ARGUMENT if there is none, or it is no text or too long */
+/** @throws ServingError INVALID_ARGUMENT if the field is missing, no text, or too long */
 export function nameField(what: string, fields: Fields, key: string): string {
   const name = textField(what, fields, key);
   if (name === undefined) throw invalidArgument(`${what} has no \`${key}\``);
   return name;
 }
 
-/** Undefined where it is left out, or null. @throws ServingError INVALID_ARGUMENT if it is no text or too long */
+/**
+ * Reads a text; undefined if it is missing or null.
+ * @throws ServingError INVALID_ARGUMENT if it is no text or too long
+ */
 export function textField(what: string, fields: Fields, key: string): string | undefined {
   const value = fields.get(key);
   if (value === undefined || value === null) return undefined;
@@ -39,7 +42,7 @@ export function booleanField(what: string, fields: Fields, key: string): boolean
   return value;
 }
 
-/** A whole number from 0 on. */
+/** Reads a whole number from 0 on. */
 export function sizeField(what: string, fields: Fields, key: string): number | undefined {
   const value = fields.get(key);
   if (value === undefined || value === null) return undefined;
@@ -57,14 +60,14 @@ export function parametersOf(what: string, fields: Fields): Fields {
 }
 
 /**
- * A list of objects.
+ * Reads a list of objects.
  *
- * @param form of one of them, for people
+ * @param form describes one of them, for people
  */
 export function objectsField(fields: Fields, key: string, form: string): readonly Fields[] | undefined {
   const value = fields.get(key);
   if (value === undefined || value === null) return undefined;
-  // A longer one holds something else, too: the reader counts objects.
+  // A longer list also holds other values, because the reader counts objects.
   if (isList(value) && value.length <= bounds.objects.most) {
     const objects = [...value].filter((each) => each instanceof Map);
     if (objects.length === value.length) return objects;

@@ -1,6 +1,4 @@
-/**
- * BYTES in binary: each element is its length in 4 little-endian bytes, and then its bytes.
- */
+/** Reads and writes BYTES in binary: each element has its length in 4 little-endian bytes, and then its bytes. */
 
 import { invalidArgument } from '../../errors.js';
 import type { Claim, Steps } from '../../flow/steps.js';
@@ -10,15 +8,16 @@ import { measureStrings, StringGatherer, type Strings } from '../../tensors/stri
 
 const lengthBytes = 4;
 
-/** Between two pauses. */
+/** The strings between two pauses. */
 const manyStrings = 1024;
 
 /**
- * The elements of a tensor. A few are views on the bytes; many are copied into one piece of memory, which is claimed before.
+ * Reads the elements of a tensor. A few are views on the bytes. Many are copied into one piece of memory, which is
+ * claimed first.
  *
  * @param what names the tensor in errors
- * @param count how many its shape has
- * @throws ServingError INVALID_ARGUMENT if the bytes are not just these elements
+ * @param count is the number of elements in its shape
+ * @throws ServingError INVALID_ARGUMENT if the bytes are not exactly these elements
  */
 export function* readFramedStrings(
   what: string,
@@ -27,7 +26,7 @@ export function* readFramedStrings(
   claim: Claim,
 ): Steps<Strings> {
   checkStrings(what, count);
-  // Before room is made for what the shape says.
+  // This is checked before memory is taken for the shape.
   if (count * lengthBytes > bytes.length)
     throw invalidArgument(
       `${what}: ${count} elements take ${lengthBytes} bytes of length each at least, and ${bytes.length} bytes came`,
@@ -51,7 +50,7 @@ export function* readFramedStrings(
   return yield* strings.finish();
 }
 
-/** How many elements the bytes are, as their lengths say; more than a tensor may have are not counted on. */
+/** Counts the elements by their lengths. It stops when there are more than a tensor may have. */
 export function countFramedStrings(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let [at, count] = [0, 0];
@@ -66,12 +65,12 @@ function tooShort(what: string, index: number, count: number): Error {
   return invalidArgument(`${what}: its bytes end within element ${index} of ${count}`);
 }
 
-/** Bytes that strings take with their lengths. */
+/** The bytes of strings with their lengths. */
 export function framedLength(strings: Strings): number {
   return measureStrings(strings).bytes + lengthBytes * strings.length;
 }
 
-/** The strings with their lengths: pieces of a bounded number of them, and long ones as they lie. */
+/** Writes strings with their lengths, in pieces of a bounded number of them. Long ones are not copied. */
 export function* framedPieces(strings: Strings): Generator<Uint8Array, void, void> {
   for (let start = 0; start < strings.length; start += manyStrings) {
     const end = Math.min(start + manyStrings, strings.length);

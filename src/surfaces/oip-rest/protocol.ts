@@ -13,7 +13,10 @@ import { OipRequest, type Wanted } from './request.js';
 const jsonType = 'application/json';
 const binaryType = 'application/octet-stream';
 
-/** Clients send these, the last one curl's `-d`; tritonclient says no type at all. Which it is, another header tells. */
+/**
+ * The types that clients send. The last is that of curl's `-d`, and tritonclient sends none. Another header says where
+ * the JSON ends.
+ */
 const types: ReadonlySet<string> = new Set([jsonType, binaryType, '', 'application/x-www-form-urlencoded']);
 
 const decoder: BodyDecoder = {
@@ -45,14 +48,14 @@ export const oipProtocol: InferenceProtocol = {
     new OipAnswers(request instanceof OipRequest ? request.wanted : asJson, isStrict(req.headers.accept)),
 };
 
-/** For parsers of JSON that know no bare `NaN`. */
+/** True for clients whose JSON parser does not accept a bare `NaN`. */
 function isStrict(accept: string | undefined): boolean {
   return accept !== undefined && /\bjson\s*;\s*strict=true\b/i.test(accept);
 }
 
 const asJson: Wanted = { id: undefined, isBinary: false, isBinaryOutput: new Map() };
 
-/** Of clients that are no web pages: those are looked at more closely on the other way. */
+/** The requests of clients other than web pages. The general entrance checks those of pages. */
 export const commonRequests: CommonRequests = {
   path: (model) => `/v2/models/${encodeURIComponent(model)}/infer`,
   isCommon: ({ 'content-type': type, origin }) =>

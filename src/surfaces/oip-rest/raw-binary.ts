@@ -1,5 +1,6 @@
 /**
- * Triton's raw binary requests: the whole body is the values of the only input, and the signature tells its datatype and shape.
+ * Reads Triton's raw binary requests: the whole body is the values of the only input, and the signature says its
+ * datatype and shape.
  */
 import { checkByteCount, checkShape, type DeferredTensor, type KnownTensor } from '../../codec/wire.js';
 import { formatSpec, type TensorSpec } from '../../engines/signature.js';
@@ -13,9 +14,7 @@ import { OipRequest } from './request.js';
 /** Triton answers such requests in binary, too. */
 const wanted = { id: undefined, isBinary: true, isBinaryOutput: new Map<string, boolean>() } as const;
 
-/**
- * @param claim is told what strings take, before they do
- */
+/** @param claim is called before strings take memory */
 export function rawRequest(body: Uint8Array, claim: Claim): OipRequest {
   return new OipRequest(new Map(), undefined, undefined, wanted, rawTensor(body, claim));
 }
@@ -41,9 +40,9 @@ function rawTensor(bytes: Uint8Array, claim: Claim): DeferredTensor {
 }
 
 /**
- * The shape that a tensor of so many elements has: of the dims of its spec one may be unknown.
+ * The shape of a tensor with so many elements. One dim of its spec may be unknown.
  *
- * @throws ServingError INVALID_ARGUMENT if more are
+ * @throws ServingError INVALID_ARGUMENT if more are unknown
  */
 function shapeOf(what: string, spec: TensorSpec, elements: number): number[] {
   const unknown = spec.shape?.filter((dim) => dim === null).length;

@@ -1,6 +1,4 @@
-/**
- * Inference requests of the protocol: a JSON object, and behind it the binary tensors that it tells of, one after another.
- */
+/** Reads inference requests of the protocol: a JSON object, followed by the binary tensors that it describes. */
 import { jsonTensor } from '../../codec/json/decode.js';
 import { readJson } from '../../codec/json/reader.js';
 import { checkByteCount, checkShape, type WireLimits, type WireTensor } from '../../codec/wire.js';
@@ -24,15 +22,16 @@ import { readFramedStrings } from './framed-strings.js';
 import { knownHeadsUnder } from './known-heads.js';
 import { OipRequest } from './request.js';
 
-/** To read an input or an output takes as long as many values. */
+/** Reading an input or an output takes as long as reading this many values. */
 const workPerObject = 16;
 
 const inputForm = '{"name", "datatype", "shape", "data"}';
 
 /**
- * @param jsonLength bytes of the JSON, which binary tensors may follow
- * @param claim is told what values take, before they do
- * @throws ServingError INVALID_ARGUMENT saying what is wrong and where, UNIMPLEMENTED for what is not done here
+ * @param jsonLength is the bytes of the JSON, which binary tensors may follow
+ * @param claim is called before values take memory
+ * @throws ServingError INVALID_ARGUMENT saying what is wrong and where, UNIMPLEMENTED for features that are missing
+ * here
  */
 export function readRequest(
   body: Uint8Array,
@@ -40,14 +39,14 @@ export function readRequest(
   limits: WireLimits,
   claim: Claim,
 ): OipRequest | Promise<OipRequest> {
-  // A body like one that was read is known at once.
+  // A body whose JSON was read before is known at once.
   return (
     knownHeadsUnder(limits).match(body, jsonLength) ??
     runInTurns(requestInSteps(body, jsonLength, limits, claim))
   );
 }
 
-/** As {@link readRequest}. */
+/** Does the same as {@link readRequest}, in steps. */
 export function* requestInSteps(
   body: Uint8Array,
   jsonLength: number,
@@ -76,7 +75,7 @@ export function* requestInSteps(
   return request;
 }
 
-/** The bytes behind the JSON, taken from the first on. */
+/** The bytes after the JSON. They are taken in order. */
 class BinaryTensors {
   private at: number;
 
@@ -136,7 +135,7 @@ function* readInput(
   const size = sizeField(`the parameters of ${what}`, parameters, 'binary_data_size');
   const dims = fields.get('shape');
   if (!isList(dims)) throw invalidArgument(`the shape of ${what} must be a list of sizes`);
-  // The SDK of KServe sends `null` beside the size of a tensor without elements.
+  // KServe's SDK sends `null` beside the size of a tensor without elements.
   const data = fields.get('data') ?? undefined;
   if (size === undefined) {
     if (data === undefined)
@@ -199,7 +198,7 @@ function refuseClassification(what: string, parameters: Fields): void {
     );
 }
 
-/** To answer as if each request stood alone would be wrong. */
+/** Refuses sequences. Answering as if each request stood alone would be wrong. */
 function refuseSequences(parameters: Fields): void {
   const id = parameters.get('sequence_id');
   if (id !== undefined && id !== null && id !== 0 && id !== '')

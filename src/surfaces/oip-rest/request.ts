@@ -1,16 +1,14 @@
-/**
- * What an inference request of the protocol says besides what every one does: its id, and the form of each output.
- */
+/** What an inference request of the protocol says beyond other requests: its id, and the form of each output. */
 import type { InferBody } from '../../codec/infer-body.js';
 import type { WireTensor } from '../../codec/wire.js';
 
-/** How a request wants its answer. */
+/** The form of the answer that a request wants. */
 export interface Wanted {
-  /** Repeated in the answer. */
+  /** The id, which the answer repeats. */
   readonly id: string | undefined;
-  /** Outputs are binary where nothing else is said of them. */
+  /** True if outputs are binary unless the request says otherwise. */
   readonly isBinary: boolean;
-  /** What is said of single outputs. */
+  /** What the request says of single outputs. */
   readonly isBinaryOutput: ReadonlyMap<string, boolean>;
 }
 

@@ -183,7 +183,7 @@ export const statisticsSchema = z
   })
   .meta({ id: 'OipStatistics' });
 
-/** A model that is called `stats` shares its path with the statistics of all. */
+/** A model with the name `stats` shares its path with the statistics of all models. */
 export const allStatisticsSchema = z
   .object({ ...modelSchema.partial().shape, ...statisticsSchema.shape })
   .meta({ id: 'OipAllStatistics' });

@@ -14,11 +14,11 @@ import { errorAnswer } from './values.js';
 
 export const oipRest: Surface = {
   name: 'oip-rest',
-  // As the router, which takes paths in any case of their letters.
+  // The router ignores the case of letters as well.
   owns: (path) => /^\/v2(?:\/|$)/i.test(path),
   routes: (services) => [
     ...inferRoutes(),
-    // Before the metadata of a model, whose path it would be.
+    // This comes before the metadata of a model, which has the same pattern.
     ...statisticsRoutes(services),
     ...metadataRoutes(services),
     ...configRoutes(services),

@@ -15,7 +15,7 @@ export function sendValue(ctx: Context, value: unknown): void {
   send(ctx, { mediaType }, encodeJson(value));
 }
 
-/** `{"error": "…"}` */
+/** Writes `{"error": "…"}`. */
 export function errorAnswer(_head: Head, { code, message, retryAfter, remedy }: ServingError): ErrorAnswer {
   return {
     status: httpStatusOf[code],
@@ -25,7 +25,7 @@ export function errorAnswer(_head: Head, { code, message, retryAfter, remedy }: 
   };
 }
 
-/** In the paths of this protocol. A path of it always names a model. */
+/** Describes a remedy with the paths of this protocol. They always name a model. */
 function help(remedy: Remedy): string {
   switch (remedy.kind) {
     case 'list models':

@@ -1,6 +1,4 @@
-/**
- * Answers in the encoding that the caller wants.
- */
+/** Writes answers in the encoding that the caller wants. */
 import type { Context } from 'koa';
 import { jsonAnswers, valueCodecs } from '../../codec/codecs.js';
 import { httpStatusOf, type ServingError } from '../../errors.js';
@@ -13,11 +11,11 @@ import { exampleFor } from './example-request.js';
 import { helpfulMessage } from './remedies.js';
 
 /**
- * The encoding for an answer: what `Accept` asks for, else that of the request, else JSON.
+ * Chooses the encoding of an answer: what `Accept` asks for, else that of the request, else JSON.
  *
- * An `Accept` that nothing satisfies is answered as if it were not there: an answer in another encoding says more than a refusal.
+ * An `Accept` that nothing satisfies is ignored: an answer in another encoding says more than a refusal.
  *
- * @param codecs those there are for it, of which one is JSON
+ * @param codecs are the possible ones, among them one for JSON
  */
 export function answerCodec<Codec extends { readonly mediaType: string }>(
   head: Pick<Head, 'req' | 'accepts'>,
@@ -32,13 +30,13 @@ export function answerCodec<Codec extends { readonly mediaType: string }>(
   return preferred.find(({ mediaType }) => mediaType === accepted) ?? own;
 }
 
-/** Answers with anything that holds no tensors. */
+/** Sends an answer without tensors. */
 export function sendValue(ctx: Context, value: unknown): void {
   const codec = answerCodec(ctx, valueCodecs);
   send(ctx, codec, codec.encodeValue(value));
 }
 
-/** `{"status": "error", "error": {"code", "message", "example"?}}` */
+/** Writes `{"status": "error", "error": {"code", "message", "example"?}}`. */
 export function errorAnswer(head: Head, error: ServingError): ErrorAnswer {
   const { code, retryAfter } = error;
   const codec = answerCodec(head, valueCodecs);

@@ -19,7 +19,7 @@ const formDecoder: BodyDecoder = {
   },
 };
 
-/** What `curl -d` says of JSON of its own accord. Forms of that type are none that an inference takes. */
+/** Decodes JSON with the type that `curl -d` sends by default. Inference requests have no forms of that type. */
 const curlDecoder: BodyDecoder = {
   mediaType: 'application/x-www-form-urlencoded',
   decode(_head, { bytes, claim }, limits, { inputName }) {
@@ -40,7 +40,7 @@ const decoderFor = ({ mediaType, decode }: RequestCodec): BodyDecoder => ({
 
 export const cborDecoder = decoderFor(cborRequests);
 
-/** Those that are advertised. */
+/** The decoders whose types are advertised. */
 export const bodyDecoders: readonly BodyDecoder[] = [...requestCodecs.map(decoderFor), formDecoder];
 
 const byType = new Map([...bodyDecoders, curlDecoder].map((decoder) => [decoder.mediaType, decoder]));

@@ -1,6 +1,4 @@
-/**
- * Requests that steer the server: small, JSON or CBOR.
- */
+/** Reads requests that control the server. They are small, in JSON or CBOR. */
 import type { RouterContext } from '@koa/router';
 import { Decoder } from 'cbor-x/index-no-eval';
 import { invalidArgument, ServingError } from '../../errors.js';
@@ -11,13 +9,13 @@ import type { Services } from '../../http/services.js';
 import { parseJsonText } from '../../json-text.js';
 import { CborReader } from '../../tensors/cbor-reader.js';
 
-/** More than anybody needs to name a model or a path; few enough that cbor-x cannot be kept busy by a huge bignum. */
+/** The most bytes. A name or a path needs fewer, and cbor-x takes long to read a larger bignum. */
 const maxBytes = 16 * 1024;
 
-/** What it comes in. */
+/** The types of the body. */
 export const controlTypes = ['application/json', 'application/cbor'] as const;
 
-/** What is wrong with such a request by itself. */
+/** The errors of such a request itself. */
 export const controlErrors = [
   'INVALID_ARGUMENT',
   'UNSUPPORTED_MEDIA_TYPE',
@@ -29,10 +27,10 @@ export const controlErrors = [
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: true });
 
 /**
- * A body is JSON or CBOR; no body at all is `{}`. Types that a web page can send without asking are refused, but for JSON that no
- * browser sent.
+ * Reads a body in JSON or CBOR. No body means `{}`. Types that a web page can send without asking first are refused,
+ * except JSON that no browser sent.
  *
- * @param example a body in JSON, for who sends something else
+ * @param example is a body in JSON, for the error about another type
  * @throws ServingError INVALID_ARGUMENT, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT
  */
 export async function readControlRequest(
@@ -63,8 +61,8 @@ function unsupported(ctx: RouterContext, example: object): ServingError {
 }
 
 /**
- * JSON as `curl -d` sends it. A page of any origin may send this type without being asked for, and every browser says where a
- * request is from: whatever says so is refused, the pages of this machine too.
+ * Reads JSON as `curl -d` sends it. A page of any origin may send this type without asking first. Every browser adds a
+ * header with the origin, so a request with that header is refused, even from a page of this machine.
  */
 async function readCurl(ctx: RouterContext, { bodyLimits }: Services, example: object): Promise<unknown> {
   if (ctx.get('origin') !== '' || ctx.get('sec-fetch-site') !== '') throw unsupported(ctx, example);

@@ -1,20 +1,18 @@
-/**
- * Small sparse and ragged tensors by their parts, for requests that are shown to people.
- */
+/** Makes small sparse and ragged tensors as their parts, for requests that are shown to people. */
 import { componentsOf } from '../../engines/composite.js';
 import type { CompositeSpec, RaggedSpec, SparseSpec, TensorSpec } from '../../engines/signature.js';
 
-/** One part: the tensor of the graph, and what it holds. */
+/** One part: the tensor of the graph, and its content. */
 export interface ExamplePart {
   readonly spec: TensorSpec;
-  /** Integers as nested lists; of the values, which any may stand for, only how many there are. */
+  /** Integers are nested lists. Of values, which are arbitrary, only the number matters. */
   readonly content: { readonly integers: unknown } | { readonly count: number };
 }
 
 /**
  * A tensor of one row.
  *
- * @param count values, if the dims allow so many
+ * @param count is the number of values, if the dims allow so many
  */
 export function exampleParts(spec: CompositeSpec, count: number): ExamplePart[] {
   return spec.kind === 'sparse' ? sparseParts(spec, count) : raggedParts(spec, count);
@@ -45,7 +43,7 @@ function raggedParts(spec: RaggedSpec, count: number): ExamplePart[] {
   return [{ spec: values, content: { count: rows } }, ...splits];
 }
 
-/** The parts as JSON and CBOR have them in one value. @param values of so many elements */
+/** Combines the parts into one value, as JSON and CBOR have them. */
 export function nestParts(spec: CompositeSpec, parts: readonly unknown[]): unknown {
   const [first, ...rest] = parts;
   if (spec.kind === 'sparse') return { indices: first, values: rest[0], dense_shape: rest[1] };

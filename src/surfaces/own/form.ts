@@ -1,6 +1,4 @@
-/**
- * The parts of a form, out of a body that has been read: no part becomes a file.
- */
+/** Splits a body that has been read into the parts of a form. No part becomes a file on disk. */
 import { once } from 'node:events';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import type { FormPart } from '../../codec/form/decode.js';
@@ -9,18 +7,19 @@ import type { Claim } from '../../flow/steps.js';
 import { Turns } from '../../flow/turns.js';
 import { bounds } from '../../tensors/limits.js';
 
-/** The parser is given so many bytes at a time: they hold at most a thousand parts, however many the form has. */
+/** The bytes that the parser gets at a time. They hold at most a thousand parts, however many the form has. */
 const chunkBytes = 4 * 1024;
 
 /**
  * Reads the parts of a multipart body. Most are views on it.
  *
- * @param contentType with the boundary
- * @param claim is told of parts that must be copied
- * @throws ServingError (rejects) INVALID_ARGUMENT if it is damaged or has too many parts
+ * @param contentType includes the boundary
+ * @param claim is called before parts are copied
+ * @throws ServingError (rejects) INVALID_ARGUMENT if the body is damaged or has too many parts
  */
 export async function readForm(contentType: string, bytes: Uint8Array, claim: Claim): Promise<FormPart[]> {
-  // Of an empty form some clients send just the end, or nothing, which the parser takes for one that is cut short.
+  // For an empty form, some clients send only the end, or nothing. The parser would take that for a form that is cut
+  // short.
   if (isEmptyForm(bytes)) return [];
   const form = new FormReader(contentType, claim);
   await form.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
@@ -76,7 +75,7 @@ class FormReader {
     throw damaged(this.problem);
   }
 
-  /** A part is over. Its chunks lie one behind the other in the body, unless the parser had to copy one. */
+  /** Adds a part that is over. Its chunks follow each other in the body, unless the parser had to copy one. */
   private add(
     name: string | undefined,
     fileName: string | undefined,
@@ -111,10 +110,10 @@ function openParser(contentType: string): BusboyInstance {
     return new Busboy({
       headers: { 'content-type': contentType },
       limits: { parts: bounds.formParts.most, headerSize: bounds.formHeaderBytes.most },
-      // Values too: as bytes, to be checked for UTF-8.
+      // Values count as files too, so that they stay bytes until they are checked for UTF-8.
       isPartAFile: () => true,
       preservePath: true,
-      // All of it is there already: a part need not wait for its reader.
+      // The whole body is there, so a part need not wait for its reader.
       fileHwm: Number.MAX_SAFE_INTEGER,
     });
   } catch (error) {
@@ -122,7 +121,7 @@ function openParser(contentType: string): BusboyInstance {
   }
 }
 
-/** RFC 7578, section 4.7: parts are sent as they are. Others have bytes besides their own. */
+/** The encodings of RFC 7578, section 4.7: parts are sent as they are. Any other adds bytes. */
 const plainEncodings: ReadonlySet<string> = new Set(['7bit', '8bit', 'binary']);
 
 function encoded(encoding: string): ServingError {
@@ -140,7 +139,7 @@ function damaged(error: unknown): unknown {
   return invalidArgument(`the form cannot be read: ${reason}`);
 }
 
-/** The bytes of a part: chunks of one buffer, one behind the other, are a view on it. */
+/** The bytes of a part. If its chunks follow each other in one buffer, the result is a view. */
 function joined(chunks: readonly Buffer[], claim: Claim): Uint8Array {
   const [first] = chunks;
   const last = chunks.at(-1);

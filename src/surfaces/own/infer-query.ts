@@ -8,9 +8,9 @@ import { queryParameters } from './openapi/infer-operation.js';
 const known = queryParameters.map(({ name }) => name);
 
 /**
- * Refuses parameters that there are none of: misspelt, they would be ignored, and the answer be another than was asked for.
+ * Refuses unknown parameters. If a misspelt one were ignored, the answer would differ from what was asked for.
  *
- * @throws ServingError INVALID_ARGUMENT with those there are
+ * @throws ServingError INVALID_ARGUMENT with the parameters there are
  */
 export function checkInferQuery(query: { readonly [name: string]: unknown }): void {
   const unknown = Object.keys(query).find((name) => !known.includes(name));

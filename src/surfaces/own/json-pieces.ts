@@ -1,12 +1,10 @@
-/**
- * A large JSON text, made while the event loop goes on.
- */
+/** Makes a large JSON text while the event loop goes on. */
 import { Turns } from '../../flow/turns.js';
 
 /**
- * As `JSON.stringify`, member by member.
+ * Does the same as `JSON.stringify`, member by member.
  *
- * @param levels so many objects deep; what lies deeper is made at once
+ * @param levels is the depth of objects that are split; deeper ones are written at once
  */
 export async function stringifyInTurns(
   value: object,

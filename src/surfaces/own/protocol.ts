@@ -28,7 +28,7 @@ export const ownProtocol: InferenceProtocol = {
   streamCodec,
 };
 
-/** CBOR in and out, and nothing in the query. */
+/** Requests with CBOR in and out, and without a query. */
 export const commonRequests: CommonRequests = {
   path: (model) => `/models/${encodeURIComponent(model)}/infer`,
   defaultPath: '/infer',
@@ -43,7 +43,7 @@ export const commonRequests: CommonRequests = {
   },
 };
 
-/** Bodies without an envelope say in the query what they want of which signature. */
+/** Adds the signature and outputs in the query, for bodies without an envelope. */
 function withQuery(request: InferBody, { query: { signature, outputs } }: Head): InferBody {
   if (signature === undefined && outputs === undefined) return request;
   if (Array.isArray(signature)) throw invalidArgument('`signature` comes twice in the query');
@@ -65,7 +65,7 @@ async function refuseBody(head: Head, inputName: string): Promise<ServingError> 
     : new ServingError('UNSUPPORTED_MEDIA_TYPE', advice);
 }
 
-/** Looks at the first bytes of a body that will be refused. */
+/** Reads the first bytes of a body that will be refused. */
 async function firstBytes(req: IncomingMessage): Promise<Uint8Array> {
   const nothing = new Uint8Array(0);
   if (expectsContinue(req) || req.readableEnded) return nothing;

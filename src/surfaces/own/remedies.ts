@@ -1,10 +1,8 @@
-/**
- * What our own protocol adds to an error: the path, the request or the page that helps.
- */
+/** What our own protocol adds to an error: the path, the request or the page that helps. */
 import { httpStatusOf, type Remedy, type ServingError } from '../../errors.js';
 import { HandlerRefusal } from '../../http/answer/failure.js';
 
-/** An error's message with its remedy. Every 404 of ours says where to look. */
+/** An error's message with its remedy. Each of our 404s says where to look. */
 export function helpfulMessage(error: ServingError): string {
   const { code, message, remedy } = error;
   if (remedy) return `${message}${help(remedy)}`;
@@ -33,11 +31,11 @@ function help(remedy: Remedy): string {
 
 /** A path of another server. */
 interface ForeignPath {
-  /** The name of a model stands at `model`. */
+  /** The pattern. The group `model` matches the name of a model. */
   readonly path: RegExp;
-  /** Empty where many servers have it. */
+  /** The name of the other server; empty if many servers have this path. */
   readonly whose: string;
-  /** Our path for the same, behind `/models/NAME`, and what else is to be said of it. */
+  /** Our path for the same, after `/models/NAME`, and what else to say of it. */
   readonly here: string;
 }
 
@@ -60,7 +58,10 @@ const foreignPaths: readonly ForeignPath[] = [
   { path: /^\/(?:predict|predictions|invocations|invoke)(?:\/(?<model>[^/]+))?$/, whose: '', here: infer },
 ];
 
-/** What stands behind `no route …` for a path that another server has; empty for all others. @param path as it came, escaped */
+/**
+ * The text after `no route …` for a path that another server has; empty for all others.
+ * @param path of the request, escaped
+ */
 export function adviceForPath(path: string): string {
   for (const foreign of foreignPaths) {
     const found = foreign.path.exec(path);
@@ -72,5 +73,5 @@ export function adviceForPath(path: string): string {
   return '';
 }
 
-/** Of a model, escaped; a longer one is not repeated. */
+/** The most characters of a model's escaped name. A longer one is not repeated. */
 const longestName = 100;

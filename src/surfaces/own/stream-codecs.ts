@@ -1,6 +1,4 @@
-/**
- * Answers that come one after another: as server-sent events, or as a CBOR sequence (RFC 8742).
- */
+/** Frames several answers: as server-sent events, or as a CBOR sequence (RFC 8742). */
 import { cborAnswers, jsonAnswers } from '../../codec/codecs.js';
 import { type AnswerBody, encodedBody } from '../../codec/infer-answer.js';
 import { errorValue } from '../../http/answer/error-value.js';
@@ -26,13 +24,13 @@ const cborSequence: StreamCodec = {
 
 const streamCodecs: readonly StreamCodec[] = [events, cborSequence];
 
-/** What the client takes; events if it takes neither. */
+/** The framing that the client accepts; events if it accepts neither. */
 export function streamCodec(head: Head): StreamCodec {
   const accepted = head.accepts(streamCodecs.map(({ mediaType }) => mediaType));
   return streamCodecs.find(({ mediaType }) => mediaType === accepted) ?? events;
 }
 
-/** The JSON is one line. */
+/** One event. The JSON is one line. */
 function event(body: AnswerBody): AnswerBody {
   if ('parts' in body) return encodedBody([eventStart, ...body.parts, eventEnd]);
   return { pieces: within(body.pieces), byteLength: undefined };

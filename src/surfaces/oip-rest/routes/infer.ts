@@ -8,10 +8,10 @@ import { modelPaths, oipOperation } from '../operations.js';
 import { oipProtocol } from '../protocol.js';
 import { inferAnswerSchema, inferRequestSchema } from '../schemas.js';
 
-/** JSON with binary tensors behind it. */
+/** JSON, followed by binary tensors. */
 const withBinary: Content = { mediaTypes: ['application/octet-stream'] };
 
-/** The example is of the demo's `half_plus_two`. */
+/** The example asks `half_plus_two` of the demo models. */
 const example = { inputs: [{ name: 'x', datatype: 'FP32', shape: [3], data: [1, 2, 5] }] };
 
 const errors: readonly ErrorCode[] = [

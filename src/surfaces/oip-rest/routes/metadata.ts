@@ -17,7 +17,7 @@ import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations
 import { modelSchema, serverSchema } from '../schemas.js';
 import { sendValue } from '../values.js';
 
-/** Of Triton, as far as they are here. */
+/** Triton's extensions that exist here. */
 const extensions = [
   'binary_tensor_data',
   'model_configuration',

@@ -1,7 +1,7 @@
 /**
- * The model repository extension: which versions there are, look at a model's folder now, unload a model.
+ * The model repository extension: list the versions, look at a model's folder now, or unload a model.
  *
- * The folder says what is served. What is asked for here is what `/update_model` does.
+ * The folder says what is served. These requests do the same as `/update_model`.
  */
 import type { z } from 'zod';
 import { type UpdateRequest, update } from '../../../control/update.js';
@@ -22,7 +22,7 @@ import {
 } from '../schemas.js';
 import { sendValue } from '../values.js';
 
-/** Seconds that a caller waits for a model to serve. */
+/** The seconds that a caller waits for a model to serve. */
 const loadTimeout = 60;
 
 const bodyErrors: readonly ErrorCode[] = [
@@ -33,7 +33,7 @@ const bodyErrors: readonly ErrorCode[] = [
   'UNAVAILABLE',
 ];
 
-/** A version may fail to load in any way, and the caller is told. */
+/** The errors of a load. A version may fail to load in any way, and the caller is told. */
 const loadErrors: readonly ErrorCode[] = [
   ...bodyErrors,
   'NOT_FOUND',
@@ -112,7 +112,7 @@ function bodyOf(schema: z.ZodType): RequestBody {
   };
 }
 
-/** Triton takes a configuration and files of a model here. */
+/** Refuses a configuration and files of a model, which Triton accepts here. */
 function refuseFiles(keys: readonly string[]): void {
   const key = keys.find((each) => each === 'config' || each.startsWith('file:'));
   if (key !== undefined)

@@ -1,6 +1,4 @@
-/**
- * The statistics extension: how many requests each version answered, and where their time went.
- */
+/** The statistics extension: the number of requests that each version answered, and where their time went. */
 import type { z } from 'zod';
 import type { Route } from '../../../http/routes/route.js';
 import { targetOf } from '../../../http/routes/target.js';

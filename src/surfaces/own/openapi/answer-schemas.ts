@@ -1,5 +1,5 @@
 /**
- * What answers without tensors look like. The types of what the routes answer with are made of these, and the OpenAPI
+ * The schemas of answers without tensors. The types of the routes' answers are derived from them, and the OpenAPI
  * document shows them.
  */
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { errorCodeSchema, errorCodes } from '../../../http/answer/error-value.js
 import { versionStates } from '../../../serving/table.js';
 import { dtypes } from '../../../tensors/dtypes.js';
 
-/** What may be heard where a model is loaded or run: any code of TensorFlow's is handed on. */
+/** The errors of routes that load or run a model. Any code of TensorFlow is passed on. */
 export const modelErrors = errorCodes.filter(
   (code) => code !== 'METHOD_NOT_ALLOWED' && code !== 'UNAUTHENTICATED',
 );

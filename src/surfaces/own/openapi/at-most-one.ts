@@ -1,8 +1,8 @@
 import type { ZodObject, z } from 'zod';
 
 /**
- * An object that has at most one of some keys. The rule is part of its JSON Schema, where a refinement by itself would
- * leave no trace.
+ * An object that has at most one of some keys. The rule is part of its JSON Schema, which a refinement alone would not
+ * change.
  */
 export function atMostOneOf<Schema extends ZodObject>(
   schema: Schema,

@@ -1,6 +1,4 @@
-/**
- * What the inference routes take and give. The media types are those of the codecs.
- */
+/** What the inference routes take and return. The media types are those of the codecs. */
 import { z } from 'zod';
 import { answerCodecs, cborAnswers, cborRequests } from '../../../codec/codecs.js';
 import { type Content, jsonFirst, type Operation, type Parameter } from '../../../http/routes/operation.js';
@@ -63,7 +61,7 @@ export function inferOperation(path: InferPath): Operation {
   };
 }
 
-/** For bodies that have no envelope; what an envelope says too is refused. */
+/** The parameters for bodies without an envelope. One that the envelope also sets is refused. */
 export const queryParameters: readonly Parameter[] = [
   {
     name: 'signature',
@@ -79,7 +77,7 @@ export const queryParameters: readonly Parameter[] = [
   },
 ];
 
-/** The example is of the demo's `half_plus_two`. */
+/** The example asks `half_plus_two` of the demo models. */
 function requestContent(): Content[] {
   return jsonFirst(bodyDecoders.map(({ mediaType }) => mediaType)).map((type) => ({
     mediaTypes: [type],

@@ -1,6 +1,7 @@
 /**
- * What inference requests and answers look like in JSON. The decoders (`codec/`) are what checks requests, by parsers that
- * bound and convert as they read; these schemas say no less and no more than they do of the form.
+ * The schemas of inference requests and answers in JSON. They do not check requests: the decoders (`codec/`) do, with
+ * parsers that bound and convert values while they read. The schemas describe exactly the forms that the decoders
+ * accept.
  */
 import { z } from 'zod';
 import { dtypes } from '../../../tensors/dtypes.js';
@@ -27,7 +28,7 @@ const describedSchema = z
   })
   .meta({ id: 'DescribedTensor', description: 'A tensor with its dtype and shape.' });
 
-/** A tensor whose plain values look so; or the same with its dtype and shape beside it. */
+/** A tensor with such plain values; or the same with its dtype and shape beside it. */
 export function tensorSchemaOf(values: z.ZodType): z.ZodType {
   return z.union([values, describedSchema]);
 }
@@ -79,7 +80,7 @@ export const inferRequestSchema = requestSchema(tensorSchema).meta({
     'A map from input names to tensors; or, to choose a signature or outputs, that map as `inputs` of an envelope.',
 });
 
-/** In CBOR, where a tensor may also have a form that JSON Schema does not know. */
+/** A request in CBOR. A tensor may also have a form there that JSON Schema does not know. */
 export const cborRequestSchema = requestSchema(
   z.unknown().meta({
     id: 'CborTensor',

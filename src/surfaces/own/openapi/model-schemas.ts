@@ -1,6 +1,4 @@
-/**
- * What requests and answers of one served model look like in JSON, by its signatures: names, dtypes, dims.
- */
+/** The schemas of requests and answers of one served model in JSON, by its signatures: names, dtypes, dims. */
 import { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import {
@@ -24,18 +22,21 @@ import {
   tensorSchemaOf,
 } from './infer-schemas.js';
 
-/** Above it a list's length is not part of its schema, but only of the text: pages make up examples, as long as it says. */
+/**
+ * The longest list whose length is part of the schema. A greater length is only in the description, because pages make
+ * up examples as long as the schema says.
+ */
 const longestList = 64;
 
-/** One of a model's signatures, and whether it is meant when a request names none. */
+/** A signature of a model, and whether it is meant when a request names none. */
 export interface NamedSignature {
   readonly signature: Signature;
   readonly isDefault: boolean;
 }
 
-/** The inputs alone, for the default signature; or an envelope, for any. */
+/** The inputs alone, for the default signature, or an envelope, for any signature. */
 export function modelRequestSchema(signatures: readonly NamedSignature[]): z.ZodType {
-  // Pages make up an example of the first form: one that works says no signature.
+  // Pages make up an example from the first form. It works without naming a signature.
   const defaultFirst = [...signatures].sort((a, b) => Number(b.isDefault) - Number(a.isDefault));
   const forms = defaultFirst.flatMap(({ signature, isDefault }) => {
     const inputs = inputsSchema(signature);
@@ -57,7 +58,7 @@ export function modelRequestSchema(signatures: readonly NamedSignature[]): z.Zod
   return forms.length === 1 ? (forms[0] as z.ZodType) : z.union(forms);
 }
 
-/** A form's fields: JSON, or files for what can be an image. */
+/** The fields of a form: JSON, or files for inputs that can be an image. */
 export function modelFormSchema({ inputs }: Signature): z.ZodType {
   return z.object(
     Object.fromEntries(
@@ -75,9 +76,9 @@ export function modelFormSchema({ inputs }: Signature): z.ZodType {
   );
 }
 
-/** As {@link inferAnswerSchema}, with the outputs of one of the signatures, or those that were asked for. */
+/** The {@link inferAnswerSchema} with the outputs of one of the signatures, or those that were asked for. */
 export function modelAnswerSchema(model: string, signatures: readonly NamedSignature[]): z.ZodType {
-  // Signatures that give the same are one form.
+  // Signatures that return the same outputs become one form.
   const distinct = new Map(signatures.map(({ signature }) => [describeOutputs(signature), signature]));
   const outputs = Array.from(distinct.values(), (signature) =>
     z.object(mapSpecs(callerOutputs(signature), (spec) => outputOf(spec).optional())),
@@ -88,7 +89,7 @@ export function modelAnswerSchema(model: string, signatures: readonly NamedSigna
   });
 }
 
-/** What of a spec a schema is made of. */
+/** The parts of a spec that its schema shows. */
 const shown = ['name', 'kind', 'dtype', 'shape', 'indices', 'values', 'denseShape', 'rowSplits'];
 
 function describeOutputs(signature: Signature): string {
@@ -97,7 +98,7 @@ function describeOutputs(signature: Signature): string {
 }
 
 function inputsSchema(signature: Signature): z.ZodType {
-  // Beside a sparse or ragged tensor no input may leave its first dim out.
+  // Beside a sparse or ragged tensor, no input may leave out its first dim.
   const maySingle = signature.composites === undefined;
   return z.strictObject(mapSpecs(callerInputs(signature), (spec) => inputOf(spec, maySingle)));
 }
@@ -110,7 +111,7 @@ function inputOf(spec: CallerSpec, maySingle: boolean): z.ZodType {
   if (spec.kind !== undefined) {
     const parts = partsOf(spec, tensorSchemaOf);
     const { dtype, shape } = spec;
-    // A ragged one may also be lists, as its rows are.
+    // A ragged tensor may also be lists, like its rows.
     const isLists = spec.kind === 'ragged' && shape !== null;
     return (isLists ? z.union([lists(shape, elementOf(dtype)), parts]) : parts).describe(formatSpec(spec));
   }
@@ -119,7 +120,7 @@ function inputOf(spec: CallerSpec, maySingle: boolean): z.ZodType {
   return tensorSchemaOf(valuesOf(spec, mayLeaveOutFirst)).describe(formatSpec(spec));
 }
 
-/** @param tensor what a part looks like, whose plain values look so */
+/** @param tensor makes the schema of a part from that of its plain values */
 function partsOf(spec: CompositeSpec, tensor: (values: z.ZodType) => z.ZodType): z.ZodType {
   const part = (each: TensorSpec) => tensor(valuesOf(each, false));
   if (spec.kind === 'sparse')
@@ -138,7 +139,7 @@ function outputOf(spec: CallerSpec): z.ZodType {
     : valuesOf(spec, spec.shape[0] === null).describe(formatSpec(spec));
 }
 
-/** Nested lists of a spec's dims; also without the first, where that may be left out. */
+/** Nested lists with the dims of a spec; also without the first dim, if it may be left out. */
 function valuesOf({ dtype, shape }: TensorSpec, mayLeaveOutFirst: boolean): z.ZodType {
   if (shape === null) return z.union([scalarSchema, listsSchema]);
   const element = elementOf(dtype);
@@ -188,10 +189,10 @@ function bitsOf(dtype: Dtype): number {
   return Number(/\d+$/.exec(dtype)?.[0]);
 }
 
-/** Bare `NaN`s are no JSON: as texts they are. */
+/** A bare `NaN` is no JSON, but a text is. */
 const floatSchema = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]).meta({ id: 'Float' });
 
-/** Of a rank, and with a last dim, that images are decoded to. */
+/** True for a rank and a last dim that images can be decoded to. */
 function isImage({ shape }: TensorSpec): boolean {
   const channels = shape?.at(-1) ?? null;
   return shape !== null && shape.length >= 3 && (channels === null || [1, 3, 4].includes(channels));

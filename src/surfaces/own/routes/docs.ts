@@ -1,6 +1,6 @@
 /**
- * `GET /docs`: the OpenAPI document as a page, on which requests can be tried. Everything it needs comes from here: the
- * page asks no other host for anything, and its policy has the browser hold it to that.
+ * `GET /docs`: the OpenAPI document as a page, on which requests can be tried. Everything that the page needs comes
+ * from here. It asks no other host for anything, and its policy makes the browser enforce that.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { quoted, ServingError } from '../../../errors.js';
 import type { Route } from '../../../http/routes/route.js';
 
-/** Files of Swagger UI, and our own script that starts it. */
+/** The files of Swagger UI, and our own script that starts it. */
 const fileTypes = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -23,7 +23,7 @@ const fileTypes = {
 const fileSchema = z.enum(Object.keys(fileTypes) as (keyof typeof fileTypes)[]);
 type FileName = z.output<typeof fileSchema>;
 
-/** Swagger UI draws its icons from data: URLs. No inline script or style, and no eval. */
+/** Swagger UI draws its icons from data: URLs. There is no inline script or style, and no eval. */
 const policy = [
   ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:"],
   ...["connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
@@ -33,13 +33,13 @@ const pageHeaders = {
   'Content-Security-Policy': policy,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
-  // Asked for again each time, and answered 304 if nothing changed.
+  // The browser asks again each time, and gets a 304 if nothing has changed.
   'Cache-Control': 'no-cache',
 };
 
 /**
- * `validatorUrl`: else the page would send the document's address to a host elsewhere. Once a key is given, or taken back,
- * the document is asked for again: it shows the models to those who may ask them.
+ * `validatorUrl` is null, because the page would otherwise send the document's address to another host. When a key is
+ * entered or removed, the page reloads the document, which shows the models only to those who may ask them.
  */
 const startScript = `const place = document.getElementById('api');
 let key;
@@ -79,7 +79,10 @@ globalThis.ui = SwaggerUIBundle({
 });
 `;
 
-/** @param below what leads to the files, @param up what leads to the document: relative, as the server may be mounted anywhere */
+/**
+ * @param below is the path to the files
+ * @param up is the path to the document; both are relative, because the server may be mounted anywhere
+ */
 function page(below: string, up: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -107,7 +110,7 @@ interface File {
 }
 
 export function docsRoutes(): Route[] {
-  // Kept once somebody has looked at the page.
+  // The files are kept once somebody has opened the page.
   const files = new Map<FileName, Promise<File>>();
   return [
     {

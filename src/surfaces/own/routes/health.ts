@@ -1,5 +1,5 @@
 /**
- * `GET /health`, `/health/live`, `/health/ready`: for everybody, so without paths and error texts.
+ * `GET /health`, `/health/live`, `/health/ready`. They are open to everybody, so they show no paths and no error texts.
  */
 import type { z } from 'zod';
 import { valueAnswer } from '../../../http/routes/operation.js';

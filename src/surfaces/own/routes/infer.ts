@@ -1,6 +1,4 @@
-/**
- * `POST /infer` and its siblings per model and version.
- */
+/** `POST /infer`, and the same for a model, a version and a label. */
 import type { InferRoute } from '../../../http/surface.js';
 import { inferOperation, inferPaths } from '../openapi/infer-operation.js';
 import { ownProtocol } from '../protocol.js';

@@ -1,7 +1,7 @@
 /**
- * `GET /openapi.json`: this very server's routes, for programs. For people there is `/docs`.
+ * `GET /openapi.json`: the routes of this server, for programs. For people there is `/docs`.
  *
- * It is open to everybody, and what models there are is told to those only who may ask for predictions.
+ * It is open to everybody. Models are shown only to those who may ask for predictions.
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
@@ -21,7 +21,7 @@ const documentSchema = z
   })
   .meta({ id: 'OpenApiDocument' });
 
-/** `paths`, each path; `components`, their kinds, each of a kind. */
+/** The levels that are written member by member: `paths` and each path; `components`, each kind, and each component. */
 const levelsOfMembers = 3;
 
 export function openApiRoutes({ manager, routes, keys }: Services): Route[] {
@@ -56,7 +56,10 @@ export function openApiRoutes({ manager, routes, keys }: Services): Route[] {
   ];
 }
 
-/** Made when somebody asks, so that a server's start does not wait for them, and kept while they hold. */
+/**
+ * The documents. They are made when somebody asks, so that the start of a server does not wait for them, and kept while
+ * they are right.
+ */
 class Documents {
   private readonly ofTables = new WeakMap<Table, Promise<string>>();
   private general: Promise<string> | undefined;

@@ -17,7 +17,7 @@ import { profileSchema } from '../openapi/answer-schemas.js';
 
 const schema = z
   .strictObject({
-    // In the query all is text.
+    // Everything in the query is text.
     seconds: z
       .preprocess((value) => (typeof value === 'string' ? Number(value) : value), z.number().min(1).max(60))
       .describe('for how long'),
@@ -110,7 +110,7 @@ function answer(
   }
 }
 
-/** JSON whatever `Accept` says: viewers read nothing else. The name is for `curl -OJ` and browsers. */
+/** Sends JSON, whatever `Accept` says, because viewers read nothing else. `curl -OJ` and browsers use the name. */
 function sendFile(ctx: RouterContext, name: string, value: unknown): void {
   ctx.attachment(name);
   ctx.set('Content-Type', 'application/json');
@@ -123,7 +123,7 @@ async function readRequest(ctx: RouterContext, services: Services): Promise<unkn
   return { ...ctx.query };
 }
 
-/** Aborted when the client leaves, and when the server is told to stop. */
+/** A signal that is aborted when the client leaves, and when the server is told to stop. */
 function endedEarly({ req, res }: RouterContext, { draining }: Services): AbortSignal {
   const ended = new AbortController();
   const { signal } = ended;

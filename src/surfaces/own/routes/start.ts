@@ -1,6 +1,4 @@
-/**
- * `GET /`: what answers here, and where to read on, for those who open the address that the log names.
- */
+/** `GET /`: what this server is, and where to read on. It is for people who open the address in the log. */
 import { z } from 'zod';
 import { valueAnswer } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
@@ -31,7 +29,7 @@ export function startRoutes(): Route[] {
         answers: { 200: valueAnswer('Where to read on', startSchema) },
       },
       handle: (ctx) => {
-        // Where an application mounts this one, the path is only what follows.
+        // If an application mounts this one, the path is only the rest.
         const above: unknown = ctx['mountPath'] ?? '';
         sendValue(ctx, {
           name: 'tfjs-serving',

@@ -1,6 +1,6 @@
 /**
- * `POST /update_model`: look for new versions now, hold a model at a version, serve another folder; and say what became of
- * it.
+ * `POST /update_model`: look for new versions, hold a model at a version, or serve another folder. The answer says what
+ * became of it.
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
