@@ -1,8 +1,8 @@
 /**
- * `node scripts/bench.js against --other FOLDER`: this server beside that of another installed checkout, for the same
- * bodies of the same models.
+ * `node scripts/bench.js against --other FOLDER` compares this server with that of another installed checkout, for the
+ * same bodies of the same models.
  *
- * Both servers are started anew several times, since the compiler and the allocator leave each process its own speed. A
+ * Both servers are started several times, because the compiler and the allocator give each process its own speed. A
  * round is a slice of this server between two slices of the other. A ratio is of this slice to the mean of those two.
  * Figures are medians over all rounds of all starts, with the least and the greatest.
  */
@@ -65,7 +65,7 @@ async function compare(model: string): Promise<string[][]> {
     await writeFile(bodyFile, await makeBody(ours.url, model));
     for (const [connections, { slices, ratios }] of found) {
       const slice = (server: MeasuredServer) => sliceOf(server, bodyFile, connections);
-      // Nobody is measured cold.
+      // The first slices warm the servers up.
       await slice(ours);
       await slice(theirs);
       let before = await slice(theirs);

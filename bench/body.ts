@@ -1,13 +1,11 @@
-/**
- * A request for any model, made from what the server says of it.
- */
+/** Makes a request for any model from what the server says of it. */
 interface Spec {
   readonly dtype: string;
-  /** -1 where any size will do. */
+  /** The shape, with -1 for any size. */
   readonly shape: readonly number[];
 }
 
-/** The part of `/models/{name}` that is needed. */
+/** The part of `/models/{name}` that is used. */
 interface Description {
   readonly signatures: Readonly<Record<string, { readonly inputs: Readonly<Record<string, Spec>> }>>;
 }
@@ -15,31 +13,31 @@ interface Description {
 interface Values {
   readonly name: string;
   readonly dtype: string;
-  /** Of one sample. */
+  /** The dims of one sample. */
   readonly dims: readonly number[];
-  /** Little-endian, as they lie in memory. */
+  /** The values, little-endian. */
   readonly bytes: Buffer;
 }
 
-/** A request and the headers that it needs. */
+/** A request with the headers that it needs. */
 export interface Request {
   readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Names of the Open Inference Protocol, the tags of RFC 8746, and the bytes of an element. */
+/** For each dtype: its name in the Open Inference Protocol, its tag in RFC 8746, and the bytes of an element. */
 const dtypes: Readonly<Record<string, readonly [oip: string, tag: number, bytes: number]>> = {
   uint8: ['UINT8', 64, 1],
   int32: ['INT32', 78, 4],
   float32: ['FP32', 85, 4],
 };
 
-/** CBOR `{name: tag 40 [shape, typed array]}`: one sample of random values. */
+/** Writes CBOR `{name: tag 40 [shape, typed array]}` with one sample of random values. */
 export async function makeBody(serverUrl: string, model: string): Promise<Buffer> {
   return cborRequest(await sampleOf(serverUrl, model)).body;
 }
 
-/** The same sample in every protocol. */
+/** Writes the same sample in every protocol. */
 export async function makeRequests(serverUrl: string, model: string) {
   const sample = await sampleOf(serverUrl, model);
   return { cbor: cborRequest(sample), oipBinary: oipBinaryRequest(sample), oipJson: oipJsonRequest(sample) };
@@ -58,7 +56,7 @@ function randomValues(name: string, { dtype, shape }: Spec): Values {
   const count = dims.reduce((product, dim) => product * dim, 1);
   const bytes = Buffer.alloc(count * width);
   for (let i = 0; i < count; i++) {
-    // Integers may be places in a table.
+    // Integers may be indices into a table, so they stay 0.
     if (dtype !== 'float32') bytes[width * i] = Math.random() * 256;
     else bytes.writeFloatLE(Math.random(), 4 * i);
   }
@@ -85,7 +83,7 @@ function cborTensor({ dtype, dims, bytes }: Values): Buffer {
   return Buffer.concat([head(6, 40), head(4, 2), sizes, head(6, tag), head(2, bytes.length), bytes]);
 }
 
-/** A batch of one, in the binary tensor data extension, both ways. */
+/** A batch of one, with the binary tensor data extension for the request and the answer. */
 function oipBinaryRequest(sample: readonly Values[]): Request {
   const inputs = sample.map(({ name, dtype, dims, bytes }) => ({
     ...{ name, datatype: typeOf(dtype)[0], shape: [1, ...dims] },
@@ -120,7 +118,7 @@ function text(value: string): Buffer {
   return Buffer.concat([head(3, bytes.length), bytes]);
 }
 
-/** Major type and argument. */
+/** Writes a major type and an argument. */
 function head(major: number, argument: number): Buffer {
   const initial = major << 5;
   if (argument < 24) return Buffer.of(initial | argument);

@@ -1,18 +1,18 @@
 /**
- * A load in a process of its own: so many connections, each asking again as soon as it is answered. At the end it prints
- * when each answer came and how long it took, so that a slice of time can be looked at afterwards. It ends early when its
- * standard input does.
+ * A load in a process of its own. Each connection asks again as soon as it has its answer. At the end it prints when
+ * each answer came and how long it took, so that any slice of time can be examined. It ends early when its standard
+ * input ends.
  *
  *   node bench/client.ts URL BODY_FILE CONNECTIONS SECONDS
  */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 
-/** What it prints: for each answer the epoch milliseconds of its end, and the milliseconds it took. */
+/** The output: for each answer, its end in epoch milliseconds, and the milliseconds that it took. */
 export interface Recording {
   readonly ends: readonly number[];
   readonly latencies: readonly number[];
-  /** Answers other than 200, and connections that broke. */
+  /** The number of answers other than 200, and of connections that broke. */
   readonly failures: number;
 }
 

@@ -1,10 +1,11 @@
 /**
- * `make bench-clients`: what a call of the TypeScript client costs over a bare call on a connection that is kept.
+ * `make bench-clients` measures what a call of the TypeScript client costs beyond a bare call on a connection that is
+ * kept.
  *
- * The bare call sends bytes that were encoded once and reads the answer as bytes, by `node:http` and by the `fetch` that
- * the client uses. The ways take turns, one call at a time on one connection, so that all of them meet the machine in the
- * same mood. Latency is the median of a slice; CPU is this process's alone, without the server's. Figures are medians over
- * rounds, with the least and the greatest.
+ * The bare call sends bytes that were encoded once and reads the answer as bytes, with `node:http` and with the `fetch`
+ * that the client uses. The variants take turns, one call at a time on one connection, so that all meet the same
+ * conditions. Latency is the median of a slice. CPU is that of this process, without the server's. Figures are medians
+ * over rounds, with the least and the greatest.
  */
 import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
@@ -18,9 +19,9 @@ const { values: flags } = parseArgs({
 });
 
 interface Slice {
-  /** Milliseconds. */
+  /** The latency in milliseconds. */
   readonly latency: number;
-  /** Milliseconds of a call. */
+  /** The CPU milliseconds of a call. */
   readonly cpu: number;
 }
 

@@ -1,6 +1,4 @@
-/**
- * `echo.ts` in a process of its own.
- */
+/** Runs `echo.ts` in a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

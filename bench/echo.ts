@@ -1,6 +1,6 @@
 /**
- * The least a server can do: reads a whole body and answers with so many bytes of it. What it reaches is the measure for
- * everything else.
+ * The least that a server can do: it reads a whole body and answers with a number of bytes. Everything else is compared
+ * with it.
  *
  *   node bench/echo.ts node|koa BYTES
  */

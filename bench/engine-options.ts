@@ -1,9 +1,10 @@
 /**
- * `make bench-engine`: what `--xla`, `--mixed-precision` and weights in int8 give.
+ * `make bench-engine` measures what `--xla`, `--mixed-precision` and weights in int8 gain.
  *
- * Runs in-process, one at a time. A round is a slice of each option between two slices of the same model without it; a ratio
- * is of a slice's runs per second to the mean of those two, and likewise of the CPU that a run takes, which depends less on
- * what else the machine does. Figures are medians over rounds, with the least and the greatest.
+ * It runs models in-process, one run at a time. A round is a slice of each option between two slices of the same model
+ * without it. A ratio is of a slice's runs per second to the mean of those two. Another ratio is of the CPU time of a
+ * run, which depends less on what else the machine does. Figures are medians over rounds, with the least and the
+ * greatest.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
@@ -16,7 +17,7 @@ import { median, spread, table } from './statistics.ts';
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    /** With the rows of a run. */
+    /** The models, with the rows of a run. */
     models: {
       type: 'string',
       default: 'mlp:1,mlp:32,policy:1,policy:8,mobilenet_v2:1,mobilenet_v2:8,dense:1,dense:256,elementwise:1',
@@ -29,7 +30,7 @@ const { values: flags, positionals } = parseArgs({
 const models = positionals[0] ?? '';
 const seconds = Number(flags.seconds);
 
-/** What is held against the model as it is. */
+/** A variant that is compared with the model as it is. */
 interface Contender {
   readonly name: string;
   readonly model: string;
@@ -40,15 +41,15 @@ interface Row {
   readonly model: string;
   readonly rows: number;
   readonly contender: string;
-  /** Runs per second, over those without it. */
+  /** The runs per second, divided by those without the option. */
   readonly ratios: readonly number[];
-  /** CPU of a run, over that without it. */
+  /** The CPU time of a run, divided by that without the option. */
   readonly cpuRatios: readonly number[];
-  /** Milliseconds of a run without it. */
+  /** The milliseconds of a run without the option. */
   readonly plain: number;
-  /** Seconds that the first slice took: to load, compile, and run. */
+  /** The seconds of the first slice, which loads, compiles and runs. */
   readonly firstSlice: number;
-  /** MiB more than without it. */
+  /** The MiB of memory beyond those without the option. */
   readonly memory: number;
 }
 
@@ -105,7 +106,7 @@ async function measure(model: string, rows: number): Promise<Row[]> {
   for (const contender of contenders) {
     const started = performance.now();
     const process = open(contender);
-    // Nobody is measured cold.
+    // The first slice warms the model up.
     await process.measure(1, seconds, rows);
     const firstSlice = (performance.now() - started) / 1000;
     const ratios: number[] = [];

@@ -1,6 +1,4 @@
-/**
- * What `growth.ts` measured, as a table and as a plot.
- */
+/** Writes the results of `growth.ts` as a table and a plot. */
 import { type PlotOptions, writePlot } from './plot.ts';
 import type { Slice } from './slice.ts';
 import { median, spread, table } from './statistics.ts';
@@ -8,9 +6,9 @@ import { median, spread, table } from './statistics.ts';
 export interface Point {
   readonly x: number;
   readonly slices: readonly Slice[];
-  /** Seconds from the server's start until it served all of its models. */
+  /** The seconds from the server's start until it served all of its models. */
   readonly ready: number;
-  /** Resident, after the load. */
+  /** The resident memory after the load. */
   readonly mebibytes: number;
 }
 
@@ -56,7 +54,10 @@ interface Panel {
 const rate = ({ slices }: Point) => median(slices.map(({ perSecond }) => perSecond));
 const cpu = ({ slices }: Point) => median(slices.map(({ serverCpu }) => serverCpu));
 
-/** All but latency is over the first point of its curve, so that models of all sizes share an axis. */
+/**
+ * Draws the curves. Every value but the latency is relative to the first point of its curve, so that models of all
+ * sizes share an axis.
+ */
 export async function plotGrowth(file: string, curves: readonly Curve[]): Promise<void> {
   const relative = (name: string, { points }: Curve, read: (point: Point) => number): Line => {
     const [first] = points;
@@ -114,7 +115,7 @@ export async function plotGrowth(file: string, curves: readonly Curve[]): Promis
   await writePlot(file, { width: 1080, height: 640, ...layOut(panels) });
 }
 
-/** Three panels in each of two rows, with a logarithmic axis below, and each line named at its end. */
+/** Two rows of three panels, with a logarithmic axis below. Each line is named at its end. */
 function layOut(panels: readonly Panel[]): PlotOptions {
   const place = (i: number) => ({ left: 50 + (i % 3) * 350, top: 50 + Math.floor(i / 3) * 310 });
   return {

@@ -1,9 +1,9 @@
 /**
- * `make bench-growth`: how what a request costs grows with the size of batches, with the number of models served, and with
- * the number of connections.
+ * `make bench-growth` measures how the cost of a request grows with the size of batches, the number of models, and the
+ * number of connections.
  *
- * Every point of a curve is measured once in each round, one after another, so that all of them meet the machine in all of
- * its moods. Figures are medians over rounds, with the least and the greatest.
+ * Each round measures every point of a curve once, one after another, so that all meet the same conditions. Figures are
+ * medians over rounds, with the least and the greatest.
  */
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     batches: { type: 'string', default: '1,2,4,8,16,32,64' },
-    /** Whose batches grow. */
+    /** The models whose batches grow. */
     models: { type: 'string', default: 'mlp,mobilenet_v2' },
     copies: { type: 'string', default: '1,10,100' },
     connections: { type: 'string', default: '1,4,16,64,256,1000' },
@@ -33,14 +33,14 @@ const { values: flags, positionals } = parseArgs({
 const models = positionals[0] ?? '';
 const seconds = Number(flags.seconds);
 const numbers = (text: string) => text.split(',').filter(Boolean).map(Number);
-/** No queue may be full: a refusal is cheaper than an answer. */
+/** No queue may be full, because a refusal is cheaper than an answer. */
 const longQueue = ['--queue-size', '4096'];
 
-/** A server with what it is asked. */
+/** A server, and what it is asked. */
 interface Started {
   readonly server: MeasuredServer;
   readonly bodyFile: string;
-  /** Seconds from its start until it serves all of its models. */
+  /** The seconds from its start until it serves all of its models. */
   readonly ready: number;
 }
 
@@ -59,11 +59,11 @@ await writeFile(json, JSON.stringify({ facts, curves }, undefined, 1));
 await plotGrowth(plot, curves);
 console.log(`\n${tableOfGrowth(curves)}\n\n${json}, ${plot}`);
 
-/** The largest batch, at 64 connections. */
+/** Measures batches up to the largest, at 64 connections. */
 async function growBatches(model: string): Promise<Curve> {
   const points: Growing[] = [];
   for (const size of numbers(flags.batches)) {
-    // Said so, or the server would take no larger one than it finds worthwhile.
+    // Without this setting, the server would use no larger size than it finds worthwhile.
     const parameters = JSON.stringify({ max_batch_size: size });
     const started = await start(path.join(models, model), model, ['--batching-parameters', parameters]);
     points.push(growing(size, started, { connections: 64 }));
@@ -71,7 +71,7 @@ async function growBatches(model: string): Promise<Curve> {
   return curve(`batches of ${model}`, 'largest batch', points);
 }
 
-/** Models in one folder, of which one is asked, or all in turn. */
+/** Measures copies of a model in one folder, where one is asked, or all in turn. */
 async function growCopies(): Promise<Curve[]> {
   const one: Growing[] = [];
   const all: Growing[] = [];
@@ -133,10 +133,10 @@ async function curve(name: string, of: string, points: readonly Growing[]): Prom
   return { name, of, points: await measure(points) };
 }
 
-/** Each point once in each round; then their servers are stopped. */
+/** Measures each point once in each round, and then stops their servers. */
 async function measure(points: readonly Growing[]): Promise<Point[]> {
   const slices = points.map((): Slice[] => []);
-  // Nobody is measured cold.
+  // The first slices warm the servers up.
   for (const { slice } of points) await slice();
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const [i, { slice }] of points.entries()) slices[i]?.push(await slice());

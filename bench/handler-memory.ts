@@ -1,6 +1,6 @@
 /**
- * `make bench-handler-memory`: the server's resident memory, and the tensors it holds, over reload after reload of a handler
- * that makes 4 MB of tensors as it is loaded, answers a request, and imports a file of its own.
+ * `make bench-handler-memory` measures the resident memory and the tensors of a server over many reloads of a handler.
+ * The handler makes 4 MB of tensors when it is loaded, answers a request, and imports a file of its own.
  */
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

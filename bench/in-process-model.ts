@@ -1,18 +1,16 @@
-/**
- * `in-process.ts` in a process of its own.
- */
+/** Runs `in-process.ts` in a process of its own. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-/** The model without a server. */
+/** The figures of a model without a server. */
 export interface InProcess {
   readonly perSecond: number;
-  /** Milliseconds. */
+  /** The median in milliseconds. */
   readonly p50: number;
-  /** Microseconds. */
+  /** In microseconds. */
   readonly cpuPerRequest: number;
 }
 
@@ -22,7 +20,7 @@ export class InProcessModel {
 
   /**
    * @param folder of the SavedModel
-   * @param args further ones of `in-process.ts`
+   * @param args are further arguments of `in-process.ts`
    */
   constructor(folder: string, kind: 'native' | 'tfjs', ...args: readonly string[]) {
     const script = fileURLToPath(new URL('in-process.js', import.meta.url));

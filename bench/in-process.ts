@@ -53,7 +53,7 @@ async function caller(until: number, rows: number, latencies: number[]): Promise
   }
 }
 
-/** @returns milliseconds of each run */
+/** @returns the milliseconds of each run */
 async function runs(callers: number, seconds: number, rows: number): Promise<number[]> {
   const latencies: number[] = [];
   const until = performance.now() + seconds * 1000;

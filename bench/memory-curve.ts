@@ -1,15 +1,13 @@
-/**
- * Resident memory over reloads: told in one ratio, and drawn.
- */
+/** Shows the resident memory over reloads as one ratio and as a plot. */
 import { writePlot } from './plot.ts';
 import { median } from './statistics.ts';
 
-/** What the system says after each reload; the first is before any. */
+/** The memory after each reload, as the system reports it. The first value is before any. */
 export type MemoryCurve = [reload: number, mebibytes: number][];
 
-/** Prints the last ten reloads over the second ten, and writes the plot. */
+/** Prints the ratio of the last ten reloads to the second ten, and writes the plot. */
 export async function reportMemory(curve: MemoryCurve, title: string, plot: string): Promise<void> {
-  // The median of ten reloads: what the collector has not looked at yet comes and goes.
+  // The median of ten reloads smooths what the garbage collector has not freed yet.
   const ofTenFrom = (reload: number) =>
     median(curve.slice(reload, reload + 10).map(([, mebibytes]) => mebibytes));
   const last = curve.length - 1;

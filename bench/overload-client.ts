@@ -17,18 +17,18 @@ import { quantile } from './statistics.ts';
 export interface Plan {
   readonly url: string;
   readonly bodyFile: string;
-  /** Requests per second, and what the times of their arrival are drawn from; or connections that ask without a pause. */
+  /** A number of requests per second with a seed for their times, or connections that ask without a pause. */
   readonly load: { readonly rate: number; readonly seed: number } | { readonly connections: number };
-  /** Seconds that a request is given, by `X-Request-Timeout`; an answer after that is no good one. */
+  /** The seconds that a request has, sent as `X-Request-Timeout`. A later answer does not count as good. */
   readonly deadline: number;
-  /** Seconds of load before the window that is looked at, and seconds of the window. */
+  /** The seconds of load before the measured window, and the seconds of the window. */
   readonly leadIn: number;
   readonly seconds: number;
 }
 
-/** Milliseconds. The client shares the cores with the server, and may itself be late. */
+/** In milliseconds. The client shares the cores with the server, and may itself be late. */
 export interface Latencies {
-  /** From the time at which the request should have left. */
+  /** From the time at which the request should have been sent. */
   readonly scheduled: Quantiles;
   /** From the time at which it was written. */
   readonly written: Quantiles;
@@ -39,48 +39,51 @@ interface Quantiles {
   readonly p99: number;
 }
 
-/** Of the window. Kinds of answers are of the requests that should have left in it, whenever they were answered. */
+/**
+ * The results of the window. The kinds of answers count the requests that should have been sent in it, whenever they
+ * were answered.
+ */
 export interface Outcome {
-  /** Requests per second that should have left, and that did. */
+  /** The requests per second that should have been sent, and that were. */
   readonly wanted: number;
   readonly offered: number;
-  /** Answers of 200 per second that came in the window and within their deadline. */
+  /** The answers of 200 per second that came in the window and before their deadline. */
   readonly goodput: number;
   readonly requests: number;
-  /** Answered 200 (also too late), 503 and 504. */
+  /** The answers of 200 (even too late), 503 and 504. */
   readonly accepted: number;
   readonly rejected: number;
   readonly timedOut: number;
-  /** Other answers, connections that broke or could not be made, requests that nobody answered. */
+  /** Other answers, connections that broke or could not be made, and requests without an answer. */
   readonly failed: number;
   readonly broken: number;
   readonly unanswered: number;
   readonly acceptedLatencies: Latencies;
   readonly rejectedLatencies: Latencies;
-  /** How late requests were written, in milliseconds: the 99th percentile. */
+  /** The 99th percentile of how late requests were written, in milliseconds. */
   readonly lag: number;
   /** The most connections that were open. */
   readonly connections: number;
-  /** CPU that this client took for a request, in seconds. */
+  /** The CPU seconds that this client took for a request. */
   readonly clientCpu: number;
 }
 
-/** Times are in milliseconds since the start of the load. */
+/** A request. Times are in milliseconds since the start of the load. */
 interface Request {
   readonly scheduled: number;
   written: number;
   ended: number;
-  /** 0 until there is one. */
+  /** The status; 0 until there is one. */
   status: number;
 }
 
 /**
- * More than wait in a server's queue and are being refused: where all of them wait, new ones would be no use. What is due
- * then is late, and the rate is not offered.
+ * The most open connections. It is more than wait in a server's queue and are being refused. If all of them wait, new
+ * ones would not help: requests that are due are then late, and the rate is not reached.
  */
 const mostOpen = 1024;
 
-/** In place of a status. */
+/** Stands in place of a status. */
 const brokenConnection = -1;
 
 const plan: Plan = JSON.parse(process.argv[2] ?? '');
@@ -90,7 +93,7 @@ const requests: Request[] = [];
 const idle: Connection[] = [];
 let openConnections = 0;
 let mostConnections = 0;
-/** What a connection does once it is answered. */
+/** What a connection does once it has its answer. */
 let whenFree: (connection: Connection) => void = (connection) => idle.push(connection);
 const start = performance.now();
 
@@ -98,7 +101,7 @@ class Connection {
   private readonly socket: Socket;
   private request: Request | undefined;
   private head: Buffer | undefined;
-  /** Bytes of the body that are still to come, once the head is there. */
+  /** The bytes of the body that are still to come, once the head is there. */
   private missing: number | undefined;
   private status = 0;
   private isLast = false;
@@ -154,7 +157,7 @@ class Connection {
       this.socket.destroy();
       return;
     }
-    // A refusal may come before all of the request has left.
+    // A refusal may come before the whole request has been sent.
     if (this.socket.writableNeedDrain) this.socket.once('drain', () => whenFree(this));
     else whenFree(this);
   }
@@ -196,7 +199,7 @@ function ask(scheduled: number, connection: Connection): void {
   connection.send(request);
 }
 
-/** Each connection asks again as soon as it is answered. */
+/** Each connection asks again as soon as it has its answer. */
 async function closedLoop(connections: number, milliseconds: number): Promise<void> {
   whenFree = (connection) => {
     if (now() < milliseconds) ask(now(), connection);
@@ -206,7 +209,10 @@ async function closedLoop(connections: number, milliseconds: number): Promise<vo
   await sleep(milliseconds);
 }
 
-/** Requests leave at their times, each on a connection that is free or on a new one; at the end, what is late stays here. */
+/**
+ * Sends requests at their times, each on a free connection or a new one. Requests that are late at the end are not
+ * sent.
+ */
 async function openLoop(times: Float64Array, milliseconds: number): Promise<void> {
   let next = 0;
   const isDue = () => next < times.length && (times[next] as number) <= now();
@@ -223,8 +229,8 @@ async function openLoop(times: Float64Array, milliseconds: number): Promise<void
 }
 
 /**
- * Arrivals of a Poisson process, as it is when the number of them is known: each at a time of its own, all times alike. So
- * the lead-in and the window each have just the rate that is wanted.
+ * The times of a Poisson process with a known number of arrivals: independent and uniform. So the lead-in and the
+ * window each have exactly the wanted rate.
  */
 function arrivals(rate: number, seed: number): Float64Array {
   const random = mulberry32(seed);
@@ -235,7 +241,7 @@ function arrivals(rate: number, seed: number): Float64Array {
   ).sort();
 }
 
-/** Tommy Ettinger's generator of 32 bits: the same numbers for the same seed. */
+/** Tommy Ettinger's generator of 32 bits. The same seed gives the same numbers. */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {
@@ -297,7 +303,7 @@ const before = process.cpuUsage();
 if ('rate' in load) await openLoop(arrivals(load.rate, load.seed), milliseconds);
 else await closedLoop(load.connections, milliseconds);
 const { user, system } = process.cpuUsage(before);
-// What is under way is answered by its deadline, or never.
+// A request under way is answered by its deadline, or never.
 const patience = now() + plan.deadline * 1000 + 2000;
 while (now() < patience && openConnections > idle.length) await sleep(20);
 const outcome = summary((user + system) / 1e6);

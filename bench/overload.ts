@@ -1,12 +1,12 @@
 /**
- * `make bench-overload`: what the server does with more requests than it can answer.
+ * `make bench-overload` measures what the server does with more requests than it can answer.
  *
- * First the peak: 64 connections that ask without a pause. Then requests that arrive at random times at 1, 2 and 4 times
- * that rate and wait for nobody. Each overload is a slice between two slices of 1 ×, so that both meet the machine in the
- * same mood, and each round finds the peak anew. Figures are medians over rounds, with the least and the greatest.
+ * First it finds the peak: 64 connections ask without a pause. Then requests arrive at random times at 1, 2 and 4 times
+ * that rate, and wait for nobody. Each overload is a slice between two slices of 1 ×, so that both meet the same
+ * conditions. Each round finds the peak again. Figures are medians over rounds, with the least and the greatest.
  *
- * The client shares the cores with the server. A slice whose rate it could not offer within 5 % says nothing of the
- * server: it is left out, and the run fails. A level is not tried where the client alone would need half a core.
+ * The client shares the cores with the server. A slice whose rate it missed by more than 5 % says nothing of the
+ * server. It is left out, and the run fails. A level is not tried if the client alone would need half a core.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -24,11 +24,14 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     models: { type: 'string', default: 'mobilenet_v2,resnet50' },
-    /** Times the peak, beside 1. */
+    /** The multiples of the peak, besides 1. */
     levels: { type: 'string', default: '2,4' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
-    /** Seconds that each request is given: one with which the queue overflows, and one with which time runs out before. */
+    /**
+     * The seconds that each request has: one value with which the queue overflows, and one with which time runs out
+     * before.
+     */
     deadlines: { type: 'string', default: '60,1' },
     seed: { type: 'string', default: '1' },
     /** Flags of the server, in one text. */
@@ -38,27 +41,27 @@ const { values: flags, positionals } = parseArgs({
 });
 const models = positionals[0] ?? '';
 const seconds = Number(flags.seconds);
-/** Cores for the client alone: the server has to have the rest. */
+/** The most cores for the client alone, because the server must have the rest. */
 const mostClientCpu = 0.5;
 
-/** What came of one level in one round. */
+/** The result of one level in one round. */
 interface Slice extends Outcome {
-  /** Of the server, at its most. */
+  /** The greatest resident memory of the server. */
   readonly mebibytes: number;
-  /** Goodput over the peak of the round. */
+  /** The goodput divided by the peak of the round. */
   readonly overPeak: number;
-  /** Goodput over the mean of the slices of 1 × before and after, for the other levels. */
+  /** The goodput divided by the mean of the slices of 1 × before and after, for the other levels. */
   readonly overSingle?: number;
 }
 
 interface Level {
   readonly model: string;
-  /** Seconds. */
+  /** In seconds. */
   readonly deadline: number;
-  /** Times the peak. */
+  /** The multiple of the peak. */
   readonly level: number;
   readonly slices: Slice[];
-  /** Slices whose rate was not offered. */
+  /** The number of slices that missed their rate. */
   missed: number;
   /** Why it was not tried. */
   whyNot?: string;
@@ -86,7 +89,7 @@ async function overload(model: string): Promise<Level[]> {
     const { choice, queueSize } = await batchingOf(server, model);
     console.log(`${model}: ${choice}; ${queueSize} requests may wait`);
     const served = { model, server, bodyFile, queueSize };
-    // Nobody is measured cold.
+    // The first slice warms the server up.
     await findPeak(served);
     const found: Level[] = [];
     for (const deadline of flags.deadlines.split(','))
@@ -105,7 +108,7 @@ interface Served {
   readonly queueSize: number;
 }
 
-/** 64 connections that ask without a pause, and have time enough. */
+/** Finds the peak with 64 connections that ask without a pause, and have enough time. */
 function findPeak({ server, bodyFile }: Served): Promise<Outcome> {
   const load = { connections: 64 };
   return runClient({ url: `${server.url}/infer`, bodyFile, load, deadline: 120, leadIn: 1, seconds });
@@ -143,14 +146,14 @@ async function measure(
   forgetPeak(server.pid);
   seed += 1;
   const load = { rate: peak.goodput * level, seed };
-  // Until the queue is full, or its oldest are over their time: nobody is refused before.
+  // Nobody is refused before the queue is full, or its oldest requests are out of time.
   const leadIn = 1 + (level > 1 ? Math.min(queueSize / (load.rate - peak.goodput), deadline) : 0);
   const outcome = await runClient({ url: `${server.url}/infer`, bodyFile, load, deadline, leadIn, seconds });
   const mebibytes = residentMebibytes(server.pid, 'at its most');
   return { ...outcome, mebibytes, overPeak: outcome.goodput / peak.goodput };
 }
 
-/** What the server says of it. */
+/** What the server says of its batching. */
 async function batchingOf(
   server: MeasuredServer,
   model: string,
@@ -162,7 +165,7 @@ async function batchingOf(
   return { choice, queueSize: queue.size };
 }
 
-/** Keeps a slice if its rate was offered; if not, it says nothing of the server. */
+/** Keeps a slice if its rate was reached. Otherwise it says nothing of the server. */
 function keep(level: Level, slice: Slice): void {
   if (wasOffered(slice)) {
     level.slices.push(slice);

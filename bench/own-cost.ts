@@ -1,8 +1,10 @@
 /**
- * `node scripts/bench.js own-cost`: what a request costs this server between HTTP and TensorFlow. Its body is decoded, its
- * inputs are matched, queued, batched and handed to the run, the outputs are split and encoded; a run's own time is not counted.
+ * `node scripts/bench.js own-cost` measures what a request costs this server between HTTP and TensorFlow. Its body is
+ * decoded. Its inputs are matched, queued, batched and given to the run. The outputs are split and encoded. The time of
+ * the run does not count.
  *
- * All on the event loop of this process, with no socket: so many callers ask at once, each again as soon as it is answered.
+ * Everything happens on the event loop of this process, without a socket. A number of callers ask at once, each again
+ * as soon as it has its answer.
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,22 +30,22 @@ const modelPath = path.join(positionals[0] ?? '', flags.model);
 const server = createServer({ modelPath, port: 0, logLevel: 'silent' });
 await server.start();
 const body = await makeBody(server.address ?? '', flags.model);
-// What the routes work with is nobody else's business, but for this.
+// The services are private, except for this benchmark.
 const { services } = server as unknown as { readonly services: Services };
 
 const target = {};
 const settled = () => {};
 
-/** Microseconds of a request: the CPU of this process, and TensorFlow's part of it. */
+/** The microseconds of a request: the CPU time of this process, and TensorFlow's part of it. */
 async function measure(callers: number, requests: number): Promise<{ all: number; run: number }> {
   let left = requests;
   let runMicros = 0;
   const call = async () => {
     while (left-- > 0) {
       const decoded = cborRequests.decode(Buffer.from(body), services.wireLimits, () => {});
-      // As the server does: only what is long is decoded in turns.
+      // As in the server, only long bodies are decoded in turns.
       const request = decoded instanceof Promise ? await decoded : decoded;
-      // Written out: what the benchmark does itself counts as well.
+      // The fields are listed, because the work of the benchmark itself counts as well.
       const result = await predictDecoded(services, request, {
         target,
         deadline: performance.now() + 60_000,

@@ -1,12 +1,12 @@
 /**
- * `make bench-peers`: this server beside others on the same models, on the same machine in the same minute.
+ * `make bench-peers` compares this server with others on the same models, on the same machine, in the same minute.
  *
- * A round is one slice of each rival, each between two of ours: ours, Flask, ours, LitServe, ours … A ratio is of the mean
- * of the two to the rival's, so that both meet the machine in the same mood. Figures are medians over rounds, with the
- * least and the greatest.
+ * A round is one slice of each rival, each between two slices of ours: ours, Flask, ours, LitServe, ours … A ratio is
+ * of the mean of the two to the rival's, so that both meet the same conditions. Figures are medians over rounds, with
+ * the least and the greatest.
  *
- * Before anything is measured every server answers the same requests, one alone and many different ones at once, and must
- * say what ours says: a batcher that mixes its rows up would be quick and worthless.
+ * Before the measurement, every server answers the same requests, one alone and many different ones at once, and must
+ * agree with ours. A batcher that mixes its rows up would be quick and worthless.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
@@ -24,7 +24,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     models: { type: 'string', default: 'mlp,policy' },
-    /** 1,16,64, and 1,16 for the policy, whose bodies are large. */
+    /** The numbers of connections: 1, 16 and 64, or 1 and 16 for the policy, whose bodies are large. */
     connections: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
@@ -40,18 +40,21 @@ const { values: flags, positionals } = parseArgs({
 });
 const models = positionals[0] ?? '';
 const tolerance = 1e-4;
-/** Bodies from this size on are fewer at once when answers are checked: some servers take seconds for them. */
+/**
+ * Fewer bodies of at least this size are sent at once when answers are checked, because some servers take seconds for
+ * them.
+ */
 const largeInput = 100_000;
-/** Seconds that a slice is made longer to at most. */
+/** The most seconds that a slice is lengthened to. */
 const longest = 20;
 
-/** One server at one model and number of connections. */
+/** One server with one model and number of connections. */
 export interface Row {
   readonly model: string;
   readonly connections: number;
   readonly title: string;
   readonly settings: string;
-  /** Ours ÷ this one's requests per second, of each round; empty for ours. */
+  /** Our requests per second divided by theirs, for each round; empty for ours. */
   readonly ratios: readonly number[];
   readonly slices: readonly Slice[];
   readonly mebibytes: number;
@@ -98,7 +101,7 @@ async function servedModel(name: string): Promise<ServedModel> {
   return { name, folder, signature };
 }
 
-/** Starts ours and every rival that can be had, each checked and paused. Ours is the first. */
+/** Starts our server and every available rival. Each is checked and paused. Ours is the first. */
 async function enterAll(
   model: ServedModel,
 ): Promise<{ contestants: Contestant[]; stop: () => Promise<void> }> {
@@ -150,7 +153,7 @@ function* entries(model: string): Generator<[id: string, Rival, Variant]> {
   }
 }
 
-/** @throws Error if one of the answers is not ours */
+/** @throws Error if one of the answers differs from ours */
 function compare(title: string, answers: Answers, ours: Answers): void {
   for (const [i, expected] of ours.entries()) {
     const got = answers[i] ?? [];
@@ -169,7 +172,8 @@ async function measureRow(
   const seconds = Number(flags.seconds);
   const [ours, ...others] = contestants;
   if (!ours) return [];
-  // Nobody is measured cold. A slice has room for two answers by each connection, so that the slowest has some, too.
+  // The first slice warms the server up. A slice has room for two answers on each connection, so that the slowest
+  // server has some, too.
   const lengths = new Map<Contestant, number>();
   for (const contestant of contestants) {
     const { perSecond } = await contestant.measure(connections, 1);

@@ -1,13 +1,11 @@
-/**
- * Plots as SVG files, for the documents.
- */
+/** Draws plots as SVG files, for the documents. */
 import { writeFile } from 'node:fs/promises';
 import * as echarts from 'echarts';
 import { median } from './statistics.ts';
 
 export type PlotOptions = echarts.EChartsOption;
 
-/** Colours that stay apart for the colour-blind (Okabe and Ito, 2008), on light and dark pages. */
+/** Colours that the colour-blind can tell apart (Okabe and Ito, 2008), on light and dark pages. */
 const color = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 
 /** @param file where the SVG is written; its folder exists */
@@ -25,17 +23,17 @@ export async function writePlot(
   }
 }
 
-/** Figures by category, of which each was taken several times. */
+/** Figures by category, each measured several times. */
 export interface Group {
   readonly name: string;
   readonly values: readonly (readonly number[])[];
 }
 
 /**
- * Groups in each category: the median as a bar beside those of the others, or as a dot above them, and from the least to
- * the greatest a line.
+ * Draws groups in each category: the median as a bar beside those of the others, or as a dot above them, and a line
+ * from the least to the greatest.
  *
- * @param panel the index of the axes to draw on; the one below has categories
+ * @param panel is the index of the axes to draw on; the one below has categories
  */
 export function grouped(
   mark: 'bar' | 'dot',

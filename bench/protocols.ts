@@ -1,8 +1,10 @@
 /**
- * `node scripts/bench.js protocols`: the Open Inference Protocol beside CBOR, for the same sample of the same model.
+ * `node scripts/bench.js protocols` compares the Open Inference Protocol with CBOR, for the same sample of the same
+ * model.
  *
- * A round is a slice of each protocol between two slices of CBOR; a ratio is of a slice's requests per second, or of the CPU of
- * the server for a request, to the mean of those two. Figures are medians over rounds, with the least and the greatest.
+ * A round is a slice of each protocol between two slices of CBOR. A ratio is of a slice's requests per second, or of
+ * the server's CPU time for a request, to the mean of those two. Figures are medians over rounds, with the least and
+ * the greatest.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +22,7 @@ const { values: flags, positionals } = parseArgs({
     connections: { type: 'string', default: '16,64' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1' },
-    /** Those beside CBOR. */
+    /** The protocols besides CBOR. */
     protocols: { type: 'string', default: 'oipBinary,oipJson' },
   },
 });

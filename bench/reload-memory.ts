@@ -1,8 +1,10 @@
 /**
- * `make bench-reload-memory`: the server's resident memory over reload after reload, of a model of 200 MB and one of 1 GB.
+ * `make bench-reload-memory` measures the resident memory of a server over many reloads, of a model of 200 MB and one
+ * of 1 GB.
  *
- * Each reload is a new version of the model, dropped by a link. What is told is what the system says of the server: before
- * the version is dropped, at the most until the one before it is unloaded, once it serves beside that, and after the unload.
+ * Each reload is a new version of the model, dropped in as a link. The memory is what the system says: before the
+ * version is dropped, at the most until the one before it is unloaded, once it serves beside that one, and after the
+ * unload.
  */
 import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +18,7 @@ import { spread, table } from './statistics.ts';
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    /** With the number of reloads. */
+    /** The models, with the number of reloads. */
     models: { type: 'string', default: 'resnet50:200,gigabyte:10' },
     /** Flags of the server, in one text. */
     serve: { type: 'string', default: '' },
@@ -24,10 +26,10 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const models = positionals[0] ?? '';
-/** From so many reloads on there is a plot, and the last ten are held against the second ten. */
+/** With so many reloads or more, there is a plot, and the last ten are compared with the second ten. */
 const many = 30;
 
-/** MiB of one reload. */
+/** The MiB of one reload. */
 interface Reload {
   readonly before: number;
   readonly most: number;

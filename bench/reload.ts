@@ -1,8 +1,9 @@
 /**
- * `make bench-reload`: what requests to a small model notice while a large one is loaded, warmed up and unloaded beside it.
+ * `make bench-reload` measures what requests to a small model notice while a large one is loaded, warmed up and
+ * unloaded beside it.
  *
- * Each cycle is a quiet slice and a reload of the large model, so that both meet the machine in the same mood; ratios are of
- * one cycle's slice over its quiet one.
+ * Each cycle is a quiet slice and a reload of the large model, so that both meet the same conditions. Ratios are of one
+ * cycle's slice to its quiet one.
  */
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +18,7 @@ import { quantile, spread, table } from './statistics.ts';
 const [models = '', cycles = '5', connections = '16', ...serverArgs] = process.argv.slice(2);
 const quietSeconds = 4;
 
-/** CBOR `{"state": tag 40 [[6], tag 85 (float32) …]}` */
+/** CBOR `{"state": tag 40 [[6], tag 85 (float32) …]}`. */
 const body = Buffer.concat([Buffer.from('a1657374617465d82882820106d8555818', 'hex'), Buffer.alloc(24, 0)]);
 
 interface Slice {
@@ -57,7 +58,7 @@ load.stdout.setEncoding('utf8').on('data', (chunk: string) => {
 await delay(3000);
 const rounds: Slice[][] = [];
 for (let cycle = 0; cycle < Number(cycles); cycle++) rounds.push(await round(cycle + 2));
-// It prints at its own end; tell it that this is now.
+// The load prints when its input ends.
 load.stdin.end();
 await new Promise((resolve) => load.on('close', resolve));
 await server.stop();

@@ -1,13 +1,11 @@
-/**
- * The server that is measured, in a process of its own, with its log in JSON.
- */
+/** Runs the server that is measured in a process of its own, with its log in JSON. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { endTogether } from './process.ts';
 
 export interface LogLine {
-  /** Epoch milliseconds. */
+  /** In epoch milliseconds. */
   readonly time: number;
   readonly msg: string;
 }
@@ -24,7 +22,7 @@ export class MeasuredServer {
     });
   }
 
-  /** @param root of the checkout whose server it is: the folder of this process if left out */
+  /** @param root of the checkout whose server it is; by default the folder of this process */
   static async start(args: readonly string[], root = '.'): Promise<MeasuredServer> {
     const main = path.join(root, 'dist', 'main.js');
     const flags = [main, 'serve', '--port', '0', '--log-format', 'json', ...args];
@@ -44,7 +42,7 @@ export class MeasuredServer {
     return this.child.pid ?? 0;
   }
 
-  /** The first line from `since` on that matches, waiting for it if need be. */
+  /** The first matching line from `since` on. It waits for the line if need be. */
   async line(pattern: RegExp, since = 0): Promise<LogLine> {
     for (;;) {
       const found = this.log.find(({ msg, time }) => time >= since && pattern.test(msg));

@@ -1,15 +1,13 @@
-/**
- * A slice of time under load by wrk, with what it cost the server.
- */
+/** Measures a slice of time under load by wrk, and what it cost the server. */
 import { cpuSeconds } from './process.ts';
 import { type Load, type Measured, wrk } from './wrk.ts';
 
 export interface Slice extends Measured {
-  /** CPU of the server for a request, in seconds. */
+  /** The CPU seconds of the server for a request. */
   readonly serverCpu: number;
 }
 
-/** @param load and the process of the server at that address */
+/** @param load includes the process of the server at that address */
 export async function measureSlice(load: Load & { readonly pid: number }): Promise<Slice> {
   const before = cpuSeconds(load.pid) ?? 0;
   const measured = await wrk(load);

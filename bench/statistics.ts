@@ -8,18 +8,18 @@ export function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? Number.NaN;
-  // Of an even count there is none in the middle.
+  // An even count has no number in the middle.
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** `1.23 (1.10–1.40)`: median, least and greatest. */
+/** Writes `1.23 (1.10–1.40)`: the median, the least and the greatest. */
 export function spread(numbers: readonly number[], digits = 2): string {
   if (numbers.length === 0) return '–';
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
   return `${median(numbers).toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
 }
 
-/** Rows as a Markdown table. */
+/** Writes rows as a Markdown table. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }

@@ -1,12 +1,13 @@
-/**
- * What `throughput.ts` measured, as a table and as a plot.
- */
+/** Writes the results of `throughput.ts` as a table and a plot. */
 import type { InProcess } from './in-process-model.ts';
 import { grouped, type PlotOptions, writePlot } from './plot.ts';
 import type { Slice } from './slice.ts';
 import { median, spread, table } from './statistics.ts';
 
-/** One model at so many connections: slices by round, and of the Koa echo one more, before the first. */
+/**
+ * One model at one number of connections. There is a slice for each round, and one more of the Koa echo before the
+ * first.
+ */
 export interface Row {
   readonly model: string;
   readonly connections: number;
@@ -20,7 +21,7 @@ export interface Row {
   readonly residentMebibytes: number;
 }
 
-/** For each slice, a figure over, or beside, the mean of the Koa echo's before and after it. */
+/** For each slice, a figure beside the mean of the Koa echo's before and after it. */
 function besideKoa<Figure>(
   { koa }: Row,
   slices: readonly Slice[],
@@ -42,7 +43,7 @@ const overInProcess = ({ ours, inProcess }: Row) => {
   return ours.map((slice) => slice.perSecond / run);
 };
 
-/** p50 over what a run and an echo take one after the other: only where nobody waits for anybody else. */
+/** The median divided by a run and an echo one after the other, where nobody waits for anybody else. */
 function overHops(row: Row): number[] {
   if (row.connections !== 1) return [];
   const run = median(row.inProcess.map(({ p50 }) => p50));
@@ -55,8 +56,9 @@ function overHops(row: Row): number[] {
 }
 
 /**
- * Microseconds of the server's CPU beyond HTTP (a Koa echo's) and TensorFlow (a run in-process): only of the model that
- * does nothing, as in others they vanish in what a run takes. Batches make runs cheaper than in-process: it can be negative.
+ * The microseconds of the server's CPU beyond HTTP (a Koa echo's) and TensorFlow (a run in-process). It is computed
+ * only for the model that does nothing, because in others it vanishes in the time of a run. Batches make runs cheaper
+ * than in-process, so it can be negative.
  */
 function ownCpu(row: Row): number[] {
   if (row.model !== 'null') return [];
@@ -102,7 +104,7 @@ export function tableOfThroughput(rows: readonly Row[]): string {
   );
 }
 
-/** Above what it reaches of each measure, below what a request takes; by model and connections. */
+/** Draws what the server reaches of each measure above, and what a request takes below, by model and connections. */
 export async function plotThroughput(file: string, rows: readonly Row[]): Promise<void> {
   const panels = [
     {
@@ -145,7 +147,7 @@ export async function plotThroughput(file: string, rows: readonly Row[]): Promis
   } as PlotOptions);
 }
 
-/** The connections of a row, and below those in the middle of its model's the model. */
+/** The connections of a row, and the model below the row in the middle. */
 function label(rows: readonly Row[], i: number): string {
   const { model, connections } = rows[i] as Row;
   const first = rows.findIndex((row) => row.model === model);

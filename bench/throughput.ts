@@ -1,8 +1,9 @@
 /**
- * `make bench`: requests per second and latency, beside what limits them, on the same machine in the same minute.
+ * `make bench` measures requests per second and latency, beside what limits them, on the same machine in the same
+ * minute.
  *
- * A round is one slice of each contestant, one after another, between two of the Koa echo; a ratio is of a slice to the
- * mean of those two, so that both meet the machine in the same mood. Figures are medians over rounds, with the least and
+ * A round is one slice of each contestant, one after another, between two slices of the Koa echo. A ratio is of a slice
+ * to the mean of those two, so that both meet the same conditions. Figures are medians over rounds, with the least and
  * the greatest.
  *
  * The limit of a row is what these cores could do if the server itself cost nothing: cores ÷ (CPU of a run in-process +
@@ -83,7 +84,7 @@ async function measureModel(model: string): Promise<Row[]> {
       node: [] as Slice[],
       inProcess: [] as InProcess[],
     };
-    // Nobody is measured cold.
+    // The first slice warms the server up.
     await slice(`${server.url}/infer`, server.pid);
     row.koa.push(await slice(echoes.koa.url, echoes.koa.pid));
     for (let round = 0; round < Number(flags.rounds); round++) {

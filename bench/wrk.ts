@@ -1,6 +1,4 @@
-/**
- * Load from a process of its own, by wrk (Debian's package of that name).
- */
+/** Makes load with wrk (Debian's package of that name), in a process of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -13,13 +11,13 @@ export interface Load {
   /** Paths that are asked in turn, instead of the one in the address. */
   readonly paths?: readonly string[];
   readonly bodyFile: string;
-  /** Those of a CBOR request if they are left out. */
+  /** The headers; those of a CBOR request by default. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly connections: number;
   readonly seconds: number;
 }
 
-/** Milliseconds, and requests. */
+/** Latencies are in milliseconds. */
 export interface Measured {
   readonly perSecond: number;
   readonly p50: number;
@@ -27,7 +25,7 @@ export interface Measured {
   readonly p999: number;
   readonly failures: number;
   readonly requests: number;
-  /** Seconds of CPU that the client itself took. */
+  /** The CPU seconds of the client itself. */
   readonly clientCpu: number;
 }
 
@@ -63,7 +61,7 @@ end
 const scriptFile = path.join(tmpdir(), `tfjs-serving-wrk-${process.pid}.lua`);
 await writeFile(scriptFile, script);
 
-/** @throws Error if wrk is not there */
+/** @throws Error if wrk is not installed */
 export async function wrk(load: Load): Promise<Measured> {
   const {
     url,

@@ -12,10 +12,10 @@ await serving.start();
 
 const app = new Koa();
 
-// Everything the server answers, below /serving: /serving/models, /serving/infer, …
+// The server answers everything below /serving: /serving/models, /serving/infer, …
 app.use(mount('/serving', serving.app));
 
-// A route of your own: /half_plus_two?x=1&x=2
+// This route is your own: /half_plus_two?x=1&x=2
 app.use(async (ctx) => {
   if (ctx.path !== '/half_plus_two') return;
   const x = [ctx.query['x'] ?? []].flat().map(Number);

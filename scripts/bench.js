@@ -1,7 +1,8 @@
 /**
- * `node scripts/bench.js NAME [ARGUMENTS]`: runs bench/NAME.ts over the models of bench/make_models.py, which are made
- * once, with Python TensorFlow in an environment of its own, and kept in the cache. What bench/peers.ts needs besides is
- * installed first; bench/clients.ts is followed by bench/clients.py.
+ * `node scripts/bench.js NAME [ARGUMENTS]`: runs bench/NAME.ts over the models of bench/make_models.py.
+ *
+ * The models are made once, with Python TensorFlow in an environment of its own, and kept in the cache. The servers
+ * that bench/peers.ts compares are installed first. bench/clients.py runs after bench/clients.ts.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -32,7 +33,7 @@ async function preparePeers(client) {
   return ['--environments', file];
 }
 
-/** The Python client, beside bare calls: its part of `clients`. */
+/** Runs the Python part of `clients`: the Python client beside bare calls. */
 async function pythonClient() {
   const environment = await pythonEnvironment('test/python/requirements.txt', layout.cache);
   if (environment === null) return false;

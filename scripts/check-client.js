@@ -1,6 +1,6 @@
 /**
- * `node scripts/check-client.js` checks that the client is one for browsers: it compiles without Node's types, bundles
- * without Node's modules or any package, and is no larger than it may be. Prints its size; exit code 1 if anything fails.
+ * `node scripts/check-client.js` checks that the client is fit for browsers: it compiles without Node's types, bundles
+ * without Node's modules or any package, and is not too large. It prints the size, and exits with 1 if anything fails.
  */
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -10,11 +10,11 @@ import { run } from './test/run.js';
 
 const root = path.join(import.meta.dirname, '..');
 
-/** Bytes, minified and compressed. */
+/** The most bytes, minified and compressed. */
 const MOST = 15_000;
 
 /**
- * The client in one minified ECMAScript module.
+ * Bundles the client into one minified ECMAScript module.
  * @returns {Promise<Uint8Array>}
  */
 export async function bundleClient() {

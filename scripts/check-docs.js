@@ -19,7 +19,7 @@ const REPOSITORY_PATH = /^(src|scripts|docs|native|test|saved_models|bench|clien
 const FOREIGN_COMMAND =
   /\b(curl|git|docker|pip|npm|npx|apt-get|dnf|xcode-select|g\+\+|clang\+\+|tar|rsync|wrk|locust|install\.js|test\.js|bench\.js|TF_XLA_FLAGS)\b/;
 
-/** Written in pieces, as this file is checked, too. */
+/** These are written in pieces, because this file is checked, too. */
 const FORBIDDEN = [
   {
     what: 'a folder of one machine',
@@ -109,7 +109,7 @@ function checkTargets(text, targets) {
  * @param {ReadonlySet<string>} flags
  */
 function checkFlags(text, flags) {
-  // What is in comments is run, and not read.
+  // Comments are run, and not read.
   const read = text.replace(/<!--[\s\S]*?-->/g, '');
   const lines = read.split('\n').filter((line) => !FOREIGN_COMMAND.test(line));
   return [...lines.join('\n').matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)]
@@ -127,7 +127,7 @@ function withoutCode(text, extent = 'all') {
 }
 
 /**
- * Code blocks that nobody could say how to follow, in every document of the repository whose blocks are its own.
+ * Finds code blocks that nobody could follow, in every document whose blocks are its own.
  * @param {string} root
  * @param {readonly string[]} files
  * @returns {string[]}
@@ -173,7 +173,7 @@ export function checkForbidden(root, files) {
 }
 
 /**
- * Everything that is or would be committed.
+ * Every file that is or would be committed.
  * @param {string} root
  */
 function repositoryFiles(root) {

@@ -1,14 +1,17 @@
 /**
- * `node scripts/check-layers.js [FOLDER]` checks the imports of src/ against the shape of the code: dependencies point
- * downwards only, no two files need each other, what stands behind a seam is known to few, and each outside package is known
- * to one place. One line for each violation; exit code 1 if there is any.
+ * `node scripts/check-layers.js [FOLDER]` checks the imports of src/: they point downwards only, no two files need each
+ * other, only a few files know what is behind a seam, and each outside package is used in one place. It prints one line
+ * for each violation, and then exits with 1.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 
 import { filesBelow } from './install/digest.js';
 
-/** Top to bottom. A name is a folder of src/ or a file in it; a file may import its own layer and those below. */
+/**
+ * The layers, top to bottom. A name is a folder of src/ or a file in it. A file may import its own layer and those
+ * below.
+ */
 const LAYERS = [
   ['main', 'index', 'programs', 'cli'],
   ['server'],
@@ -31,7 +34,7 @@ const LAYERS = [
   ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults'],
 ];
 
-/** What stands behind a seam, and who may know it. Types count: the seam has its own. */
+/** What is behind a seam, and who may import it. Imports of types count, because the seam has types of its own. */
 const SEAMS = [
   {
     behind: 'stores/folder/',
@@ -41,12 +44,12 @@ const SEAMS = [
   {
     behind: 'engines/tensorflow/',
     seam: 'engines/engine.ts and engines/inference-model.ts',
-    // What opens TensorFlow, what reads SavedModels without a server, and what uses its kernels or its traces itself.
+    // These open TensorFlow, read SavedModels without a server, or use its kernels or traces directly.
     home: /^(engines\/tensorflow\/|(index|server)\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
   },
 ];
 
-/** Which files may import which packages. Types are free: they are gone when the code runs. */
+/** The files that may import each package. Imports of types are free, because they are gone when the code runs. */
 const PACKAGES = [
   {
     name: /^@tensorflow\//,
@@ -71,7 +74,7 @@ const PACKAGES = [
  */
 
 /**
- * The imports of a TypeScript file in the project's format, where statements begin at the start of their line.
+ * The imports of a TypeScript file whose statements begin at the start of a line.
  *
  * @param {string} source
  * @returns {Import[]}
@@ -157,7 +160,7 @@ function checkPackage(file, { specifier, typeOnly }) {
 }
 
 /**
- * One line for each group of files that need each other, naming one way round.
+ * Finds groups of files that need each other. Each gives one line that names one way round.
  *
  * @param {Map<string, string[]>} graph
  * @returns {string[]}

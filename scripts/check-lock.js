@@ -1,7 +1,9 @@
 /**
- * `node scripts/check-lock.js [--mend]`: package-lock.json must name every optional dependency, also those of other
- * platforms, and no registry. npm leaves out what the registry it asked does not have (a mirror holds only what
- * somebody wanted), and `npm ci` then refuses the lock file. --mend adds the missing entries, without a sum.
+ * `node scripts/check-lock.js [--mend]` checks that package-lock.json names every optional dependency, including those
+ * of other platforms, and no registry.
+ *
+ * npm leaves out what the registry does not have, since a mirror holds only what somebody wanted. `npm ci` then refuses
+ * the lock file. --mend adds the missing entries, without a checksum.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -29,7 +31,7 @@ export function missingEntries(packages) {
       const entry = `node_modules/${name}`;
       if (packages[entry] !== undefined || packages[`${folder}/${entry}`] !== undefined) continue;
       const { cpu, os } = platformOf(name);
-      // In npm's order; JSON leaves out what is undefined.
+      // The order is npm's. JSON leaves out undefined values.
       missing[entry] = { version, cpu, dev, optional: true, os };
     }
   }
@@ -37,7 +39,7 @@ export function missingEntries(packages) {
 }
 
 /**
- * Which platform a package of binaries is for, by the words in its name.
+ * Finds the platform of a package of binaries by the words in its name.
  * @param {string} name
  */
 function platformOf(name) {

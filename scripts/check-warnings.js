@@ -1,6 +1,6 @@
 /**
- * `node scripts/check-warnings.js`: compiles native/ as the install step does, with warnings as errors, but makes
- * nothing. (The addon itself may have come out of the cache, compiled by another compiler.)
+ * `node scripts/check-warnings.js` compiles native/ with the flags of the install step and with warnings as errors, and
+ * keeps nothing. (The addon itself may come from the cache, where another compiler made it.)
  */
 import path from 'node:path';
 

@@ -1,7 +1,7 @@
 /**
- * `node scripts/clean.js [--all]`: deletes what was compiled here; with --all also node_modules and what the cache
- * keeps for every checkout of this user. Of the cache only what the scripts put there is deleted, as TFJS_SERVING_CACHE
- * may name a folder that holds other things.
+ * `node scripts/clean.js [--all]` deletes what was compiled in this checkout. --all also deletes node_modules, and the
+ * files in the cache that all checkouts of this user share. Only files that the scripts made are deleted there, because
+ * TFJS_SERVING_CACHE may name a folder with other things.
  */
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * `node scripts/digits.js`: trains the digit classifiers of `examples/digits` again, with Python TensorFlow and
+ * `node scripts/digits.js` trains the digit classifiers of `examples/digits` again, with Python TensorFlow and
  * scikit-learn in an environment of its own.
  */
 import { runWithPython } from './test/with-python.js';

@@ -1,7 +1,8 @@
 /**
- * `node scripts/install.js [--quiet] [--dist]`: see install/install.js. This file is written so that any Node can read
- * it, as it is what tells that a Node is too old. With --quiet it says nothing when there is nothing to do; with --dist
- * it makes only dist/, which needs neither TensorFlow nor a compiler.
+ * `node scripts/install.js [--quiet] [--dist]`: see install/install.js.
+ *
+ * Any Node can read this file, because it reports a Node that is too old. --quiet prints nothing if there is nothing to
+ * do. --dist makes only dist/, which needs neither TensorFlow nor a compiler.
  */
 import { refusalOfNode } from './install/node-version.js';
 

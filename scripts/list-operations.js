@@ -1,6 +1,7 @@
 /**
- * `node scripts/list-operations.js`: writes the list of TensorFlow's own operations, which `inspect` reads as it loads no
- * TensorFlow, again from the TensorFlow that is installed. Run it when the pinned version changes, after `make install`.
+ * `node scripts/list-operations.js` writes the list of TensorFlow's own operations from the installed TensorFlow.
+ * `inspect` reads the list, because it loads no TensorFlow. Run this after `make install` when the pinned version
+ * changes.
  */
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,7 +10,7 @@ import path from 'node:path';
 import { operationNames } from '#dist/engines/tensorflow/operations/operation-list.js';
 import { layoutOf } from './install/layout.js';
 
-/** Columns of a line in the list. */
+/** The columns of a line in the list. */
 const WIDTH = 118;
 
 const { root, addon } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
@@ -23,13 +24,13 @@ for (const name of [...operationNames(binding.operationList())].sort()) {
   else lines.push(name);
 }
 fs.writeFileSync(
-  path.join(root, 'src', 'runtime', 'built-in-operations.ts'),
+  path.join(root, 'src', 'engines', 'tensorflow', 'operations', 'built-in-operations.ts'),
   `/**
- * The operations that TensorFlow brings, written by \`node scripts/list-operations.js\`. \`inspect\` reads them here, as it loads
- * no TensorFlow and works before one is installed.
+ * The operations that TensorFlow brings. \`node scripts/list-operations.js\` writes this file. \`inspect\` reads it, because
+ * it loads no TensorFlow and works without one.
  */
 
-/** The version that was asked. */
+/** The version of TensorFlow that the list comes from. */
 export const builtInVersion = '${binding.tensorflowVersion}';
 
 export const builtInOperations: ReadonlySet<string> = new Set(

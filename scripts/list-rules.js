@@ -1,6 +1,6 @@
 /**
- * `node scripts/list-rules.js`: writes into docs/operations.md which operations have a rule in the proof of batching. The
- * sources must be compiled (`make install`).
+ * `node scripts/list-rules.js` writes the operations that have a rule in the proof of batching into docs/operations.md.
+ * The sources must be compiled (`make install`).
  */
 import fs from 'node:fs';
 import path from 'node:path';

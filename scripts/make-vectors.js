@@ -1,12 +1,12 @@
 /**
- * `node scripts/make-vectors.js` writes clients/vectors.json: values and the one way to write each of them in CBOR, on
- * which the server and its clients must agree byte for byte. The heads are written here, by hand: no codec under test
- * has a part in it. The notation is explained in clients/README.md.
+ * `node scripts/make-vectors.js` writes clients/vectors.json: values, and the one form in which each is written as
+ * CBOR. The server and its clients must agree on it byte for byte. This script writes the heads itself, so that no
+ * codec under test takes part. clients/README.md explains the notation.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** The tags of RFC 8746 for little-endian arrays; dtypes that have none are written as `{dtype, shape, data}`. */
+/** The tags of RFC 8746 for little-endian arrays. A dtype without one is written as `{dtype, shape, data}`. */
 const TAGS = new Map([
   ['uint8', 64],
   ['uint16', 69],
@@ -21,7 +21,10 @@ const TAGS = new Map([
   ['float64', 86],
 ]);
 
-/** Of a signed and an unsigned integer alike, by bits: 0, 1, all ones, the largest and the smallest signed, one more. */
+/**
+ * Integers by their bits, for signed and unsigned dtypes: 0, 1, all ones, the largest and the smallest signed, and one
+ * more.
+ */
 const INTEGERS = {
   8: ['00', '01', 'ff', '7f', '80', '2a'],
   16: ['0000', '0100', 'ffff', 'ff7f', '0080', '3930'],
@@ -79,7 +82,10 @@ const ELEMENTS = {
   ],
 };
 
-/** Strings of a string tensor: text, nothing, bytes that are no UTF-8, a zero, letters of two and four bytes, a long one. */
+/**
+ * The strings of a string tensor: a text, an empty one, bytes that are no UTF-8, a zero, letters of two and four bytes,
+ * a long one.
+ */
 const STRINGS = ['63617420f09f9088', '', 'ff00fe', '00', 'c3a9', '61'.repeat(300)];
 
 /** @typedef {{ tensor: { dtype: string, shape: number[], bytes?: string, strings?: string[] } }} TensorNote */
@@ -300,7 +306,7 @@ function float64(value) {
 }
 
 /**
- * Major type and argument, in the shortest form.
+ * Writes a major type and an argument in the shortest form.
  *
  * @param {number} major
  * @param {number | bigint} argument
@@ -314,7 +320,7 @@ function head(major, argument) {
   return Buffer.concat([Buffer.of((major << 5) | (24 + Math.log2(width))), wide.subarray(8 - width)]);
 }
 
-/** One vector a line. */
+/** Writes one vector on each line. */
 export function formatVectors() {
   const lines = makeVectors().map((vector) => JSON.stringify(vector));
   return `{"vectors": [\n${lines.join(',\n')}\n]}\n`;

@@ -85,7 +85,7 @@ def drawn(digit: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, 0], [slant, width]])
     middle = (np.array(fine.shape) - 1) / 2
     moved = ndimage.affine_transform(fine, matrix, middle - matrix @ middle, order=1)
-    # Where the edge is taken to be decides how thick the strokes are.
+    # The threshold for the edge decides how thick the strokes are.
     edge = random.uniform(0.25, 0.65)
     ink = ((moved / max(moved.max(), 1e-6) - edge) * 4 + 0.5).clip(0, 1)
     return frame(ink)
@@ -132,7 +132,7 @@ def save(model: Digits, folder: Path) -> int:
     folder.parent.mkdir(parents=True, exist_ok=True)
     options = tf.saved_model.SaveOptions(save_debug_info=False)
     tf.saved_model.save(model, str(folder), {"serving_default": model.classify}, options)
-    # It holds a random id, so it would differ after every run.
+    # It holds a random id, and would differ after every run.
     (folder / "fingerprint.pb").unlink(missing_ok=True)
     if (folder / "assets").is_dir():
         (folder / "assets").rmdir()

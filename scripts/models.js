@@ -1,6 +1,6 @@
 /**
- * `node scripts/models.js`: makes the demo and test models and their golden answers again, with Python TensorFlow in
- * environments of its own: one for most models, one with the packages of custom operations, two with versions of JAX.
+ * `node scripts/models.js` makes the demo and test models and their golden answers again, with Python TensorFlow in
+ * four environments: one for most models, one with the packages of custom operations, and two with versions of JAX.
  */
 import { runWithPython } from './test/with-python.js';
 

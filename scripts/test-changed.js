@@ -1,10 +1,11 @@
 /**
- * `node scripts/test-changed.js`: the test files that changes are likely to break. Changes are those since the branch left
- * `main`, or since the last commit but one on `main` itself, and what is not committed; `BASE=COMMIT` says another start.
+ * `node scripts/test-changed.js` runs the test files that changes are likely to break. It counts changes since the
+ * branch left `main`, or on `main` itself since the last commit but one, and what is not committed. `BASE=COMMIT` sets
+ * another start.
  *
- * Chosen are the test files that changed, those that import a changed file, however indirectly, and the folders of
- * tests that start a server of the changed part (test/parts.js). A server may break in any folder: this is a first look.
- * Exit code 1 if a test fails.
+ * It chooses the test files that changed, those that import a changed file, however indirectly, and the folders of
+ * tests that start a server of the changed part (test/parts.js). A server may break in any folder, so this is only a
+ * first look. It exits with 1 if a test fails.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -14,7 +15,7 @@ import { foldersThatSee } from './test/parts.js';
 import { run } from './test/run.js';
 
 const VITEST = 'node_modules/vitest/vitest.mjs';
-/** They take minutes each: the one installs the package anew, the other runs the documents. */
+/** These take minutes each: one installs the package from nothing, the other runs the documents. */
 const LEFT_TO_MAKE_TEST = ['test/package/', 'test/docs/'];
 const root = path.join(import.meta.dirname, '..');
 process.chdir(root);
@@ -53,8 +54,8 @@ function lines(args) {
 }
 
 /**
+ * Ends the program if there is no such commit.
  * @param {string} commit as somebody wrote it
- * @returns {string} the same; ends the program if there is no such commit
  */
 function checkedCommit(commit) {
   const { status } = spawnSync('git', ['rev-parse', '--verify', '--quiet', `${commit}^{commit}`]);
@@ -65,7 +66,7 @@ function checkedCommit(commit) {
   process.exit(2);
 }
 
-/** The commit that changes are counted from. */
+/** The commit from which changes are counted. */
 function startOfChanges() {
   const hasMain = lines(['branch', '--list', 'main']).length > 0;
   const left = hasMain ? git(['merge-base', 'main', 'HEAD']) : git(['rev-parse', 'HEAD']);
@@ -73,7 +74,7 @@ function startOfChanges() {
   return isChanged ? left : git(['rev-parse', 'HEAD~1']);
 }
 
-/** The test files that changed, and those that import what changed. A changed package.json makes it all of them. */
+/** The test files that changed, and those that import what changed. If package.json changed, it is all of them. */
 async function importers() {
   const { createVitest } = await import('vitest/node');
   const vitest = await createVitest('test', { changed: base, watch: false });

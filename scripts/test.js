@@ -1,7 +1,9 @@
 /**
- * `node scripts/test.js [--fast]`: everything that must hold, stage by stage; with --fast the part under a minute.
- * Every stage runs, whatever failed before it. A test runner counts its tests, any other stage counts as one; the last
- * line is "N passed, N failed". `NODES="22 26"` says under which other versions of Node.js, `NODES=` under none.
+ * `node scripts/test.js [--fast]` checks everything, stage by stage. --fast runs the part that takes under a minute.
+ *
+ * Every stage runs, even if one before it failed. A test runner counts its tests, and any other stage counts as one.
+ * The last line is "N passed, N failed". `NODES="22 26"` sets the other versions of Node.js to test under, and `NODES=`
+ * sets none.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -17,23 +19,30 @@ import { withServer } from './test/server-process.js';
 const { root, cache, build, addon } = layoutOf(path.join(import.meta.dirname, '..'), process.env);
 const results = path.join(build, 'test');
 const pythonTestFolders = ['test/python', 'clients/python/tests'];
-/** Once is enough: the one installs the package with an empty cache, the other does what the documents say. */
+/**
+ * These run under one Node.js only: the first installs the package with an empty cache, the other does what the
+ * documents say.
+ */
 const PACKAGE = 'test/package';
 const DOCUMENTS = 'test/docs';
 const WITHOUT_ONCE = without([PACKAGE, DOCUMENTS]);
-/** What is left asks Node.js: HTTP, files, processes, the addon. TensorFlow and plain JavaScript are the same under another. */
+/**
+ * The tests of what Node.js itself provides: HTTP, files, processes, the addon. TensorFlow and plain JavaScript are the
+ * same under any Node.js.
+ */
 const OF_NODE = without([
   ...[PACKAGE, DOCUMENTS],
   ...[
     ...['codec', 'engines', 'hostile', 'jax', 'operations', 'serving/queue', 'soak'],
-    // Here the browser, npm and the control plane take the time. How files are seen stays in: arrivals, copies, watching.
+    // In these, the browser, npm and the control plane take the time. Tests of how files are seen stay: arrivals,
+    // copies, watching.
     ...['http/docs', 'http/profile', 'handlers/digits', 'install/install'],
     ...['gate', 'hiccups', 'hung-load', 'memory-limit', 'retry', 'serving-json'].map(
       (name) => `reload/${name}`,
     ),
   ].map((name) => `test/${name}`),
 ]);
-/** How many worker threads are ended under the sanitizer, in each of its two ways; by hand it does 100. */
+/** The number of worker threads that end under the sanitizer, in each of its two ways. Run by hand, it does 100. */
 const SANITIZED_ROUNDS = '30';
 const clientSources = path.join(root, 'clients', 'python', 'src');
 /**
@@ -54,7 +63,7 @@ const fast = [
   ['documents', () => run(process.execPath, ['scripts/check-docs.js'])],
   ['comments', () => run(process.execPath, ['scripts/check-comments.js'])],
   ['warnings of native/', () => run(process.execPath, ['scripts/check-warnings.js'])],
-  // The install step only warns if the addon does not compile, as the server can do without.
+  // The install step only warns if the addon does not compile, because the server can run without it.
   ['TypeScript client', () => run(process.execPath, ['scripts/check-client.js'])],
   ['native addon is there', async () => fs.existsSync(addon)],
 ];
@@ -71,7 +80,8 @@ const slow = [
 ];
 
 /**
- * The options of vitest that leave out folders, or files without their ending. It would not tell that there is none.
+ * The options of vitest that leave out folders, or files given without their ending. vitest does not report a name that
+ * does not exist.
  * @param {readonly string[]} names
  */
 function without(names) {
@@ -83,7 +93,7 @@ function without(names) {
 }
 
 /**
- * The vitest suite under a Node.js; the servers that the tests start run under the same one.
+ * Runs the vitest suite under a Node.js. The servers that the tests start run under the same one.
  * @param {string} node
  * @param {readonly string[]} [selection] of test files
  * @returns {Promise<Tally>}
@@ -111,12 +121,12 @@ async function suite(node, selection = WITHOUT_ONCE) {
       if (status === 'failed') failures.push(`${where}: ${fullName}\n${failureMessages.join('\n')}`);
     }
   }
-  // A file that cannot even be loaded fails without a failed test.
+  // A file that cannot be loaded fails without a failed test.
   return { passed: numPassedTests, failed: Math.max(numFailedTests, succeeded ? 0 : 1) };
 }
 
 /**
- * The tests of the server by Python and of the Python client; the latter's types count as one.
+ * Runs the tests of the server in Python and those of the Python client. The client's types count as one.
  * @returns {Promise<Tally>}
  */
 async function pythonTests() {
@@ -151,7 +161,7 @@ async function pythonTests() {
   };
 }
 
-/** The script builds the addon once more with the sanitizer, which takes GCC's on Linux. */
+/** Builds the addon again with the sanitizer of GCC on Linux. */
 async function sanitize() {
   const script = 'test/native/sanitize.mjs';
   if (!fs.existsSync(script) || process.platform !== 'linux') return { passed: 0, failed: 0 };

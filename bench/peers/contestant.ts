@@ -20,12 +20,12 @@ import type { Environments } from './environments.ts';
 import type { Format, Rival, Variant } from './rivals.ts';
 import type { ServedModel } from './triton-repository.ts';
 
-/** CPU is in seconds per request of the whole process tree. */
+/** The CPU seconds per request are those of the whole process tree. */
 export interface Slice extends Measured {
   readonly serverCpu: number;
 }
 
-/** What a server answered: the numbers of all outputs, for each of the requests. */
+/** The answers of a server: the numbers of all outputs, for each of the requests. */
 export type Answers = readonly (readonly number[])[];
 
 interface Request {
@@ -39,11 +39,11 @@ export interface Setup {
   readonly environments: Environments;
   /** A folder of its own. */
   readonly scratch: string;
-  /** How many different requests at once are checked. */
+  /** The number of different requests at once whose answers are checked. */
   readonly checked: number;
 }
 
-/** Of those that run, so that none outlives this process whatever ends it. */
+/** The processes that run, so that none outlives this process, however it ends. */
 const running = new Set<ProcessTree>();
 process.on('exit', () => {
   for (const tree of running) tree.kill();
@@ -81,7 +81,7 @@ export class Contestant {
     const child = spawn(command, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', log.fd, log.fd],
-      // A group of its own: Ctrl-C is for this process, which then ends the others.
+      // It has a process group of its own. Ctrl-C reaches only this process, which then ends the others.
       detached: true,
     });
     await log.close();
@@ -103,10 +103,10 @@ export class Contestant {
     }
   }
 
-  /** Measures it alone: it runs for as long as this takes. */
+  /** Measures it alone: it runs only meanwhile. */
   async measure(connections: number, seconds: number): Promise<Slice> {
     this.tree.resume();
-    // What has been stopped answers late once.
+    // The first answer after a pause is late.
     await post(this.request);
     const before = this.tree.cpuSeconds();
     const measured = await wrk({ ...this.request, connections, seconds });
@@ -129,7 +129,10 @@ export class Contestant {
     running.delete(this.tree);
   }
 
-  /** Until what wrk left behind has been dealt with, or three seconds: a stopped server would do it in its next slice. */
+  /**
+   * Waits until it has dealt with what wrk left behind, or for three seconds. Otherwise it would do that work in its
+   * next slice.
+   */
   private async rest(): Promise<void> {
     const step = 0.1;
     for (let waited = 0; waited < 3; waited += step) {
@@ -140,7 +143,7 @@ export class Contestant {
   }
 }
 
-/** Sends the requests that every server gets, and waits for the first answer as long as a server may need to start. */
+/** Sends the requests that every server gets. It waits for the first answer as long as a server may need to start. */
 async function ask(
   url: string,
   format: Format,
@@ -168,7 +171,7 @@ async function ask(
   return { request: { url, headers, bodyFile }, answers };
 }
 
-/** One request by a connection of its own. */
+/** Sends one request on a connection of its own. */
 async function post({ url, headers, bodyFile }: Request): Promise<void> {
   const body = await readFile(bodyFile);
   const options = { method: 'POST', agent: false, headers: { ...headers, 'content-length': body.length } };

@@ -1,6 +1,4 @@
-/**
- * What scripts/bench/peer-environments.js has made, as it tells of it.
- */
+/** What scripts/bench/peer-environments.js has made, in the form in which it reports it. */
 export interface Python {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
@@ -12,7 +10,7 @@ export interface Triton {
   readonly backends: string;
 }
 
-/** Why it could not be had. */
+/** Why it is not available. */
 export interface Missing {
   readonly missing: string;
 }

@@ -1,6 +1,4 @@
-/**
- * The contest as a picture: a panel for each model and number of connections, a bar for each server.
- */
+/** Draws the contest: a panel for each model and number of connections, with a bar for each server. */
 import type { Row } from '../peers.ts';
 import { writePlot } from '../plot.ts';
 import { median } from '../statistics.ts';
@@ -44,7 +42,7 @@ export async function plotPeers(file: string, rows: readonly Row[]): Promise<voi
     xAxis: panels.map((panel, i) => ({
       type: 'value',
       gridIndex: i,
-      // Room for the text behind the longest bar.
+      // This leaves room for the text after the longest bar.
       max: Math.max(...rowsOf(panel, rows).map(rate)) * 1.45,
       axisLabel: { show: false },
       splitLine: { show: false },
@@ -75,7 +73,7 @@ function rate({ slices }: Row): number {
   return median(slices.map(({ perSecond }) => perSecond));
 }
 
-/** `12,345 (× 1.84)` */
+/** Writes `12,345 (× 1.84)`. */
 function caption(row: Row): string {
   const value = rate(row);
   const text = value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
@@ -88,7 +86,7 @@ function labelsOf(model: string, rows: readonly Row[]): string[] {
   return unique(rows.filter((row) => row.model === model).map((row) => label(row, rows)));
 }
 
-/** Settings only where they tell apart. */
+/** Names a server, with its settings only if they tell it from others. */
 function label({ model, title, settings }: Row, rows: readonly Row[]): string {
   const same = rows.filter((row) => row.model === model && row.title === title);
   return unique(same.map((row) => row.settings)).length > 1 ? `${title}, ${settings}` : title;

@@ -8,14 +8,14 @@ import path from 'node:path';
 import type { Environments, Missing, Python, Triton } from './environments.ts';
 import { type ServedModel, writeTritonRepository } from './triton-repository.ts';
 
-/** How tensors travel: the names in formats.py. */
+/** How tensors travel, by the names in formats.py. */
 export type Format = 'cbor' | 'pickle' | 'raw' | 'v2';
 
 export interface Rival {
   readonly title: string;
   readonly environment: 'python' | 'kserve' | 'triton';
   readonly format: Format;
-  /** Of the URL that answers. */
+  /** The path of the URL that answers. */
   readonly path: string;
   readonly variants: readonly Variant[];
 }
@@ -42,7 +42,7 @@ export interface Launch {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** With one run at a time on each of two workers, threads of TensorFlow's own would only get in the way. */
+/** There is one run at a time on each of two workers, so TensorFlow's own threads would only disturb. */
 const oneThread = { INTRA_THREADS: '1', INTER_THREADS: '-1' };
 
 export const rivals: Readonly<Record<string, Rival>> = {
@@ -137,7 +137,7 @@ function gunicorn(settings: string, args: readonly string[]): Variant {
     settings,
     launch: ({ model, port, environments }) => {
       const common = ['--bind', `127.0.0.1:${port}`, '--chdir', 'bench/peers', '--log-level', 'warning'];
-      // gunicorn kills workers that have not been heard of for so long; 0: never, as they are paused.
+      // gunicorn kills workers that are silent for so long. 0 means never, because they are paused.
       const alive = ['--timeout', '0'];
       return python(
         environments.python,
@@ -179,7 +179,7 @@ function mosec(batching: Batching): Variant {
     settings: says(batching),
     launch: ({ model, port, environments }) => {
       const args = ['bench/peers/mosec_server.py', '--address', '127.0.0.1', '--port', String(port)];
-      // A worker that takes longer over a batch fails it: three seconds, if nothing is said.
+      // By default, a batch fails if a worker takes longer than three seconds.
       args.push('--timeout', '60000');
       return python(environments.python, args, {
         MODEL: model.folder,
@@ -207,9 +207,9 @@ interface TritonSettings {
   /** As in session.txt of triton_backend.c. */
   readonly intra: number;
   readonly inter: number;
-  /** How long a request may wait for company, in microseconds. */
+  /** The microseconds that a request may wait for others. */
   readonly delay?: number;
-  /** Whether glibc keeps large blocks instead of giving them back after each request. */
+  /** True if glibc keeps large blocks instead of returning them after each request. */
   readonly keepMemory?: boolean;
 }
 

@@ -1,13 +1,11 @@
-/**
- * A folder of models as Triton wants it, with the file that triton_backend.c reads.
- */
+/** Makes a folder of models as Triton wants it, with the file that triton_backend.c reads. */
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Signature, TensorSpec } from '#dist/engines/signature.js';
 
 export interface ServedModel {
   readonly name: string;
-  /** Of the SavedModel. */
+  /** The folder of the SavedModel. */
   readonly folder: string;
   readonly signature: Signature;
 }
@@ -17,13 +15,13 @@ export interface TritonModelSettings {
   readonly intra: number;
   readonly inter: number;
   readonly maxBatch: number;
-  /** Microseconds. */
+  /** In microseconds. */
   readonly delay: number;
 }
 
 const dtypes: Readonly<Record<string, string>> = { float32: 'TYPE_FP32', uint8: 'TYPE_UINT8' };
 
-/** The model is called `model`, so that its URL is always the same. */
+/** The name of the model is always `model`, so that its URL is always the same. */
 export async function writeTritonRepository(
   repository: string,
   { folder, signature }: ServedModel,
@@ -58,7 +56,7 @@ function configOf({ name, dtype, shape }: TensorSpec): string {
   return `{ name: "${name}" data_type: ${dtypes[dtype]} dims: [${dims.join(', ')}] }`;
 }
 
-/** `state serving_default_state 0` */
+/** Writes `state serving_default_state 0`. */
 function placeOf({ name, graphName = name }: TensorSpec): string {
   const [operation = '', index = '0'] = graphName.split(':');
   return `${name} ${operation} ${index}`;

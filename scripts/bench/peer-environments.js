@@ -52,7 +52,8 @@ async function environment(name, cache) {
 }
 
 /**
- * tritonserver out of its wheel, and bench/peers/triton_backend.c compiled against the TensorFlow that this server uses.
+ * Unpacks tritonserver from its wheel, and compiles bench/peers/triton_backend.c against the TensorFlow that this
+ * server uses.
  *
  * @param {import('../install/layout.js').Layout} layout
  * @returns {Promise<Triton | Missing>}

@@ -1,5 +1,5 @@
 /**
- * A heading as GitHub makes an anchor of it.
+ * Turns a heading into an anchor as GitHub does.
  *
  * @param {string} heading as it is written
  */

@@ -32,7 +32,7 @@ const NEEDS_FILE = new Set(['js', 'ts']);
 const OUTPUT = new Set(['json', 'text']);
 const MARKERS = new Set(['not run', 'file', 'first', 'with', 'until']);
 
-/** A command that goes on, as the server does, until somebody ends it. */
+/** A command that runs until somebody ends it, like the server. */
 const STARTS_SERVER = /^(make serve|npx tfjs-serving serve)\b/;
 
 const markdown = new MarkdownIt('default', { html: true });
@@ -95,7 +95,7 @@ export function startsServer(text) {
  */
 
 /**
- * Blocks and comments in their order, also those in lists and quotes; lines are counted from 0.
+ * The blocks and comments in order, including those in lists and quotes. Lines are counted from 0.
  *
  * @param {string} text
  * @returns {(Comment | Fence)[]}

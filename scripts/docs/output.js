@@ -1,10 +1,10 @@
 /**
- * Whether a command printed what a document says it prints. Both are read as a reader would read them:
+ * Decides whether a command printed what a document says. Both texts are compared as a reader would:
  *
- * - `…` stands for anything on its line, and alone on a line for any lines;
- * - a number with a decimal point may differ by a millionth and by 1/100,000 of itself, as the processors of two
- *   machines do;
- * - in JSON, blanks outside texts do not count; elsewhere, those at the ends of lines.
+ * - `…` stands for anything on its line, and alone on a line for any lines.
+ * - A number with a decimal point may differ by a millionth and by 1/100,000 of itself, since the processors of two
+ *   machines differ by as much.
+ * - In JSON, blanks outside texts do not count. Elsewhere, blanks at the ends of lines do not.
  */
 
 /**

@@ -1,6 +1,4 @@
-/**
- * Draws answers per second by version over time, as an SVG for light and dark pages.
- */
+/** Draws answers per second by version over time, as an SVG for light and dark pages. */
 
 /**
  * @typedef {{ seconds: number, milliseconds: number, version: number | null }} Answer when it came, how long it took, and the
@@ -11,13 +9,13 @@
  * }} Run
  */
 
-/** Seconds of answers that are counted together. */
+/** The seconds of answers that are counted together. */
 const SLICE = 0.5;
 const WIDTH = 860;
 const HEIGHT = 310;
 const PLOT = { left: 64, right: 836, top: 92, bottom: 276 };
 
-/** Colours that stay apart for the colour-blind (Okabe and Ito, 2008). */
+/** Colours that the colour-blind can tell apart (Okabe and Ito, 2008). */
 const STYLE = `
   svg { --page: #ffffff; --text: #24292f; --faint: #57606a; --line: #d0d7de; --first: #0072b2; --second: #e69f00; }
   @media (prefers-color-scheme: dark) {
@@ -75,7 +73,7 @@ function rates(answers, version, slices) {
 }
 
 /**
- * One bar for each slice in which the version answered.
+ * Draws one bar for each slice in which the version answered.
  * @param {string} name of the class
  * @param {readonly number[]} values
  * @param {readonly number[] | null} below what stands under them
@@ -147,7 +145,7 @@ function count(value) {
 }
 
 /**
- * The least of 1, 2, 4, 5, 6, 8 times a power of ten that is not below it.
+ * The least of 1, 2, 4, 5, 6, 8 times a power of ten that is not less than the value.
  * @param {number} value
  */
 function niceCeiling(value) {

@@ -1,6 +1,4 @@
-/**
- * The load behind the picture: one request, asked again and again, each answer held against what it should be.
- */
+/** The load for the picture: the same request again and again. Each answer is compared with the right one. */
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -16,7 +14,9 @@ const body = Buffer.concat([
   ),
 ]);
 
-/** Callers that ask at even times until they are stopped. A caller whose answer is late asks again as soon as it is there. */
+/**
+ * Callers that ask at even times until they are stopped. A caller whose answer is late asks again as soon as it has it.
+ */
 export class Load {
   /** The version of the last answer. */
   latest = 0;
@@ -41,7 +41,7 @@ export class Load {
     return (performance.now() - this.#start) / 1000;
   }
 
-  /** Ends the load. @returns every answer, in the order in which they came */
+  /** Ends the load. */
   async stop() {
     this.#stopped = true;
     await Promise.all(this.#callers);

@@ -25,15 +25,15 @@ const sources = {
 
 /** `perSecond`: requests of each. */
 const RATE = { callers: 16, perSecond: 25 };
-/** Seconds before the first change, between two, and after the last. */
+/** The seconds before the first change, between two, and after the last. */
 const PAUSE = 3;
-/** Seconds after which a change that was not seen ends the run. */
+/** The seconds after which an unseen change ends the run. */
 const PATIENCE = 20;
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tfjs-serving-picture-'));
 
 /**
- * What a version answers, from a server that has no other.
+ * The answer of a version, from a server that has no other.
  * @param {1 | 2} version
  */
 async function answerOfAlone(version) {

@@ -1,6 +1,4 @@
-/**
- * The lists of operations that have a rule, as docs/operations.md has them.
- */
+/** Writes the lists of operations with a rule in docs/operations.md. */
 
 /** What stands above the lists: TensorFlow's operations, and those of StableHLO. */
 const HEADINGS = /** @type {const} */ (['## TensorFlow', '## StableHLO']);

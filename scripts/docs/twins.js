@@ -1,7 +1,9 @@
 /**
- * A document and its twin in another language, `GUIDE.md` and `GUIDE_CN.md`, must say the same: the same headings by
- * number, level and order; in each section the same code blocks, tables of the same size, and the same links. The blocks of
- * a twin are not run, since they are those of the other; so it has no markers either.
+ * Compares a document with its twin in another language, `GUIDE.md` with `GUIDE_CN.md`. Both must have the same
+ * headings by number, level and order, and in each section the same code blocks, tables of the same size, and the same
+ * links.
+ *
+ * The blocks of a twin are not run, because they are those of the original. So a twin has no markers.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -102,7 +104,7 @@ function compare(what, one, other, told) {
 }
 
 /**
- * Within a section their order is the language's.
+ * Compares links. Their order within a section depends on the language.
  * @param {readonly Section[]} one
  * @param {readonly Section[]} other
  */
@@ -124,7 +126,7 @@ function compareLinks(one, other) {
 }
 
 /**
- * Links within a document name its own headings: they are told by the heading's place.
+ * Names a link for the comparison. A link within a document is named by the place of its heading.
  * @param {readonly string[]} links
  * @param {readonly Section[]} sections
  */

@@ -46,7 +46,7 @@ export function run(command, args, { env, signal, cwd, log, input }) {
     };
     /** @param {'SIGTERM' | 'SIGKILL'} name */
     const kill = (name) => {
-      // The group is gone already if it ended by itself in this moment.
+      // If the group has just ended by itself, it is gone.
       try {
         if (child.pid !== undefined) process.kill(-child.pid, name);
       } catch {}
@@ -55,7 +55,7 @@ export function run(command, args, { env, signal, cwd, log, input }) {
     let patience;
     const onAbort = () => {
       kill('SIGTERM');
-      // npm goes on trying to reach its registry for minutes.
+      // npm tries for minutes to reach its registry.
       patience = setTimeout(kill, GRACE_MS, 'SIGKILL');
     };
     const finish = () => {
@@ -69,7 +69,7 @@ export function run(command, args, { env, signal, cwd, log, input }) {
     child.stderr.on('data', onOutput);
     child.stdin.on('error', () => {}); // it may end before it has read everything
     child.stdin.end(input);
-    // One that cannot be started emits an error and then closes like any other.
+    // A command that cannot be started emits an error, and then closes like any other.
     let started = true;
     child.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       started = false;

@@ -9,15 +9,15 @@ import { DiskFull, explainFailure, InstallFailure } from './failure.js';
 import { includeFlags, linkFlags } from './native-flags.js';
 import { Slots } from './slots.js';
 
-/** Shared by all targets, so that two of them compiled side by side do not take the machine twice. */
+/** All targets share these, so that compiling two side by side does not use the machine twice. */
 const slots = new Slots(Math.min(8, os.availableParallelism()));
 
-/** The compiler was there and did not accept the sources. */
+/** The compiler exists, and did not accept the sources. */
 export class CompileFailure extends InstallFailure {}
 
 /**
- * What a target depends on: its sources and headers, its flags and TensorFlow in the first part, the compiler in the
- * second. (Where there is no compiler any more, what it once made is still good.)
+ * The key of a target. The first part is for its sources, headers, flags and TensorFlow, and the second for the
+ * compiler. (If the compiler is gone, what it made is still good.)
  *
  * @param {import('./native-flags.js').NativeTarget} target
  * @param {import('./libtensorflow.js').Libtensorflow} library
@@ -54,7 +54,7 @@ export function isCompiled(target, library, context) {
 }
 
 /**
- * Compiles a target, or copies what was compiled from the same sources before, in this checkout or another.
+ * Compiles a target, or copies what was compiled from the same sources before, in any checkout.
  *
  * @param {import('./native-flags.js').NativeTarget} target
  * @param {import('./libtensorflow.js').Libtensorflow} library
@@ -90,7 +90,7 @@ async function build(target, library, compiler, result, { host, layout, progress
   try {
     /** @param {string[]} args */
     const invoke = async (args) => {
-      // A compiler's temporary files are large, too.
+      // The temporary files of a compiler are large, too.
       const env = { ...host.env, TMPDIR: folder };
       const { code, output } = await slots.use(() => run(command, [...first, ...args], { env, signal, log }));
       if (code === 0) return;
@@ -122,7 +122,7 @@ async function build(target, library, compiler, result, { host, layout, progress
 }
 
 /**
- * Copies under a temporary name and renames: a server that has the old file loaded keeps it.
+ * Copies under a temporary name and renames, so that a server which has loaded the old file keeps it.
  * @param {string} from
  * @param {string} to
  */

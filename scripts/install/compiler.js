@@ -4,7 +4,7 @@ import { run } from './command.js';
 import { InstallFailure } from './failure.js';
 import { findExecutable } from './host.js';
 
-/** What an older compiler stumbles over: C++17 in the language and in its library. */
+/** A program that needs C++17 in the language and in its library. Older compilers fail on it. */
 const PROBE = `
 #include <memory>
 #include <optional>
@@ -28,18 +28,18 @@ const HOW_TO_GET_ONE =
  */
 
 /**
- * The compiler that `CXX` names, else the system's; null if there is none.
+ * Finds the compiler that `CXX` names, else the system's; null if there is none.
  *
  * @param {NodeJS.ProcessEnv} env
  * @returns {Compiler | null}
  */
 export function findCompiler(env) {
-  // CXX may have arguments, as in "ccache g++".
+  // CXX may have arguments, for example "ccache g++".
   const commands = env['CXX']?.trim() ? [env['CXX'].trim().split(/\s+/)] : [['c++'], ['g++'], ['clang++']];
   for (const command of commands) {
     const executable = findExecutable(command[0] ?? '', env);
     if (executable === null) continue;
-    // Asking for the version would cost a process at every start; a new version is a new file.
+    // Asking for the version would cost a process at every start. A new version is a new file.
     const file = fs.realpathSync(executable);
     return { command, identity: `${command.join(' ')} ${file} ${fs.statSync(file).size}` };
   }
@@ -47,7 +47,7 @@ export function findCompiler(env) {
 }
 
 /**
- * Makes sure before anything is downloaded that there is a compiler and that it knows C++17.
+ * Checks before any download that there is a compiler, and that it knows C++17.
  *
  * @param {import('./context.js').Context} context
  * @returns {Promise<Compiler>}
@@ -66,7 +66,7 @@ export async function checkCompiler({ host, signal }) {
     input: PROBE,
   });
   if (code === 0) return compiler;
-  // macOS has a c++ that only asks for the developer tools to be installed.
+  // The c++ of macOS may only ask the user to install the developer tools.
   const reason = /xcode-select|developer tools/i.test(output)
     ? 'There is no C++ compiler'
     : `The C++ compiler ${compiler.command.join(' ')} does not compile C++17`;

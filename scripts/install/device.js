@@ -5,9 +5,9 @@ import { InstallFailure } from './failure.js';
 const DEVICES = ['cpu', 'gpu', 'auto'];
 
 /**
- * What to install for: what `DEVICE` and `TENSORFLOW_DIR` ask for now, else what they asked for last time in this
- * checkout, else what the machine has. `make install DEVICE=gpu` therefore holds for the `make serve` that follows;
- * naming a device also forgets a `TENSORFLOW_DIR`.
+ * Decides what to install for: what `DEVICE` and `TENSORFLOW_DIR` ask for now, else what they asked for last time in
+ * this checkout, else what the machine has. So `make install DEVICE=gpu` also holds for the next `make serve`. Naming a
+ * device forgets `TENSORFLOW_DIR`.
  *
  * @param {NodeJS.ProcessEnv} env
  * @param {import('./stamps.js').Choice | undefined} last
@@ -24,7 +24,7 @@ export function chooseDevice(env, last) {
 }
 
 /**
- * The device whose libtensorflow is taken: never auto.
+ * The device of the libtensorflow to use. It is never auto.
  *
  * @param {string} device
  * @param {import('./host.js').Host} host

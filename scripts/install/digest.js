@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 /**
- * A short digest of parts that are texts or the contents of files.
+ * A short digest of parts, which are texts or the contents of files.
  * @param {Iterable<string | Buffer>} parts
  */
 export function digest(parts) {
@@ -14,8 +14,8 @@ export function digest(parts) {
 }
 
 /**
- * Names and contents of files, for {@link digest}: contents, not times, as a checkout of another branch and back
- * changes nothing.
+ * The names and contents of files, for {@link digest}. Times do not count, because switching branches and back changes
+ * nothing.
  * @param {string} folder
  * @param {readonly string[]} files relative to the folder
  */

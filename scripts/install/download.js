@@ -10,7 +10,7 @@ import { megabytes } from './progress.js';
 const POLL_MS = 500;
 
 /**
- * Fetches a wheel with pip, checks its sum and only then puts it under its name: a wheel found there is a good one.
+ * Fetches a wheel with pip and checks its checksum before it gets its name. So a wheel with that name is good.
  *
  * @param {import('./pins.js').Wheel} wheel
  * @param {string} folder
@@ -71,8 +71,8 @@ async function pipDownload(wheel, folder, step, { host, layout, progress, signal
   args.push('--python-version', PYTHON_TAG, '--implementation', 'cp', '--abi', `cp${PYTHON_TAG}`);
   args.push('--platform', wheel.platform, '--dest', folder, wheel.requirement);
 
-  // pip shows no progress where nobody watches its terminal, but it downloads into TMPDIR, where the file can be seen
-  // growing; so the system's own, which may be small, is not filled either.
+  // pip shows no progress without a terminal. But it downloads into TMPDIR, where the growing file can be seen. That
+  // also keeps the system's folder for temporary files free, which may be small.
   const env = { ...host.env, TMPDIR: folder, PIP_REQUIRE_VIRTUALENV: 'false' };
   const report = progress.tenths(step, 'downloaded', wheel.bytes);
   const poll = setInterval(() => report(largestFile(folder)), POLL_MS);

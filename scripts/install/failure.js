@@ -1,6 +1,6 @@
 /**
- * A reason to stop that the person at the keyboard can do something about: one sentence saying what is missing and
- * how to get it. It is printed as it is, without a stack trace.
+ * A reason to stop that the user can fix. It is one sentence that says what is missing and how to get it, and it is
+ * printed without a stack trace.
  */
 export class InstallFailure extends Error {
   /**
@@ -34,7 +34,7 @@ export class DiskFull extends InstallFailure {
 }
 
 /**
- * Says why a package manager gave up, judged by what it printed.
+ * Says why a package manager failed, judged by its output.
  *
  * @param {object} attempt
  * @param {string} attempt.what    what it was to do, e.g. "pip could not download tensorflow-cpu==2.21.0"
@@ -54,7 +54,7 @@ export function explainFailure({ what, output, log, folder }) {
 }
 
 /**
- * Turns the errors of the file system that a person can mend into their sentence; returns any other error as it is.
+ * Turns errors of the file system that a person can fix into sentences. It returns any other error as it is.
  * @param {unknown} error
  * @param {string} [folder] where it happened: a write to a full disk does not say
  */

@@ -34,7 +34,7 @@ export function thisHost(env = process.env) {
 }
 
 /**
- * The executable that a command name stands for, or null.
+ * The executable of a command name; null if there is none.
  *
  * @param {string} name
  * @param {NodeJS.ProcessEnv} env
@@ -60,7 +60,7 @@ function isExecutable(file) {
 }
 
 function glibcVersion() {
-  // The report would otherwise resolve every open socket's address by DNS.
+  // Without this, the report would resolve the address of every open socket by DNS.
   const report = /** @type {{ excludeNetwork?: boolean } & NodeJS.ProcessReport} */ (process.report);
   report.excludeNetwork = true;
   const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (report.getReport());

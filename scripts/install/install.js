@@ -26,8 +26,8 @@ const WITHOUT_ADDON =
   'while a model loads or runs';
 
 /**
- * Brings a checkout, or the package as npm installed it, to where the server can start. What is already as it should
- * be costs a look: packages by npm and libtensorflow side by side, then the two native parts and dist/ side by side.
+ * Prepares a checkout, or an installed package, so that the server can start. A part that is ready costs only a look.
+ * npm's packages and libtensorflow are installed side by side, and then the two native parts and dist/.
  *
  * @param {object} options
  * @param {string} options.root
@@ -66,7 +66,7 @@ export async function install({
 }
 
 /**
- * Compiles dist/ if src/ or what it needs has changed, and nothing else: what a package is made of.
+ * Compiles dist/ if src/ or something that it needs has changed, and does nothing else. A package is made from dist/.
  *
  * @param {object} options
  * @param {string} options.root
@@ -185,7 +185,7 @@ async function bringUpToDate(plan, retryAddon, context) {
 }
 
 /**
- * Compiles our addon. That it cannot be compiled is remembered, not fatal: upstream's binding alone can serve, too.
+ * Compiles our addon. A failure is remembered and not fatal, because the server can run on upstream's binding alone.
  *
  * @param {Plan} plan
  * @param {import('./compiler.js').Compiler} compiler
@@ -217,7 +217,7 @@ function addonState({ library }, context) {
 }
 
 /**
- * Runs tasks side by side; the first that fails ends the others, and its error is thrown when all have ended.
+ * Runs tasks side by side. The first that fails stops the others, and its error is thrown when all have ended.
  *
  * @param {import('./context.js').Context} context
  * @param {readonly ((context: import('./context.js').Context) => Promise<void>)[]} tasks

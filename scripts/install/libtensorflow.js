@@ -11,14 +11,14 @@ import { unzip } from './unzip.js';
 const STEP = 'libtensorflow';
 const MANIFEST = 'wheels.json';
 
-/** Of TensorFlow's 15,000 headers these folders are what `tensorflow/c` includes. */
+/** The folders of TensorFlow's 15,000 headers that `tensorflow/c` includes. */
 const HEADERS =
   /^tensorflow\/(include\/(?:tensorflow\/c|tensorflow\/core\/platform|tsl\/platform|xla\/tsl\/c)\/.*\.h)$/;
 const LIBRARIES = /^tensorflow\/(libtensorflow_(?:cc|framework)\.(?:so\.2|2\.dylib))$/;
-/** Libraries of CUDA, and what XLA compiles with. The rest of these wheels is headers. */
+/** The libraries of CUDA, and the tools with which XLA compiles. All other files in these wheels are headers. */
 const NVIDIA = /^nvidia\/[a-z_]+\/(?:lib|bin|nvvm)\/.+$/;
 
-/** What the headers of any libtensorflow must have. */
+/** The headers that any libtensorflow must have. */
 const NEEDED_HEADERS = ['tensorflow/c/c_api.h', 'tensorflow/c/eager/c_api.h'];
 
 /**
@@ -32,8 +32,8 @@ const NEEDED_HEADERS = ['tensorflow/c/c_api.h', 'tensorflow/c/eager/c_api.h'];
  */
 
 /**
- * The one that TENSORFLOW_DIR names: either with lib/ and include/, as TensorFlow's C archives have them, or with the
- * libraries beside include/, as an installed Python package has them.
+ * The libtensorflow that TENSORFLOW_DIR names. It has lib/ and include/, like TensorFlow's C archives, or its libraries
+ * lie beside include/, as in an installed Python package.
  *
  * @param {string} folder
  * @returns {Libtensorflow}
@@ -63,7 +63,7 @@ export function libtensorflowOfUser(folder) {
 }
 
 /**
- * The one out of the pinned wheels, whether it is there yet or not.
+ * The libtensorflow from the pinned wheels, whether or not it is there yet.
  *
  * @param {'cpu' | 'gpu'} device
  * @param {import('./context.js').Context} context
@@ -81,7 +81,8 @@ export function libtensorflowOfWheels(device, { host, layout, pins }) {
   const folder = path.join(layout.cache, `libtensorflow-${TENSORFLOW_VERSION}-${pin.name}`);
   const ending = host.platform === 'darwin' ? '2.dylib' : 'so.2';
   return {
-    // Device and sums are left out: binding and addon compiled against one build of a version run on the other.
+    // The device and the checksums are left out: a binding and an addon that were compiled against one build of a
+    // version run on the other.
     id: `${TENSORFLOW_VERSION}-${host.platform}-${host.arch}`,
     libFolder: path.join(folder, 'lib'),
     includeFolder: path.join(folder, 'include'),
@@ -92,7 +93,7 @@ export function libtensorflowOfWheels(device, { host, layout, pins }) {
 }
 
 /**
- * Whether the cache has it, whole and from these very wheels.
+ * True if the cache has it complete, and from exactly these wheels.
  * @param {ReturnType<typeof libtensorflowOfWheels>} library
  */
 export function isUnpacked({ folder, libFolder, libraries, pin }) {
@@ -107,8 +108,8 @@ export function isUnpacked({ folder, libFolder, libraries, pin }) {
 }
 
 /**
- * Downloads and unpacks what is missing. The folder appears in the cache under its name only when complete; wheels
- * that were verified stay until then, so that an interrupted install goes on after them.
+ * Downloads and unpacks what is missing. The folder gets its name in the cache only when it is complete. Wheels that
+ * were verified stay until then, so that an interrupted install continues after them.
  *
  * @param {ReturnType<typeof libtensorflowOfWheels>} library
  * @param {import('./context.js').Context} context
@@ -157,7 +158,7 @@ async function unpack({ folder, pin }, wheels, { progress, signal }) {
     }
     fs.writeFileSync(path.join(temporary, MANIFEST), manifestOf(pin));
     fs.chmodSync(temporary, 0o755);
-    // One of other sums, or one somebody deleted files from.
+    // It has other checksums, or somebody deleted files from it.
     fs.rmSync(folder, { recursive: true, force: true });
     fs.renameSync(temporary, folder);
   } catch (error) {
@@ -168,8 +169,8 @@ async function unpack({ folder, pin }, wheels, { progress, signal }) {
 }
 
 /**
- * The wheels' layout but for the names of two folders: libraries in lib/, headers in include/, and CUDA where the run
- * path of TensorFlow's libraries looks for it ($ORIGIN/../nvidia).
+ * Where a file of a wheel goes: libraries into lib/, headers into include/, and CUDA where the run path of TensorFlow's
+ * libraries looks for it ($ORIGIN/../nvidia).
  *
  * @param {string} name in the wheel
  * @param {string} folder
@@ -184,8 +185,7 @@ function destinationOf(name, folder) {
 }
 
 /**
- * Makes the links by which everything finds the libtensorflow of this checkout: one where tfjs-node-gpu looks for it,
- * one beside our own addon.
+ * Links the libtensorflow of this checkout to where tfjs-node-gpu looks for it, and beside our own addon.
  *
  * @param {Libtensorflow} library
  * @param {import('./layout.js').Layout} layout
@@ -237,7 +237,7 @@ function manifestOf({ wheels }) {
 }
 
 /**
- * What is still to be written: the wheels, pip's second copy of the one it is fetching, and what is in them.
+ * The bytes that are still to be written: the wheels, pip's second copy of the one that it fetches, and their content.
  * @param {import('./pins.js').LibtensorflowPin} pin
  * @param {string} downloads
  */
@@ -249,7 +249,7 @@ function spaceNeeded({ wheels }, downloads) {
 }
 
 /**
- * Temporary folders of an install that was killed; nobody else writes them while we hold the lock.
+ * Removes the temporary folders of an install that was killed. Nobody else writes them while we hold the lock.
  * @param {string} folder
  * @param {string} prefix
  */

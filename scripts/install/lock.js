@@ -6,11 +6,11 @@ const HEARTBEAT_MS = 2_000;
 const STALE_MS = 15_000;
 
 /**
- * Runs a task while holding a lock file, so that two installs do not do the same work side by side. The lock only
- * saves work: whatever is made under it is put in place by one rename, so a lock taken over by mistake harms nothing.
+ * Runs a task while it holds a lock file, so that two installs do not do the same work. The lock only saves work:
+ * everything made under it is put in place with one rename, so taking a lock over by mistake harms nothing.
  *
- * The holder touches the file every two seconds. One that was killed is recognised by a file nobody touches (its
- * process id would mean nothing in another container that shares the folder).
+ * The holder touches the file every two seconds. If nobody touches it, its holder was killed. (A process id would mean
+ * nothing in another container that shares the folder.)
  *
  * @template T
  * @param {string} file
@@ -61,6 +61,6 @@ function touch(file) {
   try {
     fs.utimesSync(file, new Date(), new Date());
   } catch {
-    // Removed by somebody who cleans up; nothing to keep alive then.
+    // Somebody who cleaned up removed it, and there is nothing to keep.
   }
 }

@@ -5,18 +5,20 @@ import { run } from './command.js';
 import { filesBelow } from './digest.js';
 import { InstallFailure } from './failure.js';
 
-/** The `.proto` files, in the checkout; what is made of them is in a folder of the same name in dist/. */
+/**
+ * The folder of the `.proto` files in the checkout. The code made from them is in a folder of the same name in dist/.
+ */
 const FOLDER = 'proto';
 
-/** A module with types, for messages that are read or written as they lie on the wire and nothing else. */
+/** The flags for a module with types that only decodes or encodes messages. */
 const MODULE = [
   ...['-t', 'static-module', '-w', 'esm', '--dts', '--no-create', '--no-verify', '--no-convert'],
   ...['--no-delimited', '--no-typeurl', '--no-service'],
 ];
 
 /**
- * What is made of which `.proto` files. The server writes nothing that it reads, and reads nothing that it writes. Each
- * module has a root (`-r`) of its own: protobufjs has one table of roots for the process.
+ * The files that are made, and their `.proto` files. The server never writes a message that it reads, nor reads one
+ * that it writes. Each module has its own root (`-r`), because protobufjs keeps one table of roots for the process.
  */
 const BUNDLES = [
   {
@@ -25,11 +27,11 @@ const BUNDLES = [
     args: [...MODULE, '-r', 'decoders', '--no-encode', '--force-message', '--force-long'],
   },
   { file: 'encoders.js', of: ['config'], args: [...MODULE, '-r', 'encoders', '--no-decode'] },
-  // The parser of protobuf's text format takes a description, not code.
+  // The parser of protobuf's text format takes a description, and not code.
   { file: 'saved-model.json', of: ['saved-model'], args: ['-t', 'json'] },
 ];
 
-/** What else belongs to what is made: relative to dist/. */
+/** The files that are made, relative to dist/. */
 export const MESSAGE_FILES = BUNDLES.map(({ file }) => `${FOLDER}/${file}`);
 
 /** The `.proto` files, relative to the checkout. @param {import('./layout.js').Layout} layout */
@@ -38,7 +40,7 @@ export function protoFiles({ root }) {
 }
 
 /**
- * Makes code that decodes and encodes the messages of proto/, by protobufjs.
+ * Makes code that decodes and encodes the messages of proto/, with protobufjs.
  *
  * @param {import('./context.js').Context} context
  * @throws {InstallFailure} with what is wrong in a `.proto` file
@@ -72,7 +74,7 @@ async function compact(made) {
 }
 
 /**
- * Takes comments and indentation out, and the import of `long`, which this package does not depend on.
+ * Removes comments and indentation, and the import of `long`, which this package does not depend on.
  *
  * @param {string} text
  */

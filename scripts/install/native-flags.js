@@ -15,11 +15,11 @@ import path from 'node:path';
 
 const COMMON = ['-std=c++17', '-O2', '-fPIC', '-pthread', '-DNAPI_VERSION=8'];
 
-/** Ours is held to the compiler's warnings; upstream's sources are as they are. */
+/** Our sources must compile without warnings. Upstream's sources are left as they are. */
 const STRICT = ['-Wall', '-Wextra', '-Wpedantic', '-Wshadow', '-Wconversion', '-Werror'];
 
 /**
- * Upstream's binding, from its untouched sources to where tfjs-node-gpu looks for it.
+ * Upstream's binding, compiled from its unchanged sources to the place where tfjs-node-gpu looks for it.
  *
  * @param {import('./layout.js').Layout} layout
  * @returns {NativeTarget}
@@ -54,7 +54,7 @@ export function addonTarget(layout) {
 }
 
 /**
- * Headers that are not ours, given so that their warnings do not count.
+ * The flags for headers that are not ours. Their warnings do not count.
  *
  * @param {NativeTarget} target
  * @param {string} includeFolder of TensorFlow
@@ -70,7 +70,7 @@ export function includeFlags({ packages }, includeFolder, layout) {
 }
 
 /**
- * Node's own functions are left open: the process that loads the addon has them.
+ * The flags for linking. Node's own functions stay undefined, because the process that loads the addon has them.
  *
  * @param {NativeTarget} target
  * @param {import('./libtensorflow.js').Libtensorflow} library

@@ -1,5 +1,5 @@
 /**
- * What to tell a Node that is too old, or null. This file is written so that any Node can read it.
+ * What to tell a Node that is too old, or null. Any Node can read this file.
  *
  * @param {string} version e.g. "20.19.0"
  */

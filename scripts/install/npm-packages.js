@@ -8,8 +8,8 @@ import { explainFailure, InstallFailure } from './failure.js';
 const STEP = 'npm packages';
 
 /**
- * Whether node_modules is what package-lock.json says. True as well where there is no lock file: in the package as npm
- * installed it, npm has done this.
+ * True if node_modules agrees with package-lock.json. It is also true without a lock file: in an installed package, npm
+ * has done this.
  *
  * @param {import('./context.js').Context} context
  */

@@ -20,14 +20,10 @@
 
 export const TENSORFLOW_VERSION = '2.21.0';
 
-/**
- * The Python version whose wheels are taken, as the oldest pip also understands it.
- */
+/** The Python version of the wheels, in a form that the oldest pip understands too. */
 export const PYTHON_TAG = '311';
 
-/**
- * The oldest glibc the wheels run on (their manylinux_2_27 tag).
- */
+/** The oldest glibc that the wheels run on (their manylinux_2_27 tag). */
 export const GLIBC_VERSION = '2.27';
 
 /** @type {Wheel} */

@@ -4,11 +4,11 @@ import { megabytes } from './progress.js';
 
 const BRING_YOUR_OWN = 'set TENSORFLOW_DIR to a libtensorflow built for it';
 
-/** For node_modules, the compiled code and the logs. */
+/** The bytes for node_modules, the compiled code and the logs. */
 const CHECKOUT_BYTES = 600e6;
 
 /**
- * Refuses a machine that the libtensorflow of the wheels cannot run on.
+ * Refuses a machine on which the libtensorflow of the wheels cannot run.
  *
  * @param {import('./host.js').Host} host
  * @throws {InstallFailure}
@@ -47,7 +47,7 @@ function checkGlibc(version) {
 }
 
 /**
- * Whether a dotted version is older than another.
+ * True if a dotted version is older than another.
  * @param {string} version
  * @param {string} than
  */
@@ -61,7 +61,7 @@ export function isOlder(version, than) {
 }
 
 /**
- * Refuses to begin what would fill the disk half-way.
+ * Refuses to begin work that would fill the disk half-way.
  *
  * @param {import('./host.js').Host} host
  * @param {string} folder

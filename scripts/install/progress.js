@@ -1,6 +1,6 @@
 /**
- * What the install step tells: one line when a step begins, some on the way, one when it ends. All of it goes to the
- * standard error, as the standard output of `make serve` is the server's.
+ * What the install step prints: one line when a step begins, some on the way, and one when it ends. Everything goes to
+ * standard error, because the standard output of `make serve` belongs to the server.
  */
 export class Progress {
   /** @param {(line: string) => void} [print] */
@@ -34,7 +34,7 @@ export class Progress {
   }
 
   /**
-   * Reports how far a step has come: a line for every tenth.
+   * Reports the progress of a step, with a line for every tenth.
    * @param {string} name of the step
    * @param {string} doing
    * @param {number} total

@@ -1,6 +1,4 @@
-/**
- * Lets at most so many tasks run at a time.
- */
+/** Lets at most a number of tasks run at a time. */
 export class Slots {
   /** @param {number} count */
   constructor(count) {

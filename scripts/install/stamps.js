@@ -18,7 +18,7 @@ export class Stamps {
     this.reload();
   }
 
-  /** Reads again what another process may have finished. A file that makes no sense counts as none. */
+  /** Reads what another process may have finished. A file without sense counts as none. */
   reload() {
     try {
       const { choice, steps } = JSON.parse(fs.readFileSync(this.file, 'utf8'));

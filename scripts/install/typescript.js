@@ -9,7 +9,7 @@ import { generateMessages, MESSAGE_FILES, protoFiles } from './messages.js';
 const STEP = 'dist';
 
 /**
- * Whether dist/ is made of src/ and proto/ as they are. True as well in the package as npm installed it, which has no src/.
+ * True if dist/ was made from the present src/ and proto/. It is also true in an installed package, which has no src/.
  *
  * @param {import('./context.js').Context} context
  */

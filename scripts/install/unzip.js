@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 
-// The few structures of a zip file that a wheel uses (APPNOTE.TXT 4.3: end record, central directory, local header).
+// The structures of a zip file that a wheel uses (APPNOTE.TXT 4.3: end record, central directory, local header).
 const END_RECORD = { signature: 0x06054b50, size: 22, maxComment: 0xffff };
 const CENTRAL = { signature: 0x02014b50, size: 46 };
 const LOCAL_HEADER_SIZE = 30;
@@ -24,8 +24,8 @@ const DEFLATED = 8;
  */
 
 /**
- * Takes files out of a zip archive, checking their CRC. Not for archives over 4 GB or with encryption: wheels have
- * neither.
+ * Extracts files from a zip archive and checks their CRC. It does not read archives over 4 GB or with encryption, which
+ * wheels never are.
  *
  * @param {string} archive
  * @param {(name: string) => string | null} destinationOf where to put a file of this name, null to leave it
@@ -82,7 +82,7 @@ async function readEntries(file) {
 }
 
 /**
- * Where an entry's data begins: after a header whose fields may be longer than the directory says.
+ * Where the data of an entry begins. The fields of its header may be longer than the directory says.
  * @param {import('node:fs/promises').FileHandle} file
  * @param {Entry} entry
  */

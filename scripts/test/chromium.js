@@ -5,8 +5,8 @@ import { run } from './run.js';
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**
- * A Chromium: that which CHROMIUM names, or one that is installed. Where there is none it is installed, if this is root's
- * Debian.
+ * Finds a Chromium: the one that CHROMIUM names, or an installed one. If there is none, it is installed on a Debian
+ * where we are root.
  *
  * @returns {Promise<string>} the command
  */

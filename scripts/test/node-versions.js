@@ -4,8 +4,8 @@ import path from 'node:path';
 import { run } from './run.js';
 
 /**
- * Each supported Node.js as an npm package that holds its binary, since nothing but package registries can be counted
- * on. 20 is the oldest that package.json admits. The newest runs the whole suite, the others a smoke test.
+ * Each supported Node.js, as an npm package that holds its binary, because only package registries can be relied on. 20
+ * is the oldest that package.json allows. The newest runs the whole suite, and the others run a smoke test.
  *
  * @type {Record<string, { name: string, versions: Record<string, string> }>}
  */
@@ -27,7 +27,7 @@ const PACKAGES = {
 const { name, versions } = PACKAGES[`${process.platform}-${process.arch}`] ?? { name: '', versions: {} };
 
 /**
- * The major versions to test under besides the one that runs this, oldest first: those that `NODES` lists, else all.
+ * The major versions to test under in addition to the present one, oldest first: those that `NODES` lists, or all.
  * @param {string | undefined} wanted e.g. "22 26"
  */
 export function otherNodes(wanted) {
@@ -43,7 +43,7 @@ export function isNewest(major) {
 }
 
 /**
- * Fetches a Node.js into the cache, if it is not there yet.
+ * Fetches a Node.js into the cache, unless it is there.
  *
  * @param {string} major
  * @param {string} cache

@@ -1,6 +1,4 @@
-/**
- * Libraries of custom operations for the tests, out of pinned wheels.
- */
+/** Unpacks libraries of custom operations for the tests from pinned wheels. */
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -33,14 +31,14 @@ const WHEELS = [
   },
 ];
 
-/** What of them is libraries of operations; Python's own extension modules are not. */
+/** The files that are libraries of operations. Python's own extension modules are not. */
 const LIBRARY = /^(tensorflow_text\/python\/(ops|metrics)|ydf_tf)\/[^/]+\.so$/;
 
-/** Whether the wheels are for this machine. */
+/** True if the wheels are for this machine. */
 export const hasOpLibraries = process.platform === 'linux' && process.arch === 'x64';
 
 /**
- * Fetches them into the cache, if they are not there yet.
+ * Fetches them into the cache, unless they are there.
  *
  * @param {string} root the checkout
  * @returns {Promise<string>} the folder, laid out as pip would install the wheels

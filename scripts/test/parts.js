@@ -1,6 +1,6 @@
 /**
- * Folders of tests by what they see at work besides the part of src/ that they are named after. Many of their tests start a
- * server from dist/ and import nothing of it.
+ * The folders of tests that run a part of src/ without having its name. Many of their tests start a server from dist/
+ * and import nothing of it.
  */
 export const SEEN_IN = {
   'src/config': ['test/cli/', 'test/http/'],
@@ -15,7 +15,7 @@ export const SEEN_IN = {
 };
 
 /**
- * The folders of tests that see a file at work: the one of the same name as its part of src/, and those of the table above.
+ * The folders of tests that run a file: the one with the name of its part of src/, and those of the table above.
  *
  * @param {string} file relative to the checkout
  * @param {(folder: string) => boolean} exists

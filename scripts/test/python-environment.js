@@ -44,7 +44,8 @@ async function makeVenv(folder, requirements) {
 }
 
 /**
- * For a Python whose distribution has taken venv out of it (python3 without python3-venv on Debian).
+ * Installs packages without venv, for a distribution that ships Python without it (python3 without python3-venv on
+ * Debian).
  * @param {string} folder
  * @param {string} requirements
  */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Runs a command whose output goes where ours goes.
+ * Runs a command with our standard output and error.
  *
  * @param {string} command
  * @param {readonly string[]} args

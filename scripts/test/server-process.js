@@ -6,7 +6,7 @@ import readline from 'node:readline';
 const MAIN = path.join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 
 /**
- * Runs a server on a free port for as long as a task takes.
+ * Runs a server on a free port while a task runs.
  *
  * @template T
  * @param {string} modelPath

@@ -1,5 +1,6 @@
 /**
- * `NODE scripts/test/smoke.js`: under the Node.js that runs this, the server starts, answers one request and ends.
+ * `NODE scripts/test/smoke.js` checks under the Node.js that runs it that the server starts, answers one request and
+ * ends.
  */
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -18,7 +19,7 @@ await withServer(demoModels, async (url) => {
   assert.equal(response.status, 200);
   const { status, outputs } = decode(new Uint8Array(await response.arrayBuffer()));
   assert.equal(status, 'ok');
-  // RFC 8746 tag 40: shape and values, the latter a typed array of its own tag.
+  // RFC 8746, tag 40: the shape and the values, which are a typed array with a tag of its own.
   const [shape, values] = outputs.y.value;
   assert.deepEqual([[...shape], [...values]], [[3], [2.5, 3, 4.5]]);
 });

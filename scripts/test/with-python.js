@@ -1,6 +1,4 @@
-/**
- * A Python script of ours in an environment of its own, for the scripts that make models.
- */
+/** Runs a Python script of ours in an environment of its own, for the scripts that make models. */
 import path from 'node:path';
 
 import { layoutOf } from '../install/layout.js';
@@ -8,7 +6,7 @@ import { pythonEnvironment } from './python-environment.js';
 import { run } from './run.js';
 
 /**
- * Runs `scripts/NAME.py` with the packages of `scripts/NAME.requirements.txt`, which are fetched the first time.
+ * Runs `scripts/NAME.py` with the packages of `scripts/NAME.requirements.txt`, which are fetched at the first run.
  *
  * @param {string} name
  * @param {readonly string[]} args

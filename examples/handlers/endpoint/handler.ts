@@ -1,6 +1,4 @@
-/**
- * Endpoints of one's own beside predictions: `GET /models/{name}/about`, `POST /models/{name}/half`.
- */
+/** Adds endpoints beside predictions: `GET /models/{name}/about`, `POST /models/{name}/half`. */
 import type { Handler } from 'tfjs-serving/handler';
 
 export const routes: Handler['routes'] = (router, ctx) => {

@@ -1,6 +1,4 @@
-/**
- * The mean of two models that the server serves: a model of its own, in a folder that holds nothing else.
- */
+/** Returns the mean of two models of this server. It is a model of its own, in a folder that holds nothing else. */
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import type { Handler } from 'tfjs-serving/handler';
 

@@ -1,5 +1,5 @@
 /**
- * Takes images of any size, and gives the model those of its own: put it beside `policy`, which wants 480 × 640.
+ * Takes images of any size, and gives the model the size that it takes. Put it beside `policy`, which wants 480 × 640.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { Handler } from 'tfjs-serving/handler';
@@ -15,6 +15,6 @@ export const signature: Handler['signature'] = {
 
 export const preprocess: Handler['preprocess'] = ({ image, state }) => {
   const resized = tf.image.resizeBilinear(image as tf.Tensor4D, [height, width]);
-  // A state in degrees, normalised to what the model was trained on.
+  // The state comes in degrees, and is normalised as in the training of the model.
   return { image: resized.round(), state: (state as tf.Tensor).div(180) };
 };

@@ -1,4 +1,4 @@
-"""The sixteen dtypes as NumPy has them, and how their values lie in a message."""
+"""The sixteen dtypes in NumPy, and the form of their values in a message."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BIG_ENDIAN_TAGS = {
 TYPED_ARRAYS: dict[int, np.dtype[Any]] = {
     **{tag: np.dtype(name).newbyteorder("<") for name, tag in LITTLE_ENDIAN_TAGS.items()},
     **{tag: np.dtype(name).newbyteorder(">") for name, tag in _BIG_ENDIAN_TAGS.items()},
-    # uint8 again, with clamped arithmetic.
+    # This is uint8, too, with clamped arithmetic.
     68: np.dtype("uint8"),
 }
 
-# By name; those without a tag travel as {"dtype", "shape", "data"}.
+# By name. A dtype without a tag travels as {"dtype", "shape", "data"}.
 FIXED_DTYPES: dict[str, np.dtype[Any]] = {
     **{name: np.dtype(name).newbyteorder("<") for name in LITTLE_ENDIAN_TAGS},
     "bool": np.dtype("bool"),
@@ -105,7 +105,7 @@ def to_bfloat16(array: Any) -> Array:
     floats = np.asarray(array, np.float32)
     bits = floats.view(np.uint32)
     rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    # Rounding could carry a NaN's bits over into infinity or zero.
+    # Rounding could turn the bits of a NaN into infinity or zero.
     quiet = (bits >> 16) | 0x40
     halves: Array = np.where(np.isnan(floats), quiet, rounded).astype("<u2")
     return halves.view(BFLOAT16)

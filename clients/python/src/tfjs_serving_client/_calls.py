@@ -1,5 +1,4 @@
-"""What the calls do, apart from how bytes are sent: generators that yield what is to be done, for `Client` and
-`AsyncClient` alike."""
+"""The calls, as generators: they yield what is to be sent, and `Client` and `AsyncClient` send it."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ class Answer:
 
 
 class Send(NamedTuple):
-    """To be sent; `timeout` is what is left, in seconds."""
+    """A request to send. `timeout` is the time that is left, in seconds."""
 
     method: str
     path: str
@@ -72,7 +71,7 @@ Call = Generator[Union[Send, Wait], Optional[Reply], Result]
 
 
 class Target(NamedTuple):
-    """Of an inference; all None for the default model."""
+    """The target of an inference. All fields are None for the default model."""
 
     model: Optional[str]
     version: Optional[int]
@@ -91,7 +90,7 @@ class Target(NamedTuple):
 
 
 class Specs(NamedTuple):
-    """What a model takes, by signature and input."""
+    """The inputs of a model, by signature and name."""
 
     model: str
     version: int
@@ -101,7 +100,7 @@ class Specs(NamedTuple):
 
 
 class Calls:
-    """The calls of one client, and what it knows of models."""
+    """The calls of one client, and the facts about models that it remembers."""
 
     def __init__(self, timeout: float, retries: Retries):
         self._timeout = timeout
@@ -134,7 +133,7 @@ class Calls:
 
     def update_model(self, request: Mapping[str, Any], timeout: float) -> Call[dict[str, Any]]:
         body = {key: value for key, value in request.items() if value is not None}
-        # The server is the one to say that the time is up, with what it has seen.
+        # The server should report that the time is up, because it knows why.
         deadline = self._deadline(timeout + 10)
         return binary_to_dict((yield from self._ask("POST", "/update_model", {**body, "timeout": timeout}, deadline))[0].content)
 
@@ -165,7 +164,7 @@ class Calls:
         reply, request_id = yield from self._ask("POST", f"{target.path}{query}", body, deadline)
         answer = binary_to_dict(reply.content)
         known = self._known.get(target)
-        # Another version that was asked for by number or label is no news of the one that serves.
+        # A version that was asked for by number or label says nothing of the one that serves.
         if known is not None and target.version is None and target.label is None:
             if (known.version, known.generation) != (answer["version"], answer["generation"]):
                 self._known.pop(target, None)
@@ -218,7 +217,7 @@ class Calls:
             except Late as late:
                 raise DeadlineExceededError("no answer came in time", request_id=request_id) from late
             except NoReply as failure:
-                # It may have been run: who asked must decide on asking again.
+                # It may have been run, so the caller must decide whether to ask again.
                 raise UnavailableError(str(failure), request_id=request_id) from failure
             failures += 1
             wait = self._retries.wait(failures, error.retry_after)
@@ -236,7 +235,7 @@ def _error_in(reply: Reply, request_id: str) -> ServingError:
 
 
 def _request_of(envelope: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The query and the body: within an envelope, inputs called dtype, shape and data would be one tensor."""
+    """The query and the body. Within an envelope, inputs called dtype, shape and data would be one tensor."""
     inputs = envelope["inputs"]
     if set(inputs) != {"dtype", "shape", "data"}:
         return "", envelope

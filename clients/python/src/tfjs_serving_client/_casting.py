@@ -1,4 +1,4 @@
-"""Inputs as a model takes them: images, and float64 and int64, which NumPy makes of plain numbers."""
+"""Turns inputs into what a model takes: images, and float64 and int64 arrays, which NumPy makes from plain numbers."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def as_input(value: Any) -> Any:
 
 
 def _is_uneven(rows: Sequence[Any]) -> bool:
-    """Whether rows that are arrays fit into no array: a ragged input takes them as they are."""
+    """True for rows that do not fit into one array. A ragged input takes them as they are."""
     shapes = {np.shape(cast(Any, row)) if isinstance(row, (np.ndarray, np.generic)) else None for row in rows}
     nested = (_is_uneven(cast("list[Any]", row)) for row in rows if isinstance(row, (list, tuple)))
     return len(shapes) > 1 or any(nested)
 
 
 def needs_spec(value: Any) -> bool:
-    """Whether what is sent depends on what the model takes."""
+    """True if the model's inputs decide what is sent."""
     return is_image(value) or _is_wide(value)
 
 
 def _is_wide(value: Any) -> bool:
-    """Whether the dtype may have come about by itself."""
+    """True for a dtype that NumPy may have chosen by itself."""
     if isinstance(value, (SparseTensor, RaggedTensor)):
         return _is_wide(value.values)
     if isinstance(value, (list, tuple)):
@@ -93,7 +93,7 @@ def _cast_input(name: str, value: Any, dtype: str | None, taker: str) -> Any:
 
 
 def _advice(array: Array, dtype: str, variable: str) -> str:
-    """Why values do not go into a dtype, and the line to write."""
+    """Says why values do not fit into a dtype, and which line to write."""
     if dtype == "bfloat16":
         return f"which cannot hold all its values: if that is meant, send to_bfloat16({variable})"
     target = f"np.{'bool_' if dtype == 'bool' else dtype}"
@@ -127,10 +127,10 @@ def _cast_within_kind(array: Array, name: str) -> Array | None:
 
 
 def _if_finite(array: Array, result: Array, floats: Callable[[Array], Array]) -> Array | None:
-    """The result, unless a number became an infinity in it."""
+    """The result, unless a number became infinite in it."""
     return result if np.array_equal(np.isinf(array), np.isinf(floats(result))) else None
 
 
 def _lies_within(array: Array, least: int, most: int) -> bool:
-    """Compared as Python's numbers, which are exact."""
+    """Compares the values as numbers of Python, which are exact."""
     return bool(array.min().item() >= least) and bool(array.max().item() <= most)

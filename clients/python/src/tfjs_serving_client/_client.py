@@ -1,4 +1,4 @@
-"""The two clients, which send over httpx what `_calls` asks for."""
+"""The two clients. They send what `_calls` asks for, over httpx."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._retries import Retries
 from ._tls import Cert, Verify, tls_settings
 
 DEFAULT_URL = "http://127.0.0.1:50000"
-# The server keeps an idle connection for 75 s; one that it is just closing is not to be picked.
+# The server keeps an idle connection for 75 s. We stop earlier, so that no request meets a closing one.
 _KEEPALIVE = 60.0
 
 
@@ -137,7 +137,7 @@ class Client:
                 chunks: list[bytes] = []
                 for chunk in response.iter_bytes():
                     chunks.append(chunk)
-                    # httpx's timeout is for each read, not for all of them.
+                    # The timeout of httpx is for each read, and not for all of them.
                     if time.monotonic() > deadline:
                         raise Late("the time is up")
             finally:
@@ -252,7 +252,7 @@ def _settings(
     headers: Mapping[str, str] | None,
     max_connections: int,
 ) -> dict[str, Any]:
-    """What both of httpx's clients take."""
+    """The arguments of both of httpx's clients."""
     own = {} if api_key is None else {"x-api-key": api_key}
     return {
         "base_url": url,

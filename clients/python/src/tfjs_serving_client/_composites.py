@@ -1,4 +1,4 @@
-"""Sparse and ragged tensors by their parts, whoever made them: TensorFlow is not imported for it."""
+"""Sparse and ragged tensors as their parts, whoever made them. TensorFlow is not imported."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def composite_of(value: Any) -> SparseTensor | RaggedTensor | None:
 
 
 def parts_of(value: SparseTensor | RaggedTensor) -> dict[str, Any]:
-    """The map that stands for it in a message."""
+    """The map for it in a message."""
     if isinstance(value, SparseTensor):
         return {"indices": value.indices, "values": value.values, "dense_shape": value.dense_shape}
     return {"values": value.values, "row_splits": value.row_splits}
 
 
 def output_of(item: Any) -> Any:
-    """An output of an answer, with a map of parts as what it stands for."""
+    """An output of an answer. A map of parts becomes a sparse or ragged tensor."""
     if not isinstance(item, dict):
         return item
     parts = cast("dict[str, Any]", item)

@@ -1,4 +1,4 @@
-"""What can go wrong, one class for each code that the server answers."""
+"""The errors, with one class for each code of the server."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ _CLASSES: dict[str, type[ServingError]] = {
     )
 }
 
-# For answers that are not the server's own: those of a proxy in front of it.
+# For answers that are not the server's own, for example those of a proxy.
 _CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -131,7 +131,7 @@ _CODES = {
 
 
 def error_from(status: int, content: bytes, request_id: str, retry_after: float | None) -> ServingError:
-    """The error in an answer."""
+    """Makes the error from an answer."""
     code, message = _CODES.get(status, "UNKNOWN"), content[:200].decode(errors="replace") or "an empty answer"
     try:
         answer = cast("Mapping[str, Mapping[str, Any]]", read(content))

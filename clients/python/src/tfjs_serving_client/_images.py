@@ -1,4 +1,4 @@
-"""Images of Pillow, as the arrays that a form with the same files would become."""
+"""Turns images of Pillow into arrays. A form with the same files would become the same arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._arrays import Array
 
 
 class InputSpec(NamedTuple):
-    """What a signature asks of one input."""
+    """The spec of one input."""
 
     dtype: str
     shape: Optional[list[int]]
@@ -19,15 +19,15 @@ class InputSpec(NamedTuple):
 
     @staticmethod
     def of(told: Mapping[str, Any]) -> InputSpec:
-        """As the server tells it, with words in the place of a shape of any rank."""
+        """Reads the server's description, which has words in place of a shape of unknown rank."""
         shape = told["shape"]
         return InputSpec(told["dtype"], shape if isinstance(shape, list) else None)
 
 
-# By the channels that a model takes.
+# The mode for each number of channels that a model takes.
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
-# Their pixels have more than 8 bits, which a conversion would cut off.
+# Pixels of these modes have more than 8 bits, which a conversion would cut off.
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 # Pixels of these are indices, bits or inks. The rest are taken as they are where the model does not say how many channels it has.
@@ -35,7 +35,7 @@ _PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LA
 
 
 def is_image(value: Any) -> bool:
-    """Whether it is an image of Pillow, or a list of such."""
+    """True for an image of Pillow, or a list of images."""
     if isinstance(value, (list, tuple)):
         items = cast("list[Any]", value)
         return len(items) > 0 and all(map(is_image, items))

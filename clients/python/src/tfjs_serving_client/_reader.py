@@ -21,7 +21,7 @@ _MULTI_DIMENSIONAL = (ROW_MAJOR, COLUMN_MAJOR)
 
 
 class _Foreign(Exception):
-    """Something that is left to cbor2."""
+    """Raised for an item that cbor2 must read."""
 
 
 def read(message: bytes | bytearray | memoryview) -> Any:
@@ -170,7 +170,7 @@ def _checked_shape(shape: Any) -> list[int]:
 
 
 def _with_arrays(value: Any) -> Any:
-    """What cbor2 read, with arrays in place of their tags."""
+    """Puts arrays in place of their tags in a value that cbor2 read."""
     if isinstance(value, (list, tuple)):
         return [_with_arrays(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""When to ask again."""
+"""Says when a request is sent again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Retries:
     """
 
     attempts: int = 5
-    """Including the first; 1 never asks again."""
+    """The number of attempts, with the first. 1 never retries."""
     initial: float = 0.1
     longest: float = 5.0
 
@@ -26,7 +26,7 @@ class Retries:
             raise ValueError("at least one attempt, and no negative waits")
 
     def wait(self, failures: int, retry_after: float | None) -> float:
-        """Seconds to wait after so many failures."""
+        """The seconds to wait after so many failures."""
         backoff = min(self.longest, self.initial * 2.0 ** min(failures - 1, 30)) * random.uniform(0.5, 1)
         if retry_after is None:
             return backoff
@@ -34,7 +34,7 @@ class Retries:
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Seconds, from either form of the header; None if there is none or it cannot be read."""
+    """The seconds in either form of the header; None if it is missing or cannot be read."""
     if header is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The one call of the server that this one takes the place of."""
+"""`send_inference_request`, for code that was written for the server before this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS as httpx takes it."""
+"""The TLS settings of httpx."""
 
 from __future__ import annotations
 

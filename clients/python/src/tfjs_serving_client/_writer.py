@@ -28,7 +28,7 @@ _Put = Callable[[Buffer], None]
 
 
 def _write(value: Any, put: _Put) -> None:
-    # NumPy's numbers first: its float64 is a float, too.
+    # NumPy's numbers come first, because its float64 is also a float.
     if isinstance(value, np.ndarray):
         _write_tensor(cast(Array, value), put)
     elif isinstance(value, np.generic) and not isinstance(value, (str, bytes)):
@@ -59,7 +59,7 @@ def _write(value: Any, put: _Put) -> None:
     elif hasattr(value, "__array__"):
         _write_tensor(np.asarray(value), put)
     else:
-        # None, big integers, dates and what else cbor2 knows.
+        # None, big integers, dates and other values that cbor2 knows.
         put(cbor2.dumps(value))
 
 

@@ -1,7 +1,8 @@
 /**
- * Takes drawn pictures of digits: of any size, dark on light, light on dark, in colour, or on a transparent ground. The
- * model knows digits of 8 × 8 only, each pixel of which counts the ink in 4 × 4 pixels of a bitmap: so that is what a
- * picture is made into.
+ * Takes drawn pictures of digits: of any size, dark on light, light on dark, in colour, or on a transparent ground.
+ *
+ * The model knows only digits of 8 × 8. Each of their pixels counts the ink in 4 × 4 pixels of a bitmap. So a picture
+ * is turned into such a digit.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { ServingError } from 'tfjs-serving';
@@ -10,10 +11,10 @@ import type { Handler } from 'tfjs-serving/handler';
 const size = 8;
 const fine = 4 * size;
 
-/** How thick strokes are in the digits that the model has learnt from, in pixels of the bitmap. */
+/** The thickness of strokes in the digits that the model has learnt from, in pixels of the bitmap. */
 const thickness = 5;
 
-/** What is fainter, on a scale to 1, is no drawing. */
+/** On a scale to 1, fainter ink is no drawing. */
 const faintest = 0.1;
 
 export const signature: Handler['signature'] = {
@@ -31,7 +32,7 @@ export const postprocess: Handler['postprocess'] = (outputs) => {
   return { digit: probabilities.argMax(1), probabilities };
 };
 
-/** With a stroke, as the picture that would be made up is blank. */
+/** Warms up with a stroke, because a made-up picture would be blank. */
 export const warmup: Handler['warmup'] = async (ctx) => {
   const stroke = tf.fill([1, 12, 3, 4], 255, 'int32');
   await ctx.run(
@@ -51,14 +52,14 @@ function toModel(pictures: tf.Tensor) {
 }
 
 /**
- * How far each pixel is from the paper, from 0 to 1. The paper is what most of the picture's edge has, in colour and
- * opacity: so nothing is to be known of which is dark and which is light.
+ * How far each pixel is from the paper, from 0 to 1. The paper is the most common colour and opacity at the picture's
+ * edge. So nobody need say which is dark and which is light.
  */
 function inkOf(picture: tf.Tensor): tf.Tensor2D {
   const [height, width] = picture.shape as [number, number];
   const pixels = picture.toFloat().div(255);
   const opacity = pixels.slice([0, 0, 3]);
-  // The colour of what cannot be seen means nothing.
+  // The colour of an invisible pixel means nothing.
   const seen = tf.concat([pixels.slice([0, 0, 0], [-1, -1, 3]).mul(opacity), opacity], 2);
   const edge = tf.concat([
     ...[0, height - 1].map((row) => seen.slice([row, 0], [1, -1]).reshape([width, 4])),
@@ -69,7 +70,7 @@ function inkOf(picture: tf.Tensor): tf.Tensor2D {
   return seen.sub(paper).abs().max(2) as tf.Tensor2D;
 }
 
-/** The drawing in the middle of a square that it just fits, with strokes as thick as the model knows them. */
+/** Puts the drawing in the middle of a square that it just fits, with strokes as thick as the model knows them. */
 function frame(ink: tf.Tensor2D, row: number): tf.Tensor3D {
   const strongest = ink.max();
   if ((strongest.dataSync()[0] as number) < faintest)
@@ -78,13 +79,13 @@ function frame(ink: tf.Tensor2D, row: number): tf.Tensor3D {
   const [top, bottom] = extentOf(clear.max(1));
   const [left, right] = extentOf(clear.max(0));
   const long = Math.max(bottom - top, right - left);
-  // Strokes grow to both sides, and there must be room for that in the square.
+  // Strokes grow to both sides, and the square must have room for that.
   const missing = Math.max(0, Math.round(thickness - thicknessOf(clear) * (fine / long)));
   const side = long * (fine / (fine - missing));
   const down = shares(ink.shape[0], (top + bottom - side) / 2, side);
   const across = shares(ink.shape[1], (left + right - side) / 2, side);
   const bitmap = tf.matMul(tf.matMul(down, clear), across, false, true).as3D(fine, fine, 1);
-  // What a stroke fills by half, as one between two pixels does, is full.
+  // A pixel that a stroke half fills, because it lies between two pixels, counts as full.
   const sharp = bitmap.div<tf.Tensor3D>(bitmap.max().mul(0.5)).minimum<tf.Tensor3D>(1);
   return tf.avgPool(tf.maxPool(sharp, missing + 1, 1, 'same'), 4, 4, 'valid');
 }
@@ -96,8 +97,8 @@ function extentOf(line: tf.Tensor): [from: number, to: number] {
 }
 
 /**
- * Which share each of `length` pixels has in each of `fine` equal parts of the stretch from `from` on, so that no line is
- * lost as the picture gets smaller, however thin it is.
+ * The share of each of `length` pixels in each of the equal parts of the stretch from `from` on. So no line is lost
+ * when the picture gets smaller, however thin it is.
  */
 function shares(length: number, from: number, side: number): tf.Tensor2D {
   const part = side / fine;
@@ -112,7 +113,10 @@ function shares(length: number, from: number, side: number): tf.Tensor2D {
   return values.toTensor();
 }
 
-/** In pixels. Of a long stroke the ink is its length times its thickness, and the edge twice its length. */
+/**
+ * The thickness of the strokes, in pixels. The ink of a long stroke is its length times its thickness, and the edge is
+ * twice its length.
+ */
 function thicknessOf(ink: tf.Tensor2D): number {
   const [height, width] = ink.shape;
   const padded = ink.pad([
@@ -129,6 +133,6 @@ function thicknessOf(ink: tf.Tensor2D): number {
     .sub(padded.slice([0, 0], [height + 1, -1]))
     .abs()
     .sum();
-  // The edge is counted in steps to the side and down, which are 4 / π times as many on average.
+  // The edge is counted in steps to the side and down, of which there are 4 / π times as many on average.
   return ((8 / Math.PI) * (ink.sum().dataSync()[0] as number)) / (across.add(down).dataSync()[0] as number);
 }

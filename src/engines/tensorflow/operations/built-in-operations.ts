@@ -1,6 +1,6 @@
 /**
- * The operations that TensorFlow brings. `node scripts/list-operations.js` writes this file. `inspect` reads it,
- * because it loads no TensorFlow and works without one.
+ * The operations that TensorFlow brings. `node scripts/list-operations.js` writes this file. `inspect` reads it, because
+ * it loads no TensorFlow and works without one.
  */
 
 /** The version of TensorFlow that the list comes from. */
