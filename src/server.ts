@@ -63,6 +63,8 @@ export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name]
   readonly surfaces?: readonly Surface[] | undefined;
   /** The source of models, in place of the folder `modelPath`. */
   readonly source?: Source | undefined;
+  /** The former name of `rehearse`. */
+  readonly trial?: Settings['rehearse'] | undefined;
 };
 
 export interface Server {
@@ -110,12 +112,12 @@ export function createServer({
   const log = logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
   checkCombinations(settings);
   if (!source) checkFolder(settings.modelPath);
-  // This comes before TensorFlow, while the process is small.
-  const trials = settings.trial === 'off' ? undefined : new RehearsalProcesses(starterProgram);
+  // Before TensorFlow, while this process is small.
+  const processes = settings.rehearse === 'off' ? undefined : new RehearsalProcesses(starterProgram);
   try {
-    return new ComposedServer(settings, log, listen, { engines, surfaces, source }, trials);
+    return new ComposedServer(settings, log, listen, { engines, surfaces, source }, processes);
   } catch (error) {
-    trials?.close();
+    processes?.close();
     throw error;
   }
 }
@@ -159,7 +161,7 @@ class ComposedServer implements Server {
     private readonly logger: Logger,
     listens: boolean,
     more: Brought,
-    trials: RehearsalProcesses | undefined,
+    processes: RehearsalProcesses | undefined,
   ) {
     const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
     const slots = settings.runThreads ?? availableParallelism();
@@ -179,7 +181,7 @@ class ComposedServer implements Server {
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
     const source = more.source ?? folderSource(settings, engines, handlers, logger);
-    const manager = createManager(settings, runtime, engines, source, logger, slots, handlers, trials);
+    const manager = createManager(settings, runtime, engines, source, logger, slots, handlers, processes);
     const budget = new ByteBudget(settings.maxInflightBytes);
     const unread = new UnreadAnswers({
       maxBytes: settings.maxInflightBytes,
@@ -346,7 +348,7 @@ function createManager(
   logger: Logger,
   slots: number,
   handlers: Handlers | undefined,
-  trials: RehearsalProcesses | undefined,
+  processes: RehearsalProcesses | undefined,
 ): Manager {
   const { tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
@@ -355,7 +357,7 @@ function createManager(
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
   const rehearsals = new Rehearsals({
     program: rehearsalProgram,
-    processes: trials,
+    processes,
     runtime: runtimeOptions(settings, slots),
     options: { tags, signature, loadTimeout, warmupTimeout },
   });
@@ -365,7 +367,7 @@ function createManager(
   return new Manager({
     ...{ engines, source, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
     ...{ queues, batching, batchingParameters },
-    ...{ trial: settings.trial, rehearsals, stateFolder: stateFolder(settings, process.env) },
+    ...{ rehearse: settings.rehearse, rehearsals, stateFolder: stateFolder(settings, process.env) },
   });
 }
 

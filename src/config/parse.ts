@@ -9,6 +9,7 @@ import { expectationOf } from '../schema-faults.js';
 import {
   flagOf,
   keyOf,
+  namesOf,
   type SettingName,
   type Settings,
   settingNames,
@@ -45,12 +46,16 @@ export function parseSettings(args: readonly string[], environment: NodeJS.Proce
  *
  * @throws ServingError INVALID_ARGUMENT naming what is wrong and what is allowed
  */
-export function completeSettings(given: Partial<Record<SettingName, unknown>>): Settings {
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(settings, name));
+export function completeSettings(given: Readonly<Record<string, unknown>>): Settings {
+  const known = settingNames.flatMap(namesOf);
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw invalidArgument(`there is no option ${quoted(unknown)}; there are ${settingNames.join(', ')}`);
   const values: Partial<Record<SettingName, unknown>> = {};
-  for (const name of settingNames) values[name] = check(name, { value: given[name], source: name });
+  for (const name of settingNames) {
+    const source = namesOf(name).find((each) => given[each] !== undefined) ?? name;
+    values[name] = check(name, { value: given[source], source });
+  }
   return values as Settings;
 }
 
@@ -74,7 +79,7 @@ const otherVariables: readonly string[] = [
 
 /** A sentence for each variable that begins like a setting and is none. Most often it is misspelt. */
 export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
-  const known = [...settingNames.map(variableOf), ...otherVariables];
+  const known = [...settingNames.flatMap(namesOf).map(variableOf), ...otherVariables];
   return Object.keys(environment)
     .filter((name) => name.startsWith('TFJS_SERVING_') && !known.includes(name) && !isOfService(name))
     .map((name) => `the environment variable ${quoted(name)} means nothing${didYouMean(name, known)}`);
@@ -83,9 +88,10 @@ export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
 function parseFlags(args: readonly string[]): Flags {
-  const names = settingNames.map(
-    (name) => [flagOf(name).slice(2), { type: settings[name].value === '' ? 'boolean' : 'string' }] as const,
-  );
+  const names = settingNames.flatMap((name) => {
+    const type = settings[name].value === '' ? 'boolean' : 'string';
+    return namesOf(name).map((each) => [flagOf(each).slice(2), { type }] as const);
+  });
   const options = {
     ...Object.fromEntries(names),
     config: { type: 'string' },
@@ -121,7 +127,7 @@ function readConfig(file: string | boolean | undefined): ReadonlyMap<string, unk
   }
   const entries = z.record(z.string(), z.unknown()).safeParse(parsed);
   if (!entries.success) throw invalidArgument(`--config ${file} must be a JSON object of settings`);
-  const known = settingNames.map(keyOf);
+  const known = settingNames.flatMap(namesOf).map(keyOf);
   const unknown = Object.keys(entries.data).find((key) => !known.includes(key));
   if (unknown !== undefined)
     throw invalidArgument(
@@ -136,13 +142,18 @@ function find(
   environment: NodeJS.ProcessEnv,
   file: ReadonlyMap<string, unknown>,
 ): Given | undefined {
-  const flag = flags[flagOf(name).slice(2)];
-  if (flag !== undefined) return { value: flag, source: flagOf(name) };
-  const variable = environment[variableOf(name)];
-  if (variable !== undefined && variable !== '' && !isServiceAddress(variable))
-    return { value: variable, source: variableOf(name) };
-  const key = keyOf(name);
-  return file.has(key) ? { value: file.get(key), source: `${key} in the config file` } : undefined;
+  const names = namesOf(name);
+  for (const each of names) {
+    const flag = flags[flagOf(each).slice(2)];
+    if (flag !== undefined) return { value: flag, source: flagOf(each) };
+  }
+  for (const each of names) {
+    const variable = environment[variableOf(each)];
+    if (variable !== undefined && variable !== '' && !isServiceAddress(variable))
+      return { value: variable, source: variableOf(each) };
+  }
+  const key = names.map(keyOf).find((each) => file.has(each));
+  return key === undefined ? undefined : { value: file.get(key), source: `${key} in the config file` };
 }
 
 /**

@@ -226,10 +226,10 @@ export const settings = {
     value: 'SECONDS',
     help: 'after which a load is given up',
   },
-  trial: {
+  rehearse: {
     schema: z.enum(['auto', 'on', 'off']).default('auto'),
     value: 'auto|on|off',
-    help: 'load a version in a process of its own first, which may end of it; auto: once something is served, where memory allows',
+    help: 'load a version in a process of its own first, which may end of it; auto: once something is served, where memory allows; also --trial',
   },
   stateDir: {
     schema: z.string().min(1).optional(),
@@ -335,18 +335,27 @@ export type Settings = { readonly [Name in SettingName]: z.output<(typeof settin
 
 export const settingNames = Object.keys(settings) as SettingName[];
 
-/** `modelPath` becomes `--model-path`. */
-export function flagOf(name: SettingName): string {
+/** Names that settings had before. They still work. */
+const formerNames: { readonly [Name in SettingName]?: string } = { rehearse: 'trial' };
+
+/** The names that a setting may be given by; the one that comes first is the one to use. */
+export function namesOf(name: SettingName): readonly string[] {
+  const former = formerNames[name];
+  return former === undefined ? [name] : [name, former];
+}
+
+/** `modelPath` → `--model-path` */
+export function flagOf(name: string): string {
   return `--${words(name).join('-')}`;
 }
 
-/** `modelPath` becomes `TFJS_SERVING_MODEL_PATH`. */
-export function variableOf(name: SettingName): string {
+/** `modelPath` → `TFJS_SERVING_MODEL_PATH` */
+export function variableOf(name: string): string {
   return `TFJS_SERVING_${words(name).join('_').toUpperCase()}`;
 }
 
-/** `modelPath` becomes `model_path`, the key in the config file. */
-export function keyOf(name: SettingName): string {
+/** `modelPath` → `model_path`, the key in the config file */
+export function keyOf(name: string): string {
   return words(name).join('_');
 }
 

@@ -6,7 +6,7 @@
  */
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { loadVersion, tryModelBeneath } from '../control/load/load.js';
+import { loadVersion, rehearseModelBeneath } from '../control/load/load.js';
 import type { RehearsalJob, RehearsalNews } from '../control/load/rehearsal.js';
 import { openRuntime } from '../engines/tensorflow/open-runtime.js';
 import { tensorFlowEngine } from '../engines/tensorflow/tensorflow-engine.js';
@@ -34,8 +34,8 @@ async function rehearse({ runtime, version, options }: RehearsalJob): Promise<vo
     const logger = createLogger({ level: 'silent', format: 'text' });
     const { intraThreads = 1 } = runtime;
     const tensorFlow = openRuntime({ ...runtime, runThreads: 1, intraThreads });
-    const tries = version.handler === undefined ? loadVersion : tryModelBeneath;
-    await tries(
+    const load = version.handler === undefined ? loadVersion : rehearseModelBeneath;
+    await load(
       {
         ...version,
         predecessor: undefined,
@@ -49,7 +49,7 @@ async function rehearse({ runtime, version, options }: RehearsalJob): Promise<vo
         engines: [tensorFlowEngine(tensorFlow, logger)],
         logger,
         handlers: undefined,
-        isTrial: true,
+        isRehearsal: true,
       },
     );
     tell({ kind: 'passed' });

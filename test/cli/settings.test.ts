@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkFolder } from '../../src/config/model-path.ts';
-import { parseSettings, unknownVariables } from '../../src/config/parse.ts';
+import { completeSettings, parseSettings, unknownVariables } from '../../src/config/parse.ts';
 import { flagOf, keyOf, settingNames, settings, variableOf } from '../../src/config/settings.ts';
 import { encodeSessionOptions } from '../../src/engines/tensorflow/proto/config-proto.ts';
 import { TestRepository } from '../fixtures/repository.ts';
@@ -70,7 +70,7 @@ describe('settings', () => {
       device: 'cpu',
       watch: 'off',
       runtime: 'tfjs',
-      trial: 'off',
+      rehearse: 'off',
       stateDir: '/x',
       logLevel: 'warn',
       logFormat: 'json',
@@ -99,6 +99,16 @@ describe('settings', () => {
         byFlag,
       );
     }
+  });
+
+  it('can be given by a former name, which yields to the one of today', () => {
+    expect(parseSettings(['--trial', 'on'], {})?.rehearse).toBe('on');
+    expect(parseSettings(['--trial', 'on', '--rehearse', 'off'], {})?.rehearse).toBe('off');
+    expect(parseSettings([], { TFJS_SERVING_TRIAL: 'on' })?.rehearse).toBe('on');
+    expect(parseSettings(['--config', configFile({ trial: 'on' })], {})?.rehearse).toBe('on');
+    expect(completeSettings({ trial: 'on' }).rehearse).toBe('on');
+    expect(unknownVariables({ TFJS_SERVING_TRIAL: 'on' })).toEqual([]);
+    expect(() => parseSettings(['--trial', 'maybe'], {})).toThrow(/^--trial: expected auto\|on\|off/);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 /**
- * How a trial process that ended is told of.
+ * How a rehearsal whose process ended is told of.
  */
 import { expect, it } from 'vitest';
 import { explainDeath } from '../../src/control/load/rehearsal.ts';
@@ -12,20 +12,19 @@ it('one that ended by itself gave no answer, and what TensorFlow says at each st
   expect(explainDeath(0, null, 'warming it up', banner)).toEqual({
     kind: 'failed',
     code: 'FAILED_PRECONDITION',
-    message: 'warming it up ended a trial process without an answer',
+    message: 'warming it up ended a rehearsal without an answer',
   });
 });
 
 it('a failed check is the reason, wherever it stands', () => {
   const text = `F0000 00:00:1795914656.318132   22674 tensor.cc:904] Check failed: 1 == NumElements()\n${banner}`;
   expect(explainDeath(null, 'SIGABRT', 'warming it up', text)).toMatchObject({
-    message:
-      'warming it up ended a trial process with SIGABRT: tensor.cc:904] Check failed: 1 == NumElements()',
+    message: 'warming it up ended a rehearsal with SIGABRT: tensor.cc:904] Check failed: 1 == NumElements()',
   });
 });
 
 it('without one the last line is told, and an exit code', () => {
   expect(explainDeath(3, null, undefined, `${banner}no space left\n`)).toMatchObject({
-    message: 'loading it ended a trial process with exit code 3: no space left',
+    message: 'loading it ended a rehearsal with exit code 3: no space left',
   });
 });

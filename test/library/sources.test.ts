@@ -76,7 +76,7 @@ async function serve(
   options: ServerOptions = {},
 ): Promise<void> {
   server = createServer({
-    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', trial: 'off', settle: 0.1, scanInterval: 0.1 },
+    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', rehearse: 'off', settle: 0.1, scanInterval: 0.1 },
     ...{ engines: [linearEngine], source, defaultModel: 'linear', apiKeyFile: path.join(folder, 'keys') },
     ...options,
   });

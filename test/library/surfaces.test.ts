@@ -35,7 +35,15 @@ const counting = `
 
 function optionsWith(...surfaces: Surface[]): ServerOptions {
   return {
-    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', trial: 'off', settle: 0.1, maxBodyBytes, surfaces },
+    ...{
+      port: 0,
+      host: '127.0.0.1',
+      logLevel: 'silent',
+      rehearse: 'off',
+      settle: 0.1,
+      maxBodyBytes,
+      surfaces,
+    },
     modelPath: repository.root,
     allowHandlers: true,
     engines: [linearEngine],
@@ -273,9 +281,9 @@ it('leaves no process behind where it is refused', async () => {
       .split('\n')
       .filter((line) => line.includes('rehearsal-starter')).length;
   const before = starters();
-  const options = { ...optionsWith(textSurface, textSurface), trial: 'on' } as const;
+  const options = { ...optionsWith(textSurface, textSurface), rehearse: 'on' } as const;
   expect(() => createServer(options)).toThrow('both claim');
-  await until(async () => starters() === before, 'the starter of trials to end');
+  await until(async () => starters() === before, 'the starter of rehearsals to end');
 });
 
 describe('paths that two surfaces claim', () => {

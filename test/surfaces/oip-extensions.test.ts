@@ -17,7 +17,7 @@ beforeAll(async () => {
   repository = await TestRepository.create('identity', 'sparse', 'mixed', 'rows', 'fixed_batch', 'strings');
   await Promise.all(words.map((model) => repository.publish(1, { model, offset: 2 })));
   server = createServer({
-    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', trial: 'off', settle: 0.1 },
+    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', rehearse: 'off', settle: 0.1 },
     modelPath: repository.root,
   });
   await server.start();

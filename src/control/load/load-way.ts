@@ -4,15 +4,15 @@
 import { ServingError } from '../../errors.js';
 import type { Suspect } from './load-notes.js';
 
-/** `--trial` */
+/** `--rehearse` */
 export type RehearsalMode = 'auto' | 'on' | 'off';
 
 export interface LoadFacts {
-  readonly trial: RehearsalMode;
+  readonly rehearse: RehearsalMode;
   /** It was being loaded when a server died. */
   readonly suspect: Suspect | undefined;
-  /** What can be tried in another process. A handler asks other models of the server, and so cannot run there. */
-  readonly tries: 'all of it' | 'the model beneath its handler' | 'nothing';
+  /** What can be rehearsed. A handler asks other models of the server, and so cannot run in another process. */
+  readonly canRehearse: 'all of it' | 'the model beneath its handler' | 'nothing';
   /** The start is over, and a model serves. */
   readonly isServing: boolean;
 }
@@ -24,17 +24,17 @@ export type LoadWay = 'at once' | 'rehearsed' | 'rehearsed if there is room';
 const mostDeaths = 1;
 
 /** @throws ServingError FAILED_PRECONDITION for a version that is not to be tried */
-export function loadWay({ trial, suspect, tries, isServing }: LoadFacts): LoadWay {
-  const canRehearse = trial !== 'off' && tries !== 'nothing';
+export function loadWay({ rehearse, canRehearse, suspect, isServing }: LoadFacts): LoadWay {
+  const mayRehearse = rehearse !== 'off' && canRehearse !== 'nothing';
   if (suspect) {
     // A rehearsal says nothing of a handler, which may be what the server died of.
-    const isTriedWhole = canRehearse && tries === 'all of it';
-    const mayTry = suspect.isPardoned || (isTriedWhole && suspect.deaths <= mostDeaths);
-    if (!mayTry) throw new ServingError('FAILED_PRECONDITION', whyNot(suspect));
-    return canRehearse ? 'rehearsed' : 'at once';
+    const isWhole = mayRehearse && canRehearse === 'all of it';
+    const mayLoad = suspect.isPardoned || (isWhole && suspect.deaths <= mostDeaths);
+    if (!mayLoad) throw new ServingError('FAILED_PRECONDITION', whyNot(suspect));
+    return mayRehearse ? 'rehearsed' : 'at once';
   }
-  if (!canRehearse) return 'at once';
-  if (trial === 'on') return 'rehearsed';
+  if (!mayRehearse) return 'at once';
+  if (rehearse === 'on') return 'rehearsed';
   return isServing ? 'rehearsed if there is room' : 'at once';
 }
 

@@ -36,7 +36,7 @@ export interface LoadOptions {
   /** Undefined where handlers are off. */
   readonly handlers: HandlerLoader | undefined;
   /** The version serves nobody: it may be run, whatever its runs keep. */
-  readonly isTrial?: boolean | undefined;
+  readonly isRehearsal?: boolean | undefined;
 }
 
 export interface LoadedVersion {
@@ -115,8 +115,8 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     onStage('warming it up');
     options.logger.debug(`warming up ${version.model} version ${version.version}`);
     const deadline = performance.now() + options.warmupTimeout * 1000;
-    const keeps = defaultSignature && whyRunsCount(defaultSignature);
-    const whyKept = options.isTrial ? undefined : (handled?.whyKept ?? keeps);
+    const keeps = defaultSignature?.rows?.writes ? defaultSignature.rows.why : undefined;
+    const whyKept = options.isRehearsal ? undefined : (handled?.whyKept ?? keeps);
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
       : await warmUp(model, { deadline, defaultSignature, requests, requestsFile, whyKept });
@@ -144,7 +144,7 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
  * Loads the model that a handler stands before, and runs it, to see whether that ends the process. Whatever else fails
  * says nothing: the handler may ask it in a way of its own.
  */
-export async function tryModelBeneath(version: VersionToLoad, options: LoadOptions): Promise<void> {
+export async function rehearseModelBeneath(version: VersionToLoad, options: LoadOptions): Promise<void> {
   const { directory, limits, defaultNames, onStage } = version;
   try {
     const engine = await engineFor(directory, options.engines);
@@ -161,7 +161,7 @@ export async function tryModelBeneath(version: VersionToLoad, options: LoadOptio
     onStage('checking its rows');
     await judgeBatching(model, { deadline, defaultSignature, limits, warmup });
   } catch (error) {
-    options.logger.debug(`on trial: ${messageOf(error)}`);
+    options.logger.debug(`in a rehearsal: ${messageOf(error)}`);
   }
 }
 

@@ -16,8 +16,8 @@ export type StarterOrder =
     }
   | { readonly kind: 'end'; readonly id: number };
 
-/** What becomes of one rehearsal. */
-export type TrialNews =
+/** What becomes of the process of one rehearsal. */
+export type ProcessNews =
   /** It wrote to stderr. */
   | { readonly kind: 'text'; readonly text: string }
   /** A message of its own. */
@@ -26,11 +26,11 @@ export type TrialNews =
   | { readonly kind: 'close'; readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 /** What the small process tells. */
-export type StarterNews = TrialNews & { readonly id: number };
+export type StarterNews = ProcessNews & { readonly id: number };
 
 export class RehearsalProcesses {
   private starter: ChildProcess | undefined;
-  private readonly listeners = new Map<number, (news: TrialNews) => void>();
+  private readonly listeners = new Map<number, (news: ProcessNews) => void>();
   private lastId = 0;
 
   /** @param program of the small process; it is started now, as there may be no model yet */
@@ -44,7 +44,7 @@ export class RehearsalProcesses {
    * @param job is its first message
    * @returns ends it, if it has not ended
    */
-  start(program: string, directory: string, job: object, onNews: (news: TrialNews) => void): () => void {
+  start(program: string, directory: string, job: object, onNews: (news: ProcessNews) => void): () => void {
     this.lastId += 1;
     const id = this.lastId;
     this.listeners.set(id, onNews);

@@ -85,12 +85,12 @@ export class Rehearsals {
     let stage: LoadStage | undefined;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        end(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a trial process`));
+        end(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a rehearsal`));
       }, seconds * 1000);
       const kill = processes.start(program, job.version.directory, job, (event) => {
         if (event.kind === 'text') text = (text + event.text).slice(-keptText);
         else if (event.kind === 'error')
-          end(failed('UNAVAILABLE', `no trial process can be started: ${event.message}`));
+          end(failed('UNAVAILABLE', `no rehearsal can be started: ${event.message}`));
         else if (event.kind === 'close') end(explainDeath(event.code, event.signal, stage, text));
         else {
           const news = readNews(event.said);
@@ -150,7 +150,7 @@ export function explainDeath(
   const how = code === 0 ? 'without an answer' : `with ${signal ?? `exit code ${code}`}`;
   const reason = reasonIn(text);
   const said = reason === undefined ? '' : `: ${reason}`;
-  const what = `${stage ?? 'loading it'} ended a trial process ${how}`;
+  const what = `${stage ?? 'loading it'} ended a rehearsal ${how}`;
   // The system kills the process that takes the most memory.
   if (signal === 'SIGKILL')
     return failed('RESOURCE_EXHAUSTED', `${what}, as the system does when memory runs out${said}`);

@@ -1,6 +1,6 @@
 /**
- * Takes one version from its source to a loaded model: has its files fetched, tries them in a process of its own where that
- * is due, and loads them under a note that stays if this process dies of it.
+ * Takes one version from its source to a loaded model: has its files fetched, rehearses it where that is
+ * due, and loads them under a note that stays if this process dies of it.
  */
 import path from 'node:path';
 import { type Engines, engineIn } from '../../engines/engine.js';
@@ -14,8 +14,8 @@ import type { Rehearsals } from './rehearsal.js';
 
 export interface VersionLoaderOptions extends LoadOptions {
   readonly source: Source;
-  /** `--trial` */
-  readonly trial: RehearsalMode;
+  /** `--rehearse` */
+  readonly rehearse: RehearsalMode;
   readonly rehearsals: Rehearsals;
   /** Where notes of loads are kept; undefined: nowhere. */
   readonly stateFolder: string | undefined;
@@ -97,24 +97,24 @@ export class VersionLoader {
     { candidate, isServing, onStage }: WantedVersion,
     local: LocalVersion,
   ): Promise<void> {
-    const { trial, rehearsals, engines, logger } = this.options;
+    const { rehearse, rehearsals, engines, logger } = this.options;
     const suspect = this.notes?.suspectOf(version.model, candidate);
-    const tries = await triesOf(version, engines);
-    const way = loadWay({ trial, suspect, tries, isServing });
+    const canRehearse = await rehearsable(version, engines);
+    const way = loadWay({ rehearse, canRehearse, suspect, isServing });
     if (way === 'at once') return;
     const name = `${version.model} version ${version.version}`;
     if (suspect)
       logger.warn(
-        `${name}: a server died while it loaded this version: it is tried in a process of its own first`,
+        `${name}: a server died while it loaded this version: it is rehearsed first`,
       );
     try {
       await rehearsals.checkRoom();
     } catch (error) {
       if (way === 'rehearsed') throw error;
-      logger.info(`${name} is loaded without a trial: ${messageOf(error)}`);
+      logger.info(`${name} is loaded without a rehearsal: ${messageOf(error)}`);
       return;
     }
-    await rehearsals.run({ ...version, onStage: (stage) => onStage(`${stage}, in a trial process`) });
+    await rehearsals.run({ ...version, onStage: (stage) => onStage(`${stage}, in a rehearsal`) });
     await local.checkUnchanged?.();
   }
 
@@ -142,7 +142,10 @@ export class VersionLoader {
 }
 
 /** A rehearsal has only TensorFlow's engine. It loads the version's folder, and no other folder that its handler opens. */
-async function triesOf({ directory, handler }: VersionToLoad, engines: Engines): Promise<LoadFacts['tries']> {
+async function rehearsable(
+  { directory, handler }: VersionToLoad,
+  engines: Engines,
+): Promise<LoadFacts['canRehearse']> {
   if ((await engineIn(directory, engines)) !== engines[0]) return 'nothing';
   return handler === undefined ? 'all of it' : 'the model beneath its handler';
 }

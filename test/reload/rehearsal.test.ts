@@ -1,6 +1,5 @@
 /**
- * A model at which TensorFlow ends the process takes no other down: while something is served it is tried in a process of
- * its own, and at a start no server falls into the same hole twice.
+ * A model at which TensorFlow ends the process takes no other down: while something is served it is rehearsed, and at a start no server falls into the same hole twice.
  */
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +16,7 @@ import { warmupRecord } from '../fixtures/warmup-record.ts';
 /** CBOR `{"x": [1]}` */
 const body = Uint8Array.of(0xa1, 0x61, 0x78, 0x81, 0x01);
 
-const checkFailure = 'warming it up ended a trial process with SIGABRT: tensor_format.h';
+const checkFailure = 'warming it up ended a rehearsal with SIGABRT: tensor_format.h';
 
 let repository: TestRepository;
 let state: string;
@@ -25,7 +24,7 @@ let server: TestServer | undefined;
 
 beforeEach(async () => {
   repository = await TestRepository.create('versioned');
-  state = await mkdtemp(path.join(tmpdir(), 'tfjs-serving-trial-'));
+  state = await mkdtemp(path.join(tmpdir(), 'tfjs-serving-rehearsal-'));
 });
 
 afterEach(async () => {
@@ -40,7 +39,7 @@ function argsWith(...args: string[]): string[] {
 }
 
 async function serve(...args: string[]): Promise<TestServer> {
-  server = await TestServer.start({ args: argsWith('--trial', 'auto', ...args) });
+  server = await TestServer.start({ args: argsWith('--rehearse', 'auto', ...args) });
   return server;
 }
 
@@ -64,8 +63,8 @@ async function statusOf(model: string, version: number) {
   return versions?.find((each: { version: number }) => each.version === version);
 }
 
-/** Processes that load a version on trial, by the server's number: another process starts them for it. */
-async function trialsOf(pid: number | undefined): Promise<number[]> {
+/** Processes that rehearse a version, by the server's number: another process starts them for it. */
+async function rehearsalsOf(pid: number | undefined): Promise<number[]> {
   const starters = await childrenOf(pid, 'rehearsal-starter.js');
   return (await Promise.all(starters.map((starter) => childrenOf(starter, 'rehearse.js')))).flat();
 }
@@ -136,7 +135,7 @@ describe('while something is served', () => {
     expect((await infer('/models/versioned/infer', body)).body).toMatchObject({ version: 1 });
     await publish('versioned_v2signature', 'other', 1);
     await until(async () => (await statusOf('other', 1))?.state === 'AVAILABLE', 'another model to serve');
-    expect(await trialsOf(child.pid)).toEqual([]);
+    expect(await rehearsalsOf(child.pid)).toEqual([]);
     expect(await notes()).toEqual([]);
   });
 
@@ -148,29 +147,29 @@ describe('while something is served', () => {
       code: 'DEADLINE_EXCEEDED',
       message: 'loading took more than 3 s (--load-timeout)',
     });
-    await until(async () => (await trialsOf(child.pid)).length === 0, 'the process to be gone');
+    await until(async () => (await rehearsalsOf(child.pid)).length === 0, 'the process to be gone');
     expect((await (server as TestServer).get('/models/versioned')).body.version).toBe(1);
     expect(await (server as TestServer).stop()).toBe(0);
   });
 
-  it('one whose trial is killed is tried again after a pause', async () => {
+  it('one whose rehearsal is killed is tried again after a pause', async () => {
     const { child, get } = bind(await serve());
     await publish('endless', 'versioned', 2, unsafeModels);
     const begun = (without: readonly number[]) =>
       until(async () => {
-        const trials = await trialsOf(child.pid);
-        return trials.find((trial) => !without.includes(trial));
-      }, 'a trial to begin');
+        const rehearsals = await rehearsalsOf(child.pid);
+        return rehearsals.find((rehearsal) => !without.includes(rehearsal));
+      }, 'a rehearsal to begin');
     const first = await begun([]);
     process.kill(first, 'SIGKILL');
     const { error, retry_at } = await until(async () => {
       const status = await statusOf('versioned', 2);
       return status?.error && status;
-    }, 'the trial to be over');
+    }, 'the rehearsal to be over');
     expect(error).toEqual({
       code: 'RESOURCE_EXHAUSTED',
       message: expect.stringMatching(
-        /ended a trial process with SIGKILL, as the system does when memory runs out/,
+        /ended a rehearsal with SIGKILL, as the system does when memory runs out/,
       ),
     });
     expect(Date.parse(retry_at)).toBeGreaterThan(0);
@@ -187,7 +186,7 @@ describe('while something is served', () => {
     const error = await until(async () => (await statusOf('versioned', 2))?.error, 'version 2 to be refused');
     expect(error).toEqual({
       code: 'FAILED_PRECONDITION',
-      message: expect.stringMatching(/^warming it up ended a trial process with SIG/),
+      message: expect.stringMatching(/^warming it up ended a rehearsal with SIG/),
     });
     expect((await get('/models/versioned')).body.version).toBe(1);
   });
@@ -207,39 +206,39 @@ describe('while something is served', () => {
     expect((await get('/models/versioned')).body.version).toBe(1);
   });
 
-  it('a trial is not told the API keys', async () => {
+  it('a rehearsal is not told the API keys', async () => {
     server = await TestServer.start({
-      args: argsWith('--trial', 'auto'),
+      args: argsWith('--rehearse', 'auto'),
       env: { TFJS_SERVING_API_KEYS: 'secret' },
     });
     const { pid } = server.child;
     await publish('endless', 'versioned', 2, unsafeModels);
-    const [trial] = await until(async () => {
-      const trials = await trialsOf(pid);
-      return trials.length > 0 ? trials : undefined;
-    }, 'the trial to begin');
-    const environment = await readFile(`/proc/${trial}/environ`, 'latin1');
+    const [rehearsal] = await until(async () => {
+      const rehearsals = await rehearsalsOf(pid);
+      return rehearsals.length > 0 ? rehearsals : undefined;
+    }, 'the rehearsal to begin');
+    const environment = await readFile(`/proc/${rehearsal}/environ`, 'latin1');
     expect(environment).toContain('PATH=');
     expect(environment).not.toContain('TFJS_SERVING_API_KEYS');
   });
 
-  it.each(['SIGTERM', 'SIGKILL'] as const)('a trial ends with the server: %s', async (signal) => {
+  it.each(['SIGTERM', 'SIGKILL'] as const)('a rehearsal ends with the server: %s', async (signal) => {
     const { child, stop } = bind(await serve());
     await publish('endless', 'versioned', 2, unsafeModels);
-    const [trial] = await until(async () => {
-      const trials = await trialsOf(child.pid);
-      return trials.length > 0 ? trials : undefined;
-    }, 'the trial to begin');
+    const [rehearsal] = await until(async () => {
+      const rehearsals = await rehearsalsOf(child.pid);
+      return rehearsals.length > 0 ? rehearsals : undefined;
+    }, 'the rehearsal to begin');
     expect(await stop(signal)).toBe(signal === 'SIGTERM' ? 0 : null);
-    await until(async () => !(await isThere(trial as number)), 'the trial to be gone');
+    await until(async () => !(await isThere(rehearsal as number)), 'the rehearsal to be gone');
     expect(await notes()).toEqual([]);
   });
 });
 
 describe('at a start', () => {
   /** The first server dies of the model. */
-  async function dieOnce(trial = 'auto'): Promise<void> {
-    const { child, output } = launch(['serve', '--port', '0', ...argsWith('--trial', trial)]);
+  async function dieOnce(rehearse = 'auto'): Promise<void> {
+    const { child, output } = launch(['serve', '--port', '0', ...argsWith('--rehearse', rehearse)]);
     await once(child, 'close');
     expect(child.signalCode, output.text).toBe('SIGABRT');
     expect(await notes()).toHaveLength(1);
@@ -253,7 +252,7 @@ describe('at a start', () => {
     await dieOnce();
     const { get, update, log, stop } = bind(await serve());
     expect(log()).toMatch(
-      /WARN.*bad version 1: a server died while it loaded this version: it is tried in a process of its own first/,
+      /WARN.*bad version 1: a server died while it loaded this version: it is rehearsed first/,
     );
     expect((await get('/models/versioned')).body.version).toBe(1);
     expect((await get('/health/ready')).status).toBe(200);
@@ -266,9 +265,9 @@ describe('at a start', () => {
     expect((await statusOf('bad', 1)).error.message).toContain(checkFailure);
   });
 
-  it('without trials it is not tried again until its files change', async () => {
+  it('without rehearsals it is not tried again until its files change', async () => {
     await dieOnce('off');
-    const { get } = bind(await serve('--trial', 'off'));
+    const { get } = bind(await serve('--rehearse', 'off'));
     expect((await get('/models/versioned')).body.version).toBe(1);
     expect((await statusOf('bad', 1)).error).toEqual({
       code: 'FAILED_PRECONDITION',
