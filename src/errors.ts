@@ -45,23 +45,32 @@ export type Remedy =
   /** @param path is the path of the request, escaped */
   | { readonly kind: 'look at the paths'; readonly path: string };
 
+/** What an error may have beside its code and message. */
+export interface ErrorDetails extends ErrorOptions {
+  /** Seconds after which the same request may succeed; only for UNAVAILABLE. */
+  readonly retryAfter?: number | undefined;
+  /** What the surface adds to the message, in the words of its protocol. */
+  readonly remedy?: Remedy | undefined;
+}
+
 /** An error whose code and message are meant for the caller. */
 export class ServingError extends Error {
   override readonly name: string = 'ServingError';
+  readonly retryAfter: number | undefined;
+  readonly remedy: Remedy | undefined;
 
   /**
-   * @param code says what went wrong in one word
-   * @param message says what was expected, what came, and what to do
-   * @param retryAfter is the number of seconds after which the same request may succeed; only for UNAVAILABLE
-   * @param remedy is what the surface adds to the message, in the words of its protocol
+   * @param code what went wrong, in one word
+   * @param message what was expected, what came, and what to do
    */
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly retryAfter?: number,
-    readonly remedy?: Remedy,
+    { retryAfter, remedy, ...options }: ErrorDetails = {},
   ) {
-    super(message);
+    super(message, options);
+    this.retryAfter = retryAfter;
+    this.remedy = remedy;
   }
 }
 
@@ -82,7 +91,7 @@ export function invalidArgument(message: string): ServingError {
 
 /** The error for a request after the server has been told to stop. */
 export function shuttingDown(): ServingError {
-  return new ServingError('UNAVAILABLE', 'the server is shutting down', 1);
+  return new ServingError('UNAVAILABLE', 'the server is shutting down', { retryAfter: 1 });
 }
 
 /** The text of anything that was thrown. */

@@ -181,7 +181,7 @@ class ComposedServer implements Server {
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
     const source = more.source ?? folderSource(settings, engines, handlers, logger);
-    const manager = createManager(settings, runtime, engines, source, logger, slots, handlers, processes);
+    const manager = createManager({ settings, runtime, engines, source, logger, slots, handlers, processes });
     const budget = new ByteBudget(settings.maxInflightBytes);
     const unread = new UnreadAnswers({
       maxBytes: settings.maxInflightBytes,
@@ -340,16 +340,21 @@ function folderSource(
   return new FolderSource({ root, contents, watch, pollInterval, allowedRoots, logger });
 }
 
-function createManager(
-  settings: Settings,
-  runtime: Runtime,
-  engines: Engines,
-  source: Source,
-  logger: Logger,
-  slots: number,
-  handlers: Handlers | undefined,
-  processes: RehearsalProcesses | undefined,
-): Manager {
+/** What the control plane is made of. */
+interface ManagerParts {
+  readonly settings: Settings;
+  readonly runtime: Runtime;
+  readonly engines: Engines;
+  readonly source: Source;
+  readonly logger: Logger;
+  /** Runs at once. */
+  readonly slots: number;
+  readonly handlers: Handlers | undefined;
+  readonly processes: RehearsalProcesses | undefined;
+}
+
+function createManager(parts: ManagerParts): Manager {
+  const { settings, runtime, engines, source, logger, slots, handlers, processes } = parts;
   const { tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
   const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.mode.xla };

@@ -1,12 +1,10 @@
 /** How a request can fail. */
-import { type ErrorCode, httpStatusOf, isErrorCode, ServingError } from '../errors.js';
+import { type ErrorCode, type ErrorDetails, httpStatusOf, isErrorCode, ServingError } from '../errors.js';
 import { binaryToDict, type Dict } from './decode.js';
 
-export interface RequestErrorDetails {
+export interface RequestErrorDetails extends Pick<ErrorDetails, 'retryAfter' | 'cause'> {
   readonly status?: number | undefined;
   readonly requestId?: string | undefined;
-  readonly retryAfter?: number | undefined;
-  readonly cause?: unknown;
 }
 
 /**
@@ -21,10 +19,10 @@ export class RequestError extends ServingError {
   readonly requestId: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: RequestErrorDetails = {}) {
-    super(code, message, details.retryAfter);
-    this.status = details.status;
-    this.requestId = details.requestId;
-    if (details.cause !== undefined) this.cause = details.cause;
+    const { status, requestId, ...others } = details;
+    super(code, message, others);
+    this.status = status;
+    this.requestId = requestId;
   }
 }
 

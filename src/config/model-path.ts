@@ -39,7 +39,9 @@ function readableFacts(modelPath: string, named: string): Stats | undefined {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (!isDenied(code))
-      throw new ServingError('UNAVAILABLE', `${named} cannot be read: ${messageOf(error)}`);
+      throw new ServingError('UNAVAILABLE', `${named} cannot be read: ${messageOf(error)}`, {
+        cause: error,
+      });
     throw new ServingError(
       'PERMISSION_DENIED',
       `${named} cannot be read: permission denied (${code}): let the user that the server runs as${userId()} list and enter it`,

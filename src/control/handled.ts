@@ -57,7 +57,6 @@ export class HandlerFault extends ServingError {
     readonly details: string,
     options: ErrorOptions,
   ) {
-    super('INTERNAL', `the handler of \`${model}\` failed; the log has the details`);
-    this.cause = options.cause;
+    super('INTERNAL', `the handler of \`${model}\` failed; the log has the details`, options);
   }
 }

@@ -57,21 +57,17 @@ function createRouter(services: Services) {
     if (samePath.length === 0) return scopeOfHandler(ctx, path);
     const methods = allowed(samePath.flatMap((layer) => layer.methods));
     ctx.set('allow', methods);
-    throw new ServingError(
-      'METHOD_NOT_ALLOWED',
-      `${quoted(path)} takes ${methods}, not ${method}`,
-      undefined,
-      { kind: 'look at the paths', path },
-    );
+    throw new ServingError('METHOD_NOT_ALLOWED', `${quoted(path)} takes ${methods}, not ${method}`, {
+      remedy: { kind: 'look at the paths', path },
+    });
   }
 
   /** Those of handlers are as open as predictions. */
   function scopeOfHandler(ctx: Context, path: string): RouteAccess {
     const found = findHandlerRoute(services, path);
     if (!found)
-      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}`, undefined, {
-        kind: 'look at the paths',
-        path,
+      throw new ServingError('NOT_FOUND', `no route ${quoted(path)}`, {
+        remedy: { kind: 'look at the paths', path },
       });
     if (found.methods.includes(ctx.method)) return { scope: 'infer', isOfHandler: true };
     const methods = allowed(found.methods);

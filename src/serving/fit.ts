@@ -24,8 +24,7 @@ export function wrongDtype(
   return new ServingError(
     'INVALID_ARGUMENT',
     `${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}${how === undefined ? '' : `: ${how}`}`,
-    undefined,
-    { kind: 'send a dtype', dtype: spec.dtype, bytes: describedBytes[spec.dtype] },
+    { remedy: { kind: 'send a dtype', dtype: spec.dtype, bytes: describedBytes[spec.dtype] } },
   );
 }
 

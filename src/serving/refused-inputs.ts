@@ -13,7 +13,7 @@ export class RefusedInputs extends ServingError {
     readonly signature: Signature,
     remedy?: Remedy,
   ) {
-    super(code, message, undefined, remedy);
+    super(code, message, { remedy });
   }
 }
 

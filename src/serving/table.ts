@@ -92,14 +92,13 @@ export class Table {
     if (models.size === 0)
       return new ServingError(
         'UNAVAILABLE',
-        `no model is loaded yet${advice === undefined ? '' : `: ${advice}`}; the log says what was found`,
-        1,
+        'no model is loaded yet: put one into the folder of --model-path, as NAME/1/; the log says what was found there',
+        { retryAfter: 1 },
       );
     return new ServingError(
       'NOT_FOUND',
       `the request names no model, and there is no default; ${this.listModels()}`,
-      undefined,
-      { kind: 'name a model' },
+      { remedy: { kind: 'name a model' } },
     );
   }
 
@@ -123,9 +122,8 @@ export function resolveLabel({ name, labels }: Pick<ModelStatus, 'name' | 'label
 
 function refuse(model: ModelStatus, version: number | undefined): never {
   if (model.isUnloaded)
-    throw new ServingError('UNAVAILABLE', `model \`${model.name}\` was unloaded by request`, undefined, {
-      kind: 'load',
-      model: model.name,
+    throw new ServingError('UNAVAILABLE', `model \`${model.name}\` was unloaded by request`, {
+      remedy: { kind: 'load', model: model.name },
     });
   const states = model.versions.filter((status) => version === undefined || status.version === version);
   if (version !== undefined && states.length === 0) {
@@ -148,9 +146,9 @@ function refuse(model: ModelStatus, version: number | undefined): never {
     version === undefined
       ? `model \`${model.name}\` has no version that serves`
       : `version ${version} of \`${model.name}\` does not serve`;
-  throw new ServingError('UNAVAILABLE', `${subject} (${state})`, retryAfter(failed), {
-    kind: 'look at a model',
-    model: model.name,
+  throw new ServingError('UNAVAILABLE', `${subject} (${state})`, {
+    retryAfter: retryAfter(failed),
+    remedy: { kind: 'look at a model', model: model.name },
   });
 }
 

@@ -8,7 +8,7 @@ import { adviceForPath, helpfulMessage } from '../../src/surfaces/own/remedies.t
 
 /** How the two protocols put it. */
 function told(remedy: Remedy): [own: string, oip: string] {
-  const error = new ServingError('INVALID_ARGUMENT', 'so', undefined, remedy);
+  const error = new ServingError('INVALID_ARGUMENT', 'so', { remedy });
   const [bytes = new Uint8Array()] = errorAnswer(undefined as never, error).body.parts;
   return [helpfulMessage(error), JSON.parse(new TextDecoder().decode(bytes)).error];
 }

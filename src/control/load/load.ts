@@ -93,7 +93,7 @@ export class GivenUp extends ServingError {
  */
 export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
   const { directory, handler, limits, predecessor, defaultNames, onStage } = version;
-  const check = (signatures: MetaGraph['signatures'], unusable: MetaGraph['unusable'] = []) =>
+  const check = ({ signatures, unusable }: Pick<MetaGraph, 'signatures' | 'unusable'>) =>
     checkSignatures(signatures, unusable, defaultNames, predecessor);
   // A handler may stand alone.
   const engine =
@@ -101,14 +101,12 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
       ? await engineFor(directory, options.engines)
       : ((await engineIn(directory, options.engines)) ?? options.engines[0]);
   const opened = await (handler === undefined
-    ? openModel(version.model, directory, engine, onStage, options, ({ signatures, unusable }) =>
-        check(signatures, unusable),
-      )
+    ? openModel(engine, { ...version, check }, options)
     : openHandled(handler, version, options));
   const { model, parameterCount } = opened;
   const handled = 'whyNotBatched' in opened ? opened : undefined;
   try {
-    if (handled) check(model.signatures);
+    if (handled) check({ signatures: model.signatures, unusable: [] });
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
     const requests = await engine.warmupFile?.read(directory);
     const requestsFile = engine.warmupFile?.path;
@@ -148,7 +146,7 @@ export async function rehearseModelBeneath(version: VersionToLoad, options: Load
   const { directory, limits, defaultNames, onStage } = version;
   try {
     const engine = await engineFor(directory, options.engines);
-    const { model } = await openModel(version.model, directory, engine, onStage, options, () => {});
+    const { model } = await openModel(engine, version, options);
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
     const requests = await engine.warmupFile?.read(directory);
     const requestsFile = engine.warmupFile?.path;
@@ -173,24 +171,23 @@ function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<
   return new Map(Array.from(signatures.values(), (signature) => [signature, { whyNot, evidence: '' }]));
 }
 
-/** @param check throws if what the files say is enough to refuse it */
+interface ModelToOpen extends Pick<VersionToLoad, 'model' | 'directory' | 'onStage'> {
+  /** Which graph to load; that of the options by default. */
+  readonly tags?: readonly string[] | undefined;
+  /** Throws if what the files say is enough to refuse it. */
+  readonly check?: (metaGraph: MetaGraph) => void;
+}
+
 async function openModel(
-  name: string,
-  directory: string,
   engine: Engine,
-  onStage: VersionToLoad['onStage'],
+  { model: name, directory, onStage, check, tags }: ModelToOpen,
   options: LoadOptions,
-  check: (metaGraph: MetaGraph) => void,
-  tags = options.tags,
 ): Promise<OpenedModel> {
   const { loadTimeout } = options;
   onStage('reading its files');
-  const [own] = options.engines;
-  const found = await (engine === own
-    ? own.read(directory, tags)
-    : readChecked(engine, name, directory, tags, options.logger));
-  check(found);
-  const { parameterCount, byteLength, unusable } = found;
+  const { metaGraph, parameterCount, byteLength, load } = await engine.read(directory, tags ?? options.tags);
+  check?.(metaGraph);
+  const { unusable } = metaGraph;
   if (unusable.length > 0)
     options.logger.warn(`${name}: signatures are not served: ${listReasons(unusable)}`);
   checkMemory(byteLength, await availableMemory());
@@ -223,7 +220,7 @@ async function openHandled(
     holdsModel,
     async openModel(directory, tags) {
       const engine = await engineFor(directory, options.engines);
-      const opened = await openModel(model, directory, engine, onStage, options, () => {}, tags);
+      const opened = await openModel(engine, { model, directory, onStage, tags }, options);
       onStage('running its handler');
       return opened;
     },

@@ -68,7 +68,9 @@ export class VersionLoader {
       await local.release?.();
     } catch (error) {
       if (error instanceof ServingError) throw error;
-      throw new ServingError('UNAVAILABLE', `its files cannot be fetched now: ${messageOf(error)}`);
+      throw new ServingError('UNAVAILABLE', `its files cannot be fetched now: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
     throw shuttingDown();
   }

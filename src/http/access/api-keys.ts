@@ -151,6 +151,8 @@ function readLines(file: string): string[] {
   try {
     return readFileSync(file, 'utf8').split('\n');
   } catch (error) {
-    throw new ServingError('FAILED_PRECONDITION', `--api-key-file cannot be read: ${messageOf(error)}`);
+    throw new ServingError('FAILED_PRECONDITION', `--api-key-file cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

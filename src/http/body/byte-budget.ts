@@ -58,7 +58,9 @@ export class ByteBudget {
   reserve(bytes: number, body: Arrival): void {
     if (this.taken + bytes > this.total) this.makeRoom(bytes, body);
     if (this.taken + bytes > this.total) {
-      throw new ServingError('UNAVAILABLE', 'too many request bytes are under way (--max-inflight-bytes)', 1);
+      throw new ServingError('UNAVAILABLE', 'too many request bytes are under way (--max-inflight-bytes)', {
+        retryAfter: 1,
+      });
     }
     this.taken += bytes;
   }

@@ -53,7 +53,7 @@ export class UnreadAnswers {
     throw new ServingError(
       'UNAVAILABLE',
       'too many bytes of answers wait for their clients to read them (--max-inflight-bytes)',
-      1,
+      { retryAfter: 1 },
     );
   }
 

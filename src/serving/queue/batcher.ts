@@ -472,5 +472,7 @@ function totalRows(members: readonly Entry[]): number {
 
 /** After a second the queue may be shorter. */
 export function queueFull(): ServingError {
-  return new ServingError('UNAVAILABLE', 'too many requests wait for this model (--queue-size)', 1);
+  return new ServingError('UNAVAILABLE', 'too many requests wait for this model (--queue-size)', {
+    retryAfter: 1,
+  });
 }
