@@ -182,9 +182,8 @@ export class Manager {
       this.unload(model, record);
       return;
     }
-    record.state = 'AVAILABLE';
     // A handler may have waited for this model.
-    const others = this.records.all.filter((other) => other !== model && other.tries.anotherServes());
+    const others = this.records.all.filter((other) => other !== model && other.tries.retryHandlers());
     if (others.length > 0) this.reconcile();
     else this.reconcileOne(model);
   }
@@ -196,16 +195,12 @@ export class Manager {
   }
 
   private unload(model: ModelRecord, record: VersionRecord): void {
-    const { servable, local } = record;
-    if (!servable) return;
-    record.servable = undefined;
-    record.local = undefined;
-    record.state = 'UNLOADING';
+    const taken = model.takeBack(record);
+    if (!taken) return;
     this.publish(model);
     const name = `${model.name} version ${record.version} generation ${record.generation}`;
-    this.unloads.begin(name, servable, local, () => {
-      record.state = 'END';
-      model.forget();
+    this.unloads.begin(name, taken.servable, taken.local, () => {
+      model.unloaded(record);
       this.publish(model);
     });
   }

@@ -21,7 +21,7 @@ import {
 } from './policy.js';
 import type { NextTry } from './retry.js';
 import type { ScannedModel } from './scan/scan.js';
-import { Tries, type VersionRecord } from './tries.js';
+import { type LoadOutcome, Tries, type VersionRecord } from './tries.js';
 
 export class ModelRecord {
   readonly tries = new Tries();
@@ -30,8 +30,8 @@ export class ModelRecord {
   private requestedPin: Pin | undefined;
   private unloaded = false;
   private scannedNow: ScannedModel;
-  /** What labels meant when they were last looked at. */
-  private meant: ReadonlyMap<string, number> = new Map();
+  /** What each label means now: see {@link renewLabels}. */
+  private labelled: ReadonlyMap<string, number> = new Map();
 
   /** @param generations how often each version was loaded in this process, also before the model last went away */
   constructor(
@@ -69,6 +69,11 @@ export class ModelRecord {
     return this.scannedNow;
   }
 
+  /** The version that each label means. */
+  get labels(): ReadonlyMap<string, number> {
+    return this.labelled;
+  }
+
   /** The source has been looked at. */
   follow(scanned: ScannedModel, limits: BatchLimits): void {
     const before = this.scannedNow.config.default_signature;
@@ -78,6 +83,37 @@ export class ModelRecord {
     if (scanned.config.default_signature !== before) this.tries.forgive();
     for (const { servable } of this.tries.loaded) servable?.renew(this.termsOf(servable.loaded));
     this.forget();
+    this.renewLabels();
+  }
+
+  /** A version was loaded. */
+  loaded(record: VersionRecord, outcome: LoadOutcome): void {
+    this.tries.succeeded(record, outcome);
+    this.renewLabels();
+  }
+
+  /** Takes from a version what it was loaded to, so that it can be unloaded. @returns undefined if there is nothing */
+  takeBack(record: VersionRecord): ReturnType<Tries['takeBack']> {
+    const taken = this.tries.takeBack(record);
+    this.renewLabels();
+    return taken;
+  }
+
+  /** Nothing of a version is loaded any more. */
+  unloaded(record: VersionRecord): void {
+    this.tries.unloaded(record);
+    this.forget();
+  }
+
+  /** A label means the version that it names; if it was moved, the one that it meant before, until the one that it names is loaded. */
+  private renewLabels(): void {
+    const isLoaded = (version: number) => this.tries.loaded.some((record) => record.version === version);
+    const labelled = Object.entries(this.scanned.config.version_labels).map(([label, named]) => {
+      const before = this.labelled.get(label);
+      const stays = before !== undefined && !isLoaded(named) && isLoaded(before);
+      return [label, stays ? before : named] as const;
+    });
+    this.labelled = new Map(labelled);
   }
 
   /** What files and flags say of a version with such a model. */
@@ -112,28 +148,12 @@ export class ModelRecord {
     return plan(this.planInput);
   }
 
-  /**
-   * The version that each label means: the one that it names, or the one that it meant before until that one is loaded. It
-   * remembers them for the next time.
-   */
-  resolveLabels(): ReadonlyMap<string, number> {
-    const isLoaded = (version: number) =>
-      this.tries.loaded.some((record) => record.version === version && record.servable);
-    const meant = Object.entries(this.scanned.config.version_labels).map(([label, named]) => {
-      const before = this.meant.get(label);
-      const stays = before !== undefined && !isLoaded(named) && isLoaded(before);
-      return [label, stays ? before : named] as const;
-    });
-    this.meant = new Map(meant);
-    return this.meant;
-  }
-
   private get planInput(): PlanInput<VersionRecord> {
     const { versions, config } = this.scanned;
     return {
       versions,
       policy: config.model_version_policy,
-      labelled: [...Object.values(config.version_labels), ...this.resolveLabels().values()],
+      labelled: [...Object.values(config.version_labels), ...this.labels.values()],
       pin: this.pin,
       loaded: this.tries.loaded,
       serving: this.serving,
@@ -209,7 +229,7 @@ export class ModelRecord {
   }
 
   /** Forgets tries of versions that are no longer as they were. */
-  forget(): void {
+  private forget(): void {
     this.tries.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
   }
 }

@@ -17,7 +17,7 @@ export function statusOf(model: ModelRecord): ModelStatus {
     serving: model.serving?.servable,
     available,
     doubts: doubtsOf(model),
-    labels: model.resolveLabels(),
+    labels: model.labels,
     wanted: model.wanted,
     pinned: model.pin?.version,
     isUnloaded: model.isUnloaded,

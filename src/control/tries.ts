@@ -8,28 +8,36 @@ import type { LocalVersion } from '../stores/source.js';
 import { type Candidate, isSame } from './policy.js';
 import { isPassing, type NextTry, nextTryAfter } from './retry.js';
 
-/** A version with just these contents, from the first try to load it on. */
+/** A version with just these contents, from the first try to load it on. {@link Tries} alone changes it. */
 export interface VersionRecord extends Candidate {
-  state: VersionState;
+  readonly state: VersionState;
   /** When the load began. */
   readonly since: Date;
   /** Tries that failed in a row. */
-  failures: number;
+  readonly failures: number;
   /** What the last try failed with, also while the next one is under way. */
-  error?: ServingError | undefined;
+  readonly error?: ServingError | undefined;
   /** Where the failure may pass by itself. */
-  nextTry?: NextTry | undefined;
+  readonly nextTry?: NextTry | undefined;
   /** A load that was given up goes on: another one would only hang beside it. */
-  hangs?: boolean;
-  warmup?: string | undefined;
-  generation: number;
-  servable?: Servable | undefined;
+  readonly hangs?: boolean;
+  readonly warmup?: string | undefined;
+  readonly generation: number;
+  readonly servable?: Servable | undefined;
   /** Its files, while it has a servable. */
-  local?: LocalVersion | undefined;
+  readonly local?: LocalVersion | undefined;
 }
 
+/** What a load has made of a version. */
+export interface LoadOutcome extends Pick<VersionRecord, 'warmup' | 'generation'> {
+  readonly servable: Servable;
+  readonly local: LocalVersion;
+}
+
+type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] };
+
 export class Tries {
-  private list: readonly VersionRecord[] = [];
+  private list: readonly Writable<VersionRecord>[] = [];
   /** The first of the list for each contents of each place: there may be thousands. */
   private byContents: ReadonlyMap<string, VersionRecord> = new Map();
 
@@ -67,7 +75,7 @@ export class Tries {
   begin(candidate: Candidate): VersionRecord {
     const { version, place, fingerprint, handler } = candidate;
     const before = this.list.find((record) => record.state === 'END' && isSame(record, candidate));
-    const record: VersionRecord = {
+    const record: Writable<VersionRecord> = {
       ...{ version, place, fingerprint, handler },
       state: 'LOADING',
       since: new Date(),
@@ -79,12 +87,22 @@ export class Tries {
     return record;
   }
 
+  /** A load has succeeded. */
+  succeeded(record: Writable<VersionRecord>, { servable, local, warmup, generation }: LoadOutcome): void {
+    Object.assign(record, { state: 'AVAILABLE', error: undefined, servable, local, warmup, generation });
+  }
+
+  /** The server is about to end, and so did a load. */
+  abandoned(record: Writable<VersionRecord>): void {
+    record.state = 'END';
+  }
+
   /**
-   * Ends a try.
+   * A load has failed.
    *
    * @param hanging resolves when a load that was given up is over
    */
-  end(record: VersionRecord, error: ServingError, hanging?: Promise<void>): void {
+  failed(record: Writable<VersionRecord>, error: ServingError, hanging?: Promise<void>): void {
     record.state = 'END';
     record.error = error;
     record.failures += 1;
@@ -95,6 +113,19 @@ export class Tries {
     };
     record.hangs = true;
     hanging.then(ended, ended);
+  }
+
+  /** Takes from a version what it was loaded to. @returns undefined if there is nothing */
+  takeBack(record: Writable<VersionRecord>): Pick<LoadOutcome, 'servable'> & Pick<VersionRecord, 'local'> | undefined {
+    const { servable, local } = record;
+    if (!servable) return undefined;
+    Object.assign(record, { state: 'UNLOADING', servable: undefined, local: undefined });
+    return { servable, local };
+  }
+
+  /** Nothing of a version is loaded any more. */
+  unloaded(record: Writable<VersionRecord>): void {
+    record.state = 'END';
   }
 
   /** Postpones versions whose last load still hangs. @returns them */
@@ -108,11 +139,11 @@ export class Tries {
   }
 
   /**
-   * Another model serves now: a handler that could not be without it is tried again at once.
+   * Has handlers tried again at once that could not be without another model: one more serves now.
    *
    * @returns true if there is one
    */
-  anotherServes(): boolean {
+  retryHandlers(): boolean {
     let found = false;
     for (const record of this.list) {
       const { handler, error, nextTry } = record;
@@ -129,7 +160,7 @@ export class Tries {
     this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(keyOf(record))));
   }
 
-  private keep(records: readonly VersionRecord[]): void {
+  private keep(records: readonly Writable<VersionRecord>[]): void {
     this.list = records;
     this.byContents = new Map(records.toReversed().map((record) => [keyOf(record), record]));
   }

@@ -163,7 +163,7 @@ export class Loads {
     const id = { model: model.name, version, generation };
     const terms = model.termsOf(loaded);
     const servable = this.queues.deploy({ id, model: loaded, parameterCount, isHandled, batching, terms });
-    Object.assign(record, { error: undefined, warmup, generation, servable, local });
+    model.loaded(record, { servable, local, warmup, generation });
   }
 
   /** Somebody said that requests may share runs, whatever the graph shows. */
@@ -197,14 +197,14 @@ export class Loads {
     if (hanging) hanging.then(release, release);
     else release();
     if (this.isStopping) {
-      record.state = 'END';
+      model.tries.abandoned(record);
       return;
     }
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
     // Clients get to read it, and have no business with where the files are.
     const text = messageOf(error);
     const message = local ? text.replaceAll(`${local.directory}${path.sep}`, '') : text;
-    model.tries.end(record, new ServingError(code, message), hanging);
+    model.tries.failed(record, new ServingError(code, message), hanging);
     const again = model.nextTryOf(record)?.at.toISOString();
     const next = again === undefined ? '' : `; it is tried again at ${again}`;
     const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';
