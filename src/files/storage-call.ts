@@ -64,5 +64,5 @@ export class StorageCalls {
   }
 }
 
-/** The calls of this process. */
+/** Of the process, as the threads for files are. */
 export const storageCalls = new StorageCalls();

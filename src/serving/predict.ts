@@ -30,6 +30,7 @@ export interface PredictResult extends ServableId, BatchResult {
   readonly composites: ReadonlyMap<string, CompositeSpec> | undefined;
 }
 
+/** Of the process: one timer for all of its requests is the point. */
 const deadlines = new Deadlines();
 
 /**

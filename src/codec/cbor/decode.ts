@@ -19,6 +19,7 @@ import { swappedInSteps } from '../byte-order.js';
 import { refuseForeignBody } from '../foreign-body.js';
 import { checkEnvelope, checkNameCount, type InferBody } from '../infer-body.js';
 import { adviceForMaps } from '../other-protocols.js';
+import { perLimits } from '../slots.js';
 import {
   checkByteCount,
   checkDtype,
@@ -64,15 +65,7 @@ export function knownRequest(body: Uint8Array, limits: WireLimits): InferBody | 
   return templatesUnder(limits).match(body);
 }
 
-const templatesByLimits = new WeakMap<WireLimits, CborRequestTemplates>();
-
-function templatesUnder(limits: WireLimits): CborRequestTemplates {
-  const existing = templatesByLimits.get(limits);
-  if (existing) return existing;
-  const templates = new CborRequestTemplates();
-  templatesByLimits.set(limits, templates);
-  return templates;
-}
+const templatesUnder = perLimits(() => new CborRequestTemplates());
 
 class RequestDecoder {
   private readonly meter = new Meter();

@@ -16,7 +16,8 @@ import {
   type InferAnswer,
   type Output,
 } from '../infer-answer.js';
-import { type AnswerSlot, CborAnswerTemplates } from './answer-templates.js';
+import type { OutputSlot } from '../slots.js';
+import { CborAnswerTemplates } from './answer-templates.js';
 
 const plainEncoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
 
@@ -25,6 +26,7 @@ export function encodeCbor(value: unknown): EncodedBody {
   return encodedBody([plainEncoder.encode(value)]);
 }
 
+/** Of the process: an answer's bytes depend on nothing but the answer. */
 const sharedTemplates = new CborAnswerTemplates();
 
 /** Writes `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}`. */
@@ -86,7 +88,7 @@ function write(answer: InferAnswer, templates: CborAnswerTemplates): EncodedBody
   const writer = new CborWriter(Buffer.allocUnsafe);
   writeHead(writer, answer);
   writer.head(major.map, outputs.size);
-  const slots: AnswerSlot[] = [];
+  const slots: OutputSlot[] = [];
   for (const [name, tensor] of outputs) {
     writer.text(name);
     const { dtype, shape, data } = viewTensor(tensor);

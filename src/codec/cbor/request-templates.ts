@@ -4,8 +4,9 @@
  * A template keeps the bytes around the values. The next body that has the same bytes there says the same, and its
  * values are found by their position.
  */
+import { Newest } from '../../flow/newest.js';
 import type { InferBody } from '../infer-body.js';
-import type { TypedTensor, WireTensor } from '../wire.js';
+import { type InputSlot, inputsAt } from '../slots.js';
 
 /** A body with more bytes around its values is not kept, because comparing it would take as long as reading it. */
 const maxHeadBytes = 512;
@@ -13,37 +14,29 @@ const maxHeadBytes = 512;
 /** The most templates, each for bodies of another length. The oldest leaves first. */
 const maxTemplates = 64;
 
-/** The values of an input, from `start` to `end` in the body. */
-interface Slot extends Pick<TypedTensor, 'dtype' | 'shape'> {
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
-}
-
 interface Template extends Pick<InferBody, 'signature' | 'outputs'> {
   /** The bytes of a body, without its values. */
   readonly heads: Uint8Array;
   /** The inputs, in the order of the body. */
-  readonly slots: readonly Slot[];
+  readonly slots: readonly InputSlot[];
 }
 
 /** The templates of bodies that were read under the same limits. */
 export class CborRequestTemplates {
-  private readonly byLength = new Map<number, Template>();
+  private readonly byLength = new Newest<number, Template>(maxTemplates);
 
   /** What a body says, if a template fits it. */
   match(body: Uint8Array): InferBody | undefined {
     const template = this.byLength.get(body.length);
-    return template && isLike(body, template) ? fill(body, template) : undefined;
+    if (!template || !isLike(body, template)) return undefined;
+    const { slots, signature, outputs } = template;
+    return { inputs: inputsAt(slots, body), signature, outputs };
   }
 
   /** Keeps a body as a template, if the values of all its inputs are views on it. */
   keep(body: Uint8Array, request: InferBody): void {
     const template = templateOf(body, request);
-    if (!template) return;
-    const [oldest] = this.byLength.keys();
-    if (this.byLength.size >= maxTemplates && oldest !== undefined) this.byLength.delete(oldest);
-    this.byLength.set(body.length, template);
+    if (template) this.byLength.set(body.length, template);
   }
 }
 
@@ -58,16 +51,8 @@ function isLike(body: Uint8Array, { heads, slots }: Template): boolean {
   return true;
 }
 
-function fill(body: Uint8Array, { slots, signature, outputs }: Template): InferBody {
-  const inputs = new Map<string, WireTensor>();
-  for (const { name, dtype, shape, start, end } of slots) {
-    inputs.set(name, { kind: 'typed', dtype, shape, data: body.subarray(start, end) });
-  }
-  return { inputs, signature, outputs };
-}
-
 function templateOf(body: Uint8Array, { inputs, signature, outputs }: InferBody): Template | undefined {
-  const slots: Slot[] = [];
+  const slots: InputSlot[] = [];
   const heads: number[] = [];
   let position = 0;
   for (const [name, tensor] of inputs) {

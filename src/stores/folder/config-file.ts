@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { messageOf } from '../../errors.js';
 import { readRegularFile } from '../../files/regular-file.js';
+import { Newest } from '../../flow/newest.js';
 import { parseJsonText } from '../../json-text.js';
 import { type ModelConfig, noModelConfig, type RepositoryConfig } from '../serving-json.js';
 
@@ -25,17 +26,16 @@ const mostKnown = 10_000;
 
 /** What files said when they were last read. */
 class KnownFiles<Config> {
-  private readonly files = new Map<string, { readonly digest: string; readonly said: ConfigFile<Config> }>();
+  private readonly files = new Newest<string, { readonly digest: string; readonly said: ConfigFile<Config> }>(
+    mostKnown,
+  );
 
   /** @returns what `parse` made of the same bytes before, or makes of them now */
   read(file: string, bytes: Buffer, parse: (text: string) => ConfigFile<Config>): ConfigFile<Config> {
     const digest = createHash('sha256').update(bytes).digest('base64');
     const before = this.files.get(file);
-    this.files.delete(file);
     const said = before?.digest === digest ? before.said : parse(bytes.toString('utf8'));
     this.files.set(file, { digest, said });
-    const [oldest] = this.files.keys();
-    if (this.files.size > mostKnown && oldest !== undefined) this.files.delete(oldest);
     return said;
   }
 
@@ -44,6 +44,7 @@ class KnownFiles<Config> {
   }
 }
 
+/** Of the process: what a file says depends on its bytes alone. */
 const repositoryFiles = new KnownFiles<RepositoryConfig>();
 const modelFiles = new KnownFiles<ModelConfig>();
 

@@ -3,24 +3,20 @@
  * next one is a copy of the last, with its own values in their places.
  */
 import type { EncodedAnswer, EncodedBody, InferAnswer } from '../../codec/infer-answer.js';
-import { type TensorView, viewTensor } from '../../tfjs/tensors.js';
+import { copyWith, type OutputSlot } from '../../codec/slots.js';
+import { viewTensor } from '../../tfjs/tensors.js';
 import type { Wanted } from './request.js';
 
 type Form = Pick<EncodedAnswer, 'mediaType' | 'headers'>;
 
-interface Slot extends Pick<TensorView, 'dtype' | 'shape'> {
-  readonly name: string;
-  readonly start: number;
-}
-
 interface KnownAnswer extends Pick<InferAnswer, 'model' | 'version'> {
   readonly bytes: Buffer;
   /** In the order of the outputs. */
-  readonly slots: readonly Slot[];
+  readonly slots: readonly OutputSlot[];
   readonly form: Form;
 }
 
-/** Requests whose JSON is known want the very same. */
+/** Of the process, and gone with the request that is known: requests whose JSON is known want the very same. */
 const known = new WeakMap<Wanted, KnownAnswer>();
 
 /** The answer, if it is like the last one to such a request. */
@@ -28,24 +24,10 @@ export function knownAnswer(answer: InferAnswer, wanted: Wanted): EncodedAnswer 
   const last = known.get(wanted);
   const { model, version, outputs, composites } = answer;
   if (!last || last.version !== version || last.model !== model || composites) return undefined;
-  if (outputs.size !== last.slots.length) return undefined;
-  const filled = Buffer.from(last.bytes);
-  let i = 0;
-  for (const [name, tensor] of outputs) {
-    const slot = last.slots[i++] as Slot;
-    const view = viewTensor(tensor);
-    if (name !== slot.name || !isLike(view, slot)) return undefined;
-    filled.set(view.data as Uint8Array, slot.start);
-  }
+  const filled = copyWith(last.bytes, last.slots, outputs);
+  if (!filled) return undefined;
   const { mediaType, headers } = last.form;
   return { parts: [filled], byteLength: filled.length, mediaType, headers };
-}
-
-function isLike({ dtype, shape, data }: TensorView, slot: Slot): boolean {
-  if (dtype !== slot.dtype || shape.length !== slot.shape.length || !(data instanceof Uint8Array))
-    return false;
-  for (let i = 0; i < shape.length; i++) if (shape[i] !== slot.shape[i]) return false;
-  return true;
 }
 
 /**
@@ -62,7 +44,7 @@ export function keepAnswer(
 ): void {
   const isAllBinary = wanted.isBinary && wanted.isBinaryOutput.size === 0;
   if (!isAllBinary || wanted.id !== undefined || composites || !bytes || more.length > 0) return;
-  const slots: Slot[] = [];
+  const slots: OutputSlot[] = [];
   let start = jsonLength;
   for (const [name, tensor] of outputs) {
     const { dtype, shape, data } = viewTensor(tensor);
