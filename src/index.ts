@@ -37,7 +37,7 @@ export type {
   UnusableSignature,
 } from './engines/signature.js';
 export type { Runtime } from './engines/tensorflow/runtime.js';
-export { type ErrorCode, httpStatusOf, type Remedy, ServingError } from './errors.js';
+export { type ErrorCode, type ErrorDetails, httpStatusOf, type Remedy, ServingError } from './errors.js';
 export type { Answer, ErrorAnswer } from './http/answer/answer.js';
 export type { Body } from './http/body/body.js';
 export type { BodyDecoder, InferenceProtocol, StreamCodec } from './http/inference-protocol.js';

@@ -9,14 +9,14 @@ import { type Command, UsageError } from './cli/usage.js';
 import { messageOf, ServingError } from './errors.js';
 import { didYouMean } from './nearest.js';
 
-interface Entry {
+interface CommandRow {
   /** How the command is called. */
   readonly synopsis: string;
   readonly summary: string;
   load(): Promise<{ readonly command: Command }>;
 }
 
-const commands: ReadonlyMap<string, Entry> = new Map([
+const commands: ReadonlyMap<string, CommandRow> = new Map([
   [
     'serve',
     { synopsis: 'serve [flags]', summary: 'serve models over HTTP', load: () => import('./cli/serve.js') },

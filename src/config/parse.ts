@@ -20,7 +20,7 @@ import {
 /** A value and its origin, for errors. */
 interface Given {
   readonly value: unknown;
-  readonly source: string;
+  readonly origin: string;
 }
 
 /**
@@ -53,8 +53,8 @@ export function completeSettings(given: Readonly<Record<string, unknown>>): Sett
     throw invalidArgument(`there is no option ${quoted(unknown)}; there are ${settingNames.join(', ')}`);
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of settingNames) {
-    const source = namesOf(name).find((each) => given[each] !== undefined) ?? name;
-    values[name] = check(name, { value: given[source], source });
+    const origin = namesOf(name).find((each) => given[each] !== undefined) ?? name;
+    values[name] = check(name, { value: given[origin], origin });
   }
   return values as Settings;
 }
@@ -145,15 +145,15 @@ function find(
   const names = namesOf(name);
   for (const each of names) {
     const flag = flags[flagOf(each).slice(2)];
-    if (flag !== undefined) return { value: flag, source: flagOf(each) };
+    if (flag !== undefined) return { value: flag, origin: flagOf(each) };
   }
   for (const each of names) {
     const variable = environment[variableOf(each)];
     if (variable !== undefined && variable !== '' && !isServiceAddress(variable))
-      return { value: variable, source: variableOf(each) };
+      return { value: variable, origin: variableOf(each) };
   }
   const key = names.map(keyOf).find((each) => file.has(each));
-  return key === undefined ? undefined : { value: file.get(key), source: `${key} in the config file` };
+  return key === undefined ? undefined : { value: file.get(key), origin: `${key} in the config file` };
 }
 
 /**
@@ -181,7 +181,7 @@ function check(name: SettingName, given: Given | undefined): unknown {
   const [issue] = parsed.error.issues;
   const expected = setting.value === '' ? 'true or false' : expectedOf(setting.value, issue);
   throw invalidArgument(
-    `${given?.source}: expected ${expected} (${setting.help}), got ${shown(given?.value)}`,
+    `${given?.origin}: expected ${expected} (${setting.help}), got ${shown(given?.value)}`,
   );
 }
 

@@ -81,7 +81,7 @@ export class ModelRecord {
     this.batchLimits = limits;
     // Versions may have been refused for what it was.
     if (scanned.config.default_signature !== before) this.tries.forgive();
-    for (const { servable } of this.tries.loaded) servable?.renew(this.termsOf(servable.loaded));
+    for (const { servable } of this.tries.loaded) servable?.renew(this.termsOf(servable.model));
     this.forget();
     this.renewLabels();
   }
@@ -181,7 +181,7 @@ export class ModelRecord {
   private whyNotServe({ servable }: VersionRecord): string | undefined {
     const { predecessor } = this;
     if (!servable || !predecessor) return undefined;
-    return whyNotAfter(predecessor, servable.loaded.signatures, this.defaultNames);
+    return whyNotAfter(predecessor, servable.model.signatures, this.defaultNames);
   }
 
   /** Why the wanted version does not serve, if it could not be loaded or must not take over. */

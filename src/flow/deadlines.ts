@@ -8,23 +8,23 @@ export abstract class Waiting extends Linked {
   abstract expire(): void;
 }
 
-export class Deadlines<Entry extends Waiting = Waiting> implements Iterable<Entry> {
-  private readonly waiting = new List<Entry>();
+export class Deadlines<Waiter extends Waiting = Waiting> implements Iterable<Waiter> {
+  private readonly waiting = new List<Waiter>();
   private timer: NodeJS.Timeout | undefined;
   /** When the timer fires. The entry that it was set for may have left by then. */
   private next = Number.POSITIVE_INFINITY;
 
-  add(entry: Entry): void {
+  add(entry: Waiter): void {
     this.waiting.add(entry);
     if (entry.deadline < this.next) this.arm(entry.deadline);
   }
 
-  delete(entry: Entry): void {
+  delete(entry: Waiter): void {
     this.waiting.delete(entry);
   }
 
-  /** Iterates in the order in which entries were added. An entry may leave meanwhile. */
-  [Symbol.iterator](): Iterator<Entry> {
+  /** In the order they were added; any may leave meanwhile. */
+  [Symbol.iterator](): Iterator<Waiter> {
     return this.waiting[Symbol.iterator]();
   }
 

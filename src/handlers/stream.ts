@@ -1,5 +1,5 @@
 /** Runs handlers whose `predict` is a generator: their predictions come one after another. */
-import { Admitted, type Wanted } from '../serving/admitted.js';
+import { Admitted, type ModelRequest } from '../serving/admitted.js';
 import { removeBatchDim } from '../serving/match.js';
 import { queueFull } from '../serving/queue/batcher.js';
 import type { Servable } from '../serving/servable.js';
@@ -12,8 +12,8 @@ const mostAtOnce = 256;
 const underWay = new WeakMap<Servable, number>();
 
 /** The handler of a version that streams its answers; undefined for any other version. */
-export function streamingHandler({ loaded }: Servable): HandledModel | undefined {
-  return loaded instanceof HandledModel && loaded.streams ? loaded : undefined;
+export function streamingHandler({ model }: Servable): HandledModel | undefined {
+  return model instanceof HandledModel && model.streams ? model : undefined;
 }
 
 /**
@@ -24,7 +24,7 @@ export function streamingHandler({ loaded }: Servable): HandledModel | undefined
  */
 export async function* streamPredictions(
   servable: Servable,
-  wanted: Wanted,
+  wanted: ModelRequest,
 ): AsyncGenerator<NamedTensors, void, void> {
   const handled = streamingHandler(servable);
   if (!handled) throw new Error(`${servable.id.model} does not stream`);

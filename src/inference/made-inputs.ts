@@ -53,8 +53,8 @@ export function areReady(request: InferBody, find: () => Servable): boolean {
 
 function signatureMeant(find: () => Servable, { signature }: InferBody): Signature | undefined {
   try {
-    const { defaultSignature, loaded } = find();
-    return signature === undefined ? defaultSignature : loaded.signatures.get(signature);
+    const { defaultSignature, model } = find();
+    return signature === undefined ? defaultSignature : model.signatures.get(signature);
   } catch {
     return undefined;
   }

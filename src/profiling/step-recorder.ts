@@ -99,9 +99,9 @@ export class StepRecorder implements RunTracer {
 
   private find(model: InferenceModel): Subject | undefined {
     for (const { available } of this.table().models.values()) {
-      for (const { loaded, id } of available.values()) {
-        if (loaded !== model) continue;
-        const subject = { id, begun: 0, isTooLarge: false };
+      for (const servable of available.values()) {
+        if (servable.model !== model) continue;
+        const subject = { id: servable.id, begun: 0, isTooLarge: false };
         this.subjects.set(model, subject);
         return subject;
       }

@@ -9,8 +9,8 @@ import { type MatchedInputs, matchInputs } from './match.js';
 import { refusedInputs } from './refused-inputs.js';
 import type { Servable } from './servable.js';
 
-/** What a request wants of a version. */
-export interface Wanted {
+/** What a request asks of a version. */
+export interface ModelRequest {
   /** A signature's name; the model's default one if left out. */
   readonly signature?: string | undefined;
   /**
@@ -35,16 +35,16 @@ export class Admitted {
   /** @throws ServingError NOT_FOUND for a signature that is not there, INVALID_ARGUMENT for unknown inputs or outputs */
   constructor(
     readonly servable: Servable,
-    wanted: Wanted,
+    request: ModelRequest,
   ) {
-    const signature = chooseSignature(servable, wanted.signature);
-    checkOutputs(signature, wanted.outputs);
+    const signature = chooseSignature(servable, request.signature);
+    checkOutputs(signature, request.outputs);
     this.signature = signature;
-    this.outputs = fetchedOutputs(signature, wanted.outputs);
+    this.outputs = fetchedOutputs(signature, request.outputs);
     let tensors: NamedTensors | undefined;
     try {
-      tensors = wanted.inputs(signature);
-      this.matched = matchInputs(servable.id.model, signature, tensors, wanted.inputNames(signature));
+      tensors = request.inputs(signature);
+      this.matched = matchInputs(servable.id.model, signature, tensors, request.inputNames(signature));
     } catch (error) {
       if (tensors) disposeTensors(tensors);
       throw refusedInputs(error, signature);
@@ -73,7 +73,7 @@ export class Admitted {
 
 /** @throws ServingError NOT_FOUND with those there are */
 export function chooseSignature(servable: Servable, name: string | undefined): Signature {
-  const { signatures } = servable.loaded;
+  const { signatures } = servable.model;
   const signature = name === undefined ? servable.defaultSignature : signatures.get(name);
   if (signature) return signature;
   const known = [...signatures.keys()].map((each) => `\`${each}\``).join(', ');
@@ -85,7 +85,7 @@ export function chooseSignature(servable: Servable, name: string | undefined): S
 }
 
 /** @throws ServingError INVALID_ARGUMENT with those there are; a handler need not say its outputs beforehand */
-export function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {
+function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {
   if (names === undefined) return;
   const specs = callerOutputs(signature);
   // To look up thousands of long names that came for the first time would take 30 ms: lengths are looked at first.

@@ -7,13 +7,13 @@ import { ServingError } from '../errors.js';
 import type { Cancellable, Cancellation } from '../flow/cancellation.js';
 import { Deadlines, Waiting } from '../flow/deadlines.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
-import { Admitted, type Wanted } from './admitted.js';
+import { Admitted, type ModelRequest } from './admitted.js';
 import type { ServableId } from './deployment.js';
-import type { Batcher, BatchResult, Entry, QueuedRequest } from './queue/batcher.js';
+import type { Batcher, BatchResult, QueueEntry, QueuedRequest } from './queue/batcher.js';
 import { withRows } from './queue/row-counts.js';
 import type { Table, Target } from './table.js';
 
-export interface PredictRequest extends Wanted {
+export interface PredictRequest extends ModelRequest {
   readonly target: Target;
   /** When the caller stops waiting, in milliseconds of the monotonic clock. */
   readonly deadline: number;
@@ -48,7 +48,7 @@ export function predict(table: Table, request: PredictRequest): Promise<PredictR
 class Call extends Waiting implements QueuedRequest, Cancellable {
   private admitted: Admitted | undefined;
   private batcher: Batcher | undefined;
-  private entry: Entry | undefined;
+  private entry: QueueEntry | undefined;
   private answered = false;
 
   constructor(

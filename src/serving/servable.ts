@@ -17,7 +17,7 @@ export class Servable {
   private onIdle: (() => void) | undefined;
 
   readonly id: ServableId;
-  readonly loaded: InferenceModel;
+  readonly model: InferenceModel;
   /** Numbers in all variables together. */
   readonly parameterCount: number;
   /** One for each of {@link InferenceModel.signatures}. */
@@ -30,7 +30,7 @@ export class Servable {
     makeBatcher: (signature: Signature, limits: () => BatchLimits) => Batcher,
   ) {
     this.id = id;
-    this.loaded = model;
+    this.model = model;
     this.parameterCount = parameterCount;
     this.terms = terms;
     const limits = () => this.terms.limits;
@@ -41,7 +41,7 @@ export class Servable {
   /** The signature that is meant when a request names none. */
   get defaultSignature(): Signature | undefined {
     const { defaultSignature } = this.terms;
-    return defaultSignature === undefined ? undefined : this.loaded.signatures.get(defaultSignature);
+    return defaultSignature === undefined ? undefined : this.model.signatures.get(defaultSignature);
   }
 
   /** Files have changed: these terms hold from the next request on. */
@@ -79,6 +79,6 @@ export class Servable {
   /** Waits for the last request and gives the model back. Called once, after the servable has left the table. */
   async retire(): Promise<void> {
     if (this.leases > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
-    await this.loaded.dispose();
+    await this.model.dispose();
   }
 }

@@ -22,7 +22,7 @@ export interface VersionLoaderOptions extends LoadOptions {
 }
 
 /** A version that is to be loaded, without what its files will tell. */
-export type WantedVersion = Omit<VersionToLoad, 'version' | 'directory' | 'handler' | 'onStage'> & {
+export type LoadOrder = Omit<VersionToLoad, 'version' | 'directory' | 'handler' | 'onStage'> & {
   readonly candidate: Candidate;
   /** What serves must not be taken down by it. */
   readonly isServing: boolean;
@@ -76,13 +76,13 @@ export class VersionLoader {
   }
 
   /** @throws ServingError as {@link loadVersion}; ABORTED if its files changed meanwhile */
-  async load(wanted: WantedVersion, local: LocalVersion): Promise<LoadedVersion> {
-    const { candidate, isServing, ...rest } = wanted;
+  async load(order: LoadOrder, local: LocalVersion): Promise<LoadedVersion> {
+    const { candidate, isServing, ...rest } = order;
     const { version } = candidate;
     const { directory } = local;
     const handler = candidate.handler && path.resolve(directory, candidate.handler);
     const toLoad: VersionToLoad = { ...rest, version, directory, handler };
-    await this.rehearse(toLoad, wanted, local);
+    await this.rehearse(toLoad, order, local);
     const loaded = await this.loadHere(toLoad, candidate);
     try {
       await local.checkUnchanged?.();
@@ -96,7 +96,7 @@ export class VersionLoader {
   /** Loads a version in a process of its own, where that is due. @throws ServingError if it cannot be loaded, or must not be tried */
   private async rehearse(
     version: VersionToLoad,
-    { candidate, isServing, onStage }: WantedVersion,
+    { candidate, isServing, onStage }: LoadOrder,
     local: LocalVersion,
   ): Promise<void> {
     const { rehearse, rehearsals, engines, logger } = this.options;
@@ -105,10 +105,7 @@ export class VersionLoader {
     const way = loadWay({ rehearse, canRehearse, suspect, isServing });
     if (way === 'at once') return;
     const name = `${version.model} version ${version.version}`;
-    if (suspect)
-      logger.warn(
-        `${name}: a server died while it loaded this version: it is rehearsed first`,
-      );
+    if (suspect) logger.warn(`${name}: a server died while it loaded this version: it is rehearsed first`);
     try {
       await rehearsals.checkRoom();
     } catch (error) {

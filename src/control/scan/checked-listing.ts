@@ -18,13 +18,13 @@ type Schemas = typeof import('../../stores/serving-schema.js');
 /** Settings that have been checked, by the object in which they were listed: a source may list the same one each time. */
 const checkedConfigs = new WeakMap<object, object>();
 
-export interface CheckedModel extends Omit<ModelListing, 'config'> {
+export interface CheckedModelListing extends Omit<ModelListing, 'config'> {
   readonly config?: ModelConfig | undefined;
 }
 
 /** A listing without what is wrong, with settings in full. */
 export interface CheckedListing extends Omit<Listing, 'models' | 'config'> {
-  readonly models: readonly CheckedModel[] | undefined;
+  readonly models: readonly CheckedModelListing[] | undefined;
   readonly config?: RepositoryConfig | undefined;
 }
 
@@ -59,7 +59,7 @@ class Check {
     return true;
   }
 
-  model({ config, ...model }: ModelListing): CheckedModel {
+  model({ config, ...model }: ModelListing): CheckedModelListing {
     const numbers = new Set<number>();
     const versions = model.versions?.filter((each) => this.isVersion(model.name, each, numbers));
     const checked = this.config(

@@ -8,7 +8,7 @@
 import { type ModelConfig, noModelConfig, type RepositoryConfig } from '../../stores/serving-json.js';
 import type { ModelListing, SourceVersion, UnreadableVersion, VersionListing } from '../../stores/source.js';
 import { type Arrival, arrivalOf, cameAtOnce, copyPatience } from './arrival.js';
-import type { CheckedListing, CheckedModel } from './checked-listing.js';
+import type { CheckedListing, CheckedModelListing } from './checked-listing.js';
 
 /** A version, and whether it has stopped changing. */
 export interface ScannedVersion extends SourceVersion {
@@ -109,7 +109,7 @@ type Settings = ScanOptions & { readonly lookedAt: number | undefined };
 
 function scanModel(
   before: ScannedModel | undefined,
-  { name, versions: listed, config: read }: CheckedModel,
+  { name, versions: listed, config: read }: CheckedModelListing,
   repository: RepositoryConfig,
   settings: Settings,
   waits: string[],

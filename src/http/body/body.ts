@@ -6,7 +6,7 @@ import { ServingError } from '../../errors.js';
 import type { Claim } from '../../flow/steps.js';
 import { clientGone } from '../connection/finished.js';
 import type { BodyMemory } from './body-memory.js';
-import { Arrival, type ByteBudget } from './byte-budget.js';
+import { ArrivingBody, type ByteBudget } from './byte-budget.js';
 import { unpack, unpackerOf } from './unpack.js';
 
 export interface BodyLimits {
@@ -99,7 +99,7 @@ export interface BodyReceiver {
 }
 
 /** A body on its way: into one buffer, of exactly the announced size, or growing within the limit. */
-export class IncomingBody extends Arrival implements Body {
+export class IncomingBody extends ArrivingBody implements Body {
   readonly started = performance.now();
   reserved = 0;
   received = 0;

@@ -8,7 +8,7 @@ import { ServingError } from '../../errors.js';
 import { Deadlines, Waiting } from '../../flow/deadlines.js';
 
 /** A body on its way. */
-export abstract class Arrival extends Waiting {
+export abstract class ArrivingBody extends Waiting {
   /** When its head was there, in milliseconds of the monotonic clock. */
   abstract readonly started: number;
   /** Seconds that it may take. */
@@ -39,7 +39,7 @@ const patience = 1000;
 
 export class ByteBudget {
   private taken = 0;
-  private readonly arrivals = new Deadlines<Arrival>();
+  private readonly arrivals = new Deadlines<ArrivingBody>();
 
   /** @param total bytes, for the whole process */
   constructor(private readonly total: number) {}
@@ -55,7 +55,7 @@ export class ByteBudget {
    * @param body that wants them, and does not give way to itself
    * @throws ServingError UNAVAILABLE if they are not left
    */
-  reserve(bytes: number, body: Arrival): void {
+  reserve(bytes: number, body: ArrivingBody): void {
     if (this.taken + bytes > this.total) this.makeRoom(bytes, body);
     if (this.taken + bytes > this.total) {
       throw new ServingError('UNAVAILABLE', 'too many request bytes are under way (--max-inflight-bytes)', {
@@ -71,22 +71,22 @@ export class ByteBudget {
   }
 
   /** Starts the body's deadline. From now on it may be given up to make room. */
-  expect(arrival: Arrival): void {
+  expect(arrival: ArrivingBody): void {
     this.arrivals.add(arrival);
   }
 
   /** The body has arrived or was given up: stop watching it. */
-  forget(arrival: Arrival): void {
+  forget(arrival: ArrivingBody): void {
     this.arrivals.delete(arrival);
   }
 
   /** Those that began first give way first. */
-  private makeRoom(bytes: number, body: Arrival): void {
+  private makeRoom(bytes: number, body: ArrivingBody): void {
     this.giveUpSlow(gaveWay, (arrival) => arrival !== body && this.taken + bytes > this.total);
   }
 
   /** Gives up bodies that are too slow, the oldest first. @param isMeant leaves some of them out */
-  giveUpSlow(reason: () => ServingError, isMeant: (arrival: Arrival) => boolean = () => true): void {
+  giveUpSlow(reason: () => ServingError, isMeant: (arrival: ArrivingBody) => boolean = () => true): void {
     const now = performance.now();
     for (const arrival of this.arrivals) {
       if (!isMeant(arrival) || !arrival.isBehind(now)) continue;

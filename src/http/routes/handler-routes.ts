@@ -24,8 +24,8 @@ interface Found {
 export function findHandlerRoute({ manager }: Services, path: string): Found | undefined {
   const [, encoded = '', rest = ''] = /^\/models\/([^/]+)(\/.+)$/.exec(path) ?? [];
   const servable = manager.table.models.get(decode(encoded))?.serving;
-  if (!servable || !(servable.loaded instanceof HandledModel)) return undefined;
-  const handled = servable.loaded;
+  if (!servable || !(servable.model instanceof HandledModel)) return undefined;
+  const handled = servable.model;
   const layers = handled.router?.match(rest, '').path ?? [];
   if (layers.length === 0) return undefined;
   return { servable, handled, path: rest, methods: [...new Set(layers.flatMap(({ methods }) => methods))] };

@@ -19,7 +19,7 @@ export interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly body?: RequestBody;
   /** What it answers when it succeeds, by HTTP status. */
-  readonly answers: Readonly<Record<number, Answer>>;
+  readonly answers: Readonly<Record<number, DocumentedAnswer>>;
   /** What it refuses or fails with, beyond what authentication and faults of the server give. */
   readonly errors?: readonly ErrorCode[];
   /** What errors have in the surface's form; left out where it is that of our own protocol. */
@@ -50,7 +50,7 @@ export interface Content {
 }
 
 /** What a route answers with one status. */
-export interface Answer {
+export interface DocumentedAnswer {
   readonly description: string;
   readonly content: readonly Content[];
   /** Beyond `X-Request-Id`, which every answer has. */
@@ -68,6 +68,6 @@ export function jsonFirst(mediaTypes: readonly string[]): string[] {
 export const valueTypes: readonly string[] = jsonFirst(valueCodecs.map(({ mediaType }) => mediaType));
 
 /** An answer without tensors, in whichever encoding the client asks for. */
-export function valueAnswer(description: string, schema: ZodType): Answer {
+export function valueAnswer(description: string, schema: ZodType): DocumentedAnswer {
   return { description, content: [{ mediaTypes: valueTypes, schema }] };
 }

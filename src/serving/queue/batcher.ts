@@ -48,7 +48,7 @@ export interface BatchResult {
 }
 
 /** A request in the queue, or in a run. */
-export class Entry extends Linked {
+export class QueueEntry extends Linked {
   /** Of its first input. */
   readonly rows: number;
   /** Requests with the same key may share a batch: they ask for the same outputs, and the rows of each input have one shape. */
@@ -87,7 +87,7 @@ export class Entry extends Linked {
 
 /** Requests that share a run. */
 interface Batch {
-  readonly members: readonly Entry[];
+  readonly members: readonly QueueEntry[];
   /** Of all members. */
   readonly rows: number;
   readonly padding: Padding | undefined;
@@ -109,7 +109,7 @@ export interface BatcherSurroundings {
 
 export class Batcher extends Lane {
   /** In the order they came. */
-  private readonly waiting = new List<Entry>();
+  private readonly waiting = new List<QueueEntry>();
   private readonly runs = new Set<StartedRun>();
   /** Runs that have begun, and the rows in them, padding not counted. */
   readonly totals = { runs: 0, inlineRuns: 0, rows: 0, paddingRows: 0 };
@@ -216,16 +216,16 @@ export class Batcher extends Lane {
    *
    * @throws ServingError UNAVAILABLE if the queue is full
    */
-  submit(request: QueuedRequest): Entry {
+  submit(request: QueuedRequest): QueueEntry {
     if (this.isFull) throw queueFull();
-    const entry = new Entry(request, this.signature);
+    const entry = new QueueEntry(request, this.signature);
     this.waiting.add(entry);
     this.scheduler.wake(this);
     return entry;
   }
 
   /** Takes a request back. @returns true if no run has taken it: then its callbacks are not called */
-  withdraw(entry: Entry): boolean {
+  withdraw(entry: QueueEntry): boolean {
     entry.withdrawn = true;
     return this.waiting.delete(entry);
   }
@@ -274,8 +274,8 @@ export class Batcher extends Lane {
   }
 
   /** The oldest that can be answered in time, or if none can, the oldest. */
-  private first(now: number): Entry | undefined {
-    let late: Entry | undefined;
+  private first(now: number): QueueEntry | undefined {
+    let late: QueueEntry | undefined;
     for (const entry of this.waiting) {
       const { deadline } = entry.request;
       if (deadline > now + this.longRun) return entry;
@@ -290,7 +290,7 @@ export class Batcher extends Lane {
   }
 
   /** The batch that would start now: `first`, and those that fit and can be answered in time, if `first` can. */
-  private gather(first: Entry, maxBatchSize: number, now: number): Entry[] {
+  private gather(first: QueueEntry, maxBatchSize: number, now: number): QueueEntry[] {
     const members = [first];
     let { rows } = first;
     const end = now + this.longRun;
@@ -393,7 +393,7 @@ export class Batcher extends Lane {
    * @throws ServingError if the outputs do not have a row for each of the inputs'
    */
   private split(
-    members: readonly Entry[],
+    members: readonly QueueEntry[],
     outputs: NamedTensors,
     size: number,
     takesOff: boolean,
@@ -437,7 +437,7 @@ function whyNoLarger({ limitedBy }: BatchVerdict): string {
 const howToTry = '"batching_parameters": {"enabled": true} in its serving.json has them share runs on trial';
 
 /** True if the batch asks for all outputs. All its members ask for the same ones. */
-function givesAll(member: Entry | undefined): boolean {
+function givesAll(member: QueueEntry | undefined): boolean {
   return member?.request.outputs === undefined;
 }
 
@@ -450,7 +450,7 @@ function optionsOf({ members, padding }: Batch): RunOptions {
 }
 
 /** Of all of them: a batch is within every call that one of its members is within. */
-function callersOf(members: readonly Entry[]): readonly string[] | undefined {
+function callersOf(members: readonly QueueEntry[]): readonly string[] | undefined {
   let callers: readonly string[] | undefined;
   for (const { request } of members) {
     if (request.callers === undefined || request.callers === callers) continue;
@@ -464,7 +464,7 @@ function isWhole({ members, padding }: Batch): boolean {
   return members.length === 1 && padding === undefined;
 }
 
-function totalRows(members: readonly Entry[]): number {
+function totalRows(members: readonly QueueEntry[]): number {
   let rows = 0;
   for (const entry of members) rows += entry.rows;
   return rows;

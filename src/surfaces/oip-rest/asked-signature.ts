@@ -31,6 +31,6 @@ export function askedSignature(
 }
 
 /** Triton's name where it has one. */
-export function platformOf({ loaded }: Servable): string {
-  return loaded.type.startsWith(savedModelType) ? 'tensorflow_savedmodel' : loaded.type;
+export function platformOf({ model }: Servable): string {
+  return model.type.startsWith(savedModelType) ? 'tensorflow_savedmodel' : model.type;
 }

@@ -3,7 +3,7 @@
  */
 import { type ZodType, z } from 'zod';
 import type { ErrorCode } from '../../errors.js';
-import type { Answer, Operation, Parameter } from '../../http/routes/operation.js';
+import type { DocumentedAnswer, Operation, Parameter } from '../../http/routes/operation.js';
 import { errorSchema } from './schemas.js';
 
 export const modelParameter: Parameter = {
@@ -37,7 +37,7 @@ export function oipOperation(operation: Omit<Operation, 'tag' | 'errorContent'>)
   return { ...operation, tag: 'open inference protocol', errorContent: jsonOf(errorSchema) };
 }
 
-export function jsonAnswer(description: string, schema: ZodType): Answer {
+export function jsonAnswer(description: string, schema: ZodType): DocumentedAnswer {
   return { description, content: [jsonOf(schema)] };
 }
 

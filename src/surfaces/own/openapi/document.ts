@@ -9,8 +9,8 @@ import type { Scope } from '../../../http/access/api-keys.js';
 import { headerComponents, referToHeaders } from '../../../http/answer/answer-headers.js';
 import { errorCodeSchema, errorSchema } from '../../../http/answer/error-value.js';
 import {
-  type Answer,
   type Content,
+  type DocumentedAnswer,
   type Operation,
   type Parameter,
   valueTypes,
@@ -157,7 +157,7 @@ function describeParameter(parameter: Parameter, schemas: SchemaCollection): Jso
 }
 
 function describeAnswer(
-  { description, content, headers = [] }: Answer,
+  { description, content, headers = [] }: DocumentedAnswer,
   schemas: SchemaCollection,
 ): JsonObject {
   return {

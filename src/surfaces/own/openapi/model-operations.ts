@@ -99,16 +99,16 @@ function ofModel(parameter: Parameter, named: readonly NamedSignature[]): Parame
   }
 }
 
-function signaturesOf({ loaded, defaultSignature }: Servable): NamedSignature[] {
-  return Array.from(loaded.signatures.values(), (signature) => ({
+function signaturesOf({ model, defaultSignature }: Servable): NamedSignature[] {
+  return Array.from(model.signatures.values(), (signature) => ({
     signature,
     isDefault: signature === defaultSignature,
   }));
 }
 
 /** As `GET /models/{model}` has them, for people. */
-function describeSignatures({ loaded, defaultSignature }: Servable): string {
-  return Array.from(loaded.signatures.values(), (signature) => {
+function describeSignatures({ model, defaultSignature }: Servable): string {
+  return Array.from(model.signatures.values(), (signature) => {
     const isDefault = signature === defaultSignature ? ' (the default)' : '';
     const [inputs, outputs] = [callerInputs(signature), callerOutputs(signature)].map((specs) =>
       Array.from(specs.values(), (spec) => `\`${spec.name}\` ${formatSpec(spec)}`).join(', '),

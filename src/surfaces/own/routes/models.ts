@@ -70,7 +70,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         const servable = manager.table.find({});
         sendValue(ctx, {
           ...servable.id,
-          model_type: servable.loaded.type,
+          model_type: servable.model.type,
           device: runtime.device,
           engine: describeEngine(runtime),
           parameters: servable.parameterCount,
@@ -121,8 +121,8 @@ export function describeModel(status: ModelStatus): ModelDescription {
   };
 }
 
-function handlerOf({ loaded }: Servable): HandledModel | undefined {
-  return loaded instanceof HandledModel ? loaded : undefined;
+function handlerOf({ model }: Servable): HandledModel | undefined {
+  return model instanceof HandledModel ? model : undefined;
 }
 
 function describeHandler({ type, streams, blocked, runsBehind }: HandledModel): ModelDescription['handler'] {
@@ -137,16 +137,16 @@ function describeHandler({ type, streams, blocked, runsBehind }: HandledModel): 
   };
 }
 
-function describeSignatures({ loaded, defaultSignature }: Servable): ModelDescription['signatures'] {
-  return mapToObject(loaded.signatures, (signature: Signature) => ({
+function describeSignatures({ model, defaultSignature }: Servable): ModelDescription['signatures'] {
+  return mapToObject(model.signatures, (signature: Signature) => ({
     default: signature === defaultSignature,
     ...describeSignature(signature),
   }));
 }
 
 /** For each signature how its requests share runs, and what waits. */
-function describeBatching({ loaded, batchers }: Servable): ModelDescription['batching'] {
-  return mapToObject(loaded.signatures, (signature: Signature) => {
+function describeBatching({ model, batchers }: Servable): ModelDescription['batching'] {
+  return mapToObject(model.signatures, (signature: Signature) => {
     const { explanation, sharing, maxBatchSize, limits, inline, queued, inFlight, stuck, runsAtOnce } =
       batchers.get(signature) as Batcher;
     return {
