@@ -31,7 +31,7 @@ const LAYERS = [
   ['tensors'],
   ['telemetry'],
   ['flow'],
-  ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults'],
+  ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults', 'time'],
 ];
 
 /** What is behind a seam, and who may import it. Imports of types count, because the seam has types of its own. */

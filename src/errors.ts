@@ -4,6 +4,7 @@
  * A {@link ServingError} has a code and a message that are meant for the caller. Any other error that reaches the HTTP
  * layer is a fault of ours. It is answered as INTERNAL, and its text appears only in the log.
  */
+import type { Seconds } from './time.js';
 
 /** The HTTP status of each code. The names are those of gRPC, which TensorFlow uses too. Some more are HTTP's own. */
 export const httpStatusOf = {
@@ -47,8 +48,8 @@ export type Remedy =
 
 /** What an error may have beside its code and message. */
 export interface ErrorDetails extends ErrorOptions {
-  /** Seconds after which the same request may succeed; only for UNAVAILABLE. */
-  readonly retryAfter?: number | undefined;
+  /** The same request may succeed then; only for UNAVAILABLE. */
+  readonly retryAfter?: Seconds | undefined;
   /** What the surface adds to the message, in the words of its protocol. */
   readonly remedy?: Remedy | undefined;
 }
@@ -56,12 +57,14 @@ export interface ErrorDetails extends ErrorOptions {
 /** An error whose code and message are meant for the caller. */
 export class ServingError extends Error {
   override readonly name: string = 'ServingError';
-  readonly retryAfter: number | undefined;
+  readonly retryAfter: Seconds | undefined;
   readonly remedy: Remedy | undefined;
 
   /**
-   * @param code what went wrong, in one word
-   * @param message what was expected, what came, and what to do
+   * @param code says what went wrong in one word
+   * @param message says what was expected, what came, and what to do
+   * @param retryAfter is the number of seconds after which the same request may succeed; only for UNAVAILABLE
+   * @param remedy is what the surface adds to the message, in the words of its protocol
    */
   constructor(
     readonly code: ErrorCode,

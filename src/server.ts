@@ -47,6 +47,7 @@ import { surfacesWith } from './surfaces.js';
 import { createLogger, type Logger } from './telemetry/logger.js';
 import { createTelemetry } from './telemetry/metrics.js';
 import { openTensorFlowJs, type TensorFlowJs } from './tfjs/open.js';
+import { inMilliseconds, type Milliseconds, momentAfter, now } from './time.js';
 
 /**
  * The settings, as on the command line and with its defaults. Those for TensorFlow hold for the process, from its first
@@ -112,7 +113,7 @@ export function createServer({
   const log = logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
   checkCombinations(settings);
   if (!source) checkFolder(settings.modelPath);
-  // Before TensorFlow, while this process is small.
+  // This comes before TensorFlow, while the process is small.
   const processes = settings.rehearse === 'off' ? undefined : new RehearsalProcesses(starterProgram);
   try {
     return new ComposedServer(settings, log, listen, { engines, surfaces, source }, processes);
@@ -142,7 +143,7 @@ interface Brought {
 }
 
 /** The milliseconds after which a start reports what it waits for. */
-const patienceMilliseconds = 5000;
+const patience: Milliseconds = 5000;
 
 class ComposedServer implements Server {
   readonly app: Koa;
@@ -237,7 +238,7 @@ class ComposedServer implements Server {
     if (this.handlers) this.ignoreStrayErrors = this.handlers.watchStrayErrors();
     const sayIsLoading = setTimeout(() => {
       if (port) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
-    }, patienceMilliseconds);
+    }, patience);
     this.draining.signal.addEventListener('abort', () => clearTimeout(sayIsLoading), { once: true });
     await services.manager.start().finally(() => clearTimeout(sayIsLoading));
   }
@@ -253,8 +254,8 @@ class ComposedServer implements Server {
    */
   private async drain(): Promise<boolean> {
     const { exchanges, bodyLimits } = this.services;
-    const deadline = performance.now() + this.settings.shutdownTimeout * 1000;
-    while (exchanges.underWay > 0 && performance.now() < deadline) {
+    const deadline = momentAfter(this.settings.shutdownTimeout);
+    while (exchanges.underWay > 0 && now() < deadline) {
       await delay(20);
       bodyLimits.budget.giveUpSlow(shuttingDown);
       exchanges.unread.cutOffSlow();
@@ -278,7 +279,7 @@ class ComposedServer implements Server {
       this.ignoreStrayErrors();
       return true;
     });
-    return Promise.race([closed, delay(settings.shutdownTimeout * 1000, false, { ref: false })]);
+    return Promise.race([closed, delay(inMilliseconds(settings.shutdownTimeout), false, { ref: false })]);
   }
 }
 
@@ -336,7 +337,7 @@ function folderSource(
 ): FolderSource {
   const { modelPath: root, watch, settle, allowPath: allowedRoots = [root] } = settings;
   const contents = contentsOf(engines, handlers);
-  const pollInterval = Math.max(100, settle * 1000);
+  const pollInterval = Math.max(100, inMilliseconds(settle));
   return new FolderSource({ root, contents, watch, pollInterval, allowedRoots, logger });
 }
 
@@ -356,8 +357,8 @@ interface ManagerParts {
 function createManager(parts: ManagerParts): Manager {
   const { settings, runtime, engines, source, logger, slots, handlers, processes } = parts;
   const { tags, signature, defaultModel, strictReady = false } = settings;
-  const { maxBatchSize, batchTimeout: timeoutMilliseconds, queueSize, batchingParameters } = settings;
-  const batching = { maxBatchSize, timeoutMilliseconds, queueSize, slots, compiles: runtime.mode.xla };
+  const { maxBatchSize, batchTimeout: timeout, queueSize, batchingParameters } = settings;
+  const batching = { maxBatchSize, timeout, queueSize, slots, compiles: runtime.mode.xla };
   const { settle, scanInterval, loadTimeout, warmupTimeout } = settings;
   const timing = { settle, scanInterval, loadTimeout, warmupTimeout };
   const rehearsals = new Rehearsals({

@@ -5,13 +5,14 @@ import { isGiven, parseSettings, unknownVariables } from '../config/parse.js';
 import { ServingError } from '../errors.js';
 import { createServer } from '../server.js';
 import { createLogger, logDrained } from '../telemetry/logger.js';
+import type { Milliseconds } from '../time.js';
 import { stopBeforeServing } from './early-stop.js';
 import { serveHelp } from './help.js';
 import { installMissing } from './install.js';
 import { type Command, UsageError } from './usage.js';
 
 /** The milliseconds to wait for the last lines of the log. */
-const exitMilliseconds = 1000;
+const exitTime: Milliseconds = 1000;
 
 export const command: Command = { help: serveHelp, run: serve };
 
@@ -58,7 +59,7 @@ async function start(args: readonly string[]): Promise<void> {
     logger.info(`${signal}: finishing the requests under way`);
     const finished = await server.close();
     if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
-    await logDrained(exitMilliseconds);
+    await logDrained(exitTime);
     // A normal exit would wait for runs that hang. Nothing else is left to wait for.
     server.runtime.exitNow(finished ? 0 : 1);
   };

@@ -1,4 +1,6 @@
 /** Sends one request and reads its answer, with API key, deadline and retries. */
+
+import { type Milliseconds, type Moment, momentAfter, now, type Seconds, secondsUntil } from '../time.js';
 import { binaryToDict, type Dict } from './decode.js';
 import { RequestError, toRequestError } from './request-error.js';
 
@@ -8,7 +10,7 @@ export interface CallOptions {
   /**
    * The seconds for the whole call with all its tries. The server is told (`X-Request-Timeout`) and gives up as well.
    */
-  readonly timeout?: number | undefined;
+  readonly timeout?: Seconds | undefined;
   /** Sent as `X-API-Key`. */
   readonly apiKey?: string | undefined;
   /** How often a call is repeated after a 503, with which the server says that it did nothing; 3 by default. */
@@ -36,7 +38,7 @@ export async function call(
   options: CallOptions,
 ): Promise<Dict> {
   const { timeout, retries = 3 } = options;
-  const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout * 1000;
+  const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : momentAfter(timeout);
   for (let tries = 0; ; tries++) {
     try {
       return await withinTime(options.signal, deadline, (signal) =>
@@ -47,7 +49,7 @@ export async function call(
       if (!isRefused || tries >= retries) throw error;
       const wait = pause(tries, error.retryAfter ?? 0) * 1000;
       // The error says more than a timeout would.
-      if (performance.now() + wait >= deadline) throw error;
+      if (now() + wait >= deadline) throw error;
       await withinTime(options.signal, deadline, (signal) => sleep(wait, signal));
     }
   }
@@ -65,7 +67,7 @@ async function attempt(
   url: string,
   body: Uint8Array<ArrayBuffer> | undefined,
   options: CallOptions,
-  deadline: number,
+  deadline: Moment,
   signal: AbortSignal | null,
 ): Promise<Dict> {
   const { response, bytes } = await exchange(url, {
@@ -93,10 +95,10 @@ async function exchange(url: string, init: RequestInit): Promise<{ response: Res
 function headersFor(
   hasBody: boolean,
   { apiKey, headers }: CallOptions,
-  deadline: number,
+  deadline: Moment,
 ): Record<string, string> {
   // The server takes a decimal number above 0, without an exponent.
-  const left = Math.max(deadline - performance.now(), 1) / 1000;
+  const left = Math.max(secondsUntil(deadline), 0.001);
   return {
     accept: mediaType,
     ...(hasBody ? { 'content-type': mediaType } : {}),
@@ -109,7 +111,7 @@ function headersFor(
 /** Acts under a signal that is aborted with the caller's signal, or at the deadline. */
 async function withinTime<Result>(
   outer: AbortSignal | undefined,
-  deadline: number,
+  deadline: Moment,
   action: (signal: AbortSignal | null) => Promise<Result>,
 ): Promise<Result> {
   outer?.throwIfAborted();
@@ -122,7 +124,7 @@ async function withinTime<Result>(
   const timer =
     deadline === Number.POSITIVE_INFINITY
       ? undefined
-      : setTimeout(timeUp, Math.min(deadline - performance.now(), longestTimer));
+      : setTimeout(timeUp, Math.min(deadline - now(), longestTimer));
   try {
     return await action(inner.signal);
   } finally {
@@ -131,9 +133,9 @@ async function withinTime<Result>(
   }
 }
 
-function sleep(milliseconds: number, signal: AbortSignal | null): Promise<void> {
+function sleep(time: Milliseconds, signal: AbortSignal | null): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
+    const timer = setTimeout(resolve, time);
     signal?.addEventListener('abort', () => {
       clearTimeout(timer);
       reject(signal.reason);

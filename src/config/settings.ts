@@ -5,6 +5,7 @@
 import { constants } from 'node:buffer';
 import { z } from 'zod';
 import { batchingSchema } from '../stores/serving-schema.js';
+import type { Seconds } from '../time.js';
 
 /** One setting, with its unit and meaning as `--help` prints them. */
 interface Setting {
@@ -28,8 +29,8 @@ function number<Schema extends z.ZodType>(schema: Schema) {
 
 /** A timer of Node fires at once beyond 2^31 milliseconds. */
 const longest = 2_000_000;
-const seconds = number(z.number().nonnegative().max(longest));
-const someSeconds = number(z.number().positive().max(longest));
+const seconds: z.ZodType<Seconds> = number(z.number().nonnegative().max(longest));
+const someSeconds: z.ZodType<Seconds> = number(z.number().positive().max(longest));
 
 function count(max: number) {
   return number(z.number().int().positive().max(max));
@@ -335,26 +336,26 @@ export type Settings = { readonly [Name in SettingName]: z.output<(typeof settin
 
 export const settingNames = Object.keys(settings) as SettingName[];
 
-/** Names that settings had before. They still work. */
+/** The former names of settings. They still work. */
 const formerNames: { readonly [Name in SettingName]?: string } = { rehearse: 'trial' };
 
-/** The names that a setting may be given by; the one that comes first is the one to use. */
+/** The names of a setting. The first one is today's. */
 export function namesOf(name: SettingName): readonly string[] {
   const former = formerNames[name];
   return former === undefined ? [name] : [name, former];
 }
 
-/** `modelPath` → `--model-path` */
+/** `modelPath` becomes `--model-path`. */
 export function flagOf(name: string): string {
   return `--${words(name).join('-')}`;
 }
 
-/** `modelPath` → `TFJS_SERVING_MODEL_PATH` */
+/** `modelPath` becomes `TFJS_SERVING_MODEL_PATH`. */
 export function variableOf(name: string): string {
   return `TFJS_SERVING_${words(name).join('_').toUpperCase()}`;
 }
 
-/** `modelPath` → `model_path`, the key in the config file */
+/** `modelPath` becomes `model_path`, the key in the config file. */
 export function keyOf(name: string): string {
   return words(name).join('_');
 }

@@ -10,6 +10,7 @@ import { ServingError } from '../errors.js';
 import type { Queues } from '../serving/queue/queues.js';
 import type { Table } from '../serving/table.js';
 import type { SourceVersion } from '../stores/source.js';
+import { inMilliseconds, type Milliseconds, now } from '../time.js';
 import { DefaultModel } from './default-model.js';
 import { Loads } from './load/loads.js';
 import { VersionLoader, type VersionLoaderOptions } from './load/version-loader.js';
@@ -33,7 +34,7 @@ export interface ManagerOptions extends VersionLoaderOptions, ScannerOptions, Mo
 }
 
 /** How long the end waits for a load under way. */
-const loadAtEndMilliseconds = 500;
+const loadAtEnd: Milliseconds = 500;
 
 export class Manager {
   private readonly records: ModelRecords;
@@ -98,15 +99,15 @@ export class Manager {
    * be copied just now is waited for, but no longer than a copy that has ended would take.
    */
   async start(): Promise<void> {
-    const settle = this.options.settle * 1000;
+    const settle = inMilliseconds(this.options.settle);
     await this.loader.open();
     await this.scanner.open();
     this.readiness.waitFor(this.models.keys());
     await this.loads.underWay;
-    const end = performance.now() + (copyPatience + 2) * settle;
+    const end = now() + (copyPatience + 2) * settle;
     const isLoading = () =>
       this.loads.underWay !== undefined || this.records.all.some(({ tries }) => tries.isLoading);
-    const mayBecomeQuiet = () => this.scanner.latest.unsettled && performance.now() < end;
+    const mayBecomeQuiet = () => this.scanner.latest.unsettled && now() < end;
     const pause = Math.min(1000, Math.max(settle, shortestInterval));
     while (!this.closed && (isLoading() || mayBecomeQuiet())) await this.change(pause);
     this.isStarted = true;
@@ -117,9 +118,9 @@ export class Manager {
     return this.scanner.rescan();
   }
 
-  /** Waits for the next change of the table, at most so many milliseconds. */
-  change(milliseconds: number): Promise<void> {
-    return this.publisher.change(milliseconds);
+  /** Waits for the next change of the table, at most for this time. */
+  change(patience: Milliseconds): Promise<void> {
+    return this.publisher.change(patience);
   }
 
   /** The version that a path means. @throws ServingError what the source says; UNIMPLEMENTED if it takes no paths */
@@ -246,7 +247,7 @@ export class Manager {
     await this.stopLoading();
     await this.scanner.close();
     // TensorFlow cannot be made to stop. What is loaded later is unloaded at once.
-    await Promise.race([this.loads.underWay, delay(loadAtEndMilliseconds, undefined, { ref: false })]);
+    await Promise.race([this.loads.underWay, delay(loadAtEnd, undefined, { ref: false })]);
     const models = this.records.clear();
     this.publish();
     for (const model of models) {

@@ -8,6 +8,7 @@ import { ServingError } from '../errors.js';
 import type { Terms } from '../serving/deployment.js';
 import type { BatchLimits } from '../serving/queue/batching.js';
 import { noModelConfig } from '../stores/serving-json.js';
+import { type Moment, now } from '../time.js';
 import { chooseDefault, type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
 import {
   aspiredVersions,
@@ -28,7 +29,7 @@ export class ModelRecord {
   private served: VersionRecord | undefined;
   /** From `/update_model`; comes before the one in `serving.json`. */
   private requestedPin: Pin | undefined;
-  private unloaded = false;
+  private isSetAside = false;
   private scannedNow: ScannedModel;
   /** What each label means now: see {@link renewLabels}. */
   private labelled: ReadonlyMap<string, number> = new Map();
@@ -56,7 +57,7 @@ export class ModelRecord {
 
   /** Somebody had it unloaded although the source has it. It stays so until somebody asks for it again. */
   get isUnloaded(): boolean {
-    return this.unloaded;
+    return this.isSetAside;
   }
 
   /** As files and flags have them now. */
@@ -123,13 +124,13 @@ export class ModelRecord {
 
   /** Somebody asks for the model. @param pin what to hold it at; `latest` ends that, undefined leaves it as it is */
   ask(pin: Pin | 'latest' | undefined): void {
-    this.unloaded = false;
+    this.isSetAside = false;
     if (pin !== undefined) this.requestedPin = pin === 'latest' ? undefined : pin;
   }
 
   /** Somebody has it unloaded. */
   setAside(): void {
-    this.unloaded = true;
+    this.isSetAside = true;
     this.requestedPin = undefined;
   }
 
@@ -214,11 +215,11 @@ export class ModelRecord {
     return isWaiting ? record.nextTry : undefined;
   }
 
-  /** The next moment, in milliseconds of the monotonic clock, at which there is something to be tried again. */
-  get nextDue(): number {
-    const now = performance.now();
+  /** The next moment at which there is something to be tried again. */
+  get nextDue(): Moment {
+    const moment = now();
     const dues = this.tries.records.map((record) => this.nextTryOf(record)?.due ?? Number.POSITIVE_INFINITY);
-    return Math.min(...dues.filter((due) => due > now));
+    return Math.min(...dues.filter((due) => due > moment));
   }
 
   /** The number of the load that just succeeded. */

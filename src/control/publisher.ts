@@ -4,6 +4,7 @@
  * Each change makes a new table. It holds the statuses that the one before it held, but for the model that changed.
  */
 import { type ModelStatus, Table } from '../serving/table.js';
+import type { Milliseconds } from '../time.js';
 import type { ModelRecord } from './model-record.js';
 import { statusOf } from './model-status.js';
 
@@ -38,12 +39,12 @@ export class Publisher {
     for (const wake of waiters) wake();
   }
 
-  /** Waits for the next change, at most so many milliseconds. */
-  async change(milliseconds: number): Promise<void> {
+  /** Waits for the next change, at most for this time. */
+  async change(patience: Milliseconds): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.waiters.push(resolve);
-      timer = setTimeout(resolve, milliseconds);
+      timer = setTimeout(resolve, patience);
     });
     clearTimeout(timer);
   }

@@ -2,21 +2,21 @@
  * When a version that could not be loaded is tried again: failures that are not its files' own pass by themselves.
  */
 import type { ErrorCode } from '../errors.js';
+import { type Milliseconds, type Moment, now } from '../time.js';
 
 /** The storage or another service is out, the machine has no room now, or time ran out. */
 const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']);
 
-/** The first pause, and the longest, in milliseconds. */
-const firstPause = 1000;
-const longestPause = 300_000;
+/** The first pause, and the longest. */
+const firstPause: Milliseconds = 1000;
+const longestPause: Milliseconds = 300_000;
 
 /** Servers that share a storage come back to it at different moments: each pause is up to this much shorter or longer. */
 const jitter = 0.2;
 
 /** The moment of a next try. */
 export interface NextTry {
-  /** In milliseconds of the monotonic clock. */
-  readonly due: number;
+  readonly due: Moment;
   /** The same, for people. */
   readonly at: Date;
 }
@@ -30,7 +30,7 @@ export function isPassing(code: ErrorCode): boolean {
 export function nextTryAfter(failures: number): NextTry {
   const pause =
     Math.min(firstPause * 2 ** (failures - 1), longestPause) * (1 - jitter + 2 * jitter * Math.random());
-  return { due: performance.now() + pause, at: new Date(Date.now() + pause) };
+  return { due: now() + pause, at: new Date(Date.now() + pause) };
 }
 
 /** Calls back at the next moment at which something is to be tried again. */
@@ -39,12 +39,12 @@ export class RetryTimer {
 
   constructor(private readonly onDue: () => void) {}
 
-  /** @param due in milliseconds of the monotonic clock; infinite if there is nothing to be tried. It takes the place of the one before */
-  set(due: number): void {
+  /** @param due infinite if there is nothing to be tried. It takes the place of the one before */
+  set(due: Moment): void {
     this.clear();
     if (due === Number.POSITIVE_INFINITY) return;
     // Timers may be early by a fraction of a millisecond.
-    this.timer = setTimeout(this.onDue, due - performance.now() + 1);
+    this.timer = setTimeout(this.onDue, due - now() + 1);
     this.timer.unref();
   }
 

@@ -5,6 +5,7 @@ import type { ServingError } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
 import type { VersionState } from '../serving/table.js';
 import type { LocalVersion } from '../stores/source.js';
+import { now } from '../time.js';
 import { type Candidate, isSame } from './policy.js';
 import { isPassing, type NextTry, nextTryAfter } from './retry.js';
 
@@ -116,7 +117,9 @@ export class Tries {
   }
 
   /** Takes from a version what it was loaded to. @returns undefined if there is nothing */
-  takeBack(record: Writable<VersionRecord>): Pick<LoadOutcome, 'servable'> & Pick<VersionRecord, 'local'> | undefined {
+  takeBack(
+    record: Writable<VersionRecord>,
+  ): (Pick<LoadOutcome, 'servable'> & Pick<VersionRecord, 'local'>) | undefined {
     const { servable, local } = record;
     if (!servable) return undefined;
     Object.assign(record, { state: 'UNLOADING', servable: undefined, local: undefined });
@@ -148,7 +151,7 @@ export class Tries {
     for (const record of this.list) {
       const { handler, error, nextTry } = record;
       if (!nextTry || handler === undefined || error?.code !== 'UNAVAILABLE') continue;
-      record.nextTry = { due: performance.now(), at: new Date() };
+      record.nextTry = { due: now(), at: new Date() };
       found = true;
     }
     return found;
@@ -177,5 +180,5 @@ function keyOf({ place, fingerprint }: Candidate): string {
 }
 
 function isDue({ nextTry }: VersionRecord): boolean {
-  return nextTry !== undefined && nextTry.due <= performance.now();
+  return nextTry !== undefined && nextTry.due <= now();
 }

@@ -4,6 +4,7 @@
  */
 import { type ErrorCode, ServingError } from '../errors.js';
 import { type ModelStatus, resolveLabel } from '../serving/table.js';
+import { momentAfter, now, type Seconds } from '../time.js';
 import type { Manager } from './manager.js';
 import type { ModelRecord } from './model-record.js';
 import { statusOf } from './model-status.js';
@@ -20,8 +21,8 @@ export interface UpdateRequest {
   readonly modelPath?: string | undefined;
   /** Unloads a model, until it is asked for again. */
   readonly unload?: boolean | undefined;
-  /** Seconds to wait. */
-  readonly timeout: number;
+  /** How long to wait. */
+  readonly timeout: Seconds;
 }
 
 export interface UpdateResult {
@@ -34,13 +35,13 @@ export interface UpdateResult {
  * @throws ServingError with the reason why the wanted version does not serve; what served before goes on serving
  */
 export async function update(manager: Manager, request: UpdateRequest): Promise<UpdateResult> {
-  const deadline = performance.now() + request.timeout * 1000;
+  const deadline = momentAfter(request.timeout);
   await manager.rescan();
   const names = await apply(manager, request);
   manager.reconcile();
   for (;;) {
     const models = (names ?? [...manager.models.keys()]).flatMap((name) => manager.models.get(name) ?? []);
-    const left = deadline - performance.now();
+    const left = deadline - now();
     if (!models.some(isUnderWay)) {
       throwIfNotServed(models, names !== undefined);
       return { done: true, models: models.map(statusOf) };

@@ -4,6 +4,7 @@
  */
 import { invalidArgument, quoted } from '../errors.js';
 import { type NamedTensors, type Tensor, viewTensor } from '../tfjs/tensors.js';
+import { type Moment, microsSince, now } from '../time.js';
 import type { EngineFaults } from './engine-fault.js';
 import {
   type EngineModel,
@@ -59,7 +60,7 @@ export class CheckedModel implements InferenceModel {
     options: RunOptions = {},
   ): Promise<RunResult> {
     const rows = rowsOf(signature, members, options);
-    const started = performance.now();
+    const started = now();
     let run: EngineRun;
     try {
       run = await this.model.predict(signature, members, options);
@@ -77,7 +78,7 @@ export class CheckedModel implements InferenceModel {
   ): RunResult {
     const { model, faults } = this;
     const rows = rowsOf(signature, members, options);
-    const started = performance.now();
+    const started = now();
     let run: EngineRun | undefined;
     try {
       run = model.predictHere?.(signature, members, options);
@@ -99,16 +100,16 @@ export class CheckedModel implements InferenceModel {
   /**
    * Checks the outputs that were asked for. It disposes the others.
    *
-   * @param started is when the run was asked for, in milliseconds of the monotonic clock
+   * @param started is when the run was asked for
    */
   private checked(
     run: EngineRun | undefined,
     { outputs: specs }: Signature,
     { outputs: names = [...specs.keys()] }: RunOptions,
     rows: number | undefined,
-    started: number,
+    started: Moment,
   ): RunResult {
-    const passed = (performance.now() - started) * 1000;
+    const passed = microsSince(started);
     const { outputs, queueMicros = 0, runMicros = passed } = run ?? {};
     if (!(outputs instanceof Map)) throw this.faults.expected('`outputs` as a Map', 'something else');
     const wanted = new Map<string, Tensor>();

@@ -1,6 +1,7 @@
 /** A loaded model: what an engine gives, and what everything above the engines knows. */
 import type { Padding } from '../tfjs/rows.js';
 import type { NamedTensors } from '../tfjs/tensors.js';
+import type { Microseconds, Seconds } from '../time.js';
 import type { Signature } from './signature.js';
 
 /** How an engine computes a model, if it differs from what the model itself says. */
@@ -19,18 +20,18 @@ export interface EngineRun {
   /** The outputs by their names, at least those that were asked for. The caller disposes them. */
   readonly outputs: NamedTensors;
   /** The microseconds between the call and the start of the run. They are 0 if left out. */
-  readonly queueMicros?: number | undefined;
+  readonly queueMicros?: Microseconds | undefined;
   /**
    * The microseconds of computing. Queues use them to choose the size of batches, and the place where runs are made. If
    * they are left out, the whole time of the call counts.
    */
-  readonly runMicros?: number | undefined;
+  readonly runMicros?: Microseconds | undefined;
 }
 
 /** The outputs of a run, and where its time went. */
 export interface RunResult extends EngineRun {
-  readonly queueMicros: number;
-  readonly runMicros: number;
+  readonly queueMicros: Microseconds;
+  readonly runMicros: Microseconds;
 }
 
 /** What a run is asked for. */
@@ -41,7 +42,7 @@ export interface RunOptions {
    * The seconds after which the engine is asked to give up the run. It does so only in runs that are spread over
    * threads.
    */
-  readonly timeoutSeconds?: number | undefined;
+  readonly timeoutSeconds?: Seconds | undefined;
   /** Lets all other runs go first. Warm-ups use it. */
   readonly background?: boolean | undefined;
   /** Rows to add after those of the members. */

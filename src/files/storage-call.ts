@@ -5,9 +5,10 @@
  * files. Such a call cannot be ended, so the caller gives up after a while. While too many calls hang, no new ones
  * begin: the threads that are left are needed by everything else in the process.
  */
+import { inMilliseconds, type Seconds } from '../time.js';
 
 /** The seconds that one call may take. A slow disk answers within this time; a call that takes longer hangs. */
-const patience = 30;
+const patience: Seconds = 30;
 
 /** Node has four threads for files. Two of them may hang. */
 const mostStuck = 2;
@@ -27,7 +28,7 @@ export class StorageCalls {
   private stuckNow = 0;
 
   /** @param seconds that one call may take */
-  constructor(private readonly seconds = patience) {}
+  constructor(private readonly seconds: Seconds = patience) {}
 
   /** The number of calls that were given up and have not ended. */
   get stuck(): number {
@@ -53,7 +54,7 @@ export class StorageCalls {
         };
         call.then(ended, ended);
         reject(new StorageTimeout(`a call of the file system took more than ${this.seconds} s`));
-      }, this.seconds * 1000);
+      }, inMilliseconds(this.seconds));
       timer.unref();
     });
     try {
@@ -64,5 +65,5 @@ export class StorageCalls {
   }
 }
 
-/** Of the process, as the threads for files are. */
+/** The calls of this process. */
 export const storageCalls = new StorageCalls();

@@ -1,9 +1,11 @@
 /** Keeps many deadlines with one timer. A timer for each would be the most expensive part of a small request. */
+
+import { type Moment, now } from '../time.js';
 import { Linked, List } from './list.js';
 
 export abstract class Waiting extends Linked {
-  /** When the entry expires, in milliseconds of the monotonic clock. */
-  abstract readonly deadline: number;
+  /** When the entry expires. */
+  abstract readonly deadline: Moment;
   /** Called once, at the deadline or a little later. */
   abstract expire(): void;
 }
@@ -12,7 +14,7 @@ export class Deadlines<Waiter extends Waiting = Waiting> implements Iterable<Wai
   private readonly waiting = new List<Waiter>();
   private timer: NodeJS.Timeout | undefined;
   /** When the timer fires. The entry that it was set for may have left by then. */
-  private next = Number.POSITIVE_INFINITY;
+  private next: Moment = Number.POSITIVE_INFINITY;
 
   add(entry: Waiter): void {
     this.waiting.add(entry);
@@ -23,25 +25,25 @@ export class Deadlines<Waiter extends Waiting = Waiting> implements Iterable<Wai
     this.waiting.delete(entry);
   }
 
-  /** In the order they were added; any may leave meanwhile. */
+  /** Iterates in the order in which entries were added. An entry may leave meanwhile. */
   [Symbol.iterator](): Iterator<Waiter> {
     return this.waiting[Symbol.iterator]();
   }
 
-  private arm(deadline: number): void {
+  private arm(deadline: Moment): void {
     clearTimeout(this.timer);
     this.next = deadline;
     // A timer that fires a fraction too early would have to be set again.
-    this.timer = setTimeout(this.sweep, Math.ceil(deadline - performance.now()));
+    this.timer = setTimeout(this.sweep, Math.ceil(deadline - now()));
     this.timer.unref();
   }
 
   private readonly sweep = (): void => {
-    const now = performance.now();
+    const swept = now();
     let next = Number.POSITIVE_INFINITY;
     this.next = next;
     for (const entry of this.waiting) {
-      if (entry.deadline > now) {
+      if (entry.deadline > swept) {
         next = Math.min(next, entry.deadline);
       } else {
         this.waiting.delete(entry);

@@ -11,10 +11,11 @@
  * - {@link piecesInTurns} makes the pieces of an answer.
  */
 import { setImmediate as roundOfLoop } from 'node:timers/promises';
+import { type Milliseconds, type Moment, now } from '../time.js';
 import type { Steps } from './steps.js';
 
 /** The milliseconds of work in one turn. */
-const turnMilliseconds = 5;
+const turnTime: Milliseconds = 5;
 
 /** Of the process, since it has one event loop. */
 let last: Promise<unknown> = Promise.resolve();
@@ -27,16 +28,16 @@ export function nextTurn(): Promise<unknown> {
 
 /** The turns of one caller's long work. It says when others must have theirs. */
 export class Turns {
-  private end: number;
+  private end: Moment;
 
   /** @param first says whether the first turn begins now, or is waited for like all others */
   constructor(first: 'at once' | 'in its turn' = 'at once') {
-    this.end = first === 'at once' ? performance.now() + turnMilliseconds : 0;
+    this.end = first === 'at once' ? now() + turnTime : 0;
   }
 
   /** True if this turn has taken its time. */
   get isOver(): boolean {
-    return performance.now() >= this.end;
+    return now() >= this.end;
   }
 
   /**
@@ -50,7 +51,7 @@ export class Turns {
   /** Resolves in the caller's next turn. */
   async next(): Promise<void> {
     await nextTurn();
-    this.end = performance.now() + turnMilliseconds;
+    this.end = now() + turnTime;
   }
 }
 

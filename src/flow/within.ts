@@ -1,3 +1,5 @@
+import { inMilliseconds, type Seconds } from '../time.js';
+
 /**
  * Resolves with the value of `promise` if it comes in time. The promise itself goes on.
  *
@@ -5,13 +7,13 @@
  * @param expired makes the error for a value that does not come in time
  */
 export async function within<Value>(
-  seconds: number,
+  seconds: Seconds,
   promise: Promise<Value>,
   expired: () => Error,
 ): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(expired()), Math.max(0, seconds * 1000));
+    timer = setTimeout(() => reject(expired()), Math.max(0, inMilliseconds(seconds)));
   });
   try {
     return await Promise.race([promise, expiry]);

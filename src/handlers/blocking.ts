@@ -1,29 +1,30 @@
 /** Measures how long handlers keep the event loop. It sees a function only until it first waits. */
 import type { Telemetry } from '../telemetry/metrics.js';
+import type { Milliseconds, Seconds } from '../time.js';
 
 export interface Blocked {
   /** The number of calls of the handler's functions. */
   readonly calls: number;
   /** The time of all calls together. */
-  readonly seconds: number;
+  readonly seconds: Seconds;
   /** The time of the longest call. */
-  readonly longestSeconds: number;
+  readonly longestSeconds: Seconds;
 }
 
 /** The measurements of one model, all versions together. */
 export class ModelBlocking {
   private calls = 0;
-  private milliseconds = 0;
-  private longest = 0;
+  private sum: Milliseconds = 0;
+  private longest: Milliseconds = 0;
 
-  observe(milliseconds: number): void {
+  observe(time: Milliseconds): void {
     this.calls += 1;
-    this.milliseconds += milliseconds;
-    this.longest = Math.max(this.longest, milliseconds);
+    this.sum += time;
+    this.longest = Math.max(this.longest, time);
   }
 
   get total(): Blocked {
-    return { calls: this.calls, seconds: this.milliseconds / 1000, longestSeconds: this.longest / 1000 };
+    return { calls: this.calls, seconds: this.sum / 1000, longestSeconds: this.longest / 1000 };
   }
 }
 

@@ -30,6 +30,7 @@ import {
 } from '../tfjs/tensors.js';
 import type { Blocked, ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
+import { microsSince, type Moment, momentAfter, now, type Seconds, secondsUntil } from '../time.js';
 
 /** The model that a handler stands before. */
 export interface BehindHandler {
@@ -53,9 +54,9 @@ export interface HandledModelOptions {
     callers: readonly string[],
     request: Parameters<HandlerContext['predict']>[0],
   ) => Promise<Tensors>;
-  /** The seconds that a request behind the handler may take, unless the request says otherwise. */
-  readonly requestTimeout: number;
-  /** Logs an exception. @returns its text, with its place */
+  /** How long a request behind the handler may take, where nothing else is said. */
+  readonly requestTimeout: Seconds;
+  /** Tells of an exception in the log. @returns its text, with its place */
   readonly report: (error: unknown) => string;
   readonly blocking: ModelBlocking;
   /** Ends everything that lives as long as the version. */
@@ -100,14 +101,14 @@ export class HandledModel implements InferenceModel {
         'UNIMPLEMENTED',
         `\`${this.options.model}\` streams its answers: ask for them over HTTP`,
       );
-    const started = performance.now();
+    const started = now();
     const scope = new TensorScope();
     try {
       const inputs = toTensors(members, options, scope);
       const ctx = this.contextOf(signature, options);
       const outputs = await this.through(inputs, ctx, scope);
       const taken = this.take(outputs, signature, options.outputs);
-      return { outputs: taken, queueMicros: 0, runMicros: (performance.now() - started) * 1000 };
+      return { outputs: taken, queueMicros: 0, runMicros: microsSince(started) };
     } catch (error) {
       throw this.failure(error);
     } finally {
@@ -217,11 +218,11 @@ export class HandledModel implements InferenceModel {
 
   /** Calls a function of the handler, and measures how long it keeps the event loop before it first waits. */
   private timed<Result>(scope: TensorScope, part: () => Result): Result {
-    const started = performance.now();
+    const started = now();
     try {
       return scope.run(part);
     } finally {
-      this.options.blocking.observe(performance.now() - started);
+      this.options.blocking.observe(now() - started);
     }
   }
 
@@ -230,13 +231,13 @@ export class HandledModel implements InferenceModel {
     { timeoutSeconds, callers = [] }: RunOptions,
   ): HandlerContext<unknown> {
     const { context, ask, model, requestTimeout } = this.options;
-    const started = performance.now();
-    // A call outside a request has no deadline of its own: each run gets the default time.
+    const started = now();
+    // What is no request has no end of its own: each run has its time.
     const deadline = () =>
       timeoutSeconds === undefined
-        ? performance.now() + requestTimeout * 1000
-        : started + timeoutSeconds * 1000;
-    // The outputs are disposed together with the tensors that the calling function makes.
+        ? momentAfter(requestTimeout)
+        : momentAfter(timeoutSeconds, started);
+    // Given back with what the part that asks makes itself.
     const keep = (outputs: Tensors) => {
       for (const tensor of Object.values(outputs)) addToScope(tensor);
       return outputs;
@@ -251,7 +252,7 @@ export class HandledModel implements InferenceModel {
   private async runBehind(
     outer: Signature | undefined,
     inputs: Tensors,
-    deadline: number,
+    deadline: Moment,
     { signature: name, outputs }: { readonly signature?: string; readonly outputs?: readonly string[] },
   ): Promise<Tensors> {
     const { behind, handler, model } = this.options;
@@ -265,7 +266,7 @@ export class HandledModel implements InferenceModel {
     const matched = this.match(signature, inputs);
     try {
       if (handler.batch) {
-        const timeoutSeconds = Math.max(0.001, (deadline - performance.now()) / 1000);
+        const timeoutSeconds = Math.max(0.001, secondsUntil(deadline));
         return toObject(
           (await behind.model.predict(signature, [matched], { outputs, timeoutSeconds })).outputs,
         );

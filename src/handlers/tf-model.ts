@@ -13,6 +13,7 @@ import type { SeenDtype } from '../tensors/dtypes.js';
 import { inputOf, joinTensors } from '../tfjs/rows.js';
 import { TensorScope } from '../tfjs/tensor-scope.js';
 import { type NamedTensors, reshapeTensor, type Tensor } from '../tfjs/tensors.js';
+import { microsSince, now } from '../time.js';
 import { handlerSignatureName } from './handler-signature.js';
 
 /** What the layers models and graph models of tf.js have in common. */
@@ -70,7 +71,7 @@ export class TfModelAdapter implements InferenceModel {
     members: readonly NamedTensors[],
     { padding, outputs: selection }: RunOptions = {},
   ): Promise<RunResult> {
-    const started = performance.now();
+    const started = now();
     const scope = new TensorScope();
     try {
       const given = Array.from(inputs.keys(), (name) =>
@@ -82,7 +83,7 @@ export class TfModelAdapter implements InferenceModel {
         const tensor = made[i] as Tensor;
         if (!selection || selection.includes(name)) taken.set(name, reshapeTensor(tensor, tensor.shape));
       }
-      return { outputs: taken, queueMicros: 0, runMicros: (performance.now() - started) * 1000 };
+      return { outputs: taken, queueMicros: 0, runMicros: microsSince(started) };
     } finally {
       scope.dispose();
     }

@@ -6,6 +6,7 @@ import type { Manager } from '../control/manager.js';
 import type { Runtime } from '../engines/tensorflow/runtime.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
+import type { Seconds } from '../time.js';
 import type { ApiKeys } from './access/api-keys.js';
 import type { Hosts } from './access/hosts.js';
 import type { BodyLimits } from './body/body.js';
@@ -33,8 +34,8 @@ export interface Services {
   readonly bodyLimits: BodyLimits;
   /** How large the tensors of a body may be. */
   readonly wireLimits: WireLimits;
-  /** The seconds that a request may take. A client can ask for less. */
-  readonly requestTimeout: number;
+  /** How long a request may take. A client can ask for less. */
+  readonly requestTimeout: Seconds;
   /** True if answers to inference requests tell where their time went. */
   readonly serverTiming: boolean;
   /** Aborted once the server has been told to stop. */

@@ -11,6 +11,7 @@ import { Cancellation } from '../flow/cancellation.js';
 import { predict } from '../serving/predict.js';
 import { blankRecord, type RequestRecord } from '../telemetry/metrics.js';
 import { disposeTensors, type Tensor } from '../tfjs/tensors.js';
+import { momentAfter, now, type Seconds, secondsSince } from '../time.js';
 import { inputTensor, type PredictInput } from './in-process-inputs.js';
 
 /** One prediction to make. */
@@ -27,7 +28,7 @@ export interface PredictOptions {
   /** The outputs to return; all by default. */
   readonly outputs?: readonly string[] | undefined;
   /** The seconds that it may take. It can only lower `requestTimeout`. */
-  readonly timeout?: number | undefined;
+  readonly timeout?: Seconds | undefined;
   /** Cancels the prediction. It is not run if no run has taken it yet. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -53,7 +54,7 @@ export interface PredictServices {
   readonly exchanges: { begun(): void; ended(record: RequestRecord): void };
   readonly wireLimits: WireLimits;
   /** The seconds that a prediction may take. */
-  readonly requestTimeout: number;
+  readonly requestTimeout: Seconds;
 }
 
 /**
@@ -70,7 +71,7 @@ export async function predictInProcess(
 ): Promise<Prediction> {
   if (!(timeout > 0)) throw invalidArgument(`timeout must be seconds, more than 0, not ${timeout}`);
   if (signal?.aborted) throw aborted();
-  const started = performance.now();
+  const started = now();
   exchanges.begun();
   const record = { model: '', version: '' as number | '', status: 'INTERNAL' };
   const cancellation = new Cancellation();
@@ -89,7 +90,7 @@ export async function predictInProcess(
         makeTensors(Object.entries(inputs), found, (value, spec) => inputTensor(value, spec, wireLimits)),
       inputNames: () => Object.keys(inputs),
       outputs,
-      deadline: started + Math.min(timeout, requestTimeout) * 1000,
+      deadline: momentAfter(Math.min(timeout, requestTimeout), started),
       cancellation,
       callers,
     });
@@ -111,7 +112,7 @@ export async function predictInProcess(
       ...blankRecord,
       ...record,
       isInference: true,
-      seconds: (performance.now() - started) / 1000,
+      seconds: secondsSince(started),
     });
     signal?.removeEventListener('abort', cancel);
   }

@@ -1,11 +1,12 @@
 /** Takes CPU profiles of the calling thread. They show what the event loop spends its time on. */
 import { type Profiler, Session } from 'node:inspector';
+import type { Microseconds } from '../time.js';
 
 /** The content of a `.cpuprofile` file. */
 export type CpuProfile = Profiler.Profile;
 
 /** The microseconds between two samples of the stack. */
-const samplingInterval = 1000;
+const samplingInterval: Microseconds = 1000;
 
 export interface CpuProfiling {
   /** Stops profiling. It is called once, even if nobody wants the profile any more. */

@@ -6,12 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Runtime } from '../engines/tensorflow/runtime.js';
 import { ServingError } from '../errors.js';
 import type { Table } from '../serving/table.js';
+import { inMilliseconds, type Seconds } from '../time.js';
 import type { ChromeTrace } from './chrome-trace.js';
 import { type CpuProfile, type CpuProfiling, startCpuProfile } from './cpu-profile.js';
 import { StepRecorder } from './step-recorder.js';
 
 export interface ProfileRequest {
-  readonly seconds: number;
+  readonly seconds: Seconds;
   /** Asks for a profile of the event loop. */
   readonly cpu: boolean;
   /** Asks for a trace of TensorFlow's operations. */
@@ -67,7 +68,7 @@ export class Profiler {
     let cpu: CpuProfile | undefined;
     try {
       this.runtime.trace?.(recorder);
-      await delay(seconds * 1000, undefined, { signal });
+      await delay(inMilliseconds(seconds), undefined, { signal });
     } catch {
       throw signal.reason;
     } finally {

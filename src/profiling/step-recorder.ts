@@ -10,6 +10,7 @@ import type { Signature } from '../engines/signature.js';
 import { type OpRun, readOpRuns } from '../engines/tensorflow/proto/step-stats.js';
 import type { ServableId } from '../serving/deployment.js';
 import type { Table } from '../serving/table.js';
+import { type Moment, now, type Seconds, secondsSince, type WallTime } from '../time.js';
 import { type ChromeTrace, chromeTrace, type Span } from './chrome-trace.js';
 
 /** The most traced runs of one version of a model. */
@@ -43,9 +44,9 @@ interface Subject {
 }
 
 export class StepRecorder implements RunTracer {
-  private readonly started = performance.now();
+  private readonly started: Moment = now();
   /** The beginning, in milliseconds since 1970, as TensorFlow counts. */
-  private readonly origin = Date.now();
+  private readonly origin: WallTime = Date.now();
   private readonly subjects = new Map<InferenceModel, Subject>();
   private readonly recorded: Recorded[] = [];
   private begun = 0;
@@ -58,7 +59,7 @@ export class StepRecorder implements RunTracer {
    */
   constructor(
     private readonly table: () => Table,
-    private readonly seconds: number,
+    private readonly seconds: Seconds,
   ) {}
 
   begin(model: InferenceModel, signature: Signature, batchSize: number): TracedRun | undefined {
@@ -113,7 +114,7 @@ export class StepRecorder implements RunTracer {
    * True if another run may be traced now: the first one at once, and then in proportion to the time that has passed.
    */
   private hasRoom({ begun, isTooLarge }: Subject): boolean {
-    const share = (performance.now() - this.started) / (this.seconds * 1000);
+    const share = secondsSince(this.started) / this.seconds;
     return !isTooLarge && this.bytes < maxBytes && begun < maxRuns && begun <= maxRuns * share;
   }
 }

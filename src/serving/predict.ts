@@ -12,11 +12,12 @@ import type { ServableId } from './deployment.js';
 import type { Batcher, BatchResult, QueueEntry, QueuedRequest } from './queue/batcher.js';
 import { withRows } from './queue/row-counts.js';
 import type { Table, Target } from './table.js';
+import type { Moment } from '../time.js';
 
 export interface PredictRequest extends ModelRequest {
   readonly target: Target;
-  /** When the caller stops waiting, in milliseconds of the monotonic clock. */
-  readonly deadline: number;
+  /** When the caller stops waiting. */
+  readonly deadline: Moment;
   /** Cancelled when the caller goes away: what no run has taken is not run. */
   readonly cancellation: Cancellation;
   /** Models whose handlers' calls it is within, outermost first. */
@@ -71,7 +72,7 @@ class Call extends Waiting implements QueuedRequest, Cancellable {
     return this.admitted?.outputs;
   }
 
-  get deadline(): number {
+  get deadline(): Moment {
     return this.request.deadline;
   }
 

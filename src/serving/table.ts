@@ -3,6 +3,7 @@
  * new one.
  */
 import { type ErrorCode, quoted, ServingError } from '../errors.js';
+import type { Seconds } from '../time.js';
 import type { Servable } from './servable.js';
 
 /** TensorFlow Serving's states of a version. */
@@ -84,7 +85,7 @@ export class Table {
     const model = this.models.get(name);
     if (model) return model;
     const remedy = this.models.size > mostNamed ? ({ kind: 'list models' } as const) : undefined;
-    throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`, undefined, remedy);
+    throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`, { remedy });
   }
 
   private noDefault(): ServingError {
@@ -92,7 +93,7 @@ export class Table {
     if (models.size === 0)
       return new ServingError(
         'UNAVAILABLE',
-        'no model is loaded yet: put one into the folder of --model-path, as NAME/1/; the log says what was found there',
+        `no model is loaded yet${advice === undefined ? '' : `: ${advice}`}; the log says what was found`,
         { retryAfter: 1 },
       );
     return new ServingError(
@@ -152,8 +153,8 @@ function refuse(model: ModelStatus, version: number | undefined): never {
   });
 }
 
-/** Seconds after which a request may find the version serving; undefined if it failed for good. */
-function retryAfter(failed: VersionStatus | undefined): number | undefined {
+/** When a request may find the version serving; undefined if it failed for good. */
+function retryAfter(failed: VersionStatus | undefined): Seconds | undefined {
   if (!failed) return 1;
   const { retryAt } = failed;
   return retryAt && Math.max(1, Math.ceil((retryAt.getTime() - Date.now()) / 1000));

@@ -6,12 +6,13 @@
  */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Milliseconds, now } from '../time.js';
 
 /** The most bytes of lines that wait for the reader. */
 const mostWaiting = 2 ** 20;
 
 /** The milliseconds between two checks for room. */
-const retryInterval = 25;
+const retryInterval: Milliseconds = 25;
 
 const standardOutput = 1;
 
@@ -51,10 +52,10 @@ export class LogOutput {
   }
 
   /** Resolves when every line has been written, or after so many milliseconds. */
-  async drained(milliseconds: number): Promise<void> {
-    const end = performance.now() + milliseconds;
+  async drained(patience: Milliseconds): Promise<void> {
+    const end = now() + patience;
     this.flush();
-    while (this.waiting.length > 0 && performance.now() < end) await delay(retryInterval);
+    while (this.waiting.length > 0 && now() < end) await delay(retryInterval);
   }
 
   private readonly flush = (): void => {

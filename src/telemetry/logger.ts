@@ -3,12 +3,13 @@
  */
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import type { Milliseconds } from '../time.js';
 import { LogOutput, neverWaitForErrors, openWithoutWaiting } from './log-output.js';
 
 export type { Logger };
 
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export const logFormats = ['text', 'json'] as const;
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const logFormats = ['text', 'json'] as const;
 
 export interface LoggerOptions {
   readonly level: (typeof logLevels)[number];
@@ -26,8 +27,8 @@ export function droppedLogLines(): number {
 /**
  * Resolves when all log lines have been written, or after so many milliseconds. It is called before the process ends.
  */
-export async function logDrained(milliseconds: number): Promise<void> {
-  await output?.drained(milliseconds);
+export async function logDrained(patience: Milliseconds): Promise<void> {
+  await output?.drained(patience);
 }
 
 /**

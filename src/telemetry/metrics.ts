@@ -6,6 +6,7 @@
  */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
 import { Turns } from '../flow/turns.js';
+import type { Microseconds, Seconds } from '../time.js';
 
 /** One request that has ended, however it ended and wherever it was refused. */
 export interface RequestRecord {
@@ -28,10 +29,10 @@ export interface RequestRecord {
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** The microseconds in the queue and in the run. */
-  readonly queueMicros: number;
-  readonly runMicros: number;
+  readonly queueMicros: Microseconds;
+  readonly runMicros: Microseconds;
   /** The seconds from the first byte of the head to the last byte of the answer. */
-  readonly seconds: number;
+  readonly seconds: Seconds;
 }
 
 /** A record before anything is known. */
@@ -71,8 +72,8 @@ export interface RequestTotals {
   readonly succeeded: Count;
   readonly failed: Count;
   /** The microseconds in the queue of those that succeeded. */
-  readonly queueMicros: number;
-  readonly runMicros: number;
+  readonly queueMicros: Microseconds;
+  readonly runMicros: Microseconds;
   /** When the last one ended, in milliseconds since 1970; 0 if there was none. */
   readonly last: number;
 }
@@ -80,7 +81,7 @@ export interface RequestTotals {
 interface Count {
   readonly count: number;
   /** The seconds of all requests together. */
-  readonly seconds: number;
+  readonly seconds: Seconds;
 }
 
 export interface MetricValue {

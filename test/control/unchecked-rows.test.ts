@@ -8,7 +8,7 @@ import type { RowProof, Signature } from '../../src/engines/signature.ts';
 import { batchLimits } from '../../src/serving/queue/batching.ts';
 
 const limits = batchLimits({
-  ...{ maxBatchSize: 8, timeoutMilliseconds: 0, queueSize: 8, slots: 1, compiles: false },
+  ...{ maxBatchSize: 8, timeout: 0, queueSize: 8, slots: 1, compiles: false },
 });
 
 /** A model that nobody could run with made-up inputs. */

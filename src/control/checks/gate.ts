@@ -15,6 +15,7 @@ import { type ErrorCode, messageOf, ServingError } from '../../errors.js';
 import { matchInputs } from '../../serving/match.js';
 import { elementCount } from '../../tensors/dtypes.js';
 import { createTensor, disposeTensors, type Tensor } from '../../tfjs/tensors.js';
+import type { Moment } from '../../time.js';
 import { HandlerFault } from '../handled.js';
 import { makeInputs } from './made-up-inputs.js';
 import { rowShape, runBeforehand } from './made-up-runs.js';
@@ -32,8 +33,8 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
 const maxElements = 2 ** 26;
 
 export interface GateOptions {
-  /** For all runs together, in milliseconds of the monotonic clock. */
-  readonly deadline: number;
+  /** The end of all runs together. */
+  readonly deadline: Moment;
   readonly defaultSignature: Signature | undefined;
   /** The publisher's own, if there are any. */
   readonly requests: readonly WarmupRequest[] | undefined;
@@ -104,7 +105,7 @@ async function runRequest(
   model: InferenceModel,
   request: WarmupRequest,
   defaultSignature: Signature | undefined,
-  deadline: number,
+  deadline: Moment,
 ): Promise<void> {
   const signature = request.signature === '' ? defaultSignature : model.signatures.get(request.signature);
   if (!signature) throw new ServingError('NOT_FOUND', `no signature \`${request.signature}\``);

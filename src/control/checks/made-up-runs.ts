@@ -9,10 +9,10 @@ import { within } from '../../flow/within.js';
 import { elementCount, type FixedDtype } from '../../tensors/dtypes.js';
 import { allocate, toBfloat16, toFloat16 } from '../../tensors/values.js';
 import { createTensor, disposeTensors, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
+import { type Moment, secondsUntil } from '../../time.js';
 
 export interface BeforehandOptions extends Pick<RunOptions, 'outputs' | 'padding'> {
-  /** In milliseconds of the monotonic clock. */
-  readonly deadline: number;
+  readonly deadline: Moment;
 }
 
 /**
@@ -28,7 +28,7 @@ export async function runBeforehand(
   members: readonly NamedTensors[],
   { deadline, ...options }: BeforehandOptions,
 ): Promise<RunResult> {
-  const seconds = Math.max(0.001, (deadline - performance.now()) / 1000);
+  const seconds = Math.max(0.001, secondsUntil(deadline));
   let isLate = false;
   const run = model.predict(signature, members, { ...options, background: true });
   run

@@ -22,11 +22,12 @@ import {
 import { elementCount } from '../../tensors/dtypes.js';
 import type { Padding } from '../../tfjs/rows.js';
 import { disposeTensors, viewTensor } from '../../tfjs/tensors.js';
+import { type Moment, now } from '../../time.js';
 import { distinctRows, makeRow, rowShape, runBeforehand } from './made-up-runs.js';
 
 export interface RowCheckOptions {
-  /** In milliseconds of the monotonic clock; sizes that are not reached by then stay unchecked. */
-  readonly deadline: number;
+  /** Sizes that are not reached by then stay unchecked. */
+  readonly deadline: Moment;
   readonly defaultSignature: Signature | undefined;
   readonly limits: BatchLimits;
   /** Why the version could not be warmed up, if so. */
@@ -150,7 +151,7 @@ async function checkRows(
   // The first run of a size is interpreted and the second compiles: neither says what it costs.
   const uncounted = compiles ? 2 : 0;
   for (const size of batchSizes(signature, limits)) {
-    if (performance.now() >= deadline || (!limits.isExplicit && costs.haveSettled)) break;
+    if (now() >= deadline || (!limits.isExplicit && costs.haveSettled)) break;
     const batch = Array.from({ length: size }, (_, i) => rows[i % rows.length] as Values);
     const isPadded = limits.allowedSizes.length > 0 && size > 1;
     const attempts = [...Array<number>(uncounted).fill(0), ...(isPadded ? [0, 1] : [0, 0, 0])];
@@ -161,7 +162,7 @@ async function checkRows(
       const members = batch.slice(0, size - padded);
       const outcome = await run(members, padding).catch(firstLine);
       // To compile a large model for many sizes takes longer than a warm-up may: what there was time for will do.
-      if (typeof outcome === 'string' && compiles && performance.now() >= deadline) return costs.verdict();
+      if (typeof outcome === 'string' && compiles && now() >= deadline) return costs.verdict();
       if (typeof outcome === 'string') return { whyNot: `rows cannot be joined: ${outcome}`, evidence: '' };
       const whyNot = findDifference(outcome.values, alone, members.length, size, mode);
       if (whyNot !== undefined) return { whyNot, evidence: '' };

@@ -11,6 +11,7 @@ import { within } from '../../flow/within.js';
 import type { Batcher } from '../../serving/queue/batcher.js';
 import type { BatchLimits, BatchVerdict } from '../../serving/queue/batching.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { momentAfter, type Seconds } from '../../time.js';
 import { warmUp } from '../checks/gate.js';
 import { judgeBatching } from '../checks/row-check.js';
 import {
@@ -29,9 +30,8 @@ export interface LoadOptions {
   readonly tags: readonly string[];
   /** The signature that is meant when a request names none. */
   readonly signature: string;
-  /** Seconds. */
-  readonly loadTimeout: number;
-  readonly warmupTimeout: number;
+  readonly loadTimeout: Seconds;
+  readonly warmupTimeout: Seconds;
   readonly logger: Logger;
   /** Undefined where handlers are off. */
   readonly handlers: HandlerLoader | undefined;
@@ -112,8 +112,8 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     const requestsFile = engine.warmupFile?.path;
     onStage('warming it up');
     options.logger.debug(`warming up ${version.model} version ${version.version}`);
-    const deadline = performance.now() + options.warmupTimeout * 1000;
-    const keeps = defaultSignature?.rows?.writes ? defaultSignature.rows.why : undefined;
+    const deadline = momentAfter(options.warmupTimeout);
+    const keeps = defaultSignature && whyRunsCount(defaultSignature);
     const whyKept = options.isRehearsal ? undefined : (handled?.whyKept ?? keeps);
     const warmup = handled?.warmup
       ? await within(options.warmupTimeout, handled.warmup(), tookTooLong).then(() => undefined)
@@ -150,7 +150,7 @@ export async function rehearseModelBeneath(version: VersionToLoad, options: Load
     const defaultSignature = chooseDefault(model.signatures, defaultNames);
     const requests = await engine.warmupFile?.read(directory);
     const requestsFile = engine.warmupFile?.path;
-    const deadline = performance.now() + options.warmupTimeout * 1000;
+    const deadline = momentAfter(options.warmupTimeout);
     onStage('warming it up');
     const warmup = await warmUp(model, {
       ...{ deadline, defaultSignature, requests, requestsFile },
@@ -185,9 +185,12 @@ async function openModel(
 ): Promise<OpenedModel> {
   const { loadTimeout } = options;
   onStage('reading its files');
-  const { metaGraph, parameterCount, byteLength, load } = await engine.read(directory, tags ?? options.tags);
-  check?.(metaGraph);
-  const { unusable } = metaGraph;
+  const [own] = options.engines;
+  const found = await (engine === own
+    ? own.read(directory, tags ?? options.tags)
+    : readChecked(engine, name, directory, tags ?? options.tags, options.logger));
+  check?.(found);
+  const { parameterCount, byteLength, unusable } = found;
   if (unusable.length > 0)
     options.logger.warn(`${name}: signatures are not served: ${listReasons(unusable)}`);
   checkMemory(byteLength, await availableMemory());
@@ -227,7 +230,7 @@ async function openHandled(
     chooseDefault: (signatures) => chooseDefault(signatures, defaultNames),
     async makeBatchers(behind, defaultSignature) {
       onStage('checking its rows');
-      const deadline = performance.now() + warmupTimeout * 1000;
+      const deadline = momentAfter(warmupTimeout);
       const verdicts = await judgeBatching(behind, {
         ...{ deadline, defaultSignature, limits },
         warmup: undefined,
@@ -243,7 +246,7 @@ async function openHandled(
 
 /** What a load gives after it was given up is given back. @throws GivenUp */
 function orGiveUp<Opened>(
-  seconds: number,
+  seconds: Seconds,
   opening: Promise<Opened>,
   giveBack: (opened: Opened) => Promise<void>,
   tooLong: string,

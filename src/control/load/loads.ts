@@ -12,6 +12,7 @@ import type { BatchVerdict } from '../../serving/queue/batching.js';
 import type { Queues } from '../../serving/queue/queues.js';
 import type { LocalVersion } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { inMilliseconds, now, type Seconds, secondsSince } from '../../time.js';
 import type { ModelRecord } from '../model-record.js';
 import type { Candidate } from '../policy.js';
 import type { VersionRecord } from '../tries.js';
@@ -19,7 +20,7 @@ import { GivenUp, type LoadedVersion } from './load.js';
 import type { VersionLoader } from './version-loader.js';
 
 /** How long the next load waits for the one before it, and a load goes on before the log says so. */
-const patienceMilliseconds = 10_000;
+const patience: Seconds = 10;
 
 /** What loads tell, and are told. */
 export interface LoadsHost {
@@ -81,7 +82,7 @@ export class Loads {
     for (let next = this.next(); next && !this.isStopping; next = this.next()) {
       const load = this.load(next);
       const wait = new AbortController();
-      await Promise.race([load, delay(patienceMilliseconds, undefined, wait).catch(() => {})]);
+      await Promise.race([load, delay(inMilliseconds(patience), undefined, wait).catch(() => {})]);
       wait.abort();
     }
   }
@@ -109,11 +110,11 @@ export class Loads {
     const name = nameOf(model, record);
     logger.info(`loading ${name}`);
     this.host.changed(model);
-    const started = performance.now();
+    const started = now();
     let stage = 'fetching its files';
     const sayIsSlow = setTimeout(() => {
-      logger.info(`${name} has been loading for ${patienceMilliseconds / 1000} s: ${stage}`);
-    }, patienceMilliseconds);
+      logger.info(`${name} has been loading for ${patience} s: ${stage}`);
+    }, inMilliseconds(patience));
     let local: LocalVersion | undefined;
     try {
       local = await loader.fetch(candidate);
@@ -144,7 +145,7 @@ export class Loads {
     } finally {
       clearTimeout(sayIsSlow);
     }
-    const seconds = ((performance.now() - started) / 1000).toFixed(2);
+    const seconds = secondsSince(started).toFixed(2);
     const note = record.warmup ? ` (${record.warmup})` : '';
     logger.info(`${name} generation ${record.generation} is loaded in ${seconds} s${note}`);
     this.host.loaded(model, record);

@@ -5,6 +5,7 @@
 
 import type { RuntimeOptions } from '../../engines/tensorflow/open-runtime.js';
 import { type ErrorCode, isErrorCode, ServingError } from '../../errors.js';
+import { inMilliseconds, type Seconds } from '../../time.js';
 import { availableMemory, checkMemory } from '../memory.js';
 import type { LoadOptions, LoadStage, VersionToLoad } from './load.js';
 import type { RehearsalProcesses } from './rehearsal-processes.js';
@@ -35,10 +36,10 @@ export interface RehearsalOptions {
 }
 
 /** Bytes that Node and TensorFlow take in a process, without a model. */
-export const processBytes = 512 * 2 ** 20;
+const processBytes = 512 * 2 ** 20;
 
-/** Seconds that Node and TensorFlow may take to start, on a busy machine. */
-const startSeconds = 120;
+/** How long Node and TensorFlow may take to start, on a busy machine. */
+const startTime: Seconds = 120;
 
 /** Characters of the child's stderr that are kept, from its end. */
 const keptText = 2 ** 14;
@@ -80,13 +81,13 @@ export class Rehearsals {
   private outcomeOf(job: RehearsalJob, onStage: (stage: LoadStage) => void): Promise<Outcome> {
     const { program, processes } = this.options;
     if (!processes) throw new ServingError('INTERNAL', 'there are no processes for rehearsals');
-    const seconds = startSeconds + job.options.loadTimeout + job.options.warmupTimeout;
+    const seconds = startTime + job.options.loadTimeout + job.options.warmupTimeout;
     let text = '';
     let stage: LoadStage | undefined;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         end(failed('DEADLINE_EXCEEDED', `loading it took more than ${seconds} s in a rehearsal`));
-      }, seconds * 1000);
+      }, inMilliseconds(seconds));
       const kill = processes.start(program, job.version.directory, job, (event) => {
         if (event.kind === 'text') text = (text + event.text).slice(-keptText);
         else if (event.kind === 'error')

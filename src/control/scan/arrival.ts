@@ -3,6 +3,7 @@
  * longer if its files came one by one, since a copy may stall between two of them, or in the middle of one.
  */
 import type { ArrivalFacts } from '../../stores/source.js';
+import type { Milliseconds, Moment, WallTime } from '../../time.js';
 
 /** How long a version that was copied must be quiet: so many times `--settle`. */
 export const copyPatience = 5;
@@ -10,23 +11,23 @@ export const copyPatience = 5;
 /** And at least this many times the longest pause within the copy. */
 const pausePatience = 2;
 
-/** A longer gap is no pause of one copy: somebody came back later to overwrite files. In milliseconds. */
-const longestPause = 60_000;
+/** A longer gap is no pause of one copy: somebody came back later to overwrite files. */
+const longestPause: Milliseconds = 60_000;
 
-/** How far the clock of a network mount may be off, in milliseconds. */
-const clockSkew = 60_000;
+/** How far the clock of a network mount may be off. */
+const clockSkew: Milliseconds = 60_000;
 
 /** The system stamps files with the time of its last tick, up to 10 ms ago. */
-const tick = 20;
+const tick: Milliseconds = 20;
 
 /** What was made of the facts. */
 export interface Arrival {
   /** `whole`: put into its place in one piece, untouched for long, or said to be complete. */
   readonly kind: 'whole' | 'copied';
-  /** Milliseconds for which it must stay the same. */
-  readonly needs: number;
-  /** The longest time between two changes of the copy, in milliseconds. */
-  readonly pause: number;
+  /** How long it must stay the same. */
+  readonly needs: Milliseconds;
+  /** The longest time between two changes of the copy. */
+  readonly pause: Milliseconds;
 }
 
 /** What was known of the version before it was found as it is now. */
@@ -34,21 +35,19 @@ export interface Earlier {
   readonly fingerprint: string;
   readonly identity?: string | undefined;
   readonly model?: string | undefined;
-  /** When its last change was seen, in milliseconds of the monotonic clock. */
-  readonly since: number;
+  /** When its last change was seen. */
+  readonly since: Moment;
   readonly quiet: boolean;
   readonly arrival?: Arrival | undefined;
 }
 
 export interface ArrivalOptions {
-  /** Milliseconds of the monotonic clock. */
-  readonly now: number;
-  /** Milliseconds since 1970. */
-  readonly wall: number;
-  /** Milliseconds. */
-  readonly settle: number;
-  /** When all was listed last, in milliseconds since 1970. */
-  readonly lookedAt: number | undefined;
+  /** The moment of the look, by both clocks. */
+  readonly moment: Moment;
+  readonly wall: WallTime;
+  readonly settle: Milliseconds;
+  /** When all was listed last. */
+  readonly lookedAt: WallTime | undefined;
   /** The first scan: what is whole needs no second one. */
   readonly atStart: boolean;
   /** Its marker is there. */
@@ -69,7 +68,7 @@ export function arrivalOf(
   earlier: Earlier | undefined,
   options: ArrivalOptions,
 ): Arrival {
-  const { now, settle, atStart, marked } = options;
+  const { moment, settle, atStart, marked } = options;
   const whole: Arrival = { kind: 'whole', needs: atStart ? 0 : settle, pause: 0 };
   const patience = copyPatience * settle;
   if (marked) return whole;
@@ -79,7 +78,7 @@ export function arrivalOf(
   // Somebody edits its handler.
   if (earlier.quiet && facts.model !== undefined && facts.model === earlier.model)
     return { ...whole, needs: settle };
-  const latest = now - earlier.since;
+  const latest = moment - earlier.since;
   const before = earlier.quiet ? 0 : (earlier.arrival?.pause ?? 0);
   const pause = Math.max(before, latest <= longestPause ? latest : 0);
   return { kind: 'copied', needs: Math.max(patience, pausePatience * pause), pause };

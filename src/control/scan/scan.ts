@@ -7,6 +7,7 @@
 
 import { type ModelConfig, noModelConfig, type RepositoryConfig } from '../../stores/serving-json.js';
 import type { ModelListing, SourceVersion, UnreadableVersion, VersionListing } from '../../stores/source.js';
+import type { Milliseconds, Moment, WallTime } from '../../time.js';
 import { type Arrival, arrivalOf, cameAtOnce, copyPatience } from './arrival.js';
 import type { CheckedListing, CheckedModelListing } from './checked-listing.js';
 
@@ -17,11 +18,11 @@ export interface ScannedVersion extends SourceVersion {
   readonly arrival?: Arrival;
   /** It was complete once, and its marker has been taken away: it is being overwritten. */
   readonly unmarked?: boolean;
-  /** When this fingerprint was first seen, in milliseconds of the monotonic clock. */
-  readonly since: number;
+  /** When this fingerprint was first seen. */
+  readonly since: Moment;
   readonly quiet: boolean;
   /** When it was first missed, if it is missing now. */
-  readonly missingSince?: number;
+  readonly missingSince?: Moment;
 }
 
 export interface ScannedModel {
@@ -31,7 +32,7 @@ export interface ScannedModel {
   /** As last read without fault. */
   readonly config: ModelConfig;
   /** When the model's folder was first missed, if it is missing from a repository that can be read. */
-  readonly missingSince?: number;
+  readonly missingSince?: Moment;
   /** Missing at two listings far enough apart: deleted, not hidden by a hiccup. */
   readonly gone: boolean;
 }
@@ -45,21 +46,21 @@ export interface Scan {
   readonly unsettled: boolean;
   /** Versions that are there and must wait, and for what, for the log. */
   readonly waits: readonly string[];
-  /** When everything was listed last, in milliseconds since 1970. */
-  readonly lookedAt: number | undefined;
+  /** When everything was listed last. */
+  readonly lookedAt: WallTime | undefined;
 }
 
 export interface ScanOptions {
-  /** Milliseconds of the monotonic clock. */
-  readonly now: number;
-  /** When the look began, in milliseconds since 1970. */
-  readonly wall: number;
-  /** Milliseconds that a version which came whole must stay the same. */
-  readonly settle: number;
+  /** The moment of the look. */
+  readonly moment: Moment;
+  /** When the look began. */
+  readonly wall: WallTime;
+  /** How long a version that came whole must stay the same. */
+  readonly settle: Milliseconds;
   /** The first scan: what is whole is taken as quiet. */
   readonly atStart?: boolean;
-  /** Milliseconds that a repository must stay entirely empty before its models count as deleted. */
-  readonly emptyFor: number;
+  /** How long a repository must stay entirely empty before its models count as deleted. */
+  readonly emptyFor: Milliseconds;
 }
 
 export const nothingScanned: Scan = {
@@ -85,8 +86,8 @@ export function scan(before: Scan, listing: CheckedListing, options: ScanOptions
   const patience = listed.length === 0 ? Math.max(options.emptyFor, options.settle) : options.settle;
   const models = new Map<string, ScannedModel>();
   for (const model of before.models.values()) {
-    const missingSince = model.missingSince ?? options.now;
-    models.set(model.name, { ...model, missingSince, gone: options.now - missingSince >= patience });
+    const missingSince = model.missingSince ?? options.moment;
+    models.set(model.name, { ...model, missingSince, gone: options.moment - missingSince >= patience });
   }
   const waits: string[] = [];
   for (const model of listed) {
@@ -105,7 +106,7 @@ export function scan(before: Scan, listing: CheckedListing, options: ScanOptions
   };
 }
 
-type Settings = ScanOptions & { readonly lookedAt: number | undefined };
+type Settings = ScanOptions & { readonly lookedAt: WallTime | undefined };
 
 function scanModel(
   before: ScannedModel | undefined,
@@ -131,14 +132,14 @@ function whyWaiting(
   found: VersionListing | UnreadableVersion,
   scanned: ScannedVersion | undefined,
   marker: string | undefined,
-  { settle, now }: Settings,
+  { settle, moment }: Settings,
 ): string | undefined {
   if (!('fingerprint' in found)) return undefined;
   if (marker !== undefined && (!scanned || scanned.unmarked))
     return `is not loaded until its folder holds a file ${marker}`;
   if (!scanned || scanned.quiet || scanned.arrival?.kind !== 'copied') return undefined;
   // A folder whose files are being deleted changes, too: by the next look it is gone.
-  if (scanned.since === now) return undefined;
+  if (scanned.since === moment) return undefined;
   const seconds = Number(((copyPatience * settle) / 1000).toPrecision(2));
   return `was not renamed into place: it is loaded when its files have been the same for ${seconds} s, ${copyPatience} times --settle`;
 }
@@ -149,7 +150,7 @@ function scanVersions(
   marker: string | undefined,
   settings: Settings,
 ): ScannedVersion[] {
-  const { now, settle, atStart = false } = settings;
+  const { moment, settle, atStart = false } = settings;
   const versions: ScannedVersion[] = [];
   const knownByPlace = keyedByPlace(known);
   for (const found of listed) {
@@ -159,7 +160,7 @@ function scanVersions(
       continue;
     }
     const { arrival: facts, ...version } = found;
-    const since = before?.fingerprint === found.fingerprint ? before.since : now;
+    const since = before?.fingerprint === found.fingerprint ? before.since : moment;
     if (facts === 'whole') {
       versions.push({ ...version, arrival: cameAtOnce, since, quiet: true });
       continue;
@@ -172,13 +173,13 @@ function scanVersions(
     }
     const { identity, model } = facts;
     const arrival = arrivalOf(found.fingerprint, facts, before, { ...settings, atStart, marked });
-    versions.push({ ...version, identity, model, arrival, since, quiet: now - since >= arrival.needs });
+    versions.push({ ...version, identity, model, arrival, since, quiet: moment - since >= arrival.needs });
   }
   const listedByPlace = keyedByPlace(listed);
   for (const before of known) {
     if (listedByPlace.has(before.place)) continue;
-    const missingSince = before.missingSince ?? now;
-    if (now - missingSince < settle) versions.push({ ...before, quiet: false, missingSince });
+    const missingSince = before.missingSince ?? moment;
+    if (moment - missingSince < settle) versions.push({ ...before, quiet: false, missingSince });
   }
   return versions.sort((a, b) => a.version - b.version);
 }

@@ -4,19 +4,20 @@
 import { messageOf } from '../../errors.js';
 import type { Source, Watch } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { inMilliseconds, type Milliseconds, now, type Seconds } from '../../time.js';
 import { type CheckedListing, checkListing } from './checked-listing.js';
 import { nothingScanned, type Scan, scan } from './scan.js';
 import { SourceNews } from './source-news.js';
 
-/** Between two looks by the clock, also where `--settle` is 0. In milliseconds. */
-export const shortestInterval = 20;
+/** The time between two looks by the clock, also where `--settle` is 0. */
+export const shortestInterval: Milliseconds = 20;
 
 export interface ScannerOptions {
   readonly source: Source;
-  /** Seconds that a version must stay the same before it is loaded. */
-  readonly settle: number;
-  /** Seconds between two looks by the clock. */
-  readonly scanInterval: number;
+  /** How long a version must stay the same before it is loaded. */
+  readonly settle: Seconds;
+  /** The time between two looks by the clock. */
+  readonly scanInterval: Seconds;
   readonly logger: Logger;
 }
 
@@ -34,7 +35,7 @@ export class Scanner {
     private readonly options: ScannerOptions,
     private readonly onScan: () => readonly string[],
   ) {
-    this.news = new SourceNews(options.logger, options.scanInterval * 1000);
+    this.news = new SourceNews(options.logger, inMilliseconds(options.scanInterval));
   }
 
   /** What the last look found. */
@@ -108,13 +109,17 @@ export class Scanner {
     const { settle, scanInterval } = this.options;
     const wall = Date.now();
     const listing = await this.list();
-    const now = performance.now();
-    const times = { now, wall, settle: settle * 1000, emptyFor: scanInterval * 1000 };
+    const moment = now();
+    const times = {
+      ...{ moment, wall },
+      settle: inMilliseconds(settle),
+      emptyFor: inMilliseconds(scanInterval),
+    };
     this.scanned = scan(this.scanned, listing, { ...times, atStart });
     this.schedule();
     const doubts = [...listing.unserved, ...this.onScan()];
     const { waits } = this.scanned;
-    this.news.tell({ problems: listing.problems, doubts, waits }, now, atStart ? 0 : undefined);
+    this.news.tell({ problems: listing.problems, doubts, waits }, moment, atStart ? 0 : undefined);
   }
 
   private async list(): Promise<CheckedListing> {
@@ -132,7 +137,10 @@ export class Scanner {
     const { settle, scanInterval } = this.options;
     const seconds = this.scanned.unsettled ? settle : scanInterval;
     // A little later than the settle time, so that the second listing is far enough from the first.
-    this.timer = setTimeout(() => void this.rescan(), Math.max(seconds * 1000, shortestInterval) + 5);
+    this.timer = setTimeout(
+      () => void this.rescan(),
+      Math.max(inMilliseconds(seconds), shortestInterval) + 5,
+    );
     this.timer.unref();
   }
 }

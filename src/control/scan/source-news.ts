@@ -2,6 +2,7 @@
  * What the log is told of the source: each thing once, until it changes or goes away.
  */
 import type { Logger } from '../../telemetry/logger.js';
+import type { Milliseconds, Moment } from '../../time.js';
 
 /** What one scan found. */
 export interface News {
@@ -14,21 +15,20 @@ export interface News {
 }
 
 export class SourceNews {
-  /** Doubts by when they were first seen, in milliseconds. */
+  /** Doubts by when they were first seen. */
   private readonly seen = new Map<string, number>();
   private readonly told = new Set<string>();
 
-  /** @param patience milliseconds that a doubt must stay before it is told */
+  /** @param patience how long a doubt must stay before it is told */
   constructor(
     private readonly logger: Logger,
-    private readonly patience: number,
+    private readonly patience: Milliseconds,
   ) {}
 
   /**
-   * @param now milliseconds of the monotonic clock
    * @param patience for a first scan, after which somebody waits for the log, 0
    */
-  tell({ problems, doubts, waits }: News, now: number, patience = this.patience): void {
+  tell({ problems, doubts, waits }: News, moment: Moment, patience = this.patience): void {
     const current = new Set([...problems, ...doubts, ...waits]);
     for (const text of [...this.seen.keys(), ...this.told]) {
       if (current.has(text)) continue;
@@ -38,9 +38,9 @@ export class SourceNews {
     for (const text of problems) this.once('warn', text, `looking for models: ${text}`);
     for (const text of waits) this.once('info', text);
     for (const text of doubts) {
-      const since = this.seen.get(text) ?? now;
+      const since = this.seen.get(text) ?? moment;
       this.seen.set(text, since);
-      if (now - since >= patience) this.once('warn', text);
+      if (moment - since >= patience) this.once('warn', text);
     }
   }
 

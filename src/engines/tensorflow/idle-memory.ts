@@ -2,10 +2,12 @@
  * Returns memory to the system. The memory that runs have freed is kept for the next ones, and returned once there have
  * been none for a while.
  */
+
+import type { Milliseconds } from '../../time.js';
 import type { NativeBinding } from './native.js';
 
 /** The milliseconds after which nobody seems to want the memory: no large tensor was freed in that time. */
-const quietMilliseconds = 30_000;
+const quietTime: Milliseconds = 30_000;
 
 /** The bindings whose memory is checked. The memory belongs to the process. */
 const seenTo = new WeakSet<NativeBinding>();
@@ -14,7 +16,7 @@ const seenTo = new WeakSet<NativeBinding>();
 export function giveBackWhenIdle(binding: NativeBinding): void {
   if (seenTo.has(binding)) return;
   seenTo.add(binding);
-  setInterval(idleCheck(binding), quietMilliseconds).unref();
+  setInterval(idleCheck(binding), quietTime).unref();
 }
 
 /**

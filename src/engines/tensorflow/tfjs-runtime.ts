@@ -9,6 +9,7 @@ import { messageOf, ServingError } from '../../errors.js';
 import type { TensorFlowJs } from '../../tfjs/open.js';
 import { inputOf, joinTensors } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor, viewTensor } from '../../tfjs/tensors.js';
+import { microsSince, now } from '../../time.js';
 import { type InferenceModel, plainMode, type RunOptions, type RunResult } from '../inference-model.js';
 import type { MetaGraph, Signature } from '../signature.js';
 import { type ComputeOptions, chooseComputeMode } from './compute-mode.js';
@@ -102,7 +103,7 @@ class TfjsModel implements InferenceModel {
     members: readonly NamedTensors[],
     options: Pick<RunOptions, 'outputs' | 'padding'> = {},
   ): RunResult {
-    const started = performance.now();
+    const started = now();
     if (signature.composites)
       throw new ServingError(
         'UNIMPLEMENTED',
@@ -150,7 +151,7 @@ class TfjsModel implements InferenceModel {
       if (isWanted) outputs.set(name, copyOfStrings(tensor));
       tensor.dispose();
     }
-    return { outputs, queueMicros: 0, runMicros: Math.round((performance.now() - started) * 1000) };
+    return { outputs, queueMicros: 0, runMicros: Math.round(microsSince(started)) };
   }
 
   async dispose(): Promise<void> {

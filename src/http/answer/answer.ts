@@ -7,13 +7,14 @@ import type { Context } from 'koa';
 import type { AnswerBody, BodyInPieces, EncodedBody } from '../../codec/infer-answer.js';
 import type { ServingError } from '../../errors.js';
 import { piecesInTurns } from '../../flow/turns.js';
+import type { Milliseconds } from '../../time.js';
 import { expectsContinue, hasBody } from '../body/body.js';
 import { whenFinished } from '../connection/finished.js';
 import type { Exchange } from '../request/exchange.js';
 
 /** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
 const drainBytes = 1024 * 1024;
-const drainMilliseconds = 2000;
+const drainTime: Milliseconds = 2000;
 
 /** An answer before it is sent. */
 export interface Answer {
@@ -91,7 +92,7 @@ export function send(ctx: Context, { mediaType }: { readonly mediaType: string }
 const piecesAhead = 2 ** 18;
 
 /** The pieces of a body, made in turns until its answer is over. */
-export function streamOf({ pieces }: BodyInPieces, res: ServerResponse): Readable {
+function streamOf({ pieces }: BodyInPieces, res: ServerResponse): Readable {
   const isWanted = () => !res.closed && res.socket?.destroyed === false;
   return Readable.from(buffersOf(piecesInTurns(pieces, isWanted)), {
     objectMode: false,
@@ -103,7 +104,7 @@ async function* buffersOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buf
   for await (const piece of pieces) yield toBuffer(piece);
 }
 
-export function toBuffer(part: Uint8Array): Buffer {
+function toBuffer(part: Uint8Array): Buffer {
   return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
 }
 
@@ -157,7 +158,7 @@ function mustRefuseBody(req: IncomingMessage, { code }: ServingError): boolean {
 function drained(req: IncomingMessage, res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     let bytes = 0;
-    const timer = setTimeout(resolve, drainMilliseconds);
+    const timer = setTimeout(resolve, drainTime);
     req.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > drainBytes) resolve();

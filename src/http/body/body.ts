@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServingError } from '../../errors.js';
 import type { Claim } from '../../flow/steps.js';
+import { type Moment, now, type Seconds } from '../../time.js';
 import { clientGone } from '../connection/finished.js';
 import type { BodyMemory } from './body-memory.js';
 import { ArrivingBody, type ByteBudget } from './byte-budget.js';
@@ -14,8 +15,8 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** No flag raises `maxBytes`. */
   readonly isFixed?: boolean;
-  /** Seconds from the head to the last byte. */
-  readonly timeout: number;
+  /** From the head to the last byte. */
+  readonly timeout: Seconds;
   readonly budget: ByteBudget;
   readonly memory: BodyMemory;
 }
@@ -100,7 +101,7 @@ export interface BodyReceiver {
 
 /** A body on its way: into one buffer, of exactly the announced size, or growing within the limit. */
 export class IncomingBody extends ArrivingBody implements Body {
-  readonly started = performance.now();
+  readonly started: Moment = now();
   reserved = 0;
   received = 0;
   private length: number | undefined;
@@ -119,7 +120,7 @@ export class IncomingBody extends ArrivingBody implements Body {
     super();
   }
 
-  get timeout(): number {
+  get timeout(): Seconds {
     return this.limits.timeout;
   }
 

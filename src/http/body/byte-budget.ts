@@ -6,21 +6,29 @@
  */
 import { ServingError } from '../../errors.js';
 import { Deadlines, Waiting } from '../../flow/deadlines.js';
+import {
+  inMilliseconds,
+  type Milliseconds,
+  type Moment,
+  momentAfter,
+  now,
+  type Seconds,
+} from '../../time.js';
 
 /** A body on its way. */
 export abstract class ArrivingBody extends Waiting {
-  /** When its head was there, in milliseconds of the monotonic clock. */
-  abstract readonly started: number;
-  /** Seconds that it may take. */
-  abstract readonly timeout: number;
+  /** When its head was there. */
+  abstract readonly started: Moment;
+  /** How long it may take. */
+  abstract readonly timeout: Seconds;
   /** Bytes that it has taken out of the budget. */
   abstract readonly reserved: number;
   abstract readonly received: number;
   /** Gives back at once what it has taken; the client gets the error. */
   abstract giveUp(error: ServingError): void;
 
-  get deadline(): number {
-    return this.started + this.timeout * 1000;
+  get deadline(): Moment {
+    return momentAfter(this.timeout, this.started);
   }
 
   expire(): void {
@@ -28,14 +36,14 @@ export abstract class ArrivingBody extends Waiting {
   }
 
   /** True if the rest would come too late, at the rate of what has come. */
-  isBehind(now: number): boolean {
-    const elapsed = now - this.started;
-    return elapsed > patience && this.received * this.timeout * 1000 < this.reserved * elapsed;
+  isBehind(moment: Moment): boolean {
+    const elapsed = moment - this.started;
+    return elapsed > patience && this.received * inMilliseconds(this.timeout) < this.reserved * elapsed;
   }
 }
 
-/** Milliseconds for which nobody is called slow. */
-const patience = 1000;
+/** Nobody is called slow before. */
+const patience: Milliseconds = 1000;
 
 export class ByteBudget {
   private taken = 0;
@@ -87,17 +95,16 @@ export class ByteBudget {
 
   /** Gives up bodies that are too slow, the oldest first. @param isMeant leaves some of them out */
   giveUpSlow(reason: () => ServingError, isMeant: (arrival: ArrivingBody) => boolean = () => true): void {
-    const now = performance.now();
+    const moment = now();
     for (const arrival of this.arrivals) {
-      if (!isMeant(arrival) || !arrival.isBehind(now)) continue;
+      if (!isMeant(arrival) || !arrival.isBehind(moment)) continue;
       this.arrivals.delete(arrival);
       arrival.giveUp(reason());
     }
   }
 }
 
-/** @param timeout seconds */
-export function tooSlow(timeout: number): ServingError {
+function tooSlow(timeout: Seconds): ServingError {
   return new ServingError('REQUEST_TIMEOUT', `the body did not arrive within ${timeout} s (--body-timeout)`);
 }
 

@@ -6,18 +6,19 @@
  * core for as long as it lasts.
  */
 import type { RequestListener } from 'node:http';
+import { type Milliseconds, now } from '../../time.js';
 
-/** A listener for requests, after each of which the loop stays awake for some milliseconds. */
-export function stayingAwake(listener: RequestListener, milliseconds: number): RequestListener {
+/** A listener for requests, after each of which the loop stays awake for some time. */
+export function stayingAwake(listener: RequestListener, time: Milliseconds): RequestListener {
   let until = 0;
   let isAwake = false;
   // While something waits for its turn, the loop looks at the sockets and does not wait for them.
   const stayAwake = () => {
-    isAwake = performance.now() < until;
+    isAwake = now() < until;
     if (isAwake) setImmediate(stayAwake);
   };
   return (req, res) => {
-    until = performance.now() + milliseconds;
+    until = now() + time;
     if (!isAwake) setImmediate(stayAwake);
     isAwake = true;
     listener(req, res);

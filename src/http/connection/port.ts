@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { inMilliseconds, type Microseconds, type Seconds } from '../../time.js';
 import { nameOf } from '../access/hosts.js';
 import { stayingAwake } from './busy-poll.js';
 import { answerParserErrors } from './client-error.js';
@@ -15,12 +16,12 @@ export interface PortOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** Seconds after which an idle connection is closed. */
-  readonly idleTimeout: number;
-  /** Seconds within which a body must have arrived. */
-  readonly bodyTimeout: number;
+  /** How long a connection may be idle. */
+  readonly idleTimeout: Seconds;
+  /** How long a body may take to arrive. */
+  readonly bodyTimeout: Seconds;
   /** For how long the event loop stays awake after a request; 0: it sleeps at once. */
-  readonly busyPollMicros: number;
+  readonly busyPollMicros: Microseconds;
 }
 
 export class Port {
@@ -37,9 +38,9 @@ export class Port {
       {
         // Node's own answer has no body.
         requireHostHeader: false,
-        keepAliveTimeout: idleTimeout * 1000,
+        keepAliveTimeout: inMilliseconds(idleTimeout),
         // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
-        requestTimeout: (60 + bodyTimeout) * 1000,
+        requestTimeout: inMilliseconds(60 + bodyTimeout),
       },
       busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread,
     );

@@ -3,6 +3,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { inMilliseconds, type Seconds } from '../../time.js';
 import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 
 /**
@@ -15,9 +16,8 @@ export class Stalls {
   private readonly taken = new WeakMap<Socket, number>();
   private readonly timedOut: (this: ServerResponse, socket: Socket) => void;
 
-  /** @param timeout seconds */
   constructor(
-    private readonly timeout: number,
+    private readonly timeout: Seconds,
     private readonly unacknowledged: Unacknowledged | undefined,
   ) {
     const goesOn = this.goesOn.bind(this);
@@ -35,7 +35,7 @@ export class Stalls {
   startTimer(res: ServerResponse): void {
     const { socket } = res.req;
     this.taken.set(socket, takenFrom(socket, this.unacknowledged));
-    res.setTimeout(this.timeout * 1000);
+    res.setTimeout(inMilliseconds(this.timeout));
   }
 
   /**
@@ -47,7 +47,7 @@ export class Stalls {
     const now = takenFrom(socket, this.unacknowledged);
     if (before === undefined || now <= before) return false;
     this.taken.set(socket, now);
-    socket.setTimeout(this.timeout * 1000);
+    socket.setTimeout(inMilliseconds(this.timeout));
     return true;
   }
 }

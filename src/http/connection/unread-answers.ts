@@ -7,19 +7,20 @@
 import type { Socket } from 'node:net';
 import { ServingError } from '../../errors.js';
 import { Linked, List } from '../../flow/list.js';
+import { inMilliseconds, type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
 import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 
 /** Shorter ones are not refused: the connections there may be bound them. */
 const smallBytes = 2 ** 16;
 
-/** Milliseconds for which nobody is called slow. */
-const patience = 1000;
+/** Nobody is called slow before. */
+const patience: Milliseconds = 1000;
 
 export interface UnreadLimits {
   /** Bytes, for the whole process. One answer alone may be larger. */
   readonly maxBytes: number;
-  /** Seconds in which a client should have taken an answer. */
-  readonly timeout: number;
+  /** How long a client may take to read an answer. */
+  readonly timeout: Seconds;
   /** Bytes of outputs not yet disposed. All outputs of a shared run stay until its slowest client has its rows. */
   readonly outputBytes: () => number;
   readonly unacknowledged: Unacknowledged | undefined;
@@ -64,9 +65,9 @@ export class UnreadAnswers {
    * @returns true if it did
    */
   cutOffSlow(isEnough: (bytes: number) => boolean = () => false): boolean {
-    const now = performance.now();
+    const moment = now();
     for (const answer of this.answers) {
-      if (!answer.isBehind(now, this.limits.timeout)) continue;
+      if (!answer.isBehind(moment, this.limits.timeout)) continue;
       this.forget(answer);
       answer.socket.destroy();
       if (isEnough(answer.bytes)) return true;
@@ -93,7 +94,7 @@ export class UnreadAnswers {
 }
 
 class UnreadAnswer extends Linked {
-  private readonly started = performance.now();
+  private readonly started: Moment = now();
   private readonly takenBefore: number;
 
   constructor(
@@ -106,9 +107,9 @@ class UnreadAnswer extends Linked {
   }
 
   /** True if the rest would be taken too late, at the rate of what has been taken. */
-  isBehind(now: number, timeout: number): boolean {
-    const elapsed = now - this.started;
+  isBehind(moment: Moment, timeout: Seconds): boolean {
+    const elapsed = moment - this.started;
     const taken = takenFrom(this.socket, this.unacknowledged) - this.takenBefore;
-    return elapsed > patience && taken * timeout * 1000 < this.bytes * elapsed;
+    return elapsed > patience && taken * inMilliseconds(timeout) < this.bytes * elapsed;
   }
 }

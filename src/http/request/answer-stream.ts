@@ -9,6 +9,7 @@ import { piecesInTurns, Turns } from '../../flow/turns.js';
 import { unlessAborted } from '../../flow/unless-aborted.js';
 import type { ServableId } from '../../serving/deployment.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
+import { type Moment, now } from '../../time.js';
 import { toServingError } from '../answer/failure.js';
 import { clientGone, whenFinished } from '../connection/finished.js';
 import type { StreamCodec } from '../inference-protocol.js';
@@ -19,8 +20,7 @@ export interface AnswerStream {
   readonly exchange: Exchange;
   readonly codec: StreamCodec;
   readonly id: ServableId;
-  /** In milliseconds of the monotonic clock. */
-  readonly deadline: number;
+  readonly deadline: Moment;
   /** Called before the first answer. From then on nobody else may write. */
   readonly begins: () => void;
 }
@@ -49,7 +49,7 @@ export async function sendAnswers(
   };
   const ended = new AbortController();
   const end = (reason: ServingError) => ended.abort(reason);
-  const timer = setTimeout(() => end(tooLate()), Math.max(0, deadline - performance.now()));
+  const timer = setTimeout(() => end(tooLate()), Math.max(0, deadline - now()));
   const drain = () => end(shuttingDown());
   draining.addEventListener('abort', drain);
   whenFinished(req.socket, res, () => end(clientGone()));

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { RequestRecord, Telemetry } from '../../telemetry/metrics.js';
+import { type Microseconds, type Moment, now, type Seconds, secondsSince } from '../../time.js';
 import { isAloneOn, whenFinished, whenSocketCloses } from '../connection/finished.js';
 import type { Stalls } from '../connection/stalls.js';
 import type { UnreadAnswers } from '../connection/unread-answers.js';
@@ -46,14 +47,13 @@ export class Exchange implements RequestRecord {
   principal = '';
   bytesIn = 0;
   bytesOut = 0;
-  queueMicros = 0;
-  runMicros = 0;
-  seconds = 0;
+  queueMicros: Microseconds = 0;
+  runMicros: Microseconds = 0;
+  seconds: Seconds = 0;
   /** Called if the connection closes before the answer has left. */
   onGone: (() => void) | undefined;
 
-  /** In milliseconds of the monotonic clock. */
-  readonly started = performance.now();
+  readonly started: Moment = now();
   /** Bytes that wait for the client once the answer has been given to Node. */
   private unread = 0;
   private isOver = false;
@@ -148,7 +148,7 @@ export class Exchange implements RequestRecord {
     this.isOver = true;
     this.wasRead?.();
     this.stopWatching();
-    this.seconds = (performance.now() - this.started) / 1000;
+    this.seconds = secondsSince(this.started);
     this.all.ended(this);
   };
 

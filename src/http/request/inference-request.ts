@@ -16,6 +16,7 @@ import { refusedInputs } from '../../serving/refused-inputs.js';
 import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
 import { bytesOf, disposeTensors } from '../../tfjs/tensors.js';
+import { type Moment, momentAfter } from '../../time.js';
 import type { Answer } from '../answer/answer.js';
 import { toServingError } from '../answer/failure.js';
 import { type Body, type BodyReceiver, IncomingBody } from '../body/body.js';
@@ -62,7 +63,7 @@ export class InferenceRequest implements BodyReceiver {
   private isHandedOver = false;
   private hasFailed = false;
   private target: Target = {};
-  private deadline = 0;
+  private deadline: Moment = 0;
   /** The default signature of the version that the head names. */
   private signature: Signature | undefined;
 
@@ -90,7 +91,7 @@ export class InferenceRequest implements BodyReceiver {
       // Refuse before the body is read if the queue is full.
       if (servable.isFull) throw queueFull();
       const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
-      this.deadline = exchange.started + seconds * 1000;
+      this.deadline = momentAfter(seconds, exchange.started);
       this.decoder = decoderFor(asked.protocol, asked.head);
       if (this.decoder) this.readBody();
       else this.refuseBody().catch(this.failed);

@@ -4,35 +4,36 @@
  * https://www.w3.org/TR/server-timing/; browsers show it beside the request, and any client can read it.
  */
 import type { BatchResult } from '../../serving/queue/batcher.js';
+import { type Milliseconds, type Moment, now } from '../../time.js';
 
 /** The parts of an answer's time that pass on the event loop; those in the queue and the run come with the result. */
 export class ServerTiming {
-  private begun = 0;
-  private decodeMilliseconds = 0;
+  private begun: Moment = 0;
+  private decodeTime: Milliseconds = 0;
 
   /** The body is there. */
   decodeBegins(): void {
-    this.begun = performance.now();
+    this.begun = now();
   }
 
   /** Its request waits in the queue. */
   decodeEnds(): void {
-    this.decodeMilliseconds = performance.now() - this.begun;
+    this.decodeTime = now() - this.begun;
   }
 
   encodeBegins(): void {
-    this.begun = performance.now();
+    this.begun = now();
   }
 
   /** The header's value. The encoding ends here. */
   value({ queueMicros, runMicros, batchSize }: Omit<BatchResult, 'outputs'>): string {
-    const encodeMilliseconds = performance.now() - this.begun;
+    const encodeTime = now() - this.begun;
     return [
-      `decode;dur=${this.decodeMilliseconds.toFixed(3)}`,
+      `decode;dur=${this.decodeTime.toFixed(3)}`,
       `queue;dur=${(queueMicros / 1000).toFixed(3)}`,
       `batch;desc="${batchSize}"`,
       `run;dur=${(runMicros / 1000).toFixed(3)}`,
-      `encode;dur=${encodeMilliseconds.toFixed(3)}`,
+      `encode;dur=${encodeTime.toFixed(3)}`,
     ].join(', ');
   }
 }

@@ -2,6 +2,7 @@
  * How long a request may take.
  */
 import { invalidArgument, quoted } from '../../errors.js';
+import type { Seconds } from '../../time.js';
 
 /** A positive decimal number, as 1.5; or nothing, which means what no header means. */
 export const timeoutPattern = /^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)?$/;
@@ -13,7 +14,7 @@ export const timeoutPattern = /^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)?$/;
  * @param limit the server's own
  * @throws ServingError INVALID_ARGUMENT if it is no positive decimal number
  */
-export function readTimeout(header: string | string[] | undefined, limit: number): number {
+export function readTimeout(header: string | string[] | undefined, limit: Seconds): Seconds {
   if (header === undefined || header === '') return limit;
   const text = String(header);
   if (!timeoutPattern.test(text))

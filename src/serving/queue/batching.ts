@@ -4,6 +4,7 @@
 
 import type { Signature } from '../../engines/signature.js';
 import type { BatchingParameters } from '../../stores/serving-json.js';
+import type { Milliseconds } from '../../time.js';
 
 /** How one signature of one servable is batched. */
 export interface BatchLimits {
@@ -13,8 +14,8 @@ export interface BatchLimits {
   readonly isExplicit: boolean;
   /** Somebody said that requests may share runs, whatever the graph shows. */
   readonly isTrusted: boolean;
-  /** Milliseconds that the first of a batch waits for more. */
-  readonly timeoutMilliseconds: number;
+  /** How long the first of a batch waits for more. */
+  readonly timeout: Milliseconds;
   /** Batches are padded to the next of these, ascending; empty: none is padded. */
   readonly allowedSizes: readonly number[];
   /** What padding rows hold, in the input's own dtype; strings are padded with empty ones. */
@@ -28,7 +29,7 @@ export interface BatchLimits {
 /** What holds where no file says otherwise. */
 export interface BatchingDefaults {
   readonly maxBatchSize: number;
-  readonly timeoutMilliseconds: number;
+  readonly timeout: Milliseconds;
   /** Undefined: as many as two full batches per run in flight, at least 32. */
   readonly queueSize: number | undefined;
   readonly slots: number;
@@ -98,10 +99,8 @@ export function batchLimits(
   const maxBatchSize = explicitSize ?? defaults.maxBatchSize;
   const allowedSizes = givenSizes ?? (compiles ? doublingSizes(maxBatchSize) : []);
   const runsInFlight = Math.min(given.num_batch_threads ?? slots, slots);
-  const timeoutMilliseconds =
-    given.batch_timeout_micros === undefined
-      ? defaults.timeoutMilliseconds
-      : given.batch_timeout_micros / 1000;
+  const timeout =
+    given.batch_timeout_micros === undefined ? defaults.timeout : given.batch_timeout_micros / 1000;
   const queueSize =
     given.max_enqueued_batches === undefined
       ? (defaults.queueSize ?? Math.max(32, 2 * maxBatchSize * runsInFlight))
@@ -110,7 +109,7 @@ export function batchLimits(
     maxBatchSize,
     isExplicit: explicitSize !== undefined,
     isTrusted: given.enabled === true,
-    timeoutMilliseconds,
+    timeout,
     allowedSizes,
     paddingValue: given.padding_value ?? 0,
     runsInFlight,

@@ -10,6 +10,7 @@ import { Batcher } from './batcher.js';
 import type { BatchLimits, BatchVerdict } from './batching.js';
 import { InlineRuns } from './inline.js';
 import { Scheduler } from './scheduler.js';
+import type { Microseconds } from '../../time.js';
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
 const handledAtOnce = 64;
@@ -17,8 +18,8 @@ const handledAtOnce = 64;
 export interface QueuesOptions {
   /** Shares the process's run slots. */
   readonly scheduler: Scheduler;
-  /** Runs that typically take up to so many microseconds are made on the event loop. */
-  readonly inlineRunMicros: number;
+  /** Runs that typically take up to this are made on the event loop. */
+  readonly inlineRunMicros: Microseconds;
   readonly logger: Logger;
 }
 

@@ -3,24 +3,25 @@
  * not keep the others waiting.
  */
 import { Linked, List } from '../../flow/list.js';
+import { type Milliseconds, type Moment, now } from '../../time.js';
 
 /** Something with a queue of its own, that starts runs when it is given slots. */
 export abstract class Lane extends Linked {
   /** Starts one run if it may now. @param hasSlot false: only one that takes none */
-  abstract start(now: number, hasSlot: boolean): Start;
+  abstract start(moment: Moment, hasSlot: boolean): Start;
 }
 
 /**
  * What became of a turn: a run that is under way; `ran`: one that took no slot and is over; `idle`: there is nothing to
- * do; `no slot`: there is, once a slot is free; or the milliseconds after which there may be.
+ * do; `no slot`: there is, once a slot is free; or the time after which there may be.
  */
-export type Start = StartedRun | 'ran' | 'idle' | 'no slot' | number;
+export type Start = StartedRun | 'ran' | 'idle' | 'no slot' | Milliseconds;
 
 export interface StartedRun {
   /** Settles, never rejects, when the run is over. */
   readonly ended: Promise<void>;
-  /** When the last of those who wait for it stops waiting, in milliseconds of the monotonic clock. */
-  readonly lastDeadline: number;
+  /** When the last of those who wait for it stops waiting. */
+  readonly lastDeadline: Moment;
 }
 
 export class Scheduler {
@@ -57,14 +58,14 @@ export class Scheduler {
     this.isScheduled = false;
     clearTimeout(this.timer);
     this.timer = undefined;
-    const now = performance.now();
+    const moment = now();
     let wait = Number.POSITIVE_INFINITY;
     let resting: Lane[] | undefined;
     for (let lane = this.turns.takeFirst(); lane; lane = this.turns.takeFirst()) {
-      const started = lane.start(now, this.runs.size < this.capacity(now));
+      const started = lane.start(moment, this.runs.size < this.capacity(moment));
       if (started === 'idle') continue;
       if (typeof started === 'number' || started === 'no slot') {
-        wait = Math.min(wait, started === 'no slot' ? this.untilNextStuck(now) : started);
+        wait = Math.min(wait, started === 'no slot' ? this.untilNextStuck(moment) : started);
         resting ??= [];
         resting.push(lane);
         continue;
@@ -91,22 +92,22 @@ export class Scheduler {
    * A stuck run costs only its own model a slot: the scheduler adds a spare slot for each, up to as many as there are. So a model
    * that hangs does not take the others with it.
    */
-  private capacity(now: number): number {
-    return this.slots + Math.min(this.slots, countStuck(this.runs, now));
+  private capacity(moment: Moment): number {
+    return this.slots + Math.min(this.slots, countStuck(this.runs, moment));
   }
 
-  private untilNextStuck(now: number): number {
+  private untilNextStuck(moment: Moment): Milliseconds {
     let next = Number.POSITIVE_INFINITY;
     for (const { lastDeadline } of this.runs) {
-      if (lastDeadline > now) next = Math.min(next, lastDeadline - now);
+      if (lastDeadline > moment) next = Math.min(next, lastDeadline - moment);
     }
     return next;
   }
 }
 
 /** Runs that go on although the time of all their requests is over. */
-export function countStuck(runs: Iterable<StartedRun>, now: number): number {
+export function countStuck(runs: Iterable<StartedRun>, moment: Moment): number {
   let count = 0;
-  for (const { lastDeadline } of runs) if (lastDeadline <= now) count += 1;
+  for (const { lastDeadline } of runs) if (lastDeadline <= moment) count += 1;
   return count;
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { messageOf, ServingError } from '../../errors.js';
 import { isStorageFailure, storageFailure } from '../../files/storage-failure.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Milliseconds } from '../../time.js';
 import type { LocalVersion, Source, SourceVersion, Watch } from '../source.js';
 import { resolveModelPath } from './allowed-path.js';
 import type { FolderContents } from './contents.js';
@@ -21,8 +22,8 @@ export interface FolderSourceOptions {
   readonly contents: FolderContents;
   /** `--watch`; `auto` polls file systems that raise no events. */
   readonly watch: 'auto' | 'events' | 'poll' | 'off';
-  /** Milliseconds between two looks where the folder is polled. */
-  readonly pollInterval: number;
+  /** The time between two looks where the folder is polled. */
+  readonly pollInterval: Milliseconds;
   /** Folders that a path in a request may lie in. */
   readonly allowedRoots: readonly string[];
   readonly logger: Logger;

@@ -7,14 +7,15 @@
 import { type FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Milliseconds } from '../../time.js';
 import type { Watch } from '../source.js';
 
 export type WatchMode = 'events' | 'poll';
 
 export interface WatchOptions {
   readonly mode: WatchMode;
-  /** Milliseconds between two looks in poll mode. */
-  readonly pollInterval: number;
+  /** The time between two looks in poll mode. */
+  readonly pollInterval: Milliseconds;
   readonly onHint: () => void;
   readonly logger: Logger;
   /** Milliseconds after which events are tried again where the system had none. */

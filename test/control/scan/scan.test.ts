@@ -2,7 +2,7 @@
  * What is quiet, gone or only out of sight: a pure function of listings and the clock.
  */
 import { describe, expect, it } from 'vitest';
-import type { CheckedListing, CheckedModel } from '../../../src/control/scan/checked-listing.ts';
+import type { CheckedListing, CheckedModelListing } from '../../../src/control/scan/checked-listing.ts';
 import { nothingScanned, type Scan, type ScanOptions, scan } from '../../../src/control/scan/scan.ts';
 import { noModelConfig } from '../../../src/stores/serving-json.ts';
 import type { ArrivalFacts } from '../../../src/stores/source.ts';
@@ -29,7 +29,7 @@ function list(folder: Folder | null, facts: Partial<ArrivalFacts> = {}): Checked
   const problems = folder ? [] : ['unreadable'];
   const models =
     folder &&
-    Object.entries(folder).map(([name, text]): CheckedModel => {
+    Object.entries(folder).map(([name, text]): CheckedModelListing => {
       const versions = text
         ?.split(' ')
         .filter(Boolean)
@@ -48,7 +48,7 @@ function list(folder: Folder | null, facts: Partial<ArrivalFacts> = {}): Checked
 /** Scans one listing after another. */
 function scanAll(steps: readonly (readonly [at: number, folder: Folder | null])[]): Scan {
   return steps.reduce(
-    (before, [now, folder]) => scan(before, list(folder), { now, wall: now, settle, emptyFor }),
+    (before, [now, folder]) => scan(before, list(folder), { moment: now, wall: now, settle, emptyFor }),
     nothingScanned,
   );
 }
@@ -238,7 +238,7 @@ describe('a version whose files came one by one', () => {
     return steps.reduce((before, [now, folder, facts], i) => {
       const listing = list(folder, { ...copied, ...facts });
       return scan(before, listing, {
-        now,
+        moment: now,
         wall: 1_000_000 + now,
         settle,
         emptyFor,
@@ -364,7 +364,7 @@ describe('with a complete_marker', () => {
     return steps.reduce((before, [now, text, facts]) => {
       const listing = list({ m: text }, facts);
       const models = listing.models?.map((model) => ({ ...model, config })) ?? [];
-      return scan(before, { ...listing, models }, { now, wall: 1_000_000 + now, settle, emptyFor });
+      return scan(before, { ...listing, models }, { moment: now, wall: 1_000_000 + now, settle, emptyFor });
     }, nothingScanned);
   }
 
@@ -400,7 +400,7 @@ it('a version that its source shows only when all of it is there is quiet at onc
     unserved: [],
   });
   const times = { wall: 1_000_000, settle, emptyFor };
-  const first = scan(nothingScanned, listing('a'), { ...times, now: 0 });
+  const first = scan(nothingScanned, listing('a'), { ...times, moment: 0 });
   expect([versions(first), first.unsettled, first.waits]).toEqual(['1', false, []]);
-  expect(versions(scan(first, listing('b'), { ...times, now: 1 }))).toBe('1b');
+  expect(versions(scan(first, listing('b'), { ...times, moment: 1 }))).toBe('1b');
 });

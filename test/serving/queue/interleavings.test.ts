@@ -123,7 +123,7 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
     maxBatchSize: 1 + pick(8),
     isExplicit: true,
     isTrusted: false,
-    timeoutMilliseconds: pick(3) === 0 ? pick(5) : 0,
+    timeout: pick(3) === 0 ? pick(5) : 0,
     allowedSizes: [],
     paddingValue: 0,
     runsInFlight: 1 + pick(slots),

@@ -62,7 +62,7 @@ async function afterOneRun(maxBatchSize: number) {
       maxBatchSize,
       isExplicit: true,
       isTrusted: false,
-      timeoutMilliseconds: 0,
+      timeout: 0,
       allowedSizes: [],
       paddingValue: 0,
     },

@@ -1,5 +1,6 @@
 /** Writes the parts of `tensorflow.ConfigProto` and `tensorflow.RunOptions` (config.proto) that we set. */
 import { tensorflow } from '#proto/encoders.js';
+import { inMilliseconds, type Seconds } from '../../../time.js';
 
 /** TensorFlow's options for the process (threads within an op, GPUs) and for each session (threads between ops). */
 export interface SessionOptions {
@@ -57,7 +58,7 @@ function graphOptions({ xla, mixedPrecision }: SessionOptions): tensorflow.Graph
 /** The settings of one run. */
 export interface RunSettings {
   /** The seconds after which TensorFlow is asked to give up. */
-  readonly timeoutSeconds?: number | undefined;
+  readonly timeoutSeconds?: Seconds | undefined;
   /** Runs on the calling thread instead of in the pool between operations. */
   readonly onThisThread?: boolean | undefined;
   /**
@@ -74,7 +75,7 @@ const traceLevels = { processor: 1, gpus: 3 } as const;
 export function encodeRunOptions({ timeoutSeconds, onThisThread, trace }: RunSettings): Uint8Array | null {
   if (timeoutSeconds === undefined && !onThisThread && !trace) return null;
   return tensorflow.RunOptions.encode({
-    timeoutInMs: timeoutSeconds === undefined ? null : Math.max(1, Math.ceil(timeoutSeconds * 1000)),
+    timeoutInMs: timeoutSeconds === undefined ? null : Math.max(1, Math.ceil(inMilliseconds(timeoutSeconds))),
     interOpThreadPool: onThisThread ? -1 : null,
     traceLevel: trace ? traceLevels[trace] : null,
   }).finish();

@@ -66,6 +66,6 @@ function tensorOf({ name, dtype, shape }: CallerSpec, isBatched: boolean): Confi
 function batchingOf({ limits }: Batcher): Config['dynamic_batching'] {
   return {
     preferred_batch_size: [...limits.allowedSizes],
-    max_queue_delay_microseconds: Math.round(limits.timeoutMilliseconds * 1000),
+    max_queue_delay_microseconds: Math.round(limits.timeout * 1000),
   };
 }

@@ -153,7 +153,7 @@ function describeBatching({ model, batchers }: Servable): ModelDescription['batc
       sharing,
       choice: explanation,
       max_batch_size: sharing === 'alone' ? 1 : maxBatchSize,
-      batch_timeout_micros: limits.timeoutMilliseconds * 1000,
+      batch_timeout_micros: limits.timeout * 1000,
       allowed_batch_sizes: [...limits.allowedSizes],
       queue: { waiting: queued, size: limits.queueSize },
       run: inline.explanation,
