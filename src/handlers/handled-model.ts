@@ -18,7 +18,8 @@ import { formatSpec, type Signature, type TensorSpec } from '../engines/signatur
 import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
 import { inputTensor } from '../inference/in-process-inputs.js';
 import { noOutputs } from '../serving/admitted.js';
-import type { Batcher, BatchResult } from '../serving/queue/batcher.js';
+import type { Batcher } from '../serving/queue/batcher.js';
+import type { BatchResult } from '../serving/queue/queue-entry.js';
 import { inputOf, joinTensors } from '../tfjs/rows.js';
 import { addToScope, TensorScope } from '../tfjs/tensor-scope.js';
 import {
@@ -28,9 +29,9 @@ import {
   type Tensor,
   viewTensor,
 } from '../tfjs/tensors.js';
+import { type Moment, microsSince, momentAfter, now, type Seconds, secondsUntil } from '../time.js';
 import type { Blocked, ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
-import { microsSince, type Moment, momentAfter, now, type Seconds, secondsUntil } from '../time.js';
 
 /** The model that a handler stands before. */
 export interface BehindHandler {
@@ -54,9 +55,9 @@ export interface HandledModelOptions {
     callers: readonly string[],
     request: Parameters<HandlerContext['predict']>[0],
   ) => Promise<Tensors>;
-  /** How long a request behind the handler may take, where nothing else is said. */
+  /** The seconds that a request behind the handler may take, unless the request says otherwise. */
   readonly requestTimeout: Seconds;
-  /** Tells of an exception in the log. @returns its text, with its place */
+  /** Logs an exception. @returns its text, with its place */
   readonly report: (error: unknown) => string;
   readonly blocking: ModelBlocking;
   /** Ends everything that lives as long as the version. */
@@ -232,12 +233,10 @@ export class HandledModel implements InferenceModel {
   ): HandlerContext<unknown> {
     const { context, ask, model, requestTimeout } = this.options;
     const started = now();
-    // What is no request has no end of its own: each run has its time.
+    // A call outside a request has no deadline of its own: each run gets the default time.
     const deadline = () =>
-      timeoutSeconds === undefined
-        ? momentAfter(requestTimeout)
-        : momentAfter(timeoutSeconds, started);
-    // Given back with what the part that asks makes itself.
+      timeoutSeconds === undefined ? momentAfter(requestTimeout) : momentAfter(timeoutSeconds, started);
+    // The outputs are disposed together with the tensors that the calling function makes.
     const keep = (outputs: Tensors) => {
       for (const tensor of Object.values(outputs)) addToScope(tensor);
       return outputs;

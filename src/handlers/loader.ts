@@ -9,6 +9,7 @@ import { type Signature, whyRunsCount } from '../engines/signature.js';
 import { type ErrorCode, ServingError } from '../errors.js';
 import { isStorageFailure } from '../files/storage-failure.js';
 import { type PredictServices, predictInProcess } from '../inference/in-process.js';
+import type { Batcher } from '../serving/queue/batcher.js';
 import type { Logger } from '../telemetry/logger.js';
 import { openTensorFlowJs } from '../tfjs/open.js';
 import { TensorScope } from '../tfjs/tensor-scope.js';
@@ -247,8 +248,8 @@ function signaturesOf(
   );
 }
 
-function explain(batchers: ReadonlyMap<Signature, { readonly explanation: string }> | undefined): string {
+function explain(batchers: ReadonlyMap<Signature, Batcher> | undefined): string {
   const [first] = batchers?.values() ?? [];
-  const behind = first ? `; behind it: ${first.explanation}` : '';
+  const behind = first ? `; behind it: ${first.sharing.explanation}` : '';
   return `its handler runs for each request${behind}`;
 }

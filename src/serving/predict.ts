@@ -7,12 +7,13 @@ import { ServingError } from '../errors.js';
 import type { Cancellable, Cancellation } from '../flow/cancellation.js';
 import { Deadlines, Waiting } from '../flow/deadlines.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
+import type { Moment } from '../time.js';
 import { Admitted, type ModelRequest } from './admitted.js';
 import type { ServableId } from './deployment.js';
-import type { Batcher, BatchResult, QueueEntry, QueuedRequest } from './queue/batcher.js';
+import type { Batcher } from './queue/batcher.js';
+import type { BatchResult, QueuedRequest, QueueEntry } from './queue/queue-entry.js';
 import { withRows } from './queue/row-counts.js';
 import type { Table, Target } from './table.js';
-import type { Moment } from '../time.js';
 
 export interface PredictRequest extends ModelRequest {
   readonly target: Target;

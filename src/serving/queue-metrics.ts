@@ -65,12 +65,12 @@ export function addModelMetrics(telemetry: Telemetry, table: () => Table): void 
   telemetry.counters(
     'tfjs_serving_trial_batches_total',
     'Shared runs whose requests were also run alone, and compared',
-    () => perSignature(({ trial }) => trial.checked),
+    () => perSignature(({ sharing }) => sharing.trial.checked),
   );
   telemetry.gauges(
     'tfjs_serving_sharing_ended',
     '1 where requests no longer share runs, as a shared run gave something else than they get alone',
-    () => perSignature(({ hasDisagreed }) => Number(hasDisagreed)),
+    () => perSignature(({ sharing }) => Number(sharing.hasDisagreed)),
   );
   telemetry.counters('tfjs_serving_padding_rows_total', 'Rows added to them for the size of a batch', () =>
     perSignature(({ totals }) => totals.paddingRows),

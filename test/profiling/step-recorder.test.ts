@@ -12,7 +12,7 @@ import { type ModelStatus, Table } from '../../src/serving/table.ts';
 const signature: Signature = { name: 'serving_default', inputs: new Map(), outputs: new Map() };
 const limits = batchLimits({
   maxBatchSize: 1,
-  timeoutMilliseconds: 0,
+  timeout: 0,
   queueSize: undefined,
   slots: 1,
   compiles: false,

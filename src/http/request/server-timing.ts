@@ -3,7 +3,7 @@
  *
  * https://www.w3.org/TR/server-timing/; browsers show it beside the request, and any client can read it.
  */
-import type { BatchResult } from '../../serving/queue/batcher.js';
+import type { BatchResult } from '../../serving/queue/queue-entry.js';
 import { type Milliseconds, type Moment, now } from '../../time.js';
 
 /** The parts of an answer's time that pass on the event loop; those in the queue and the run come with the result. */

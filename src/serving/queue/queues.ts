@@ -4,13 +4,13 @@
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Microseconds } from '../../time.js';
 import type { Deployment, ServableId } from '../deployment.js';
 import { Servable } from '../servable.js';
 import { Batcher } from './batcher.js';
 import type { BatchLimits, BatchVerdict } from './batching.js';
 import { InlineRuns } from './inline.js';
 import { Scheduler } from './scheduler.js';
-import type { Microseconds } from '../../time.js';
 
 /** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
 const handledAtOnce = 64;
@@ -57,7 +57,7 @@ export class Queues {
     const { scheduler, inlineRunMicros } = this.options;
     const inline = new InlineRuns(model.whyNotInline(signature), inlineRunMicros, model.mode.xla);
     const onDisagreement = this.warning(id, signature);
-    return new Batcher(model, signature, scheduler, verdict, inline, { limits, onDisagreement });
+    return new Batcher(model, signature, { scheduler, inline, verdict, limits, onDisagreement });
   }
 
   /** The queue before a handler, whose code says itself whether it takes batches. */
@@ -65,7 +65,10 @@ export class Queues {
     const takesBatches = verdict.whyNot === undefined;
     const inline = new InlineRuns(model.whyNotInline(signature), 0);
     const declared = { ...verdict, unproven: undefined, isDeclared: takesBatches };
-    return new Batcher(model, signature, this.handled, declared, inline, {
+    return new Batcher(model, signature, {
+      scheduler: this.handled,
+      inline,
+      verdict: declared,
       limits: takesBatches ? limits : () => ({ ...limits(), runsInFlight: handledAtOnce }),
       onDisagreement: this.warning(id, signature),
     });

@@ -2,7 +2,7 @@
  * Which requests may share a run.
  */
 import { expect, it } from 'vitest';
-import { Entry } from '../../../src/serving/queue/batcher.ts';
+import { QueueEntry } from '../../../src/serving/queue/queue-entry.ts';
 import { createTensor, type Tensor } from '../../../src/tfjs/tensors.ts';
 import { makeSignature } from '../../fixtures/codec.ts';
 import { openRuntimeForTests } from '../../fixtures/runtime.ts';
@@ -13,7 +13,7 @@ const signature = makeSignature({ a: ['uint8', [null, null]], b: ['uint8', [null
 
 type Shapes = readonly (readonly [name: string, shape: readonly number[]])[];
 
-function entryOf(inputs: Shapes, outputs?: readonly string[]): Pick<Entry, 'key' | 'rows' | 'alone'> {
+function entryOf(inputs: Shapes, outputs?: readonly string[]): Pick<QueueEntry, 'key' | 'rows' | 'alone'> {
   const tensors = new Map<string, Tensor>();
   for (const [name, shape] of inputs) {
     const count = shape.reduce((product, dim) => product * dim, 1);
@@ -27,7 +27,7 @@ function entryOf(inputs: Shapes, outputs?: readonly string[]): Pick<Entry, 'key'
     succeeded: () => {},
     failed: () => {},
   };
-  const { key, rows, alone } = new Entry(request, signature);
+  const { key, rows, alone } = new QueueEntry(request, signature);
   for (const tensor of tensors.values()) tensor.dispose();
   return { key, rows, alone };
 }

@@ -132,7 +132,8 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
   const id = { model: 'm', version: 1, generation: 1 };
   // Half of the models have runs that are now short enough for the event loop and now not.
   const inline = new InlineRuns(pick(2) === 0 ? undefined : 'a test', 50);
-  const batcher = new Batcher(model, signature, scheduler, { evidence: '' }, inline, {
+  const batcher = new Batcher(model, signature, {
+    ...{ scheduler, inline, verdict: { evidence: '' } },
     limits: () => limits,
     onDisagreement: () => {},
   });

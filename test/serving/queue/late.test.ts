@@ -69,7 +69,8 @@ async function afterOneRun(maxBatchSize: number) {
     ...{ runsInFlight: 1, queueSize: 10 },
   };
   const inline = new InlineRuns('a double', 0);
-  const batcher = new Batcher(model, signature, scheduler, { evidence: 'a double' }, inline, {
+  const batcher = new Batcher(model, signature, {
+    ...{ scheduler, inline, verdict: { evidence: 'a double' } },
     limits: () => limits,
     onDisagreement: () => {},
   });

@@ -52,7 +52,7 @@ function configOf(servable: Servable, signature: Signature | undefined): Config 
     max_batch_size: isBatched ? batcher.limits.maxBatchSize : 0,
     input: Array.from(callerInputs(signature).values(), describe),
     output: Array.from(callerOutputs(signature).values(), describe),
-    ...(batcher.whyNot === undefined ? { dynamic_batching: batchingOf(batcher) } : {}),
+    ...(batcher.sharing.whyNot === undefined ? { dynamic_batching: batchingOf(batcher) } : {}),
   };
 }
 

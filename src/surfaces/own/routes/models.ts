@@ -147,12 +147,12 @@ function describeSignatures({ model, defaultSignature }: Servable): ModelDescrip
 /** For each signature how its requests share runs, and what waits. */
 function describeBatching({ model, batchers }: Servable): ModelDescription['batching'] {
   return mapToObject(model.signatures, (signature: Signature) => {
-    const { explanation, sharing, maxBatchSize, limits, inline, queued, inFlight, stuck, runsAtOnce } =
-      batchers.get(signature) as Batcher;
+    const { sharing, inline, queued, inFlight, stuck, runsAtOnce } = batchers.get(signature) as Batcher;
+    const { kind, explanation, maxBatchSize, limits } = sharing;
     return {
-      sharing,
+      sharing: kind,
       choice: explanation,
-      max_batch_size: sharing === 'alone' ? 1 : maxBatchSize,
+      max_batch_size: kind === 'alone' ? 1 : maxBatchSize,
       batch_timeout_micros: limits.timeout * 1000,
       allowed_batch_sizes: [...limits.allowedSizes],
       queue: { waiting: queued, size: limits.queueSize },
