@@ -59,7 +59,7 @@ export function checkNameCount(count: number): void {
  *
  * @throws ServingError INVALID_ARGUMENT if the body is one tensor and the signature takes several inputs or none
  */
-export function namedInputs(
+function namedInputs(
   { inputs, onlyInput }: Pick<InferBody, 'inputs' | 'onlyInput'>,
   signature: Signature,
 ): ReadonlyMap<string, WireTensor> {

@@ -1,7 +1,7 @@
 /** Recognises bodies that other model servers take, so that the error can say how to send them here. */
 import { invalidArgument, type ServingError } from '../errors.js';
 
-export const tensorFlowServing =
+const tensorFlowServing =
   'this is a request of TensorFlow Serving: send {"inputs": {"NAME": [row, row]}, "signature": "…"}, with the rows of each ' +
   'input by its name in place of "instances" and "signature_name" (docs/from-tensorflow-serving.md)';
 

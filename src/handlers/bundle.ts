@@ -19,7 +19,7 @@ export interface Bundle {
 }
 
 /** Packages that are not bundled. The server provides its own when the handler asks for them. */
-export const providedPackages = ['@tensorflow/*', 'tfjs-serving', 'tfjs-serving/*', '@koa/router'];
+const providedPackages = ['@tensorflow/*', 'tfjs-serving', 'tfjs-serving/*', '@koa/router'];
 
 /** Bundles handlers. It keeps a bundle until one of its files changes. */
 export class HandlerBundles implements HandlerFiles {

@@ -26,7 +26,7 @@ import {
 } from './values.js';
 
 /** A place as people write it: `x[1][2]`. */
-export function describePath(what: string, path: readonly number[]): string {
+function describePath(what: string, path: readonly number[]): string {
   return path.length === 0 ? what : `${what} at ${path.map((i) => `[${i}]`).join('')}`;
 }
 

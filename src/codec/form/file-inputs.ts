@@ -12,7 +12,7 @@ export function takesAnyFile({ dtype, shape }: TensorSpec, bytes: number): boole
 }
 
 /** True for an input of strings, or of a vector of bytes that came as a value, with or without the batch dim. */
-export function takesFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
+function takesFile({ dtype, shape }: TensorSpec, bytes: number): boolean {
   if (dtype === 'string') return true;
   if (dtype !== 'uint8') return false;
   return shape === null || fits(shape, [bytes]) || fits(shape.slice(1), [bytes]);

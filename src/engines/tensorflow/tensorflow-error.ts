@@ -76,11 +76,11 @@ const ofModel: readonly RegExp[] = [
   /Unknown op '/,
 ];
 
-export function isUninitialized(message: string): boolean {
+function isUninitialized(message: string): boolean {
   return uninitialized.some((text) => text.test(message));
 }
 
-export function isLacking(message: string): boolean {
+function isLacking(message: string): boolean {
   return lacking.some((text) => text.test(message));
 }
 

@@ -65,7 +65,7 @@ function exampleInJson(url: string, signature: Signature, headers: readonly stri
  * @param headers as curl takes them
  * @returns undefined if no command line holds it
  */
-export function exampleRequest(
+function exampleRequest(
   url: string,
   signature: Signature,
   headers: readonly string[] = [],
