@@ -5,6 +5,7 @@
 export const SEEN_IN = {
   'src/config': ['test/cli/', 'test/http/'],
   'src/control': ['test/reload/'],
+  'src/conformance': ['test/conformance/'],
   'src/inference': ['test/http/', 'test/library/'],
   'src/server.ts': ['test/http/', 'test/library/'],
   'src/stores': ['test/reload/', 'test/library/'],

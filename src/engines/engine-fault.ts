@@ -1,6 +1,7 @@
 /**
  * What an application's engine does wrong with a model, as errors that name the engine, the model and the member.
  */
+import path from 'node:path';
 import { messageOf, ServingError } from '../errors.js';
 import { isStorageFailure, storageFailure } from '../files/storage-failure.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -28,11 +29,16 @@ export class EngineFaults {
   }
 
   /**
-   * What the engine threw, as callers may see it: a ServingError was meant for them. The text of anything else is for the log.
+   * What the engine threw, as callers may see it. A ServingError was meant for them. What the system says of files is told in the
+   * server's words. The text of anything else is for the log.
    */
   thrown(member: EngineMember, error: unknown): ServingError {
     if (error instanceof ServingError) return error;
-    if (member === 'read' && isStorageFailure(error)) return storageFailure('its files', error);
+    if (member === 'read' || member === 'load') {
+      if (isStorageFailure(error)) return storageFailure('its files', error);
+      if (isMissingFile(error))
+        return new ServingError('NOT_FOUND', `\`${path.basename(error.path)}\` is missing`);
+    }
     return this.logged(member, error);
   }
 
@@ -43,4 +49,9 @@ export class EngineFaults {
     this.logger.error({ err }, what);
     return new ServingError('INTERNAL', `${what}; the log has the details`);
   }
+}
+
+function isMissingFile(error: unknown): error is { readonly path: string } {
+  if (!(error instanceof Error && 'code' in error && 'path' in error)) return false;
+  return error.code === 'ENOENT' && typeof error.path === 'string';
 }
