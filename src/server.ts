@@ -20,11 +20,13 @@ import { tensorFlowEngine } from './engines/tensorflow/tensorflow-engine.js';
 import { invalidArgument, ServingError, shuttingDown } from './errors.js';
 import { HandlerBlocking } from './handlers/blocking.js';
 import { Handlers } from './handlers/loader.js';
-import { readApiKeys } from './http/access/api-keys.js';
+import type { ApiKeys } from './http/access/api-keys.js';
 import { Hosts, isLoopback, nameOf } from './http/access/hosts.js';
+import { ConfiguredKeys } from './http/access/key-file.js';
 import type { BodyLimits } from './http/body/body.js';
 import { BodyMemory } from './http/body/body-memory.js';
 import { ByteBudget } from './http/body/byte-budget.js';
+import { Certificate } from './http/connection/certificate.js';
 import { Port } from './http/connection/port.js';
 import { Stalls } from './http/connection/stalls.js';
 import { UnreadAnswers } from './http/connection/unread-answers.js';
@@ -71,7 +73,7 @@ export type ServerOptions = { readonly [Name in keyof Settings]?: Settings[Name]
 export interface Server {
   /** The server as a Koa application. Mount it in another before anything that reads bodies. */
   readonly app: Koa;
-  /** `http://127.0.0.1:50000`, while the server listens. */
+  /** `http://127.0.0.1:50000`, or `https://…`, while the server listens. */
   readonly address: string | undefined;
   readonly runtime: Runtime;
   /** The TensorFlow.js whose tensors the server takes and returns. */
@@ -82,6 +84,8 @@ export interface Server {
    * @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be opened
    */
   start(): Promise<void>;
+  /** Reads the certificate and the API keys again, which otherwise happens every 5 seconds. */
+  reloadCredentials(): Promise<void>;
   /** Makes one prediction in this process, without HTTP: see {@link PredictOptions}. */
   predict(options: PredictOptions): Promise<Prediction>;
   /**
@@ -151,6 +155,8 @@ class ComposedServer implements Server {
   readonly tf: TensorFlowJs;
   private readonly services: Services;
   private readonly port: Port | undefined;
+  private readonly configuredKeys: ConfiguredKeys;
+  private readonly certificate: Certificate | undefined;
   private readonly draining = new AbortController();
   private started = false;
   private readonly handlers: Handlers | undefined;
@@ -164,7 +170,12 @@ class ComposedServer implements Server {
     more: Brought,
     processes: RehearsalProcesses | undefined,
   ) {
-    const keys = readApiKeys(settings.apiKeyFile, process.env['TFJS_SERVING_API_KEYS']);
+    this.configuredKeys = new ConfiguredKeys(
+      { file: settings.apiKeyFile, list: process.env['TFJS_SERVING_API_KEYS'] },
+      logger,
+    );
+    const { keys } = this.configuredKeys;
+    this.certificate = listens ? certificateOf(settings, logger) : undefined;
     const slots = settings.runThreads ?? availableParallelism();
     const runtime = openRuntime(runtimeOptions(settings, slots));
     logger.info(
@@ -173,10 +184,7 @@ class ComposedServer implements Server {
     if (runtime.opLibraries.length > 0)
       logger.info(`libraries of custom operations: ${runtime.opLibraries.length} loaded`);
     for (const warning of runtime.warnings) logger.warn(warning);
-    if (listens && !keys.configured && !isLoopback(nameOf(settings.host)))
-      logger.warn(
-        `--host ${settings.host} without API keys: everybody who can connect may ask every model; --api-key-file asks for keys`,
-      );
+    if (listens) warnOfOpenPort(settings, keys, logger);
     const engines: Engines = [tensorFlowEngine(runtime, logger), ...more.engines];
     const telemetry = createTelemetry();
     const blocking = new HandlerBlocking();
@@ -223,7 +231,9 @@ class ComposedServer implements Server {
     this.app = app.koa;
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
-    this.port = listens ? new Port(settings, listener, logger) : undefined;
+    this.port = listens
+      ? new Port({ ...settings, certificate: this.certificate }, listener, logger)
+      : undefined;
   }
 
   get address(): string | undefined {
@@ -241,6 +251,10 @@ class ComposedServer implements Server {
     }, patience);
     this.draining.signal.addEventListener('abort', () => clearTimeout(sayIsLoading), { once: true });
     await services.manager.start().finally(() => clearTimeout(sayIsLoading));
+  }
+
+  async reloadCredentials(): Promise<void> {
+    await Promise.all([this.certificate?.reload(), this.configuredKeys.reload()]);
   }
 
   async predict(options: PredictOptions): Promise<Prediction> {
@@ -274,6 +288,8 @@ class ComposedServer implements Server {
     await services.manager.stopLoading();
     const finished = await this.drain();
     port?.close();
+    this.certificate?.close();
+    this.configuredKeys.close();
     if (!finished) return false;
     const closed = services.manager.close().then(() => {
       this.ignoreStrayErrors();
@@ -281,6 +297,23 @@ class ComposedServer implements Server {
     });
     return Promise.race([closed, delay(inMilliseconds(settings.shutdownTimeout), false, { ref: false })]);
   }
+}
+
+function certificateOf({ tlsCert, tlsKey, tlsClientCa }: Settings, logger: Logger): Certificate | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  return new Certificate({ tlsCert, tlsKey, tlsClientCa }, logger);
+}
+
+function warnOfOpenPort({ host, tlsCert, tlsClientCa }: Settings, keys: ApiKeys, logger: Logger): void {
+  if (isLoopback(nameOf(host))) return;
+  if (!keys.configured && tlsClientCa === undefined)
+    logger.warn(
+      `--host ${host} without API keys: everybody who can connect may ask every model; --api-key-file asks for keys`,
+    );
+  if (tlsCert === undefined)
+    logger.warn(
+      `--host ${host} without TLS: keys and data cross the network in the clear; --tls-cert and --tls-key encrypt them`,
+    );
 }
 
 function runtimeOptions(settings: Settings, slots: number): RuntimeOptions {

@@ -3,9 +3,9 @@ import { checkCombinations } from '../config/combinations.js';
 import { findModels } from '../config/model-path.js';
 import { isGiven, parseSettings, unknownVariables } from '../config/parse.js';
 import { ServingError } from '../errors.js';
-import { createServer } from '../server.js';
-import { createLogger, logDrained } from '../telemetry/logger.js';
-import type { Milliseconds } from '../time.js';
+import { createServer, type Server } from '../server.js';
+import { createLogger, type Logger, logDrained } from '../telemetry/logger.js';
+import { type Milliseconds, type Moment, now } from '../time.js';
 import { stopBeforeServing } from './early-stop.js';
 import { serveHelp } from './help.js';
 import { installMissing } from './install.js';
@@ -43,33 +43,65 @@ async function start(args: readonly string[]): Promise<void> {
     return;
   }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
-  // SIGHUP comes from a terminal that closes, and SIGUSR1 would start a debugger. Neither ends the server.
-  process.on('SIGHUP', () => logger.info('SIGHUP: ignored; models and serving.json are watched'));
+  let server: Server | undefined;
+  // SIGHUP also comes from a terminal that closes, and SIGUSR1 would start a debugger. Neither ends the server.
+  process.on('SIGHUP', () => {
+    logger.info(
+      'SIGHUP: reading the certificate and the API keys again; models and serving.json are watched',
+    );
+    void server?.reloadCredentials();
+  });
   process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
   for (const warning of unknownVariables(process.env)) logger.warn(warning);
   if (demo)
     logger.warn(
       `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
     );
-  const server = createServer({ ...settings, modelPath, logger });
-  let stopping = false;
-  const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) return;
-    stopping = true;
-    logger.info(`${signal}: finishing the requests under way`);
-    const finished = await server.close();
-    if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
-    await logDrained(exitTime);
-    // A normal exit would wait for runs that hang. Nothing else is left to wait for.
-    server.runtime.exitNow(finished ? 0 : 1);
-  };
+  server = createServer({ ...settings, modelPath, logger });
+  const stopping = new Stopping(server, logger);
+  const stop = (signal: NodeJS.Signals) => void stopping.signalled(signal);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.off('SIGTERM', stopBeforeServing);
   process.off('SIGINT', stopBeforeServing);
   await server.start();
-  if (stopping) return;
+  if (stopping.hasBegun) return;
   // Programs take the first address in the log for that of the server, so this line comes first.
   logger.info(`serving on ${server.address}`);
   logger.info(`a page to try the models: ${server.address}/docs`);
+}
+
+/** npm and terminals may send one signal twice. A second one that is meant comes later than this. */
+const echoTime: Milliseconds = 500;
+
+/** Ends the process: after the requests under way at the first signal, at once at the second. */
+class Stopping {
+  private begun: Moment | undefined;
+
+  constructor(
+    private readonly server: Server,
+    private readonly logger: Logger,
+  ) {}
+
+  get hasBegun(): boolean {
+    return this.begun !== undefined;
+  }
+
+  async signalled(signal: NodeJS.Signals): Promise<void> {
+    const { server, logger } = this;
+    if (this.begun !== undefined) {
+      if (now() - this.begun < echoTime) return;
+      logger.warn(`${signal} again: ending at once`);
+      await logDrained(exitTime);
+      server.runtime.exitNow(1);
+      return;
+    }
+    this.begun = now();
+    logger.info(`${signal}: finishing the requests under way; a second signal ends at once`);
+    const finished = await server.close();
+    if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
+    await logDrained(exitTime);
+    // A normal exit would wait for runs that hang. Nothing else is left to wait for.
+    server.runtime.exitNow(finished ? 0 : 1);
+  }
 }

@@ -27,8 +27,19 @@ const withoutEffect: readonly {
   },
 ];
 
-/** @throws ServingError INVALID_ARGUMENT naming two settings, one of which makes the other meaningless */
+/** The options that need another one. */
+const needs: readonly (readonly [option: SettingName, other: SettingName])[] = [
+  ['tlsCert', 'tlsKey'],
+  ['tlsKey', 'tlsCert'],
+  ['tlsClientCa', 'tlsCert'],
+];
+
+/** @throws ServingError INVALID_ARGUMENT naming two settings, one of which means nothing with or without the other */
 export function checkCombinations(settings: Settings): void {
+  for (const [option, other] of needs) {
+    if (settings[option] !== undefined && settings[other] === undefined)
+      throw invalidArgument(`${flagOf(option)} needs ${flagOf(other)}: give both`);
+  }
   for (const { beside, applies, options, why } of withoutEffect) {
     if (!applies(settings)) continue;
     // A switch that is off asks for nothing.

@@ -311,6 +311,24 @@ export const settings = {
     shownDefault: 'none',
     help: 'one API key a line, or `infer+admin+metrics:key`; also TFJS_SERVING_API_KEYS, separated by commas',
   },
+  tlsCert: {
+    schema: z.string().min(1).optional(),
+    value: 'FILE',
+    shownDefault: 'none: plain HTTP',
+    help: 'the certificate for TLS, in PEM, with those of the authorities below the root; read again when it changes',
+  },
+  tlsKey: {
+    schema: z.string().min(1).optional(),
+    value: 'FILE',
+    shownDefault: 'none',
+    help: 'the private key of --tls-cert, in PEM',
+  },
+  tlsClientCa: {
+    schema: z.string().min(1).optional(),
+    value: 'FILE',
+    shownDefault: 'none: clients need no certificate',
+    help: 'authorities, in PEM: only clients with a certificate of theirs may connect',
+  },
   serverTiming: {
     schema: flag.optional(),
     value: '',

@@ -4,9 +4,12 @@
 import { writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiKeys, readApiKeys } from '../../src/http/access/api-keys.ts';
+import { ApiKeys } from '../../src/http/access/api-keys.ts';
+import { ConfiguredKeys } from '../../src/http/access/key-file.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { runProgram, TestServer } from '../fixtures/server.ts';
+import { until } from '../fixtures/until.ts';
 
 const everything = ['infer', 'admin', 'metrics'];
 
@@ -74,8 +77,11 @@ describe('a line', () => {
 });
 
 it('keys come from the file and the environment together', async () => {
-  const keys = readApiKeys(await keyFile('# of the team\n\ninfer:a\nadmin:b\n'), 'metrics:c,d');
-  const scopes = ['a', 'b', 'c', 'd'].map((key) => [...(keys.find(key)?.scopes ?? [])]);
+  const file = await keyFile('# of the team\n\ninfer:a\nadmin:b\n');
+  const logger = createLogger({ level: 'silent', format: 'text' });
+  const configured = new ConfiguredKeys({ file, list: 'metrics:c,d' }, logger);
+  const scopes = ['a', 'b', 'c', 'd'].map((key) => [...(configured.keys.find(key)?.scopes ?? [])]);
+  configured.close();
   expect(scopes).toEqual([['infer'], ['admin'], ['metrics'], everything]);
 });
 
@@ -121,10 +127,34 @@ describe('a server with a key file', () => {
     expect(response.status).toBe(status);
   });
 
-  it('takes the key from its header only', async () => {
-    for (const headers of [{ authorization: 'Bearer i' }, { cookie: 'x-api-key=i' }]) {
-      expect((await server.fetch('/models?x-api-key=i', { headers })).status).toBe(401);
-    }
+  it.each([
+    [{ 'api-key': 'i' }, 200],
+    [{ authorization: 'Bearer i' }, 200],
+    [{ authorization: 'bearer  i' }, 200],
+    [{ authorization: 'Basic i' }, 401],
+    [{ authorization: 'i' }, 401],
+    [{ cookie: 'x-api-key=i' }, 401],
+    // The first of several headers counts, right or wrong.
+    [{ 'x-api-key': 'wrong', authorization: 'Bearer i' }, 401],
+  ] as const)('%j: %i', async (headers, status) => {
+    expect((await server.fetch('/models?x-api-key=i', { headers })).status).toBe(status);
+  });
+
+  it('reads the file again: old keys end, new ones begin, and what is no key changes nothing', async () => {
+    const statusOf = async (key: string) =>
+      (await server.fetch('/models', { headers: { 'x-api-key': key } })).status;
+    await keyFile('infer:j\n');
+    server.child.kill('SIGHUP');
+    await until(async () => (await statusOf('j')) === 200, 'the new key to be known');
+    expect(await statusOf('i')).toBe(401);
+    await keyFile('# nobody\n');
+    server.child.kill('SIGHUP');
+    await until(() => server.log.includes('the API keys that were in use stay'), 'the refusal');
+    expect(await statusOf('j')).toBe(200);
+    // Without a signal, by the clock.
+    await keyFile('infer:i\nadmin+metrics:am\n');
+    await until(async () => (await statusOf('i')) === 200, 'the first key to be known again');
+    expect(server.log).not.toMatch(/infer:|:am|"j"/);
   });
 
   it('refuses a foreign origin even with the right key', async () => {

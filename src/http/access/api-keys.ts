@@ -2,9 +2,8 @@
  * API keys and what each of them may do.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
-import { messageOf, quoted, ServingError } from '../../errors.js';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { quoted, ServingError } from '../../errors.js';
 import { didYouMean, nearest } from '../../nearest.js';
 
 /** What a route needs. `open` needs nothing. */
@@ -29,7 +28,7 @@ export interface Principal {
 }
 
 export class ApiKeys {
-  private constructor(private readonly keys: readonly Key[]) {}
+  private constructor(private keys: readonly Key[]) {}
 
   /**
    * @param lines one key each, for everything, or `scope+scope:key` for these scopes; empty lines and those that begin
@@ -40,6 +39,11 @@ export class ApiKeys {
   static parse(lines: readonly string[]): ApiKeys {
     const meant = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
     return new ApiKeys(meant.map(parseKey));
+  }
+
+  /** From now on, these keys and no others are known. */
+  become({ keys }: ApiKeys): void {
+    this.keys = keys;
   }
 
   /** False where none is configured, and nothing is asked for. */
@@ -74,16 +78,27 @@ export function checkAccess(keys: ApiKeys, scope: Scope, { headers, socket }: In
     if (scope === 'admin') checkLoopback(socket.remoteAddress);
     return anybody;
   }
-  const key = String(headers['x-api-key'] ?? '');
+  const [header, key] = sentKey(headers);
   const principal = keys.find(key);
   if (!principal)
     throw new ServingError(
       'UNAUTHENTICATED',
-      key === '' ? 'this route needs a key: send it as X-API-Key' : 'the key in X-API-Key is not known',
+      key === ''
+        ? 'this route needs a key: send it as X-API-Key, or as Authorization: Bearer'
+        : `the key in ${header} is not known`,
     );
   if (!principal.scopes.has(scope))
-    throw new ServingError('PERMISSION_DENIED', `the key in X-API-Key does not have the scope \`${scope}\``);
+    throw new ServingError('PERMISSION_DENIED', `the key in ${header} does not have the scope \`${scope}\``);
   return principal;
+}
+
+/** The key of a request and the header that holds it: of several headers, the first of these. */
+function sentKey(headers: IncomingHttpHeaders): readonly [header: string, key: string] {
+  const own = headers['x-api-key'];
+  if (own !== undefined) return ['X-API-Key', String(own)];
+  const short = headers['api-key'];
+  if (short !== undefined) return ['Api-Key', String(short)];
+  return ['Authorization', /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''];
 }
 
 function checkLoopback(address: string | undefined): void {
@@ -128,31 +143,4 @@ function refuseMistyped(names: readonly string[]): void {
 /** Digests are all of one length, which a comparison in constant time needs. */
 function digestOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
-}
-
-/**
- * @param file `--api-key-file`: one key a line
- * @param list keys from the environment, separated by commas
- * @throws ServingError if the file cannot be read, or either was given and holds no key: every route would then be open
- * to everybody, which nobody means who configures keys
- */
-export function readApiKeys(file: string | undefined, list: string | undefined): ApiKeys {
-  const sources: [name: string, lines: string[]][] = [];
-  if (list) sources.push(['TFJS_SERVING_API_KEYS', list.split(',')]);
-  if (file !== undefined) sources.push([`--api-key-file ${file}`, readLines(file)]);
-  for (const [name, lines] of sources) {
-    if (!ApiKeys.parse(lines).configured)
-      throw new ServingError('FAILED_PRECONDITION', `${name} holds no key: every route would be open`);
-  }
-  return ApiKeys.parse(sources.flatMap(([, lines]) => lines));
-}
-
-function readLines(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8').split('\n');
-  } catch (error) {
-    throw new ServingError('FAILED_PRECONDITION', `--api-key-file cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }

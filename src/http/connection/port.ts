@@ -1,13 +1,20 @@
 /**
  * The port that the server listens on, with Node's HTTP server behind it.
  */
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type ServerOptions as HttpOptions,
+  type RequestListener,
+  type Server,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { messageOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { inMilliseconds, type Microseconds, type Seconds } from '../../time.js';
+import { inMilliseconds, type Microseconds, type Milliseconds, type Seconds } from '../../time.js';
 import { nameOf } from '../access/hosts.js';
 import { stayingAwake } from './busy-poll.js';
+import type { Certificate } from './certificate.js';
 import { answerParserErrors } from './client-error.js';
 import { oneATurn } from './pipelined.js';
 
@@ -22,7 +29,12 @@ export interface PortOptions {
   readonly bodyTimeout: Seconds;
   /** For how long the event loop stays awake after a request; 0: it sleeps at once. */
   readonly busyPollMicros: Microseconds;
+  /** Undefined: the port takes plain HTTP. */
+  readonly certificate: Certificate | undefined;
 }
+
+/** How long a client may take to agree on TLS. */
+const handshakeTime: Milliseconds = 10_000;
 
 export class Port {
   private readonly http: Server;
@@ -32,18 +44,19 @@ export class Port {
     listener: RequestListener,
     logger: Logger,
   ) {
-    const { idleTimeout, bodyTimeout, busyPollMicros } = options;
+    const { idleTimeout, bodyTimeout, busyPollMicros, certificate } = options;
     const spread = oneATurn(listener);
-    const http = createServer(
-      {
-        // Node's own answer has no body.
-        requireHostHeader: false,
-        keepAliveTimeout: inMilliseconds(idleTimeout),
-        // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
-        requestTimeout: inMilliseconds(60 + bodyTimeout),
-      },
-      busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread,
-    );
+    const awake = busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread;
+    const settings = {
+      // Node's own answer has no body.
+      requireHostHeader: false,
+      keepAliveTimeout: inMilliseconds(idleTimeout),
+      // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
+      requestTimeout: inMilliseconds(60 + bodyTimeout),
+    };
+    const http = certificate
+      ? secureServer(certificate, settings, awake, logger)
+      : createHttpServer(settings, awake);
     // Without a listener Node asks every client for its body at once, also those that are about to be refused.
     http.on('checkContinue', (req, res) => http.emit('request', req, res));
     // Node's own answer to other expectations has no body either.
@@ -54,11 +67,12 @@ export class Port {
     this.http = http;
   }
 
-  /** `http://127.0.0.1:50000`, while it listens. */
+  /** `http://127.0.0.1:50000`, or `https://…`, while it listens. */
   get address(): string | undefined {
     if (!this.http.listening) return undefined;
     const { address, port, family } = this.http.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    const scheme = this.options.certificate ? 'https' : 'http';
+    return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
   /** @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be had */
@@ -79,6 +93,29 @@ export class Port {
     this.http.close();
     this.http.closeAllConnections();
   }
+}
+
+function secureServer(
+  certificate: Certificate,
+  settings: HttpOptions,
+  listener: RequestListener,
+  logger: Logger,
+): Server {
+  const server = createHttpsServer(
+    {
+      ...settings,
+      ...certificate.options,
+      requestCert: certificate.asksClients,
+      handshakeTimeout: handshakeTime,
+    },
+    listener,
+  );
+  // Among them are clients that speak plain HTTP, scanners, and clients without a certificate.
+  server.on('tlsClientError', (error) =>
+    logger.debug(`a client and the server did not agree on TLS: ${error.message}`),
+  );
+  certificate.keepCurrent(server);
+  return server;
 }
 
 /** A terminal that closes ends no server, so the other one is often our own. */

@@ -1,0 +1,86 @@
+/**
+ * Where API keys are configured: a file, which is read again when it changes, and a variable of the environment.
+ */
+import { readFileSync } from 'node:fs';
+import { messageOf, ServingError } from '../../errors.js';
+import { WatchedFiles } from '../../files/watched-files.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Milliseconds } from '../../time.js';
+import { ApiKeys } from './api-keys.js';
+
+export interface KeySources {
+  /** `--api-key-file`: one key a line. */
+  readonly file: string | undefined;
+  /** Keys from the environment, separated by commas. */
+  readonly list: string | undefined;
+}
+
+/** The time between two looks at the file. */
+const interval: Milliseconds = 5000;
+
+export class ConfiguredKeys {
+  /** The keys that are known now. */
+  readonly keys: ApiKeys;
+  private readonly watched: WatchedFiles | undefined;
+
+  /**
+   * @throws ServingError if the file cannot be read, or a source was given and holds no key: every route would then be
+   * open to everybody, which nobody means who configures keys
+   */
+  constructor({ file, list }: KeySources, logger: Logger) {
+    if (file === undefined) {
+      this.keys = parse([listed(list)]);
+      return;
+    }
+    const parseBoth = (contents: Buffer) =>
+      parse([listed(list), [`--api-key-file ${file}`, contents.toString().split('\n')]]);
+    const contents = read(file);
+    this.keys = parseBoth(contents);
+    this.watched = new WatchedFiles(
+      {
+        files: [file],
+        interval,
+        changed: ([changed]) => {
+          this.keys.become(parseBoth(changed as Buffer));
+          logger.info(`--api-key-file ${file} has changed, and its keys are in use`);
+        },
+        failed: (error) => logger.error(`the API keys that were in use stay: ${messageOf(error)}`),
+      },
+      [contents],
+    );
+  }
+
+  /** Reads the file at once. */
+  async reload(): Promise<void> {
+    await this.watched?.look();
+  }
+
+  close(): void {
+    this.watched?.close();
+  }
+}
+
+type NamedLines = readonly [source: string, lines: readonly string[]];
+
+function listed(list: string | undefined): NamedLines | undefined {
+  return list ? ['TFJS_SERVING_API_KEYS', list.split(',')] : undefined;
+}
+
+function parse(sources: readonly (NamedLines | undefined)[]): ApiKeys {
+  const given = sources.filter((source) => source !== undefined);
+  for (const [name, lines] of given) {
+    if (!ApiKeys.parse(lines).configured)
+      throw new ServingError('FAILED_PRECONDITION', `${name} holds no key: every route would be open`);
+  }
+  return ApiKeys.parse(given.flatMap(([, lines]) => lines));
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ServingError('FAILED_PRECONDITION', `--api-key-file cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
