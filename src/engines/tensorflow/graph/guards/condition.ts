@@ -68,11 +68,6 @@ export function rankAtLeast(input: number, rank: number): Condition {
   return { left: { of: 'rank', input }, relation: '>=', right: number(rank), words };
 }
 
-export function rankAtMost(input: number, rank: number): Condition {
-  const words = `at most ${rank} dims in input ${input}`;
-  return { left: { of: 'rank', input }, relation: '<=', right: number(rank), words };
-}
-
 /** One input has at most `plus` dims more than another. */
 export function rankAtMostThat(input: number, other: number, plus: number): Condition {
   const words = `at most ${plus} more dims in input ${input} than in input ${other}`;
@@ -83,27 +78,6 @@ export function rankAtMostThat(input: number, other: number, plus: number): Cond
 export function dimAtLeast(input: number, axis: number, least: number): Condition {
   const words = `${least} or more along ${axisName(axis)} of input ${input}`;
   return { left: { of: 'dim', input, axis }, relation: '>=', right: number(least), words };
-}
-
-export function dimIs(input: number, axis: number, size: number): Condition {
-  const words = `${size} along ${axisName(axis)} of input ${input}`;
-  return { left: { of: 'dim', input, axis }, relation: '=', right: number(size), words };
-}
-
-/** A dim of one input equals a dim of another. */
-export function dimsEqual(
-  [input, axis]: readonly [input: number, axis: number],
-  [other, otherAxis]: readonly [input: number, axis: number],
-): Condition {
-  const words = `as much along ${axisName(axis)} of input ${input} as along ${axisName(otherAxis)} of input ${other}`;
-  const right: Term = { of: 'dim', input: other, axis: otherAxis };
-  return { left: { of: 'dim', input, axis }, relation: '=', right, words };
-}
-
-/** One input has as many elements as another. */
-export function countsEqual(input: number, other: number): Condition {
-  const words = `as many elements in input ${input} as in input ${other}`;
-  return { left: { of: 'count', input }, relation: '=', right: { of: 'count', input: other }, words };
 }
 
 export function countAtLeast(input: number, least: number): Condition {
