@@ -2,7 +2,7 @@
  * What is asked of every surface. The checks ask a server over HTTP, which has a model that doubles `x`, and one that streams.
  */
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,6 +12,7 @@ import { type ErrorCode, httpStatusOf, type Remedy, ServingError } from '../erro
 import { PlainHead } from '../http/request/head.js';
 import type { Surface } from '../http/surface.js';
 import { createServer } from '../server.js';
+import type { Source } from '../stores/source.js';
 import { surfacesWith } from '../surfaces.js';
 import { inputOf, joinTensors } from '../tfjs/rows.js';
 import { createTensor, type Tensor } from '../tfjs/tensors.js';
@@ -64,6 +65,9 @@ export function surfaceChecks(surface: Surface, example: SurfaceExample): readon
 const key = 'a-key-of-the-checks';
 const maxBodyBytes = 100_000;
 
+/** The only file of the models: the one's handler, and what makes the other one a model. */
+const handler = 'handler.js';
+
 const specs = (name: string) => new Map([[name, { name, dtype: 'float32', shape: [null, 2] } as const]]);
 
 const signature: Signature = {
@@ -76,7 +80,7 @@ const signature: Signature = {
 /** `y = 2x` */
 const doubling: Engine = {
   name: 'Doubling',
-  format: { name: 'doubling', mainFiles: ['doubling.json'], tellingFiles: [] },
+  format: { name: 'doubling', mainFiles: [handler], tellingFiles: [] },
   read: async () => ({
     ...{ signatures: new Map([[signature.name, signature]]), parameterCount: 0, byteLength: 0 },
     load: async () => ({
@@ -108,19 +112,12 @@ export async function* predict({ x }) {
 
 async function withServer(surface: Surface, use: (address: string) => Promise<void>): Promise<void> {
   const root = await mkdtemp(path.join(tmpdir(), 'tfjs-serving-surface-'));
-  const modelPath = path.join(root, 'models');
   const apiKeyFile = path.join(root, 'keys');
-  for (const [file, text] of [
-    [path.join(modelPath, 'doubling', '1', 'doubling.json'), '{}'],
-    [path.join(modelPath, 'streaming', '1', 'handler.js'), streaming],
-    [apiKeyFile, `infer+metrics:${key}\n`],
-  ] as const) {
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, text);
-  }
+  await writeFile(apiKeyFile, `infer+metrics:${key}\n`);
+  await writeFile(path.join(root, handler), streaming);
   const server = createServer({
-    ...{ modelPath, apiKeyFile, maxBodyBytes, engines: [doubling], allowHandlers: true },
-    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent', settle: 0.05 },
+    ...{ source: sourceIn(root), apiKeyFile, maxBodyBytes, engines: [doubling], allowHandlers: true },
+    ...{ port: 0, host: '127.0.0.1', logLevel: 'silent' },
     surfaces: surfacesWith([]).includes(surface) ? [] : [surface],
   });
   try {
@@ -130,6 +127,22 @@ async function withServer(surface: Surface, use: (address: string) => Promise<vo
     await server.close();
     await rm(root, { recursive: true });
   }
+}
+
+/** The two models. A place must be theirs alone, but its files need not. */
+function sourceIn(directory: string): Source {
+  const version = (place: string) => ({ version: 1, place, fingerprint: place, arrival: 'whole' }) as const;
+  return {
+    name: 'the checks of a surface',
+    list: async () => ({
+      models: [
+        { name: 'doubling', versions: [version('doubling')] },
+        { name: 'streaming', versions: [{ ...version('streaming'), handler }] },
+      ],
+      ...{ problems: [], unserved: [] },
+    }),
+    materialise: async () => ({ directory }),
+  };
 }
 
 interface Answer {

@@ -19,6 +19,7 @@ import {
   type Surface,
   viewTensor,
 } from 'tfjs-serving';
+import { type Check, engineChecks } from 'tfjs-serving/conformance';
 
 const options: ServerOptions = {
   modelPath: 'models',
@@ -49,6 +50,8 @@ export const engine: Engine = {
     load: async () => ({ predict: async () => ({ outputs: new Map() }) }),
   }),
 };
+
+export const checks: readonly Check[] = engineChecks(engine, { directory: 'models/mine/1' });
 
 const config: ModelConfigFile = { version_labels: { stable: 1 } };
 export const source: Source = {
