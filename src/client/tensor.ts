@@ -125,7 +125,7 @@ export function checked(dtype: Dtype, shape: readonly number[], data: TensorData
   const length = dtype === 'string' ? data.length : (data as ArrayBufferView).byteLength;
   const expected = elementCount(shape) * (dtype === 'string' ? 1 : dtypes[dtype].size);
   if (length !== expected || !shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
-    throw new RangeError(`${dtype} [${shape.join(', ')}] takes ${expected} ${unit}, and ${length} came`);
+    throw new RangeError(`expected ${expected} ${unit} for ${dtype} [${shape.join(', ')}], got ${length}`);
   }
   return { dtype, shape, data } as Tensor;
 }

@@ -326,6 +326,6 @@ function misfit(spec: CompositeSpec, wire: WireTensor, forms: string) {
           ? 'a field of a form'
           : 'something else';
   return invalidArgument(
-    `input \`${spec.name}\` takes ${formatSpec(spec)}, and ${came} came: send ${forms} as JSON or CBOR`,
+    `input \`${spec.name}\`: expected ${formatSpec(spec)}, got ${came}. Send ${forms} as JSON or CBOR`,
   );
 }

@@ -137,7 +137,7 @@ function partsApart(spec: TensorSpec, wire: PartsOfTensor, { inputs }: Signature
       `by the names ${listed(names.map((name) => `\`${name}\``))}`
     : '';
   return invalidArgument(
-    `input \`${spec.name}\` takes ${formatSpec(spec)}, and ${describeParts(wire)} came${advice}`,
+    `input \`${spec.name}\`: expected ${formatSpec(spec)}, got ${describeParts(wire)}${advice}`,
   );
 }
 

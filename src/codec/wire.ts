@@ -136,7 +136,9 @@ export function checkByteCount(
 ): void {
   const expected = elementCount(shape) * dtypes[dtype].size;
   if (bytes === expected) return;
-  throw invalidArgument(`${what}: ${dtype} ${formatShape(shape)} takes ${expected} bytes, and ${bytes} came`);
+  throw invalidArgument(
+    `${what}: expected ${expected} bytes for ${dtype} ${formatShape(shape)}, got ${bytes}`,
+  );
 }
 
 /**
@@ -285,7 +287,7 @@ export function* toTensor(
   const what = `input \`${spec.name}\``;
   if (wire.kind === 'uneven') throw yield* unevenRows(what, wire);
   if (wire.kind === 'parts')
-    throw invalidArgument(`${what} takes ${formatSpec(spec)}, and ${describeParts(wire)} came`);
+    throw invalidArgument(`${what}: expected ${formatSpec(spec)}, got ${describeParts(wire)}`);
   if (wire.value instanceof Uint8Array) refuseFileBytes(spec, wire.value);
   if (typeof wire.value === 'string') refuseFileName(spec, wire.value);
   // A byte string is one element of a string tensor, or the elements of a uint8 tensor.
@@ -306,7 +308,7 @@ export function* toTensor(
   if (wire.shape && (found.length !== 1 || found[0] !== elementCount(wire.shape))) {
     const count = found.length === 1 ? `${found[0]}` : 'nested lists';
     throw invalidArgument(
-      `${what}: shape ${formatShape(wire.shape)} takes ${elementCount(wire.shape)} elements, and ${count} came`,
+      `${what}: expected ${elementCount(wire.shape)} elements for shape ${formatShape(wire.shape)}, got ${count}`,
     );
   }
   checkShape(what, shape, limits);

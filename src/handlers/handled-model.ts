@@ -286,7 +286,7 @@ export class HandledModel implements InferenceModel {
     try {
       for (const spec of signature.inputs.values()) {
         const tensor = inputs[spec.name];
-        if (!tensor) throw new TypeError(`the model takes an input \`${spec.name}\`, and none came`);
+        if (!tensor) throw new TypeError(`expected an input \`${spec.name}\` for the model, got none`);
         matched.set(spec.name, this.toSpec('an input of the model', tensor, spec));
       }
       return matched;

@@ -77,7 +77,7 @@ function checkTensor(spec: TensorSpec, view: TensorView): void {
   if (view.dtype !== spec.dtype) throw wrongDtype(spec, view);
   if (spec.shape === null || fits(spec.shape, view.shape)) return;
   throw invalidArgument(
-    `input \`${spec.name}\` takes ${formatSpec(spec)}; ${view.dtype} ${formatShape(view.shape)} came`,
+    `input \`${spec.name}\`: expected ${formatSpec(spec)}, got ${view.dtype} ${formatShape(view.shape)}`,
   );
 }
 
@@ -93,15 +93,15 @@ function* checkSparse(spec: SparseSpec, part: Parts): Steps<void> {
   const [count, rank = 0] = indices.shape;
   if (indices.shape.length !== 2 || values.shape.length !== 1 || denseShape.shape.length !== 1)
     throw invalidArgument(
-      `${what} takes indices [n, rank], values [n] and a dense shape [rank]; ` +
-        `${[indices, values, denseShape].map(({ shape }) => formatShape(shape)).join(', ')} came`,
+      `${what}: expected indices [n, rank], values [n] and a dense shape [rank], got ` +
+        `${[indices, values, denseShape].map(({ shape }) => formatShape(shape)).join(', ')}`,
     );
   if (values.shape[0] !== count)
     throw invalidArgument(`${what} has ${count} indices and ${values.shape[0]} values: each value takes one`);
   if (denseShape.shape[0] !== rank || (spec.shape !== null && spec.shape.length !== rank))
     throw invalidArgument(
-      `${what}: indices of ${rank} numbers and a dense shape of ${denseShape.shape[0]} came` +
-        `${spec.shape === null ? '' : `, where ${formatSpec(spec)} has ${spec.shape.length}`}`,
+      `${what}: expected ${spec.shape === null ? 'the same rank' : `rank ${spec.shape.length}`} for indices and dense shape, ` +
+        `got ${rank} and ${denseShape.shape[0]}`,
     );
   if (rank === 0 || rank > maxRank)
     throw invalidArgument(`${what} has rank ${rank}: a sparse tensor has 1 to ${maxRank} dims`);
@@ -128,7 +128,9 @@ function checkDenseShape(what: string, spec: SparseSpec, sizes: readonly number[
   for (const [i, size] of sizes.entries()) {
     const expected = spec.shape?.[i] ?? null;
     if (size < 0 || (expected !== null && size !== expected))
-      throw invalidArgument(`${what} takes ${formatSpec(spec)}; a dense shape of [${sizes.join(', ')}] came`);
+      throw invalidArgument(
+        `${what}: expected ${formatSpec(spec)}, got a dense shape of [${sizes.join(', ')}]`,
+      );
     elements *= Math.max(size, 1);
   }
   if (elements > maxDenseElements)
@@ -143,11 +145,11 @@ function* checkRagged(spec: RaggedSpec, part: Parts): Steps<void> {
     const next = part(spec.rowSplits[dim + 1] ?? spec.values);
     if (view.shape.length !== 1 || view.shape[0] === 0)
       throw invalidArgument(
-        `${what}: row_splits ${formatShape(view.shape)} came, where one more than there are rows must be`,
+        `${what}: expected one row split more than there are rows, got row_splits ${formatShape(view.shape)}`,
       );
     const count = (view.shape[0] as number) - 1;
     if (dim === 0 && rows !== null && count !== rows)
-      throw invalidArgument(`${what} takes ${formatSpec(spec)}; ${count} rows came`);
+      throw invalidArgument(`${what}: expected ${formatSpec(spec)}, got ${count} rows`);
     const isLast = dim === spec.rowSplits.length - 1;
     const length = next.shape[0];
     if (length === undefined) throw invalidArgument(`${what}: its values are a scalar`);
@@ -175,7 +177,7 @@ function* checkSplits(
     end = next;
     if (i % manyIntegers === 0) yield;
     if (expected !== null && length !== expected)
-      throw invalidArgument(`${what} takes ${formatSpec(spec)}; a row of ${length} came`);
+      throw invalidArgument(`${what}: expected ${formatSpec(spec)}, got a row of ${length}`);
   }
   if (end !== within)
     throw invalidArgument(

@@ -89,7 +89,7 @@ function isOneRankBelow(spec: TensorSpec, { dtype, shape }: TensorView): boolean
   if (mayLeaveOut && fits(rest, shape)) return true;
   const alternative = mayLeaveOut ? `, or ${formatShape(rest)} for one sample` : '';
   throw invalidArgument(
-    `input \`${spec.name}\` takes ${formatSpec(spec)}${alternative}; ${dtype} ${formatShape(shape)} came`,
+    `input \`${spec.name}\`: expected ${formatSpec(spec)}${alternative}, got ${dtype} ${formatShape(shape)}`,
   );
 }
 

@@ -251,11 +251,11 @@ function misfit(what: string, leaf: unknown, path: readonly number[], dtype: Dty
   const place = describePath(what, path);
   if (leaf instanceof Decimal) return misfit(what, leaf.value, path, dtype);
   if (dtype === 'uint8' && typeof leaf === 'number' && leaf > 0 && leaf < 1)
-    return invalidArgument(`${place} takes uint8, and ${leaf} came: scale pixels to 0 to 255, as 255 * x`);
+    return invalidArgument(`${place}: expected uint8, got ${leaf}. Scale pixels to 0 to 255: 255 * x`);
   if (typeof leaf === 'number' || typeof leaf === 'bigint') {
-    return invalidArgument(`${place} takes ${describeValues(dtype, leaf)}, got ${leaf}`);
+    return invalidArgument(`${place}: expected ${describeValues(dtype, leaf)}, got ${leaf}`);
   }
-  return invalidArgument(`${place} takes ${dtype}, and ${describeLeaf(leaf)} came`);
+  return invalidArgument(`${place}: expected ${dtype}, got ${describeLeaf(leaf)}`);
 }
 
 /** Describes the values of a dtype: `uint8, whole numbers from 0 to 255`. */
@@ -304,7 +304,7 @@ export function describeLeaf(leaf: unknown): string {
 
 function noString(what: string, leaf: unknown, path: readonly number[]) {
   return invalidArgument(
-    `${describePath(what, path)} takes text or byte strings, and ${describeLeaf(leaf)} came`,
+    `${describePath(what, path)}: expected text or byte strings, got ${describeLeaf(leaf)}`,
   );
 }
 

@@ -37,7 +37,7 @@ export function createTensor(
   if (data.length !== expected) {
     const unit = dtype === 'string' ? 'strings' : 'bytes';
     throw new RangeError(
-      `a ${dtype} tensor of shape [${shape.join(', ')}] takes ${expected} ${unit}, not ${data.length}`,
+      `expected ${expected} ${unit} for a ${dtype} tensor of shape [${shape.join(', ')}], got ${data.length}`,
     );
   }
   return tensorFlowJs().tensors.make({ dtype, data, references: 0, release }, shape);

@@ -132,7 +132,11 @@ describe('encode', () => {
     [1, ['x=[1,'], /no JSON/],
     [1, ['x=uint8:[256]'], /input `x`: .*uint8.*got 256/],
     [1, ['x={"a":1}'], /input `x` is an object, and no tensor/],
-    [1, ['x={"dtype":"int8","shape":[2],"data":[1]}'], /takes 2 elements/],
+    [
+      1,
+      ['x={"dtype":"int8","shape":[2],"data":[1]}'],
+      /expected 2 elements for shape \[2\], got lists of \[1\]/,
+    ],
     [1, ['x=@nowhere.png'], /nowhere\.png cannot be read: ENOENT/],
     [1, [`x=@${golden}/README.md`], /no JPEG, PNG, GIF, BMP, \.npy or \.json file/],
   ])('ends with %i for %j, in one line', async (code, args, message) => {
@@ -270,7 +274,7 @@ describe('infer', () => {
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toBe('tfjs-serving: no model `nope`; there are `half_plus_two`, `policy`; see /docs\n');
     expect((await infer('--model', 'half_plus_two', 'x=text')).stderr).toMatch(
-      /input `x` takes float32, and a text came/,
+      /input `x`: expected float32, got a text/,
     );
     expect(await runCommand(['infer', server.url, 'x=1'])).toMatchObject({ code: 1, stdout: '' });
     expect(await runCommand(['infer', 'http://127.0.0.1:9', 'x=1'])).toMatchObject({ code: 1, stdout: '' });

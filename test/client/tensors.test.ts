@@ -52,7 +52,7 @@ describe('tensor()', () => {
     ['an element that does not fit', () => tensor([300], undefined, 'uint8'), /got 300/],
     ['a fraction for an integer', () => tensor(Float32Array.of(0.5), undefined, 'int32'), /got 0.5/],
     ['ragged lists', () => tensor([[1], [2, 3]]), /ragged/],
-    ['a shape of another size', () => tensor([1, 2], [3]), /takes 12 bytes, and 8 came/],
+    ['a shape of another size', () => tensor([1, 2], [3]), /expected \d+ \w+ for \w+ \[3\], got \d+/],
     ['a DataView', () => tensor(new DataView(new ArrayBuffer(4))), /no typed array/],
   ])('refuses %s', (_name, make, message) => {
     expect(make).toThrow(message);
@@ -66,7 +66,7 @@ describe('dictToBinary', () => {
     [
       'a tensor that lacks data',
       { x: { dtype: 'int8', shape: [2], data: new Int8Array(1) } as Tensor },
-      /takes 2/,
+      /expected 2/,
     ],
   ])('refuses %s', (_name, dict, message) => {
     expect(() => dictToBinary(dict)).toThrow(message);
@@ -116,7 +116,11 @@ describe('binaryToDict', () => {
     ['bytes that are cut short', hex('a16178'), /cut short/],
     ['what is no map', hex('80'), /no map/],
     ['what follows the end', hex('a000'), /follow the end/],
-    ['a shape that its bytes do not fill', map({ x: array([3], 85, new Uint8Array(8)) }), /takes 12 bytes/],
+    [
+      'a shape that its bytes do not fill',
+      map({ x: array([3], 85, new Uint8Array(8)) }),
+      /expected 12 bytes/,
+    ],
     ['bytes that are no whole elements', map({ x: tag(85, bytes(hex('00'))) }), /./],
     [
       'plain elements that do not fill a shape',

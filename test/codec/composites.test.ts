@@ -110,7 +110,7 @@ describe('a ragged input that a model may write out', () => {
 
   it('splits that are none are refused as such, unless they say that it is large', () => {
     const body = (first: string, second: string) => `{"x": [1], "x_1": ${first}, "x_2": ${second}}`;
-    expect(refusal(() => integers(body('[]', '[0]')))).toContain('row_splits [0] came');
+    expect(refusal(() => integers(body('[]', '[0]')))).toContain('got row_splits [0]');
     expect(refusal(() => integers(body('[0, -5]', '[9, 0]')))).toContain('must ascend, and -5 follows 0');
     expect(refusal(() => integers(body('[0, 1]', '[0, 9223372036854775807]')))).toContain(
       'when it is written out',
@@ -161,7 +161,7 @@ describe('a map of parts is a tensor for such an input alone', () => {
   it('not for a dense one', () => {
     const request = parse('{"x": {"values": [1], "row_splits": [0, 1]}}');
     expect(refusal(() => toTensors(request, makeSignature({ x: ['int32', [null]] }), limits))).toBe(
-      'input `x` takes int32 [-1], and a ragged one came',
+      'input `x`: expected int32 [-1], got a ragged one',
     );
   });
 
@@ -187,9 +187,9 @@ describe('what is no such tensor is refused', () => {
     ['{"x": {"values": [1], "row_splits": [0, 1], "more": 1}}', /is an object, and no tensor/],
     ['{"x": {"values": {"dtype": "int32"}, "row_splits": [0, 1]}}', /^`values` of input `x` is an object/],
     ['{"x": [1, 2]}', /row 0 of it is no list/],
-    ['{"x": 3}', /something else came/],
-    ['{"x": [[[1.5]]]}', /^input `x\/values` at \[0\] takes int32, .*, got 1.5/],
-    ['{"x": {"values": [[1]], "row_splits": [0.5, 1]}}', /^input `x\/row_splits` at \[0\] takes int64/],
+    ['{"x": 3}', /got something else/],
+    ['{"x": [[[1.5]]]}', /^input `x\/values` at \[0\]: expected int32, .*, got 1.5/],
+    ['{"x": {"values": [[1]], "row_splits": [0.5, 1]}}', /^input `x\/row_splits` at \[0\]: expected int64/],
   ])('%s', (body, message) => {
     expect(refusal(() => integers(body))).toMatch(message);
   });

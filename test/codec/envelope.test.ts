@@ -186,7 +186,7 @@ it('a tensor that cannot be made leaves none of the others behind', () => {
       inputs: map(Object.fromEntries(names.map((name) => [name, name === bad ? text('no') : ints(1)]))),
     });
     const message = refusal(() => toTensors(decode(body), signatureOf(awkward, 'serving_default'), limits));
-    expect(message).toContain(`input \`${bad}\` takes float32, and a text came`);
+    expect(message).toContain(`input \`${bad}\`: expected float32, got a text`);
     expect(held()).toEqual(before);
   }
 });

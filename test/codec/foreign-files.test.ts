@@ -127,7 +127,7 @@ describe('the bytes of a file as a value', () => {
       ['float32', [null, 2, 2, 3]],
     ] as const) {
       const told = refusedAs(body, dtype, shape, isJson);
-      expect(told).toContain(`input \`image\` takes ${dtype} [`);
+      expect(told).toContain(`input \`image\`: expected ${dtype} [`);
       expect(told).toContain(`got the bytes of a PNG image: ${asForm}`);
     }
   });
@@ -158,7 +158,7 @@ it.each(['photo.jpg', 'my/photo.PNG', ' cat.webp'])(
 
 it('a text that is no name of a file says so as before', () => {
   expect(refusedAs(Buffer.from('{"image": "hello there.jpg"}'), 'float32', [null], true)).toContain(
-    'a text came',
+    'got a text',
   );
 });
 

@@ -109,7 +109,7 @@ it.each<[Dtype, (value: number) => number]>([
 
 it.each(['bool', 'int8', 'complex64'] as const)('%s takes no image', async (dtype) => {
   expect(await refusalOf(decode(small, dtype, [null, 2, 2, 3]))).toBe(
-    `input \`x\` takes ${dtype} [-1, 2, 2, 3], and an image came`,
+    `input \`x\`: expected ${dtype} [-1, 2, 2, 3], got an image`,
   );
 });
 

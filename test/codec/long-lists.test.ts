@@ -101,9 +101,9 @@ describe('a chunk with something else', () => {
 describe('the place of what does not fit is told', () => {
   it.each<[unknown, Dtype, string]>([
     [[1], 'int32', 'at [5000] is ragged: a list where the ones before it have a value'],
-    [0.5, 'int32', 'at [5000] takes int32, whole numbers from -2147483648 to 2147483647, got 0.5'],
-    ['no', 'float32', 'at [5000] takes float32, and a text came'],
-    [true, 'float32', 'at [5000] takes float32, and true came'],
+    [0.5, 'int32', 'at [5000]: expected int32, whole numbers from -2147483648 to 2147483647, got 0.5'],
+    ['no', 'float32', 'at [5000]: expected float32, got a text'],
+    [true, 'float32', 'at [5000]: expected float32, got true'],
   ])('%j for %s', (value, dtype, message) => {
     const values: unknown[] = count(6000);
     values[5000] = value;
@@ -127,7 +127,7 @@ it('is put from column-major into row-major order', () => {
     Buffer.concat(count(5600).map((i) => (i < 5000 ? head(0, 7) : head(3, 0)))),
   );
   const mixed = tag(1040, list(ints(70, 80), texts));
-  expect(refusal(() => x(cbor(mixed), 'int32'))).toContain('a text came');
+  expect(refusal(() => x(cbor(mixed), 'int32'))).toContain('got a text');
 });
 
 it('reads as an array where somebody needs one', () => {

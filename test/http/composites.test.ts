@@ -243,7 +243,7 @@ describe('parts by their own names', () => {
     const response = await server.fetch(sparse, { method: 'POST', body: form });
     const { error } = (await response.json()) as Answer;
     expect(error.message).toBe(
-      'input `x` takes sparse float32 [-1, 4], and a field of a form came: send {"indices", "values", "dense_shape"} as JSON or CBOR',
+      'input `x`: expected sparse float32 [-1, 4], got a field of a form. Send {"indices", "values", "dense_shape"} as JSON or CBOR',
     );
   });
 });
@@ -290,20 +290,20 @@ describe('what does not fit together never reaches TensorFlow', () => {
       'a dense shape that the signature does not have',
       sparse,
       { x: { ...twoRows, dense_shape: [2, 5] } },
-      'input `x` takes sparse float32 [-1, 4]; a dense shape of [2, 5] came',
+      'input `x`: expected sparse float32 [-1, 4], got a dense shape of [2, 5]',
     ],
     ['a dense shape below 0', sparse, { x: { indices: [], values: [], dense_shape: [-1, 4] } }, /-1/],
     [
       'another rank',
       sparse,
       { x: { ...twoRows, dense_shape: [2] } },
-      'input `x/dense_shape` takes int64 [2]; int64 [1] came',
+      'input `x/dense_shape`: expected int64 [2], got int64 [1]',
     ],
     [
       'ranks that differ',
       `${sparse}?signature=dense`,
       { x: { indices: [[0, 0]], values: ['a'], dense_shape: [2] } },
-      'input `x`: indices of 2 numbers and a dense shape of 1 came',
+      'input `x`: expected the same rank for indices and dense shape, got 2 and 1',
     ],
     [
       'a size beyond all bounds',
@@ -315,7 +315,7 @@ describe('what does not fit together never reaches TensorFlow', () => {
       'indices in a row',
       sparse,
       { x: { ...twoRows, indices: [0, 1, 1] } },
-      'input `x/indices` takes int64 [-1, 2]; int64 [3] came',
+      'input `x/indices`: expected int64 [-1, 2], got int64 [3]',
     ],
     [
       'row splits that do not begin with 0',
@@ -335,7 +335,7 @@ describe('what does not fit together never reaches TensorFlow', () => {
       { words: { values: ['a', 'b'], row_splits: [0, 3] } },
       'input `words`: its row_splits end with 3, and there are 2 values',
     ],
-    ['no row splits', ragged, { words: { values: [], row_splits: [] } }, /row_splits \[0\] came/],
+    ['no row splits', ragged, { words: { values: [], row_splits: [] } }, /got row_splits \[0\]/],
     [
       'row splits of an inner dim',
       `${ragged}?signature=nested`,
@@ -352,13 +352,13 @@ describe('what does not fit together never reaches TensorFlow', () => {
       'the parts of the other kind',
       ragged,
       { words: twoRows },
-      /takes ragged string \[-1, -1\], and a sparse tensor came/,
+      /expected ragged string \[-1, -1\], got a sparse tensor/,
     ],
     [
       'a tensor for a sparse input',
       sparse,
       { x: [[0, 1, 2, 3]] },
-      /takes sparse float32 \[-1, 4\], and something else came/,
+      /expected sparse float32 \[-1, 4\], got something else/,
     ],
   ];
   it.each(wrong)('%s', async (_what, path, inputs, message) => {
@@ -439,7 +439,7 @@ describe('arguments of a concrete function, of which another trace is described'
     const { status, body } = await post(`${path}?signature=untracked`, { sp });
     expect([status, body.error.message]).toEqual([
       400,
-      'input `sp` takes int64 [-1, 2], and a sparse tensor came: the model does not tell which inputs are its parts. ' +
+      'input `sp`: expected int64 [-1, 2], got a sparse tensor: the model does not tell which inputs are its parts. ' +
         'Send indices, values and dense_shape as inputs of their own, by the names `sp`, `sp_1` and `sp_2`',
     ]);
     const parts = { sp: sp.indices, sp_1: sp.values, sp_2: sp.dense_shape };

@@ -235,7 +235,7 @@ describe('a form', () => {
       /has 110 pixels, more than 100/,
     ],
     ['with an empty file', () => ['-F', `x=@${file('nothing', '')}`], /got `nothing`, an empty file/],
-    ['with a text for a number', () => ['-F', 'x=hello'], /takes float32, and a text came/],
+    ['with a text for a number', () => ['-F', 'x=hello'], /expected float32, got a text/],
     ['with JSON that is none', () => ['-F', 'x=[1,'], /input `x` is no JSON: .*line 1, column 4/],
     ['with lists too deep', () => ['-F', `x=${'['.repeat(40)}`], /input `x` is no JSON/],
   ])('%s is refused', async (_, args, message) => {

@@ -95,13 +95,13 @@ describe('predict', () => {
   it.each([
     ['a fraction for an integer', 'int32', Float64Array.of(0.5), 'INVALID_ARGUMENT', 'got 0.5'],
     ['more than fits', 'uint8', Int16Array.of(256), 'INVALID_ARGUMENT', 'got 256'],
-    ['a number for a text', 'string', [1], 'INVALID_ARGUMENT', 'takes text'],
+    ['a number for a text', 'string', [1], 'INVALID_ARGUMENT', 'expected text'],
     [
       'data of another shape',
       'float32',
       { dtype: 'float32', shape: [3], data: Float32Array.of(1) },
       'INVALID_ARGUMENT',
-      'takes 12 bytes',
+      'expected 12 bytes',
     ],
     ['no such signature', 'nothing', [1], 'NOT_FOUND', 'no signature'],
   ] as const)('refuses %s', async (_, signature, x, code, text) => {

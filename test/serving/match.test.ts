@@ -200,11 +200,15 @@ describe('a mismatch is refused', () => {
     [
       'a wrong dim',
       { ...good, state: f(2, 7) },
-      'input `state` takes float32 [-1, 6], or [6] for one sample; float32 [2, 7] came',
+      'input `state`: expected float32 [-1, 6], or [6] for one sample, got float32 [2, 7]',
     ],
-    ['a wrong rank', { ...good, state: f(2, 6, 1) }, 'or [6] for one sample; float32 [2, 6, 1] came'],
-    ['a scalar for a matrix', { ...good, state: f() }, 'float32 [] came'],
-    ['a vector for a scalar', { ...good, flag: ['bool', [1]] }, 'input `flag` takes bool []; bool [1] came'],
+    ['a wrong rank', { ...good, state: f(2, 6, 1) }, 'or [6] for one sample, got float32 [2, 6, 1]'],
+    ['a scalar for a matrix', { ...good, state: f() }, 'got float32 []'],
+    [
+      'a vector for a scalar',
+      { ...good, flag: ['bool', [1]] },
+      'input `flag`: expected bool [], got bool [1]',
+    ],
     [
       'float64 for float32',
       { ...good, state: ['float64', [2, 6]] },
@@ -228,10 +232,10 @@ describe('a mismatch is refused', () => {
 
   it('a fixed first dim that is not 1 may not be left out', () => {
     const fixed = makeSignature({ x: ['float32', [2, 3]] });
-    expect(refused(fixed, { x: f(3) })).toBe('input `x` takes float32 [2, 3]; float32 [3] came');
-    expect(refused(fixed, { x: f(1, 3) })).toContain('takes float32 [2, 3]; float32 [1, 3] came');
+    expect(refused(fixed, { x: f(3) })).toBe('input `x`: expected float32 [2, 3], got float32 [3]');
+    expect(refused(fixed, { x: f(1, 3) })).toContain('expected float32 [2, 3], got float32 [1, 3]');
     expect(refused(makeSignature({ x: ['float32', [1, 3]] }), { x: f(2, 3) })).toContain(
-      'takes float32 [1, 3], or [3] for one sample',
+      'expected float32 [1, 3], or [3] for one sample',
     );
   });
 

@@ -145,10 +145,10 @@ describe('requests', () => {
     [{ inputs: [{ ...x, name: 7, data: [1, 2] }] }, '`name` of an element of `inputs` must be a text'],
     [{ inputs: [{ ...x, datatype: 'FLOAT', data: [1, 2] }] }, 'no datatype `FLOAT`; there are BOOL'],
     [{ inputs: [x] }, 'has neither `data` nor'],
-    [{ inputs: [{ ...x, data: [1, 2, 3] }] }, 'shape [2] takes 2 elements'],
+    [{ inputs: [{ ...x, data: [1, 2, 3] }] }, 'expected 2 elements for shape [2], got lists of [3]'],
     [{ inputs: [{ ...x, shape: [-1], data: [1] }] }, 'must be a list of sizes'],
     [{ inputs: [{ ...x, shape: 2, data: [1, 2] }] }, 'must be a list of sizes'],
-    [{ inputs: [{ ...x, data: ['a', 2] }] }, 'takes float32'],
+    [{ inputs: [{ ...x, data: ['a', 2] }] }, 'expected float32, got a text'],
     [
       {
         inputs: [
@@ -179,7 +179,9 @@ describe('requests', () => {
     const tensor = binaryOf('FP32', [2], floats);
     expect(refused({ inputs: [tensor] }, floats.subarray(1))).toContain('7 bytes are left behind the JSON');
     expect(refused({ inputs: [tensor] }, floats, floats)).toContain('8 bytes follow the tensors');
-    expect(refused({ inputs: [{ ...tensor, shape: [3] }] }, floats)).toContain('takes 12 bytes, and 8 came');
+    expect(refused({ inputs: [{ ...tensor, shape: [3] }] }, floats)).toContain(
+      'expected 12 bytes for float32 [3], got 8',
+    );
     expect(refused({ inputs: [{ ...tensor, data: [1, 2] }] }, floats)).toContain('has both');
     expect(refused({ inputs: [{ ...tensor, shape: [2 ** 40] }] }, floats)).toContain('more elements than');
     const { bytes } = body({ inputs: [] });
@@ -195,12 +197,12 @@ describe('requests', () => {
       const steps = requestInSteps(all, jsonLength, limits, (size) => claims.push(size));
       return refusal(() => toEnd(steps));
     };
-    expect(ask([100_000], framed('a'))).toContain('100000 elements take 4 bytes of length each');
+    expect(ask([100_000], framed('a'))).toContain('for the lengths of 100000 elements, got 5');
     expect(claims).toEqual([]);
     expect(ask([2 ** 30], framed('a'))).toContain('more than 131072');
     expect(ask([2], framed('abcdefgh'))).toContain('end within element 1 of 2');
     expect(ask([1], Uint8Array.of(255, 255, 255, 255, 1))).toContain('end within element 0 of 1');
-    expect(ask([1], framed('a', 'b'))).toContain('take 5 bytes, and 10 came');
+    expect(ask([1], framed('a', 'b'))).toContain('expected 5 bytes for its 1 elements, got 10');
   });
 
   it.each<[field: string, message: string]>([

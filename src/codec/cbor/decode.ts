@@ -298,7 +298,7 @@ class RequestDecoder {
     while (!reader.atEnd(length, count)) {
       const type = reader.peekMajor();
       if (type !== major.text && type !== major.bytes)
-        throw invalidArgument(`${what} takes texts or byte strings`);
+        throw invalidArgument(`${what}: expected texts or byte strings`);
       const string = reader.take(reader.head().argument ?? 0);
       // The strings beyond the expected number are counted too, so that the error can say how many came.
       if (count < expected) strings.add(string);
@@ -307,7 +307,7 @@ class RequestDecoder {
     }
     if (count !== expected)
       throw invalidArgument(
-        `${what}: shape [${shape.join(', ')}] takes ${expected} strings, and ${count} came`,
+        `${what}: expected ${expected} strings for shape [${shape.join(', ')}], got ${count}`,
       );
     return yield* strings.finish();
   }

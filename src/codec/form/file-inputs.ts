@@ -32,7 +32,7 @@ export function refuseFileBytes(spec: TensorSpec, bytes: Uint8Array): void {
       ? ''
       : `: send it as a form, ${imageField(spec.name, kind)}, or as the body with -H 'content-type: ${kind.mediaType}'`;
   throw invalidArgument(
-    `input \`${spec.name}\` takes ${formatSpec(spec)}, got the bytes of ${kind.what}${advice}`,
+    `input \`${spec.name}\`: expected ${formatSpec(spec)}, got the bytes of ${kind.what}${advice}`,
   );
 }
 
@@ -44,7 +44,7 @@ export function refuseFileBytes(spec: TensorSpec, bytes: Uint8Array): void {
 export function refuseFileName(spec: TensorSpec, text: string): void {
   if (spec.dtype === 'string' || !isFileName(text)) return;
   throw invalidArgument(
-    `input \`${spec.name}\` takes ${formatSpec(spec)}, got the name of a file: did you mean ` +
+    `input \`${spec.name}\`: expected ${formatSpec(spec)}, got the name of a file: did you mean ` +
       `-F ${quoted(`${spec.name}=@${text.trim()}`)}?`,
   );
 }

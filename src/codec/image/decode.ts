@@ -51,7 +51,7 @@ function* resolveImage(
   const { name, dtype } = spec;
   if (dtype === 'string') return { kind: 'plain', value: bytes };
   const what = `input \`${name}\``;
-  if (!holdsBytes(dtype)) throw invalidArgument(`${what} takes ${formatSpec(spec)}, and an image came`);
+  if (!holdsBytes(dtype)) throw invalidArgument(`${what}: expected ${formatSpec(spec)}, got an image`);
   const header = yield* readImageHeader(what, format, bytes, claim);
   const { pixels, workspace, passes } = header;
   if (pixels > maxImagePixels)

@@ -171,6 +171,6 @@ function checkNesting(what: string, shape: readonly number[], found: readonly nu
   const isNested = found.length > 1 && elements > 0;
   if (came === elements && (!isNested || found.join() === shape.join())) return;
   throw invalidArgument(
-    `${what}: shape ${formatShape(shape)} takes ${elements} elements, and lists of ${formatShape(found)} came`,
+    `${what}: expected ${elements} elements for shape ${formatShape(shape)}, got lists of ${formatShape(found)}`,
   );
 }

@@ -140,7 +140,7 @@ function* readStrings(
   const size = kind === 'U' ? 4 * width : width;
   if (bytes.length !== count * size)
     throw invalidArgument(
-      `${what}: ${count} strings of ${size} bytes take ${count * size}, and ${bytes.length} came`,
+      `${what}: expected ${count * size} bytes for ${count} strings of ${size}, got ${bytes.length}`,
     );
   checkStrings(what, count);
   // A character has at most four bytes in UTF-8 as well.

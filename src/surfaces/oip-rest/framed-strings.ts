@@ -29,7 +29,7 @@ export function* readFramedStrings(
   // This is checked before memory is taken for the shape.
   if (count * lengthBytes > bytes.length)
     throw invalidArgument(
-      `${what}: ${count} elements take ${lengthBytes} bytes of length each at least, and ${bytes.length} bytes came`,
+      `${what}: expected at least ${count * lengthBytes} bytes for the lengths of ${count} elements, got ${bytes.length}`,
     );
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const strings = new StringGatherer(count, claim);
@@ -46,7 +46,7 @@ export function* readFramedStrings(
     yield;
   }
   if (at !== bytes.length)
-    throw invalidArgument(`${what}: its ${count} elements take ${at} bytes, and ${bytes.length} came`);
+    throw invalidArgument(`${what}: expected ${at} bytes for its ${count} elements, got ${bytes.length}`);
   return yield* strings.finish();
 }
 
