@@ -7,24 +7,27 @@ import type { MetaGraph, Signature } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
 import type { Batcher } from '../serving/queue/batcher.js';
 
-/** A model as it is opened for a version. */
+/** A model that was opened for a version. */
 export interface OpenedModel {
   readonly model: InferenceModel;
   readonly metaGraph: MetaGraph;
   readonly parameterCount: number;
 }
 
-/** How a handler gets what is behind it. */
+/** What a handler uses to get the model behind it. */
 export interface HandlerHost {
   readonly model: string;
   readonly version: number;
-  /** Its files. */
+  /** The folder with its files. */
   readonly directory: string;
-  /** A model of a known format lies beside the handler. */
+  /** True if a model of a known format lies beside the handler. */
   readonly holdsModel: boolean;
-  /** @throws ServingError saying why it cannot be served */
+  /** @throws ServingError saying why the model cannot be served */
   openModel(directory: string, tags?: readonly string[]): Promise<OpenedModel>;
-  /** Queues for a model that is asked from within another's run, on the evidence of made-up rows. */
+  /**
+   * Makes queues for a model that is asked from within another's run. Runs with made-up rows say whether requests may
+   * share runs.
+   */
   makeBatchers(
     model: InferenceModel,
     defaultSignature: Signature | undefined,
@@ -32,26 +35,26 @@ export interface HandlerHost {
   chooseDefault(signatures: ReadonlyMap<string, Signature>): Signature | undefined;
 }
 
-/** A version's handler, loaded. */
+/** A loaded handler of a version. */
 export interface HandledVersion {
   readonly model: InferenceModel;
   readonly parameterCount: number;
   /** Why each request runs by itself, in words; undefined if the handler takes batches. */
   readonly whyNotBatched: string | undefined;
-  /** Why a run may change the answers of later ones, if a model behind the handler keeps something. */
+  /** Why a run may change the answers of later ones; undefined if no model behind the handler keeps anything. */
   readonly whyKept: string | undefined;
-  /** Its own warm-up, if it has one. */
+  /** The handler's own warm-up, if it has one. */
   readonly warmup: (() => Promise<void>) | undefined;
 }
 
 export interface HandlerLoader {
-  /** @throws ServingError, or what the handler's `load` throws, with its place */
+  /** @throws ServingError, or the error of the handler's `load` with its place */
   open(file: string, host: HandlerHost): Promise<HandledVersion>;
 }
 
-/** A handler failed at a request: told as INTERNAL, the rest is in the log. */
+/** A handler failed. The caller gets INTERNAL, and the log has the details. */
 export class HandlerFault extends ServingError {
-  /** @param details what it failed with, and where in its files */
+  /** @param details say what it failed with, and where in its files */
   constructor(
     model: string,
     readonly details: string,

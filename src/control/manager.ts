@@ -1,9 +1,9 @@
 /**
- * The control plane: reconciles what the source has with what is loaded.
+ * The control plane: makes what is loaded agree with what the source has.
  *
- * One loop, on the main thread. A scan says what is there. For each model the plan says what to load, serve and unload next.
- * A version that has passed the gate is swapped in by publishing a new table, and the one before it is unloaded after its
- * last request. Whatever fails before the swap changes nothing for those who ask for answers.
+ * It is one loop on the main thread. A scan says what is there. For each model, the plan says what to load, serve and
+ * unload next. A version that has passed the gate takes over when a new table is published, and the one before it is
+ * unloaded after its last request. A failure before the swap changes nothing for callers.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServingError } from '../errors.js';
@@ -26,14 +26,14 @@ import type { VersionRecord } from './tries.js';
 import { Unloads } from './unloads.js';
 
 export interface ManagerOptions extends VersionLoaderOptions, ScannerOptions, ModelRecordsOptions {
-  /** `--default-model` */
+  /** The value of `--default-model`. */
   readonly defaultModel: string | undefined;
-  /** Not ready while a model found at start has never served. */
+  /** Keeps the server from being ready while a model found at start has never served. */
   readonly strictReady: boolean;
   readonly queues: Queues;
 }
 
-/** How long the end waits for a load under way. */
+/** The milliseconds that the end waits for a load under way. */
 const loadAtEnd: Milliseconds = 500;
 
 export class Manager {
@@ -77,8 +77,8 @@ export class Manager {
   }
 
   /**
-   * True while something serves and each model found at start does; one that could not be loaded at all is not waited
-   * for, unless `--strict-ready` asks for it. What else is being loaded does not matter.
+   * True while something serves, and so does each model that was found at start. A model that could not be loaded at
+   * all does not count, unless `--strict-ready` says so. Other loads do not matter.
    */
   get ready(): boolean {
     return this.readiness.isReady(this.table);
@@ -89,14 +89,14 @@ export class Manager {
     return this.scanner.latest.readable;
   }
 
-  /** The model that is meant when none is named. */
+  /** The model that is meant when a request names none. */
   get defaultModel(): string | undefined {
     return this.byDefault.name;
   }
 
   /**
-   * Scans for the first time and tries every model once. What is whole at start is taken as quiet; a version that seems to
-   * be copied just now is waited for, but no longer than a copy that has ended would take.
+   * Scans for the first time, and tries every model once. A version that is complete at start counts as quiet. A
+   * version that seems to be copied just now is waited for, but no longer than a finished copy would need.
    */
   async start(): Promise<void> {
     const settle = inMilliseconds(this.options.settle);
@@ -113,7 +113,10 @@ export class Manager {
     this.isStarted = true;
   }
 
-  /** Scans now, or once more after the scan under way; resolves when what was there at the call has been seen. */
+  /**
+   * Scans now, or once more after the scan under way. It resolves when everything that was there at the call has been
+   * seen.
+   */
   rescan(): Promise<void> {
     return this.scanner.rescan();
   }
@@ -123,14 +126,14 @@ export class Manager {
     return this.publisher.change(patience);
   }
 
-  /** The version that a path means. @throws ServingError what the source says; UNIMPLEMENTED if it takes no paths */
+  /** The version that a path means. @throws ServingError the error of the source; UNIMPLEMENTED if it takes no paths */
   async locate(path: string): Promise<SourceVersion> {
     const { source } = this.options;
     if (source.locate) return source.locate(path);
     throw new ServingError('UNIMPLEMENTED', `\`model_path\` is not taken: models come from ${source.name}`);
   }
 
-  /** Brings models in line with the last scan and starts whatever load is next. */
+  /** Makes the models agree with the last scan, and starts the next load. */
   reconcile(): void {
     const { latest } = this.scanner;
     this.byDefault.configured = latest.config.default_model;
@@ -151,20 +154,23 @@ export class Manager {
     return [...this.byDefault.doubts(this.models), ...this.records.all.flatMap(doubtsOf)];
   }
 
-  /** As {@link reconcile}, where nothing has changed but one model: with many models there are many such moments. */
+  /** Does the same as {@link reconcile} when only one model has changed. With many models this happens often. */
   private reconcileOne(model: ModelRecord): void {
     this.apply(model);
     this.publish(model);
     this.goOn([model]);
   }
 
-  /** Loads what is due of these models, now or when it is. */
+  /** Loads the due versions of these models, now or when they are due. */
   private goOn(models: Iterable<ModelRecord>): void {
     if (!this.closed) this.retries.set(Math.min(...this.records.all.map((model) => model.nextDue)));
     this.loads.goOn(models);
   }
 
-  /** Swaps and unloads as the plan says. One pointer: requests that come after it go to the new version, those before it finish on the old. */
+  /**
+   * Swaps and unloads as the plan says. A swap replaces one pointer: later requests go to the new version, and earlier
+   * ones finish on the old.
+   */
   private apply(model: ModelRecord): void {
     const { serve, unload } = model.plan();
     if (serve !== model.serving) {
@@ -190,7 +196,7 @@ export class Manager {
   }
 
   private failed(model: ModelRecord, code: ServingError['code']): void {
-    // The files changed during the load. Scan now: the next timed scan may be far away.
+    // The files changed during the load. The next timed scan may be far away, so we scan now.
     if (code === 'ABORTED') void this.rescan();
     else this.reconcileOne(model);
   }
@@ -206,20 +212,20 @@ export class Manager {
     });
   }
 
-  /** Has a model unloaded that somebody wants to be gone. If the source has nothing of it, the model goes too. */
+  /** Unloads a model that somebody wants to be gone. If the source has nothing of it, the model is forgotten. */
   setAside(model: ModelRecord): void {
     model.setAside();
     const { missingSince, versions } = model.scanned;
     if (missingSince !== undefined || versions.length === 0) this.remove(model);
   }
 
-  /** Lets what failed be tried again, and versions with which a server died. */
+  /** Lets failed versions be tried again, also those that were being loaded when a server died. */
   pardon(model: ModelRecord): void {
     model.tries.forgive();
     this.loader.pardon(model.name);
   }
 
-  /** Takes a model out of service; it comes back when the source has it. */
+  /** Takes a model out of service. It comes back when the source has it. */
   private remove(model: ModelRecord): void {
     this.options.logger.info(`model ${model.name} is taken away`);
     this.records.delete(model);
@@ -229,24 +235,24 @@ export class Manager {
     for (const record of model.tries.records) this.unload(model, record);
   }
 
-  /** @param changed the one model that changed; all may have if it is left out */
+  /** @param changed is the only model that changed; without it, any may have */
   private publish(changed?: ModelRecord): void {
     this.byDefault.follow(this.models);
     this.publisher.publish(this.models.values(), this.defaultModel, changed);
   }
 
-  /** The process is told to end: nothing more is loaded, and what is being loaded is not to blame. */
+  /** Loads nothing more. The process is told to end, and no load is to blame. */
   async stopLoading(): Promise<void> {
     await Promise.all([this.loads.stop(), this.scanner.stopWatching()]);
   }
 
-  /** Ends scanning and gives every model back, once its requests have ended. */
+  /** Ends scanning, and unloads every model once its requests have ended. */
   async close(): Promise<void> {
     this.closed = true;
     this.retries.clear();
     await this.stopLoading();
     await this.scanner.close();
-    // TensorFlow cannot be made to stop. What is loaded later is unloaded at once.
+    // TensorFlow cannot be stopped. A model that is loaded later is unloaded at once.
     await Promise.race([this.loads.underWay, delay(loadAtEnd, undefined, { ref: false })]);
     const models = this.records.clear();
     this.publish();

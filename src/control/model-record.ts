@@ -1,6 +1,6 @@
 /**
- * What the control plane knows of one model: what the source has of it, what was asked for, the versions that were tried,
- * and the one that serves.
+ * What the control plane knows of one model: the versions in the source, what was asked for, the versions that were
+ * tried, and the one that serves.
  */
 
 import type { InferenceModel } from '../engines/inference-model.js';
@@ -27,19 +27,19 @@ import { type LoadOutcome, Tries, type VersionRecord } from './tries.js';
 export class ModelRecord {
   readonly tries = new Tries();
   private served: VersionRecord | undefined;
-  /** From `/update_model`; comes before the one in `serving.json`. */
+  /** The pin of `/update_model`. It precedes the one in `serving.json`. */
   private requestedPin: Pin | undefined;
   private isSetAside = false;
   private scannedNow: ScannedModel;
   /** What each label means now: see {@link renewLabels}. */
   private labelled: ReadonlyMap<string, number> = new Map();
 
-  /** @param generations how often each version was loaded in this process, also before the model last went away */
+  /** @param generations count the loads of each version in this process, also before the model last went away */
   constructor(
     readonly name: string,
     private readonly generations: Map<number, number>,
     private batchLimits: BatchLimits,
-    /** `--signature` */
+    /** The value of `--signature`. */
     private readonly signature: string,
   ) {
     this.scannedNow = { name, versions: [], config: noModelConfig, gone: false };
@@ -55,17 +55,19 @@ export class ModelRecord {
     return this.served;
   }
 
-  /** Somebody had it unloaded although the source has it. It stays so until somebody asks for it again. */
+  /**
+   * True if somebody had it unloaded although the source has it. It stays unloaded until somebody asks for it again.
+   */
   get isUnloaded(): boolean {
     return this.isSetAside;
   }
 
-  /** As files and flags have them now. */
+  /** The limits that files and flags set now. */
   get limits(): BatchLimits {
     return this.batchLimits;
   }
 
-  /** As the source last had it. */
+  /** The model as the source last had it. */
   get scanned(): ScannedModel {
     return this.scannedNow;
   }
@@ -75,12 +77,12 @@ export class ModelRecord {
     return this.labelled;
   }
 
-  /** The source has been looked at. */
+  /** Takes the result of a new scan. */
   follow(scanned: ScannedModel, limits: BatchLimits): void {
     const before = this.scannedNow.config.default_signature;
     this.scannedNow = scanned;
     this.batchLimits = limits;
-    // Versions may have been refused for what it was.
+    // Versions may have been refused because of the old name.
     if (scanned.config.default_signature !== before) this.tries.forgive();
     for (const { servable } of this.tries.loaded) servable?.renew(this.termsOf(servable.model));
     this.forget();
@@ -117,24 +119,27 @@ export class ModelRecord {
     this.labelled = new Map(labelled);
   }
 
-  /** What files and flags say of a version with such a model. */
+  /** The terms that files and flags set for a version with such a model. */
   termsOf({ signatures }: InferenceModel): Terms {
     return { limits: this.limits, defaultSignature: chooseDefault(signatures, this.defaultNames)?.name };
   }
 
-  /** Somebody asks for the model. @param pin what to hold it at; `latest` ends that, undefined leaves it as it is */
+  /**
+   * Notes that somebody asks for the model.
+   * @param pin is what to hold it at; `latest` ends that, undefined changes nothing
+   */
   ask(pin: Pin | 'latest' | undefined): void {
     this.isSetAside = false;
     if (pin !== undefined) this.requestedPin = pin === 'latest' ? undefined : pin;
   }
 
-  /** Somebody has it unloaded. */
+  /** Notes that somebody has it unloaded. */
   setAside(): void {
     this.isSetAside = true;
     this.requestedPin = undefined;
   }
 
-  /** From now on this version answers. */
+  /** Makes this version answer from now on. */
   serve(record: VersionRecord | undefined): void {
     this.served = record;
   }
@@ -178,7 +183,7 @@ export class ModelRecord {
       : undefined;
   }
 
-  /** Why a loaded version must not take the place of the one that serves: it was loaded to be held ready. */
+  /** Why a loaded version must not take the place of the one that serves. It was loaded to be held ready. */
   private whyNotServe({ servable }: VersionRecord): string | undefined {
     const { predecessor } = this;
     if (!servable || !predecessor) return undefined;
@@ -190,7 +195,7 @@ export class ModelRecord {
     return this.obstacleOf(this.tries.last(this.wanted));
   }
 
-  /** The same of any version. */
+  /** Why any version does not serve. */
   obstacleOf(record: VersionRecord | undefined): ServingError | undefined {
     if (!record || record.error) return record?.error;
     if (record === this.serving || record.version !== this.wanted) return undefined;
@@ -203,7 +208,7 @@ export class ModelRecord {
     return wantedVersion({ versions, policy: config.model_version_policy, pin: this.pin });
   }
 
-  /** The versions that are to be loaded, or to stay so, quiet or not. */
+  /** The versions that are to be loaded or stay loaded, whether quiet or not. */
   get aspired(): ReadonlySet<number> {
     return aspiredVersions(this.planInput);
   }
@@ -222,14 +227,14 @@ export class ModelRecord {
     return Math.min(...dues.filter((due) => due > moment));
   }
 
-  /** The number of the load that just succeeded. */
+  /** The number of the load that has just succeeded. */
   nextGeneration(version: number): number {
     const generation = (this.generations.get(version) ?? 0) + 1;
     this.generations.set(version, generation);
     return generation;
   }
 
-  /** Forgets tries of versions that are no longer as they were. */
+  /** Forgets tries of versions that have changed since. */
   private forget(): void {
     this.tries.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
   }

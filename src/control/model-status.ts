@@ -1,5 +1,5 @@
 /**
- * What `/models` says of one model: its versions and how each stands, and what its owner will not have meant so.
+ * What `/models` says of one model: its versions and their states, and settings that the owner probably did not intend.
  */
 import { quoted } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
@@ -67,7 +67,7 @@ function versionStatuses(model: ModelRecord): VersionStatus[] {
   });
   for (const found of scanned.versions) {
     if (tries.find(found)) continue;
-    // Not tried: either it is about to be, once its files are quiet, or nobody wants it.
+    // The version was not tried. It will be once its files are quiet, or nobody wants it.
     const isWanted = !isUnloaded && (aspired.has(found.version) || serving === undefined);
     statuses.push({
       version: found.version,

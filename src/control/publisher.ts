@@ -1,7 +1,7 @@
 /**
- * Publishes the table of what is served, and tells those who wait for a change of it.
+ * Publishes the table of what is served, and wakes those who wait for a change of it.
  *
- * Each change makes a new table. It holds the statuses that the one before it held, but for the model that changed.
+ * Each change makes a new table. It shares the statuses of the one before it, except that of the model that changed.
  */
 import { type ModelStatus, Table } from '../serving/table.js';
 import type { Milliseconds } from '../time.js';
@@ -12,7 +12,7 @@ export class Publisher {
   private published: Table;
   private waiters: (() => void)[] = [];
 
-  /** @param advice how a first model is added, for those who ask while there is none */
+  /** @param advice says how to add a first model; those who ask while there is none get it */
   constructor(private readonly advice: string | undefined) {
     this.published = new Table(new Map(), undefined, advice);
   }
@@ -23,8 +23,8 @@ export class Publisher {
   }
 
   /**
-   * @param defaultModel the model that is meant when none is named
-   * @param changed the only model that is not as it was published last; by default any may be
+   * @param defaultModel is the model that is meant when a request names none
+   * @param changed is the only model that differs from the last table; without it, any may
    */
   publish(models: Iterable<ModelRecord>, defaultModel: string | undefined, changed?: ModelRecord): void {
     const before = this.published.models;

@@ -1,23 +1,28 @@
 /**
- * When a version that could not be loaded is tried again: failures that are not its files' own pass by themselves.
+ * Says when a version that could not be loaded is tried again. A failure that its own files did not cause may pass by
+ * itself.
  */
 import type { ErrorCode } from '../errors.js';
 import { type Milliseconds, type Moment, now } from '../time.js';
 
-/** The storage or another service is out, the machine has no room now, or time ran out. */
+/**
+ * Codes of such failures: the storage or another service is out of reach, the machine has no room now, or time ran out.
+ */
 const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']);
 
 /** The first pause, and the longest. */
 const firstPause: Milliseconds = 1000;
 const longestPause: Milliseconds = 300_000;
 
-/** Servers that share a storage come back to it at different moments: each pause is up to this much shorter or longer. */
+/**
+ * Each pause is up to this much shorter or longer, so that servers with one storage come back to it at different times.
+ */
 const jitter = 0.2;
 
-/** The moment of a next try. */
+/** The time of a next try. */
 export interface NextTry {
   readonly due: Moment;
-  /** The same, for people. */
+  /** The same time, for people. */
   readonly at: Date;
 }
 
@@ -26,14 +31,14 @@ export function isPassing(code: ErrorCode): boolean {
   return passing.has(code);
 }
 
-/** After each failure the pause is twice as long. @param failures in a row, from 1 */
+/** The pause doubles after each failure. @param failures in a row, from 1 */
 export function nextTryAfter(failures: number): NextTry {
   const pause =
     Math.min(firstPause * 2 ** (failures - 1), longestPause) * (1 - jitter + 2 * jitter * Math.random());
   return { due: now() + pause, at: new Date(Date.now() + pause) };
 }
 
-/** Calls back at the next moment at which something is to be tried again. */
+/** Calls back at the next time at which something is to be tried again. */
 export class RetryTimer {
   private timer: NodeJS.Timeout | undefined;
 
@@ -43,7 +48,7 @@ export class RetryTimer {
   set(due: Moment): void {
     this.clear();
     if (due === Number.POSITIVE_INFINITY) return;
-    // Timers may be early by a fraction of a millisecond.
+    // A timer may fire a fraction of a millisecond early.
     this.timer = setTimeout(this.onDue, due - now() + 1);
     this.timer.unref();
   }

@@ -1,6 +1,4 @@
-/**
- * The versions of one model that were tried: how each load stands, what it failed with, and when the next one is due.
- */
+/** The versions of one model that were tried: the state of each load, its failure, and when the next try is due. */
 import type { ServingError } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
 import type { VersionState } from '../serving/table.js';
@@ -14,13 +12,13 @@ export interface VersionRecord extends Candidate {
   readonly state: VersionState;
   /** When the load began. */
   readonly since: Date;
-  /** Tries that failed in a row. */
+  /** The number of failed tries in a row. */
   readonly failures: number;
-  /** What the last try failed with, also while the next one is under way. */
+  /** The failure of the last try, also while the next one is under way. */
   readonly error?: ServingError | undefined;
-  /** Where the failure may pass by itself. */
+  /** The next try, if the failure may pass by itself. */
   readonly nextTry?: NextTry | undefined;
-  /** A load that was given up goes on: another one would only hang beside it. */
+  /** True if a load was given up and goes on. Another one would only hang as well. */
   readonly hangs?: boolean;
   readonly warmup?: string | undefined;
   readonly generation: number;
@@ -39,15 +37,15 @@ type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] };
 
 export class Tries {
   private list: readonly Writable<VersionRecord>[] = [];
-  /** The first of the list for each contents of each place: there may be thousands. */
+  /** The first record for each content of each place. There may be thousands. */
   private byContents: ReadonlyMap<string, VersionRecord> = new Map();
 
-  /** In the order in which their loads began. */
+  /** All records, in the order in which their loads began. */
   get records(): readonly VersionRecord[] {
     return this.list;
   }
 
-  /** Loaded and ready, oldest load first. */
+  /** The loaded versions, oldest load first. */
   get loaded(): readonly VersionRecord[] {
     return this.list.filter(({ state }) => state === 'AVAILABLE');
   }
@@ -72,7 +70,7 @@ export class Tries {
     return record.hangs === true || !isDue(record);
   }
 
-  /** Starts a try. It takes the place of one of the same contents that is over: it failed, or was unloaded. */
+  /** Starts a try. It replaces a try of the same contents that is over because it failed or was unloaded. */
   begin(candidate: Candidate): VersionRecord {
     const { version, place, fingerprint, handler } = candidate;
     const before = this.list.find((record) => record.state === 'END' && isSame(record, candidate));
@@ -157,7 +155,7 @@ export class Tries {
     return found;
   }
 
-  /** Forgets what is over and is not among these, so that history does not pile up. */
+  /** Forgets tries that are over and not among these, so that history does not pile up. */
   forgetAllBut(current: readonly Candidate[]): void {
     const kept = new Set(current.map(keyOf));
     this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(keyOf(record))));
@@ -168,13 +166,13 @@ export class Tries {
     this.byContents = new Map(records.toReversed().map((record) => [keyOf(record), record]));
   }
 
-  /** Lets what failed be tried again, although its contents are the same. */
+  /** Lets failed versions be tried again, although their contents are the same. */
   forgive(): void {
     this.keep(this.list.filter(({ error, state }) => !error || state === 'LOADING'));
   }
 }
 
-/** As `isSame` has it. */
+/** The key of a candidate. Two are equal if `isSame` is true. */
 function keyOf({ place, fingerprint }: Candidate): string {
   return `${place}\0${fingerprint}`;
 }

@@ -1,6 +1,6 @@
 /**
- * What `/update_model` asks for: look for new versions now, pin, unpin, serve another folder, unload; and the truth about what
- * came of it.
+ * What `/update_model` asks for: look for new versions, pin, unpin, serve another folder, or unload. It also reports
+ * what became of that.
  */
 import { type ErrorCode, ServingError } from '../errors.js';
 import { type ModelStatus, resolveLabel } from '../serving/table.js';
@@ -11,28 +11,28 @@ import { statusOf } from './model-status.js';
 import type { Pin } from './policy.js';
 
 export interface UpdateRequest {
-  /** The default model if left out beside anything else; every model if all is left out. */
+  /** The model. Without it the default model is meant, or every model if nothing else is given either. */
   readonly model?: string | undefined;
-  /** Pins it; `latest` unpins. */
+  /** Pins the version; `latest` unpins. */
   readonly version?: number | 'latest' | undefined;
   /** Pins the version that has this label now. */
   readonly label?: string | undefined;
   /** Serves the SavedModel at this path, pinned. */
   readonly modelPath?: string | undefined;
-  /** Unloads a model, until it is asked for again. */
+  /** Unloads a model, until somebody asks for it again. */
   readonly unload?: boolean | undefined;
   /** How long to wait. */
   readonly timeout: Seconds;
 }
 
 export interface UpdateResult {
-  /** False where something is still on its way. */
+  /** False if something is still on its way. */
   readonly done: boolean;
   readonly models: readonly ModelStatus[];
 }
 
 /**
- * @throws ServingError with the reason why the wanted version does not serve; what served before goes on serving
+ * @throws ServingError with the reason why the wanted version does not serve; the version that served before goes on
  */
 export async function update(manager: Manager, request: UpdateRequest): Promise<UpdateResult> {
   const deadline = momentAfter(request.timeout);
@@ -51,7 +51,7 @@ export async function update(manager: Manager, request: UpdateRequest): Promise<
   }
 }
 
-/** @returns the models that are meant, undefined for all */
+/** @returns the models that are meant; undefined for all */
 async function apply(manager: Manager, request: UpdateRequest): Promise<string[] | undefined> {
   const { model: name, version, label, modelPath, unload } = request;
   const namesNothing = [name, version, label, modelPath, unload].every((each) => each === undefined);
@@ -60,7 +60,7 @@ async function apply(manager: Manager, request: UpdateRequest): Promise<string[]
     return undefined;
   }
   const model = modelNamed(manager, name);
-  // First: a request that is refused changes nothing.
+  // The pin is found first, because a request that is refused changes nothing.
   const pin = await pinOf(manager, model, request);
   if (unload) manager.setAside(model);
   else model.ask(pin);
@@ -68,7 +68,7 @@ async function apply(manager: Manager, request: UpdateRequest): Promise<string[]
   return [model.name];
 }
 
-/** What a request holds a model at; undefined if it says nothing of that. */
+/** What a request holds a model at; undefined if it does not say. */
 async function pinOf(
   manager: Manager,
   model: ModelRecord,
@@ -98,7 +98,7 @@ function versionPin(model: ModelRecord, version: number): Pin {
   );
 }
 
-/** Loading, about to, or waiting for its folder to become quiet. */
+/** True for a model that is loading, about to load, or waiting for its folder to become quiet. */
 function isUnderWay(model: ModelRecord): boolean {
   if (model.isUnloaded) return false;
   if (model.tries.isLoading || model.plan().load !== undefined) return true;
@@ -109,8 +109,9 @@ function isUnderWay(model: ModelRecord): boolean {
 }
 
 /**
- * @param named whether the caller named the one model, or meant all
- * @throws ServingError for the model that is not served as it should be; of several, for the first with the number of all
+ * @param named says whether the caller named the one model, or meant all
+ * @throws ServingError for a model that is not served as it should be; if there are several, for the first, with the
+ * number of all
  */
 function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void {
   const failures = models.flatMap((model) => {
@@ -128,7 +129,9 @@ function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void 
   );
 }
 
-/** What a load says of a folder, and an answer would say of the request or of the server. */
+/**
+ * Codes that say something of a folder in a load, and would say something of the request or the server in an answer.
+ */
 const ofFolder: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'DATA_LOSS']);
 
 function whyNotServed(model: ModelRecord): ServingError | undefined {
@@ -140,13 +143,13 @@ function whyNotServed(model: ModelRecord): ServingError | undefined {
     const again = statusOf(model).versions.findLast(({ version }) => version === wanted)?.retryAt;
     const next = again ? `; it is tried again at ${again.toISOString()}` : '';
     return new ServingError(
-      // The model is there, and so is its version; and what is damaged is no fault of the server's.
+      // The model and its version exist, so the request is not to blame. A damaged file is no fault of the server.
       ofFolder.has(error.code) ? 'FAILED_PRECONDITION' : error.code,
       `version ${wanted} of \`${name}\` is not served: ${error.message}${next}${stays}`,
     );
   }
   const isServed = pin?.kind === 'path' ? serving?.place === pin.place : serving?.version === wanted;
-  // It was still there when it was asked for.
+  // The version was still there when it was asked for.
   if (wanted === undefined || isServed) return undefined;
   return new ServingError('NOT_FOUND', `version ${wanted} of \`${name}\` is no longer there${stays}`);
 }

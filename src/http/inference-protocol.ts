@@ -1,5 +1,6 @@
 /**
- * How a surface reads and answers inference requests. All else that becomes of one is the server's: see `inference-request.ts`.
+ * How a surface reads and answers inference requests. Everything else about one is done by the server: see
+ * `inference-request.ts`.
  */
 import type { AnswerCodec } from '../codec/codecs.js';
 import type { AnswerBody, EncodedBody, InferAnswer } from '../codec/infer-answer.js';
@@ -10,50 +11,54 @@ import type { Body } from './body/body.js';
 import { mediaTypeOf } from './body/media-type.js';
 import type { Head } from './request/head.js';
 
-/** How one inference request is read and answered. */
+/** How inference requests are read and answered. */
 export interface InferenceProtocol {
-  /** What reads bodies, each of one media type, in the order in which a refusal lists the types. */
+  /** The decoders, each for one media type, in the order in which an error lists the types. */
   readonly decoders: readonly BodyDecoder[];
   /**
-   * The decoder for this head; undefined if its media type is not supported. Left out: the one of its media type among
-   * {@link decoders}.
+   * The decoder for this head; undefined if its media type is not supported. By default it is the one with that media
+   * type among {@link decoders}.
    *
    * @throws ServingError for other faults of the head
    */
   decoder?: ((head: Head) => BodyDecoder | undefined) | undefined;
   /**
-   * Says why there is no decoder. Left out: the types that there are.
+   * Says why there is no decoder. By default it lists the media types.
    *
-   * @param inputName of an input of the model, for lines that can be pasted
+   * @param inputName is an input of the model, for lines that can be pasted
    */
   refuseBody?: ((head: Head, inputName: string) => Promise<ServingError>) | undefined;
   /**
-   * Adds what the query and the headers say to the decoded request. Left out: they say nothing.
+   * Adds what the query and the headers say to the decoded request. By default they say nothing.
    *
    * @throws ServingError INVALID_ARGUMENT
    */
   withHead?: ((request: InferBody, head: Head) => InferBody) | undefined;
-  /** How the answer is written. @param request as the decoder gave it */
+  /** How the answer is written. @param request is what the decoder returned */
   answerCodec(head: Head, request: InferBody): AnswerCodec;
   /**
-   * How answers that come one after another are framed. Left out where the protocol has no form for them: models that stream are
-   * refused with UNIMPLEMENTED.
+   * How several answers, one after another, are framed. Without it, models that stream are refused with UNIMPLEMENTED.
    *
-   * @param request as the decoder gave it
+   * @param request is what the decoder returned
    */
   streamCodec?: ((head: Head, request: InferBody) => StreamCodec) | undefined;
 }
 
-/** How answers that come one after another are framed. Sending them as fast as the client reads is the server's. */
+/** How several answers, one after another, are framed. The server sends them as fast as the client reads. */
 export interface StreamCodec {
   readonly mediaType: string;
-  /** Of the answer's head, besides those that every stream has: names and values in turn. */
+  /** Header names and values in turn, in addition to those that every stream has. */
   readonly headers?: readonly string[];
-  /** One answer with all that parts it from the next. @throws ServingError as {@link AnswerCodec} does */
+  /**
+   * Encodes one answer with everything that separates it from the next.
+   * @throws ServingError as {@link AnswerCodec} does
+   */
   encodeAnswer(answer: InferAnswer): AnswerBody;
-  /** The last item of a stream that fails once it has begun. What fails before has the surface's own form. */
+  /**
+   * Encodes the last item of a stream that fails after its beginning. An earlier failure has the surface's own form.
+   */
   encodeError(error: ServingError): EncodedBody;
-  /** What follows the last answer of a stream that does not fail. Left out: nothing. */
+  /** Encodes what follows the last answer of a stream that does not fail. By default nothing does. */
   encodeEnd?(): EncodedBody;
 }
 
@@ -62,9 +67,10 @@ export interface BodyDecoder {
   /** In small letters and without parameters: `application/json`. */
   readonly mediaType: string;
   /**
-   * @param body whose bytes stay until the run has ended: tensors may be views on them
-   * @param model that is asked, for lines in errors that can be pasted
-   * @throws ServingError INVALID_ARGUMENT for what is no such body; what `body.claim` throws
+   * Reads a body.
+   * @param body has bytes that stay until the run has ended, so tensors may be views on them
+   * @param model is the one that is asked, for lines in errors that can be pasted
+   * @throws ServingError INVALID_ARGUMENT for a wrong body; what `body.claim` throws
    */
   decode(
     head: Head,
@@ -74,14 +80,16 @@ export interface BodyDecoder {
   ): InferBody | Promise<InferBody>;
 }
 
-/** The decoder for a head, as the protocol or its list of decoders has it; undefined for a media type that is not supported. */
+/**
+ * The decoder for a head, from the protocol or its list of decoders; undefined for a media type that is not supported.
+ */
 export function decoderFor(protocol: InferenceProtocol, head: Head): BodyDecoder | undefined {
   if (protocol.decoder) return protocol.decoder(head);
   const type = mediaTypeOf(head.req);
   return protocol.decoders.find(({ mediaType }) => mediaType === type);
 }
 
-/** What a body without a decoder is refused with, where the protocol has no words of its own. */
+/** The error for a body without a decoder, if the protocol has no words of its own. */
 export function unsupportedType({ decoders }: InferenceProtocol, { req }: Head): ServingError {
   const type = mediaTypeOf(req);
   const came = type === '' ? 'a body without a content type' : quoted(type);

@@ -1,6 +1,4 @@
-/**
- * The Koa application: request ids, errors, authentication, routes.
- */
+/** The Koa application: request ids, errors, authentication, routes. */
 import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
@@ -34,7 +32,7 @@ export function createKoa(services: Services, surfaces: readonly Surface[]): App
   app.use(authenticate({ keys: services.keys, scopeOf, hosts: services.hosts }));
   app.use(router.routes());
   app.use(handlerRoutes(services));
-  // Koa reports here what happens after an answer has begun: clients that go away.
+  // Koa reports events after an answer has begun here, for example clients that leave.
   app.on('error', (error) => services.logger.debug({ err: error }, 'a connection ended early'));
   return { koa: app, listener: app.callback() };
 }
@@ -62,7 +60,7 @@ function createRouter(services: Services) {
     });
   }
 
-  /** Those of handlers are as open as predictions. */
+  /** The scope of handlers' routes, which are as open as predictions. */
   function scopeOfHandler(ctx: Context, path: string): RouteAccess {
     const found = findHandlerRoute(services, path);
     if (!found)
@@ -82,7 +80,7 @@ function createRouter(services: Services) {
   return { router, scopeOf };
 }
 
-/** Begins and ends the exchange. The answer echoes the caller's request id, or gives the request one. */
+/** Begins and ends the exchange. The answer repeats the caller's request id, or has a new one. */
 function exchanges(services: Services): Middleware {
   return async (ctx, next) => {
     const exchange = new Exchange(ctx.req, ctx.res, services.exchanges);
@@ -93,7 +91,7 @@ function exchanges(services: Services): Middleware {
   };
 }
 
-/** In the form of the surface whose path it is. */
+/** Answers errors in the form of the surface that owns the path. */
 function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middleware {
   return async (ctx, next) => {
     const exchange = exchangeOf(ctx);

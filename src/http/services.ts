@@ -1,6 +1,4 @@
-/**
- * What the routes work with; made once, when the server is composed.
- */
+/** What the routes work with. It is made once, when the server is composed. */
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
 import type { Runtime } from '../engines/tensorflow/runtime.js';

@@ -1,5 +1,6 @@
 /**
- * The beginning of every prediction, of one answer or of many: a version is held, a signature chosen, and inputs match it.
+ * The beginning of every prediction, of one answer or of many: it holds a version, chooses a signature, and matches the
+ * inputs with it.
  */
 import { callerOutputs, fetchedOutputs } from '../engines/composite.js';
 import type { Signature } from '../engines/signature.js';
@@ -11,28 +12,30 @@ import type { Servable } from './servable.js';
 
 /** What a request asks of a version. */
 export interface ModelRequest {
-  /** A signature's name; the model's default one if left out. */
+  /** The name of a signature; the model's default one if absent. */
   readonly signature?: string | undefined;
   /**
-   * The input tensors for a signature, made on demand: only the signature says which dtype a plain number has. They are
-   * disposed when the run has ended.
+   * Makes the input tensors for a signature. They are made on demand, because only the signature says which dtype a
+   * plain number has. They are disposed when the run has ended.
    */
   readonly inputs: (signature: Signature) => NamedTensors;
-  /** The names that the caller sent, also those that the signature does not have. */
+  /** The names that the caller sent, including those that the signature lacks. */
   readonly inputNames: (signature: Signature) => Iterable<string>;
-  /** Outputs to give; all by default. */
+  /** The outputs to return; all by default. */
   readonly outputs?: readonly string[] | undefined;
 }
 
-/** Holds its version and its tensors until {@link release}. */
+/** A request that was admitted. It holds its version and its tensors until {@link release}. */
 export class Admitted {
   readonly signature: Signature;
-  /** The outputs that are asked for, as the graph has them; all if undefined. */
+  /** The requested outputs by the names of the graph; undefined for all. */
   readonly outputs: readonly string[] | undefined;
   private readonly tensors: NamedTensors;
   private readonly matched: MatchedInputs;
 
-  /** @throws ServingError NOT_FOUND for a signature that is not there, INVALID_ARGUMENT for unknown inputs or outputs */
+  /**
+   * @throws ServingError NOT_FOUND for a signature that does not exist, INVALID_ARGUMENT for unknown inputs or outputs
+   */
   constructor(
     readonly servable: Servable,
     request: ModelRequest,
@@ -53,17 +56,17 @@ export class Admitted {
     servable.acquire();
   }
 
-  /** As the graph takes them: a sample has become a batch of one. */
+  /** The inputs as the graph takes them: a sample has become a batch of one. */
   get inputs(): NamedTensors {
     return this.matched.inputs;
   }
 
-  /** True if the caller sent one sample without a batch dim, and wants its outputs so. */
+  /** True if the caller sent one sample without a batch dim, and wants its outputs in the same form. */
   get single(): boolean {
     return this.matched.single;
   }
 
-  /** Nothing uses the inputs any more. Once. */
+  /** Releases the version and the tensors. It is called once, when nothing uses the inputs any more. */
   release(): void {
     this.matched.dispose();
     disposeTensors(this.tensors);
@@ -71,7 +74,7 @@ export class Admitted {
   }
 }
 
-/** @throws ServingError NOT_FOUND with those there are */
+/** @throws ServingError NOT_FOUND with the signatures there are */
 export function chooseSignature(servable: Servable, name: string | undefined): Signature {
   const { signatures } = servable.model;
   const signature = name === undefined ? servable.defaultSignature : signatures.get(name);
@@ -84,11 +87,11 @@ export function chooseSignature(servable: Servable, name: string | undefined): S
   );
 }
 
-/** @throws ServingError INVALID_ARGUMENT with those there are; a handler need not say its outputs beforehand */
+/** @throws ServingError INVALID_ARGUMENT with the outputs there are. A handler need not declare its outputs */
 function checkOutputs(signature: Signature, names: readonly string[] | undefined): void {
   if (names === undefined) return;
   const specs = callerOutputs(signature);
-  // To look up thousands of long names that came for the first time would take 30 ms: lengths are looked at first.
+  // Looking up thousands of long names for the first time would take 30 ms, so we compare lengths first.
   const lengths = new Set(Array.from(specs.keys(), ({ length }) => length));
   const isKnown = (name: string) => lengths.has(name.length) && specs.has(name);
   const unknown = specs.size > 0 ? names.filter((name) => !isKnown(name)) : [];
@@ -99,10 +102,10 @@ function checkOutputs(signature: Signature, names: readonly string[] | undefined
   );
 }
 
-/** More names than anybody reads. */
+/** The most names in an error. */
 const mostNamed = 10;
 
-/** `no output `a`, `b`` */
+/** Says `no output `a`, `b``. */
 export function noOutputs(names: readonly string[]): string {
   const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';
   return `no output ${names.slice(0, mostNamed).map(quoted).join(', ')}${more}`;

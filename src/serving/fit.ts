@@ -1,6 +1,4 @@
-/**
- * Whether a tensor is what a spec asks for, and what to say if not.
- */
+/** Says whether a tensor is what a spec asks for, and if not, what to do. */
 
 import { formatSpec, type TensorSpec } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
@@ -8,7 +6,7 @@ import type { Dtype } from '../tensors/dtypes.js';
 import { viewOf } from '../tensors/values.js';
 import type { TensorView } from '../tfjs/tensors.js';
 
-/** True if a shape is one that the dims of a spec allow. */
+/** True if the dims of a spec allow a shape. */
 export function fits(spec: readonly (number | null)[], shape: readonly number[]): boolean {
   return spec.length === shape.length && spec.every((dim, i) => dim === null || dim === shape[i]);
 }
@@ -28,21 +26,21 @@ export function wrongDtype(
   );
 }
 
-/** True for fractions from 0 to 1, as those of an image: to cast them would make nearly all of them 0. */
+/** True for fractions from 0 to 1, as in an image. A cast to integers would make nearly all of them 0. */
 function isScaled({ dtype, data }: TensorView): boolean {
   if ((dtype !== 'float32' && dtype !== 'float64') || !(data instanceof Uint8Array)) return false;
   const some = Array.from(viewOf(dtype, data.slice(0, 8192)) as Float32Array);
   return some.every((value) => value >= 0 && value <= 1) && some.some((value) => value > 0 && value < 1);
 }
 
-/** The line of Python that would mend it; undefined where that depends on the protocol. */
+/** The line of Python that would fix it; undefined if that depends on the protocol. */
 function advice(dtype: Dtype): string | undefined {
   if (dtype === 'string') return 'send text or byte strings';
   if (describedBytes[dtype] !== undefined) return undefined;
   return `send x.astype(np.${dtype})${inJavaScript(dtype)}`;
 }
 
-/** Values of dtypes that no typed array has: a protocol has a form of its own for them, or none. */
+/** How Python makes the values of dtypes without a typed array. A protocol has its own form for them, or none. */
 const describedBytes: Partial<Record<Dtype, string>> = {
   bool: 'x.astype(np.bool_).tobytes()',
   complex64: 'x.astype(np.complex64).tobytes()',
@@ -50,7 +48,7 @@ const describedBytes: Partial<Record<Dtype, string>> = {
   bfloat16: 'x.astype(ml_dtypes.bfloat16).tobytes()',
 };
 
-/** The same for a caller who has typed arrays of JavaScript; nothing for a dtype that JavaScript has no array of. */
+/** The same advice for JavaScript; empty for a dtype without a typed array there. */
 function inJavaScript(dtype: Dtype): string {
   const name = arrayNames[dtype];
   if (name === undefined) return '';

@@ -1,6 +1,4 @@
-/**
- * The one core call: every surface decodes into it and encodes what it gives.
- */
+/** The one core call. Every surface decodes into it, and encodes what it returns. */
 
 import type { CompositeSpec } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
@@ -19,16 +17,19 @@ export interface PredictRequest extends ModelRequest {
   readonly target: Target;
   /** When the caller stops waiting. */
   readonly deadline: Moment;
-  /** Cancelled when the caller goes away: what no run has taken is not run. */
+  /** Cancels the request when the caller leaves. It is not run if no run has taken it. */
   readonly cancellation: Cancellation;
-  /** Models whose handlers' calls it is within, outermost first. */
+  /** The models whose handlers' calls it is within, outermost first. */
   readonly callers?: readonly string[] | undefined;
-  /** Called once nothing uses the inputs any more, which may be after the caller was answered. */
+  /** Called once nothing uses the inputs any more, which may be after the answer. */
   readonly settled?: (() => void) | undefined;
 }
 
 export interface PredictResult extends ServableId, BatchResult {
-  /** The sparse and ragged outputs of the signature, whose components are among the outputs; undefined if it has none. */
+  /**
+   * The sparse and ragged outputs of the signature, whose components are among the outputs; undefined if there are
+   * none.
+   */
   readonly composites: ReadonlyMap<string, CompositeSpec> | undefined;
 }
 
@@ -36,9 +37,10 @@ export interface PredictResult extends ServableId, BatchResult {
 const deadlines = new Deadlines();
 
 /**
- * Runs one request on the servable that the table gives now; a swap meanwhile does not touch it.
+ * Runs one request on the servable that the table has now. A later swap does not affect it.
  *
- * @throws ServingError (rejects) DEADLINE_EXCEEDED at the deadline, even if the run goes on; the reason of a cancellation
+ * @throws ServingError (rejects) DEADLINE_EXCEEDED at the deadline, even if the run goes on; the reason of a
+ * cancellation
  */
 export function predict(table: Table, request: PredictRequest): Promise<PredictResult> {
   return new Promise((resolve, reject) => {
@@ -112,14 +114,17 @@ class Call extends Waiting implements QueuedRequest, Cancellable {
 
   failed(error: unknown): void {
     const { answered, admitted } = this;
-    // While the inputs are there.
+    // The inputs are still there.
     const reason = answered || !admitted ? error : withRows(error, admitted.signature, admitted.inputs);
     this.end();
     if (!answered) this.reject(reason);
     this.answered = true;
   }
 
-  /** Answers now. What no run has taken is not run; a run goes on, and what it gives is thrown away. */
+  /**
+   * Answers now. If no run has taken the request, it is not run. Otherwise the run goes on, and its outputs are thrown
+   * away.
+   */
   cancel(makeReason: () => ServingError): void {
     if (this.answered) return;
     const { batcher, entry } = this;
@@ -128,7 +133,7 @@ class Call extends Waiting implements QueuedRequest, Cancellable {
     this.reject(makeReason());
   }
 
-  /** Nothing uses the inputs any more. */
+  /** Ends the call. Nothing uses the inputs any more. */
   private end(): void {
     deadlines.delete(this);
     this.request.cancellation.end();

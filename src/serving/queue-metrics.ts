@@ -1,11 +1,9 @@
-/**
- * What is served, as numbers for `/metrics`.
- */
+/** Metrics of what is served. */
 import type { Telemetry } from '../telemetry/metrics.js';
 import type { Batcher } from './queue/batcher.js';
 import type { ModelStatus, Table } from './table.js';
 
-/** @param table what is served at the time of a scrape */
+/** @param table returns what is served at the time of a scrape */
 export function addModelMetrics(telemetry: Telemetry, table: () => Table): void {
   const perModel = (name: string, help: string, read: (model: ModelStatus) => number | undefined) =>
     telemetry.gauges(name, help, () =>

@@ -1,12 +1,10 @@
-/**
- * Inputs that a signature does not take, so that the caller can be shown what it does.
- */
+/** Marks errors about inputs with the signature, so that the caller can be shown what it takes. */
 
 import type { Signature } from '../engines/signature.js';
 import { type ErrorCode, type Remedy, ServingError } from '../errors.js';
 
 export class RefusedInputs extends ServingError {
-  /** @param signature what was asked for */
+  /** @param signature is the one that was asked for */
   constructor(
     code: ErrorCode,
     message: string,
@@ -17,7 +15,7 @@ export class RefusedInputs extends ServingError {
   }
 }
 
-/** The same error with the signature, if the inputs are to blame; any other as it is. */
+/** Adds the signature to an error if the inputs are to blame. Any other error stays as it is. */
 export function refusedInputs(error: unknown, signature: Signature | undefined): unknown {
   if (!(error instanceof ServingError) || error instanceof RefusedInputs || !signature) return error;
   if (error.code !== 'INVALID_ARGUMENT' && error.code !== 'UNSUPPORTED_MEDIA_TYPE') return error;

@@ -1,6 +1,4 @@
-/**
- * One loaded version of a model, and who is using it.
- */
+/** One loaded version of a model, and how many requests use it. */
 import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import type { Deployment, ServableId, Terms } from './deployment.js';
@@ -8,9 +6,9 @@ import type { Batcher } from './queue/batcher.js';
 import type { BatchLimits } from './queue/batching.js';
 
 /**
- * A loaded model that counts the requests inside it. It is never disposed while one of them is: a request
- * calls {@link Servable.acquire}, and later {@link Servable.release}. All that it does happens on that one servable, whatever is
- * swapped meanwhile.
+ * A loaded model that counts the requests inside it. It is never disposed while there is one. A request calls {@link
+ * Servable.acquire}, and later {@link Servable.release}. Everything that the request does happens on that one servable,
+ * whatever is swapped meanwhile.
  */
 export class Servable {
   private leases = 0;
@@ -18,13 +16,13 @@ export class Servable {
 
   readonly id: ServableId;
   readonly model: InferenceModel;
-  /** Numbers in all variables together. */
+  /** The number of values in all variables together. */
   readonly parameterCount: number;
-  /** One for each of {@link InferenceModel.signatures}. */
+  /** The queue for each of {@link InferenceModel.signatures}. */
   readonly batchers: ReadonlyMap<Signature, Batcher>;
   private terms: Terms;
 
-  /** @param makeBatcher the queue before a signature of the model, under limits that may change */
+  /** @param makeBatcher makes the queue before a signature of the model, with limits that may change */
   constructor(
     { id, model, parameterCount, terms }: Deployment,
     makeBatcher: (signature: Signature, limits: () => BatchLimits) => Batcher,
@@ -44,7 +42,7 @@ export class Servable {
     return defaultSignature === undefined ? undefined : this.model.signatures.get(defaultSignature);
   }
 
-  /** Files have changed: these terms hold from the next request on. */
+  /** Sets new terms, which hold from the next request on. Files have changed. */
   renew(terms: Terms): void {
     this.terms = terms;
   }
@@ -61,7 +59,7 @@ export class Servable {
     return this.batchers.size > 0;
   }
 
-  /** Requests that hold it now. */
+  /** The number of requests that hold it now. */
   get inFlight(): number {
     return this.leases;
   }
@@ -76,7 +74,7 @@ export class Servable {
     if (this.leases === 0) this.onIdle?.();
   }
 
-  /** Waits for the last request and gives the model back. Called once, after the servable has left the table. */
+  /** Waits for the last request, and disposes the model. It is called once, after the servable has left the table. */
   async retire(): Promise<void> {
     if (this.leases > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
     await this.model.dispose();

@@ -1,12 +1,12 @@
 /**
- * The table of what is served: all that the data plane knows of the control plane. Immutable; a reload publishes a
- * new one.
+ * The table of what is served. It is all that the data plane knows of the control plane. It is immutable: a reload
+ * publishes a new one.
  */
 import { type ErrorCode, quoted, ServingError } from '../errors.js';
 import type { Seconds } from '../time.js';
 import type { Servable } from './servable.js';
 
-/** TensorFlow Serving's states of a version. */
+/** The states of a version, named as in TensorFlow Serving. */
 export const versionStates = ['START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'] as const;
 export type VersionState = (typeof versionStates)[number];
 
@@ -17,50 +17,50 @@ export interface VersionStatus {
   readonly state: VersionState;
   /** When its load began, while it is LOADING. */
   readonly since?: Date | undefined;
-  /** Why it is not served, where it failed, also while it is tried again. */
+  /** Why it is not served, if it failed. It stays while the version is tried again. */
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
-  /** When it is tried again, where the failure may pass by itself. */
+  /** When it is tried again, if the failure may pass by itself. */
   readonly retryAt?: Date | undefined;
-  /** Why its warm-up says nothing, where no valid inputs could be made up. */
+  /** Why its warm-up says nothing, if no valid inputs could be made up. */
   readonly warmup?: string | undefined;
   readonly fingerprint: string;
 }
 
-/** One model as it stands. */
+/** The state of one model. */
 export interface ModelStatus {
   readonly name: string;
-  /** Ascending by version; versions that the source has and those loaded. */
+  /** The versions that the source has and those that are loaded, ascending. */
   readonly versions: readonly VersionStatus[];
-  /** The one that answers when a request names no version. */
+  /** The version that answers when a request names none. */
   readonly serving: Servable | undefined;
-  /** Loaded versions that can be asked for by number. */
+  /** The loaded versions that can be asked for by number. */
   readonly available: ReadonlyMap<number, Servable>;
   /** Movable names for versions. */
   readonly labels: ReadonlyMap<string, number>;
   /** The version that should be served now. */
   readonly wanted: number | undefined;
-  /** The version it is held at, until it is unpinned. */
+  /** The version that it is held at until it is unpinned. */
   readonly pinned: number | undefined;
-  /** What its `serving.json` says, and cannot be had. */
+  /** The settings in its `serving.json` that cannot be satisfied. */
   readonly doubts: readonly string[];
-  /** It was unloaded by request, and is not loaded until it is asked for again. */
+  /** True if it was unloaded by request. It is not loaded until somebody asks for it again. */
   readonly isUnloaded: boolean;
-  /** Serving although its source has it no more. */
+  /** True if it serves although its source has it no more. */
   readonly sourceMissing: boolean;
 }
 
-/** Which servable a request means. Without a model: the default one. */
+/** The servable that a request means. Without a model, the default one is meant. */
 export interface Target {
   readonly model?: string | undefined;
   readonly version?: number | undefined;
   readonly label?: string | undefined;
 }
 
-/** Models that an error names. */
+/** The most models that an error names. */
 const mostNamed = 20;
 
 export class Table {
-  /** @param advice how a first model is added, for those who ask while there is none */
+  /** @param advice says how to add a first model; those who ask while there is none get it */
   constructor(
     readonly models: ReadonlyMap<string, ModelStatus>,
     readonly defaultModel: string | undefined,
@@ -70,7 +70,8 @@ export class Table {
   /**
    * The servable that a request means.
    *
-   * @throws ServingError NOT_FOUND for a model or version that does not exist, UNAVAILABLE for one that does not serve yet
+   * @throws ServingError NOT_FOUND for a model or version that does not exist, UNAVAILABLE for one that does not serve
+   * yet
    */
   find({ model: name = this.defaultModel, version: number, label }: Target): Servable {
     if (name === undefined) throw this.noDefault();
@@ -113,7 +114,7 @@ export class Table {
   }
 }
 
-/** @throws ServingError NOT_FOUND */
+/** @throws ServingError NOT_FOUND if there is no such label */
 export function resolveLabel({ name, labels }: Pick<ModelStatus, 'name' | 'labels'>, label: string): number {
   const version = labels.get(label);
   if (version !== undefined) return version;

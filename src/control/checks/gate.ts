@@ -1,9 +1,9 @@
 /**
  * The gate before a swap: a version must run, not only load.
  *
- * With the requests that its publisher put beside it, each of which must succeed; without them, once with made-up
- * inputs. Those may be invalid for a good model, so only errors that no input can mend refuse it. Only the default
- * signature is run with them, since another may train, and only if its runs change nothing for later ones.
+ * If its publisher put requests beside it, each of them must succeed. Otherwise it runs once with made-up inputs. These
+ * may be invalid for a good model, so only an error that no other input would avoid refuses the version. Made-up inputs
+ * run only the default signature, since another may train, and only if its runs change nothing for later ones.
  */
 import path from 'node:path';
 import { fetchedOutputs } from '../../engines/composite.js';
@@ -20,7 +20,7 @@ import { HandlerFault } from '../handled.js';
 import { makeInputs } from './made-up-inputs.js';
 import { rowShape, runBeforehand } from './made-up-runs.js';
 
-/** With these our own code, and handlers, refuse an input; time that ran out says nothing either. */
+/** Codes with which our own code or a handler refuses an input. A timeout does not blame the model either. */
 const refusals: ReadonlySet<ErrorCode> = new Set([
   'INVALID_ARGUMENT',
   'OUT_OF_RANGE',
@@ -29,18 +29,21 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'DEADLINE_EXCEEDED',
 ]);
 
-/** Made-up inputs larger than this are not tried. */
+/** The most elements of made-up inputs. With more, the version is not run. */
 const maxElements = 2 ** 26;
 
 export interface GateOptions {
   /** The end of all runs together. */
   readonly deadline: Moment;
   readonly defaultSignature: Signature | undefined;
-  /** The publisher's own, if there are any. */
+  /** The requests of the publisher, if there are any. */
   readonly requests: readonly WarmupRequest[] | undefined;
-  /** Where they lie, or may be put, in the model's folder; undefined if the format has no place for them. */
+  /** Where the requests lie, or may be put, in the model's folder; undefined if the format has no place for them. */
   readonly requestsFile: string | undefined;
-  /** Why a run would change the answers of later ones, if so: it is then left to the publisher's requests. */
+  /**
+   * Why a run would change the answers of later ones; undefined if it would not. Then only the publisher's requests are
+   * run.
+   */
   readonly whyKept: string | undefined;
 }
 
@@ -74,7 +77,7 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
   }
   if (!defaultSignature) return notWarmedUp('no default signature');
   const specs = [...defaultSignature.inputs.values()];
-  // Of a rank that nobody knows TensorFlow may end the process.
+  // TensorFlow may end the process for an input of the wrong rank, and this rank is unknown.
   const unranked = specs.find(({ shape }) => shape === null);
   if (unranked) return notWarmedUp(`nobody knows the rank of input \`${unranked.name}\``);
   if (specs.some((spec) => elementCount(rowShape(spec)) > maxElements))
@@ -95,7 +98,7 @@ export async function warmUp(model: InferenceModel, options: GateOptions): Promi
   }
 }
 
-/** True for an error that other inputs may not meet. */
+/** True for an error that other inputs might avoid. */
 function saysNothing(error: unknown): boolean {
   if (error instanceof RunError) return !error.isModelsOwn;
   return error instanceof ServingError && refusals.has(error.code);

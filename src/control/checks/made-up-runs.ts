@@ -1,6 +1,4 @@
-/**
- * Runs of a model that does not serve yet: at low priority, with inputs that are made up.
- */
+/** Runs a model that does not serve yet, at low priority and with made-up inputs. */
 
 import type { InferenceModel, RunOptions, RunResult } from '../../engines/inference-model.js';
 import type { Signature, TensorSpec } from '../../engines/signature.js';
@@ -16,11 +14,11 @@ export interface BeforehandOptions extends Pick<RunOptions, 'outputs' | 'padding
 }
 
 /**
- * One run.
+ * Runs once.
  *
- * @param members disposed when the run has ended, also if that is after the deadline
+ * @param members are disposed when the run has ended, even if that is after the deadline
  * @returns outputs that the caller disposes
- * @throws ServingError what the run ends in, or DEADLINE_EXCEEDED
+ * @throws ServingError the error of the run, or DEADLINE_EXCEEDED
  */
 export async function runBeforehand(
   model: InferenceModel,
@@ -43,10 +41,10 @@ export async function runBeforehand(
   });
 }
 
-/** An image of 1 × 1 is smaller than most windows; oneDNN then gives what happens to lie in memory. */
+/** An image of 1 × 1 is smaller than most windows. For it, oneDNN returns whatever is in memory. */
 const imageSize = 16;
 
-/** The shape of one row, with the batch dim; what is not known is 1, and of images a few pixels. */
+/** The shape of one row, with the batch dim. An unknown dim is 1, or a few pixels of an image. */
 export function rowShape({ shape }: TensorSpec): number[] {
   if (shape === null) return [1];
   const isPixels = (axis: number) => shape.length > 3 && axis > 0 && axis < shape.length - 1;
@@ -54,16 +52,16 @@ export function rowShape({ shape }: TensorSpec): number[] {
 }
 
 /**
- * So many rows are made up to be run alone, and larger batches hold them again and again. They differ in size and sign,
- * and in nearly every element: rows that happen to be alike would hide what they do to each other.
+ * The number of rows that are made up and run alone. Larger batches repeat them. They differ in size and sign, and in
+ * nearly every element: equal rows would hide what they do to each other.
  */
 export const distinctRows = 4;
 
 /**
- * One row of made-up values: numbers from 0 to 1, negative ones, large ones, and zeros between both; small whole numbers,
- * which may be indices; bools of both kinds; texts of several lengths.
+ * Makes one row of values: numbers from 0 to 1, negative ones, large ones, and zeros; small whole numbers, which may be
+ * indices; both bools; texts of several lengths.
  *
- * @param place below {@link distinctRows}: which of the rows
+ * @param place says which of the rows, and is less than {@link distinctRows}
  */
 export function makeRow(spec: TensorSpec, place = 0): Tensor {
   const shape = rowShape(spec);
@@ -86,7 +84,7 @@ const texts = ['', 'a row', '7', 'a longer row of several words'].map((text) =>
   new TextEncoder().encode(text),
 );
 
-/** The value of each element, as it is stored. */
+/** Gives the value of each element, as it is stored. */
 function maker(dtype: FixedDtype, place: number): (i: number) => number | bigint {
   switch (dtype) {
     case 'bool':
@@ -110,12 +108,12 @@ function maker(dtype: FixedDtype, place: number): (i: number) => number | bigint
   }
 }
 
-/** Below a limit. Zeros in the first row, which are an index of whatever there is one. */
+/** A whole number below a limit. The first row has zeros, which are valid indices into anything. */
 function small(i: number, place: number, limit: number): number {
   return place === 0 ? 0 : (i + place) % limit;
 }
 
-/** Random, from 0 to 1; that of another place is off by an eighth or more. */
+/** A random number from 0 to 1. It differs by an eighth or more from that of another place. */
 function bandOf(i: number, place: number): number {
   return (((i + place) % distinctRows) + Math.random() / 2) / distinctRows;
 }

@@ -1,9 +1,9 @@
 /**
- * Whether requests may share runs: shown by the graph, and compared in runs before the version serves.
+ * Decides whether requests may share runs. The graph must show it, and runs before the version serves must confirm it.
  *
- * Rows that all differ are run alone, and then together, in every size that will be used. That warms those sizes up, and
- * shows from which size on a larger batch saves nothing. A row whose answer is another in a batch ends it, whatever the
- * graph shows.
+ * Different rows are run alone, and then together, in every size that will be used. This also warms those sizes up, and
+ * shows from which size on a larger batch saves nothing. If the answer of a row differs in a batch, requests do not
+ * share runs, whatever the graph shows.
  */
 
 import type { InferenceModel } from '../../engines/inference-model.js';
@@ -30,20 +30,21 @@ export interface RowCheckOptions {
   readonly deadline: Moment;
   readonly defaultSignature: Signature | undefined;
   readonly limits: BatchLimits;
-  /** Why the version could not be warmed up, if so. */
+  /** Why the version could not be warmed up; undefined if it was. */
   readonly warmup: string | undefined;
 }
 
-/** Elements of all inputs of a batch; larger batches are not tried. */
+/** The most elements of all inputs of a batch. Larger batches are not tried. */
 const maxElements = 2 ** 26;
 
-/** A row may cost this much more than in the best size: smaller batches answer sooner. */
+/** A row may cost this much more than in the best size, because smaller batches answer sooner. */
 const goodEnough = 1.1;
 
 /**
- * A verdict for each signature: what its graph shows, and what is seen of rows that are made up.
+ * Gives a verdict for each signature, from what its graph shows and from runs with made-up rows.
  *
- * The default signature is run in every size that will be used; others that nothing stands against in one, to compare.
+ * The default signature is run in every size that will be used. Any other signature that may share runs is run in one
+ * size.
  */
 export async function judgeBatching(
   model: InferenceModel,
@@ -73,7 +74,9 @@ export async function judgeBatching(
   return verdicts;
 }
 
-/** A function that was saved under two names gains as much from batches under either. */
+/**
+ * True if two signatures run the same operations: a function that was saved under two names gains as much under either.
+ */
 function runsTheSame({ operations: a }: Signature, { operations: b }: Signature): boolean {
   return (
     a !== undefined && b !== undefined && a.size === b.size && [...a].every((operation) => b.has(operation))
@@ -102,19 +105,19 @@ function cannotCheck({ limits, warmup }: RowCheckOptions): string | undefined {
   return warmup === undefined ? undefined : `it ${warmup}`;
 }
 
-/** Where no graph tells either, nothing shows that rows stay apart. */
+/** Without a graph, and without a check, nothing shows that rows stay apart. */
 function unchecked({ rows }: Signature, why: string): BatchVerdict {
   const evidence = `made-up rows could not be compared: ${why}`;
   return { evidence, unproven: rows === undefined ? evidence : undefined };
 }
 
 /**
- * Microseconds. A batch that runs for less is worth its wait whatever its rows cost: to begin a run and to tell of its end
- * takes a tenth of that, and a machine that was busy just then could make any size look dear.
+ * Microseconds. A batch that runs for less is worth its wait, whatever its rows cost. Starting a run and reporting its
+ * end takes a tenth of that, and a machine that was just busy could make any size look expensive.
  */
 const shortRun = 1000;
 
-/** Microseconds. A batch that runs for longer keeps its requests waiting more than it saves, unless it was asked for. */
+/** Microseconds. A batch that runs for longer delays its requests more than it saves, unless somebody asked for it. */
 const longRun = 100_000;
 
 async function checkRows(
@@ -135,7 +138,7 @@ async function checkRows(
   const alone: Values[] = [];
   const costs = new Costs(compiles);
   let refusal = '';
-  // Some made-up values are wrong for a model that takes others.
+  // Some made-up values are wrong for a model that accepts others.
   for (let place = 0; place < Math.min(distinctRows, limits.maxBatchSize); place++) {
     const row = makeValues(signature, place);
     const outcome = await run([row]).catch(firstLine);
@@ -148,7 +151,7 @@ async function checkRows(
     costs.add(1, outcome.micros);
   }
   if (rows.length === 0) return unchecked(signature, refusal);
-  // The first run of a size is interpreted and the second compiles: neither says what it costs.
+  // The first run of a size is interpreted, and the second compiles. Neither says what the size costs.
   const uncounted = compiles ? 2 : 0;
   for (const size of batchSizes(signature, limits)) {
     if (now() >= deadline || (!limits.isExplicit && costs.haveSettled)) break;
@@ -156,12 +159,14 @@ async function checkRows(
     const isPadded = limits.allowedSizes.length > 0 && size > 1;
     const attempts = [...Array<number>(uncounted).fill(0), ...(isPadded ? [0, 1] : [0, 0, 0])];
     for (const [attempt, padded] of attempts.entries()) {
-      // The first run of a size is slow, and the machine may be busy: one that seems not worth it gets more chances.
+      // The first run of a size is slow, and the machine may be busy. So a size that does not seem worth it gets more
+      // chances.
       if (!isPadded && costs.isGood(size)) break;
       const padding = padded > 0 ? { rows: padded, value: limits.paddingValue } : undefined;
       const members = batch.slice(0, size - padded);
       const outcome = await run(members, padding).catch(firstLine);
-      // To compile a large model for many sizes takes longer than a warm-up may: what there was time for will do.
+      // Compiling a large model for many sizes may take longer than the whole warm-up. The sizes that were reached must
+      // do.
       if (typeof outcome === 'string' && compiles && now() >= deadline) return costs.verdict();
       if (typeof outcome === 'string') return { whyNot: `rows cannot be joined: ${outcome}`, evidence: '' };
       const whyNot = findDifference(outcome.values, alone, members.length, size, mode);
@@ -172,25 +177,25 @@ async function checkRows(
   return costs.verdict();
 }
 
-/** Microseconds per row, by the size of the batch. */
+/** The microseconds per row, by batch size. */
 class Costs {
   private readonly bySize = new Map<number, number>();
 
-  /** @param isBounded sizes that were not tried are not to be used */
+  /** @param isBounded says that sizes that were not tried must not be used */
   constructor(private readonly isBounded: boolean) {}
 
-  /** The least of several counts. */
+  /** Adds a measurement. The least of several counts. */
   add(size: number, microsPerRow: number): void {
     this.bySize.set(size, Math.min(this.bySize.get(size) ?? microsPerRow, microsPerRow));
   }
 
-  /** True if a row costs about as little in this size as in any, or the run is short. */
+  /** True if a row costs about as little in this size as in any, or if the run is short. */
   isGood(size: number): boolean {
     const cost = this.bySize.get(size) ?? Number.POSITIVE_INFINITY;
     return size * cost <= shortRun || cost <= goodEnough * Math.min(...this.bySize.values());
   }
 
-  /** True once two sizes in a row saved nothing, or runs are long: larger ones are not worth the wait. */
+  /** True once two sizes in a row saved nothing, or runs are long. Larger sizes are then not worth the wait. */
   get haveSettled(): boolean {
     if (this.isLong) return true;
     const costs = [...this.bySize.values()];
@@ -200,7 +205,7 @@ class Costs {
     return before.length > 0 && Math.min(...costs) * goodEnough >= Math.min(...before);
   }
 
-  /** The largest size that was tried runs for so long that its requests wait too long. */
+  /** True if the largest size that was tried runs for too long. */
   private get isLong(): boolean {
     const [size, cost] = [...this.bySize].at(-1) ?? [0, 0];
     return size * cost > longRun;
@@ -220,7 +225,7 @@ class Costs {
   }
 }
 
-/** Ascending. */
+/** The batch sizes, ascending. */
 function batchSizes({ inputs }: Signature, { maxBatchSize, allowedSizes }: BatchLimits): number[] {
   const sizes = allowedSizes.length > 0 ? allowedSizes : doublingSizes(maxBatchSize).slice(1);
   let elements = 0;
@@ -230,13 +235,13 @@ function batchSizes({ inputs }: Signature, { maxBatchSize, allowedSizes }: Batch
 
 function makeValues({ inputs }: Signature, place: number): Values {
   const tensors = new Map(Array.from(inputs.values(), (spec) => [spec.name, makeRow(spec, place)]));
-  // The collector's own memory: it outlives the tensors without a copy.
+  // The memory belongs to the garbage collector, so it outlives the tensors without a copy.
   const values = new Map(Array.from(tensors, ([name, tensor]) => [name, viewTensor(tensor)]));
   disposeTensors(tensors);
   return values;
 }
 
-/** TensorFlow adds where in the graph it was. */
+/** The first line of an error. TensorFlow adds the place in the graph after it. */
 function firstLine(error: unknown): string {
   return messageOf(error).split('\n', 1)[0] as string;
 }

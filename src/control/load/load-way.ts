@@ -1,6 +1,4 @@
-/**
- * Whether a version is loaded at once, in a process of its own first, or not at all.
- */
+/** Decides how a version is loaded: at once, in a process of its own first, or not at all. */
 import { ServingError } from '../../errors.js';
 import type { Suspect } from './load-notes.js';
 
@@ -9,25 +7,25 @@ export type RehearsalMode = 'auto' | 'on' | 'off';
 
 export interface LoadFacts {
   readonly rehearse: RehearsalMode;
-  /** It was being loaded when a server died. */
+  /** What is known of it, if it was being loaded when a server died. */
   readonly suspect: Suspect | undefined;
   /** What can be rehearsed. A handler asks other models of the server, and so cannot run in another process. */
   readonly canRehearse: 'all of it' | 'the model beneath its handler' | 'nothing';
-  /** The start is over, and a model serves. */
+  /** True if the start is over and a model serves. */
   readonly isServing: boolean;
 }
 
-/** `if there is room`: it is loaded at once where the memory has no room for another process. */
+/** `rehearsed if there is room` loads at once if the memory has no room for another process. */
 export type LoadWay = 'at once' | 'rehearsed' | 'rehearsed if there is room';
 
-/** A version is refused after more than this many servers died loading it, even if its rehearsals pass. */
+/** If more servers than this died while loading a version, it is refused, even if its rehearsals pass. */
 const mostDeaths = 1;
 
-/** @throws ServingError FAILED_PRECONDITION for a version that is not to be tried */
+/** @throws ServingError FAILED_PRECONDITION for a version that must not be tried */
 export function loadWay({ rehearse, canRehearse, suspect, isServing }: LoadFacts): LoadWay {
   const mayRehearse = rehearse !== 'off' && canRehearse !== 'nothing';
   if (suspect) {
-    // A rehearsal says nothing of a handler, which may be what the server died of.
+    // A rehearsal says nothing of a handler, and the server may have died of the handler.
     const isWhole = mayRehearse && canRehearse === 'all of it';
     const mayLoad = suspect.isPardoned || (isWhole && suspect.deaths <= mostDeaths);
     if (!mayLoad) throw new ServingError('FAILED_PRECONDITION', whyNot(suspect));

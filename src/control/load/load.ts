@@ -1,6 +1,4 @@
-/**
- * From a version's folder to a loaded model that has passed the gate.
- */
+/** Leads from the folder of a version to a loaded model that has passed the gate. */
 import path from 'node:path';
 import { readChecked } from '../../engines/checked-engine.js';
 import { type Engine, type Engines, engineFor, engineIn } from '../../engines/engine.js';
@@ -26,30 +24,30 @@ import { availableMemory, checkMemory } from '../memory.js';
 
 export interface LoadOptions {
   readonly engines: Engines;
-  /** Which graph of each SavedModel to load. */
+  /** The tags of the graph to load from each SavedModel. */
   readonly tags: readonly string[];
   /** The signature that is meant when a request names none. */
   readonly signature: string;
   readonly loadTimeout: Seconds;
   readonly warmupTimeout: Seconds;
   readonly logger: Logger;
-  /** Undefined where handlers are off. */
+  /** Loads handlers; undefined if handlers are off. */
   readonly handlers: HandlerLoader | undefined;
-  /** The version serves nobody: it may be run, whatever its runs keep. */
+  /** True if the version will serve nobody. Then it may be run, even if its runs keep something. */
   readonly isRehearsal?: boolean | undefined;
 }
 
 export interface LoadedVersion {
   readonly model: InferenceModel;
   readonly parameterCount: number;
-  /** Why its warm-up says nothing, if so. */
+  /** Why the warm-up says nothing; undefined if it does. */
   readonly warmup: string | undefined;
   readonly batching: ReadonlyMap<Signature, BatchVerdict>;
-  /** What is asked of it goes through a handler. */
+  /** True if its requests go through a handler. */
   readonly isHandled: boolean;
 }
 
-/** What is being done to a version before it serves, for people. */
+/** What is being done to a version before it serves, in words for people. */
 export type LoadStage =
   | 'reading its files'
   | 'running its handler'
@@ -60,22 +58,22 @@ export type LoadStage =
 export interface VersionToLoad {
   readonly model: string;
   readonly version: number;
-  /** Its files, on this machine. */
+  /** The folder with its files, on this machine. */
   readonly directory: string;
   /** The file of its handler, if it has one. */
   readonly handler: string | undefined;
   /** The version whose place it would take. */
   readonly predecessor: Predecessor | undefined;
   readonly defaultNames: DefaultNames;
-  /** Is told each stage as it begins. */
+  /** Called at the beginning of each stage. */
   readonly onStage: (stage: LoadStage) => void;
-  /** Under which it will be batched. */
+  /** The limits for its batches. */
   readonly limits: BatchLimits;
-  /** A queue before a signature of a model that stands behind a handler. */
+  /** Makes the queue for a signature of a model behind a handler. */
   readonly makeBatcher: (model: InferenceModel, signature: Signature, verdict: BatchVerdict) => Batcher;
 }
 
-/** A load or a warm-up took too long. It cannot be stopped, and goes on without anybody who waits for it. */
+/** A load or a warm-up that took too long. It cannot be stopped, and goes on although nobody waits for it. */
 export class GivenUp extends ServingError {
   /** @param ended resolves when it is over and nothing of it is left */
   constructor(
@@ -89,7 +87,8 @@ export class GivenUp extends ServingError {
 /**
  * Checks that all of the model is there, loads it, and runs it once.
  *
- * @throws ServingError saying why it cannot serve; UNAVAILABLE if the storage failed. Nothing of it is left then, but for what is {@link GivenUp}
+ * @throws ServingError saying why it cannot serve; UNAVAILABLE if the storage failed. Nothing of it is left then,
+ * except after {@link GivenUp}
  */
 export async function loadVersion(version: VersionToLoad, options: LoadOptions): Promise<LoadedVersion> {
   const { directory, handler, limits, predecessor, defaultNames, onStage } = version;
@@ -130,7 +129,7 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
     return { model, parameterCount, warmup, batching, isHandled: handled !== undefined };
   } catch (error) {
     const disposal = model.dispose();
-    // It may wait for a run that hangs.
+    // Disposing it may wait for a run that hangs.
     if (error instanceof ServingError && error.code === 'DEADLINE_EXCEEDED')
       throw new GivenUp(error.message, disposal);
     await disposal;
@@ -139,8 +138,8 @@ export async function loadVersion(version: VersionToLoad, options: LoadOptions):
 }
 
 /**
- * Loads the model that a handler stands before, and runs it, to see whether that ends the process. Whatever else fails
- * says nothing: the handler may ask it in a way of its own.
+ * Loads the model behind a handler and runs it, to see whether that ends the process. Any other failure says nothing,
+ * because the handler may use the model in its own way.
  */
 export async function rehearseModelBeneath(version: VersionToLoad, options: LoadOptions): Promise<void> {
   const { directory, limits, defaultNames, onStage } = version;
@@ -200,7 +199,7 @@ async function openModel(
   return { model, metaGraph: { tags: found.tags, signatures: found.signatures, unusable }, parameterCount };
 }
 
-/** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without what belongs to it */
+/** @throws ServingError FAILED_PRECONDITION if handlers are off: a version must not serve without its handler */
 async function openHandled(
   file: string,
   { model, version, directory: own, limits, makeBatcher, defaultNames, onStage }: VersionToLoad,
@@ -244,7 +243,7 @@ async function openHandled(
   return orGiveUp(loadTimeout, opening, ({ model }) => model.dispose(), tooLong);
 }
 
-/** What a load gives after it was given up is given back. @throws GivenUp */
+/** Disposes what a load returns after it was given up. @throws GivenUp */
 function orGiveUp<Opened>(
   seconds: Seconds,
   opening: Promise<Opened>,

@@ -1,8 +1,8 @@
 /**
- * Which version is loaded next, and what comes of it.
+ * Decides which version is loaded next, and records the result.
  *
- * Loads are serial: two at once would take twice the memory, and each longer. But one that takes very long, or hangs, does
- * not hold up the others.
+ * Loads are serial: two at once would need twice the memory, and each would take longer. But a load that takes very
+ * long, or hangs, does not hold up the others.
  */
 
 import path from 'node:path';
@@ -19,20 +19,20 @@ import type { VersionRecord } from '../tries.js';
 import { GivenUp, type LoadedVersion } from './load.js';
 import type { VersionLoader } from './version-loader.js';
 
-/** How long the next load waits for the one before it, and a load goes on before the log says so. */
+/** After this time the next load begins although one is under way, and the log reports the slow one. */
 const patience: Seconds = 10;
 
-/** What loads tell, and are told. */
+/** What loads ask their owner, and report to it. */
 export interface LoadsHost {
-  /** A version serves, and must not be taken down by a load. */
+  /** True if a version serves. A load must not end the process then. */
   isServing(): boolean;
   /** A load has begun, or has failed. */
   changed(model: ModelRecord): void;
   /** The version has a servable. */
   loaded(model: ModelRecord, record: VersionRecord): void;
-  /** @param code of what the load failed with */
+  /** @param code is the code of the failure */
   failed(model: ModelRecord, code: ServingError['code']): void;
-  /** Files of a version are no longer needed. */
+  /** The files of a version are no longer needed. */
   release(name: string, local: LocalVersion | undefined): void;
 }
 
@@ -54,12 +54,12 @@ export class Loads {
     private readonly host: LoadsHost,
   ) {}
 
-  /** Resolves when there is nothing to load now; undefined if that is so. */
+  /** Resolves when there is nothing to load; undefined if that is so now. */
   get underWay(): Promise<void> | undefined {
     return this.loading;
   }
 
-  /** Loads what is due of these models. */
+  /** Loads the versions of these models that are due. */
   goOn(models: Iterable<ModelRecord>): void {
     for (const model of models) this.mayLoad.add(model);
     this.loading ??= this.loadAll().finally(() => {
@@ -67,12 +67,12 @@ export class Loads {
     });
   }
 
-  /** The model is no longer there. */
+  /** Forgets a model that is no longer there. */
   drop(model: ModelRecord): void {
     this.mayLoad.delete(model);
   }
 
-  /** Nothing more is loaded, and what fails from now on is not to blame. */
+  /** Loads nothing more. A failure from now on is not to blame on the version. */
   async stop(): Promise<void> {
     this.isStopping = true;
     await this.loader.close();
@@ -87,12 +87,13 @@ export class Loads {
     }
   }
 
-  /** One that was not tried yet comes before those that failed, or with which a server died. */
+  /** The next load. A version that was not tried yet comes before those that failed, or with which a server died. */
   private next(): Load | undefined {
     let failed: Load | undefined;
     for (const model of this.mayLoad) {
       const { load: candidate } = model.plan();
-      // While one is loading that is no longer the first choice, the one that is may go ahead: it may be what mends a hang.
+      // A version is loading that is no longer the first choice. The one that is may go ahead, because it may be the
+      // cure for a hang.
       if (!candidate || model.tries.find(candidate)?.state === 'LOADING') {
         this.mayLoad.delete(model);
         continue;
@@ -167,7 +168,7 @@ export class Loads {
     model.loaded(record, { servable, local, warmup, generation });
   }
 
-  /** Somebody said that requests may share runs, whatever the graph shows. */
+  /** Logs that somebody made requests share runs, although the graph does not prove that they may. */
   private tellOfTrials(
     model: ModelRecord,
     record: VersionRecord,
@@ -202,7 +203,7 @@ export class Loads {
       return;
     }
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
-    // Clients get to read it, and have no business with where the files are.
+    // Clients read this text, and where the files are is none of their business.
     const text = messageOf(error);
     const message = local ? text.replaceAll(`${local.directory}${path.sep}`, '') : text;
     model.tries.failed(record, new ServingError(code, message), hanging);

@@ -1,5 +1,5 @@
 /**
- * Starts rehearsals by way of a small process of its own: to start a process from one that holds models takes as long as its memory
+ * Starts rehearsals through a small process. Starting a process from one that holds models takes as long as its memory
  * is large, and the event loop stands still meanwhile.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -18,14 +18,14 @@ export type StarterOrder =
 
 /** What becomes of the process of one rehearsal. */
 export type ProcessNews =
-  /** It wrote to stderr. */
+  /** Text that it wrote to stderr. */
   | { readonly kind: 'text'; readonly text: string }
-  /** A message of its own. */
+  /** A message from it. */
   | { readonly kind: 'said'; readonly said: unknown }
   | { readonly kind: 'error'; readonly message: string }
   | { readonly kind: 'close'; readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-/** What the small process tells. */
+/** What the small process reports. */
 export type StarterNews = ProcessNews & { readonly id: number };
 
 export class RehearsalProcesses {
@@ -33,16 +33,16 @@ export class RehearsalProcesses {
   private readonly listeners = new Map<number, (news: ProcessNews) => void>();
   private lastId = 0;
 
-  /** @param program of the small process; it is started now, as there may be no model yet */
+  /** @param program is that of the small process, which starts now because there may be no model yet */
   constructor(private readonly program: string) {
     this.starter = this.open();
   }
 
   /**
-   * @param program of the rehearsal
+   * @param program is that of the rehearsal
    * @param directory is named on its command line
    * @param job is its first message
-   * @returns ends it, if it has not ended
+   * @returns a function that ends it, if it has not ended
    */
   start(program: string, directory: string, job: object, onNews: (news: ProcessNews) => void): () => void {
     this.lastId += 1;
@@ -58,7 +58,7 @@ export class RehearsalProcesses {
 
   /** Ends all of them. */
   close(): void {
-    // It ends them when it is let go, also if this process is killed.
+    // When the small process loses its connection, it ends them, even if this process is killed.
     if (this.starter?.connected) this.starter.disconnect();
   }
 
@@ -75,7 +75,7 @@ export class RehearsalProcesses {
       env: environment(),
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
-    // A server that does nothing else may end.
+    // The small process must not keep a server alive that has nothing else to do.
     starter.unref();
     starter.channel?.unref();
     starter.on('message', ({ id, ...news }: StarterNews) => this.listeners.get(id)?.(news));
@@ -89,7 +89,7 @@ export class RehearsalProcesses {
   }
 }
 
-/** Keys of the API are nothing to them. */
+/** The environment without API keys, which rehearsals do not need. */
 function environment(): NodeJS.ProcessEnv {
   const { TFJS_SERVING_API_KEYS: _, ...others } = process.env;
   return others;

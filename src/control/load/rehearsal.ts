@@ -1,6 +1,8 @@
 /**
- * Rehearsals: a version is loaded and warmed up in a process of its own before it is loaded here. TensorFlow ends the process
- * at some models. Then it ends that one, the reason is told, and what serves goes on serving.
+ * Rehearsals: a version is loaded and warmed up in a process of its own before it is loaded here.
+ *
+ * Some models make TensorFlow end the process. Then only the rehearsal ends, the reason is reported, and the version
+ * that serves goes on.
  */
 
 import type { RuntimeOptions } from '../../engines/tensorflow/open-runtime.js';
@@ -10,7 +12,7 @@ import { availableMemory, checkMemory } from '../memory.js';
 import type { LoadOptions, LoadStage, VersionToLoad } from './load.js';
 import type { RehearsalProcesses } from './rehearsal-processes.js';
 
-/** What a rehearsal is told. All of it is plain data. */
+/** What a rehearsal is told, as plain data. */
 export interface RehearsalJob {
   readonly runtime: RuntimeOptions;
   readonly version: Pick<
@@ -20,7 +22,7 @@ export interface RehearsalJob {
   readonly options: Pick<LoadOptions, 'tags' | 'signature' | 'loadTimeout' | 'warmupTimeout'>;
 }
 
-/** What a rehearsal tells: how far it is, and how it ended. */
+/** What a rehearsal reports: its stage, and how it ended. */
 export type RehearsalNews =
   | { readonly kind: 'stage'; readonly stage: LoadStage }
   | { readonly kind: 'passed' }
@@ -29,22 +31,22 @@ export type RehearsalNews =
 export interface RehearsalOptions {
   /** The program of the child. */
   readonly program: string;
-  /** Undefined where nothing is rehearsed. */
+  /** Starts the processes; undefined if nothing is rehearsed. */
   readonly processes: RehearsalProcesses | undefined;
   readonly runtime: RuntimeOptions;
   readonly options: RehearsalJob['options'];
 }
 
-/** Bytes that Node and TensorFlow take in a process, without a model. */
+/** The bytes that Node and TensorFlow take in a process without a model. */
 const processBytes = 512 * 2 ** 20;
 
 /** How long Node and TensorFlow may take to start, on a busy machine. */
 const startTime: Seconds = 120;
 
-/** Characters of the child's stderr that are kept, from its end. */
+/** The characters of the child's stderr that are kept, from its end. */
 const keptText = 2 ** 14;
 
-/** Of the line that says why. */
+/** The most characters of the line with the reason. */
 const longestReason = 500;
 
 export class Rehearsals {
@@ -58,8 +60,8 @@ export class Rehearsals {
   /**
    * Loads a version in a process of its own, warms it up, and ends that process.
    *
-   * @throws ServingError what the load failed with; FAILED_PRECONDITION if it ended the process, RESOURCE_EXHAUSTED if the
-   *   process was killed, DEADLINE_EXCEEDED if it took too long
+   * @throws ServingError the error of the load; FAILED_PRECONDITION if the load ended the process, RESOURCE_EXHAUSTED
+   * if the process was killed, DEADLINE_EXCEEDED if it took too long
    */
   async run(version: VersionToLoad): Promise<void> {
     const { runtime, options } = this.options;
@@ -73,7 +75,7 @@ export class Rehearsals {
     if (news.kind === 'failed') throw new ServingError(news.code, news.message);
   }
 
-  /** Ends those that are under way. */
+  /** Ends the rehearsals that are under way. */
   close(): void {
     this.options.processes?.close();
   }
@@ -116,7 +118,7 @@ function failed(code: ErrorCode, message: string): Outcome {
   return { kind: 'failed', code, message };
 }
 
-/** The child runs code that reads foreign files: what it says is looked at like anything else. */
+/** The child runs code that reads foreign files, so its messages are checked like any input. */
 function readNews(message: unknown): RehearsalNews | undefined {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return undefined;
   if (message.kind === 'passed') return { kind: 'passed' };
@@ -138,8 +140,8 @@ const stages: readonly LoadStage[] = [
 ];
 
 /**
- * @param text what the process wrote to stderr last
- * @param stage what it was at
+ * @param text is what the process wrote to stderr last
+ * @param stage is the stage that it was at
  */
 export function explainDeath(
   code: number | null,
@@ -158,14 +160,14 @@ export function explainDeath(
   return failed('FAILED_PRECONDITION', `${what}${said}`);
 }
 
-/** What programs write when they end themselves. */
+/** Words that programs write when they end themselves. */
 const telling =
   /Check failed|^F\d{4} |^F tensorflow|\(\): |terminate called|FATAL ERROR|Assertion|stack smashing/;
 
-/** What TensorFlow says of itself at each start, and other lines for information, tell nothing. */
+/** Lines that explain nothing: what TensorFlow says at each start, and other information. */
 const chatter = /^I\d{4} |^[\d: .-]+ I tensorflow|^WARNING: All log messages before absl/;
 
-/** Of TensorFlow's lines: severity and date, time, thread. */
+/** The head of a line of TensorFlow: severity and date, time, thread. */
 const logHead = /^[A-Z]\d{4} [\d:.]+\s+\d+ /;
 
 function reasonIn(text: string): string | undefined {

@@ -17,16 +17,16 @@ export interface VersionLoaderOptions extends LoadOptions {
   /** `--rehearse` */
   readonly rehearse: RehearsalMode;
   readonly rehearsals: Rehearsals;
-  /** Where notes of loads are kept; undefined: nowhere. */
+  /** The folder for notes of loads; undefined if none are kept. */
   readonly stateFolder: string | undefined;
 }
 
-/** A version that is to be loaded, without what its files will tell. */
+/** A version that is to be loaded, before its files are known. */
 export type LoadOrder = Omit<VersionToLoad, 'version' | 'directory' | 'handler' | 'onStage'> & {
   readonly candidate: Candidate;
-  /** What serves must not be taken down by it. */
+  /** True if a version serves. The load must not end the process then. */
   readonly isServing: boolean;
-  /** Is told each stage as it begins, and where. */
+  /** Called at the beginning of each stage, with its place. */
   readonly onStage: (stage: string) => void;
 };
 
@@ -47,16 +47,16 @@ export class VersionLoader {
     return this.notes?.suspectOf(model, candidate) !== undefined;
   }
 
-  /** Lets versions of a model be tried again with which a server died. */
+  /** Lets versions of a model be tried again that were being loaded when a server died. */
   pardon(model: string): void {
     this.notes?.pardon(model);
   }
 
   /**
-   * Has the files of a version on this machine.
+   * Fetches the files of a version to this machine.
    *
-   * @returns what its user gives back
-   * @throws ServingError what the source says; UNAVAILABLE for any other error of it
+   * @returns the files, which the caller must release
+   * @throws ServingError the error of the source; UNAVAILABLE for any other error that it throws
    */
   async fetch(candidate: Candidate): Promise<LocalVersion> {
     const { unfit } = candidate;
@@ -75,7 +75,7 @@ export class VersionLoader {
     throw shuttingDown();
   }
 
-  /** @throws ServingError as {@link loadVersion}; ABORTED if its files changed meanwhile */
+  /** @throws ServingError as {@link loadVersion}; ABORTED if the files changed meanwhile */
   async load(order: LoadOrder, local: LocalVersion): Promise<LoadedVersion> {
     const { candidate, isServing, ...rest } = order;
     const { version } = candidate;
@@ -93,7 +93,10 @@ export class VersionLoader {
     }
   }
 
-  /** Loads a version in a process of its own, where that is due. @throws ServingError if it cannot be loaded, or must not be tried */
+  /**
+   * Loads a version in a process of its own, if that is due.
+   * @throws ServingError if it cannot be loaded, or must not be tried
+   */
   private async rehearse(
     version: VersionToLoad,
     { candidate, isServing, onStage }: LoadOrder,
@@ -132,7 +135,7 @@ export class VersionLoader {
     }
   }
 
-  /** The process is told to end: what is being loaded is not to blame. */
+  /** Removes the notes: the process is told to end, and no load is to blame. */
   async close(): Promise<void> {
     this.closing.abort();
     this.options.rehearsals.close();
@@ -140,7 +143,10 @@ export class VersionLoader {
   }
 }
 
-/** A rehearsal has only TensorFlow's engine. It loads the version's folder, and no other folder that its handler opens. */
+/**
+ * Says what a rehearsal can try. It has only TensorFlow's engine. It loads the version's own folder, and no other
+ * folder that a handler opens.
+ */
 async function rehearsable(
   { directory, handler }: VersionToLoad,
   engines: Engines,

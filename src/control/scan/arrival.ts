@@ -1,14 +1,14 @@
 /**
- * How long a version's files must stay the same before it is loaded: as long as `--settle` if it came to its place whole,
- * longer if its files came one by one, since a copy may stall between two of them, or in the middle of one.
+ * Says how long a version's files must stay the same before it is loaded. If it came to its place as a whole, it is
+ * `--settle`. If its files came one by one, it is longer, because a copy may stall between two files, or within one.
  */
 import type { ArrivalFacts } from '../../stores/source.js';
 import type { Milliseconds, Moment, WallTime } from '../../time.js';
 
-/** How long a version that was copied must be quiet: so many times `--settle`. */
+/** A version that was copied must be quiet for this many times `--settle`. */
 export const copyPatience = 5;
 
-/** And at least this many times the longest pause within the copy. */
+/** It must also be quiet for this many times the longest pause within the copy. */
 const pausePatience = 2;
 
 /** A longer gap is no pause of one copy: somebody came back later to overwrite files. */
@@ -20,9 +20,9 @@ const clockSkew: Milliseconds = 60_000;
 /** The system stamps files with the time of its last tick, up to 10 ms ago. */
 const tick: Milliseconds = 20;
 
-/** What was made of the facts. */
+/** What the facts mean. */
 export interface Arrival {
-  /** `whole`: put into its place in one piece, untouched for long, or said to be complete. */
+  /** `whole` means that it was put into its place in one piece, was untouched for long, or was said to be complete. */
   readonly kind: 'whole' | 'copied';
   /** How long it must stay the same. */
   readonly needs: Milliseconds;
@@ -30,7 +30,7 @@ export interface Arrival {
   readonly pause: Milliseconds;
 }
 
-/** What was known of the version before it was found as it is now. */
+/** What was known of the version before it was found in its present state. */
 export interface Earlier {
   readonly fingerprint: string;
   readonly identity?: string | undefined;
@@ -48,19 +48,19 @@ export interface ArrivalOptions {
   readonly settle: Milliseconds;
   /** When all was listed last. */
   readonly lookedAt: WallTime | undefined;
-  /** The first scan: what is whole needs no second one. */
+  /** True for the first scan: a whole version needs no second one. */
   readonly atStart: boolean;
-  /** Its marker is there. */
+  /** True if its marker is there. */
   readonly marked: boolean;
 }
 
-/** Of a version that its source shows only when all of it is there. */
+/** The arrival of a version that its source shows only when all of it is there. */
 export const cameAtOnce: Arrival = { kind: 'whole', needs: 0, pause: 0 };
 
 /**
  * @param fingerprint of the version as it is now
- * @param facts of the same
- * @param earlier undefined if its place was empty
+ * @param facts of the version as it is now
+ * @param earlier is undefined if its place was empty
  */
 export function arrivalOf(
   fingerprint: string,
@@ -87,11 +87,11 @@ export function arrivalOf(
 function cameWhole(facts: ArrivalFacts, { wall, settle, lookedAt, atStart }: ArrivalOptions): boolean {
   const { clock, changedAt, placedAt, madeAt } = facts;
   if (placedAt !== undefined && placedAt >= changedAt) return true;
-  // The folder is older than the last scan, which did not see it here: so it was moved in.
+  // The folder is older than the last scan, which did not see it here. So it was moved in.
   const wasElsewhere = madeAt !== undefined && lookedAt !== undefined && madeAt + tick < lookedAt;
   if (wasElsewhere && lookedAt <= wall) return true;
   const untouched = wall - changedAt;
   if (clock === 'own') return untouched >= copyPatience * settle;
-  // While it runs, the server can see for itself.
+  // While it runs, the server sees changes itself.
   return atStart && untouched >= copyPatience * settle + clockSkew;
 }

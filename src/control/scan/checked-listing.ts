@@ -1,5 +1,6 @@
 /**
- * Holds what a source lists to what the control plane relies on. What is wrong is told and left out. The rest is served.
+ * Checks a source's listing for what the control plane relies on. Wrong entries are reported and left out. The rest is
+ * served.
  */
 import type { z } from 'zod';
 import { messageOf, quoted } from '../../errors.js';
@@ -15,14 +16,14 @@ import type {
 type Version = VersionListing | UnreadableVersion;
 type Schemas = typeof import('../../stores/serving-schema.js');
 
-/** Settings that have been checked, by the object in which they were listed: a source may list the same one each time. */
+/** Settings that have been checked, by the object in the listing. A source may list the same object each time. */
 const checkedConfigs = new WeakMap<object, object>();
 
 export interface CheckedModelListing extends Omit<ModelListing, 'config'> {
   readonly config?: ModelConfig | undefined;
 }
 
-/** A listing without what is wrong, with settings in full. */
+/** A listing without wrong entries, and with complete settings. */
 export interface CheckedListing extends Omit<Listing, 'models' | 'config'> {
   readonly models: readonly CheckedModelListing[] | undefined;
   readonly config?: RepositoryConfig | undefined;
@@ -70,7 +71,7 @@ class Check {
     return { ...model, versions, ...(checked && { config: checked }) };
   }
 
-  /** In full, with the defaults of what is left out. Undefined for none, and for settings that cannot be used. */
+  /** The complete settings, with defaults. It is undefined if there are none, or if they cannot be used. */
   config<Config extends object>(
     what: string,
     file: object | undefined,
@@ -101,7 +102,7 @@ class Check {
     if (this.places.has(place)) return this.refuse(`${name} is in the same place as another: ${place}`);
     numbers.add(version);
     this.places.add(place);
-    // One that is listed as unreadable stays: it is not the same as one that is gone.
+    // A version that is listed as unreadable stays. It is not the same as one that is gone.
     const fault = faultOf(listed);
     return fault === undefined || this.refuse(`${name}: ${fault}`);
   }
@@ -112,7 +113,7 @@ class Check {
   }
 }
 
-/** What is wrong with the facts of a version; one without any of them cannot be read now. */
+/** Says what is wrong with the facts of a version. A version without any facts cannot be read now. */
 function faultOf(listed: Version): string | undefined {
   if (!('fingerprint' in listed) && !('arrival' in listed)) return undefined;
   const { fingerprint, arrival } = listed as Partial<VersionListing>;

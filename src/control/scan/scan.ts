@@ -1,8 +1,9 @@
 /**
- * From two listings to what can be loaded: a pure function of what was read and when.
+ * Turns two listings into what can be loaded. It is a pure function of what was read and when.
  *
- * A version is quiet once two listings far enough apart found it the same (`arrival.ts` says how far), and gone once two
- * at least `--settle` apart did not find it. What cannot be read stays as it was: unreadable is not deleted.
+ * A version is quiet once two listings far enough apart found it the same (`arrival.ts` says how far). It is gone once
+ * two listings at least `--settle` apart did not find it. What cannot be read stays as it was, because unreadable is
+ * not deleted.
  */
 
 import { type ModelConfig, noModelConfig, type RepositoryConfig } from '../../stores/serving-json.js';
@@ -16,7 +17,7 @@ export interface ScannedVersion extends SourceVersion {
   readonly identity?: string | undefined;
   readonly model?: string | undefined;
   readonly arrival?: Arrival;
-  /** It was complete once, and its marker has been taken away: it is being overwritten. */
+  /** True if it was complete once and its marker has been taken away: it is being overwritten. */
   readonly unmarked?: boolean;
   /** When this fingerprint was first seen. */
   readonly since: Moment;
@@ -27,24 +28,24 @@ export interface ScannedVersion extends SourceVersion {
 
 export interface ScannedModel {
   readonly name: string;
-  /** Ascending by version. As last read, if the folder cannot be read now. */
+  /** The versions, ascending. If the folder cannot be read now, they are as last read. */
   readonly versions: readonly ScannedVersion[];
-  /** As last read without fault. */
+  /** The settings, as last read without a fault. */
   readonly config: ModelConfig;
   /** When the model's folder was first missed, if it is missing from a repository that can be read. */
   readonly missingSince?: Moment;
-  /** Missing at two listings far enough apart: deleted, not hidden by a hiccup. */
+  /** True if it was missing at two listings far enough apart: it was deleted, and not hidden by a hiccup. */
   readonly gone: boolean;
 }
 
 export interface Scan {
   readonly models: ReadonlyMap<string, ScannedModel>;
   readonly config: RepositoryConfig;
-  /** False where the source itself could not be read. */
+  /** False if the source itself could not be read. */
   readonly readable: boolean;
-  /** True while another scan, `--settle` from now, can change the picture by itself. */
+  /** True while another scan, `--settle` from now, can change the result without any change of the files. */
   readonly unsettled: boolean;
-  /** Versions that are there and must wait, and for what, for the log. */
+  /** The versions that must wait, and for what, for the log. */
   readonly waits: readonly string[];
   /** When everything was listed last. */
   readonly lookedAt: WallTime | undefined;
@@ -57,7 +58,7 @@ export interface ScanOptions {
   readonly wall: WallTime;
   /** How long a version that came whole must stay the same. */
   readonly settle: Milliseconds;
-  /** The first scan: what is whole is taken as quiet. */
+  /** True for the first scan: a complete version counts as quiet. */
   readonly atStart?: boolean;
   /** How long a repository must stay entirely empty before its models count as deleted. */
   readonly emptyFor: Milliseconds;
@@ -73,15 +74,15 @@ export const nothingScanned: Scan = {
 };
 
 /**
- * @param before the scan before this one
- * @param listing what was read now
+ * @param before is the scan before this one
+ * @param listing is what was read now
  */
 export function scan(before: Scan, listing: CheckedListing, options: ScanOptions): Scan {
   const { models: folders, config } = listing;
   if (!folders) return { ...before, readable: false, unsettled: false };
   const repository = config ?? before.config;
   const settings = { ...options, lookedAt: before.lookedAt };
-  // A folder that never held a version is nobody's model; one that did is a model whose versions are gone.
+  // A folder that never held a version is no model. One that did is a model whose versions are gone.
   const listed = folders.filter(({ name, versions }) => versions?.length || before.models.has(name));
   const patience = listed.length === 0 ? Math.max(options.emptyFor, options.settle) : options.settle;
   const models = new Map<string, ScannedModel>();
@@ -138,7 +139,7 @@ function whyWaiting(
   if (marker !== undefined && (!scanned || scanned.unmarked))
     return `is not loaded until its folder holds a file ${marker}`;
   if (!scanned || scanned.quiet || scanned.arrival?.kind !== 'copied') return undefined;
-  // A folder whose files are being deleted changes, too: by the next look it is gone.
+  // A folder whose files are being deleted changes, too. By the next look it is gone.
   if (scanned.since === moment) return undefined;
   const seconds = Number(((copyPatience * settle) / 1000).toPrecision(2));
   return `was not renamed into place: it is loaded when its files have been the same for ${seconds} s, ${copyPatience} times --settle`;
@@ -167,7 +168,7 @@ function scanVersions(
     }
     const marked = marker !== undefined && facts.entries.includes(marker);
     if (marker !== undefined && !marked) {
-      // A new one is not there yet; one that was there is being overwritten.
+      // A new version is not complete yet. One that was complete is being overwritten.
       if (before) versions.push({ ...before, quiet: false, unmarked: true });
       continue;
     }
@@ -184,7 +185,7 @@ function scanVersions(
   return versions.sort((a, b) => a.version - b.version);
 }
 
-/** A model may have thousands of versions, and be scanned often. */
+/** Versions by place. A model may have thousands of versions and be scanned often. */
 function keyedByPlace<Version extends { readonly place: string }>(
   versions: readonly Version[],
 ): ReadonlyMap<string, Version> {

@@ -1,6 +1,4 @@
-/**
- * Looks at the source: by the clock, after a hint, and when somebody asks. One look at a time.
- */
+/** Looks at the source: by the clock, after a hint, and when somebody asks. There is one look at a time. */
 import { messageOf } from '../../errors.js';
 import type { Source, Watch } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -30,7 +28,9 @@ export class Scanner {
   private closed = false;
   private readonly news: SourceNews;
 
-  /** @param onScan acts on what was found, and returns warnings about settings that the owner probably did not intend */
+  /**
+   * @param onScan acts on what was found, and returns warnings about settings that the owner probably did not intend
+   */
   constructor(
     private readonly options: ScannerOptions,
     private readonly onScan: () => readonly string[],
@@ -49,7 +49,7 @@ export class Scanner {
     await this.begin(true);
   }
 
-  /** Without hints the server still looks by the clock. */
+  /** Starts watching. Without hints, the server still looks by the clock. */
   private async startWatching(): Promise<void> {
     const { source, logger } = this.options;
     try {
@@ -59,7 +59,10 @@ export class Scanner {
     }
   }
 
-  /** Looks now, or once more after the look under way; resolves when what was there at the call has been seen. */
+  /**
+   * Looks now, or once more after the look under way. It resolves when everything that was there at the call has been
+   * seen.
+   */
   async rescan(): Promise<void> {
     if (this.closed) return;
     if (this.scanning) {
@@ -70,7 +73,7 @@ export class Scanner {
     await this.begin(false);
   }
 
-  /** As if the model had never been seen, until it is found again. */
+  /** Forgets a model, as if it had never been seen, until it is found again. */
   forget(model: string): void {
     const models = new Map(this.scanned.models);
     models.delete(model);
@@ -83,7 +86,7 @@ export class Scanner {
     await watch?.close();
   }
 
-  /** Looks no more. Resolves when the look under way is over. */
+  /** Stops looking. It resolves when the look under way is over. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
@@ -95,7 +98,7 @@ export class Scanner {
     this.rescanWanted = false;
     this.scanning = this.scanOnce(atStart)
       .catch((error: unknown) => {
-        // A fault of ours. What serves goes on, and the next look may be better.
+        // This is a fault of ours. Versions that serve go on, and the next look may succeed.
         this.options.logger.error({ err: error }, `${this.options.source.name}: the look at it failed`);
         this.schedule();
       })
@@ -136,7 +139,7 @@ export class Scanner {
     if (this.closed) return;
     const { settle, scanInterval } = this.options;
     const seconds = this.scanned.unsettled ? settle : scanInterval;
-    // A little later than the settle time, so that the second listing is far enough from the first.
+    // We wait a little longer than the settle time, so that the second listing is far enough from the first.
     this.timer = setTimeout(
       () => void this.rescan(),
       Math.max(inMilliseconds(seconds), shortestInterval) + 5,

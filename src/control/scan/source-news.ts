@@ -1,16 +1,17 @@
-/**
- * What the log is told of the source: each thing once, until it changes or goes away.
- */
+/** Logs what was found in the source: each thing once, until it changes or goes away. */
 import type { Logger } from '../../telemetry/logger.js';
 import type { Milliseconds, Moment } from '../../time.js';
 
 /** What one scan found. */
 export interface News {
-  /** What cannot be read: told at once. */
+  /** Things that cannot be read. They are logged at once. */
   readonly problems: readonly string[];
-  /** What is not as its owner will have meant it: told when it stays, as files may be on their way. */
+  /**
+   * Settings and files that the owner probably did not intend. They are logged if they stay, because files may still be
+   * on their way.
+   */
   readonly doubts: readonly string[];
-  /** What will be loaded later, and when. */
+  /** Versions that will be loaded later, and when. */
   readonly waits: readonly string[];
 }
 

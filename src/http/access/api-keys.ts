@@ -1,16 +1,14 @@
-/**
- * API keys and what each of them may do.
- */
+/** API keys, and what each of them may do. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { quoted, ServingError } from '../../errors.js';
 import { didYouMean, nearest } from '../../nearest.js';
 
-/** What a route needs. `open` needs nothing. */
+/** What a route requires. `open` requires nothing. */
 export const scopes = ['open', 'infer', 'admin', 'metrics'] as const;
 export type Scope = (typeof scopes)[number];
 
-/** A scope that a key can be given. */
+/** A scope that a key can have. */
 export type KeyScope = Exclude<Scope, 'open'>;
 
 const keyScopes: readonly KeyScope[] = ['infer', 'admin', 'metrics'];
@@ -20,9 +18,9 @@ interface Key {
   readonly scopes: ReadonlySet<Scope>;
 }
 
-/** Who asks. */
+/** Who sends a request. */
 export interface Principal {
-  /** Names a key in logs without telling it: the start of its SHA-256. Empty where no key was asked for. */
+  /** Identifies a key in logs without revealing it: the start of its SHA-256. It is empty if no key was asked for. */
   readonly id: string;
   readonly scopes: ReadonlySet<Scope>;
 }
@@ -31,9 +29,9 @@ export class ApiKeys {
   private constructor(private keys: readonly Key[]) {}
 
   /**
-   * @param lines one key each, for everything, or `scope+scope:key` for these scopes; empty lines and those that begin
-   * with `#` say nothing
-   * @throws ServingError INVALID_ARGUMENT for a scope without a key, a scope that there is none of, or a key that no header can
+   * @param lines each have one key for everything, or `scope+scope:key` for these scopes; empty lines and lines that
+   * begin with `#` are skipped
+   * @throws ServingError INVALID_ARGUMENT for a scope without a key, an unknown scope, or a key that no header can
    * carry
    */
   static parse(lines: readonly string[]): ApiKeys {
@@ -46,14 +44,14 @@ export class ApiKeys {
     this.keys = keys;
   }
 
-  /** False where none is configured, and nothing is asked for. */
+  /** False if no key is configured. Then none is asked for. */
   get configured(): boolean {
     return this.keys.length > 0;
   }
 
   /**
-   * Whose key it is, with the scopes of all its lines together; undefined if there is no such key. Takes as long for a wrong
-   * key as for a right one.
+   * The owner of a key, with the scopes of all its lines together; undefined if there is no such key. A wrong key takes
+   * as long as a right one.
    */
   find(key: string): Principal | undefined {
     const digest = digestOf(key);
@@ -63,14 +61,14 @@ export class ApiKeys {
   }
 }
 
-/** Anybody, where no keys are configured. */
+/** The principal of every request if no keys are configured. */
 const anybody: Principal = { id: '', scopes: new Set(scopes) };
 
 /**
- * Who asks for something of that scope.
+ * Finds who sends a request, and checks the scope.
  *
- * @throws ServingError UNAUTHENTICATED without a key that is known, PERMISSION_DENIED if it does not have the scope, or if no
- * keys are configured and somebody beyond this machine asks for what only administrators may do
+ * @throws ServingError UNAUTHENTICATED without a known key, PERMISSION_DENIED if the key lacks the scope, or if no keys
+ * are configured and somebody beyond this machine asks for an admin route
  */
 export function checkAccess(keys: ApiKeys, scope: Scope, { headers, socket }: IncomingMessage): Principal {
   if (scope === 'open') return anybody;
@@ -113,13 +111,13 @@ function parseKey(line: string): Key {
   const separator = line.indexOf(':');
   const names = separator < 0 ? [] : line.slice(0, separator).split('+');
   const named = keyScopes.filter((scope) => names.includes(scope));
-  // A key may have a colon of its own: what stands before it counts as scopes only if all of it is.
+  // A key may itself have a colon. The text before it counts as scopes only if all of it is scopes.
   const isScoped = named.length > 0 && named.length === names.length;
   if (!isScoped) refuseMistyped(names);
   const key = isScoped ? line.slice(separator + 1) : line;
   if (key === '')
     throw new ServingError('INVALID_ARGUMENT', `an API key is empty after its scopes ${names.join('+')}`);
-  // The key itself stays out of the message, which may end up in a log.
+  // The key stays out of the message, which may end up in a log.
   if (!/^[\x21-\x7e]+$/.test(key))
     throw new ServingError(
       'INVALID_ARGUMENT',
@@ -128,7 +126,7 @@ function parseKey(line: string): Key {
   return { digest: digestOf(key), scopes: new Set(isScoped ? named : keyScopes) };
 }
 
-/** A key for everything is not what somebody means who mistypes a scope. */
+/** Refuses a line whose scope is mistyped. Otherwise it would be a key for everything. */
 function refuseMistyped(names: readonly string[]): void {
   const isScope = (name: string) => keyScopes.some((scope) => scope === name);
   if (!names.some((name) => nearest(name, keyScopes) !== undefined)) return;
@@ -140,7 +138,7 @@ function refuseMistyped(names: readonly string[]): void {
   );
 }
 
-/** Digests are all of one length, which a comparison in constant time needs. */
+/** The digest of a key. All digests have one length, which a comparison in constant time needs. */
 function digestOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }

@@ -1,6 +1,4 @@
-/**
- * How answers leave: by Koa, or past it.
- */
+/** Sends answers, through Koa or past it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
@@ -12,7 +10,7 @@ import { expectsContinue, hasBody } from '../body/body.js';
 import { whenFinished } from '../connection/finished.js';
 import type { Exchange } from '../request/exchange.js';
 
-/** After an early refusal, this much more of the body is read so that the client gets to read the answer. */
+/** The bytes of a refused body that are still read, so that the client gets to read the answer. */
 const drainBytes = 1024 * 1024;
 const drainTime: Milliseconds = 2000;
 
@@ -26,12 +24,12 @@ export interface Answer {
   readonly headers: readonly string[];
 }
 
-/** One in place of a result: short, and whole. */
+/** An answer in place of a result. It is short and whole. */
 export interface ErrorAnswer extends Answer {
   readonly body: EncodedBody;
 }
 
-/** Has Koa send an answer. */
+/** Makes Koa send an answer. */
 export function setAnswer(ctx: Context, { status, mediaType, body, headers }: Answer): void {
   ctx.status = status;
   for (let i = 0; i < headers.length; i += 2) ctx.set(String(headers[i]), String(headers[i + 1]));
@@ -41,7 +39,7 @@ export function setAnswer(ctx: Context, { status, mediaType, body, headers }: An
 /**
  * Sends an answer past Koa.
  *
- * @param left called when the memory of the body may be freed
+ * @param left is called when the memory of the body may be freed
  */
 export function writeAnswer(exchange: Exchange, answer: Answer, left: () => void = () => {}): void {
   const { res } = exchange;
@@ -54,7 +52,7 @@ export function writeAnswer(exchange: Exchange, answer: Answer, left: () => void
     const { parts } = body;
     for (let i = 0; i < parts.length - 1; i++) res.write(toBuffer(parts[i] as Uint8Array));
     res.end(toBuffer(parts.at(-1) ?? nothing));
-    // A single part has been copied together; of several, the long ones are views on the outputs.
+    // A single part is a copy. If there are several, the long ones are views on the outputs.
     if (parts.length === 1) left();
     else whenFinished(exchange.req.socket, res, left);
   }
@@ -70,8 +68,8 @@ function headOf({ requestId }: Exchange, { mediaType, headers, body: { byteLengt
 }
 
 /**
- * Has Koa send an encoded body. Several parts leave one after another, without being copied together; pieces are made as fast
- * as the client takes them, and no more once it has left.
+ * Makes Koa send an encoded body. Several parts are sent one after another, without being copied together. Pieces are
+ * made as fast as the client takes them, and no more once it has left.
  */
 export function send(ctx: Context, { mediaType }: { readonly mediaType: string }, body: AnswerBody): void {
   if ('pieces' in body) {
@@ -83,15 +81,16 @@ export function send(ctx: Context, { mediaType }: { readonly mediaType: string }
         ? toBuffer(only)
         : Readable.from(body.parts.map(toBuffer), { objectMode: false });
   }
-  // After the body, which sets both to guesses. `ctx.type` would add a charset, which JSON has none of.
+  // This follows the body, which sets both headers to guesses. `ctx.type` would add a charset, which JSON does not
+  // have.
   ctx.set('Content-Type', mediaType);
   if (body.byteLength !== undefined) ctx.length = body.byteLength;
 }
 
-/** Bytes of pieces that are made before the client takes them. */
+/** The bytes of pieces that are made before the client takes them. */
 const piecesAhead = 2 ** 18;
 
-/** The pieces of a body, made in turns until its answer is over. */
+/** The pieces of a body as a stream. They are made in turns, until the answer is over. */
 function streamOf({ pieces }: BodyInPieces, res: ServerResponse): Readable {
   const isWanted = () => !res.closed && res.socket?.destroyed === false;
   return Readable.from(buffersOf(piecesInTurns(pieces, isWanted)), {
@@ -108,7 +107,7 @@ function toBuffer(part: Uint8Array): Buffer {
   return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
 }
 
-/** Has Koa answer with an error. */
+/** Makes Koa answer with an error. */
 export async function sendError(ctx: Context, error: ServingError, answer: ErrorAnswer): Promise<void> {
   setAnswer(ctx, answer);
   if (!mustRefuseBody(ctx.req, error)) return;
@@ -123,7 +122,7 @@ export async function sendError(ctx: Context, error: ServingError, answer: Error
   res.end();
 }
 
-/** Answers with an error, past Koa. */
+/** Answers with an error past Koa. */
 export function writeError(exchange: Exchange, error: ServingError, answer: ErrorAnswer): void {
   const { req, res } = exchange;
   if (!mustRefuseBody(req, error)) {
@@ -144,7 +143,10 @@ export function writeError(exchange: Exchange, error: ServingError, answer: Erro
   });
 }
 
-/** True if more is still coming than Node should read and drop. A short rest is read, so that the connection stays usable. */
+/**
+ * True if more of the body is still coming than Node should read and drop. A short rest is read, so that the connection
+ * stays usable.
+ */
 function mustRefuseBody(req: IncomingMessage, { code }: ServingError): boolean {
   if (req.complete || !hasBody(req)) return false;
   const length = Number(req.headers['content-length'] ?? Number.POSITIVE_INFINITY);
@@ -152,8 +154,8 @@ function mustRefuseBody(req: IncomingMessage, { code }: ServingError): boolean {
 }
 
 /**
- * Resolves when the client has had time to read an answer while it may still be sending. To close at once would reset the
- * connection under it; to read on for ever would let it send what was just refused.
+ * Resolves when the client has had time to read an answer while it may still be sending. Closing at once would reset
+ * the connection before it has read. Reading on for ever would let it send the refused body.
  */
 function drained(req: IncomingMessage, res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {

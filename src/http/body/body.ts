@@ -1,6 +1,4 @@
-/**
- * Reads request bodies: bounded before anything is allocated, once, into one buffer.
- */
+/** Reads request bodies: once, into one buffer, and bounded before anything is allocated. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ServingError } from '../../errors.js';
 import type { Claim } from '../../flow/steps.js';
@@ -11,9 +9,9 @@ import { ArrivingBody, type ByteBudget } from './byte-budget.js';
 import { unpack, unpackerOf } from './unpack.js';
 
 export interface BodyLimits {
-  /** Bytes of one body. */
+  /** The most bytes of one body. */
   readonly maxBytes: number;
-  /** No flag raises `maxBytes`. */
+  /** True if no flag raises `maxBytes`. */
   readonly isFixed?: boolean;
   /** From the head to the last byte. */
   readonly timeout: Seconds;
@@ -37,14 +35,14 @@ export interface Body {
 
 const nothing = new Uint8Array(0);
 
-/** What a body of unknown length reserves at first; each further step doubles it. */
+/** The bytes that a body of unknown length reserves at first. Each further step doubles them. */
 const firstReservation = 64 * 1024;
 
 /**
  * Reads the whole body.
  *
- * @throws ServingError PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for one in an encoding that is not known, UNAVAILABLE if the process holds
- * too many bytes already, REQUEST_TIMEOUT if it comes too slowly, CANCELLED if the client goes away
+ * @throws ServingError PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for an unknown encoding, UNAVAILABLE if the process
+ * holds too many bytes already, REQUEST_TIMEOUT if the body comes too slowly, CANCELLED if the client leaves
  */
 export function readBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): Promise<Body> {
   return new Promise((resolve, reject) => {
@@ -65,7 +63,7 @@ export function readBody(req: IncomingMessage, res: ServerResponse, limits: Body
   });
 }
 
-/** Clients that sent `Expect: 100-continue` wait for this line; they get it only once the body is wanted. */
+/** Sends the line that clients with `Expect: 100-continue` wait for. They get it only once the body is wanted. */
 function continueIfExpected(req: IncomingMessage, res: ServerResponse): void {
   if (expectsContinue(req) && !res.headersSent) res.writeContinue();
 }
@@ -93,13 +91,13 @@ function largerThan(what: string, { maxBytes, isFixed }: BodyLimits): ServingErr
   return new ServingError('PAYLOAD_TOO_LARGE', `${what} is larger than ${maxBytes} bytes${flag}`);
 }
 
-/** What becomes of a body. One of the two is called, once. */
+/** Takes the result of reading a body. One of the two functions is called, once. */
 export interface BodyReceiver {
   received(body: Body): void;
   failed(error: unknown): void;
 }
 
-/** A body on its way: into one buffer, of exactly the announced size, or growing within the limit. */
+/** A body on its way into one buffer. The buffer has the announced size, or grows within the limit. */
 export class IncomingBody extends ArrivingBody implements Body {
   readonly started: Moment = now();
   reserved = 0;
@@ -146,7 +144,7 @@ export class IncomingBody extends ArrivingBody implements Body {
     return this.content;
   }
 
-  /** Ends it before its end. */
+  /** Ends the body before its end. */
   giveUp(error: unknown): void {
     if (this.isOver) return;
     this.stop();
@@ -171,7 +169,7 @@ export class IncomingBody extends ArrivingBody implements Body {
     const { limits } = this;
     const needed = this.received + chunk.length;
     if (this.received === 0 && needed === this.length) {
-      // The whole body in one piece, as a rule.
+      // Usually the whole body comes in one piece.
       this.content = chunk;
     } else {
       try {

@@ -1,8 +1,8 @@
 /**
- * How many bytes of bodies the process may hold at once, being read or waiting for their run.
+ * Bounds the bytes of bodies that the process holds at once, while they are read or wait for their run.
  *
- * A body's room is taken before the body is read. When room runs out, bodies that are too slow to arrive in time give way. So
- * a client cannot hold memory until `--body-timeout` by announcing much and sending little.
+ * The room for a body is taken before the body is read. When there is no room left, bodies that are too slow to arrive
+ * in time are given up. So a client cannot hold memory until `--body-timeout` by announcing much and sending little.
  */
 import { ServingError } from '../../errors.js';
 import { Deadlines, Waiting } from '../../flow/deadlines.js';
@@ -21,10 +21,10 @@ export abstract class ArrivingBody extends Waiting {
   abstract readonly started: Moment;
   /** How long it may take. */
   abstract readonly timeout: Seconds;
-  /** Bytes that it has taken out of the budget. */
+  /** The bytes that it has taken from the budget. */
   abstract readonly reserved: number;
   abstract readonly received: number;
-  /** Gives back at once what it has taken; the client gets the error. */
+  /** Returns its bytes at once, and answers the client with the error. */
   abstract giveUp(error: ServingError): void;
 
   get deadline(): Moment {
@@ -35,7 +35,7 @@ export abstract class ArrivingBody extends Waiting {
     this.giveUp(tooSlow(this.timeout));
   }
 
-  /** True if the rest would come too late, at the rate of what has come. */
+  /** True if at its present rate the rest would come too late. */
   isBehind(moment: Moment): boolean {
     const elapsed = moment - this.started;
     return elapsed > patience && this.received * inMilliseconds(this.timeout) < this.reserved * elapsed;
@@ -49,18 +49,18 @@ export class ByteBudget {
   private taken = 0;
   private readonly arrivals = new Deadlines<ArrivingBody>();
 
-  /** @param total bytes, for the whole process */
+  /** @param total is the bytes for the whole process */
   constructor(private readonly total: number) {}
 
-  /** Bytes taken now. */
+  /** The bytes that are taken now. */
   get reserved(): number {
     return this.taken;
   }
 
   /**
-   * Takes bytes out of the budget, before they are read.
+   * Takes bytes from the budget before they are read.
    *
-   * @param body that wants them, and does not give way to itself
+   * @param body wants them, and is not given up for itself
    * @throws ServingError UNAVAILABLE if they are not left
    */
   reserve(bytes: number, body: ArrivingBody): void {
@@ -73,7 +73,7 @@ export class ByteBudget {
     this.taken += bytes;
   }
 
-  /** Gives them back. */
+  /** Returns bytes. */
   release(bytes: number): void {
     this.taken -= bytes;
   }
@@ -83,17 +83,17 @@ export class ByteBudget {
     this.arrivals.add(arrival);
   }
 
-  /** The body has arrived or was given up: stop watching it. */
+  /** Stops watching a body that has arrived or was given up. */
   forget(arrival: ArrivingBody): void {
     this.arrivals.delete(arrival);
   }
 
-  /** Those that began first give way first. */
+  /** Gives up slow bodies until there is room. Those that began first come first. */
   private makeRoom(bytes: number, body: ArrivingBody): void {
     this.giveUpSlow(gaveWay, (arrival) => arrival !== body && this.taken + bytes > this.total);
   }
 
-  /** Gives up bodies that are too slow, the oldest first. @param isMeant leaves some of them out */
+  /** Gives up bodies that are too slow, oldest first. @param isMeant returns false for bodies to leave out */
   giveUpSlow(reason: () => ServingError, isMeant: (arrival: ArrivingBody) => boolean = () => true): void {
     const moment = now();
     for (const arrival of this.arrivals) {

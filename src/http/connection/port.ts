@@ -1,6 +1,4 @@
-/**
- * The port that the server listens on, with Node's HTTP server behind it.
- */
+/** The port that the server listens on, with Node's HTTP server behind it. */
 import {
   createServer as createHttpServer,
   type ServerOptions as HttpOptions,
@@ -19,15 +17,15 @@ import { answerParserErrors } from './client-error.js';
 import { oneATurn } from './pipelined.js';
 
 export interface PortOptions {
-  /** A name or an address. An IPv6 address may stand in brackets, as in a URL. */
+  /** A name or an address. An IPv6 address may be in brackets, as in a URL. */
   readonly host: string;
-  /** 0 picks a free one. */
+  /** The port; 0 picks a free one. */
   readonly port: number;
   /** How long a connection may be idle. */
   readonly idleTimeout: Seconds;
   /** How long a body may take to arrive. */
   readonly bodyTimeout: Seconds;
-  /** For how long the event loop stays awake after a request; 0: it sleeps at once. */
+  /** How long the event loop stays awake after a request. With 0 it sleeps at once. */
   readonly busyPollMicros: Microseconds;
   /** Undefined: the port takes plain HTTP. */
   readonly certificate: Certificate | undefined;
@@ -48,20 +46,20 @@ export class Port {
     const spread = oneATurn(listener);
     const awake = busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread;
     const settings = {
-      // Node's own answer has no body.
+      // Node's own answer would have no body.
       requireHostHeader: false,
       keepAliveTimeout: inMilliseconds(idleTimeout),
-      // Node's own limit for head and body together, 300 s by default, must not come before --body-timeout.
+      // Node's own limit for head and body together is 300 s by default, and must not come before --body-timeout.
       requestTimeout: inMilliseconds(60 + bodyTimeout),
     };
     const http = certificate
       ? secureServer(certificate, settings, awake, logger)
       : createHttpServer(settings, awake);
-    // Without a listener Node asks every client for its body at once, also those that are about to be refused.
+    // Without a listener, Node asks every client for its body at once, even one that is about to be refused.
     http.on('checkContinue', (req, res) => http.emit('request', req, res));
-    // Node's own answer to other expectations has no body either.
+    // Node's own answer to other expectations would have no body.
     http.on('checkExpectation', (req, res) => http.emit('request', req, res));
-    // By default it leaves out those after the 2,000th, which may be a second Host. A head has at most 16 KiB.
+    // By default, Node leaves out headers after the 2,000th, which may be a second Host. A head has at most 16 KiB.
     http.maxHeadersCount = 0;
     answerParserErrors(http, logger);
     this.http = http;
@@ -75,7 +73,7 @@ export class Port {
     return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
-  /** @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be had */
+  /** @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be opened */
   async listen(): Promise<void> {
     const { http } = this;
     const { host, port } = this.options;
@@ -88,7 +86,7 @@ export class Port {
     });
   }
 
-  /** Takes no more connections and ends those that there are. */
+  /** Accepts no more connections, and ends those there are. */
   close(): void {
     this.http.close();
     this.http.closeAllConnections();
@@ -118,6 +116,6 @@ function secureServer(
   return server;
 }
 
-/** A terminal that closes ends no server, so the other one is often our own. */
+/** Closing a terminal does not end a server, so the program on the port is often an earlier server of ours. */
 const inUse =
   'the port is in use (EADDRINUSE), perhaps by a server that was started before: stop that, or choose another with --port';

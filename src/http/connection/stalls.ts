@@ -1,5 +1,6 @@
 /**
- * Clients that stop reading keep tensors alive. They are cut off after `--idle-timeout`, like clients that stop sending.
+ * Cuts off clients that stop reading, since they keep tensors alive. Like clients that stop sending, they have
+ * `--idle-timeout`.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,8 +10,8 @@ import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 /**
  * The stalls of a server's answers.
  *
- * Two pipelined requests share the connection's timer: the first may set it, and it may fire while the second runs. Without a
- * listener Node would cut the connection off by itself. So each answer listens from its beginning.
+ * Two pipelined requests share the timer of the connection: the first may set it, and it may fire during the second.
+ * Without a listener, Node would cut the connection off by itself. So each answer listens from its beginning.
  */
 export class Stalls {
   private readonly taken = new WeakMap<Socket, number>();
@@ -26,12 +27,12 @@ export class Stalls {
     };
   }
 
-  /** From the beginning of each answer. */
+  /** Listens from the beginning of each answer. */
   listen(res: ServerResponse): void {
     res.on('timeout', this.timedOut);
   }
 
-  /** Once the answer is on its way. */
+  /** Starts the timer once the answer is on its way. */
   startTimer(res: ServerResponse): void {
     const { socket } = res.req;
     this.taken.set(socket, takenFrom(socket, this.unacknowledged));
@@ -39,8 +40,8 @@ export class Stalls {
   }
 
   /**
-   * True if the client has taken something since it was last looked at. The system fills its buffers in leaps, which alone
-   * restart Node's timer: between two of them a slow client may take megabytes.
+   * True if the client has taken something since the last check. The system fills its buffers in leaps, and only these
+   * restart Node's timer. Between two of them, a slow client may take megabytes.
    */
   private goesOn(socket: Socket): boolean {
     const before = this.taken.get(socket);

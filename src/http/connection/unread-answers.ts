@@ -1,8 +1,8 @@
 /**
- * How many bytes of answers the process may hold for clients that have not taken them.
+ * Bounds the bytes of answers that the process holds for clients that have not taken them.
  *
- * An answer leaves as fast as its client reads, and lies in memory until then. When room is wanted, those clients are cut
- * off that take so little that they would not be done within `--body-timeout`: the rule that bodies have on their way in.
+ * An answer is sent as fast as its client reads, and is in memory until then. When room is needed, clients are cut off
+ * that would not be done within `--body-timeout` at their present rate. Bodies on their way in have the same rule.
  */
 import type { Socket } from 'node:net';
 import { ServingError } from '../../errors.js';
@@ -10,18 +10,21 @@ import { Linked, List } from '../../flow/list.js';
 import { inMilliseconds, type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
 import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 
-/** Shorter ones are not refused: the connections there may be bound them. */
+/** Answers of fewer bytes are not refused. The number of connections may bound them. */
 const smallBytes = 2 ** 16;
 
 /** Nobody is called slow before. */
 const patience: Milliseconds = 1000;
 
 export interface UnreadLimits {
-  /** Bytes, for the whole process. One answer alone may be larger. */
+  /** The most bytes, for the whole process. A single answer may be larger. */
   readonly maxBytes: number;
   /** How long a client may take to read an answer. */
   readonly timeout: Seconds;
-  /** Bytes of outputs not yet disposed. All outputs of a shared run stay until its slowest client has its rows. */
+  /**
+   * The bytes of outputs that are not disposed yet. All outputs of a shared run stay until its slowest client has its
+   * rows.
+   */
   readonly outputBytes: () => number;
   readonly unacknowledged: Unacknowledged | undefined;
 }
@@ -32,7 +35,7 @@ export class UnreadAnswers {
 
   constructor(private readonly limits: UnreadLimits) {}
 
-  /** Bytes of the answers that have not left. */
+  /** The bytes of the answers that have not left. */
   get held(): number {
     return this.bytes;
   }
@@ -40,11 +43,11 @@ export class UnreadAnswers {
   /**
    * Makes room for an answer before it is sent, by cutting off clients that are too slow.
    *
-   * @throws ServingError UNAVAILABLE if there is none
+   * @throws ServingError UNAVAILABLE if there is no room
    */
   makeRoom(bytes: number): void {
     if (bytes < smallBytes || this.fits(bytes)) return;
-    // Cutting off a client frees its outputs only in the next turn of the loop, so they are counted here.
+    // Cutting off a client frees its outputs only in the next turn of the event loop, so we count them here.
     let freed = 0;
     const fits = (cutOff: number) => {
       freed += cutOff;
@@ -59,9 +62,9 @@ export class UnreadAnswers {
   }
 
   /**
-   * Cuts off clients that are too slow, the oldest answer first.
+   * Cuts off clients that are too slow, oldest answer first.
    *
-   * @param isEnough gets the bytes of each answer that is given up, and may end it
+   * @param isEnough gets the bytes of each answer that is given up, and may stop this
    * @returns true if it did
    */
   cutOffSlow(isEnough: (bytes: number) => boolean = () => false): boolean {
@@ -80,7 +83,7 @@ export class UnreadAnswers {
     return this.answers.size === 0 || Math.max(this.bytes + bytes, outputBytes() - freed) <= maxBytes;
   }
 
-  /** Counts an answer that did not leave at once. @returns what ends that */
+  /** Counts an answer that did not leave at once. @returns a function that ends this */
   add(socket: Socket, bytes: number): () => void {
     const answer = new UnreadAnswer(socket, bytes, this.limits.unacknowledged);
     this.answers.add(answer);
@@ -106,7 +109,7 @@ class UnreadAnswer extends Linked {
     this.takenBefore = takenFrom(socket, unacknowledged);
   }
 
-  /** True if the rest would be taken too late, at the rate of what has been taken. */
+  /** True if at its present rate the client would take the rest too late. */
   isBehind(moment: Moment, timeout: Seconds): boolean {
     const elapsed = moment - this.started;
     const taken = takenFrom(this.socket, this.unacknowledged) - this.takenBefore;

@@ -1,7 +1,7 @@
 /**
- * One HTTP request and its answer. Every request has one, whichever way it takes, and ends once: here.
+ * One HTTP request and its answer. Every request has one, whichever way it takes, and it ends once, here.
  *
- * An exchange is also the record of its request, which metrics read when it ends.
+ * An exchange is also the record of its request, which metrics read at its end.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
@@ -12,14 +12,14 @@ import type { Stalls } from '../connection/stalls.js';
 import type { UnreadAnswers } from '../connection/unread-answers.js';
 import { requestIdOf } from './request-id.js';
 
-/** All requests of a server, those of the program that it runs in too. */
+/** All requests of a server, including those of the program that it runs in. */
 export class Exchanges {
-  /** Those that have begun and not ended. */
+  /** The number of requests that have begun and not ended. */
   underWay = 0;
 
   /**
-   * @param telemetry is told of each that has ended
-   * @param draining aborted once the server has been told to stop
+   * @param telemetry is told of each request that has ended
+   * @param draining is aborted once the server has been told to stop
    */
   constructor(
     private readonly telemetry: Telemetry,
@@ -42,7 +42,7 @@ export class Exchange implements RequestRecord {
   isInference = false;
   model = '';
   version: number | '' = '';
-  /** Until there is an answer, the client may still go away. */
+  /** Until there is an answer, the client may still leave. */
   status = 'CANCELLED';
   principal = '';
   bytesIn = 0;
@@ -50,11 +50,11 @@ export class Exchange implements RequestRecord {
   queueMicros: Microseconds = 0;
   runMicros: Microseconds = 0;
   seconds: Seconds = 0;
-  /** Called if the connection closes before the answer has left. */
+  /** Called if the connection closes before the answer has been sent. */
   onGone: (() => void) | undefined;
 
   readonly started: Moment = now();
-  /** Bytes that wait for the client once the answer has been given to Node. */
+  /** The bytes that wait for the client after the answer was given to Node. */
   private unread = 0;
   private isOver = false;
   private wasRead: (() => void) | undefined;
@@ -94,7 +94,7 @@ export class Exchange implements RequestRecord {
   /**
    * Called before an answer is sent.
    *
-   * @param bytes length of its body, or an estimate
+   * @param bytes is the length of its body, or an estimate
    * @throws ServingError UNAVAILABLE if clients that do not read hold too much
    */
   admitAnswer(bytes: number): void {
@@ -102,7 +102,7 @@ export class Exchange implements RequestRecord {
     this.countAnswer(bytes);
   }
 
-  /** Called in its place where an answer is sent in any case: operators look when memory is short. */
+  /** Called instead for an answer that is sent in any case, because operators look when memory is short. */
   countAnswer(bytes: number): void {
     this.bytesOut = bytes;
     this.unread = bytes;
@@ -117,21 +117,21 @@ export class Exchange implements RequestRecord {
   admitPart(bytes: number): void {
     this.all.unread.makeRoom(bytes);
     this.bytesOut += bytes;
-    // Those before it have been taken.
+    // The answers before it have been taken.
     this.unread = bytes;
   }
 
-  /** So many bytes wait for the client to read them. @returns what ends that */
+  /** Counts bytes that wait for the client to read them. @returns a function that ends this */
   waitForReader(bytes: number): () => void {
     return this.all.unread.add(this.req.socket, bytes);
   }
 
-  /** The answer tells the client to send nothing more by this connection, unless more of its requests are under way. */
+  /** Tells the client to send nothing more on this connection, unless more of its requests are under way. */
   private closeIfDraining(): void {
     if (this.all.draining.aborted && isAloneOn(this.req.socket)) this.res.shouldKeepAlive = false;
   }
 
-  /** The client's idle timer starts here. The exchange ends once the answer has left. */
+  /** Starts the client's idle timer. The exchange ends once the answer has been sent. */
   answered(): void {
     const { req, res } = this;
     if (res.writableEnded && res.socket !== null && res.socket.writableLength === 0) {
@@ -161,12 +161,12 @@ export class Exchange implements RequestRecord {
 
 const exchanges = new WeakMap<Context, Exchange>();
 
-/** Gives a Koa context its exchange. */
+/** Sets the exchange of a Koa context. */
 export function setExchange(ctx: Context, exchange: Exchange): void {
   exchanges.set(ctx, exchange);
 }
 
-/** The exchange that a Koa context is of. */
+/** The exchange of a Koa context. */
 export function exchangeOf(ctx: Context): Exchange {
   const exchange = exchanges.get(ctx);
   if (!exchange) throw new Error('this context is of no exchange');

@@ -1,7 +1,9 @@
 /**
- * One inference request from its head to its answer: the same steps in the same order, whichever way it came in.
+ * One inference request from its head to its answer. The steps and their order are the same, whichever entrance it
+ * used.
  *
- * It is written with callbacks, not promises: a small model's request takes some 40 µs, of which each `await` is a part.
+ * It is written with callbacks instead of promises: a small model's request takes some 40 µs, and each `await` would
+ * take a part of that.
  */
 import type { InferBody } from '../../codec/infer-body.js';
 import type { Signature } from '../../engines/signature.js';
@@ -37,14 +39,14 @@ import { readTimeout } from './timeout.js';
 /** What the head of a request asks for. */
 export interface Asked {
   readonly head: Head;
-  /** @throws ServingError INVALID_ARGUMENT for a version that is none */
+  /** @throws ServingError INVALID_ARGUMENT for a version that is no number */
   readonly target: () => Target;
   readonly protocol: InferenceProtocol;
 }
 
-/** How the request is answered: by Koa, or past it. One of the functions is called, once. */
+/** How the request is answered: through Koa, or past it. One of the functions is called, once. */
 export interface Exit {
-  /** @param left to be called once nothing of the answer's body is needed any more */
+  /** @param left must be called once nothing of the answer's body is needed any more */
   answer(answer: Answer, left: () => void): void;
   fail(error: ServingError): void;
   /** A stream is about to write the answer by itself. */
@@ -59,7 +61,7 @@ export class InferenceRequest implements BodyReceiver {
   private decoder: BodyDecoder | undefined;
   private body: Body | undefined;
   private request: InferBody | undefined;
-  /** True once the run owns the body's bytes. It releases them. */
+  /** True once the run owns the bytes of the body. Then the run releases them. */
   private isHandedOver = false;
   private hasFailed = false;
   private target: Target = {};
@@ -88,7 +90,7 @@ export class InferenceRequest implements BodyReceiver {
       exchange.model = model;
       exchange.version = version;
       this.signature = servable.defaultSignature;
-      // Refuse before the body is read if the queue is full.
+      // If the queue is full, the request is refused before its body is read.
       if (servable.isFull) throw queueFull();
       const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
       this.deadline = momentAfter(seconds, exchange.started);
@@ -135,7 +137,7 @@ export class InferenceRequest implements BodyReceiver {
         return;
       }
       this.isHandedOver = true;
-      // Released when the run ends: after a deadline the run still uses the bytes.
+      // The bytes are released when the run ends: after a deadline, the run still uses them.
       const result = predictDecoded(services, request, {
         target,
         deadline,
@@ -163,7 +165,7 @@ export class InferenceRequest implements BodyReceiver {
         `model \`${id.model}\` answers with a stream, which this protocol has no form for`,
       );
     const stream = { exchange, codec, id, deadline, begins: exit.streamBegins };
-    // From here on, not from the first answer: a swap may come while inputs are made.
+    // We hold the version from here on, not from the first answer: a swap may come while inputs are made.
     servable.acquire();
     try {
       const failure = await withInputs(request, inputs, (made) =>
@@ -229,7 +231,7 @@ export class InferenceRequest implements BodyReceiver {
     this.refused(error ?? unsupportedType(protocol, head));
   }
 
-  /** An input's name for lines that can be pasted. */
+  /** The name of an input, for lines that can be pasted. */
   get inputName(): string {
     return this.signature?.inputs.keys().next().value ?? 'x';
   }

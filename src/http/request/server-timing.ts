@@ -6,7 +6,7 @@
 import type { BatchResult } from '../../serving/queue/queue-entry.js';
 import { type Milliseconds, type Moment, now } from '../../time.js';
 
-/** The parts of an answer's time that pass on the event loop; those in the queue and the run come with the result. */
+/** Measures the parts of a request on the event loop. The times in the queue and in the run come with the result. */
 export class ServerTiming {
   private begun: Moment = 0;
   private decodeTime: Milliseconds = 0;
@@ -16,7 +16,7 @@ export class ServerTiming {
     this.begun = now();
   }
 
-  /** Its request waits in the queue. */
+  /** The request waits in the queue. */
   decodeEnds(): void {
     this.decodeTime = now() - this.begun;
   }
@@ -25,7 +25,7 @@ export class ServerTiming {
     this.begun = now();
   }
 
-  /** The header's value. The encoding ends here. */
+  /** The value of the header. Encoding ends here. */
   value({ queueMicros, runMicros, batchSize }: Omit<BatchResult, 'outputs'>): string {
     const encodeTime = now() - this.begun;
     return [

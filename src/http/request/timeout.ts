@@ -1,17 +1,15 @@
-/**
- * How long a request may take.
- */
+/** Reads how long a request may take. */
 import { invalidArgument, quoted } from '../../errors.js';
 import type { Seconds } from '../../time.js';
 
-/** A positive decimal number, as 1.5; or nothing, which means what no header means. */
+/** A positive decimal number, for example 1.5. An empty value means the same as no header. */
 export const timeoutPattern = /^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)?$/;
 
 /**
- * Seconds that a request may take.
+ * The seconds that a request may take.
  *
- * @param header `X-Request-Timeout`, which may only lower the limit
- * @param limit the server's own
+ * @param header is `X-Request-Timeout`, which can only lower the limit
+ * @param limit is the server's own
  * @throws ServingError INVALID_ARGUMENT if it is no positive decimal number
  */
 export function readTimeout(header: string | string[] | undefined, limit: Seconds): Seconds {

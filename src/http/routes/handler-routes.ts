@@ -1,6 +1,4 @@
-/**
- * Endpoints of handlers: below `/models/{name}`, where the server has none of its own.
- */
+/** The endpoints of handlers, below `/models/{name}`, at paths where the server has none of its own. */
 import { Readable } from 'node:stream';
 import type { Context, Middleware } from 'koa';
 import { koaBody } from 'koa-body';
@@ -15,12 +13,12 @@ import type { Services } from '../services.js';
 interface Found {
   readonly servable: Servable;
   readonly handled: HandledModel;
-  /** What follows the model's name. */
+  /** The part of the path after the name of the model. */
   readonly path: string;
   readonly methods: readonly string[];
 }
 
-/** The handler that has a route of this path, whatever its method. */
+/** The handler that has a route with this path, for any method. */
 export function findHandlerRoute({ manager }: Services, path: string): Found | undefined {
   const [, encoded = '', rest = ''] = /^\/models\/([^/]+)(\/.+)$/.exec(path) ?? [];
   const servable = manager.table.models.get(decode(encoded))?.serving;
@@ -39,7 +37,10 @@ function decode(text: string): string {
   }
 }
 
-/** Runs the handler's own route, with every limit on bodies that predictions have. The version stays until it has answered. */
+/**
+ * Runs the handler's own route, with the same limits for bodies as predictions. The version stays until it has
+ * answered.
+ */
 export function handlerRoutes(services: Services): Middleware {
   return async (ctx, next) => {
     const found = findHandlerRoute(services, pathOf(ctx));
@@ -62,7 +63,7 @@ export function handlerRoutes(services: Services): Middleware {
   };
 }
 
-/** Bytes of a body that is parsed, and values in it: parsing takes the event loop at once. */
+/** The bytes of a body that is parsed, and the values in it. Parsing holds the event loop. */
 const maxParsedBytes = 2 ** 20;
 const maxParsedValues = 2 ** 16;
 
@@ -73,13 +74,13 @@ const parse = koaBody({
   multipart: false,
 });
 
-/** What koa-body parses. */
+/** The types that koa-body parses. */
 const parsedTypes = ['json', 'application/*+json', 'urlencoded', 'text/*'];
 
 /**
- * Sets `ctx.request.body`: JSON, a form or a text as its value, anything else as a Buffer.
+ * Sets `ctx.request.body`: the value of JSON, a form or a text, and a Buffer for anything else.
  *
- * @throws ServingError PAYLOAD_TOO_LARGE for more than is parsed at once; whatever koa-body throws, with its status
+ * @throws ServingError PAYLOAD_TOO_LARGE for more than is parsed at once; an error of koa-body with its status
  */
 async function parseInto(ctx: Context, { bytes, claim }: Body): Promise<void> {
   if (!ctx.is(parsedTypes)) {
@@ -93,16 +94,16 @@ async function parseInto(ctx: Context, { bytes, claim }: Body): Promise<void> {
       'PAYLOAD_TOO_LARGE',
       `expected at most ${isTooLarge ? `${maxParsedBytes} bytes` : `${maxParsedValues} values`} of ${mediaTypeOf(ctx.req)} for a handler's route: send application/octet-stream`,
     );
-  // The body under the context's own head, in place of the connection that it came by, and as it is now: not compressed.
+  // The context gets the body in its present form, which is not compressed, in place of its connection.
   const { 'content-encoding': _, 'content-length': __, ...headers } = ctx.req.headers;
   const req = Object.assign(Readable.from([Buffer.from(bytes)], { objectMode: false }), { headers });
   await parse(Object.create(ctx, { req: { value: req } }), async () => {});
 }
 
-/** Bytes that are copied in one turn of the event loop. */
+/** The bytes that are copied in one turn of the event loop. */
 const copiedAtOnce = 2 ** 22;
 
-/** In memory of its own: a handler may keep it, and the body's goes to the next one. */
+/** Copies the body, because a handler may keep it, and its memory is used for the next one. */
 async function copyOf(bytes: Uint8Array): Promise<Buffer> {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   for (let start = 0; start < bytes.length; start += copiedAtOnce) {
@@ -112,14 +113,14 @@ async function copyOf(bytes: Uint8Array): Promise<Buffer> {
   return copy;
 }
 
-/** Before each value of JSON stands one of `[{,`, and between two of a form an `&`. */
+/** Counts values by what stands before them: `[`, `{` or `,` in JSON, and `&` in a form. */
 function hasTooManyValues(bytes: Uint8Array): boolean {
   let values = 0;
   for (const byte of bytes) if (byte === 0x5b || byte === 0x7b || byte === 0x2c || byte === 0x26) values += 1;
   return values > maxParsedValues;
 }
 
-/** As the router chooses: an application that mounts this one may have named another path for routers. */
+/** The path as the router sees it. An application that mounts this one may have set another path for routers. */
 export function pathOf(ctx: Context): string {
   return ctx['newRouterPath'] || ctx.path;
 }

@@ -1,6 +1,6 @@
 /**
- * What a route takes and gives, as its row of the route table says it. The schemas are zod's: those of requests are the
- * very ones that check them, and those of answers give their types.
+ * What a route takes and returns. Its row of the route table says so, with zod schemas. Those of requests check the
+ * requests, and those of answers give the types of answers.
  */
 import type { ZodType } from 'zod';
 import { valueCodecs } from '../../codec/codecs.js';
@@ -15,14 +15,14 @@ export interface Operation {
   readonly tag: 'inference' | 'models' | 'health' | 'diagnosis' | 'documentation' | 'open inference protocol';
   readonly summary: string;
   readonly description?: string;
-  /** Those in the path must all be here. */
+  /** The parameters. All those in the path must be here. */
   readonly parameters?: readonly Parameter[];
   readonly body?: RequestBody;
-  /** What it answers when it succeeds, by HTTP status. */
+  /** The answers of success, by HTTP status. */
   readonly answers: Readonly<Record<number, DocumentedAnswer>>;
-  /** What it refuses or fails with, beyond what authentication and faults of the server give. */
+  /** The errors in addition to those of authentication and of faults of the server. */
   readonly errors?: readonly ErrorCode[];
-  /** What errors have in the surface's form; left out where it is that of our own protocol. */
+  /** What errors contain in the surface's form. By default it is that of our own protocol. */
   readonly errorContent?: Content;
 }
 
@@ -41,10 +41,10 @@ export interface RequestBody {
   readonly content: readonly Content[];
 }
 
-/** The same value in each of some media types. */
+/** The same value in each of several media types. */
 export interface Content {
   readonly mediaTypes: readonly string[];
-  /** None for bytes that only their own format describes. */
+  /** The schema; absent for bytes that only their own format describes. */
   readonly schema?: ZodType;
   readonly example?: unknown;
 }
@@ -53,21 +53,21 @@ export interface Content {
 export interface DocumentedAnswer {
   readonly description: string;
   readonly content: readonly Content[];
-  /** Beyond `X-Request-Id`, which every answer has. */
+  /** The headers in addition to `X-Request-Id`, which every answer has. */
   readonly headers?: readonly AnswerHeader[];
 }
 
 const json = 'application/json';
 
-/** JSON first: it is what people can write and read in a page. */
+/** Puts JSON first, because people can write and read it in a page. */
 export function jsonFirst(mediaTypes: readonly string[]): string[] {
   return [...mediaTypes.filter((type) => type === json), ...mediaTypes.filter((type) => type !== json)];
 }
 
-/** The media types of answers without tensors, which all have the same schema. */
+/** The media types of answers without tensors. They all have the same schema. */
 export const valueTypes: readonly string[] = jsonFirst(valueCodecs.map(({ mediaType }) => mediaType));
 
-/** An answer without tensors, in whichever encoding the client asks for. */
+/** An answer without tensors, in any encoding that the client asks for. */
 export function valueAnswer(description: string, schema: ZodType): DocumentedAnswer {
   return { description, content: [{ mediaTypes: valueTypes, schema }] };
 }

@@ -30,10 +30,10 @@ export interface BatcherOptions extends SharingOptions {
 }
 
 export class Batcher extends Lane {
-  /** In the order they came. */
+  /** The waiting requests, in the order in which they came. */
   private readonly waiting = new List<QueueEntry>();
   private readonly runs = new Set<StartedRun>();
-  /** Runs that have begun, and the rows in them, padding not counted. */
+  /** The number of runs that have begun, and of the rows in them, with padding rows counted apart. */
   readonly totals = { runs: 0, inlineRuns: 0, rows: 0, paddingRows: 0 };
   /** How long the longest recent run took. Each shorter run lowers it by at most an eighth. */
   private longRun: Milliseconds = 0;
@@ -73,7 +73,7 @@ export class Batcher extends Lane {
     return this.runs.size;
   }
 
-  /** Runs that go on although the time of all their requests is over. */
+  /** The number of runs that go on although the time of all their requests is over. */
   get stuck(): number {
     return countStuck(this.runs, now());
   }
@@ -141,7 +141,7 @@ export class Batcher extends Lane {
     return run;
   }
 
-  /** The oldest that can be answered in time, or if none can, the oldest. */
+  /** The oldest request that can be answered in time, or if there is none, the oldest. */
   private first(moment: Moment): QueueEntry | undefined {
     let late: QueueEntry | undefined;
     for (const entry of this.waiting) {
@@ -157,7 +157,10 @@ export class Batcher extends Lane {
     return late;
   }
 
-  /** The batch that would start now: `first`, and those that fit and can be answered in time, if `first` can. */
+  /**
+   * The batch that would start now: `first` and the requests that fit. If `first` can be answered in time, so can all
+   * of them.
+   */
   private gather(first: QueueEntry, maxBatchSize: number, moment: Moment): QueueEntry[] {
     const members = [first];
     let { rows } = first;
@@ -218,7 +221,7 @@ export class Batcher extends Lane {
     this.answer(batch, prediction);
   }
 
-  /** The same on the event loop. */
+  /** Runs a batch on the event loop. */
   private runHere(batch: Batch): void {
     let prediction: RunResult;
     try {
@@ -248,10 +251,10 @@ export class Batcher extends Lane {
   }
 
   /**
-   * Each member's own rows.
+   * Gives each member its own rows.
    *
-   * @param takesOff the batch dim comes off where a member is one sample
-   * @throws ServingError if the outputs do not have a row for each of the inputs'
+   * @param takesOff says that the batch dim is removed for a member that is one sample
+   * @throws ServingError if the outputs do not have as many rows as the inputs
    */
   private split(
     members: readonly QueueEntry[],
@@ -275,7 +278,10 @@ export class Batcher extends Lane {
     return splitRows(outputs, ranges);
   }
 
-  /** Answers the only member of a batch that failed; of several, each is run once more, alone, before anything else. */
+  /**
+   * Answers the only member of a failed batch. If there are several, each is run once more, alone, before anything
+   * else.
+   */
   private giveUp(batch: Batch, error: unknown): void {
     const { members } = batch;
     if (isWhole(batch)) {
@@ -291,7 +297,7 @@ export class Batcher extends Lane {
   }
 }
 
-/** After a second the queue may be shorter. */
+/** The error for a full queue. After a second, the queue may be shorter. */
 export function queueFull(): ServingError {
   return new ServingError('UNAVAILABLE', 'too many requests wait for this model (--queue-size)', {
     retryAfter: 1,

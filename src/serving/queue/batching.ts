@@ -1,5 +1,6 @@
 /**
- * Which signatures can be batched, and under which limits. Names and meanings are TensorFlow Serving's.
+ * Says which signatures can be batched, and under which limits. The names and their meaning are those of TensorFlow
+ * Serving.
  */
 
 import type { Signature } from '../../engines/signature.js';
@@ -8,52 +9,52 @@ import type { Milliseconds } from '../../time.js';
 
 /** How one signature of one servable is batched. */
 export interface BatchLimits {
-  /** Rows of a batch; a single request may have more. */
+  /** The most rows of a batch. A single request may have more. */
   readonly maxBatchSize: number;
-  /** Somebody asked for just that size. */
+  /** True if somebody asked for exactly that size. */
   readonly isExplicit: boolean;
-  /** Somebody said that requests may share runs, whatever the graph shows. */
+  /** True if somebody said that requests may share runs, whatever the graph shows. */
   readonly isTrusted: boolean;
   /** How long the first of a batch waits for more. */
   readonly timeout: Milliseconds;
-  /** Batches are padded to the next of these, ascending; empty: none is padded. */
+  /** Batches are padded to the next of these sizes, ascending. If it is empty, none is padded. */
   readonly allowedSizes: readonly number[];
-  /** What padding rows hold, in the input's own dtype; strings are padded with empty ones. */
+  /** The value of padding rows, in the input's own dtype. Strings are padded with empty ones. */
   readonly paddingValue: number;
-  /** Runs of this signature under way at once. */
+  /** The most concurrent runs of this signature. */
   readonly runsInFlight: number;
-  /** Requests that may wait, beyond those in a run. */
+  /** The most requests that wait, beyond those in a run. */
   readonly queueSize: number;
 }
 
-/** What holds where no file says otherwise. */
+/** The limits if no file says otherwise. */
 export interface BatchingDefaults {
   readonly maxBatchSize: number;
   readonly timeout: Milliseconds;
-  /** Undefined: as many as two full batches per run in flight, at least 32. */
+  /** Undefined means two full batches for each concurrent run, and at least 32. */
   readonly queueSize: number | undefined;
   readonly slots: number;
-  /** Every size of a batch is compiled, so that few sizes must do. */
+  /** True if every batch size is compiled, so that there should be few sizes. */
   readonly compiles: boolean;
 }
 
-/** What is known of a signature's rows when they are run together. */
+/** What is known of a signature's rows when they run together. */
 export interface BatchVerdict {
-  /** Why its requests cannot share a run, if so: whatever anybody says. */
+  /** Why its requests can never share a run; undefined if they can. */
   readonly whyNot?: string | undefined;
-  /** Why they share none unless somebody says that they may, and then on trial: rows may be mixed. */
+  /** Why its requests share a run only if somebody says so, and then on trial: rows may be mixed. */
   readonly unproven?: string | undefined;
-  /** A handler stands before the model, and takes batches: what its code does to rows no graph shows. */
+  /** True if a handler before the model takes batches. No graph shows what its code does to rows. */
   readonly isDeclared?: boolean | undefined;
-  /** What was seen of rows that were run together, in words; empty where none were. */
+  /** What was seen of rows that ran together, in words; empty if none did. */
   readonly evidence: string;
-  /** The size from which on a larger batch is not worth it, where that was seen. */
+  /** The size from which on a larger batch is not worth it, if that was seen. */
   readonly worthwhile?: number | undefined;
-  /** Why not: it saves nothing, or runs for longer than a request should wait. */
+  /** Why a larger batch is not worth it: it saves nothing, or takes longer than a request should wait. */
   readonly limitedBy?: 'gain' | 'time' | undefined;
 }
 
-/** Why requests for this signature cannot share a run, or undefined where its specs and its graph allow it. */
+/** Says why requests for this signature cannot share a run; undefined if its specs and its graph allow it. */
 export function whyNotBatched({ inputs, outputs, composites, rows }: Signature): string | undefined {
   if (rows?.verdict === 'effects') return rows.why;
   if (inputs.size === 0) return 'it has no inputs';
@@ -72,7 +73,7 @@ export function whyNotBatched({ inputs, outputs, composites, rows }: Signature):
   return undefined;
 }
 
-/** What specs and graph say of a signature's requests, before anybody runs it. */
+/** What specs and graph say of a signature's requests before the first run. */
 export function sharingOf(signature: Signature): {
   readonly sharing: 'proven' | 'alone';
   readonly why: string;
@@ -81,12 +82,12 @@ export function sharingOf(signature: Signature): {
   return { sharing: why === undefined ? 'proven' : 'alone', why: why ?? '' };
 }
 
-/** Why rows may be mixed, or undefined where the graph shows that they are not, or no graph tells. */
+/** Says why rows may be mixed; undefined if the graph shows that they are not, or if there is no graph. */
 export function whyUnproven({ rows }: Signature): string | undefined {
   return rows?.verdict === 'unproven' ? rows.why : undefined;
 }
 
-/** @param parameters what files say, the most specific first; the most specific file wins, files are not merged */
+/** @param parameters come from files, the most specific first; files are not merged, so the most specific one counts */
 export function batchLimits(
   defaults: BatchingDefaults,
   ...parameters: readonly (BatchingParameters | undefined)[]
@@ -117,25 +118,28 @@ export function batchLimits(
   };
 }
 
-/** True if TensorFlow compiles a program of the graph for each shape that comes, whatever the server's options say: models of JAX. */
+/**
+ * True if TensorFlow compiles a program for each shape, whatever the server's options say. That is so for models of
+ * JAX.
+ */
 export function compilesShapes({ operations }: Signature): boolean {
   return operations !== undefined && [...operations].some((operation) => operation.startsWith('Xla'));
 }
 
-/** The limits of a signature: few sizes must do where each is compiled, so batches are padded to them. */
+/** The limits of a signature. If each size is compiled, batches are padded to a few sizes. */
 export function signatureLimits(signature: Signature, limits: BatchLimits): BatchLimits {
   if (limits.allowedSizes.length > 0 || !compilesShapes(signature)) return limits;
   return { ...limits, allowedSizes: doublingSizes(limits.maxBatchSize) };
 }
 
-/** 1, 2, 4 … and the largest. */
+/** The sizes 1, 2, 4 …, and the largest. */
 export function doublingSizes(largest: number): number[] {
   const sizes: number[] = [];
   for (let size = 1; size < largest; size *= 2) sizes.push(size);
   return [...sizes, largest];
 }
 
-/** The size that a batch of so many rows is run at. */
+/** The size at which a batch of so many rows is run. */
 export function paddedSize(rows: number, allowedSizes: readonly number[]): number {
   return allowedSizes.find((size) => size >= rows) ?? rows;
 }

@@ -1,5 +1,5 @@
 /**
- * Makes the queues before loaded models: which slots their runs take, and which of them stay on the event loop.
+ * Makes the queues before loaded models. It decides which slots their runs take, and which runs stay on the event loop.
  */
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
@@ -12,11 +12,11 @@ import type { BatchLimits, BatchVerdict } from './batching.js';
 import { InlineRuns } from './inline.js';
 import { Scheduler } from './scheduler.js';
 
-/** Requests that a handler works on at once: as a rule they wait for a run of the model behind it. */
+/** The requests that a handler works on at once. Usually they wait for a run of the model behind it. */
 const handledAtOnce = 64;
 
 export interface QueuesOptions {
-  /** Shares the process's run slots. */
+  /** Shares the run slots of the process. */
   readonly scheduler: Scheduler;
   /** Runs that typically take up to this are made on the event loop. */
   readonly inlineRunMicros: Microseconds;
@@ -29,20 +29,23 @@ export interface Queued {
   readonly model: InferenceModel;
   readonly signature: Signature;
   readonly verdict: BatchVerdict;
-  /** As files and flags have them now. */
+  /** The limits that files and flags set now. */
   readonly limits: () => BatchLimits;
 }
 
-/** Of a signature that nobody has looked at. */
+/** The verdict for a signature that nobody has checked. */
 const unchecked: BatchVerdict = { evidence: 'unchecked' };
 
 export class Queues {
-  /** Handlers wait for runs of others: with the slots of these they would wait for themselves. */
+  /**
+   * The scheduler of handlers. Handlers wait for runs of other models, so sharing their slots would make them wait for
+   * themselves.
+   */
   private readonly handled = new Scheduler(Number.MAX_SAFE_INTEGER);
 
   constructor(private readonly options: QueuesOptions) {}
 
-  /** Makes a servable of what the control plane has loaded. */
+  /** Makes a servable from what the control plane has loaded. */
   deploy(deployment: Deployment): Servable {
     const { id, model, batching, isHandled } = deployment;
     return new Servable(deployment, (signature, limits) => {
@@ -52,7 +55,7 @@ export class Queues {
     });
   }
 
-  /** The queue before a model that an engine runs. */
+  /** Makes the queue before a model that an engine runs. */
   beforeModel({ id, model, signature, verdict, limits }: Queued): Batcher {
     const { scheduler, inlineRunMicros } = this.options;
     const inline = new InlineRuns(model.whyNotInline(signature), inlineRunMicros, model.mode.xla);
@@ -60,7 +63,7 @@ export class Queues {
     return new Batcher(model, signature, { scheduler, inline, verdict, limits, onDisagreement });
   }
 
-  /** The queue before a handler, whose code says itself whether it takes batches. */
+  /** Makes the queue before a handler, whose code says whether it takes batches. */
   private beforeHandler({ id, model, signature, verdict, limits }: Queued): Batcher {
     const takesBatches = verdict.whyNot === undefined;
     const inline = new InlineRuns(model.whyNotInline(signature), 0);

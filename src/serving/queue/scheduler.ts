@@ -1,13 +1,13 @@
 /**
- * Shares the run slots of the process between everything that has work: in turn, so that a model with a long queue does
- * not keep the others waiting.
+ * Shares the run slots of the process between the queues, in turn, so that a model with a long queue does not keep the
+ * others waiting.
  */
 import { Linked, List } from '../../flow/list.js';
 import { type Milliseconds, type Moment, now } from '../../time.js';
 
-/** Something with a queue of its own, that starts runs when it is given slots. */
+/** A queue that starts runs when it gets slots. */
 export abstract class Lane extends Linked {
-  /** Starts one run if it may now. @param hasSlot false: only one that takes none */
+  /** Starts one run if it may now. @param hasSlot is false if only a run without a slot may start */
   abstract start(moment: Moment, hasSlot: boolean): Start;
 }
 
@@ -18,7 +18,7 @@ export abstract class Lane extends Linked {
 export type Start = StartedRun | 'ran' | 'idle' | 'no slot' | Milliseconds;
 
 export interface StartedRun {
-  /** Settles, never rejects, when the run is over. */
+  /** Settles, and never rejects, when the run is over. */
   readonly ended: Promise<void>;
   /** When the last of those who wait for it stops waiting. */
   readonly lastDeadline: Moment;
@@ -26,24 +26,24 @@ export interface StartedRun {
 
 export class Scheduler {
   private readonly runs = new Set<StartedRun>();
-  /** Lanes that may have work, in the order of their turns. */
+  /** The lanes that may have work, in the order of their turns. */
   private readonly turns = new List<Lane>();
   private isScheduled = false;
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param slots runs under way at once; the runtime has threads for twice as many */
+  /** @param slots is the number of concurrent runs; the runtime has threads for twice as many */
   constructor(private readonly slots: number) {}
 
   /**
-   * Tells that a lane has work. It starts once this turn of the event loop is over: what arrives with it, in one read of
-   * the sockets, then shares a batch.
+   * Says that a lane has work. It starts after this turn of the event loop. So requests that arrive together, in one
+   * read of the sockets, share a batch.
    */
   wake(lane: Lane): void {
     this.lineUp(lane);
     this.schedule();
   }
 
-  /** Puts a lane to the end of the line, unless it stands in it. */
+  /** Puts a lane at the end of the line, unless it is in it. */
   private lineUp(lane: Lane): void {
     if (!lane.isListed) this.turns.add(lane);
   }
@@ -89,8 +89,8 @@ export class Scheduler {
   }
 
   /**
-   * A stuck run costs only its own model a slot: the scheduler adds a spare slot for each, up to as many as there are. So a model
-   * that hangs does not take the others with it.
+   * The number of slots. A stuck run costs only its own model a slot: the scheduler adds a spare slot for each, up to
+   * as many as there are. So a model that hangs does not take the others with it.
    */
   private capacity(moment: Moment): number {
     return this.slots + Math.min(this.slots, countStuck(this.runs, moment));
@@ -105,7 +105,7 @@ export class Scheduler {
   }
 }
 
-/** Runs that go on although the time of all their requests is over. */
+/** Counts the runs that go on although the time of all their requests is over. */
 export function countStuck(runs: Iterable<StartedRun>, moment: Moment): number {
   let count = 0;
   for (const { lastDeadline } of runs) if (lastDeadline <= moment) count += 1;

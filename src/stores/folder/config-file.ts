@@ -1,6 +1,4 @@
-/**
- * Reads `serving.json` in a folder: the repository's, and those of models. A scan does not parse again what has not changed.
- */
+/** Reads the `serving.json` of the repository and of models. A scan does not parse an unchanged file again. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { messageOf } from '../../errors.js';
@@ -15,22 +13,22 @@ const noRepositoryConfig: RepositoryConfig = {};
 
 export const servingJson = 'serving.json';
 
-/** Many times what the longest list of labels takes. */
+/** The most bytes. It is many times what the longest list of labels takes. */
 const maxBytes = 2 ** 17;
 
-/** What a file says, or why it cannot be used. */
+/** The content of a file, or why it cannot be used. */
 export type ConfigFile<Config> = { readonly config: Config } | { readonly problem: string };
 
-/** So many files are remembered; those of folders that are gone are forgotten with time. */
+/** The number of files that are remembered. Those of folders that are gone are forgotten with time. */
 const mostKnown = 10_000;
 
-/** What files said when they were last read. */
+/** The content of files when they were last read. */
 class KnownFiles<Config> {
   private readonly files = new Newest<string, { readonly digest: string; readonly said: ConfigFile<Config> }>(
     mostKnown,
   );
 
-  /** @returns what `parse` made of the same bytes before, or makes of them now */
+  /** @returns what `parse` returned for the same bytes before, or returns now */
   read(file: string, bytes: Buffer, parse: (text: string) => ConfigFile<Config>): ConfigFile<Config> {
     const digest = createHash('sha256').update(bytes).digest('base64');
     const before = this.files.get(file);

@@ -1,6 +1,4 @@
-/**
- * A folder of models as a source: versions are loaded from where they lie.
- */
+/** A folder of models as a source. Versions are loaded from where they lie. */
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, ServingError } from '../../errors.js';
@@ -16,15 +14,15 @@ import { type FolderListing, type Layout, readListing } from './listing.js';
 import { FolderWatch } from './watch.js';
 
 export interface FolderSourceOptions {
-  /** `--model-path` */
+  /** The value of `--model-path`. */
   readonly root: string;
-  /** By what a folder is a version. */
+  /** Says what makes a folder a version. */
   readonly contents: FolderContents;
-  /** `--watch`; `auto` polls file systems that raise no events. */
+  /** The value of `--watch`. `auto` polls file systems that raise no events. */
   readonly watch: 'auto' | 'events' | 'poll' | 'off';
   /** The time between two looks where the folder is polled. */
   readonly pollInterval: Milliseconds;
-  /** Folders that a path in a request may lie in. */
+  /** The folders that a path in a request may lie in. */
   readonly allowedRoots: readonly string[];
   readonly logger: Logger;
 }
@@ -32,7 +30,9 @@ export interface FolderSourceOptions {
 export class FolderSource implements Source {
   readonly name: string;
   readonly advice = 'put one into the folder of --model-path, as NAME/1/';
-  /** What the folder was when it was told last: it stays so while it is empty or cannot be read. */
+  /**
+   * What the folder was at the last listing that showed it. It stays so while the folder is empty or cannot be read.
+   */
   private layout: Layout | undefined;
   private watching: FolderWatch | undefined;
 

@@ -1,8 +1,8 @@
 /**
- * Tells when something in the folder of models may have changed. Only a hint: the scan is the truth, and runs by the
- * clock as well.
+ * Calls back when something in the folder of models may have changed. This is only a hint: the scan decides, and it
+ * also runs by the clock.
  *
- * The scan says which folders matter, and only these are watched. A link in the folder may lead to the whole disk.
+ * Only the folders that the scan names are watched. A link in the folder may lead to the whole disk.
  */
 import { type FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../../errors.js';
@@ -18,21 +18,21 @@ export interface WatchOptions {
   readonly pollInterval: Milliseconds;
   readonly onHint: () => void;
   readonly logger: Logger;
-  /** Milliseconds after which events are tried again where the system had none. */
+  /** The milliseconds after which events are tried again if the system had none left. */
   readonly eventsAgainAfter?: number | undefined;
 }
 
-/** Many events come together, such as those of a copy. In milliseconds. */
+/** Milliseconds. Many events come together, for example those of a copy, and become one hint. */
 const hintPause = 20;
 
-/** The limits of the system are for all programs: others may have ended. */
+/** The limits of the system are shared by all programs, and others may have ended by then. */
 const eventsAgainAfter = 60_000;
 
 export class FolderWatch implements Watch {
   private folders: ReadonlySet<string>;
   private readonly elsewhere = new Set<string>();
   private current: FSWatcher;
-  /** Events are being tried again beside the polling. */
+  /** The watcher that tries events again beside the polling. */
   private attempt: FSWatcher | undefined;
   private timer: NodeJS.Timeout | undefined;
   private hintTimer: NodeJS.Timeout | undefined;
@@ -55,11 +55,11 @@ export class FolderWatch implements Watch {
       ignorePermissionErrors: true,
       usePolling,
       interval: this.options.pollInterval,
-      // The system's events for a folder tell of the files in it.
+      // The system's events for a folder include the files in it.
       ignored: (file, facts) => !usePolling && facts?.isFile() === true && !this.elsewhere.has(file),
     });
     const hint = () => this.hint();
-    // Without a listener an error would end the process.
+    // Without a listener, an error would end the process.
     return watcher.on(usePolling ? 'all' : 'raw', hint).on('error', () => {});
   }
 
@@ -70,16 +70,16 @@ export class FolderWatch implements Watch {
     }, hintPause);
   }
 
-  /** The system's limit of watches is reached, or the file system has none: look by the clock instead. */
+  /** Polls instead of using events: the system has no watches left, or the file system raises no events. */
   private fallBack(error: unknown): void {
     if (this.isClosed || this.current.options.usePolling) return;
-    // A link that leads to itself is told by the scan, and hinders nothing else.
+    // The scan reports a link that leads to itself. Everything else is still watched.
     if (codeOf(error) === 'ELOOP') return;
     this.options.logger.warn(`cannot watch ${this.root} by events (${messageOf(error)}): polling instead`);
     void closed(this.current);
     this.current = this.open('poll');
     this.tryEventsLater();
-    // What raised no event may have changed already.
+    // A file may have changed already without an event.
     this.hint();
   }
 
@@ -108,10 +108,10 @@ export class FolderWatch implements Watch {
     });
   }
 
-  /** Watches these folders from now on, and files in them. */
+  /** Watches these folders, and files in them, from now on. */
   follow(folders: readonly string[]): void {
     const added = folders.filter((folder) => !this.folders.has(folder));
-    // chokidar lets go of folders that are deleted.
+    // chokidar forgets folders that are deleted.
     this.folders = new Set(folders);
     if (added.length === 0) return;
     this.watchMore(added);
@@ -119,7 +119,7 @@ export class FolderWatch implements Watch {
     this.hint();
   }
 
-  /** Watches files that lie elsewhere, too. */
+  /** Also watches files that lie elsewhere. */
   add(files: readonly string[]): void {
     const added = files.filter((file) => !this.elsewhere.has(file));
     for (const file of added) this.elsewhere.add(file);
@@ -139,7 +139,10 @@ export class FolderWatch implements Watch {
   }
 }
 
-/** Ends a watcher. It takes its listeners off, and what it began may fail later: without a listener that ends the process. */
+/**
+ * Closes a watcher. That removes its listeners, and work under way may fail later. An error without a listener ends the
+ * process.
+ */
 function closed(watcher: FSWatcher): Promise<void> {
   const closing = watcher.close();
   watcher.on('error', () => {});

@@ -1,6 +1,4 @@
-/**
- * Which signature of a model a request for its description means, and what its platform is called.
- */
+/** Finds the signature that a request for a model's description means, and the name of the model's platform. */
 import type { ParsedUrlQuery } from 'node:querystring';
 import { z } from 'zod';
 import type { Signature } from '../../engines/signature.js';
@@ -18,7 +16,7 @@ export const signatureParameter: Parameter = {
 };
 
 /**
- * Undefined for a model without a default one, if none is named.
+ * The signature; undefined for a model without a default one, if none is named.
  *
  * @throws ServingError NOT_FOUND, INVALID_ARGUMENT if it is named twice
  */
@@ -30,7 +28,7 @@ export function askedSignature(
   return name === undefined ? servable.defaultSignature : chooseSignature(servable, name);
 }
 
-/** Triton's name where it has one. */
+/** The name of the platform. It is that of Triton if there is one. */
 export function platformOf({ model }: Servable): string {
   return model.type.startsWith(savedModelType) ? 'tensorflow_savedmodel' : model.type;
 }

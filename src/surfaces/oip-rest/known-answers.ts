@@ -1,6 +1,6 @@
 /**
- * Answers that differ only in the values of their binary outputs, as those to one client's requests do, are written once: the
- * next one is a copy of the last, with its own values in their places.
+ * Keeps a written answer as a template. The answers to one client often differ only in the values of their binary
+ * outputs. The next answer is then a copy, with its own values in their places.
  */
 import type { EncodedAnswer, EncodedBody, InferAnswer } from '../../codec/infer-answer.js';
 import { copyWith, type OutputSlot } from '../../codec/slots.js';
@@ -11,7 +11,7 @@ type Form = Pick<EncodedAnswer, 'mediaType' | 'headers'>;
 
 interface KnownAnswer extends Pick<InferAnswer, 'model' | 'version'> {
   readonly bytes: Buffer;
-  /** In the order of the outputs. */
+  /** The outputs, in order. */
   readonly slots: readonly OutputSlot[];
   readonly form: Form;
 }
@@ -31,9 +31,9 @@ export function knownAnswer(answer: InferAnswer, wanted: Wanted): EncodedAnswer 
 }
 
 /**
- * Remembers how a short answer was written, if all its outputs are binary, and of fixed width.
+ * Keeps a short answer, if all its outputs are binary and of fixed width.
  *
- * @param jsonLength where the values of the first output begin
+ * @param jsonLength is where the values of the first output begin
  */
 export function keepAnswer(
   { model, version, outputs, composites }: InferAnswer,

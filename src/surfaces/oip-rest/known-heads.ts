@@ -1,11 +1,9 @@
-/**
- * JSON before binary tensors that was read before: one client sends the same with every request.
- */
+/** Remembers the JSON before binary tensors, because a client sends the same with every request. */
 import { type InputSlot, inputsAt, perLimits } from '../../codec/slots.js';
 import { Newest } from '../../flow/newest.js';
 import { OipRequest } from './request.js';
 
-/** Longer ones are not kept: to compare them would take as long as to read them. */
+/** JSON of more bytes is not kept, because comparing it would take as long as reading it. */
 const maxHeadBytes = 1024;
 
 /** So many are kept, each of another length. */
@@ -14,11 +12,11 @@ const maxHeads = 64;
 interface KnownHead extends Pick<OipRequest, 'signature' | 'outputs' | 'wanted'> {
   readonly json: Uint8Array;
   readonly slots: readonly InputSlot[];
-  /** Of the whole body. */
+  /** The length of the whole body. */
   readonly length: number;
 }
 
-/** What was read under the same limits. */
+/** The heads that were read under the same limits. */
 class KnownHeads {
   private readonly byLength = new Newest<number, KnownHead>(maxHeads);
 
@@ -30,7 +28,10 @@ class KnownHeads {
     return new OipRequest(inputsAt(known.slots, body), known.signature, known.outputs, known.wanted);
   }
 
-  /** Remembers what a body says, if all its inputs are binary and of fixed width. An id is as a rule another each time. */
+  /**
+   * Keeps what a body says, if all its inputs are binary and of fixed width. A request with an id is not kept, since
+   * the next one has another.
+   */
   keep(body: Uint8Array, jsonLength: number, { inputs, signature, outputs, wanted }: OipRequest): void {
     if (jsonLength > maxHeadBytes || wanted.id !== undefined || jsonLength === body.length) return;
     const slots: InputSlot[] = [];
@@ -44,7 +45,7 @@ class KnownHeads {
       slots.push({ name, dtype, shape, start: at, end: at + data.length });
       at += data.length;
     }
-    // A copy: the body's memory is used again.
+    // This is a copy, because the body's memory is used again.
     const json = new Uint8Array(body.subarray(0, jsonLength));
     this.byLength.set(jsonLength, { json, slots, signature, outputs, wanted, length: body.length });
   }

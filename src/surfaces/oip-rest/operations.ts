@@ -20,7 +20,7 @@ const versionParameter: Parameter = {
   schema: z.int().nonnegative(),
 };
 
-/** Paths of a model, and the same with a version. */
+/** The paths of a model, and the same with a version. */
 export const modelPaths = [
   { path: '/v2/models/:model', suffix: '', parameters: [modelParameter] },
   {
@@ -30,7 +30,7 @@ export const modelPaths = [
   },
 ] as const;
 
-/** What a request for a model may fail with. */
+/** The errors of a request for a model. */
 export const modelErrors: readonly ErrorCode[] = ['INVALID_ARGUMENT', 'NOT_FOUND', 'UNAVAILABLE'];
 
 export function oipOperation(operation: Omit<Operation, 'tag' | 'errorContent'>): Operation {

@@ -1,7 +1,7 @@
 /**
- * A line of shell that asks a signature for a prediction, to be shown to those whose request was refused.
+ * Makes a line of shell that asks a signature for a prediction. It is shown to callers whose request was refused.
  *
- * It has no double quotes where names allow, so that it can be pasted out of a JSON answer as it stands there.
+ * If the names allow, it has no double quotes, so that it can be copied from a JSON answer.
  */
 
 import { callerInputs } from '../../engines/composite.js';
@@ -11,46 +11,47 @@ import type { Head } from '../../http/request/head.js';
 import { elementCount, type FixedDtype } from '../../tensors/dtypes.js';
 import { exampleParts, nestParts } from './example-composites.js';
 
-/** Elements of all inputs that are written out; for more, Python makes them. */
+/** The most elements of all inputs that are written out. Python makes more of them. */
 const maxElements = 64;
 
 const json = '-H content-type:application/json';
 
-/** As they can stand in a form's field, and after a Python keyword. */
+/** Names that can stand in a form's field, and as a Python keyword argument. */
 const plainName = /^[A-Za-z_]\w*$/;
 
-/** As {@link exampleRequest}, to where a request went. */
+/** Makes the {@link exampleRequest} for the URL of a request. */
 export function exampleFor(
   { req, protocol, mountPath = '', path, query }: Head,
   signature: Signature,
 ): string | undefined {
   const { localAddress = '127.0.0.1', localPort } = req.socket;
   const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
-  // Between quotes, and itself without any: a model may have a name that means something to a shell.
+  // The URL stands in quotes and has none itself: the name of a model may mean something to a shell.
   const unquoted = `${mountPath}${path}`.replaceAll("'", '%27');
-  // The default signature most often has the name that Keras gives it; any other may have been named in the body.
+  // The default signature usually has the name that Keras gives it. The body may have named any other.
   const isDefault = query['signature'] === undefined && signature.name === 'serving_default';
   const named = isDefault ? '' : `?signature=${encodeURIComponent(signature.name)}`;
   const key = req.headers['x-api-key'] ? ['-H x-api-key:$KEY'] : [];
   const url = `${protocol}://${host}:${localPort}${unquoted}${named}`;
-  // In the form that the caller knows how to send.
+  // This is the form that the caller knows how to send.
   const inJson = jsonTypes.has(mediaTypeOf(req)) ? exampleInJson(url, signature, key) : undefined;
   return inJson ?? exampleRequest(url, signature, key);
 }
 
-/** What `curl -d` says without a header is the second. */
+/** The types of JSON bodies. The second is what `curl -d` sends by default. */
 const jsonTypes: ReadonlySet<string> = new Set(['application/json', 'application/x-www-form-urlencoded']);
 
 /**
- * The same request with a body of JSON. Its quotes come escaped where an answer is read as it stands, and unescaped where a
- * program has parsed it: between `$'` and `'` a shell takes both for the same.
+ * The same request with a JSON body. Its quotes are escaped if an answer is read as it stands, and not if a program has
+ * parsed it. Between `$'` and `'`, a shell reads both alike.
  *
- * @returns undefined if that would be long, or for images and for sparse and ragged tensors, which are easier sent as a form
+ * @returns undefined if the line would be long, and for images and for sparse and ragged tensors, which are easier to
+ * send as a form
  */
 function exampleInJson(url: string, signature: Signature, headers: readonly string[]): string | undefined {
   const specs = [...signature.inputs.values()];
   if (specs.length === 0 || signature.composites || specs.some(isImage)) return undefined;
-  // What a shell or JSON would escape once more.
+  // A shell or JSON would escape these characters once more.
   if (specs.some(({ name }) => /['"\\\p{Cc}]/u.test(name))) return undefined;
   const elements = specs.reduce((sum, spec) => sum + elementCount(exampleShape(spec)), 0);
   if (elements > maxElements) return undefined;
@@ -59,11 +60,11 @@ function exampleInJson(url: string, signature: Signature, headers: readonly stri
 }
 
 /**
- * A request for one sample of zeros, or of one row where there is no batch; an image is a file `photo.jpg`.
+ * A request for one sample of zeros, or for one row if there is no batch. An image is a file `photo.jpg`.
  *
- * @param url without single quotes
- * @param headers as curl takes them
- * @returns undefined if no command line holds it
+ * @param url has no single quotes
+ * @param headers are in curl's form
+ * @returns undefined if no command line can hold it
  */
 function exampleRequest(
   url: string,
@@ -94,9 +95,9 @@ function exampleRequest(
 }
 
 /**
- * Fields of which those for images are files, and a remark on how large they must be.
+ * The fields of a form, with files for images, and a remark on the size of those.
  *
- * @returns undefined if no input is an image, or another is long
+ * @returns undefined if no input is an image, or another input is long
  */
 function imageFields(specs: readonly TensorSpec[]): { fields: string[]; remark: string } | undefined {
   const images = specs.filter(isImage);
@@ -113,7 +114,7 @@ function imageFields(specs: readonly TensorSpec[]): { fields: string[]; remark: 
   return { fields, remark: size };
 }
 
-/** Bytes of which the last dim counts the channels, with room for a batch or without. */
+/** True for an input of bytes whose last dim is a number of channels, with or without a batch dim. */
 function isImage({ dtype, shape }: TensorSpec): boolean {
   const channels = shape?.at(-1);
   const rank = shape?.length;
@@ -122,7 +123,10 @@ function isImage({ dtype, shape }: TensorSpec): boolean {
   );
 }
 
-/** One sample of zeros as JSON has it; beside sparse and ragged tensors, a batch of one. @returns undefined if that would be long */
+/**
+ * One sample of zeros in JSON. Beside sparse and ragged tensors it is a batch of one.
+ * @returns undefined if it would be long
+ */
 export function exampleInputs(signature: Signature): object | undefined {
   const specs = [...callerInputs(signature).values()];
   const isBatch = signature.composites !== undefined;
@@ -146,12 +150,12 @@ function shapeOfValues({ shape }: TensorSpec, count: number): number[] {
   return [count, ...(shape?.slice(1) ?? []).map((dim) => dim ?? 1)];
 }
 
-/** The fields of a form, in which sparse and ragged tensors are their parts. @returns undefined if that would be long */
+/** The fields of a form. Sparse and ragged tensors are their parts. @returns undefined if they would be long */
 function exampleFields(signature: Signature): string[] | undefined {
   const { inputs, composites } = signature;
   if ([...inputs.values()].some((spec) => exampleText(spec) === undefined)) return undefined;
   const ofParts = [...(composites?.inputs.values() ?? [])].flatMap((spec) =>
-    // Texts in a list would need quotes; two fields of one name are a list without any.
+    // Texts in a list would need quotes, while two fields with one name are a list without any.
     exampleParts(spec, spec.dtype === 'string' ? 2 : 1),
   );
   const parts = new Map(ofParts.map(({ spec, content }) => [spec.name, content]));
@@ -171,12 +175,12 @@ function zeroOf(spec: Pick<TensorSpec, 'dtype'>, shape: readonly number[]): unkn
   return JSON.parse(listsOf(shape, exampleElement(spec, '"text"')));
 }
 
-/** Zeros for one input as a form's field has them. @returns undefined if that would be long */
+/** Zeros for one input, as the field of a form. @returns undefined if they would be long */
 export function exampleText(spec: TensorSpec): string | undefined {
   return elementCount(exampleShape(spec)) <= maxElements ? exampleValue(spec) : undefined;
 }
 
-/** Without the batch dim unless it is wanted; other unknown dims are 1. */
+/** The shape, without the batch dim unless it is wanted. Any other unknown dim is 1. */
 function exampleShape({ shape }: TensorSpec, isBatch = false): number[] {
   const dims = shape?.[0] === null && !isBatch ? shape.slice(1) : (shape ?? []);
   return dims.map((dim) => dim ?? 1);
@@ -188,7 +192,7 @@ function exampleValue(spec: TensorSpec, text = 'text'): string {
 }
 
 function listsOf(shape: readonly number[], element: string): string {
-  // What lies within an empty list cannot be said.
+  // Lists cannot express the dims within an empty list.
   const firstZero = shape.indexOf(0);
   const dims = firstZero < 0 ? shape : shape.slice(0, firstZero + 1);
   return dims.reduceRight((inner, dim) => `[${Array(dim).fill(inner).join(', ')}]`, element);
@@ -214,7 +218,7 @@ function zeros(spec: TensorSpec): string {
   return `np.zeros((${dims}), ${numpyType(spec)})`;
 }
 
-/** NumPy has no bfloat16; two bytes of any kind stand for it, and S1 for strings. */
+/** The NumPy type. NumPy has no bfloat16, for which any two bytes will do; strings are S1. */
 function numpyType({ dtype }: TensorSpec): string {
   if (dtype === 'string') return 'np.bytes_';
   if (dtype === 'bool') return 'np.bool_';

@@ -1,6 +1,4 @@
-/**
- * The model configuration extension: what Triton's `config.pbtxt` would say of a model.
- */
+/** The model configuration extension: what Triton's `config.pbtxt` would say of a model. */
 import type { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec, Signature } from '../../../engines/signature.js';
@@ -38,7 +36,7 @@ export function configRoutes({ manager }: Services): Route[] {
   }));
 }
 
-/** @param signature undefined for a model without a default one */
+/** @param signature is undefined for a model without a default one */
 function configOf(servable: Servable, signature: Signature | undefined): Config {
   const platform = platformOf(servable);
   const backend = platform === 'tensorflow_savedmodel' ? 'tensorflow' : platform;
@@ -56,7 +54,7 @@ function configOf(servable: Servable, signature: Signature | undefined): Config 
   };
 }
 
-/** @param isBatched the batch dim is not among the dims, as Triton has it where `max_batch_size` is not 0 */
+/** @param isBatched leaves the batch dim out, as in Triton if `max_batch_size` is not 0 */
 function tensorOf({ name, dtype, shape }: CallerSpec, isBatched: boolean): Config['input'][number] {
   const dims = (shape ?? [null]).map((dim) => dim ?? -1);
   const type = dtype === 'string' ? 'STRING' : datatypes[dtype];

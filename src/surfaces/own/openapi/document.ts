@@ -1,6 +1,4 @@
-/**
- * The OpenAPI document, made of the route table and of nothing else, so that it says what the server does.
- */
+/** Makes the OpenAPI document from the route table alone, so that it says what the server does. */
 import { STATUS_CODES } from 'node:http';
 import { type ZodType, z } from 'zod';
 import { type ErrorCode, httpStatusOf } from '../../../errors.js';
@@ -18,16 +16,16 @@ import {
 import type { Route } from '../../../http/routes/route.js';
 import { requestIdParameter } from './parameters.js';
 
-/** All of a route but what it does. */
+/** A route without its function. */
 type DescribedRoute = Omit<Route, 'handle'>;
 
-/** Any object of JSON. */
+/** Any JSON object. */
 export type JsonObject = { readonly [key: string]: unknown };
 
 export interface ApiFacts {
-  /** Of the server. */
+  /** The version of the server. */
   readonly version: string;
-  /** Keys are configured: routes ask for them. */
+  /** True if keys are configured: then routes ask for them. */
   readonly hasKeys: boolean;
 }
 
@@ -38,9 +36,9 @@ Answers come in the type that \`Accept\` asks for, else in that of the request, 
 \`Allow\`.`;
 
 /**
- * Describes one after the other, so that the event loop goes on: there may be thousands of models.
+ * Describes the routes one by one, with pauses for the event loop, because there may be thousands of models.
  *
- * @param routes of one server: every one becomes an operation
+ * @param routes of one server, each of which becomes an operation
  */
 export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFacts): Promise<JsonObject> {
   const turns = new Turns('in its turn');
@@ -64,10 +62,10 @@ export async function describeApi(routes: Iterable<DescribedRoute>, facts: ApiFa
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       description,
     },
-    // Relative to the document, so that it holds wherever the server is mounted.
+    // The URL is relative to the document, so that it is right wherever the server is mounted.
     servers: [{ url: '.', description: 'This server' }],
     tags: Array.from(tags, (name) => ({ name, description: tagDescriptions[name] })),
-    // Where there are keys, each route says what it asks for.
+    // If there are keys, each route says what it requires.
     ...(facts.hasKeys ? {} : { security: [] }),
     paths,
     components: {
@@ -134,14 +132,14 @@ function describeRoute(route: DescribedRoute, facts: ApiFacts, schemas: SchemaCo
   };
 }
 
-/** What any route of a scope may answer besides. */
+/** The errors that every route of a scope may return as well. */
 function errorsOf(scope: Scope, { hasKeys }: ApiFacts): ErrorCode[] {
   const keyErrors: ErrorCode[] = hasKeys && scope !== 'open' ? ['UNAUTHENTICATED'] : [];
-  // The latter for a name that is not this server's, or a page that may not ask.
+  // PERMISSION_DENIED is for a name that is not this server's, or a page that may not ask.
   return [...keyErrors, 'PERMISSION_DENIED', 'INTERNAL'];
 }
 
-/** Who may call it. */
+/** Says who may call it. */
 function accessTo(scope: Scope, { hasKeys }: ApiFacts): string {
   if (scope === 'open') return '';
   if (hasKeys) return `Needs a key with the scope \`${scope}\`.`;
@@ -151,7 +149,7 @@ function accessTo(scope: Scope, { hasKeys }: ApiFacts): string {
 function describeParameter(parameter: Parameter, schemas: SchemaCollection): JsonObject {
   const { name, in: place, description, schema } = parameter;
   const required = place === 'path' || undefined;
-  // Items of a list are separated by commas.
+  // The items of a list are separated by commas.
   const style = schema instanceof z.ZodArray ? { style: 'form', explode: false } : {};
   return { name, in: place, required, description, ...style, schema: schemas.add(schema) };
 }
@@ -181,7 +179,7 @@ function errorName(status: number): string {
   return `Error${status}`;
 }
 
-/** @param content of errors in another form than our own protocol's */
+/** @param content describes errors in another form than that of our own protocol */
 function describeError(
   status: number,
   all: readonly ErrorCode[],
@@ -203,7 +201,7 @@ function describeError(
   };
 }
 
-/** JSON Schemas of zod's: those that have an id once, and by reference elsewhere. */
+/** Collects the JSON Schemas of zod's. A schema with an id is written once and referred to elsewhere. */
 class SchemaCollection {
   readonly components: Record<string, unknown> = {};
   private readonly added = new Map<ZodType, JsonObject>();
@@ -228,14 +226,14 @@ class SchemaCollection {
   }
 }
 
-/** Takes away what goes without saying: that keys are texts, and zod's own bounds of integers. */
+/** Removes what is obvious: that keys are texts, and zod's own bounds of integers. */
 function simplify(jsonSchema: { minimum?: number; maximum?: number; propertyNames?: unknown }): void {
   delete jsonSchema.propertyNames;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }
 
-/** Definitions beside the one schema become components of the document. */
+/** Turns the definitions beside a schema into components of the document. */
 function toReferences(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toReferences);
   if (typeof value === 'string') return value.replace(/^#\/\$defs\//, '#/components/schemas/');

@@ -1,6 +1,4 @@
-/**
- * The inference operations of the models that are served now: each with its own inputs and outputs.
- */
+/** The inference operations of the models that are served now, each with its own inputs and outputs. */
 import { z } from 'zod';
 import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import { formatSpec } from '../../../engines/signature.js';
@@ -20,8 +18,8 @@ import {
 type DescribedRoute = Omit<Route, 'handle'>;
 
 /**
- * The rows of the route table with what they mean now, each made when it is asked for: `/infer` is the default model, and each served model has a row
- * with its name in the path beside the one for any model.
+ * The rows of the route table as they are now. Each is made when it is asked for. `/infer` describes the default model.
+ * Each served model has a row with its name in the path, beside the row for any model.
  */
 export function* withModels(
   routes: readonly DescribedRoute[],
@@ -51,7 +49,7 @@ function routeOf(servable: Servable, route: DescribedRoute): DescribedRoute {
   return { ...route, path: `/models/${encodeURIComponent(model)}/infer`, operation };
 }
 
-/** The operation with the schemas of a model, if it is served. */
+/** The operation with the schemas of a model, if the model is served. */
 function operationOf(servable: Servable | undefined, operation: Operation): Operation {
   const { body, answers } = operation;
   const { 200: answer } = answers;
@@ -85,7 +83,7 @@ function operationOf(servable: Servable | undefined, operation: Operation): Oper
   };
 }
 
-/** The names there are, where any name could be. */
+/** Lists the names there are, in place of any name. */
 function ofModel(parameter: Parameter, named: readonly NamedSignature[]): Parameter {
   const signatures = named.map(({ signature }) => signature);
   const outputs = new Set(signatures.flatMap((signature) => [...callerOutputs(signature).keys()]));
@@ -106,7 +104,7 @@ function signaturesOf({ model, defaultSignature }: Servable): NamedSignature[] {
   }));
 }
 
-/** As `GET /models/{model}` has them, for people. */
+/** Describes the signatures for people, as `GET /models/{model}` does. */
 function describeSignatures({ model, defaultSignature }: Servable): string {
   return Array.from(model.signatures.values(), (signature) => {
     const isDefault = signature === defaultSignature ? ' (the default)' : '';
@@ -117,7 +115,7 @@ function describeSignatures({ model, defaultSignature }: Servable): string {
   }).join('\n');
 }
 
-/** What a page shows first should work: a form of files does, where an example in JSON would be too long. */
+/** Puts the form first, if an example in JSON would be too long: what a page shows first should work. */
 function formFirst(content: readonly Content[], wanted: boolean): Content[] {
   const isForm = ({ mediaTypes }: Content) => mediaTypes.includes('multipart/form-data');
   return wanted ? [...content.filter(isForm), ...content.filter((each) => !isForm(each))] : [...content];
@@ -125,7 +123,7 @@ function formFirst(content: readonly Content[], wanted: boolean): Content[] {
 
 type Form = Pick<Content, 'schema' | 'example'>;
 
-/** Other forms for some media types, whose parameters do not matter. The example there was is of another model. */
+/** Replaces the forms of some media types, whatever their parameters. The example before was for another model. */
 function replace(content: readonly Content[], forms: Readonly<Record<string, Form | undefined>>): Content[] {
   return content.map(({ mediaTypes, schema }) => {
     const [type = ''] = mediaTypes[0]?.split(';') ?? [];

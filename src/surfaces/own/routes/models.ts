@@ -83,7 +83,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
 
 type ModelDescription = z.output<typeof modelSchema>;
 
-/** What `--xla` and `--mixed-precision` came to on this machine. */
+/** What `--xla` and `--mixed-precision` do on this machine. */
 function describeEngine({
   kind,
   mode: { xla, mixedPrecision },
@@ -91,7 +91,7 @@ function describeEngine({
   return { runtime: kind, xla, mixed_precision: mixedPrecision ?? null };
 }
 
-/** A model with every version, its state and what stands between it and service. */
+/** A model with every version, its state, and what keeps it from serving. */
 export function describeModel(status: ModelStatus): ModelDescription {
   const { name, serving, wanted, pinned, labels, doubts, isUnloaded, sourceMissing, versions } = status;
   const handler = serving && handlerOf(serving);
@@ -144,7 +144,7 @@ function describeSignatures({ model, defaultSignature }: Servable): ModelDescrip
   }));
 }
 
-/** For each signature how its requests share runs, and what waits. */
+/** For each signature, how its requests share runs, and how many wait. */
 function describeBatching({ model, batchers }: Servable): ModelDescription['batching'] {
   return mapToObject(model.signatures, (signature: Signature) => {
     const { sharing, inline, queued, inFlight, stuck, runsAtOnce } = batchers.get(signature) as Batcher;
