@@ -14,7 +14,7 @@ import { filesBelow } from './install/digest.js';
  */
 const LAYERS = [
   ['main', 'index', 'conformance', 'programs', 'cli'],
-  ['server'],
+  ['server', 'server-parts'],
   ['config', 'surfaces'],
   ['http'],
   ['handlers'],
@@ -39,13 +39,13 @@ const SEAMS = [
   {
     behind: 'stores/folder/',
     seam: 'stores/source.ts',
-    home: /^(stores\/folder\/|handlers\/|config\/model-path\.ts$|cli\/inspect\.ts$|server\.ts$)/,
+    home: /^(stores\/folder\/|handlers\/|config\/model-path\.ts$|cli\/inspect\.ts$|server(-parts)?\.ts$)/,
   },
   {
     behind: 'engines/tensorflow/',
     seam: 'engines/engine.ts and engines/inference-model.ts',
     // These open TensorFlow, read SavedModels without a server, or use its kernels or traces directly.
-    home: /^(engines\/tensorflow\/|(index|server)\.ts$|conformance\/engine-checks\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
+    home: /^(engines\/tensorflow\/|(index|server|server-parts)\.ts$|conformance\/engine-checks\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
   },
 ];
 
@@ -60,7 +60,7 @@ const PACKAGES = [
   { name: /^chokidar$/, home: /^stores\/folder\/watch\.ts$/, where: 'in stores/folder/watch.ts' },
   {
     name: /^(koa|koa-.*|@koa\/.*)$/,
-    home: /^(http\/|handlers\/loader\.ts$|server\.ts$)/,
+    home: /^(http\/|handlers\/loader\.ts$|server(-parts)?\.ts$)/,
     where: 'in http/, handlers/loader.ts and server.ts',
   },
   { name: /^protobufjs(?!\/minimal\.js$)/, home: /^$/, where: 'as protobufjs/minimal.js' },

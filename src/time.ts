@@ -24,6 +24,10 @@ export function inMilliseconds(seconds: Seconds): Milliseconds {
   return seconds * 1000;
 }
 
+export function inMicros(milliseconds: Milliseconds): Microseconds {
+  return milliseconds * 1000;
+}
+
 /** The moment so many seconds after another one, or after this one. */
 export function momentAfter(seconds: Seconds, start: Moment = now()): Moment {
   return start + seconds * 1000;

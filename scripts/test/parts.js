@@ -8,6 +8,7 @@ export const SEEN_IN = {
   'src/conformance': ['test/conformance/'],
   'src/inference': ['test/http/', 'test/library/'],
   'src/server.ts': ['test/http/', 'test/library/'],
+  'src/server-parts.ts': ['test/http/', 'test/library/'],
   'src/stores': ['test/reload/', 'test/library/'],
   'src/surfaces': ['test/http/'],
   native: ['test/engines/runtime/', 'test/native/'],

@@ -1,6 +1,14 @@
 /** Sends one request and reads its answer, with API key, deadline and retries. */
 
-import { type Milliseconds, type Moment, momentAfter, now, type Seconds, secondsUntil } from '../time.js';
+import {
+  inMilliseconds,
+  type Milliseconds,
+  type Moment,
+  momentAfter,
+  now,
+  type Seconds,
+  secondsUntil,
+} from '../time.js';
 import { binaryToDict, type Dict } from './decode.js';
 import { RequestError, toRequestError } from './request-error.js';
 
@@ -47,7 +55,7 @@ export async function call(
     } catch (error) {
       const isRefused = error instanceof RequestError && error.status === 503;
       if (!isRefused || tries >= retries) throw error;
-      const wait = pause(tries, error.retryAfter ?? 0) * 1000;
+      const wait = inMilliseconds(pause(tries, error.retryAfter ?? 0));
       // The error says more than a timeout would.
       if (now() + wait >= deadline) throw error;
       await withinTime(options.signal, deadline, (signal) => sleep(wait, signal));
@@ -59,7 +67,7 @@ export async function call(
  * The seconds to wait: what the server asks for, and a random time that grows, so that many clients do not come back at
  * once.
  */
-function pause(tries: number, retryAfter: number): number {
+function pause(tries: number, retryAfter: Seconds): Seconds {
   return retryAfter + Math.random() * Math.min(backoff.first * 2 ** tries, backoff.longest);
 }
 

@@ -14,7 +14,7 @@ import { ServingError } from '../../errors.js';
 import { List } from '../../flow/list.js';
 import { type Padding, type RowRange, splitRows } from '../../tfjs/rows.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
-import { type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
+import { inMicros, type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
 import { removeBatchDim } from '../match.js';
 import { type Batch, givesAll, inputsOf, isWhole, optionsOf, totalRows } from './batch.js';
 import { type BatchLimits, paddedSize } from './batching.js';
@@ -198,7 +198,7 @@ export class Batcher extends Lane {
         alone: ({ request }) => predict([request.inputs]),
         succeeded: ({ request, enqueued }, { outputs, runMicros }) => {
           const given = request.single ? removeBatchDim(this.signature, outputs) : outputs;
-          const queueMicros = (started - enqueued) * 1000;
+          const queueMicros = inMicros(started - enqueued);
           request.succeeded({ outputs: given, queueMicros, runMicros, batchSize: 1 });
         },
         failed: ({ request }, error) => request.failed(error),
@@ -245,7 +245,7 @@ export class Batcher extends Lane {
       return;
     }
     members.forEach(({ request, enqueued }, i) => {
-      const queueMicros = (started - enqueued) * 1000;
+      const queueMicros = inMicros(started - enqueued);
       request.succeeded({ outputs: split[i] as NamedTensors, queueMicros, runMicros, batchSize: rows });
     });
   }

@@ -8,6 +8,7 @@ import type { Services } from '../../../http/services.js';
 import type { Batcher } from '../../../serving/queue/batcher.js';
 import { whyNotBatched } from '../../../serving/queue/batching.js';
 import type { Servable } from '../../../serving/servable.js';
+import { inMicros } from '../../../time.js';
 import { askedSignature, platformOf, signatureParameter } from '../asked-signature.js';
 import { datatypes } from '../datatypes.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
@@ -64,6 +65,6 @@ function tensorOf({ name, dtype, shape }: CallerSpec, isBatched: boolean): Confi
 function batchingOf({ limits }: Batcher): Config['dynamic_batching'] {
   return {
     preferred_batch_size: [...limits.allowedSizes],
-    max_queue_delay_microseconds: Math.round(limits.timeout * 1000),
+    max_queue_delay_microseconds: Math.round(inMicros(limits.timeout)),
   };
 }

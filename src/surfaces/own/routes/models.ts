@@ -11,6 +11,7 @@ import type { Services } from '../../../http/services.js';
 import type { Batcher } from '../../../serving/queue/batcher.js';
 import type { Servable } from '../../../serving/servable.js';
 import type { ModelStatus } from '../../../serving/table.js';
+import { inMicros } from '../../../time.js';
 import { sendValue } from '../answers.js';
 import { modelInfoSchema, modelSchema, modelsSchema } from '../openapi/answer-schemas.js';
 import { modelParameter } from '../openapi/parameters.js';
@@ -153,7 +154,7 @@ function describeBatching({ model, batchers }: Servable): ModelDescription['batc
       sharing: kind,
       choice: explanation,
       max_batch_size: kind === 'alone' ? 1 : maxBatchSize,
-      batch_timeout_micros: limits.timeout * 1000,
+      batch_timeout_micros: inMicros(limits.timeout),
       allowed_batch_sizes: [...limits.allowedSizes],
       queue: { waiting: queued, size: limits.queueSize },
       run: inline.explanation,
