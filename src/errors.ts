@@ -46,7 +46,7 @@ export type Remedy =
   /** @param path is the path of the request, escaped */
   | { readonly kind: 'look at the paths'; readonly path: string };
 
-/** What an error may have beside its code and message. */
+/** What an error may have besides its code and message. */
 export interface ErrorDetails extends ErrorOptions {
   /** The same request may succeed then; only for UNAVAILABLE. */
   readonly retryAfter?: Seconds | undefined;

@@ -1,6 +1,6 @@
 /**
- * Times, each with its unit in its type: a number of one unit is not taken for one of another. A plain number is taken for any, so
- * a unit is named once, where a time is declared.
+ * Times whose type names their unit, so that a number of one unit is not taken for one of another. A plain number is
+ * accepted for any unit. So a unit is named once, where a time is declared.
  */
 declare const unit: unique symbol;
 type InUnit<Unit extends string> = number & { readonly [unit]?: Unit };
@@ -28,7 +28,7 @@ export function inMicros(milliseconds: Milliseconds): Microseconds {
   return milliseconds * 1000;
 }
 
-/** The moment so many seconds after another one, or after this one. */
+/** The moment that comes so many seconds after another one, or after now. */
 export function momentAfter(seconds: Seconds, start: Moment = now()): Moment {
   return start + seconds * 1000;
 }
@@ -41,7 +41,7 @@ export function microsSince(start: Moment): Microseconds {
   return (now() - start) * 1000;
 }
 
-/** Below 0 once the moment has passed. */
+/** The seconds until a moment. They are below 0 once it has passed. */
 export function secondsUntil(end: Moment): Seconds {
   return (end - now()) / 1000;
 }

@@ -1,6 +1,6 @@
 /**
- * Bodies that differ only in the values of their tensors, as those of one client or of one model do, are read and written once.
- * What stands around the values is kept, with a slot for the values of each tensor.
+ * Keeps bodies that differ only in the values of their tensors, like those of one client or one model. What stands
+ * around the values is kept, with a slot for the values of each tensor. So such a body is read or written once.
  */
 import { type NamedTensors, type TensorView, viewTensor } from '../tfjs/tensors.js';
 import type { TypedTensor, WireLimits, WireTensor } from './wire.js';
@@ -52,7 +52,7 @@ function isLike({ dtype, shape, data }: TensorView, slot: OutputSlot): boolean {
   return true;
 }
 
-/** One of them for each server: what was read under the limits of one may be refused by another. */
+/** Makes one cache for each set of limits. A body that one server read may be refused by another. */
 export function perLimits<Kept>(make: () => Kept): (limits: WireLimits) => Kept {
   const byLimits = new WeakMap<WireLimits, Kept>();
   return (limits) => {

@@ -1,12 +1,12 @@
-/** One thing that is asked of an engine, a surface or a source, for any test runner. */
+/** One check of an engine, a surface or a source, for any test runner. */
 export interface Check {
-  /** What the implementation does if it passes, in words that follow its name. */
+  /** What a correct implementation does, in words that follow its name. */
   readonly name: string;
-  /** Checks it. @throws Error (rejects) saying what was expected and what came */
+  /** Runs the check. @throws Error (rejects) saying what was expected and what came */
   run(): Promise<void>;
 }
 
-/** The seam is not kept to. */
+/** The implementation breaks the contract. */
 export class Unmet extends Error {
   override readonly name = 'Unmet';
 }

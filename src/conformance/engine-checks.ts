@@ -1,5 +1,5 @@
 /**
- * What is asked of every engine. The checks call it as the server does: through `checked-engine.ts`, which refuses what does
+ * The checks of an engine. They call it as the server does, through `checked-engine.ts`, which refuses outputs that do
  * not match the signatures.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -70,7 +70,7 @@ async function leavingNoTensors(run: () => Promise<void>): Promise<void> {
   expectThat(left === 0, 'each tensor to be disposed once', `${left} that are left`);
 }
 
-/** With these an engine says that a model's files are at fault, and not the engine. */
+/** Codes with which an engine blames the files of a model, and not itself. */
 const ofFiles: ReadonlySet<ErrorCode> = new Set([
   'INVALID_ARGUMENT',
   'NOT_FOUND',
@@ -141,7 +141,7 @@ class EngineChecks {
     });
   }
 
-  /** The same as before a version serves. */
+  /** Makes the same comparison as the server does before a version serves. */
   keepsRowsApart(): Promise<void> {
     return this.withModel(async (model) => {
       const deadline = momentAfter(60);
@@ -222,7 +222,7 @@ class EngineChecks {
     );
   }
 
-  /** Goes through the signatures. Those that refuse made-up inputs are left out, but one must run. */
+  /** Runs the signatures. Those that refuse made-up inputs are left out, but one must run. */
   private async runEach(
     { signatures }: InferenceModel,
     use: (signature: Signature, inputs: NamedTensors) => Promise<void>,
@@ -250,7 +250,7 @@ class EngineChecks {
   }
 }
 
-/** True for what an engine says of values that it does not take. */
+/** True for an error with which an engine refuses values. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof RunError) return !error.isModelsOwn;
   return error instanceof ServingError && error.code === 'INVALID_ARGUMENT';

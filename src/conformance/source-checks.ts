@@ -1,6 +1,4 @@
-/**
- * What is asked of every source.
- */
+/** The checks of a source. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { checkListing } from '../control/scan/checked-listing.js';
@@ -8,7 +6,7 @@ import { messageOf, ServingError } from '../errors.js';
 import type { LocalVersion, Source, SourceVersion, VersionListing } from '../stores/source.js';
 import { type Check, expectThat, rejectionOf } from './check.js';
 
-/** What is done to a source between two looks. */
+/** What changes a source between two looks. */
 export interface SourceExample {
   /** Adds a version, or changes the files of one. Left out, nothing is asked of changes. */
   readonly change?: (() => Promise<void>) | undefined;
@@ -37,7 +35,7 @@ const noSignal = new AbortController().signal;
 class SourceChecks {
   constructor(private readonly source: Source) {}
 
-  /** All that can be read. */
+  /** The versions that can be read. */
   async versions(): Promise<readonly [VersionListing, ...VersionListing[]]> {
     const listing = await this.source.list();
     const { models, problems } = await checkListing(listing);

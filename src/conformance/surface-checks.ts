@@ -1,6 +1,4 @@
-/**
- * What is asked of every surface. The checks ask a server over HTTP, which has a model that doubles `x`, and one that streams.
- */
+/** The checks of a surface. They ask a server over HTTP, which has a model that doubles `x`, and one that streams. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -65,7 +63,7 @@ export function surfaceChecks(surface: Surface, example: SurfaceExample): readon
 const key = 'a-key-of-the-checks';
 const maxBodyBytes = 100_000;
 
-/** The only file of the models: the one's handler, and what makes the other one a model. */
+/** The only file of the models: the handler of one, and the file that makes the other a model. */
 const handler = 'handler.js';
 
 const specs = (name: string) => new Map([[name, { name, dtype: 'float32', shape: [null, 2] } as const]]);
@@ -77,7 +75,7 @@ const signature: Signature = {
   rows: { verdict: 'proven' },
 };
 
-/** `y = 2x` */
+/** Computes `y = 2x`. */
 const doubling: Engine = {
   name: 'Doubling',
   format: { name: 'doubling', mainFiles: [handler], tellingFiles: [] },
@@ -96,7 +94,7 @@ const doubling: Engine = {
   }),
 };
 
-/** What {@link streaming} makes of `[1, 2]`. */
+/** The answers of {@link streaming} to `[1, 2]`. */
 const streamed = [
   [1, 2],
   [2, 4],
@@ -129,7 +127,7 @@ async function withServer(surface: Surface, use: (address: string) => Promise<vo
   }
 }
 
-/** The two models. A place must be theirs alone, but its files need not. */
+/** A source with the two models. Each needs a place of its own, but they may share files. */
 function sourceIn(directory: string): Source {
   const version = (place: string) => ({ version: 1, place, fingerprint: place, arrival: 'whole' }) as const;
   return {
@@ -221,7 +219,7 @@ class Asked {
     );
   }
 
-  /** Without the server: some errors are rare. */
+  /** This check needs no server, because some errors are rare. */
   formsAll(): void {
     const head = new PlainHead({
       method: 'POST',
@@ -279,7 +277,7 @@ class Asked {
     };
   }
 
-  /** Requests for the model that were answered. */
+  /** The number of answered requests for the model. */
   private async count(): Promise<number> {
     const response = await fetch(`${this.address}/metrics`, { headers: { 'x-api-key': key } });
     const series = /^inference_requests_total\{model="doubling",version="1",status="ok"\} (\d+)$/m;

@@ -31,7 +31,7 @@ export class ModelRecord {
   private requestedPin: Pin | undefined;
   private isSetAside = false;
   private scannedNow: ScannedModel;
-  /** What each label means now: see {@link renewLabels}. */
+  /** The version that each label means now: see {@link renewLabels}. */
   private labelled: ReadonlyMap<string, number> = new Map();
 
   /** @param generations count the loads of each version in this process, also before the model last went away */
@@ -89,26 +89,32 @@ export class ModelRecord {
     this.renewLabels();
   }
 
-  /** A version was loaded. */
+  /** Notes that a version was loaded. */
   loaded(record: VersionRecord, outcome: LoadOutcome): void {
     this.tries.succeeded(record, outcome);
     this.renewLabels();
   }
 
-  /** Takes from a version what it was loaded to, so that it can be unloaded. @returns undefined if there is nothing */
+  /**
+   * Removes from a version what it was loaded to, so that it can be unloaded.
+   * @returns undefined if there is nothing
+   */
   takeBack(record: VersionRecord): ReturnType<Tries['takeBack']> {
     const taken = this.tries.takeBack(record);
     this.renewLabels();
     return taken;
   }
 
-  /** Nothing of a version is loaded any more. */
+  /** Notes that nothing of a version is loaded any more. */
   unloaded(record: VersionRecord): void {
     this.tries.unloaded(record);
     this.forget();
   }
 
-  /** A label means the version that it names; if it was moved, the one that it meant before, until the one that it names is loaded. */
+  /**
+   * Finds the version that each label means: the one that it names. A label that was moved keeps its old version until
+   * the new one is loaded.
+   */
   private renewLabels(): void {
     const isLoaded = (version: number) => this.tries.loaded.some((record) => record.version === version);
     const labelled = Object.entries(this.scanned.config.version_labels).map(([label, named]) => {

@@ -10,7 +10,7 @@ import { type Milliseconds, type Moment, now } from '../time.js';
  */
 const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']);
 
-/** The first pause, and the longest. */
+/** The first pause and the longest. */
 const firstPause: Milliseconds = 1000;
 const longestPause: Milliseconds = 300_000;
 
@@ -44,7 +44,7 @@ export class RetryTimer {
 
   constructor(private readonly onDue: () => void) {}
 
-  /** @param due infinite if there is nothing to be tried. It takes the place of the one before */
+  /** Sets the next time, in place of the one before. @param due is infinite if there is nothing to try */
   set(due: Moment): void {
     this.clear();
     if (due === Number.POSITIVE_INFINITY) return;

@@ -7,7 +7,7 @@ import { now } from '../time.js';
 import { type Candidate, isSame } from './policy.js';
 import { isPassing, type NextTry, nextTryAfter } from './retry.js';
 
-/** A version with just these contents, from the first try to load it on. {@link Tries} alone changes it. */
+/** A version with exactly these contents, from the first try to load it. Only {@link Tries} changes it. */
 export interface VersionRecord extends Candidate {
   readonly state: VersionState;
   /** When the load began. */
@@ -27,7 +27,7 @@ export interface VersionRecord extends Candidate {
   readonly local?: LocalVersion | undefined;
 }
 
-/** What a load has made of a version. */
+/** The result of a load. */
 export interface LoadOutcome extends Pick<VersionRecord, 'warmup' | 'generation'> {
   readonly servable: Servable;
   readonly local: LocalVersion;
@@ -86,21 +86,17 @@ export class Tries {
     return record;
   }
 
-  /** A load has succeeded. */
+  /** Notes that a load has succeeded. */
   succeeded(record: Writable<VersionRecord>, { servable, local, warmup, generation }: LoadOutcome): void {
     Object.assign(record, { state: 'AVAILABLE', error: undefined, servable, local, warmup, generation });
   }
 
-  /** The server is about to end, and so did a load. */
+  /** Notes that a load ended with the server. */
   abandoned(record: Writable<VersionRecord>): void {
     record.state = 'END';
   }
 
-  /**
-   * A load has failed.
-   *
-   * @param hanging resolves when a load that was given up is over
-   */
+  /** Notes that a load has failed. @param hanging resolves when a load that was given up is over */
   failed(record: Writable<VersionRecord>, error: ServingError, hanging?: Promise<void>): void {
     record.state = 'END';
     record.error = error;
@@ -114,7 +110,7 @@ export class Tries {
     hanging.then(ended, ended);
   }
 
-  /** Takes from a version what it was loaded to. @returns undefined if there is nothing */
+  /** Removes from a version what it was loaded to. @returns undefined if there is nothing */
   takeBack(
     record: Writable<VersionRecord>,
   ): (Pick<LoadOutcome, 'servable'> & Pick<VersionRecord, 'local'>) | undefined {
@@ -124,7 +120,7 @@ export class Tries {
     return { servable, local };
   }
 
-  /** Nothing of a version is loaded any more. */
+  /** Notes that nothing of a version is loaded any more. */
   unloaded(record: Writable<VersionRecord>): void {
     record.state = 'END';
   }
@@ -139,11 +135,7 @@ export class Tries {
     return hanging;
   }
 
-  /**
-   * Has handlers tried again at once that could not be without another model: one more serves now.
-   *
-   * @returns true if there is one
-   */
+  /** Retries handlers that needed another model, because one more serves now. @returns true if there is one */
   retryHandlers(): boolean {
     let found = false;
     for (const record of this.list) {

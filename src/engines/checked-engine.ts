@@ -1,5 +1,6 @@
 /**
- * Reads a model with an application's engine, holds what the engine says to the contract, and fills in what it may leave out.
+ * Reads a model with an application's engine. It checks what the engine returns, and fills in what the engine may leave
+ * out.
  */
 import { quoted } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -10,8 +11,8 @@ import { EngineFaults } from './engine-fault.js';
 import type { Signature } from './signature.js';
 
 /**
- * @param model its name, for errors
- * @throws ServingError (rejects) what the engine says; INTERNAL naming the engine if it does not keep to the contract
+ * @param model is its name, for errors
+ * @throws ServingError (rejects) the error of the engine; INTERNAL naming the engine if it breaks the contract
  */
 export async function readChecked(
   engine: Engine,
@@ -24,7 +25,7 @@ export async function readChecked(
   const failed = (member: 'read' | 'load') => (error: unknown) => {
     throw faults.thrown(member, error);
   };
-  // Within a promise, in which an engine without `async` may throw, too.
+  // An engine without `async` may throw, so the call is within a promise.
   const found = await Promise.resolve()
     .then(() => engine.read(directory, tags))
     .catch(failed('read'));
@@ -100,7 +101,7 @@ class Check {
 
 const verdicts: ReadonlySet<unknown> = new Set(['proven', 'unproven', 'effects']);
 
-/** Short, and only what is no secret of the model's: a number, a name, or the kind of anything else. */
+/** Shows a value in few words that reveal nothing of the model: a number, a name, or the kind of anything else. */
 function shown(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';

@@ -159,7 +159,7 @@ function hasRows(shape: readonly number[], dims: TensorSpec['shape'], rows: numb
   return rows === undefined || (dims !== null && dims[0] !== null) || shape[0] === rows;
 }
 
-/** As messages have it: `float32 [2, 6]` */
+/** Writes a spec as messages do: `float32 [2, 6]`. */
 function formatWithRows({ dtype, shape }: TensorSpec, rows: number | undefined): string {
   if (rows === undefined || (shape && shape[0] !== null)) return formatSpec({ dtype, shape });
   return shape ? formatSpec({ dtype, shape: [rows, ...shape.slice(1)] }) : `${dtype} with ${rows} rows`;

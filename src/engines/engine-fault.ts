@@ -1,6 +1,4 @@
-/**
- * What an application's engine does wrong with a model, as errors that name the engine, the model and the member.
- */
+/** Makes errors from faults of an application's engine. They name the engine, the model and the member. */
 import path from 'node:path';
 import { messageOf, ServingError } from '../errors.js';
 import { isStorageFailure, storageFailure } from '../files/storage-failure.js';
@@ -11,8 +9,8 @@ export type EngineMember = 'read' | 'load' | 'predict' | 'predictHere' | 'whyNot
 
 export class EngineFaults {
   /**
-   * @param engine its name
-   * @param model the model's
+   * @param engine is its name
+   * @param model is that of the model
    */
   constructor(
     private readonly engine: string,
@@ -20,7 +18,7 @@ export class EngineFaults {
     private readonly logger: Logger,
   ) {}
 
-  /** The engine gave something else than the seam asks for. */
+  /** The error for a value that the contract does not allow. */
   expected(what: string, got: string): ServingError {
     return new ServingError(
       'INTERNAL',
@@ -29,8 +27,8 @@ export class EngineFaults {
   }
 
   /**
-   * What the engine threw, as callers may see it. A ServingError was meant for them. What the system says of files is told in the
-   * server's words. The text of anything else is for the log.
+   * The error for what the engine threw. A ServingError is meant for callers. An error of the file system is described
+   * in the server's words. The text of any other error goes to the log.
    */
   thrown(member: EngineMember, error: unknown): ServingError {
     if (error instanceof ServingError) return error;
@@ -42,7 +40,7 @@ export class EngineFaults {
     return this.logged(member, error);
   }
 
-  /** @returns what is said of it, without its text */
+  /** Logs an error. @returns an error without its text */
   logged(member: EngineMember, error: unknown): ServingError {
     const what = `the engine \`${this.engine}\` failed in \`${member}\` for the model \`${this.model}\``;
     const err = error instanceof Error ? error : new TypeError(`expected an Error, got ${messageOf(error)}`);

@@ -72,7 +72,7 @@ export interface WarmupFile {
   read(directory: string): Promise<readonly WarmupRequest[] | undefined>;
 }
 
-/** What computes models of one format. */
+/** Computes models of one format. */
 export interface Engine {
   /** The name that people know, for example `TensorFlow`. Errors and the log have it. */
   readonly name: string;

@@ -15,7 +15,7 @@ export interface ComputeMode {
 /** Compiles nothing, and computes in the dtypes of the model. */
 export const plainMode: ComputeMode = { xla: false, mixedPrecision: undefined };
 
-/** What a run of an engine gave. */
+/** The result of a run of an engine. */
 export interface EngineRun {
   /** The outputs by their names, at least those that were asked for. The caller disposes them. */
   readonly outputs: NamedTensors;
@@ -34,7 +34,7 @@ export interface RunResult extends EngineRun {
   readonly runMicros: Microseconds;
 }
 
-/** What a run is asked for. */
+/** The options of a run. */
 export interface RunOptions {
   /** The names of the outputs to return; all outputs of the signature by default. */
   readonly outputs?: readonly string[] | undefined;

@@ -17,7 +17,7 @@ import type { Steps } from './steps.js';
 /** The milliseconds of work in one turn. */
 const turnTime: Milliseconds = 5;
 
-/** Of the process, since it has one event loop. */
+/** The last turn of the process, which has one event loop. */
 let last: Promise<unknown> = Promise.resolve();
 
 /** Resolves in a round of the event loop that no other caller has. Callers are served in order. */

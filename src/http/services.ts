@@ -23,7 +23,7 @@ export interface Services {
   readonly runtime: Runtime;
   /** Counts of requests, by model and version, for metrics and statistics. */
   readonly telemetry: Telemetry;
-  /** All requests that are under way. */
+  /** The requests that are under way. */
   readonly exchanges: Exchanges;
   readonly logger: Logger;
   /** The names under which the server may be asked. */

@@ -33,7 +33,7 @@ export interface PredictResult extends ServableId, BatchResult {
   readonly composites: ReadonlyMap<string, CompositeSpec> | undefined;
 }
 
-/** Of the process: one timer for all of its requests is the point. */
+/** All requests of the process share one timer. */
 const deadlines = new Deadlines();
 
 /**

@@ -26,7 +26,7 @@ export function encodeCbor(value: unknown): EncodedBody {
   return encodedBody([plainEncoder.encode(value)]);
 }
 
-/** Of the process: an answer's bytes depend on nothing but the answer. */
+/** The templates are shared by the process, because the bytes of an answer depend only on the answer. */
 const sharedTemplates = new CborAnswerTemplates();
 
 /** Writes `{"status": "ok", "model", "version", "generation", "outputs": {name: tensor}}`. */

@@ -2,14 +2,14 @@
 import { ServingError } from '../../errors.js';
 import type { Suspect } from './load-notes.js';
 
-/** `--rehearse` */
+/** The value of `--rehearse`. */
 export type RehearsalMode = 'auto' | 'on' | 'off';
 
 export interface LoadFacts {
   readonly rehearse: RehearsalMode;
   /** What is known of it, if it was being loaded when a server died. */
   readonly suspect: Suspect | undefined;
-  /** What can be rehearsed. A handler asks other models of the server, and so cannot run in another process. */
+  /** What can be rehearsed. A handler asks other models of the server, so it cannot run in another process. */
   readonly canRehearse: 'all of it' | 'the model beneath its handler' | 'nothing';
   /** True if the start is over and a model serves. */
   readonly isServing: boolean;

@@ -171,9 +171,9 @@ function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<
 }
 
 interface ModelToOpen extends Pick<VersionToLoad, 'model' | 'directory' | 'onStage'> {
-  /** Which graph to load; that of the options by default. */
+  /** The tags of the graph to load; by default those of the options. */
   readonly tags?: readonly string[] | undefined;
-  /** Throws if what the files say is enough to refuse it. */
+  /** Throws if the files already say enough to refuse the model. */
   readonly check?: (metaGraph: MetaGraph) => void;
 }
 

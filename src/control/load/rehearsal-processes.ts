@@ -16,7 +16,7 @@ export type StarterOrder =
     }
   | { readonly kind: 'end'; readonly id: number };
 
-/** What becomes of the process of one rehearsal. */
+/** What becomes of the process of a rehearsal. */
 export type ProcessNews =
   /** Text that it wrote to stderr. */
   | { readonly kind: 'text'; readonly text: string }

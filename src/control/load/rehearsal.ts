@@ -40,7 +40,7 @@ export interface RehearsalOptions {
 /** The bytes that Node and TensorFlow take in a process without a model. */
 const processBytes = 512 * 2 ** 20;
 
-/** How long Node and TensorFlow may take to start, on a busy machine. */
+/** How long Node and TensorFlow may take to start on a busy machine. */
 const startTime: Seconds = 120;
 
 /** The characters of the child's stderr that are kept, from its end. */

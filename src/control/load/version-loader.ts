@@ -1,6 +1,6 @@
 /**
- * Takes one version from its source to a loaded model: has its files fetched, rehearses it where that is
- * due, and loads them under a note that stays if this process dies of it.
+ * Leads one version from its source to a loaded model. It fetches the files, rehearses the load if that is due, and
+ * loads the version. A note on disk stays behind if this process dies of it.
  */
 import path from 'node:path';
 import { type Engines, engineIn } from '../../engines/engine.js';
@@ -14,7 +14,7 @@ import type { Rehearsals } from './rehearsal.js';
 
 export interface VersionLoaderOptions extends LoadOptions {
   readonly source: Source;
-  /** `--rehearse` */
+  /** The value of `--rehearse`. */
   readonly rehearse: RehearsalMode;
   readonly rehearsals: Rehearsals;
   /** The folder for notes of loads; undefined if none are kept. */

@@ -16,19 +16,17 @@ export interface News {
 }
 
 export class SourceNews {
-  /** Doubts by when they were first seen. */
+  /** When each doubt was first seen. */
   private readonly seen = new Map<string, number>();
   private readonly told = new Set<string>();
 
-  /** @param patience how long a doubt must stay before it is told */
+  /** @param patience is how long a doubt must stay before it is logged */
   constructor(
     private readonly logger: Logger,
     private readonly patience: Milliseconds,
   ) {}
 
-  /**
-   * @param patience for a first scan, after which somebody waits for the log, 0
-   */
+  /** @param patience is 0 for a first scan, after which somebody waits for the log */
   tell({ problems, doubts, waits }: News, moment: Moment, patience = this.patience): void {
     const current = new Set([...problems, ...doubts, ...waits]);
     for (const text of [...this.seen.keys(), ...this.told]) {

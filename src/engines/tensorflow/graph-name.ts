@@ -1,9 +1,7 @@
-/**
- * What the graph calls an input or an output.
- */
+/** The graph's own name for an input or output. */
 import type { TensorSpec } from '../signature.js';
 
-/** `operation:index` */
+/** Returns `operation:index`. */
 export function graphNameOf({ name, graphName = name }: Pick<TensorSpec, 'name' | 'graphName'>): string {
   return graphName;
 }

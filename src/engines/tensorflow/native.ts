@@ -18,15 +18,21 @@ import { createRequire } from 'node:module';
 declare const sessionBrand: unique symbol;
 declare const callBrand: unique symbol;
 
-/** A session of the process. A plain positive number: give it to another thread by `postMessage`. Never used twice. */
+/**
+ * A session of the process. It is a positive number that is never used twice. `postMessage` can give it to another
+ * thread.
+ */
 export type SessionHandle = number & { readonly [sessionBrand]: never };
 
-/** Feeds and fetches found in a graph. Belongs to the thread that prepared it; collected like any object. */
+/**
+ * Feeds and fetches that were found in a graph. It belongs to the thread that prepared it, and is collected like any
+ * object.
+ */
 export interface CallHandle {
   readonly [callBrand]: never;
 }
 
-/** A failure that TensorFlow, or the addon in its words, reports. */
+/** A failure that TensorFlow reports, or the addon with TensorFlow's codes. */
 export interface NativeError extends Error {
   /** `INVALID_ARGUMENT`, `NOT_FOUND`, `DEADLINE_EXCEEDED`, … */
   readonly code: string;
@@ -37,7 +43,7 @@ export interface NativeDevice {
   readonly name: string;
   /** `CPU`, `GPU`, … */
   readonly type: string;
-  /** What TensorFlow may allocate on it. For a CPU this is a constant that means nothing. */
+  /** The bytes that TensorFlow may allocate on it. For a CPU this is a constant without meaning. */
   readonly memoryBytes: number;
 }
 
@@ -76,31 +82,40 @@ export type Output = readonly [
  */
 export type NativeRunResult = readonly [outputs: Output[], queueMicros: number, runMicros: number];
 
-/** With the serialized `tensorflow.RunMetadata`, or null if it was larger than was allowed. */
+/** The result, with the serialized `tensorflow.RunMetadata`; null if that was larger than allowed. */
 export type TracedResult = readonly [result: NativeRunResult, metadata: Uint8Array | null];
 
-/** What the addon holds in the whole process. All zero but `environments` when it is idle and every output is freed. */
+/**
+ * What the addon holds in the whole process. When it is idle and every output is freed, all but `environments` are
+ * zero.
+ */
 export interface NativeCounters {
-  /** Node threads that loaded the addon and have not ended. */
+  /** The Node threads that loaded the addon and have not ended. */
   readonly environments: number;
-  /** Open, or being closed. */
+  /** The sessions that are open or being closed. */
   readonly sessions: number;
   readonly runsQueued: number;
   readonly runsInFlight: number;
   readonly loadsInFlight: number;
   readonly closesInFlight: number;
-  /** Tensors made for feeds, or fetched and not yet freed. */
+  /** The tensors that were made for feeds, or fetched and not yet freed. */
   readonly tensors: number;
-  /** Their memory. */
+  /** The bytes of these tensors. */
   readonly tensorBytes: number;
-  /** Large tensors in the arena that gives memory back: these, and TensorFlow's own. 0 where TensorFlow keeps its own arena. */
+  /**
+   * The bytes of large tensors in the arena that returns memory. They include TensorFlow's own. It is 0 if TensorFlow
+   * keeps its own arena.
+   */
   readonly arenaBytes: number;
 }
 
 export interface NativeBinding {
   /** For example `2.21.0`. */
   readonly tensorflowVersion: string;
-  /** Outputs of fixed width from so many bytes on are TensorFlow's own memory, for {@link free}; smaller ones are copies. */
+  /**
+   * Fixed-width outputs of at least so many bytes are TensorFlow's own memory, for {@link free}. Smaller ones are
+   * copies.
+   */
   readonly exposedBytes: number;
 
   /**
@@ -127,12 +142,12 @@ export interface NativeBinding {
    */
   loadOpLibrary(path: string, digest: string): boolean;
 
-  /** The operations that are registered in the process now, a serialized `tensorflow.OpList`. */
+  /** The operations that are registered in the process now, as a serialized `tensorflow.OpList`. */
   operationList(): Uint8Array;
 
   /**
-   * Registers `TfjsServingGuard` (native/guard.cc), the operation that looks at the inputs of another one. Graphs that have one
-   * can be loaded then. Again does nothing.
+   * Registers `TfjsServingGuard` (native/guard.cc), the operation that checks the inputs of another one. Then graphs
+   * that contain it can be loaded. A second call does nothing.
    */
   registerGuard(): void;
 
@@ -189,16 +204,16 @@ export interface NativeBinding {
   ): Promise<NativeRunResult>;
 
   /**
-   * As {@link run}, on this thread, which does nothing else meanwhile.
+   * Does the same as {@link run} on this thread, which is blocked until the end.
    *
    * @throws NativeError what {@link run} rejects with
    */
   runHere(session: SessionHandle, call: CallHandle, feeds: readonly Feed[]): NativeRunResult;
 
   /**
-   * As {@link run}, and gives back what TensorFlow has recorded under the trace level of `runOptions`.
+   * Does the same as {@link run}, and returns what TensorFlow has recorded under the trace level of `runOptions`.
    *
-   * @param maxMetadataBytes a larger record is thrown away; TensorFlow makes it all the same
+   * @param maxMetadataBytes is the limit: a larger record is thrown away, although TensorFlow makes it
    */
   runTraced(
     session: SessionHandle,
@@ -209,7 +224,7 @@ export interface NativeBinding {
   ): Promise<TracedResult>;
 
   /**
-   * As {@link run}, on a thread of its own at low priority, beside the pool: for a warm-up, which nobody waits for.
+   * Does the same as {@link run}, on a thread of its own at low priority. It is for warm-ups, which nobody waits for.
    */
   runInBackground(
     session: SessionHandle,
@@ -219,28 +234,28 @@ export interface NativeBinding {
   ): Promise<NativeRunResult>;
 
   /**
-   * Detaches an ArrayBuffer and frees its memory now rather than when the collector comes by: that of
-   * {@link Output}, or any other. Again does nothing.
+   * Detaches an ArrayBuffer and frees its memory now, before the garbage collector would. It may be that of {@link
+   * Output}, or any other. A second call does nothing.
    */
   free(data: ArrayBuffer): void;
 
   counters(): NativeCounters;
 
-  /** Bytes of large tensors that were ever freed. It only grows. */
+  /** The bytes of large tensors that were ever freed. The number only grows. */
   freedBytes(): number;
 
-  /** Begins to give free memory back to the system, on a thread of its own: a tenth of a second for each GB. */
+  /** Begins to return free memory to the system, on a thread of its own. It takes a tenth of a second for each GB. */
   giveBackFreeMemory(): void;
 
-  /** Bytes of a TCP connection that the other side has not acknowledged; -1 where the system does not tell. */
+  /** The bytes of a TCP connection that the other side has not acknowledged; -1 if the system does not tell. */
   unacknowledged(descriptor: number): number;
 
-  /** Ends the process here and now, whatever hangs: no exit handlers, no waiting for runs. */
+  /** Ends the process at once, whatever hangs, without exit handlers and without waiting for runs. */
   exitNow(code: number): never;
 }
 
 /**
- * Loads the addon. Once per Node thread is enough; more do no harm.
+ * Loads the addon. Once for each Node thread is enough, and more calls do no harm.
  *
  * @param path of the `.node` file, absolute
  * @throws Error if it is missing, or libtensorflow is

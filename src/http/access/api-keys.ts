@@ -39,7 +39,7 @@ export class ApiKeys {
     return new ApiKeys(meant.map(parseKey));
   }
 
-  /** From now on, these keys and no others are known. */
+  /** Takes over the keys of another object. No other keys are known from now on. */
   become({ keys }: ApiKeys): void {
     this.keys = keys;
   }

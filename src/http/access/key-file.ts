@@ -1,6 +1,4 @@
-/**
- * Where API keys are configured: a file, which is read again when it changes, and a variable of the environment.
- */
+/** Reads API keys from a file, which is read again when it changes, and from a variable of the environment. */
 import { readFileSync } from 'node:fs';
 import { messageOf, ServingError } from '../../errors.js';
 import { WatchedFiles } from '../../files/watched-files.js';
@@ -9,9 +7,9 @@ import type { Milliseconds } from '../../time.js';
 import { ApiKeys } from './api-keys.js';
 
 export interface KeySources {
-  /** `--api-key-file`: one key a line. */
+  /** The value of `--api-key-file`, with one key on each line. */
   readonly file: string | undefined;
-  /** Keys from the environment, separated by commas. */
+  /** The keys of the environment, separated by commas. */
   readonly list: string | undefined;
 }
 
@@ -24,8 +22,8 @@ export class ConfiguredKeys {
   private readonly watched: WatchedFiles | undefined;
 
   /**
-   * @throws ServingError if the file cannot be read, or a source was given and holds no key: every route would then be
-   * open to everybody, which nobody means who configures keys
+   * @throws ServingError if the file cannot be read, or if a source was given and holds no key: then every route would
+   * be open to everybody
    */
   constructor({ file, list }: KeySources, logger: Logger) {
     if (file === undefined) {

@@ -13,7 +13,7 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** True if no flag raises `maxBytes`. */
   readonly isFixed?: boolean;
-  /** From the head to the last byte. */
+  /** The time from the head to the last byte. */
   readonly timeout: Seconds;
   readonly budget: ByteBudget;
   readonly memory: BodyMemory;
@@ -29,7 +29,7 @@ export interface Body {
    * @throws ServingError UNAVAILABLE if there is no room
    */
   readonly claim: Claim;
-  /** Gives its share of the budget back. The server calls it when the bytes are no longer used. */
+  /** Returns its share of the budget. The server calls it when the bytes are no longer used. */
   readonly release: () => void;
 }
 

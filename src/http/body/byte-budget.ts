@@ -42,7 +42,7 @@ export abstract class ArrivingBody extends Waiting {
   }
 }
 
-/** Nobody is called slow before. */
+/** No body counts as slow before this time. */
 const patience: Milliseconds = 1000;
 
 export class ByteBudget {

@@ -8,7 +8,7 @@
 import type { RequestListener } from 'node:http';
 import { type Milliseconds, now } from '../../time.js';
 
-/** A listener for requests, after each of which the loop stays awake for some time. */
+/** Wraps a listener, so that the event loop stays awake for some time after each request. */
 export function stayingAwake(listener: RequestListener, time: Milliseconds): RequestListener {
   let until = 0;
   let isAwake = false;

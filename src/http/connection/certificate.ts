@@ -1,8 +1,8 @@
 /**
- * The certificate that the server shows, its key, and the authorities whose certificates clients must have.
+ * Keeps the certificate that the server shows, its key, and the authorities whose certificates clients must have.
  *
- * They are read again when their files change. A change that does not fit together is told, and the certificate that was
- * in use stays.
+ * They are read again when their files change. If the new files do not fit together, the log says so, and the
+ * certificate in use stays.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,11 +14,11 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Milliseconds } from '../../time.js';
 
 export interface CertificateFiles {
-  /** The certificate and those of the authorities between it and the root, in PEM. */
+  /** The file with the certificate and those of the authorities between it and the root, in PEM. */
   readonly tlsCert: string;
-  /** Its private key, in PEM. */
+  /** The file with its private key, in PEM. */
   readonly tlsKey: string;
-  /** Authorities, in PEM. Undefined: clients need no certificate. */
+  /** The file with the authorities, in PEM. Without it, clients need no certificate. */
   readonly tlsClientCa: string | undefined;
 }
 
@@ -42,7 +42,7 @@ export class Certificate {
     this.tell(contextOf(this.contents), 'TLS');
   }
 
-  /** What Node's server begins with. */
+  /** The options with which Node's server begins. */
   get options(): SecureContextOptions {
     return contextOf(this.contents);
   }
@@ -51,7 +51,7 @@ export class Certificate {
     return this.names.length > 2;
   }
 
-  /** Has a server show the certificate that the files hold from now on. Connections that are open keep theirs. */
+  /** Makes a server show the certificate that the files hold from now on. Open connections keep theirs. */
   keepCurrent(server: Server): void {
     this.watched = new WatchedFiles(
       {
@@ -92,7 +92,7 @@ function contextOf([cert, key, ca]: readonly Buffer[]): SecureContextOptions {
   refuseUnless('--tls-cert and --tls-key do not hold a certificate in PEM and its key', () =>
     createSecureContext({ ...options, ca: undefined }),
   );
-  // OpenSSL itself passes over authorities that it cannot read.
+  // OpenSSL itself ignores authorities that it cannot read.
   if (ca) refuseUnless('--tls-client-ca holds no certificate in PEM', () => new X509Certificate(ca));
   return options;
 }

@@ -27,7 +27,7 @@ export interface PortOptions {
   readonly bodyTimeout: Seconds;
   /** How long the event loop stays awake after a request. With 0 it sleeps at once. */
   readonly busyPollMicros: Microseconds;
-  /** Undefined: the port takes plain HTTP. */
+  /** The certificate. Without one, the port takes plain HTTP. */
   readonly certificate: Certificate | undefined;
 }
 

@@ -13,7 +13,7 @@ import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 /** Answers of fewer bytes are not refused. The number of connections may bound them. */
 const smallBytes = 2 ** 16;
 
-/** Nobody is called slow before. */
+/** No client counts as slow before this time. */
 const patience: Milliseconds = 1000;
 
 export interface UnreadLimits {

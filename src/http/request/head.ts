@@ -6,15 +6,15 @@ import type { IncomingMessage } from 'node:http';
 import { type ParsedUrlQuery, parse as parseQuery } from 'node:querystring';
 import accepts from 'accepts';
 
-/** The head of a request: what surfaces read of it. */
+/** The head of a request, as surfaces read it. */
 export interface Head {
-  /** Node's own request. Its body is read by the server alone. */
+  /** Node's own request. Only the server reads its body. */
   readonly req: IncomingMessage;
-  /** `http` or `https` */
+  /** The scheme: `http` or `https`. */
   readonly protocol: string;
   /** The path, without the query, escaped as it came. */
   readonly path: string;
-  /** What stands before the path, if an application mounts the server. */
+  /** The part before the path, if an application mounts the server. */
   readonly mountPath?: string;
   /** The parameters behind the `?`, without escapes. */
   readonly query: ParsedUrlQuery;

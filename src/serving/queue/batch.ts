@@ -9,14 +9,14 @@ import type { QueueEntry } from './queue-entry.js';
 
 export interface Batch {
   readonly members: readonly QueueEntry[];
-  /** Of all members. */
+  /** The rows of all members. */
   readonly rows: number;
   readonly padding: Padding | undefined;
   /** When it was put together. */
   readonly started: Moment;
-  /** It is run on the event loop. */
+  /** True if it runs on the event loop. */
   readonly isInline: boolean;
-  /** Its members are run alone as well. */
+  /** True if its members are run alone as well. */
   readonly isChecked: boolean;
 }
 
@@ -31,7 +31,7 @@ export function givesAll(member: QueueEntry | undefined): boolean {
   return member?.request.outputs === undefined;
 }
 
-/** True if all of the run is one request's. */
+/** True if the whole run belongs to one request. */
 export function isWhole({ members, padding }: Batch): boolean {
   return members.length === 1 && padding === undefined;
 }
@@ -44,7 +44,7 @@ export function optionsOf({ members, padding }: Batch): RunOptions {
   return { outputs: members[0]?.request.outputs, padding, callers: callersOf(members) };
 }
 
-/** Of all of them: a batch is within every call that one of its members is within. */
+/** The callers of all members: a batch is within every call that one of its members is within. */
 function callersOf(members: readonly QueueEntry[]): readonly string[] | undefined {
   let callers: readonly string[] | undefined;
   for (const { request } of members) {

@@ -23,7 +23,7 @@ import { type QueuedRequest, QueueEntry } from './queue-entry.js';
 import { countStuck, Lane, type Scheduler, type Start, type StartedRun } from './scheduler.js';
 import { Sharing, type SharingOptions } from './sharing.js';
 
-/** What a queue is made of. */
+/** The parts of a queue. */
 export interface BatcherOptions extends SharingOptions {
   readonly scheduler: Scheduler;
   readonly inline: InlineRuns;

@@ -15,7 +15,7 @@ export interface BatchLimits {
   readonly isExplicit: boolean;
   /** True if somebody said that requests may share runs, whatever the graph shows. */
   readonly isTrusted: boolean;
-  /** How long the first of a batch waits for more. */
+  /** How long the first request of a batch waits for more. */
   readonly timeout: Milliseconds;
   /** Batches are padded to the next of these sizes, ascending. If it is empty, none is padded. */
   readonly allowedSizes: readonly number[];

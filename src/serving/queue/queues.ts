@@ -18,7 +18,7 @@ const handledAtOnce = 64;
 export interface QueuesOptions {
   /** Shares the run slots of the process. */
   readonly scheduler: Scheduler;
-  /** Runs that typically take up to this are made on the event loop. */
+  /** Runs that typically take at most this time are made on the event loop. */
   readonly inlineRunMicros: Microseconds;
   readonly logger: Logger;
 }

@@ -12,15 +12,15 @@ export abstract class Lane extends Linked {
 }
 
 /**
- * What became of a turn: a run that is under way; `ran`: one that took no slot and is over; `idle`: there is nothing to
- * do; `no slot`: there is, once a slot is free; or the time after which there may be.
+ * What became of a turn: a run that is under way; `ran`, if a run without a slot is over; `idle`, if there is nothing
+ * to do; `no slot`, if there will be once a slot is free; or the time after which there may be.
  */
 export type Start = StartedRun | 'ran' | 'idle' | 'no slot' | Milliseconds;
 
 export interface StartedRun {
   /** Settles, and never rejects, when the run is over. */
   readonly ended: Promise<void>;
-  /** When the last of those who wait for it stops waiting. */
+  /** When the last request of the run stops waiting. */
   readonly lastDeadline: Moment;
 }
 

@@ -1,32 +1,33 @@
 /**
- * Whether the requests for one signature share runs, in batches of which size, and why: for the queue, and for people.
+ * Decides whether the requests for one signature share runs, and in batches of which size. It explains that to the
+ * queue and to people.
  */
 import type { Signature } from '../../engines/signature.js';
 import { type BatchLimits, type BatchVerdict, signatureLimits } from './batching.js';
 import { Trial } from './shared-trial.js';
 
 export interface SharingOptions {
-  /** What was found of the rows before the version served. */
+  /** The verdict on the rows before the version served. */
   readonly verdict: BatchVerdict;
-  /** As they are now: they change with `serving.json`. */
+  /** The limits as they are now. They change with `serving.json`. */
   readonly limits: () => BatchLimits;
-  /** Requests no longer share runs. */
+  /** Called when requests stop sharing runs. */
   readonly onDisagreement: (why: string) => void;
 }
 
 /**
- * - proven: requests share runs, since the graph shows that rows are not mixed.
+ * - proven: requests share runs, because the graph shows that rows are not mixed.
  * - trial: they share runs because somebody said so, and are checked.
- * - declared: they share runs because a handler takes batches, or because made-up rows agreed where no graph tells.
+ * - declared: they share runs because a handler takes batches, or because made-up rows agreed and there is no graph.
  * - alone: they share none.
  */
 export type SharingKind = 'proven' | 'trial' | 'declared' | 'alone';
 
 export class Sharing {
   readonly trial = new Trial();
-  /** Found out while serving: from then on every request runs alone. */
+  /** A difference that was found while serving. From then on every request runs alone. */
   private disagreement: string | undefined;
-  /** The limits that were last worked out, and from what. */
+  /** The limits that were computed last, and what they came from. */
   private known: { readonly given: BatchLimits; readonly limits: BatchLimits } | undefined;
 
   constructor(
@@ -46,7 +47,7 @@ export class Sharing {
     return this.signature.rows && !this.options.verdict.isDeclared ? 'proven' : 'declared';
   }
 
-  /** Why every request runs alone, or undefined if they share runs. */
+  /** Why every request runs alone; undefined if they share runs. */
   get whyNot(): string | undefined {
     const { whyNot, unproven } = this.options.verdict;
     return whyNot ?? this.disagreement ?? (this.limits.isTrusted ? undefined : unproven) ?? this.whyNoBatch;
@@ -70,12 +71,12 @@ export class Sharing {
     return this.options.verdict.unproven !== undefined;
   }
 
-  /** True once it was seen that requests that shared runs must not. */
+  /** True once it turned out that requests must not share runs. */
   get hasDisagreed(): boolean {
     return this.disagreement !== undefined;
   }
 
-  /** Rows that a batch is filled up to. */
+  /** The most rows of a batch. */
   get maxBatchSize(): number {
     const { maxBatchSize, isExplicit } = this.limits;
     return isExplicit
@@ -97,7 +98,7 @@ export class Sharing {
     return `${kind}, ${size}${verdict.evidence === '' ? '' : `: ${verdict.evidence}`}`;
   }
 
-  /** Ends the sharing of runs. */
+  /** Stops the sharing of runs. */
   disagree(why: string): void {
     if (this.disagreement !== undefined) return;
     this.disagreement = why;

@@ -42,7 +42,7 @@ class KnownFiles<Config> {
   }
 }
 
-/** Of the process: what a file says depends on its bytes alone. */
+/** The process shares these, because the meaning of a file depends only on its bytes. */
 const repositoryFiles = new KnownFiles<RepositoryConfig>();
 const modelFiles = new KnownFiles<ModelConfig>();
 

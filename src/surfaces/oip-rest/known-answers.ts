@@ -16,7 +16,9 @@ interface KnownAnswer extends Pick<InferAnswer, 'model' | 'version'> {
   readonly form: Form;
 }
 
-/** Of the process, and gone with the request that is known: requests whose JSON is known want the very same. */
+/**
+ * The last answer to each request. It goes when the request is forgotten. Requests whose JSON is known share the key.
+ */
 const known = new WeakMap<Wanted, KnownAnswer>();
 
 /** The answer, if it is like the last one to such a request. */

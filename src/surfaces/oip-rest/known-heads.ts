@@ -6,7 +6,7 @@ import { OipRequest } from './request.js';
 /** JSON of more bytes is not kept, because comparing it would take as long as reading it. */
 const maxHeadBytes = 1024;
 
-/** So many are kept, each of another length. */
+/** The most heads, each of another length. */
 const maxHeads = 64;
 
 interface KnownHead extends Pick<OipRequest, 'signature' | 'outputs' | 'wanted'> {

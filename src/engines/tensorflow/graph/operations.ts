@@ -65,7 +65,7 @@ async function collect(
   return { operations, seeded };
 }
 
-/** Without a seed TensorFlow makes one up for each load. */
+/** True if the node has a seed. Without one, TensorFlow makes one up for each load. */
 function hasSeed(node: GraphNode): boolean {
   return node.integer('seed') !== 0 || node.integer('seed2') !== 0;
 }

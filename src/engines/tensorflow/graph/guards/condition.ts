@@ -31,7 +31,7 @@ export interface Broadcast {
   readonly of: 'broadcast';
   readonly input: number;
   readonly inputs: number;
-  /** So many last dims do not count. */
+  /** The number of trailing dims that do not count. */
   readonly without: number;
 }
 
