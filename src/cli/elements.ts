@@ -2,14 +2,9 @@
 
 import type { Dict, Value } from '../client/decode.js';
 import { isTensor, rawData } from '../client/tensor.js';
-import {
-  elementTexts,
-  floatText,
-  stringText,
-  type Texts,
-  TextWriter,
-  writeJsonLists,
-} from '../codec/json/encode.js';
+import { elementTexts, floatText, stringText, type Texts } from '../codec/json/element-texts.js';
+import { writeJsonLists } from '../codec/json/lists.js';
+import { TextWriter } from '../codec/json/text-pieces.js';
 import { formatShape } from '../engines/signature.js';
 import { invalidArgument } from '../errors.js';
 import { elementCount } from '../tensors/dtypes.js';
