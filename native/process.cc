@@ -9,8 +9,10 @@
 #include <sys/syscall.h>
 #endif
 
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 #include <unordered_set>
 
 #include "allocator.h"
@@ -70,7 +72,19 @@ bool OnMainThread() {
 #endif
 }
 
-void OnExitEvent(const Napi::CallbackInfo&) { StopForExit(); }
+// How long an exit waits for threads. A run or a load may never end.
+constexpr std::chrono::seconds kLongestExit{5};
+
+// Gets the exit code.
+void OnExitEvent(const Napi::CallbackInfo& info) {
+  const int code =
+      info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0;
+  std::thread([code] {
+    std::this_thread::sleep_for(kLongestExit);
+    _exit(code & 0xff);
+  }).detach();
+  StopForExit();
+}
 
 }  // namespace
 

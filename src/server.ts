@@ -206,7 +206,7 @@ class ComposedServer implements Server {
       manager,
       runtime,
       telemetry,
-      exchanges: new Exchanges(telemetry, stalls, unread, this.draining.signal),
+      exchanges: new Exchanges(telemetry, stalls, unread, listens ? this.draining.signal : undefined),
       logger,
       hosts: new Hosts({
         listensOn: listens ? settings.host : undefined,
@@ -284,9 +284,12 @@ class ComposedServer implements Server {
   private async end(): Promise<boolean> {
     const { port, settings, services } = this;
     this.draining.abort(shuttingDown());
-    await services.manager.stopLoading();
+    // What a source closes may fail, or take for ever.
+    services.manager
+      .stopLoading()
+      .catch((error: unknown) => this.logger.error({ err: error }, 'the watch of the source did not end'));
     const finished = await this.drain();
-    port?.close();
+    await port?.close();
     this.certificate?.close();
     this.configuredKeys.close();
     if (!finished) return false;

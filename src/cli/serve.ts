@@ -5,7 +5,7 @@ import { isGiven, parseSettings, unknownVariables } from '../config/parse.js';
 import { ServingError } from '../errors.js';
 import { createServer, type Server } from '../server.js';
 import { createLogger, type Logger, logDrained } from '../telemetry/logger.js';
-import { type Milliseconds, type Moment, now } from '../time.js';
+import { inMilliseconds, type Milliseconds, type Moment, now, type Seconds } from '../time.js';
 import { stopBeforeServing } from './early-stop.js';
 import { serveHelp } from './help.js';
 import { installMissing } from './install.js';
@@ -13,6 +13,9 @@ import { type Command, UsageError } from './usage.js';
 
 /** The milliseconds to wait for the last lines of the log. */
 const exitTime: Milliseconds = 1000;
+
+/** For all that the end takes besides waiting for requests and models. */
+const spareTime: Milliseconds = 10_000;
 
 export const command: Command = { help: serveHelp, run: serve };
 
@@ -58,7 +61,7 @@ async function start(args: readonly string[]): Promise<void> {
       `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
     );
   server = createServer({ ...settings, modelPath, logger });
-  const stopping = new Stopping(server, logger);
+  const stopping = new Stopping(server, settings.shutdownTimeout, logger);
   const stop = (signal: NodeJS.Signals) => void stopping.signalled(signal);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -80,6 +83,7 @@ class Stopping {
 
   constructor(
     private readonly server: Server,
+    private readonly shutdownTimeout: Seconds,
     private readonly logger: Logger,
   ) {}
 
@@ -88,7 +92,7 @@ class Stopping {
   }
 
   async signalled(signal: NodeJS.Signals): Promise<void> {
-    const { server, logger } = this;
+    const { server, shutdownTimeout, logger } = this;
     if (this.begun !== undefined) {
       if (now() - this.begun < echoTime) return;
       logger.warn(`${signal} again: ending at once`);
@@ -98,7 +102,12 @@ class Stopping {
     }
     this.begun = now();
     logger.info(`${signal}: finishing the requests under way; a second signal ends at once`);
-    const finished = await server.close();
+    // The server takes twice --shutdown-timeout at most. Whatever hangs, the process ends.
+    setTimeout(() => server.runtime.exitNow(1), inMilliseconds(2 * shutdownTimeout) + spareTime);
+    const finished = await server.close().catch((error: unknown) => {
+      logger.error({ err: error }, 'the server did not end in order');
+      return false;
+    });
     if (!finished) logger.error('some requests were not finished within --shutdown-timeout');
     await logDrained(exitTime);
     // A normal exit would wait for runs that hang. Nothing else is left to wait for.

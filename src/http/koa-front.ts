@@ -97,11 +97,13 @@ function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middl
     const exchange = exchangeOf(ctx);
     try {
       await next();
+      exchange.headIsNext();
       if (exchange.isInference) return;
       exchange.countAnswer(ctx.length ?? 0);
       exchange.status = 'ok';
     } catch (error) {
       const failure = toServingError(error, logger, exchange.requestId);
+      exchange.headIsNext();
       exchange.status = failure.code;
       logger.debug({ code: failure.code, path: ctx.path, request_id: exchange.requestId }, failure.message);
       const surface = surfaces.find((each) => each.owns(ctx.path)) as Surface;

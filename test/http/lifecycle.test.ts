@@ -3,7 +3,9 @@
  */
 import { once } from 'node:events';
 import { cp, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestRepository, unsafeModels } from '../fixtures/repository.ts';
 import { launch, runProgram, TestServer } from '../fixtures/server.ts';
@@ -75,6 +77,46 @@ it.each(Object.entries(ways))(
     expect(server.child.exitCode).toBe(0);
   },
 );
+
+it.each(Object.entries(ways))(
+  'a request that comes after SIGTERM behind another ends their connection (%s)',
+  async (_, way) => {
+    await serve('--shutdown-timeout', '150');
+    const connection = await RawConnection.open(server.url);
+    connection.send(way(post('/infer', steps(60_000))));
+    await running(1);
+    server.child.kill('SIGTERM');
+    await until(async () => (await server.get('/health/ready')).status === 503, 'not to be ready');
+    connection.send(way(post('/infer', steps(1))));
+    await until(() => connection.ended, 'the connection to be closed');
+    expect(connection.statuses).toEqual([200, 503]);
+    expect(connection.received.toLowerCase().match(/connection: [a-z-]+/g)).toEqual([
+      'connection: keep-alive',
+      'connection: close',
+    ]);
+  },
+);
+
+it('a request that comes at the very end meets the end of its connection, and no reset', async () => {
+  await serve();
+  const { hostname, port } = new URL(server.url);
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+  const errors: unknown[] = [];
+  socket.on('error', (error) => errors.push(error));
+  socket.write('GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(socket, 'data');
+  server.child.kill('SIGTERM');
+  await once(socket.resume(), 'end');
+  for (let i = 0; i < 5; i++) {
+    socket.write(post('/infer', steps(1)));
+    await delay(20);
+  }
+  socket.end();
+  await once(socket, 'close');
+  expect(errors).toEqual([]);
+  await until(() => server.child.exitCode !== null, 'the end');
+  expect(server.child.exitCode).toBe(0);
+});
 
 it('a run that outlasts --shutdown-timeout does not keep the process: exit 1, and the log says so', async () => {
   await serve('--shutdown-timeout', '0.2');

@@ -212,3 +212,14 @@ it('takes no path of a request where it knows none, and no folder beside it', as
   const source = new ZipSource(zipPath(), folder);
   expect(() => createServer({ source, modelPath: folder })).toThrow('no effect beside `source`');
 });
+
+it.each([
+  ['fails', () => Promise.reject(new Error('on purpose'))],
+  ['never ends', () => new Promise<void>(() => {})],
+])('the server ends although what its source closes %s', async (_, close) => {
+  const source = new ZipSource(zipPath(), path.join(folder, 'cache'));
+  await publish(linear(1));
+  await serve(Object.assign(source, { watch: async () => ({ close }) }));
+  expect(await answer()).toMatchObject(servedBy(1));
+  expect(await server.close()).toBe(true);
+});

@@ -55,6 +55,11 @@ switch (how) {
     while (addon.counters().loadsInFlight === 0) await delay(1);
     process.exit(0);
     break;
+  case 'exit while a load never ends':
+    load('../unsafe_models/endless');
+    while (addon.counters().loadsInFlight === 0) await delay(1);
+    process.exit(3);
+    break;
   case 'exit while closing':
     await underWay();
     addon.releaseSession(session);

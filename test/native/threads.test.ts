@@ -49,6 +49,7 @@ describe('a process with runs under way', () => {
   test.each([
     ['exit', 0],
     ['exit while loading', 0],
+    ['exit while a load never ends', 3],
     ['exit while closing', 0],
     ['throw', 1],
     ['exitNow', 7],

@@ -44,6 +44,7 @@ export function setAnswer(ctx: Context, { status, mediaType, body, headers }: An
 export function writeAnswer(exchange: Exchange, answer: Answer, left: () => void = () => {}): void {
   const { res } = exchange;
   const { body } = answer;
+  exchange.headIsNext();
   res.writeHead(answer.status, headOf(exchange, answer));
   if ('pieces' in body) {
     whenFinished(exchange.req.socket, res, left);

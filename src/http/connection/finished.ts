@@ -34,11 +34,6 @@ export function whenSocketCloses(socket: Socket, action: () => void): () => void
   return () => remove(actions, action);
 }
 
-/** True if at most one request waits on a connection. */
-export function isAloneOn(socket: Socket): boolean {
-  return (waiting.get(socket)?.length ?? 0) <= 1;
-}
-
 export function clientGone(): ServingError {
   return new ServingError('CANCELLED', 'the client closed the connection');
 }

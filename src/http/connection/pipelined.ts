@@ -4,6 +4,16 @@
  * Node reads all requests in a packet in one go. Hundreds of them would keep the event loop from everybody else.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** The newest such request of each connection. */
+const newest = new WeakMap<Socket, ServerResponse>();
+
+/** True if the client has sent nothing by this connection after the request that this answer is for. */
+export function isLastOn(socket: Socket, res: ServerResponse): boolean {
+  const last = newest.get(socket);
+  return last === undefined || last === res || last.writableFinished;
+}
 
 /**
  * Wraps a listener. A request behind an unanswered one of its connection gets a turn of the event loop of its own. All
@@ -30,6 +40,7 @@ export function oneATurn(listener: RequestListener): RequestListener {
       listener(req, res);
       return;
     }
+    newest.set(req.socket, res);
     waiting.push([req, res]);
     if (waiting.length === 1) setImmediate(takeNext);
   };

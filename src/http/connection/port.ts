@@ -6,10 +6,11 @@ import {
   type Server,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { inMilliseconds, type Microseconds, type Milliseconds, type Seconds } from '../../time.js';
+import { inMilliseconds, type Microseconds, type Milliseconds, now, type Seconds } from '../../time.js';
 import { nameOf } from '../access/hosts.js';
 import { stayingAwake } from './busy-poll.js';
 import type { Certificate } from './certificate.js';
@@ -34,8 +35,13 @@ export interface PortOptions {
 /** How long a client may take to agree on TLS. */
 const handshakeTime: Milliseconds = 10_000;
 
+/** How long clients have for closing their ends. */
+const partingTime: Milliseconds = 1000;
+
 export class Port {
   private readonly http: Server;
+  private readonly sockets = new Set<Socket>();
+  private isClosing = false;
 
   constructor(
     private readonly options: PortOptions,
@@ -43,7 +49,10 @@ export class Port {
     logger: Logger,
   ) {
     const { idleTimeout, bodyTimeout, busyPollMicros, certificate } = options;
-    const spread = oneATurn(listener);
+    const spread = oneATurn((req, res) => {
+      if (this.isClosing) req.resume();
+      else listener(req, res);
+    });
     const awake = busyPollMicros > 0 ? stayingAwake(spread, busyPollMicros / 1000) : spread;
     const settings = {
       // Node's own answer would have no body.
@@ -61,6 +70,10 @@ export class Port {
     http.on('checkExpectation', (req, res) => http.emit('request', req, res));
     // By default, Node leaves out headers after the 2,000th, which may be a second Host. A head has at most 16 KiB.
     http.maxHeadersCount = 0;
+    http.on(certificate ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
     answerParserErrors(http, logger);
     this.http = http;
   }
@@ -86,10 +99,20 @@ export class Port {
     });
   }
 
-  /** Accepts no more connections, and ends those there are. */
-  close(): void {
-    this.http.close();
-    this.http.closeAllConnections();
+  /**
+   * Takes no more connections and ends those that there are. A client may send a request at that moment: it is read and
+   * dropped, so that the client sees the end of the connection and no reset.
+   */
+  async close(): Promise<void> {
+    const { http, sockets } = this;
+    this.isClosing = true;
+    // That of HTTP would cut idle connections off.
+    NetServer.prototype.close.call(http);
+    for (const socket of sockets) socket.end();
+    const end = now() + partingTime;
+    while (sockets.size > 0 && now() < end) await delay(10);
+    http.closeAllConnections();
+    http.close();
   }
 }
 

@@ -45,6 +45,7 @@ export async function sendAnswers(
     res.setHeader('Content-Type', mediaType);
     res.setHeader('Cache-Control', 'no-store');
     for (let i = 0; i < headers.length; i += 2) res.setHeader(String(headers[i]), String(headers[i + 1]));
+    exchange.headIsNext();
     res.writeHead(200);
   };
   const ended = new AbortController();

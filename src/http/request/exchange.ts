@@ -7,7 +7,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import type { RequestRecord, Telemetry } from '../../telemetry/metrics.js';
 import { type Microseconds, type Moment, now, type Seconds, secondsSince } from '../../time.js';
-import { isAloneOn, whenFinished, whenSocketCloses } from '../connection/finished.js';
+import { whenFinished, whenSocketCloses } from '../connection/finished.js';
+import { isLastOn } from '../connection/pipelined.js';
 import type { Stalls } from '../connection/stalls.js';
 import type { UnreadAnswers } from '../connection/unread-answers.js';
 import { requestIdOf } from './request-id.js';
@@ -18,14 +19,14 @@ export class Exchanges {
   underWay = 0;
 
   /**
-   * @param telemetry is told of each request that has ended
-   * @param draining is aborted once the server has been told to stop
+   * @param telemetry is told of each that has ended
+   * @param draining aborted once the server has been told to stop; undefined if the connections are those of another program
    */
   constructor(
     private readonly telemetry: Telemetry,
     readonly stalls: Stalls,
     readonly unread: UnreadAnswers,
-    readonly draining: AbortSignal,
+    readonly draining: AbortSignal | undefined,
   ) {}
 
   begun(): void {
@@ -68,7 +69,6 @@ export class Exchange implements RequestRecord {
     all.begun();
     this.stopWatching = whenSocketCloses(req.socket, this.socketClosed);
     all.stalls.listen(res);
-    this.closeIfDraining();
   }
 
   get method(): string {
@@ -106,7 +106,6 @@ export class Exchange implements RequestRecord {
   countAnswer(bytes: number): void {
     this.bytesOut = bytes;
     this.unread = bytes;
-    this.closeIfDraining();
   }
 
   /**
@@ -126,9 +125,12 @@ export class Exchange implements RequestRecord {
     return this.all.unread.add(this.req.socket, bytes);
   }
 
-  /** Tells the client to send nothing more on this connection, unless more of its requests are under way. */
-  private closeIfDraining(): void {
-    if (this.all.draining.aborted && isAloneOn(this.req.socket)) this.res.shouldKeepAlive = false;
+  /**
+   * Called right before the head of the answer is written. While the server drains, the last answer of a connection tells the
+   * client to send nothing more by it.
+   */
+  headIsNext(): void {
+    if (this.all.draining?.aborted && isLastOn(this.req.socket, this.res)) this.res.shouldKeepAlive = false;
   }
 
   /** Starts the client's idle timer. The exchange ends once the answer has been sent. */
