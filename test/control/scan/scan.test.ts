@@ -1,5 +1,5 @@
 /**
- * What is quiet, gone or only out of sight: a pure function of listings and the clock.
+ * Which versions are quiet, gone, or only out of sight: a pure function of listings and the clock.
  */
 import { describe, expect, it } from 'vitest';
 import type { CheckedListing, CheckedModelListing } from '../../../src/control/scan/checked-listing.ts';
@@ -64,55 +64,22 @@ function versions(result: Scan, model = 'm'): string | undefined {
     .join(' ');
 }
 
+/** The versions that a scan finds after these listings. */
+function found(...steps: Parameters<typeof scanAll>[0]): string | undefined {
+  return versions(scanAll(steps));
+}
+
 describe('a version', () => {
   it('is quiet once two listings far enough apart found it the same', () => {
-    expect(versions(scanAll([[0, { m: '1' }]]))).toBe('1?');
-    expect(
-      versions(
-        scanAll([
-          [0, { m: '1' }],
-          [999, { m: '1' }],
-        ]),
-      ),
-    ).toBe('1?');
-    expect(
-      versions(
-        scanAll([
-          [0, { m: '1' }],
-          [1000, { m: '1' }],
-        ]),
-      ),
-    ).toBe('1');
+    expect(found([0, { m: '1' }])).toBe('1?');
+    expect(found([0, { m: '1' }], [999, { m: '1' }])).toBe('1?');
+    expect(found([0, { m: '1' }], [1000, { m: '1' }])).toBe('1');
   });
 
   it('starts anew with every change of its contents', () => {
-    expect(
-      versions(
-        scanAll([
-          [0, { m: '1' }],
-          [900, { m: '1b' }],
-          [1800, { m: '1b' }],
-        ]),
-      ),
-    ).toBe('1b?');
-    expect(
-      versions(
-        scanAll([
-          [0, { m: '1' }],
-          [900, { m: '1b' }],
-          [5899, { m: '1b' }],
-        ]),
-      ),
-    ).toBe('1b?');
-    expect(
-      versions(
-        scanAll([
-          [0, { m: '1' }],
-          [900, { m: '1b' }],
-          [5900, { m: '1b' }],
-        ]),
-      ),
-    ).toBe('1b');
+    expect(found([0, { m: '1' }], [900, { m: '1b' }], [1800, { m: '1b' }])).toBe('1b?');
+    expect(found([0, { m: '1' }], [900, { m: '1b' }], [5899, { m: '1b' }])).toBe('1b?');
+    expect(found([0, { m: '1' }], [900, { m: '1b' }], [5900, { m: '1b' }])).toBe('1b');
   });
 
   it('that is missing once is not gone, and is as it was when it comes back', () => {
@@ -121,8 +88,8 @@ describe('a version', () => {
       [1000, { m: '1 2' }],
       [2000, { m: '1' }],
     ] as const;
-    expect(versions(scanAll(steps))).toBe('1 2?');
-    expect(versions(scanAll([...steps, [2500, { m: '1 2' }]]))).toBe('1 2');
+    expect(found(...steps)).toBe('1 2?');
+    expect(found(...steps, [2500, { m: '1 2' }])).toBe('1 2');
   });
 
   it('that is missing twice, far enough apart, is gone', () => {
@@ -131,20 +98,13 @@ describe('a version', () => {
       [2000, { m: '1' }],
       [2500, { m: '1' }],
     ] as const;
-    expect(versions(scanAll(steps))).toBe('1 2?');
-    expect(versions(scanAll([...steps, [3000, { m: '1' }]]))).toBe('1');
+    expect(found(...steps)).toBe('1 2?');
+    expect(found(...steps, [3000, { m: '1' }])).toBe('1');
   });
 
   it('that cannot be read stays as it was, for as long as that lasts', () => {
     expect(
-      versions(
-        scanAll([
-          [0, { m: '1 2' }],
-          [1000, { m: '1 2' }],
-          [9000, { m: '1 2!' }],
-          [99_000, { m: '1 2!' }],
-        ]),
-      ),
+      found([0, { m: '1 2' }], [1000, { m: '1 2' }], [9000, { m: '1 2!' }], [99_000, { m: '1 2!' }]),
     ).toBe('1 2');
     const unreadable = scanAll([[0, { m: '1 2!' }]]);
     expect(versions(unreadable)).toBe('1?');
@@ -168,15 +128,7 @@ describe('a model', () => {
   });
 
   it('whose folder cannot be read stays as it was', () => {
-    expect(
-      versions(
-        scanAll([
-          [0, { m: '1' }],
-          [1000, { m: '1' }],
-          [99_000, { m: null }],
-        ]),
-      ),
-    ).toBe('1');
+    expect(found([0, { m: '1' }], [1000, { m: '1' }], [99_000, { m: null }])).toBe('1');
   });
 
   it('is gone when its folder is missing twice from a repository that holds others', () => {
@@ -199,7 +151,7 @@ describe('a model', () => {
     ] as const;
     expect(scanAll([...steps, [34_999, {}]]).models.get('m')?.gone).toBe(false);
     expect(scanAll([...steps, [35_000, {}]]).models.get('m')?.gone).toBe(true);
-    expect(versions(scanAll([...steps, [20_000, { m: '1' }]]))).toBe('1');
+    expect(found(...steps, [20_000, { m: '1' }])).toBe('1');
   });
 
   it('stays while the repository cannot be read, however long', () => {
@@ -248,22 +200,9 @@ describe('a version whose files came one by one', () => {
   }
 
   it('must stay the same five times as long', () => {
-    expect(
-      versions(
-        watch([
-          [0, { m: '1' }],
-          [4999, { m: '1' }],
-        ]),
-      ),
-    ).toBe('1?');
-    expect(
-      versions(
-        watch([
-          [0, { m: '1' }],
-          [5000, { m: '1' }],
-        ]),
-      ),
-    ).toBe('1');
+    const copy = [0, { m: '1' }] as const;
+    expect(versions(watch([copy, [4999, { m: '1' }]]))).toBe('1?');
+    expect(versions(watch([copy, [5000, { m: '1' }]]))).toBe('1');
   });
 
   it('must stay the same for twice its longest pause', () => {
@@ -288,18 +227,10 @@ describe('a version whose files came one by one', () => {
   });
 
   it('is told, until it is quiet', () => {
-    expect(
-      watch([
-        [0, { m: '1' }],
-        [1000, { m: '1' }],
-      ]).waits,
-    ).toEqual([expect.stringMatching(/^m version 1 was not renamed/)]);
-    expect(
-      watch([
-        [0, { m: '1' }],
-        [5000, { m: '1' }],
-      ]).waits,
-    ).toEqual([]);
+    const copy = [0, { m: '1' }] as const;
+    const early = watch([copy, [1000, { m: '1' }]]);
+    expect(early.waits).toEqual([expect.stringMatching(/^m version 1 was not renamed/)]);
+    expect(watch([copy, [5000, { m: '1' }]]).waits).toEqual([]);
   });
 
   it('is told of no folder whose files are being deleted', () => {
