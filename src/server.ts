@@ -7,6 +7,7 @@ import { checkFolder } from './config/model-path.js';
 import { completeSettings } from './config/parse.js';
 import type { Settings } from './config/settings.js';
 import type { RehearsalProcesses } from './control/load/rehearsal-processes.js';
+import { checkEngine } from './engines/checked-engine.js';
 import type { Engine, Engines } from './engines/engine.js';
 import { openRuntime } from './engines/tensorflow/open-runtime.js';
 import type { Runtime } from './engines/tensorflow/runtime.js';
@@ -78,7 +79,7 @@ export interface Server {
   /** The TensorFlow.js whose tensors the server takes and returns. */
   readonly tf: TensorFlowJs;
   /**
-   * Opens the port, and loads and watches the folder. It resolves once each model that was found serves or has failed.
+   * Opens the port, and loads and watches what is in the source. It resolves once each model that was found serves or has failed.
    *
    * @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be opened
    */
@@ -101,7 +102,7 @@ export interface Server {
  * Opens TensorFlow, starts the small process that starts rehearsals, and composes a server that serves nothing yet.
  *
  * @throws ServingError if the options cannot be met: a folder or a device does not exist, two surfaces claim the same
- * path, a folder is given beside a source, or TensorFlow is not installed
+ * path, a folder is given beside a source, an engine lacks a member, or TensorFlow is not installed
  */
 export function createServer({
   listen = true,
@@ -112,6 +113,7 @@ export function createServer({
   ...options
 }: ServerOptions = {}): Server {
   if (source) refuseFolder(options);
+  for (const engine of engines) checkEngine(engine);
   const settings = completeSettings(options);
   const log = logger ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
   checkCombinations(settings);

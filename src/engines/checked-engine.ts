@@ -2,7 +2,7 @@
  * Reads a model with an application's engine. It checks what the engine returns, and fills in what the engine may leave
  * out.
  */
-import { quoted } from '../errors.js';
+import { invalidArgument, quoted } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { isDtype } from '../tensors/dtypes.js';
 import { CheckedModel } from './checked-model.js';
@@ -11,6 +11,34 @@ import { EngineFaults } from './engine-fault.js';
 import type { Signature } from './signature.js';
 
 /**
+ * Refuses what is no engine, before any model is read.
+ *
+ * @throws ServingError INVALID_ARGUMENT naming the engine and the member
+ */
+export function checkEngine({ name, format, read }: Engine): void {
+  const faults: readonly (readonly [boolean, string, unknown])[] = [
+    [typeof name === 'string' && name !== '', '`name` as a text', name],
+    [typeof format?.name === 'string', '`format.name` as a text', format?.name],
+    [
+      isListOfTexts(format?.mainFiles) && format.mainFiles.length > 0,
+      '`format.mainFiles` as a list of names',
+      format?.mainFiles,
+    ],
+    [isListOfTexts(format?.tellingFiles), '`format.tellingFiles` as a list of names', format?.tellingFiles],
+    [typeof read === 'function', '`read` as a function', read],
+  ];
+  const [, expected, got] = faults.find(([isRight]) => !isRight) ?? [];
+  if (expected !== undefined)
+    throw invalidArgument(`expected the engine ${shown(name)} to have ${expected}, got ${shown(got)}`);
+}
+
+function isListOfTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+/**
+ * Reads a model.
+ *
  * @param model is its name, for errors
  * @throws ServingError (rejects) the error of the engine; INTERNAL naming the engine if it breaks the contract
  */

@@ -46,6 +46,7 @@ export interface InferenceProtocol {
 
 /** How several answers, one after another, are framed. The server sends them as fast as the client reads. */
 export interface StreamCodec {
+  /** The content type, with its parameters. */
   readonly mediaType: string;
   /** Header names and values in turn, in addition to those that every stream has. */
   readonly headers?: readonly string[];
@@ -64,7 +65,7 @@ export interface StreamCodec {
 
 /** Reads one type of body. */
 export interface BodyDecoder {
-  /** In small letters and without parameters: `application/json`. */
+  /** The media type, in small letters and without parameters: `application/json`. */
   readonly mediaType: string;
   /**
    * Reads a body.

@@ -190,6 +190,27 @@ it('says so of an engine that does not measure its runs', async () => {
   await expect(asked).rejects.toThrow('`runMicros` as microseconds for the model `sums`, got NaN');
 });
 
+it.each<[string, object, string]>([
+  ['a name', { name: '' }, '`name` as a text, got ``'],
+  ['a format', { format: undefined }, 'the engine `Sums` to have `format.name` as a text, got undefined'],
+  [
+    'main files',
+    { format: { ...engine.format, mainFiles: [] } },
+    '`format.mainFiles` as a list of names, got a list',
+  ],
+  [
+    'telling files',
+    { format: { name: 'sum', mainFiles: ['a'] } },
+    '`format.tellingFiles` as a list of names',
+  ],
+  ['`read`', { read: {} }, '`read` as a function, got an object'],
+])('refuses an engine without %s before a server is made', (_, other, message) => {
+  const engines = [{ ...engine, ...other } as Engine];
+  expect(() => createServer({ engines, modelPath: repository.root, listen: false })).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(message) }),
+  );
+});
+
 it('refuses inputs whose rows do not agree, before the engine sees them', async () => {
   await expect(ask([1], [2, 3])).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
