@@ -1,5 +1,6 @@
 /**
- * `encode`, `decode` and `infer`: bytes against CBOR written by hand, answers against TensorFlow's own.
+ * `encode`, `decode` and `infer`: their bytes are compared with CBOR written by hand, and their answers with
+ * TensorFlow's own.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

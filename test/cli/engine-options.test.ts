@@ -1,6 +1,6 @@
 /**
- * Options of TensorFlow from the command line to the answer of `/model_info`; what has no effect is refused where two
- * settings contradict each other, and warned of where this machine lacks something.
+ * TensorFlow's options, from the command line to the answer of `/model_info`. Settings that contradict each other are
+ * refused. If this machine lacks something, the server warns.
  */
 import { expect, it } from 'vitest';
 import { checkCombinations } from '../../src/config/combinations.ts';

@@ -1,6 +1,4 @@
-/**
- * `inspect` against what the server says of the same models, and against damaged ones.
- */
+/** `inspect` says the same as the server of good models, and explains damaged ones. */
 import { cp, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';

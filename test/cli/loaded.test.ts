@@ -1,6 +1,4 @@
-/**
- * What the commands load: no native code, no TensorFlow, no web framework, so that they start at once and everywhere.
- */
+/** The commands load no native code, no TensorFlow and no web framework, so that they start at once and everywhere. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,4 @@
-/**
- * The client's calls against the real server: what they give, and how they fail.
- */
+/** The client's calls to the real server: what they return, and how they fail. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

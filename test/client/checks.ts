@@ -1,6 +1,4 @@
-/**
- * What must hold of the client wherever it runs: these checks run in Node and, as they are, in a browser.
- */
+/** The checks of the client. They run in Node and, unchanged, in a browser. */
 import type * as Client from '../../src/client/index.ts';
 
 /** A value as clients/vectors.json has it. */

@@ -1,6 +1,4 @@
-/**
- * The client's bundle, byte for byte the same, in Node and in a real Chromium, against the real server.
- */
+/** The client's bundle, with the same bytes in Node and in a real Chromium, against the real server. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,6 +1,4 @@
-/**
- * clients/vectors.json is what its script writes, and what the server's codec says.
- */
+/** clients/vectors.json is what its script writes, and the server's codec agrees with it. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { formatVectors } from '../../scripts/make-vectors.js';

@@ -1,6 +1,6 @@
 /**
- * What a body announces costs nothing until it is there: counts, nesting and sizes are checked before anything is
- * allocated for them, so that a few bytes cannot ask for gigabytes or for minutes.
+ * What a body announces costs nothing until it is there. Counts, nesting and sizes are checked before anything is
+ * allocated for them, so a few bytes cannot ask for gigabytes or for minutes.
  */
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';

@@ -1,6 +1,4 @@
-/**
- * An answer like one that was written has the bytes that it would have without.
- */
+/** An answer from a template has the same bytes as an answer that is written. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CborAnswerTemplates } from '../../src/codec/cbor/answer-templates.ts';

@@ -1,6 +1,4 @@
-/**
- * CBOR answers, byte by byte against RFC 8746, and read by another decoder.
- */
+/** CBOR answers are compared byte by byte with RFC 8746, and read by another decoder. */
 import { Decoder, type Tag } from 'cbor-x';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeCbor, encodeCborAnswer } from '../../src/codec/cbor/encode.ts';

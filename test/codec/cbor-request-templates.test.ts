@@ -1,6 +1,4 @@
-/**
- * A body like one that was read before says the same, and one that is not is read.
- */
+/** A body that fits a template says the same as the body before it. Any other body is read. */
 import { expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { CborRequestTemplates } from '../../src/codec/cbor/request-templates.ts';

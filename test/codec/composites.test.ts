@@ -1,6 +1,4 @@
-/**
- * Sparse and ragged tensors in bodies: when a map is one, and what a few bytes may ask for.
- */
+/** Sparse and ragged tensors in bodies: when a map is one, and what a few bytes may ask for. */
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { inputNames, tensorsInSteps, toTensors } from '../../src/codec/infer-body.ts';

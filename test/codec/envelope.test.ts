@@ -1,6 +1,6 @@
 /**
- * The envelope `{"inputs", "signature"?, "outputs"?}` told from the flat form `{name: tensor}`, in which no name is
- * reserved.
+ * The decoder tells the envelope `{"inputs", "signature"?, "outputs"?}` from the flat form `{name: tensor}`, in which
+ * no name is reserved.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';

@@ -1,6 +1,5 @@
 /**
- * Files where something else is expected, and names of files in place of their contents: each is told what it is, and how
- * it is sent.
+ * Files in the wrong place, and names of files in place of their content: the error says what came, and how to send it.
  */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';

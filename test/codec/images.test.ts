@@ -1,6 +1,4 @@
-/**
- * Image files as tensors: TensorFlow's decoders against encoders that share nothing with them.
- */
+/** Image files become tensors. TensorFlow's decoders are compared with encoders that share no code with them. */
 import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { imageTensor } from '../../src/codec/image/decode.ts';

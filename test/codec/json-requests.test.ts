@@ -1,6 +1,4 @@
-/**
- * JSON requests: what they may look like, and that every dtype comes back as it left in a JSON answer.
- */
+/** JSON requests: their forms, and that every dtype comes back as it was in a JSON answer. */
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { toTensors } from '../../src/codec/infer-body.ts';

@@ -1,5 +1,5 @@
 /**
- * Lists that are read in chunks: nothing is lost or changed at their borders, or where a chunk is not like the others.
+ * Lists that are read in chunks: nothing is lost or changed at the borders, or where a chunk differs from the others.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';

@@ -1,6 +1,4 @@
-/**
- * .npy arrays and .npz files, against files that Python's own zipfile made and headers written by hand.
- */
+/** .npy arrays and .npz files, compared with files that Python's own zipfile made and with headers written by hand. */
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { decodeNpy, encodeNpy, isNpy } from '../../src/codec/numpy/npy.ts';

@@ -1,6 +1,4 @@
-/**
- * Bodies and paths of TensorFlow Serving and Triton: each is told what to send here, in whichever encoding it comes.
- */
+/** Bodies and paths of TensorFlow Serving and Triton: the error says what to send here, in any encoding. */
 import { encode } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';

@@ -1,6 +1,6 @@
 /**
- * Whatever bytes come: a request, or a refusal in words, and nothing left behind. And whatever tensor is encoded comes
- * back as it was. A failure prints the seed that repeats it.
+ * Any bytes are a request, or are refused in words, and nothing is left behind. Any tensor that is encoded comes back
+ * unchanged. A failure prints the seed that repeats it.
  */
 import { Decoder } from 'cbor-x';
 import fc from 'fast-check';

@@ -1,6 +1,4 @@
-/**
- * Strict where silence would corrupt: what a body may not say, refused in words that name the place.
- */
+/** Bodies that would silently corrupt data are refused, in words that name the place. */
 import { Encoder } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';

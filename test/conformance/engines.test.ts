@@ -1,7 +1,4 @@
-/**
- * What is asked of every engine, asked of TensorFlow's and of one that an application brings along. Then engines that do not
- * keep to it.
- */
+/** The checks of an engine, for TensorFlow's and for one of an application. Then engines that break the contract. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

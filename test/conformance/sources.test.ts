@@ -1,7 +1,4 @@
-/**
- * What is asked of every source, asked of a folder and of one that an application brings along. Then sources that do not keep to
- * it.
- */
+/** The checks of a source, for a folder and for one of an application. Then sources that break the contract. */
 import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

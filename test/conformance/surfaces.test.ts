@@ -1,6 +1,5 @@
 /**
- * What is asked of every surface, asked of the server's own and of one that an application brings along. Then surfaces that do
- * not keep to it.
+ * The checks of a surface, for the server's own and for one of an application. Then surfaces that break the contract.
  */
 
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,4 @@
-/**
- * Which signature is the default one, and which version may take the place of which: pure functions.
- */
+/** The choice of the default signature, and which version may take the place of which. Both are pure functions. */
 import { describe, expect, it } from 'vitest';
 import { checkSignatures, chooseDefault } from '../../src/control/default-signature.ts';
 import type { Signature, UnusableSignature } from '../../src/engines/signature.ts';

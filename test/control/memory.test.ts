@@ -1,6 +1,4 @@
-/**
- * How much memory is left, by what Linux says of control groups.
- */
+/** The memory that is left, from what Linux says of control groups. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { freemem, tmpdir } from 'node:os';
 import path from 'node:path';

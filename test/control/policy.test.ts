@@ -1,6 +1,4 @@
-/**
- * What is loaded, served and unloaded next, as a table: a pure function.
- */
+/** A table of what is loaded, served and unloaded next. The policy is a pure function. */
 import { describe, expect, it } from 'vitest';
 import {
   aspiredVersions,

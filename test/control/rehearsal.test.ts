@@ -1,6 +1,4 @@
-/**
- * How a rehearsal whose process ended is told of.
- */
+/** The error for a rehearsal whose process ended. */
 import { expect, it } from 'vitest';
 import { explainDeath } from '../../src/control/load/rehearsal.ts';
 

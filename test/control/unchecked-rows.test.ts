@@ -1,6 +1,4 @@
-/**
- * What is made of rows that could not be compared before a version serves.
- */
+/** The verdict on rows that could not be compared before a version serves. */
 import { expect, it } from 'vitest';
 import { judgeBatching } from '../../src/control/checks/row-check.ts';
 import type { InferenceModel } from '../../src/engines/inference-model.ts';

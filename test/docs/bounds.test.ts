@@ -1,6 +1,4 @@
-/**
- * `docs/bodies.md` lists what the table of bounds in the code says.
- */
+/** `docs/bodies.md` lists the table of bounds in the code. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { bounds } from '../../src/tensors/limits.ts';

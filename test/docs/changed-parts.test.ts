@@ -1,6 +1,4 @@
-/**
- * What `make test-changed` chooses besides the tests that import a change.
- */
+/** The tests that `make test-changed` chooses, besides those that import a change. */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';

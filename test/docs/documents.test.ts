@@ -1,6 +1,4 @@
-/**
- * Every document of the repository, followed from top to bottom.
- */
+/** The blocks of every document are run, from top to bottom. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,4 @@
-/**
- * What is wrong in a document is found, with file and line.
- */
+/** A fault in a document is found, with file and line. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';

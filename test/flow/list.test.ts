@@ -1,6 +1,4 @@
-/**
- * A list is what an array would be, whoever comes and goes while it is gone through.
- */
+/** A list behaves like an array, whoever comes and goes during an iteration. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Linked, List } from '../../src/flow/list.ts';

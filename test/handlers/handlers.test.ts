@@ -1,6 +1,4 @@
-/**
- * Handlers around real models, in the real server: what they may do, and what becomes of those that go wrong.
- */
+/** Handlers around real models, in the real server: what they may do, and what happens to faulty ones. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

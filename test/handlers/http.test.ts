@@ -1,6 +1,4 @@
-/**
- * What handlers do over HTTP besides one answer for one request: answers one after another, and endpoints of their own.
- */
+/** What handlers do over HTTP beyond one answer to one request: streams, and endpoints of their own. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * tf.js on the event loop beside runs on TensorFlow's own threads: the binding under tf.js keeps names of attributes in a set
- * without a lock, so its operations are made by one thread only, and nothing that a session does may touch it.
+ * tf.js runs on the event loop beside runs on TensorFlow's own threads. The binding under tf.js keeps the names of
+ * attributes in a set without a lock. So only one thread may run its operations, and a session must not touch it.
  */
 import { expect, it } from 'vitest';
 import { HandlerServer, stopHandlerServersAfterEach } from '../fixtures/handlers.ts';

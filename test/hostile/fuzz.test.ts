@@ -1,7 +1,8 @@
 /**
- * Good bodies, slightly changed, in process and over HTTP: whatever comes is answered or refused, and soon.
+ * Good bodies, slightly changed, in process and over HTTP: each is answered or refused, and soon.
  *
- * `make fuzz` does it for five minutes with a new seed (`SECONDS=`, `FUZZ_SEED=`); here it is short and always the same.
+ * `make fuzz` does this for five minutes with a new seed (`SECONDS=`, `FUZZ_SEED=`). Here it is short and always the
+ * same.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';

@@ -1,6 +1,4 @@
-/**
- * Requests that are answered 200, of every kind of body, at random: what the fuzzers change.
- */
+/** Makes random requests that are answered 200, with every kind of body. The fuzzers change them. */
 import { encodeNpy } from '../../src/codec/numpy/npy.ts';
 import { encodeZip } from '../../src/codec/numpy/zip-encode.ts';
 import { datatypes } from '../../src/surfaces/oip-rest/datatypes.ts';

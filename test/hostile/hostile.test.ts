@@ -1,5 +1,6 @@
 /**
- * Nothing a stranger sends keeps others waiting, or takes memory that it has not reserved. `make bench-hostile` shows the figures.
+ * Nothing that a stranger sends keeps others waiting, or takes memory that it has not reserved. `make bench-hostile`
+ * shows the figures.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TestRepository } from '../fixtures/repository.ts';

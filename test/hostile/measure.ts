@@ -1,6 +1,4 @@
-/**
- * What one hostile case does to a server: the longest wait of somebody else, and the most memory.
- */
+/** Measures what one hostile case does to a server: the longest wait of somebody else, and the most memory. */
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

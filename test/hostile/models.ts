@@ -1,6 +1,4 @@
-/**
- * The models that hostile requests are sent to: those that give back what comes, and those that make much of little.
- */
+/** The models that hostile requests are sent to: some return what comes, and some make much from little. */
 import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import type { TensorView } from '../../src/tfjs/tensors.ts';
 import { GraphBuilder, inSavedModel } from '../fixtures/graph.ts';

@@ -1,6 +1,4 @@
-/**
- * A process that loads and runs models which may end it, and another one when it has ended.
- */
+/** Runs models that may end their process in a process of their own, and starts another one when it has ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { addonFile } from '../../src/engines/tensorflow/installed.ts';

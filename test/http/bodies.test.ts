@@ -1,6 +1,6 @@
 /**
- * Bodies as clients send them, and as attackers do: bounded before they are read, refused so that the refusal can be read,
- * and leaving nothing behind.
+ * Bodies as clients and attackers send them. They are bounded before they are read, refused so that the client can read
+ * the refusal, and leave nothing behind.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';

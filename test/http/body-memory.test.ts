@@ -1,6 +1,4 @@
-/**
- * Memory of bodies: used again, never by two at once, and bounded.
- */
+/** The memory of bodies is used again, never by two at once, and bounded. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { BodyMemory } from '../../src/http/body/body-memory.ts';

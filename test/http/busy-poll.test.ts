@@ -1,6 +1,4 @@
-/**
- * `--busy-poll-micros`: the loop does not wait for the next request in the kernel, and for no longer than it was told to.
- */
+/** With `--busy-poll-micros`, the event loop stays awake for the next request, and no longer than it was told to. */
 import path from 'node:path';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';

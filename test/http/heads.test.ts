@@ -1,5 +1,6 @@
 /**
- * Heads that strangers send: by which name the server is called, from which page, in which spelling, and what is no HTTP at all.
+ * Heads that strangers send: under which name they call the server, from which page, in which spelling, and what is no
+ * HTTP at all.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

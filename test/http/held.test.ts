@@ -1,5 +1,6 @@
 /**
- * What a request holds (tensors, reserved bytes, the server's end) is given back, whatever its client does.
+ * Everything that a request holds (tensors, reserved bytes, the end of the server) is released, whatever its client
+ * does.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';

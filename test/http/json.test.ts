@@ -1,6 +1,4 @@
-/**
- * JSON in and out of a real server: what goes in comes back, whatever its dtype.
- */
+/** JSON in and out of a real server: values come back unchanged, whatever their dtype. */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ints, map } from '../fixtures/cbor.ts';

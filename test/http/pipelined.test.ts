@@ -1,6 +1,4 @@
-/**
- * Many requests in one packet: all are answered in their order, and the loop is given back between them.
- */
+/** Many requests in one packet are answered in order, and the event loop is given back between them. */
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * Requests byte for byte, as h1spec, llhttp's own tests and studies of request smuggling have them: what RFC 9110 and 9112 allow is
- * answered, everything else is refused in the form of every error, and nothing after it is read.
+ * Requests byte for byte, as in h1spec, the tests of llhttp and studies of request smuggling. What RFC 9110 and 9112
+ * allow is answered. Everything else is refused in the form of every error, and nothing after it is read.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpStatusOf, isErrorCode } from '../../src/errors.ts';

@@ -1,6 +1,4 @@
-/**
- * Every route and who may call it; no spelling of a path gets past the step before the router.
- */
+/** Every route, and who may call it. No spelling of a path passes the check before the router. */
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';

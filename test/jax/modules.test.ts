@@ -1,5 +1,5 @@
 /**
- * StableHLO modules that were made to be taken for row by row, or to keep the walk busy for ever. `modules/` has each as text
+ * StableHLO modules that try to pass for row by row, or to keep the walk busy for ever. `modules/` has each as text,
  * and as `scripts/make_jax_models.py` encodes it.
  */
 import { readdirSync } from 'node:fs';

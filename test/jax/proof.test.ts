@@ -1,5 +1,5 @@
 /**
- * What is shown of models that JAX exports, and of modules that are damaged: nothing is proven then, and nothing breaks.
+ * What is proven of models that JAX exports, and of damaged modules: nothing is proven of those, and nothing breaks.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';

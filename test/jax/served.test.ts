@@ -1,6 +1,6 @@
 /**
- * Models that JAX exports, served: requests that come together share a run where the graph shows that they may, and each is
- * answered as Python TensorFlow answers it alone.
+ * Models that JAX exports are served. Concurrent requests share a run if the graph proves that they may, and each gets
+ * the answer that Python TensorFlow gives it alone.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

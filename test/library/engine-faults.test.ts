@@ -1,6 +1,4 @@
-/**
- * An engine that does not give what it promises: its callers are told, and are never given something else as an answer.
- */
+/** An engine that breaks its contract: callers get an error, and never something else as an answer. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * An engine that an application brings along: its models lie in the same folder, and are served, batched and swapped as
- * TensorFlow's are.
+ * An engine of an application: its models lie in the same folder, and are served, batched and swapped like
+ * TensorFlow's.
  */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';

@@ -1,6 +1,4 @@
-/**
- * To import the library is no work.
- */
+/** Importing the library does no work. */
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { expect, it } from 'vitest';

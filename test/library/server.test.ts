@@ -1,6 +1,4 @@
-/**
- * createServer in this process: predictions past HTTP, the application in another, the end of it all.
- */
+/** createServer in this process: predictions without HTTP, the application mounted in another, and the end. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';

@@ -1,6 +1,4 @@
-/**
- * A source that an application brings along: models from a zip file are served, batched and swapped as those of a folder are.
- */
+/** A source of an application: models from a zip file are served, batched and swapped like those of a folder. */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

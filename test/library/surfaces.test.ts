@@ -1,6 +1,4 @@
-/**
- * A protocol that an application brings along: its requests take the way that all others take, and errors have its form.
- */
+/** A protocol of an application: its requests go the same way as all others, and errors have its form. */
 import { execFileSync } from 'node:child_process';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

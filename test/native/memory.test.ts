@@ -1,5 +1,6 @@
 /**
- * Memory that a session took is the system's again once it is closed, and what runs freed once they have ceased.
+ * The memory of a session goes back to the system once it is closed. Memory that runs have freed goes back once there
+ * are no runs.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,4 @@
-/**
- * The lists of operations that are in the sources, against what TensorFlow and the libraries register.
- */
+/** The lists of operations in the sources, compared with those that TensorFlow and the libraries register. */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';

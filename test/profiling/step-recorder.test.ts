@@ -1,6 +1,4 @@
-/**
- * How many runs a step recorder has traced, and for whom.
- */
+/** The number of runs that a step recorder has traced, for each model. */
 import { expect, it } from 'vitest';
 import { type InferenceModel, plainMode } from '../../src/engines/inference-model.ts';
 import type { Signature } from '../../src/engines/signature.ts';

@@ -1,6 +1,4 @@
-/**
- * How long a version must stay the same that is served already, and changes where it lies.
- */
+/** How long a version must stay the same if it is served already and changes in place. */
 import { expect, it } from 'vitest';
 import { arrivalOf, copyPatience } from '../../../src/control/scan/arrival.ts';
 import type { ArrivalFacts } from '../../../src/stores/source.ts';

@@ -1,6 +1,4 @@
-/**
- * What a source must not list, and what is served of a listing that has some of it.
- */
+/** What a source must not list, and which part of a wrong listing is served. */
 import { expect, it } from 'vitest';
 import { checkListing } from '../../../src/control/scan/checked-listing.ts';
 import type { Listing, ModelListing, VersionListing } from '../../../src/stores/source.ts';

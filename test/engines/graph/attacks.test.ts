@@ -1,6 +1,4 @@
-/**
- * Graphs that were made to be taken for row by row, or to keep the walk busy for ever.
- */
+/** Graphs that try to pass for row by row, or to keep the walk busy for ever. */
 import { describe, expect, it } from 'vitest';
 import type { TensorSpec } from '../../../src/engines/signature.ts';
 import { GraphDef } from '../../../src/engines/tensorflow/graph/graph-def.ts';

@@ -1,6 +1,4 @@
-/**
- * Guards: which nodes get one, and that a graph with guards computes what it did, or says what an operation needs.
- */
+/** Guards: which nodes get one, and that a graph with guards computes the same, or says what an operation needs. */
 import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Judges the rules of operations by TensorFlow itself: random cases of each operation, run for rows together and for
- * parts of them alone, against what the walk says of their outputs.
+ * Judges the rules of operations with TensorFlow itself. Random cases of each operation run for rows together and for
+ * parts of them alone, and the results are compared with what the walk says of them.
  */
 import { beforeAll, expect, it } from 'vitest';
 import type { InferenceModel } from '../../../src/engines/inference-model.ts';

@@ -1,6 +1,4 @@
-/**
- * What docs/operations.md says of the rules.
- */
+/** docs/operations.md lists the rules. */
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { withRules } from '../../../scripts/docs/rule-list.js';

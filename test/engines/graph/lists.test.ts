@@ -1,6 +1,4 @@
-/**
- * Lists and the operations that call functions, loop and choose: within graphs in which they make sense.
- */
+/** The rules of lists, and of operations that call functions, loop and choose, in graphs in which they make sense. */
 import { listRulesTable } from '../../../src/engines/tensorflow/graph/rules/lists.ts';
 import { type FunctionBuilder, type Ref, variantType } from '../../fixtures/graph.ts';
 import type { AttributeMessage } from '../../fixtures/graph-proto.ts';

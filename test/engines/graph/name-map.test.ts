@@ -1,5 +1,6 @@
 /**
- * A map of very many names is as one of few, and none of its parts grows large: V8 moves all of a Map at once.
+ * A map of very many names behaves like one of few. None of its parts grows large, because V8 moves a whole Map at
+ * once.
  */
 import { expect, it } from 'vitest';
 import { NameMap } from '../../../src/engines/tensorflow/graph/name-map.ts';

@@ -1,6 +1,4 @@
-/**
- * Holds what TensorFlow gave for rows together, and for each part of them alone, against what the walk said.
- */
+/** Compares what TensorFlow returned for rows together, and for each part of them alone, with what the walk said. */
 import type { Size } from '../../../src/engines/tensorflow/graph/size.ts';
 import type {
   Dims,

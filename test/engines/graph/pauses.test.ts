@@ -1,6 +1,4 @@
-/**
- * A large graph is read and followed in pieces, also where all of it is one function.
- */
+/** A large graph is read and followed in pieces, even if all of it is one function. */
 import { expect, it } from 'vitest';
 import { GraphDef } from '../../../src/engines/tensorflow/graph/graph-def.ts';
 import { proveRows } from '../../../src/engines/tensorflow/graph/prove.ts';

@@ -1,6 +1,6 @@
 /**
- * What is shown of whole signatures, on graphs made by hand: effects wherever they hide, ranks that only the graph knows,
- * operations that nobody knows, and large constants.
+ * What is proven of whole signatures, for graphs made by hand: hidden effects, ranks that only the graph knows, unknown
+ * operations, and large constants.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

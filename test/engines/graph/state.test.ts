@@ -1,5 +1,5 @@
 /**
- * The rules of constants, variables and tables, and of what reads them: they are filled by the run itself, before.
+ * The rules of constants, variables and tables, and of the operations that read them. The run itself fills them first.
  */
 import { stateRules } from '../../../src/engines/tensorflow/graph/rules/state.ts';
 import type { Ref } from '../../fixtures/graph.ts';

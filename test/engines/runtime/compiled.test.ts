@@ -1,6 +1,6 @@
 /**
- * Every golden case under `--xla` as without it, run often enough to be compiled where it can be; what XLA cannot compile
- * (strings, loops that TensorFlow keeps, hash tables) goes on as it is.
+ * Every golden case gives the same with `--xla` as without it. It runs often enough to be compiled if it can be. What
+ * XLA cannot compile (strings, loops that TensorFlow keeps, hash tables) runs as before.
  */
 import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

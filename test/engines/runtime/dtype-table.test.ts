@@ -1,6 +1,6 @@
 /**
- * The dtype table: every dtype comes in by CBOR, serves a tf.js op under the dtype that tf.js sees, keeps its raw bytes
- * through that, runs, and leaves as the same bytes; and nothing of it is left behind.
+ * Every dtype comes in as CBOR, serves a tf.js operation under the dtype that tf.js sees, keeps its raw bytes, runs,
+ * and leaves as the same bytes. Nothing of it is left behind.
  */
 import type { Tensor4D } from '@tensorflow/tfjs-node-gpu';
 import { Decoder, Tag } from 'cbor-x';

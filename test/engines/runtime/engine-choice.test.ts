@@ -1,6 +1,4 @@
-/**
- * What of the engine's options a machine can do, said in words where it cannot.
- */
+/** Which of the engine's options a machine can satisfy, and the words for those that it cannot. */
 import { describe, expect, it } from 'vitest';
 import { chooseComputeMode, whyNoBfloat16 } from '../../../src/engines/tensorflow/compute-mode.ts';
 

@@ -1,6 +1,4 @@
-/**
- * `--xla` and `--mixed-precision` in the runtime: what TensorFlow made of them is seen in what it records of a run.
- */
+/** `--xla` and `--mixed-precision` in the runtime. What TensorFlow records of a run shows what they did. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { InferenceModel } from '../../../src/engines/inference-model.ts';
 import { thisProcessor, whyNoBfloat16 } from '../../../src/engines/tensorflow/compute-mode.ts';

@@ -1,6 +1,6 @@
 /**
- * Every golden case under both runtimes: what upstream's `tf.node.loadSavedModel` (`--runtime tfjs`) can do, our addon
- * answers the same; what it cannot do is refused by name, and takes nothing else along.
+ * Every golden case under both runtimes. What upstream's `tf.node.loadSavedModel` (`--runtime tfjs`) can do, our addon
+ * answers the same. What it cannot do is refused by name, and nothing else is.
  */
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Outputs that are TensorFlow's memory are given back with their tensors, and not when the collector comes by. Outputs that are
- * inputs need no run.
+ * Outputs in TensorFlow's memory are freed with their tensors, and not when the garbage collector runs. Outputs that
+ * are inputs need no run.
  */
 import { expect, it } from 'vitest';
 import { createTensor, disposeTensors, viewTensor } from '../../../src/tfjs/tensors.ts';

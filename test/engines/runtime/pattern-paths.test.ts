@@ -1,5 +1,6 @@
 /**
- * TensorFlow takes some letters of a path for a pattern, and finds no variables there: such a model loads all the same.
+ * TensorFlow takes some characters in a path for a pattern, and finds no variables there. Such a model loads all the
+ * same.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

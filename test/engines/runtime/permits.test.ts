@@ -1,6 +1,4 @@
-/**
- * Bounds on work that goes on at once.
- */
+/** Permits bound the work that goes on at once. */
 import { expect, it } from 'vitest';
 import { Permits } from '../../../src/flow/permits.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What TensorFlow says of a run's values is a refusal, whatever its code: a kernel's NOT_FOUND or ABORTED speaks of no model of
- * ours, and its INTERNAL of no fault.
+ * If TensorFlow refuses the values of a run, the request is refused, whatever the code: a kernel's NOT_FOUND or ABORTED
+ * does not mean a model of ours, and its INTERNAL no fault.
  */
 import { expect, it } from 'vitest';
 import { readSavedModel } from '../../../src/engines/tensorflow/saved-model/read.ts';

@@ -1,6 +1,4 @@
-/**
- * Strings, few or packed: the same elements, whatever was done with them.
- */
+/** Strings, few or packed, have the same elements, whatever is done with them. */
 import { describe, expect, it } from 'vitest';
 import { toEnd } from '../../../src/flow/steps.ts';
 import {

@@ -1,5 +1,6 @@
 /**
- * Raw bytes ⇄ numbers: half floats against the definitions of their formats, over all 65,536 bit patterns.
+ * Conversions between raw bytes and numbers. Half floats are compared with the definitions of their formats, for all
+ * 65,536 bit patterns.
  */
 import { describe, expect, it } from 'vitest';
 import {

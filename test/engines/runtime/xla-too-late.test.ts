@@ -1,6 +1,4 @@
-/**
- * TensorFlow reads once what XLA may compile: a process that has opened it without `--xla` cannot have it later.
- */
+/** TensorFlow reads once what XLA may compile. A process that has opened it without `--xla` cannot turn it on later. */
 import { expect, it } from 'vitest';
 import { openTestRuntime } from '../../fixtures/runtime.ts';
 

@@ -1,6 +1,4 @@
-/**
- * The operations behind a signature, against what Python TensorFlow wrote.
- */
+/** The operations behind a signature, compared with what Python TensorFlow wrote. */
 import { expect, it } from 'vitest';
 import { readSavedModel } from '../../../src/engines/tensorflow/saved-model/read.ts';
 import { modelPath } from '../../native/addon.ts';

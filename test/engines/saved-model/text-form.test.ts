@@ -1,6 +1,4 @@
-/**
- * `saved_model.pbtxt` is a SavedModel as `saved_model.pb` is.
- */
+/** `saved_model.pbtxt` is read as the same SavedModel as `saved_model.pb`. */
 import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

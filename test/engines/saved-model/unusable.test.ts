@@ -1,6 +1,4 @@
-/**
- * A signature that cannot be served is told with the tensor that stands against it.
- */
+/** The error for a signature that cannot be served names the tensor that prevents it. */
 import { expect, it } from 'vitest';
 import { dtypeName } from '../../../src/engines/tensorflow/proto/dtype-names.ts';
 import { readSavedModel } from '../../../src/engines/tensorflow/saved-model/read.ts';

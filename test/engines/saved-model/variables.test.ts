@@ -1,6 +1,4 @@
-/**
- * The files of variables are needed where something restores them, and only there.
- */
+/** The files of variables are needed only if something restores them. */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

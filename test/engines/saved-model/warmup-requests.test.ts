@@ -1,6 +1,4 @@
-/**
- * What `tf_serving_warmup_requests` says of tensors.
- */
+/** The tensors in `tf_serving_warmup_requests`. */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
