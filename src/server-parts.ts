@@ -24,7 +24,9 @@ import { Scheduler } from './serving/queue/scheduler.js';
 import { contentsOf } from './stores/folder/contents.js';
 import { FolderSource } from './stores/folder/folder-source.js';
 import type { Source } from './stores/source.js';
+import { AccessLog } from './telemetry/access-log.js';
 import type { Logger } from './telemetry/logger.js';
+import type { RecordObserver, RequestRecord, Telemetry } from './telemetry/metrics.js';
 import { inMilliseconds } from './time.js';
 
 export function certificateOf(
@@ -33,6 +35,21 @@ export function certificateOf(
 ): Certificate | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   return new Certificate({ tlsCert, tlsKey, tlsClientCa }, logger);
+}
+
+export function accessLogOf({
+  accessLog,
+  accessLogFormat,
+  accessLogSample,
+}: Settings): AccessLog | undefined {
+  if (accessLog === 'off') return undefined;
+  return new AccessLog({ to: accessLog, format: accessLogFormat, sample: accessLogSample });
+}
+
+/** Those that are told of each request that has ended. */
+export function observersOf(telemetry: Telemetry, accessLog: AccessLog | undefined): RecordObserver[] {
+  const observe = (record: RequestRecord) => telemetry.observe(record);
+  return accessLog ? [observe, (record: RequestRecord) => accessLog.write(record)] : [observe];
 }
 
 export function warnOfOpenPort(

@@ -32,6 +32,7 @@ import type { Services } from './http/services.js';
 import type { Surface } from './http/surface.js';
 import { type Prediction, type PredictOptions, predictInProcess } from './inference/in-process.js';
 import {
+  accessLogOf,
   certificateOf,
   chosen,
   createHandlers,
@@ -39,6 +40,7 @@ import {
   folderSource,
   limitBodies,
   limitWire,
+  observersOf,
   openRehearsals,
   runtimeOptions,
   warnOfOpenPort,
@@ -46,6 +48,7 @@ import {
 import { addModelMetrics } from './serving/queue-metrics.js';
 import type { Source } from './stores/source.js';
 import { surfacesWith } from './surfaces.js';
+import type { AccessLog } from './telemetry/access-log.js';
 import { createLogger, type Logger } from './telemetry/logger.js';
 import { createTelemetry } from './telemetry/metrics.js';
 import { openTensorFlowJs, type TensorFlowJs } from './tfjs/open.js';
@@ -84,8 +87,13 @@ export interface Server {
    * @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be opened
    */
   start(): Promise<void>;
-  /** Reads the certificate and the API keys again, which otherwise happens every 5 seconds. */
-  reloadCredentials(): Promise<void>;
+  /**
+   * Reads the certificate and the API keys again, which otherwise happens every 5 seconds, and opens the file of the
+   * access log anew.
+   *
+   * @throws ServingError (rejects) FAILED_PRECONDITION if that file cannot be opened: the old one stays
+   */
+  reloadFiles(): Promise<void>;
   /** Makes one prediction in this process, without HTTP: see {@link PredictOptions}. */
   predict(options: PredictOptions): Promise<Prediction>;
   /**
@@ -156,6 +164,7 @@ class ComposedServer implements Server {
   readonly tf: TensorFlowJs;
   private readonly services: Services;
   private readonly port: Port | undefined;
+  private readonly accessLog: AccessLog | undefined;
   private readonly configuredKeys: ConfiguredKeys;
   private readonly certificate: Certificate | undefined;
   private readonly draining = new AbortController();
@@ -188,6 +197,8 @@ class ComposedServer implements Server {
     if (listens) warnOfOpenPort(settings, keys, logger);
     const engines: Engines = [tensorFlowEngine(runtime, logger), ...more.engines];
     const telemetry = createTelemetry();
+    this.accessLog = accessLogOf(settings);
+    const observers = observersOf(telemetry, this.accessLog);
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
     const source = more.source ?? folderSource(settings, engines, handlers, logger);
@@ -208,7 +219,7 @@ class ComposedServer implements Server {
       manager,
       runtime,
       telemetry,
-      exchanges: new Exchanges(telemetry, stalls, unread, listens ? this.draining.signal : undefined),
+      exchanges: new Exchanges(observers, stalls, unread, listens ? this.draining.signal : undefined),
       logger,
       hosts: new Hosts({
         listensOn: listens ? settings.host : undefined,
@@ -221,7 +232,7 @@ class ComposedServer implements Server {
       serverTiming: settings.serverTiming ?? false,
       draining: this.draining.signal,
     };
-    addResourceGauges(telemetry, runtime, budget, unread);
+    addResourceGauges(telemetry, runtime, budget, unread, this.accessLog);
     this.handlers = handlers;
     handlers?.connect(this.services);
     addModelMetrics(telemetry, () => manager.table);
@@ -233,7 +244,7 @@ class ComposedServer implements Server {
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
     this.port = listens
-      ? new Port({ ...settings, certificate: this.certificate }, listener, logger)
+      ? new Port({ ...settings, certificate: this.certificate }, listener, this.services)
       : undefined;
   }
 
@@ -254,8 +265,9 @@ class ComposedServer implements Server {
     await services.manager.start().finally(() => clearTimeout(sayIsLoading));
   }
 
-  async reloadCredentials(): Promise<void> {
+  async reloadFiles(): Promise<void> {
     await Promise.all([this.certificate?.reload(), this.configuredKeys.reload()]);
+    this.accessLog?.reopen();
   }
 
   async predict(options: PredictOptions): Promise<Prediction> {
@@ -294,6 +306,7 @@ class ComposedServer implements Server {
     await port?.close();
     this.certificate?.close();
     this.configuredKeys.close();
+    this.accessLog?.close();
     if (!finished) return false;
     const closed = services.manager.close().then(() => {
       this.ignoreStrayErrors();

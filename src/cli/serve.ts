@@ -2,7 +2,7 @@
 import { checkCombinations } from '../config/combinations.js';
 import { findModels } from '../config/model-path.js';
 import { isGiven, parseSettings, unknownVariables } from '../config/parse.js';
-import { ServingError } from '../errors.js';
+import { messageOf, ServingError } from '../errors.js';
 import { createServer, type Server } from '../server.js';
 import { createLogger, type Logger, logDrained } from '../telemetry/logger.js';
 import { inMilliseconds, type Milliseconds, type Moment, now, type Seconds } from '../time.js';
@@ -50,9 +50,9 @@ async function start(args: readonly string[]): Promise<void> {
   // SIGHUP also comes from a terminal that closes, and SIGUSR1 would start a debugger. Neither ends the server.
   process.on('SIGHUP', () => {
     logger.info(
-      'SIGHUP: reading the certificate and the API keys again; models and serving.json are watched',
+      'SIGHUP: reading the certificate and the API keys again, and opening the access log anew; models and serving.json are watched',
     );
-    void server?.reloadCredentials();
+    server?.reloadFiles().catch((error: unknown) => logger.error(messageOf(error)));
   });
   process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
   for (const warning of unknownVariables(process.env)) logger.warn(warning);

@@ -5,6 +5,7 @@
 import { constants } from 'node:buffer';
 import { z } from 'zod';
 import { batchingSchema } from '../stores/serving-schema.js';
+import { accessLogFormats } from '../telemetry/access-log.js';
 import type { Seconds } from '../time.js';
 
 /** One setting, with its unit and meaning as `--help` prints them. */
@@ -334,6 +335,21 @@ export const settings = {
     value: '',
     shownDefault: 'off',
     help: 'inference answers tell in a Server-Timing header where their time went',
+  },
+  accessLog: {
+    schema: z.string().min(1).default('off'),
+    value: 'off|stdout|FILE',
+    help: 'a line for each request that has ended; a file is opened anew on SIGHUP',
+  },
+  accessLogFormat: {
+    schema: z.enum(accessLogFormats).default('text'),
+    value: 'text|json|combined',
+    help: 'of the access log; combined is that of Apache and nginx',
+  },
+  accessLogSample: {
+    schema: number(z.number().min(0).max(1)).default(1),
+    value: 'SHARE',
+    help: 'the share of successful requests in the access log, 0 to 1; failures are all there',
   },
   logLevel: {
     schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

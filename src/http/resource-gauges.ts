@@ -1,5 +1,6 @@
 /** Metrics of what the process holds: bytes, tensors, and dropped log lines. */
 import type { Runtime } from '../engines/tensorflow/runtime.js';
+import type { AccessLog } from '../telemetry/access-log.js';
 import { droppedLogLines } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
 import { tensorCount } from '../tfjs/tensors.js';
@@ -11,6 +12,7 @@ export function addResourceGauges(
   runtime: Runtime,
   budget: ByteBudget,
   unread: UnreadAnswers,
+  accessLog: AccessLog | undefined,
 ): void {
   telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [
     { value: tensorCount() },
@@ -24,6 +26,12 @@ export function addResourceGauges(
   telemetry.counters('tfjs_serving_log_lines_dropped_total', 'Lines of the log that nobody read', () => [
     { value: droppedLogLines() },
   ]);
+  if (accessLog)
+    telemetry.counters(
+      'tfjs_serving_access_log_lines_dropped_total',
+      'Lines of the access log that could not be written',
+      () => [{ value: accessLog.dropped }],
+    );
   telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
     Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),
   );

@@ -1,10 +1,10 @@
 /**
- * Writes the log to standard output. A slow or stopped reader makes nobody wait.
+ * Writes lines to standard output, or to a file. A slow or stopped reader makes nobody wait.
  *
  * A line is written at once if there is room, so that it is there even if the process ends right after. If there is no
  * room (a full pipe), lines are kept up to a bound. Further lines are dropped and counted.
  */
-import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Milliseconds, now } from '../time.js';
 
@@ -25,25 +25,23 @@ export class LogOutput {
   /** True if the reader is gone for good. */
   private isClosed = false;
 
-  /**
-   * @param descriptor writes without waiting
-   * @param onRoom is called once there is room again, with the number of lines that were dropped since the last call
-   */
-  constructor(
-    private readonly descriptor: number,
-    private readonly onRoom: (dropped: number) => void,
-  ) {}
+  /** Called once there is room again, with the number of lines that were dropped since the last call. */
+  onRoom: (dropped: number) => void = () => {};
+
+  /** @param descriptor writes without waiting */
+  constructor(private readonly descriptor: number) {}
 
   /** The number of lines that were dropped. */
   get droppedLines(): number {
     return this.dropped;
   }
 
-  write(line: string): void {
-    const bytes = Buffer.from(line);
+  /** @param count of the lines in the text */
+  write(text: string, count = 1): void {
+    const bytes = Buffer.from(text);
     if (this.isClosed || this.waitingBytes + bytes.length > mostWaiting) {
-      this.dropped += 1;
-      this.untold += 1;
+      this.dropped += count;
+      this.untold += count;
       return;
     }
     this.waiting.push(bytes);
@@ -56,6 +54,13 @@ export class LogOutput {
     const end = now() + patience;
     this.flush();
     while (this.waiting.length > 0 && now() < end) await delay(retryInterval);
+  }
+
+  /** Gives the descriptor back. What still waits is lost. */
+  close(): void {
+    clearTimeout(this.timer);
+    this.isClosed = true;
+    closeSync(this.descriptor);
   }
 
   private readonly flush = (): void => {
@@ -94,6 +99,14 @@ export class LogOutput {
   }
 }
 
+let shared: LogOutput | undefined;
+
+/** Standard output. There is one, so that the lines of all who write to it stay whole. */
+export function sharedOutput(): LogOutput {
+  shared ??= new LogOutput(openWithoutWaiting());
+  return shared;
+}
+
 /**
  * Makes writes to standard error return at once, also those of TensorFlow. Lines for which there is no room are lost.
  */
@@ -106,7 +119,7 @@ export function neverWaitForErrors(): void {
  * A descriptor of standard output that writes without waiting. A pipe or terminal is opened anew, so that other
  * processes that share it are not affected.
  */
-export function openWithoutWaiting(): number {
+function openWithoutWaiting(): number {
   const stat = fstatSync(standardOutput);
   // A file always has room. A second description of it would have its own offset and overwrite what others write.
   if (stat.isFile()) return standardOutput;

@@ -4,7 +4,7 @@
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Milliseconds } from '../time.js';
-import { LogOutput, neverWaitForErrors, openWithoutWaiting } from './log-output.js';
+import { neverWaitForErrors, sharedOutput } from './log-output.js';
 
 export type { Logger };
 
@@ -16,19 +16,16 @@ export interface LoggerOptions {
   readonly format: (typeof logFormats)[number];
 }
 
-/** There is one standard output, so all loggers share this. */
-let output: LogOutput | undefined;
-
 /** The number of log lines that were dropped because nobody read them. */
 export function droppedLogLines(): number {
-  return output?.droppedLines ?? 0;
+  return sharedOutput().droppedLines;
 }
 
 /**
  * Resolves when all log lines have been written, or after so many milliseconds. It is called before the process ends.
  */
 export async function logDrained(patience: Milliseconds): Promise<void> {
-  await output?.drained(patience);
+  await sharedOutput().drained(patience);
 }
 
 /**
@@ -45,12 +42,11 @@ export function createLogger({ level, format }: LoggerOptions): Logger {
   });
   const logger: Logger = pino(options, {
     write(line: string): void {
-      output ??= new LogOutput(openWithoutWaiting(), (dropped) =>
-        logger.warn(`${dropped} lines of the log were dropped: nobody read them`),
-      );
-      output.write(format === 'json' ? line : toText(line));
+      sharedOutput().write(format === 'json' ? line : toText(line));
     },
   });
+  sharedOutput().onRoom = (dropped) =>
+    logger.warn(`${dropped} lines of the log were dropped: nobody read them`);
   return logger;
 }
 

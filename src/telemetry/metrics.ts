@@ -25,6 +25,13 @@ export interface RequestRecord {
   readonly version: number | '';
   /** `ok`, or the error's code. */
   readonly status: string;
+  /** 499 if the client left before there was an answer. */
+  readonly httpStatus: number;
+  /** As in `HTTP/1.1`. */
+  readonly httpVersion: string;
+  /** Headers that the client sent; empty without them. */
+  readonly userAgent: string;
+  readonly referer: string;
   /** The bytes of the body as they were read, and of the answer. */
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -34,6 +41,9 @@ export interface RequestRecord {
   /** The seconds from the first byte of the head to the last byte of the answer. */
   readonly seconds: Seconds;
 }
+
+/** Called with each request that has ended. */
+export type RecordObserver = (record: RequestRecord) => void;
 
 /** A record before anything is known. */
 export const blankRecord: RequestRecord = {
@@ -46,6 +56,10 @@ export const blankRecord: RequestRecord = {
   model: '',
   version: '',
   status: '',
+  httpStatus: 0,
+  httpVersion: '',
+  userAgent: '',
+  referer: '',
   bytesIn: 0,
   bytesOut: 0,
   queueMicros: 0,

@@ -2,8 +2,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { httpStatusOf, invalidArgument, ServingError } from '../../errors.js';
-import type { Logger } from '../../telemetry/logger.js';
 import { errorValue } from '../answer/error-value.js';
+import type { Services } from '../services.js';
 
 /** The details that Node adds to an error of the parser. */
 interface ParserError extends Error {
@@ -11,11 +11,18 @@ interface ParserError extends Error {
   readonly reason?: string;
 }
 
-export function answerParserErrors(http: Server, logger: Logger): void {
+export function answerParserErrors(
+  http: Server,
+  { logger, exchanges }: Pick<Services, 'logger' | 'exchanges'>,
+): void {
   http.on('clientError', (error: ParserError, socket: Socket) => {
     // The bytes that came stay out of the log, because they may hold a key.
     logger.debug({ code: error.code }, `a request could not be read: ${error.message}`);
-    if (socket.writable && !hasAnswerBegun(socket)) socket.write(answerTo(failureOf(error)));
+    if (socket.writable && !hasAnswerBegun(socket)) {
+      const failure = failureOf(error);
+      socket.write(answerTo(failure));
+      if (!isWithinRequest(socket)) exchanges.unreadable(socket.remoteAddress ?? '', failure);
+    }
     socket.destroySoon();
   });
   // Without a listener, Node closes the connection without an answer.
@@ -25,9 +32,17 @@ export function answerParserErrors(http: Server, logger: Logger): void {
   });
 }
 
-/** True if an answer is under way, which nothing may follow. Node's own check reads the same field. */
-function hasAnswerBegun(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }): boolean {
+/** A socket of Node's server knows the answer to the request whose head has come. Node's own checks read the same field. */
+type ServerSocket = Socket & { readonly _httpMessage?: { readonly headersSent: boolean } | null };
+
+/** True if an answer is under way, which nothing may follow. */
+function hasAnswerBegun(socket: ServerSocket): boolean {
   return socket._httpMessage?.headersSent === true;
+}
+
+/** True if the head has come: the request has a record already. */
+function isWithinRequest(socket: ServerSocket): boolean {
+  return Boolean(socket._httpMessage);
 }
 
 function failureOf({ code, reason, message }: ParserError): ServingError {

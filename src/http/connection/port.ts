@@ -12,6 +12,7 @@ import { messageOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { inMilliseconds, type Microseconds, type Milliseconds, now, type Seconds } from '../../time.js';
 import { nameOf } from '../access/hosts.js';
+import type { Services } from '../services.js';
 import { stayingAwake } from './busy-poll.js';
 import type { Certificate } from './certificate.js';
 import { answerParserErrors } from './client-error.js';
@@ -46,7 +47,7 @@ export class Port {
   constructor(
     private readonly options: PortOptions,
     listener: RequestListener,
-    logger: Logger,
+    services: Pick<Services, 'logger' | 'exchanges'>,
   ) {
     const { idleTimeout, bodyTimeout, busyPollMicros, certificate } = options;
     const spread = oneATurn((req, res) => {
@@ -62,7 +63,7 @@ export class Port {
       requestTimeout: inMilliseconds(60 + bodyTimeout),
     };
     const http = certificate
-      ? secureServer(certificate, settings, awake, logger)
+      ? secureServer(certificate, settings, awake, services.logger)
       : createHttpServer(settings, awake);
     // Without a listener, Node asks every client for its body at once, even one that is about to be refused.
     http.on('checkContinue', (req, res) => http.emit('request', req, res));
@@ -72,9 +73,11 @@ export class Port {
     http.maxHeadersCount = 0;
     http.on(certificate ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.sockets.add(socket);
+      // Node keeps the address once it was asked for: records need it after the connection has closed.
+      void socket.remoteAddress;
       socket.once('close', () => this.sockets.delete(socket));
     });
-    answerParserErrors(http, logger);
+    answerParserErrors(http, services);
     this.http = http;
   }
 

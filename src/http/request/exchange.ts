@@ -5,7 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
-import type { RequestRecord, Telemetry } from '../../telemetry/metrics.js';
+import { httpStatusOf, type ServingError } from '../../errors.js';
+import { blankRecord, type RecordObserver, type RequestRecord } from '../../telemetry/metrics.js';
 import { type Microseconds, type Moment, now, type Seconds, secondsSince } from '../../time.js';
 import { whenFinished, whenSocketCloses } from '../connection/finished.js';
 import { isLastOn } from '../connection/pipelined.js';
@@ -19,11 +20,11 @@ export class Exchanges {
   underWay = 0;
 
   /**
-   * @param telemetry is told of each that has ended
-   * @param draining aborted once the server has been told to stop; undefined if the connections are those of another program
+   * @param observers are told of each request that has ended
+   * @param draining is aborted once the server has been told to stop; undefined if the connections are those of another program
    */
   constructor(
-    private readonly telemetry: Telemetry,
+    private readonly observers: readonly RecordObserver[],
     readonly stalls: Stalls,
     readonly unread: UnreadAnswers,
     readonly draining: AbortSignal | undefined,
@@ -35,7 +36,17 @@ export class Exchanges {
 
   ended(record: RequestRecord): void {
     this.underWay -= 1;
-    this.telemetry.observe(record);
+    this.observe(record);
+  }
+
+  /** One that could not be read, so that it never began. */
+  unreadable(peer: string, { code }: ServingError): void {
+    const request = { method: '-', path: '-', httpVersion: '-', requestId: '-' };
+    this.observe({ ...blankRecord, ...request, peer, status: code, httpStatus: httpStatusOf[code] });
+  }
+
+  private observe(record: RequestRecord): void {
+    for (const observe of this.observers) observe(record);
   }
 }
 
@@ -85,6 +96,24 @@ export class Exchange implements RequestRecord {
 
   get peer(): string {
     return this.req.socket.remoteAddress ?? '';
+  }
+
+  get httpStatus(): number {
+    return this.status === 'CANCELLED' && !this.res.headersSent
+      ? httpStatusOf.CANCELLED
+      : this.res.statusCode;
+  }
+
+  get httpVersion(): string {
+    return this.req.httpVersion;
+  }
+
+  get userAgent(): string {
+    return this.req.headers['user-agent'] ?? '';
+  }
+
+  get referer(): string {
+    return this.req.headers.referer ?? '';
   }
 
   get isGone(): boolean {
