@@ -38,7 +38,14 @@ export type Json =
  * @throws ServingError INVALID_ARGUMENT with line and column
  */
 export function parseJson(text: string, maxDepth: number): Json {
-  return toEnd(new JsonReader(encodeUtf8(text), maxDepth, claimNothing, false).whole());
+  return toEnd(
+    new JsonReader(encodeUtf8(text), {
+      maxDepth,
+      claim: claimNothing,
+      isBody: false,
+      mostInLists: 0,
+    }).whole(),
+  );
 }
 
 /**
@@ -49,7 +56,7 @@ export function parseJson(text: string, maxDepth: number): Json {
  * @throws ServingError INVALID_ARGUMENT with line and column
  */
 export function readJson(bytes: Uint8Array, maxDepth: number, claim: Claim, mostInLists = 0): Steps<Json> {
-  return new JsonReader(bytes, maxDepth, claim, true, mostInLists).whole();
+  return new JsonReader(bytes, { maxDepth, claim, isBody: true, mostInLists }).whole();
 }
 
 const words: readonly (readonly [word: string, value: Json])[] = [
@@ -86,6 +93,17 @@ interface TextContent {
   readonly isAsIs: boolean;
 }
 
+interface JsonReaderOptions {
+  /** The most levels of lists and objects. */
+  readonly maxDepth: number;
+  /** Is called before values take memory. */
+  readonly claim: Claim;
+  /** For the body of a request, numbers that no double holds are kept as they came, and so are long texts without escapes. */
+  readonly isBody: boolean;
+  /** The most objects in the lists under one key of the outermost object, besides `{"b64": …}`. */
+  readonly mostInLists: number;
+}
+
 class JsonReader {
   private position = 0;
   private depth = 0;
@@ -99,17 +117,19 @@ class JsonReader {
   /** The current key of the outermost object. */
   private name: string | undefined;
 
+  private readonly maxDepth: number;
+  private readonly claim: Claim;
+  private readonly isBody: boolean;
+  private readonly mostInLists: number;
+
   constructor(
     private readonly bytes: Uint8Array,
-    private readonly maxDepth: number,
-    private readonly claim: Claim,
-    /**
-     * True for the body of a request. A number that no double holds is kept exactly, and a long text without escapes
-     * stays bytes.
-     */
-    private readonly isBody: boolean,
-    private readonly mostInLists = 0,
+    { maxDepth, claim, isBody, mostInLists }: JsonReaderOptions,
   ) {
+    this.maxDepth = maxDepth;
+    this.claim = claim;
+    this.isBody = isBody;
+    this.mostInLists = mostInLists;
     this.reader = new NumberReader(bytes, isBody);
   }
 
