@@ -14,24 +14,16 @@ import {
   type RunOptions,
   type RunResult,
 } from '../engines/inference-model.js';
-import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
-import { invalidArgument, messageOf, quoted, ServingError } from '../errors.js';
-import { inputTensor } from '../inference/in-process-inputs.js';
-import { noOutputs } from '../serving/admitted.js';
+import type { Signature } from '../engines/signature.js';
+import { invalidArgument, ServingError } from '../errors.js';
 import type { Batcher } from '../serving/queue/batcher.js';
 import type { BatchResult } from '../serving/queue/queue-entry.js';
-import { inputOf, joinTensors } from '../tfjs/rows.js';
 import { addToScope, TensorScope } from '../tfjs/tensor-scope.js';
-import {
-  disposeTensors,
-  type NamedTensors,
-  reshapeTensor,
-  type Tensor,
-  viewTensor,
-} from '../tfjs/tensors.js';
+import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 import { type Moment, microsSince, momentAfter, now, type Seconds, secondsUntil } from '../time.js';
 import type { Blocked, ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
+import { checkTensors, takeOutputs, toGraphInputs, toObject, toTensors } from './handler-tensors.js';
 
 /** The model that a handler stands before. */
 export interface BehindHandler {
@@ -108,7 +100,7 @@ export class HandledModel implements InferenceModel {
       const inputs = toTensors(members, options, scope);
       const ctx = this.contextOf(signature, options);
       const outputs = await this.through(inputs, ctx, scope);
-      const taken = this.take(outputs, signature, options.outputs);
+      const taken = takeOutputs(outputs, signature, options.outputs, this.options.wireLimits);
       return { outputs: taken, queueMicros: 0, runMicros: microsSince(started) };
     } catch (error) {
       throw this.failure(error);
@@ -140,7 +132,7 @@ export class HandledModel implements InferenceModel {
           const next = await this.timed(step, () => answers?.next());
           if (!next || next.done) return;
           const outputs = await this.convert('postprocess', next.value, ctx, step);
-          yield this.take(outputs, signature, options.outputs);
+          yield takeOutputs(outputs, signature, options.outputs, this.options.wireLimits);
         } finally {
           step.dispose();
         }
@@ -262,7 +254,7 @@ export class HandledModel implements InferenceModel {
       signatures.get(name ?? outer?.name ?? '') ?? (name ? undefined : behind.defaultSignature);
     if (!signature)
       throw invalidArgument(`the model behind the handler has no signature \`${name ?? outer?.name}\``);
-    const matched = this.match(signature, inputs);
+    const matched = toGraphInputs(signature, inputs, this.options.wireLimits);
     try {
       if (handler.batch) {
         const timeoutSeconds = Math.max(0.001, secondsUntil(deadline));
@@ -280,108 +272,11 @@ export class HandledModel implements InferenceModel {
     }
   }
 
-  /** Converts tensors to the dtypes of the graph, since tf.js has fewer. */
-  private match(signature: Signature, inputs: Tensors): NamedTensors {
-    const matched = new Map<string, Tensor>();
-    try {
-      for (const spec of signature.inputs.values()) {
-        const tensor = inputs[spec.name];
-        if (!tensor) throw new TypeError(`expected an input \`${spec.name}\` for the model, got none`);
-        matched.set(spec.name, this.toSpec('an input of the model', tensor, spec));
-      }
-      return matched;
-    } catch (error) {
-      disposeTensors(matched);
-      throw error;
-    }
-  }
-
-  /** The outputs as tensors that belong to the caller, whoever made them. */
-  private take(
-    outputs: Tensors,
-    signature: Signature,
-    selection: readonly string[] | undefined,
-  ): NamedTensors {
-    const taken = new Map<string, Tensor>();
-    const names =
-      selection ?? (signature.outputs.size > 0 ? [...signature.outputs.keys()] : Object.keys(outputs));
-    try {
-      for (const name of names) {
-        const tensor = outputs[name];
-        // Without a signature for this output, the caller could not know that the handler does not make it.
-        if (!tensor && selection && !signature.outputs.has(name))
-          throw invalidArgument(
-            `${noOutputs(names.filter((each) => !outputs[each]))}; the handler gave ${Object.keys(outputs).map(quoted).join(', ')}`,
-          );
-        if (!tensor) throw new TypeError(`the handler gave no output \`${name}\``);
-        const spec = signature.outputs.get(name);
-        taken.set(name, spec ? this.toSpec('an output', tensor, spec) : reshapeTensor(tensor, tensor.shape));
-      }
-      return taken;
-    } catch (error) {
-      disposeTensors(taken);
-      throw error;
-    }
-  }
-
-  /**
-   * Converts a tensor to the dtype of a spec.
-   * @throws TypeError if it does not fit, since that is the handler's fault and not the caller's
-   */
-  private toSpec(what: string, tensor: Tensor, spec: TensorSpec): Tensor {
-    let converted: Tensor;
-    try {
-      converted = inputTensor(tensor, spec, this.options.wireLimits);
-    } catch (error) {
-      throw new TypeError(`${what} does not fit: ${messageOf(error)}`);
-    }
-    const { dtype } = viewTensor(converted);
-    if (dtype === spec.dtype) return converted;
-    converted.dispose();
-    throw new TypeError(
-      `${what} does not fit: \`${spec.name}\` is ${dtype} where ${formatSpec(spec)} must be`,
-    );
-  }
-
   /** The error for the caller. Our own errors are passed on, and the handler's exceptions stay hidden. */
   failure(error: unknown): ServingError {
     if (error instanceof ServingError) return error;
     return new HandlerFault(this.options.model, this.options.report(error), { cause: error });
   }
-}
-
-/** Joins the inputs of the members into one set of tensors. The scope disposes those that are made here. */
-function toTensors(members: readonly NamedTensors[], { padding }: RunOptions, scope: TensorScope): Tensors {
-  const [first] = members as [NamedTensors];
-  return toObject(
-    new Map(
-      Array.from(first.keys(), (name) => [
-        name,
-        joinTensors(inputOf(name, members), padding, (tensor) => scope.add(tensor)),
-      ]),
-    ),
-  );
-}
-
-function toObject(tensors: NamedTensors): Tensors {
-  const object: Record<string, Tensor> = Object.create(null);
-  for (const [name, tensor] of tensors) object[name] = tensor;
-  return object;
-}
-
-function checkTensors(value: unknown, part: string): Tensors {
-  const isObject = typeof value === 'object' && value !== null;
-  const odd = isObject ? Object.entries(value).find(([, each]) => !isTensor(each))?.[0] : '';
-  if (isObject && odd === undefined) return value as Tensors;
-  throw new TypeError(
-    isObject
-      ? `\`${part}\` gave \`${odd}\`, which is no tensor`
-      : `\`${part}\` must give an object of tensors, as { y: tensor }`,
-  );
-}
-
-function isTensor(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'dataSync' in value && 'shape' in value;
 }
 
 function isAsyncGenerator(part: unknown): boolean {
