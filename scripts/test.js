@@ -33,7 +33,7 @@ const WITHOUT_ONCE = without([PACKAGE, DOCUMENTS]);
 const OF_NODE = without([
   ...[PACKAGE, DOCUMENTS],
   ...[
-    ...['codec', 'engines', 'hostile', 'jax', 'operations', 'serving/queue', 'soak'],
+    ...['codec', 'engines', 'hostile', 'jax', 'operations', 'serving/queue', 'soak', 'tensors'],
     // In these, the browser, npm and the control plane take the time. Tests of how files are seen stay: arrivals,
     // copies, watching.
     ...['http/docs', 'http/profile', 'handlers/digits', 'install/install'],

@@ -1,6 +1,6 @@
 /** Permits bound the work that goes on at once. */
 import { expect, it } from 'vitest';
-import { Permits } from '../../../src/flow/permits.ts';
+import { Permits } from '../../src/flow/permits.ts';
 
 it('no more goes on at once than there are permits, in the order of coming, whatever fails', async () => {
   const permits = new Permits(2);

@@ -12,7 +12,7 @@ import {
   toFloat16,
   viewOf,
   widenHalf,
-} from '../../../src/tensors/values.ts';
+} from '../../src/tensors/values.ts';
 
 interface Format {
   readonly name: 'float16' | 'bfloat16';

@@ -1,6 +1,6 @@
 /** Strings, few or packed, have the same elements, whatever is done with them. */
 import { describe, expect, it } from 'vitest';
-import { toEnd } from '../../../src/flow/steps.ts';
+import { toEnd } from '../../src/flow/steps.ts';
 import {
   copyStrings,
   feedOf,
@@ -10,7 +10,7 @@ import {
   PackedStrings,
   StringGatherer,
   type Strings,
-} from '../../../src/tensors/strings.ts';
+} from '../../src/tensors/strings.ts';
 
 const texts = (strings: Strings) => Array.from(strings, (string) => Buffer.from(string).toString());
 const many = (count: number, from = 0) => Array.from({ length: count }, (_, i) => 'ü'.repeat((from + i) % 5));
