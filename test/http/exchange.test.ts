@@ -8,7 +8,6 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Stalls } from '../../src/http/connection/stalls.ts';
 import { UnreadAnswers } from '../../src/http/connection/unread-answers.ts';
 import { Exchange, Exchanges } from '../../src/http/request/exchange.ts';
-import { createTelemetry } from '../../src/telemetry/metrics.ts';
 import { until } from '../fixtures/until.ts';
 
 /** More than the buffers of both ends take. */
@@ -24,7 +23,7 @@ const http = createServer();
 let [exchange, res, client]: [Exchange?, ServerResponse?, IncomingMessage?] = [];
 
 beforeEach(async () => {
-  const exchanges = new Exchanges(createTelemetry(), new Stalls(600, undefined), unread, undefined);
+  const exchanges = new Exchanges([], new Stalls(600, undefined), unread, undefined);
   http.once('request', (req, answer: ServerResponse) => {
     exchange = new Exchange(req, answer, exchanges);
     res = answer;
