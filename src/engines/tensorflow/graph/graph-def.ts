@@ -16,7 +16,7 @@ import {
 /**
  * Where a value comes from: an output of a node. It is given by a number, or by the name that the operation has for it.
  */
-export interface Source {
+export interface TensorRef {
   readonly node: string;
   /** The name of an output argument of the operation; empty if outputs are only numbered. */
   readonly argument: string;
@@ -31,7 +31,7 @@ const none: readonly string[] = [];
 
 /** One operation of a graph. An attribute is read when it is first asked for. */
 export class GraphNode {
-  readonly inputs: readonly Source[];
+  readonly inputs: readonly TensorRef[];
   /** The nodes that must run before it. */
   readonly controls: readonly string[];
   private attributes: ReadonlyMap<string, Message> | undefined;
@@ -46,7 +46,7 @@ export class GraphNode {
     inputs: readonly string[],
     { buffer, byteOffset, length }: Message,
   ) {
-    this.inputs = inputs.flatMap((input) => (input.startsWith('^') ? [] : [sourceOf(input)]));
+    this.inputs = inputs.flatMap((input) => (input.startsWith('^') ? [] : [tensorRefOf(input)]));
     this.controls = inputs.some((input) => input.startsWith('^'))
       ? inputs.flatMap((input) => (input.startsWith('^') ? [input.slice(1)] : []))
       : none;
@@ -190,7 +190,7 @@ export interface GraphFunction {
   readonly isCompiled: boolean;
   readonly nodes: Nodes;
   /** The outputs, in order. */
-  readonly results: readonly Source[];
+  readonly results: readonly TensorRef[];
   /** The nodes that must run although nothing takes their values. */
   readonly controls: readonly string[];
 }
@@ -275,7 +275,7 @@ async function readFunction(name: string, definition: Message, turns: Turns): Pr
     parameterShapes,
     isCompiled,
     nodes: new Nodes(nodes),
-    results: names(3).map((output) => sourceOf(results.get(output) ?? '')),
+    results: names(3).map((output) => tensorRefOf(results.get(output) ?? '')),
     controls: [...controls.values()],
   };
 }
@@ -321,7 +321,7 @@ function isCompileMark(entry: Message): boolean {
 }
 
 /** Reads the name of an input: `a` or `a:1` in a graph, `a:output:1` in a function. */
-function sourceOf(input: string): Source {
+function tensorRefOf(input: string): TensorRef {
   const [node = '', second, third] = input.split(':', 3);
   if (third !== undefined) return { node, argument: second ?? '', index: Number(third) };
   return { node, argument: '', index: Number(second ?? 0) };

@@ -2,7 +2,7 @@
 
 import type { Turns } from '../../../flow/turns.js';
 import { draws } from './effects.js';
-import type { GraphDef, GraphNode, Source } from './graph-def.js';
+import type { GraphDef, GraphNode, TensorRef } from './graph-def.js';
 import { orderOf } from './order.js';
 
 export interface FoundOperations {
@@ -14,7 +14,7 @@ export interface FoundOperations {
 /** The operations behind some tensors of a graph, and in the functions that they call. */
 export async function operationsBehind(
   graph: GraphDef,
-  sources: readonly Source[],
+  sources: readonly TensorRef[],
   turns: Turns,
 ): Promise<FoundOperations> {
   const roots = sources.map(({ node }) => node);

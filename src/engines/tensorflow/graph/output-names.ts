@@ -1,5 +1,5 @@
 /** Finds the output that a name in a function means: `TopKV2:indices:0` is the second output. */
-import type { GraphNode, Source } from './graph-def.js';
+import type { GraphNode, TensorRef } from './graph-def.js';
 import { rules } from './rules.js';
 
 /** The names for operations that have no rule for rows, or whose outputs are lists of varying length. */
@@ -38,7 +38,7 @@ const argumentLists: Readonly<
 };
 
 /** @returns the number of the output among all outputs of the node; undefined if it is not known */
-export function outputNumber(node: GraphNode, { argument, index }: Source): number | undefined {
+export function outputNumber(node: GraphNode, { argument, index }: TensorRef): number | undefined {
   if (argument === '') return index;
   const names = rules.get(node.op)?.outputs;
   if (names) {

@@ -4,7 +4,7 @@ import type { Turns } from '../../../flow/turns.js';
 import type { Dim, RowProof, Signature, TensorSpec } from '../../signature.js';
 import { graphNameOf } from '../graph-name.js';
 import { type Effect, findEffect } from './effects.js';
-import type { GraphDef, Source } from './graph-def.js';
+import type { GraphDef, TensorRef } from './graph-def.js';
 import { operationsBehind } from './operations.js';
 import { Size } from './size.js';
 import { type Dims, dimsOf, same, type Value } from './value.js';
@@ -127,7 +127,7 @@ function whyNotRows(value: Value | undefined): string | undefined {
 }
 
 /** Reads `operation:index`, or `operation` for index 0. */
-export function parseTensorName(name: string): Source {
+export function parseTensorName(name: string): TensorRef {
   const [, node = name, index = '0'] = /^(.*):(\d+)$/.exec(name) ?? [];
   return { node, argument: '', index: Number(index) };
 }

@@ -6,7 +6,7 @@
 import type { Turns } from '../../../flow/turns.js';
 import type { Caller } from './caller.js';
 import { findControl, whichWay } from './control.js';
-import type { GraphDef, GraphFunction, GraphNode, Nodes, Source } from './graph-def.js';
+import type { GraphDef, GraphFunction, GraphNode, Nodes, TensorRef } from './graph-def.js';
 import { joinValues, maxTurns } from './join.js';
 import { NameMap } from './name-map.js';
 import { Operation, type Outputs } from './operation.js';
@@ -77,7 +77,7 @@ export class Walk implements Caller {
   ) {}
 
   /** The values of some tensors of the graph, where the values of others are given. */
-  async fetch(sources: readonly Source[], given: ReadonlyMap<string, Value>): Promise<Value[]> {
+  async fetch(sources: readonly TensorRef[], given: ReadonlyMap<string, Value>): Promise<Value[]> {
     const { nodes } = this.graph;
     const order = await orderOf(
       nodes,
@@ -131,7 +131,7 @@ export class Walk implements Caller {
   private async evaluate(
     nodes: Nodes,
     order: readonly GraphNode[],
-    results: readonly Source[],
+    results: readonly TensorRef[],
     given: ReadonlyMap<string, Value>,
     place: string,
   ): Promise<Value[]> {
@@ -279,11 +279,11 @@ async function rootsOf({ results, controls, nodes }: GraphFunction, turns: Turns
   return roots;
 }
 
-function withoutBack(node: GraphNode, { nodes }: Frame): Source[] {
+function withoutBack(node: GraphNode, { nodes }: Frame): TensorRef[] {
   return node.inputs.filter((source) => !isBackEdge(nodes.byName.get(source.node)));
 }
 
-function valueAt({ nodes, given, outputs }: Frame, source: Source): Value {
+function valueAt({ nodes, given, outputs }: Frame, source: TensorRef): Value {
   const fed = given.get(source.node);
   if (fed) return fed;
   const node = nodes.byName.get(source.node);

@@ -5,7 +5,7 @@
 
 import type { Turns } from '../../../../flow/turns.js';
 import { constantOf } from '../const.js';
-import type { GraphDef, GraphNode, Nodes, Source } from '../graph-def.js';
+import type { GraphDef, GraphNode, Nodes, TensorRef } from '../graph-def.js';
 import { NameMap } from '../name-map.js';
 import { labelOf } from '../operation.js';
 import { orderOf } from '../order.js';
@@ -45,7 +45,7 @@ interface Body {
  */
 export async function findGuards(
   graph: GraphDef,
-  sources: readonly Source[],
+  sources: readonly TensorRef[],
   operations: Iterable<string>,
   turns: Turns,
 ): Promise<Guards> {
@@ -101,7 +101,7 @@ function isConstant(node: GraphNode | undefined): boolean {
 
 const nothing: Shown = { shape: undefined };
 
-function shownOf(source: Source, { nodes, given }: Body): Shown {
+function shownOf(source: TensorRef, { nodes, given }: Body): Shown {
   const parameter = given.get(source.node);
   if (parameter) return parameter;
   const node = nodes.byName.get(source.node);
@@ -125,7 +125,7 @@ const oneList: ReadonlySet<string> = new Set([
 ]);
 
 /** The number of the output that a name means; -1 if it is not known. */
-function numberOf(node: GraphNode, source: Source): number {
+function numberOf(node: GraphNode, source: TensorRef): number {
   if (node.shapes('_output_shapes').length === 1) return 0;
   return rules.get(node.op)?.outputs ? (outputNumber(node, source) ?? -1) : -1;
 }
