@@ -2,6 +2,7 @@
  * The checks of a surface, for the server's own and for one of an application. Then surfaces that break the contract.
  */
 
+import { decode, encode } from 'cbor-x';
 import { describe, expect, it } from 'vitest';
 import { type SurfaceExample, surfaceChecks } from '#dist/conformance/index.js';
 import type { InferRoute, Surface } from '#dist/index.js';
@@ -52,11 +53,27 @@ const json: SurfaceExample = {
     Array.from(String(body).matchAll(/^data: (.*)$/gm), ([, data = '']) => JSON.parse(data).outputs.y[0]),
 };
 
+/** Common requests of our own protocol: those that need not pass Koa. */
+const cbor: SurfaceExample = {
+  ...json,
+  request: (model, x) => ({
+    path: `/models/${model}/infer`,
+    headers: { 'content-type': 'application/cbor' },
+    body: Uint8Array.from(encode({ x: [x] })),
+  }),
+  // Tag 40: the shape, and the values as a typed array.
+  numbersOf: (body) => [...decode(body).outputs.y.value[1]],
+  // An error is JSON for a head that names no type.
+  messageOf: (body) => (body[0] === 0x7b ? JSON.parse(String(body)) : decode(body)).error.message,
+};
+
 it.each([...surfaceChecks(textSurface, text)])("an application's: $name", ({ run }) => run());
 
 it.each([...surfaceChecks(oipRest, oip)])('oip-rest: $name', ({ run }) => run());
 
-it.each([...surfaceChecks(own, json)])('own: $name', ({ run }) => run());
+it.each([...surfaceChecks(own, json)])('own, JSON: $name', ({ run }) => run());
+
+it.each([...surfaceChecks(own, cbor)])('own, CBOR: $name', ({ run }) => run());
 
 describe('a surface that does not keep to it', () => {
   /** The checks that it does not pass. */
