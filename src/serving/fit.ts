@@ -21,7 +21,7 @@ export function wrongDtype(
       : advice(spec.dtype);
   return new ServingError(
     'INVALID_ARGUMENT',
-    `${view.dtype} for input \`${spec.name}\`, which takes ${formatSpec(spec)}${how === undefined ? '' : `: ${how}`}`,
+    `input \`${spec.name}\`: expected ${formatSpec(spec)}, got ${view.dtype}${how === undefined ? '' : `: ${how}`}`,
     { remedy: { kind: 'send a dtype', dtype: spec.dtype, bytes: describedBytes[spec.dtype] } },
   );
 }

@@ -279,7 +279,7 @@ describe('a body that is one tensor', () => {
     ).toMatchObject({
       code: 'INVALID_ARGUMENT',
       message: expect.stringMatching(
-        /^int32 for input `x`.*send x\.astype\(np\.float32\), or in JavaScript Float32Array/,
+        /^input `x`: expected .*, got int32: send x\.astype\(np\.float32\), or in JavaScript Float32Array/,
       ),
     });
   });

@@ -115,7 +115,7 @@ def test_errors() -> None:
     with pytest.raises(httpx.HTTPStatusError, match="no model `nothing`.*404 Not Found"):
         infer(sent, "nothing")
     sent.parameters = None
-    with pytest.raises(httpx.HTTPStatusError, match="takes float32.*400 Bad Request"):
+    with pytest.raises(httpx.HTTPStatusError, match="expected float32.*400 Bad Request"):
         infer(sent)
     with pytest.raises(httpx.HTTPStatusError, match="no output `no`"):
         infer(request("int32", values, True, [RequestedOutput("no")]))

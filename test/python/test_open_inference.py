@@ -120,7 +120,7 @@ def test_errors(client: Any) -> None:
     assert raised.value.status() == "404"
     with pytest.raises(InferenceServerException, match="no output `no`"):
         client.infer("identity", sent, outputs=[triton.InferRequestedOutput("no")])
-    with pytest.raises(InferenceServerException, match="takes float32"):
+    with pytest.raises(InferenceServerException, match="expected float32"):
         client.infer("identity", [make_input("int32", binary=True)])
     with pytest.raises(InferenceServerException, match="sequence_id"):
         client.infer("identity", sent, sequence_id=1)

@@ -212,9 +212,9 @@ describe('a mismatch is refused', () => {
     [
       'float64 for float32',
       { ...good, state: ['float64', [2, 6]] },
-      'float64 for input `state`, which takes float32 [-1, 6]: send x.astype(np.float32)',
+      'input `state`: expected float32 [-1, 6], got float64: send x.astype(np.float32)',
     ],
-    ['uint8 for bool', { ...good, flag: ['uint8', []] }, 'uint8 for input `flag`, which takes bool []'],
+    ['uint8 for bool', { ...good, flag: ['uint8', []] }, 'input `flag`: expected bool [], got uint8'],
   ] as readonly (readonly [string, Came, string])[])('%s', (_, came, message) => {
     expect(refused(signature, came)).toContain(message);
   });
@@ -242,7 +242,7 @@ describe('a mismatch is refused', () => {
   it.each(Object.keys(dtypes) as Dtype[])('another dtype for %s, with the line that mends it', (dtype) => {
     const other = dtype === 'int32' ? 'int64' : 'int32';
     const message = told(makeSignature({ x: [dtype, null] }), { x: [other, [2]] });
-    expect(message).toContain(`${other} for input \`x\`, which takes ${dtype} unknown rank: `);
+    expect(message).toContain(`input \`x\`: expected ${dtype} unknown rank, got ${other}: `);
     const mends: Partial<Record<Dtype, string>> = {
       string: 'send text or byte strings',
       bool: 'x.astype(np.bool_).tobytes()',
