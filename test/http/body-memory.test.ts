@@ -57,3 +57,12 @@ it('frees the pieces of a body once they are copied, and nothing that they are o
   expect([...body]).toEqual([1, 2, 3, 4, 5]);
   expect(freed).toEqual([whole.buffer]);
 });
+
+it('frees what it does not keep, and nothing that it keeps', () => {
+  const freed: ArrayBuffer[] = [];
+  const memory = new BodyMemory(250 * kibibyte, (buffer) => freed.push(buffer));
+  const [first, second, large, small] = [100, 200, 300, 1].map((size) => memory.take(size * kibibyte));
+  for (const body of [first, second, large, small]) memory.giveBack(body as Buffer);
+  expect(freed).toEqual([first?.buffer, large?.buffer]);
+  expect(memory.take(200 * kibibyte).buffer).toBe(second?.buffer);
+});

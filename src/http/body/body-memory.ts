@@ -48,18 +48,33 @@ export class BodyMemory {
 
   /** Returns the memory, once nothing reads it any more. */
   giveBack(memory: Buffer): void {
-    const size = memory.buffer.byteLength;
-    if (size < smallBody || size > this.keepBytes) return;
+    const { buffer } = memory;
+    const size = buffer.byteLength;
+    if (size < smallBody) return;
+    if (size > this.keepBytes) {
+      this.drop(buffer);
+      return;
+    }
     const sameSize = this.unused.get(size) ?? [];
-    sameSize.push(Buffer.from(memory.buffer));
+    sameSize.push(Buffer.from(buffer));
     this.unusedBytes += size;
     this.unused.delete(size);
     this.unused.set(size, sameSize);
     for (const [least, buffers] of this.unused) {
-      while (this.unusedBytes > this.keepBytes && buffers.pop()) this.unusedBytes -= least;
+      while (this.unusedBytes > this.keepBytes) {
+        const dropped = buffers.pop();
+        if (!dropped) break;
+        this.unusedBytes -= least;
+        this.drop(dropped.buffer);
+      }
       if (this.unusedBytes <= this.keepBytes) break;
       this.unused.delete(least);
     }
+  }
+
+  /** Frees memory at once. The collector would leave it until the next garbage, which a quiet server hardly makes. */
+  private drop(buffer: ArrayBufferLike): void {
+    if (buffer instanceof ArrayBuffer) this.free(buffer);
   }
 }
 
