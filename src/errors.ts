@@ -9,6 +9,7 @@ import type { Seconds } from './time.js';
 /** The HTTP status of each code. The names are those of gRPC, which TensorFlow uses too. Some more are HTTP's own. */
 export const httpStatusOf = {
   INVALID_ARGUMENT: 400,
+  OUT_OF_RANGE: 400,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
   NOT_FOUND: 404,
@@ -29,7 +30,6 @@ export const httpStatusOf = {
   UNIMPLEMENTED: 501,
   UNAVAILABLE: 503,
   DEADLINE_EXCEEDED: 504,
-  OUT_OF_RANGE: 400,
 } as const;
 
 /** What went wrong, in one word that programs can branch on. */
@@ -112,4 +112,14 @@ const longestQuote = 100;
 export function quoted(text: string): string {
   if (text.length <= longestQuote) return `\`${text}\``;
   return `\`${text.slice(0, longestQuote)}…\` (${text.length} characters)`;
+}
+
+/** The most names that a list has, if nothing else is said. */
+export const mostListed = 20;
+
+/** Lists the first names, quoted, and the number of the others: `` `a`, `b` and 3 more ``. Numbers are not quoted. */
+export function listed(names: Iterable<string | number>, most = mostListed): string {
+  const all = [...names];
+  const first = all.slice(0, most).map((name) => (typeof name === 'number' ? name : quoted(name)));
+  return `${first.join(', ')}${all.length > most ? ` and ${all.length - most} more` : ''}`;
 }

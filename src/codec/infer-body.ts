@@ -2,7 +2,7 @@
 
 import { callerInputs } from '../engines/composite.js';
 import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
-import { invalidArgument, quoted, type ServingError } from '../errors.js';
+import { invalidArgument, listed, quoted, type ServingError } from '../errors.js';
 import { type Claim, claimNothing, type Steps, toEnd } from '../flow/steps.js';
 import { matchInSteps } from '../serving/match-composites.js';
 import { bounds } from '../tensors/limits.js';
@@ -134,15 +134,11 @@ function partsApart(spec: TensorSpec, wire: PartsOfTensor, { inputs }: Signature
   const names = parts.map((_, i) => (i === 0 ? spec.name : `${spec.name}_${i}`));
   const advice = names.every((name) => inputs.has(name))
     ? `: the model does not tell which inputs are its parts. Send ${listed(parts)} as inputs of their own, ` +
-      `by the names ${listed(names.map((name) => `\`${name}\``))}`
+      `by the names ${listed(names)}`
     : '';
   return invalidArgument(
     `input \`${spec.name}\`: expected ${formatSpec(spec)}, got ${describeParts(wire)}${advice}`,
   );
-}
-
-function listed(words: readonly string[]): string {
-  return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
 /** Does the same as {@link tensorsInSteps}, in one go. A common request needs no steps, which cost 2 µs. */

@@ -2,7 +2,7 @@
  * Finds the model that is meant when a request names none: that of `--default-model`, that of `default_model` in
  * `serving.json`, or the only one there is.
  */
-import { quoted } from '../errors.js';
+import { listed, quoted } from '../errors.js';
 import type { ModelRecord } from './model-record.js';
 
 type Models = ReadonlyMap<string, ModelRecord>;
@@ -41,7 +41,6 @@ export class DefaultModel {
       ];
     if (name === undefined || models.has(name) || models.size === 0) return [];
     const file = this.flag === undefined ? 'default_model in serving.json' : '--default-model';
-    const known = [...models.keys()].map(quoted).join(', ');
-    return [`${file} is ${quoted(name)}, and there is no such model; there are ${known}`];
+    return [`${file} is ${quoted(name)}, and there is no such model; there are ${listed(models.keys())}`];
   }
 }

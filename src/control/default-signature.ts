@@ -4,7 +4,7 @@
  */
 
 import type { Signature, UnusableSignature } from '../engines/signature.js';
-import { ServingError } from '../errors.js';
+import { listed, ServingError } from '../errors.js';
 
 type Signatures = ReadonlyMap<string, Signature>;
 
@@ -88,10 +88,6 @@ export function whyNotAfter(
     : ": export it under the same name, or name another as `default_signature` in the model's serving.json";
   return (
     `version ${version} serves the signature \`${before.name}\` by default, and this version has ` +
-    `${listed([...signatures.keys()])}${lack}${why}`
+    `${listed(signatures.keys())}${lack}${why}`
   );
-}
-
-function listed(names: readonly string[]): string {
-  return names.map((name) => `\`${name}\``).join(', ');
 }

@@ -1,7 +1,7 @@
 /**
  * What `/models` says of one model: its versions and their states, and settings that the owner probably did not intend.
  */
-import { quoted } from '../errors.js';
+import { listed, quoted } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
 import type { ModelStatus, VersionStatus } from '../serving/table.js';
 import type { ModelRecord } from './model-record.js';
@@ -34,7 +34,7 @@ export function doubtsOf({ name, scanned }: ModelRecord): string[] {
     known.includes(version)
       ? []
       : [
-          `${what} in serving.json of \`${name}\` is version ${version}, which is not there; there are ${known.join(', ') || 'none'}`,
+          `${what} in serving.json of \`${name}\` is version ${version}, which is not there; there are ${listed(known) || 'none'}`,
         ];
   const { pin, version_labels: labels } = config;
   return [

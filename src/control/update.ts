@@ -2,7 +2,7 @@
  * What `/update_model` asks for: look for new versions, pin, unpin, serve another folder, or unload. It also reports
  * what became of that.
  */
-import { type ErrorCode, ServingError } from '../errors.js';
+import { type ErrorCode, listed, ServingError } from '../errors.js';
 import { type ModelStatus, resolveLabel } from '../serving/table.js';
 import { momentAfter, now, type Seconds } from '../time.js';
 import type { Manager } from './manager.js';
@@ -80,18 +80,16 @@ async function pinOf(
   return typeof version === 'number' ? versionPin(model, version) : version;
 }
 
-function modelNamed(manager: Manager, name = manager.defaultModel): ModelRecord {
-  const model = name === undefined ? undefined : manager.models.get(name);
-  if (model) return model;
-  const known = [...manager.models.keys()].map((each) => `\`${each}\``).join(', ') || 'none';
-  const what = name === undefined ? 'no default model' : `no model \`${name}\``;
-  throw new ServingError('NOT_FOUND', `${what}; there are ${known}`);
+function modelNamed({ table, models, defaultModel }: Manager, name = defaultModel): ModelRecord {
+  if (name === undefined)
+    throw new ServingError('NOT_FOUND', `no default model; there are ${listed(models.keys()) || 'none'}`);
+  return models.get(table.get(name).name) as ModelRecord;
 }
 
 function versionPin(model: ModelRecord, version: number): Pin {
   const versions = model.scanned.versions.map((each) => each.version);
   if (versions.includes(version)) return { kind: 'version', version };
-  const known = versions.join(', ') || 'none';
+  const known = listed(versions) || 'none';
   throw new ServingError(
     'NOT_FOUND',
     `model \`${model.name}\` has no version ${version}; there are ${known}`,
@@ -121,8 +119,8 @@ function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void 
   const [first] = failures;
   if (!first) return;
   if (named) throw first.error;
-  const others = failures.slice(1).map(({ name }) => `\`${name}\``);
-  const more = others.length === 0 ? '' : `; the same holds for ${others.join(', ')}: see /models`;
+  const others = listed(failures.slice(1).map(({ name }) => name));
+  const more = others === '' ? '' : `; the same holds for ${others}: see /models`;
   throw new ServingError(
     'FAILED_PRECONDITION',
     `${failures.length} of ${models.length} models could not be loaded: \`${first.name}\`: ${first.error.message}${more}`,

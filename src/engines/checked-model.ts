@@ -2,7 +2,7 @@
  * Wraps a model of an application's engine. It fills in what the engine leaves out, and refuses outputs that do not match
  * the signature. TensorFlow itself never returns such outputs.
  */
-import { invalidArgument, quoted } from '../errors.js';
+import { invalidArgument, listed, quoted } from '../errors.js';
 import { type NamedTensors, type Tensor, viewTensor } from '../tfjs/tensors.js';
 import { type Moment, microsSince, now } from '../time.js';
 import type { EngineFaults } from './engine-fault.js';
@@ -212,8 +212,4 @@ function keepsRows({ inputs, outputs, composites, rows }: Signature): boolean {
 
 function inputsWithRows({ inputs }: Signature): string[] {
   return Array.from(inputs.values()).flatMap(({ name, shape }) => (shape?.[0] === null ? name : []));
-}
-
-function listed(names: Iterable<string>): string {
-  return Array.from(names, (name) => `\`${name}\``).join(', ');
 }

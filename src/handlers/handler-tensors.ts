@@ -2,7 +2,7 @@
 import type { WireLimits } from '../codec/wire.js';
 import type { RunOptions } from '../engines/inference-model.js';
 import { formatSpec, type Signature, type TensorSpec } from '../engines/signature.js';
-import { invalidArgument, messageOf, quoted } from '../errors.js';
+import { invalidArgument, listed, messageOf } from '../errors.js';
 import { inputTensor } from '../inference/in-process-inputs.js';
 import { noOutputs } from '../serving/admitted.js';
 import { inputOf, joinTensors } from '../tfjs/rows.js';
@@ -86,7 +86,7 @@ export function takeOutputs(
       // Without a signature for this output, the caller could not know that the handler does not make it.
       if (!tensor && selection && !signature.outputs.has(name))
         throw invalidArgument(
-          `${noOutputs(names.filter((each) => !outputs[each]))}; the handler gave ${Object.keys(outputs).map(quoted).join(', ')}`,
+          `${noOutputs(names.filter((each) => !outputs[each]))}; the handler gave ${listed(Object.keys(outputs))}`,
         );
       if (!tensor) throw new TypeError(`the handler gave no output \`${name}\``);
       const spec = signature.outputs.get(name);

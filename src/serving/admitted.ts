@@ -4,7 +4,7 @@
  */
 import { callerOutputs, fetchedOutputs } from '../engines/composite.js';
 import type { Signature } from '../engines/signature.js';
-import { quoted, ServingError } from '../errors.js';
+import { listed, quoted, ServingError } from '../errors.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 import { type MatchedInputs, matchInputs } from './match.js';
 import { refusedInputs } from './refused-inputs.js';
@@ -79,12 +79,9 @@ export function chooseSignature(servable: Servable, name: string | undefined): S
   const { signatures } = servable.model;
   const signature = name === undefined ? servable.defaultSignature : signatures.get(name);
   if (signature) return signature;
-  const known = [...signatures.keys()].map((each) => `\`${each}\``).join(', ');
+  const known = listed(signatures.keys()) || 'none that can be served';
   const what = name === undefined ? 'has no default signature: name one' : `has no signature ${quoted(name)}`;
-  throw new ServingError(
-    'NOT_FOUND',
-    `model \`${servable.id.model}\` ${what}; it has ${known || 'none that can be served'}`,
-  );
+  throw new ServingError('NOT_FOUND', `model \`${servable.id.model}\` ${what}; it has ${known}`);
 }
 
 /** @throws ServingError INVALID_ARGUMENT with the outputs there are. A handler need not declare its outputs */
@@ -98,19 +95,11 @@ function checkOutputs(signature: Signature, names: readonly string[] | undefined
   if (unknown.length === 0 && names.length !== 0) return;
   throw new ServingError(
     'INVALID_ARGUMENT',
-    `${unknown.length > 0 ? noOutputs(unknown) : '`outputs` is empty'}; \`${signature.name}\` gives ${listed([...specs.keys()])}`,
+    `${unknown.length > 0 ? noOutputs(unknown) : '`outputs` is empty'}; \`${signature.name}\` gives ${listed(specs.keys())}`,
   );
 }
 
-/** The most names in an error. */
-const mostNamed = 10;
-
 /** Says `no output `a`, `b``. */
 export function noOutputs(names: readonly string[]): string {
-  const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';
-  return `no output ${names.slice(0, mostNamed).map(quoted).join(', ')}${more}`;
-}
-
-function listed(names: readonly string[]): string {
-  return names.map((each) => `\`${each}\``).join(', ');
+  return `no output ${listed(names, 10)}`;
 }

@@ -2,7 +2,7 @@
  * The table of what is served. It is all that the data plane knows of the control plane. It is immutable: a reload
  * publishes a new one.
  */
-import { type ErrorCode, quoted, ServingError } from '../errors.js';
+import { type ErrorCode, listed, mostListed, quoted, ServingError } from '../errors.js';
 import type { Seconds } from '../time.js';
 import type { Servable } from './servable.js';
 
@@ -56,9 +56,6 @@ export interface Target {
   readonly label?: string | undefined;
 }
 
-/** The most models that an error names. */
-const mostNamed = 20;
-
 export class Table {
   /** @param advice says how to add a first model; those who ask while there is none get it */
   constructor(
@@ -85,7 +82,7 @@ export class Table {
   get(name: string): ModelStatus {
     const model = this.models.get(name);
     if (model) return model;
-    const remedy = this.models.size > mostNamed ? ({ kind: 'list models' } as const) : undefined;
+    const remedy = this.models.size > mostListed ? ({ kind: 'list models' } as const) : undefined;
     throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`, { remedy });
   }
 
@@ -105,12 +102,8 @@ export class Table {
   }
 
   private listModels(): string {
-    const names = [...this.models.keys()].slice(0, mostNamed).map((name) => `\`${name}\``);
-    const more = this.models.size - names.length;
-    if (more > 0) return `there are ${names.join(', ')} and ${more} more`;
-    return names.length === 0
-      ? 'there are none'
-      : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+    const { models } = this;
+    return `there ${models.size === 1 ? 'is' : 'are'} ${listed(models.keys()) || 'none'}`;
   }
 }
 
@@ -118,7 +111,7 @@ export class Table {
 export function resolveLabel({ name, labels }: Pick<ModelStatus, 'name' | 'labels'>, label: string): number {
   const version = labels.get(label);
   if (version !== undefined) return version;
-  const known = [...labels.keys()].join(', ') || 'none';
+  const known = listed(labels.keys()) || 'none';
   throw new ServingError('NOT_FOUND', `model \`${name}\` has no label ${quoted(label)}; there are ${known}`);
 }
 
@@ -129,7 +122,7 @@ function refuse(model: ModelStatus, version: number | undefined): never {
     });
   const states = model.versions.filter((status) => version === undefined || status.version === version);
   if (version !== undefined && states.length === 0) {
-    const known = [...model.available.keys()].join(', ') || 'none';
+    const known = listed(model.available.keys()) || 'none';
     throw new ServingError(
       'NOT_FOUND',
       `model \`${model.name}\` has no version ${version}; loaded: ${known}`,
@@ -138,7 +131,7 @@ function refuse(model: ModelStatus, version: number | undefined): never {
   const failed = states.findLast(({ error }) => error);
   const state = failed ? `failed with ${failed.error?.code}` : (states.at(-1)?.state ?? 'START');
   if (version !== undefined && !failed && (state === 'END' || state === 'UNLOADING')) {
-    const known = [...model.available.keys()].join(', ') || 'none';
+    const known = listed(model.available.keys()) || 'none';
     throw new ServingError(
       'NOT_FOUND',
       `version ${version} of \`${model.name}\` is not loaded; loaded: ${known}`,

@@ -440,7 +440,7 @@ describe('arguments of a concrete function, of which another trace is described'
     expect([status, body.error.message]).toEqual([
       400,
       'input `sp`: expected int64 [-1, 2], got a sparse tensor: the model does not tell which inputs are its parts. ' +
-        'Send indices, values and dense_shape as inputs of their own, by the names `sp`, `sp_1` and `sp_2`',
+        'Send `indices`, `values`, `dense_shape` as inputs of their own, by the names `sp`, `sp_1`, `sp_2`',
     ]);
     const parts = { sp: sp.indices, sp_1: sp.values, sp_2: sp.dense_shape };
     expect((await post(`${path}?signature=untracked`, parts)).body.outputs).toEqual({ y: [1.5, 0] });

@@ -2,7 +2,7 @@
  * What the table says of a model that it does not have.
  */
 import { expect, it } from 'vitest';
-import { type ModelStatus, Table } from '../../src/serving/table.ts';
+import { type ModelStatus, resolveLabel, Table } from '../../src/serving/table.ts';
 
 function tableOf(count: number): Table {
   const status: Omit<ModelStatus, 'name'> = {
@@ -20,6 +20,13 @@ it.each([
   [10_000, /^no model `x`; there are `m0`, .*`m19` and 9980 more$/],
 ])('of %i models it names twenty at most', (count, message) => {
   expect(() => tableOf(count).get('x')).toThrow(message);
+});
+
+it('names twenty labels at most', () => {
+  const labels = new Map(Array.from({ length: 25 }, (_, i) => [`l${i}`, i] as const));
+  expect(() => resolveLabel({ name: 'm', labels }, 'x')).toThrow(
+    /^model `m` has no label `x`; there are `l0`, .*`l19` and 5 more$/,
+  );
 });
 
 it('says as a fact where the others are listed', () => {
