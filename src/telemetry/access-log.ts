@@ -40,7 +40,7 @@ export class AccessLog {
 
   write(record: RequestRecord): void {
     const { sample } = this.options;
-    // A prediction of the program that the server runs in.
+    // A prediction of this process has no HTTP request, and gets no line.
     if (record.method === '') return;
     if (record.httpStatus < 400 && sample < 1 && Math.random() >= sample) return;
     if (this.lines === '') setImmediate(this.flush);
@@ -132,7 +132,7 @@ function combinedLine(record: RequestRecord, time: WallTime): string {
   const { peer, principal, method, path, httpVersion, httpStatus, bytesOut, referer, userAgent } = record;
   const who = `${peer || '-'} - ${principal || '-'} [${apacheTime(time)}]`;
   const request = `"${method} ${escaped(withoutQuery(path))} HTTP/${httpVersion}"`;
-  return `${who} ${request} ${httpStatus} ${bytesOut} "${escaped(referer) || '-'}" "${escaped(userAgent) || '-'}"\n`;
+  return `${who} ${request} ${httpStatus} ${bytesOut} "${escaped(withoutQuery(referer)) || '-'}" "${escaped(userAgent) || '-'}"\n`;
 }
 
 function withoutQuery(path: string): string {

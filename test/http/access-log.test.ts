@@ -75,7 +75,7 @@ describe('the access log', () => {
   it('has lines of the combined format, in which no header ends its quotes', async () => {
     const started = await start('--access-log-format', 'combined');
     await started.fetch('/models?secret=1', {
-      headers: { 'user-agent': 'a "quoted" \\ agent', referer: 'http://127.0.0.1/page' },
+      headers: { 'user-agent': 'a "quoted" \\ agent', referer: 'http://127.0.0.1/page?secret=2' },
     });
     const [line = ''] = await linesWhen(1);
     const combined =

@@ -76,7 +76,7 @@ export function checkAccess(keys: ApiKeys, scope: Scope, { headers, socket }: In
     if (scope === 'admin') checkLoopback(socket.remoteAddress);
     return anybody;
   }
-  const [header, key] = sentKey(headers);
+  const { header, key } = sentKey(headers);
   const principal = keys.find(key);
   if (!principal)
     throw new ServingError(
@@ -90,13 +90,12 @@ export function checkAccess(keys: ApiKeys, scope: Scope, { headers, socket }: In
   return principal;
 }
 
-/** The key of a request and the header that holds it: of several headers, the first of these. */
-function sentKey(headers: IncomingHttpHeaders): readonly [header: string, key: string] {
-  const own = headers['x-api-key'];
-  if (own !== undefined) return ['X-API-Key', String(own)];
-  const short = headers['api-key'];
-  if (short !== undefined) return ['Api-Key', String(short)];
-  return ['Authorization', /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''];
+/** The key that a request sends, empty if it sends none, and the header that holds it. Of several headers, the first of these. */
+export function sentKey(headers: IncomingHttpHeaders): { readonly header: string; readonly key: string } {
+  const { 'x-api-key': own, 'api-key': short, authorization = '' } = headers;
+  if (own !== undefined) return { header: 'X-API-Key', key: String(own) };
+  if (short !== undefined) return { header: 'Api-Key', key: String(short) };
+  return { header: 'Authorization', key: /^bearer +(\S+)$/i.exec(authorization)?.[1] ?? '' };
 }
 
 function checkLoopback(address: string | undefined): void {

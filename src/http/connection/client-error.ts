@@ -29,6 +29,7 @@ export function answerParserErrors(
   http.on('connect', (_req, socket: Socket) => {
     const failure = new ServingError('METHOD_NOT_ALLOWED', 'this is no proxy: it takes no CONNECT');
     socket.on('error', () => {}).end(answerTo(failure, ['Allow: GET, HEAD, POST']));
+    exchanges.unreadable(socket.remoteAddress ?? '', failure);
   });
 }
 

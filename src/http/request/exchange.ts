@@ -39,7 +39,7 @@ export class Exchanges {
     this.observe(record);
   }
 
-  /** One that could not be read, so that it never began. */
+  /** Reports a request that Node's parser refused, and that never became an exchange. */
   unreadable(peer: string, { code }: ServingError): void {
     const request = { method: '-', path: '-', httpVersion: '-', requestId: '-' };
     this.observe({ ...blankRecord, ...request, peer, status: code, httpStatus: httpStatusOf[code] });

@@ -24,9 +24,11 @@ export interface Head {
 
 /** The head of a request that did not pass Koa. */
 export class PlainHead implements Head {
-  readonly protocol = 'http';
-
   constructor(readonly req: IncomingMessage) {}
+
+  get protocol(): string {
+    return 'encrypted' in this.req.socket ? 'https' : 'http';
+  }
 
   get path(): string {
     return this.split[0];

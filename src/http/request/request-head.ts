@@ -11,6 +11,8 @@ export function isPlainHead(req: IncomingMessage, hosts: Hosts): boolean {
     req.url?.startsWith('/') === true &&
     headers['transfer-encoding'] === undefined &&
     headers.expect === undefined &&
+    // Which pages may ask is checked behind Koa.
+    headers.origin === undefined &&
     hasOneHost(req) &&
     hosts.answersTo(headers.host)
   );

@@ -55,10 +55,8 @@ function isStrict(accept: string | undefined): boolean {
 
 const asJson: Wanted = { id: undefined, isBinary: false, isBinaryOutput: new Map() };
 
-/** The requests of clients other than web pages. The general entrance checks those of pages. */
 export const commonRequests: CommonRequests = {
   path: (model) => `/v2/models/${encodeURIComponent(model)}/infer`,
-  isCommon: ({ 'content-type': type, origin }) =>
-    origin === undefined && (type === undefined || type === binaryType || type === jsonType),
+  isCommon: ({ 'content-type': type }) => type === undefined || type === binaryType || type === jsonType,
   protocol: { ...oipProtocol, decoder: () => decoder },
 };

@@ -6,6 +6,7 @@
 
 import { callerInputs } from '../../engines/composite.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../../engines/signature.js';
+import { sentKey } from '../../http/access/api-keys.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Head } from '../../http/request/head.js';
 import { elementCount, type FixedDtype } from '../../tensors/dtypes.js';
@@ -31,7 +32,7 @@ export function exampleFor(
   // The default signature usually has the name that Keras gives it. The body may have named any other.
   const isDefault = query['signature'] === undefined && signature.name === 'serving_default';
   const named = isDefault ? '' : `?signature=${encodeURIComponent(signature.name)}`;
-  const key = req.headers['x-api-key'] ? ['-H x-api-key:$KEY'] : [];
+  const key = sentKey(req.headers).key === '' ? [] : ['-H x-api-key:$KEY'];
   const url = `${protocol}://${host}:${localPort}${unquoted}${named}`;
   // This is the form that the caller knows how to send.
   const inJson = jsonTypes.has(mediaTypeOf(req)) ? exampleInJson(url, signature, key) : undefined;
