@@ -622,16 +622,26 @@ def endless(path: Path) -> None:
 
 
 def aborts(path: Path) -> None:
-    """Loads, and ends the process at its first run: the convolution takes for granted that its input has four dims.
+    """Loads, and ends the process at its first run: the cell takes for granted that its input is a matrix.
 
-    The graph says that it has, which is not true, so it gets no guard.
+    The graph says that it is, which is not true, so it gets no guard. Other operations end the process on some
+    processors only: oneDNN computes what Eigen refuses.
     """
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None], "x")
         hidden = tf.raw_ops.PlaceholderWithDefault(input=x, shape=None, name="hidden")
-        y = tf.raw_ops.Conv2D(
-            input=hidden, filter=tf.ones([1, 1, 1, 1]), strides=[1, 1, 1, 1], padding="VALID", name="y"
+        row, peephole, bias = tf.ones([1, 1]), tf.ones([1]), tf.ones([4])
+        cell = tf.raw_ops.LSTMBlockCell(
+            x=hidden,
+            cs_prev=row,
+            h_prev=row,
+            w=tf.ones([2, 4]),
+            wci=peephole,
+            wcf=peephole,
+            wco=peephole,
+            b=bias,
         )
+        y = tf.identity(cell.h, "y")
         save_v1(path, session, [(SERVE, {DEFAULT: ({"x": x}, {"y": y})})])
     file = path / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
@@ -639,7 +649,7 @@ def aborts(path: Path) -> None:
         if node.name == "hidden":
             shapes = node.attr["_output_shapes"].list.shape
             del shapes[:]
-            shapes.add().CopyFrom(tf.TensorShape([1, 1, 1, 1]).as_proto())
+            shapes.add().CopyFrom(tf.TensorShape([1, 1]).as_proto())
     file.write_bytes(saved.SerializeToString(deterministic=True))
 
 

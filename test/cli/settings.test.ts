@@ -247,6 +247,8 @@ describe('the program', () => {
     async (level) => {
       const server = await TestServer.start({
         args: ['--model-path', repository.root, '--log-format', 'json', '--log-level', level],
+        // On some processors it is off, and then TensorFlow says nothing.
+        env: { TF_ENABLE_ONEDNN_OPTS: '1' },
       });
       await server.stop();
       const lines = server.output.stdout
