@@ -14,7 +14,7 @@ import {
   type RunOptions,
   type RunResult,
 } from './inference-model.js';
-import { formatShape, formatSpec, type Signature, type TensorSpec } from './signature.js';
+import { fits, formatShape, formatSpec, type Signature, type TensorSpec } from './signature.js';
 
 export class CheckedModel implements InferenceModel {
   readonly signatures: InferenceModel['signatures'];
@@ -136,7 +136,7 @@ export class CheckedModel implements InferenceModel {
     if (!isTensor(tensor)) throw this.faults.expected(`${what} as a tensor`, 'something else');
     if (tensor.isDisposed) throw this.faults.expected(`${what} as a tensor`, 'one that is disposed');
     const { dtype, shape } = viewTensor(tensor);
-    if (dtype === spec.dtype && isShape(shape, spec.shape) && hasRows(shape, spec.shape, rows)) return tensor;
+    if (dtype === spec.dtype && fits(spec.shape, shape) && hasRows(shape, spec.shape, rows)) return tensor;
     throw this.faults.expected(`${what} as ${formatWithRows(spec, rows)}`, `${dtype} ${formatShape(shape)}`);
   }
 }
@@ -144,13 +144,6 @@ export class CheckedModel implements InferenceModel {
 function isTensor(value: unknown): value is Tensor {
   return (
     typeof value === 'object' && value !== null && 'dataId' in value && 'shape' in value && 'dispose' in value
-  );
-}
-
-function isShape(shape: readonly number[], dims: TensorSpec['shape']): boolean {
-  return (
-    dims === null ||
-    (dims.length === shape.length && dims.every((dim, axis) => dim === null || dim === shape[axis]))
   );
 }
 

@@ -122,6 +122,12 @@ export interface UnusableSignature {
   readonly why: string;
 }
 
+/** True if the dims of a spec allow a shape. */
+export function fits(dims: readonly Dim[] | null, shape: readonly number[]): boolean {
+  if (dims === null) return true;
+  return dims.length === shape.length && dims.every((dim, axis) => dim === null || dim === shape[axis]);
+}
+
 /** Writes a shape as people do: `[-1, 480, 640, 3]` for `[null, 480, 640, 3]`, and `unknown rank` for null. */
 export function formatShape(shape: readonly Dim[] | null): string {
   return shape === null ? 'unknown rank' : `[${shape.map((dim) => dim ?? -1).join(', ')}]`;

@@ -7,6 +7,7 @@
 import { componentsOf } from '../engines/composite.js';
 import {
   type CompositeSpec,
+  fits,
   formatShape,
   formatSpec,
   type RaggedSpec,
@@ -18,7 +19,7 @@ import { invalidArgument } from '../errors.js';
 import { type Steps, toEnd } from '../flow/steps.js';
 import { Integers } from '../tfjs/integers.js';
 import { type NamedTensors, type Tensor, type TensorView, viewTensor } from '../tfjs/tensors.js';
-import { fits, wrongDtype } from './fit.js';
+import { wrongDtype } from './wrong-dtype.js';
 
 /** TensorFlow has no tensors of more dims. One would abort the process. */
 const maxRank = 254;
@@ -75,7 +76,7 @@ function labelOf({ kind, name }: CompositeSpec, component: number): string {
 
 function checkTensor(spec: TensorSpec, view: TensorView): void {
   if (view.dtype !== spec.dtype) throw wrongDtype(spec, view);
-  if (spec.shape === null || fits(spec.shape, view.shape)) return;
+  if (fits(spec.shape, view.shape)) return;
   throw invalidArgument(
     `input \`${spec.name}\`: expected ${formatSpec(spec)}, got ${view.dtype} ${formatShape(view.shape)}`,
   );

@@ -3,6 +3,7 @@
 import { callerInputs, componentsOf } from '../engines/composite.js';
 import {
   type CallerSpec,
+  fits,
   formatShape,
   formatSpec,
   type Signature,
@@ -16,8 +17,8 @@ import {
   type TensorView,
   viewTensor,
 } from '../tfjs/tensors.js';
-import { fits, wrongDtype } from './fit.js';
 import { matchComposites } from './match-composites.js';
+import { wrongDtype } from './wrong-dtype.js';
 
 /** Inputs as the graph takes them. */
 export interface MatchedInputs {

@@ -1,8 +1,7 @@
 /** Handles a file, or only the name of one, that came where a tensor is expected. */
 
-import { formatSpec, type TensorSpec } from '../../engines/signature.js';
+import { fits, formatSpec, type TensorSpec } from '../../engines/signature.js';
 import { invalidArgument, quoted } from '../../errors.js';
-import { fits } from '../../serving/fit.js';
 import { fileKindOf, imageField, isFileName } from './file-kind.js';
 
 /** True for an input of strings, or of one vector of bytes. Such an input takes a file that is no image. */

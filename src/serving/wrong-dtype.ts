@@ -1,15 +1,10 @@
-/** Says whether a tensor is what a spec asks for, and if not, what to do. */
+/** The refusal of a tensor whose dtype is not the one that a spec asks for. It says what to do. */
 
 import { formatSpec, type TensorSpec } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
 import type { Dtype } from '../tensors/dtypes.js';
 import { viewOf } from '../tensors/values.js';
 import type { TensorView } from '../tfjs/tensors.js';
-
-/** True if the dims of a spec allow a shape. */
-export function fits(spec: readonly (number | null)[], shape: readonly number[]): boolean {
-  return spec.length === shape.length && spec.every((dim, i) => dim === null || dim === shape[i]);
-}
 
 export function wrongDtype(
   spec: Pick<TensorSpec, 'name' | 'dtype' | 'shape'>,
