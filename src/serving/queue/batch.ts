@@ -26,6 +26,11 @@ export function totalRows(members: readonly QueueEntry[]): number {
   return rows;
 }
 
+/** The rows of the run: those of all members, and the padding. */
+export function sizeOf({ rows, padding }: Batch): number {
+  return rows + (padding?.rows ?? 0);
+}
+
 /** True if the batch asks for all outputs. All its members ask for the same ones. */
 export function givesAll(member: QueueEntry | undefined): boolean {
   return member?.request.outputs === undefined;

@@ -16,7 +16,7 @@ import { type Padding, type RowRange, splitRows } from '../../tfjs/rows.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 import { inMicros, type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
 import { removeBatchDim } from '../match.js';
-import { type Batch, givesAll, inputsOf, isWhole, optionsOf, totalRows } from './batch.js';
+import { type Batch, givesAll, inputsOf, isWhole, optionsOf, sizeOf, totalRows } from './batch.js';
 import { type BatchLimits, paddedSize } from './batching.js';
 import type { InlineRuns } from './inline.js';
 import { type QueuedRequest, QueueEntry } from './queue-entry.js';
@@ -193,7 +193,7 @@ export class Batcher extends Lane {
         rows,
         together: async () => {
           const { outputs } = await predict(inputsOf(batch), padding);
-          return this.split(members, outputs, rows + (padding?.rows ?? 0), false);
+          return this.split(batch, outputs, false);
         },
         alone: ({ request }) => predict([request.inputs]),
         succeeded: ({ request, enqueued }, { outputs, runMicros }) => {
@@ -234,11 +234,11 @@ export class Batcher extends Lane {
   }
 
   private answer(batch: Batch, { outputs, runMicros }: RunResult): void {
-    const { members, rows, padding, started, isInline } = batch;
-    this.inline.observe(rows + (padding?.rows ?? 0), runMicros, isInline, givesAll(members[0]));
+    const { members, rows, started, isInline } = batch;
+    this.inline.observe(sizeOf(batch), runMicros, isInline, givesAll(members[0]));
     let split: readonly NamedTensors[];
     try {
-      if (!isWhole(batch)) split = this.split(members, outputs, rows + (padding?.rows ?? 0), true);
+      if (!isWhole(batch)) split = this.split(batch, outputs, true);
       else split = [members[0]?.request.single ? removeBatchDim(this.signature, outputs) : outputs];
     } catch (error) {
       this.giveUp(batch, error);
@@ -253,15 +253,11 @@ export class Batcher extends Lane {
   /**
    * Gives each member its own rows.
    *
-   * @param takesOff says that the batch dim is removed for a member that is one sample
+   * @param removesBatchDim says that a member that is one sample gets its outputs without the batch dim
    * @throws ServingError if the outputs do not have as many rows as the inputs
    */
-  private split(
-    members: readonly QueueEntry[],
-    outputs: NamedTensors,
-    size: number,
-    takesOff: boolean,
-  ): NamedTensors[] {
+  private split(batch: Batch, outputs: NamedTensors, removesBatchDim: boolean): NamedTensors[] {
+    const size = sizeOf(batch);
     for (const [name, { shape }] of outputs) {
       if (shape[0] === size) continue;
       disposeTensors(outputs);
@@ -270,8 +266,8 @@ export class Batcher extends Lane {
       throw new ServingError('INTERNAL', why);
     }
     let start = 0;
-    const ranges = members.map(({ rows: count, request }): RowRange => {
-      const range = { start, count, single: takesOff && request.single };
+    const ranges = batch.members.map(({ rows: count, request }): RowRange => {
+      const range = { start, count, single: removesBatchDim && request.single };
       start += count;
       return range;
     });
