@@ -202,11 +202,11 @@ export class Manager {
   }
 
   private unload(model: ModelRecord, record: VersionRecord): void {
-    const taken = model.takeBack(record);
-    if (!taken) return;
+    const detached = model.detach(record);
+    if (!detached) return;
     this.publish(model);
     const name = `${model.name} version ${record.version} generation ${record.generation}`;
-    this.unloads.begin(name, taken.servable, taken.local, () => {
+    this.unloads.begin(name, detached.servable, detached.local, () => {
       model.unloaded(record);
       this.publish(model);
     });

@@ -96,13 +96,13 @@ export class ModelRecord {
   }
 
   /**
-   * Removes from a version what it was loaded to, so that it can be unloaded.
-   * @returns undefined if there is nothing
+   * Takes the servable and the files out of the record, so that they can be unloaded.
+   * @returns undefined if there are none
    */
-  takeBack(record: VersionRecord): ReturnType<Tries['takeBack']> {
-    const taken = this.tries.takeBack(record);
+  detach(record: VersionRecord): ReturnType<Tries['detach']> {
+    const detached = this.tries.detach(record);
     this.renewLabels();
-    return taken;
+    return detached;
   }
 
   /** Notes that nothing of a version is loaded any more. */

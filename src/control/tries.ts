@@ -110,8 +110,11 @@ export class Tries {
     hanging.then(ended, ended);
   }
 
-  /** Removes from a version what it was loaded to. @returns undefined if there is nothing */
-  takeBack(
+  /**
+   * Takes the servable and the files out of the record, so that they can be unloaded.
+   * @returns undefined if there are none
+   */
+  detach(
     record: Writable<VersionRecord>,
   ): (Pick<LoadOutcome, 'servable'> & Pick<VersionRecord, 'local'>) | undefined {
     const { servable, local } = record;

@@ -127,9 +127,7 @@ function throwIfNotServed(models: readonly ModelRecord[], named: boolean): void 
   );
 }
 
-/**
- * Codes that say something of a folder in a load, and would say something of the request or the server in an answer.
- */
+/** In a load, these codes blame the version's files. In an answer, they would blame the request or the server. */
 const ofFolder: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'DATA_LOSS']);
 
 function whyNotServed(model: ModelRecord): ServingError | undefined {
