@@ -103,8 +103,8 @@ class DirectExit implements Exit {
     private readonly services: Services,
   ) {}
 
-  answer(answer: Answer, left: () => void): void {
-    writeAnswer(this.exchange, answer, left);
+  answer(answer: Answer, freeBody: () => void): void {
+    writeAnswer(this.exchange, answer, freeBody);
   }
 
   fail(error: ServingError): void {

@@ -23,10 +23,10 @@ export function inferThroughKoa(
   const asked = { head: ctx, target, protocol };
   return new Promise((resolve, reject) => {
     new InferenceRequest(exchangeOf(ctx), services, asked, {
-      answer(answer, left) {
+      answer(answer, freeBody) {
         // Parts of the answer are views on the outputs. They are disposed when the answer has been sent, or the client
         // has left.
-        whenFinished(ctx.req.socket, ctx.res, left);
+        whenFinished(ctx.req.socket, ctx.res, freeBody);
         setAnswer(ctx, answer);
         resolve();
       },

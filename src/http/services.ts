@@ -11,7 +11,10 @@ import type { BodyLimits } from './body/body.js';
 import type { Exchanges } from './request/exchange.js';
 import type { TableRoute } from './routes/route.js';
 
-/** The parts of the server that routes work with. Inference routes need none of them. */
+/**
+ * The parts of the server that routes work with. A surface's inference routes are not given them: the server uses them
+ * in their place.
+ */
 export interface Services {
   /** The API keys, and what each of them may do. */
   readonly keys: ApiKeys;

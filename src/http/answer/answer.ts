@@ -39,23 +39,23 @@ export function setAnswer(ctx: Context, { status, mediaType, body, headers }: An
 /**
  * Sends an answer past Koa.
  *
- * @param left is called when the memory of the body may be freed
+ * @param freeBody is called when the memory of the body may be freed
  */
-export function writeAnswer(exchange: Exchange, answer: Answer, left: () => void = () => {}): void {
+export function writeAnswer(exchange: Exchange, answer: Answer, freeBody: () => void = () => {}): void {
   const { res } = exchange;
   const { body } = answer;
   exchange.headIsNext();
   res.writeHead(answer.status, headOf(exchange, answer));
   if ('pieces' in body) {
-    whenFinished(exchange.req.socket, res, left);
+    whenFinished(exchange.req.socket, res, freeBody);
     streamOf(body, res).pipe(res);
   } else {
     const { parts } = body;
     for (let i = 0; i < parts.length - 1; i++) res.write(toBuffer(parts[i] as Uint8Array));
     res.end(toBuffer(parts.at(-1) ?? nothing));
     // A single part is a copy. If there are several, the long ones are views on the outputs.
-    if (parts.length === 1) left();
-    else whenFinished(exchange.req.socket, res, left);
+    if (parts.length === 1) freeBody();
+    else whenFinished(exchange.req.socket, res, freeBody);
   }
   exchange.answered();
 }

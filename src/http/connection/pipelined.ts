@@ -6,7 +6,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** The newest such request of each connection. */
+/** The response to the newest pipelined request of each connection. */
 const newest = new WeakMap<Socket, ServerResponse>();
 
 /** True if the client has sent nothing by this connection after the request that this answer is for. */

@@ -44,10 +44,13 @@ export interface Asked {
   readonly protocol: InferenceProtocol;
 }
 
-/** How the request is answered: through Koa, or past it. One of the functions is called, once. */
+/**
+ * How the request is answered: through Koa, or past it. Either `answer` is called, or `fail`, or `streamBegins` and
+ * then `streamed` or `fail`.
+ */
 export interface Exit {
-  /** @param left must be called once nothing of the answer's body is needed any more */
-  answer(answer: Answer, left: () => void): void;
+  /** @param freeBody must be called once nothing of the answer's body is needed any more */
+  answer(answer: Answer, freeBody: () => void): void;
   fail(error: ServingError): void;
   /** A stream is about to write the answer by itself. */
   streamBegins(): void;
@@ -185,9 +188,9 @@ export class InferenceRequest implements BodyReceiver {
     exchange.version = version;
     exchange.queueMicros = queueMicros;
     exchange.runMicros = runMicros;
-    const left = () => disposeTensors(outputs);
+    const freeBody = () => disposeTensors(outputs);
     if (exchange.isGone) {
-      left();
+      freeBody();
       this.failed(clientGone());
       return;
     }
@@ -199,9 +202,9 @@ export class InferenceRequest implements BodyReceiver {
       const timed = timing ? [...headers, 'Server-Timing', timing.value(result)] : headers;
       exchange.admitAnswer(body.byteLength ?? bytesOf(outputs));
       exchange.status = 'ok';
-      this.exit.answer({ status: 200, mediaType, body, headers: timed }, left);
+      this.exit.answer({ status: 200, mediaType, body, headers: timed }, freeBody);
     } catch (error) {
-      left();
+      freeBody();
       this.failed(error);
     }
   };

@@ -17,7 +17,7 @@ interface KnownAnswer extends Pick<InferAnswer, 'model' | 'version'> {
 }
 
 /**
- * The last answer to each request. It goes when the request is forgotten. Requests whose JSON is known share the key.
+ * The last answer to each known request. It is dropped with the request. Requests whose JSON is known share the key.
  */
 const known = new WeakMap<Wanted, KnownAnswer>();
 
