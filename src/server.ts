@@ -23,7 +23,7 @@ import { Port } from './http/connection/port.js';
 import { Stalls } from './http/connection/stalls.js';
 import { UnreadAnswers } from './http/connection/unread-answers.js';
 import { fastEntrance } from './http/fast-entrance.js';
-import { createKoa } from './http/koa-front.js';
+import { createKoa } from './http/koa-entrance.js';
 import { Exchanges } from './http/request/exchange.js';
 import { addResourceGauges } from './http/resource-gauges.js';
 import type { TableRoute } from './http/routes/route.js';
@@ -149,7 +149,7 @@ function refuseFolder(options: ServerOptions): void {
 }
 
 /** What an application brings. */
-interface Brought {
+interface Extensions {
   readonly engines: readonly Engine[];
   readonly surfaces: readonly Surface[];
   readonly source: Source | undefined;
@@ -177,7 +177,7 @@ class ComposedServer implements Server {
     private readonly settings: Settings,
     private readonly logger: Logger,
     listens: boolean,
-    more: Brought,
+    extensions: Extensions,
     processes: RehearsalProcesses | undefined,
   ) {
     this.configuredKeys = new ConfiguredKeys(
@@ -195,13 +195,13 @@ class ComposedServer implements Server {
       logger.info(`libraries of custom operations: ${runtime.opLibraries.length} loaded`);
     for (const warning of runtime.warnings) logger.warn(warning);
     if (listens) warnOfOpenPort(settings, keys, logger);
-    const engines: Engines = [tensorFlowEngine(runtime, logger), ...more.engines];
+    const engines: Engines = [tensorFlowEngine(runtime, logger), ...extensions.engines];
     const telemetry = createTelemetry();
     this.accessLog = accessLogOf(settings);
     const observers = observersOf(telemetry, this.accessLog);
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
-    const source = more.source ?? folderSource(settings, engines, handlers, logger);
+    const source = extensions.source ?? folderSource(settings, engines, handlers, logger);
     const manager = createManager({ settings, runtime, engines, source, logger, slots, handlers, processes });
     const budget = new ByteBudget(settings.maxInflightBytes);
     const unread = new UnreadAnswers({
@@ -211,7 +211,7 @@ class ComposedServer implements Server {
       unacknowledged: runtime.unacknowledged,
     });
     const stalls = new Stalls(settings.idleTimeout, runtime.unacknowledged);
-    const surfaces = surfacesWith(more.surfaces);
+    const surfaces = surfacesWith(extensions.surfaces);
     const routes: TableRoute[] = [];
     this.services = {
       keys,

@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { Engine } from '../engines/engine.js';
 import type { Signature } from '../engines/signature.js';
 import { type ErrorCode, httpStatusOf, type Remedy, ServingError } from '../errors.js';
-import { PlainHead } from '../http/request/head.js';
+import { DirectHead } from '../http/request/head.js';
 import type { Surface } from '../http/surface.js';
 import { createServer } from '../server.js';
 import type { Source } from '../stores/source.js';
@@ -221,7 +221,7 @@ class Asked {
 
   /** This check needs no server, because some errors are rare. */
   formsAll(): void {
-    const head = new PlainHead({
+    const head = new DirectHead({
       method: 'POST',
       url: this.example.unknownPath,
       headers: {},

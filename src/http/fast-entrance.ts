@@ -1,5 +1,5 @@
 /**
- * The entrance for common inference requests, past Koa. They have a plain head, and a path in the usual spelling.
+ * The entrance for common inference requests, past Koa. They have a common head, and a path in the usual spelling.
  *
  * It checks only the head. The request then goes through the same {@link InferenceRequest} as every other. What it
  * saves is Koa's context, the match of the router, and a dozen listeners and timers for each request. These take most
@@ -11,10 +11,10 @@ import type { Table, Target } from '../serving/table.js';
 import { checkAccess } from './access/api-keys.js';
 import { type Answer, writeAnswer, writeError } from './answer/answer.js';
 import { surfaceError } from './answer/surface-error.js';
+import { needsNoCheck } from './request/check-head.js';
 import { Exchange } from './request/exchange.js';
-import { PlainHead } from './request/head.js';
+import { DirectHead } from './request/head.js';
 import { type Exit, InferenceRequest } from './request/inference-request.js';
-import { isPlainHead } from './request/request-head.js';
 import type { Services } from './services.js';
 import type { CommonRequests, Surface } from './surface.js';
 
@@ -40,7 +40,7 @@ export function fastEntrance(
     }
     const { target, surface, common } = found;
     const exchange = new Exchange(req, res, services.exchanges);
-    const asked = { head: new PlainHead(req), target, protocol: common.protocol };
+    const asked = { head: new DirectHead(req), target, protocol: common.protocol };
     const exit = new DirectExit(exchange, asked.head, surface, services);
     const request = new InferenceRequest(exchange, services, asked, exit);
     try {
@@ -62,7 +62,7 @@ function findCommon(req: IncomingMessage, paths: Paths, services: Services): Fou
   const { manager, hosts, logger } = services;
   try {
     const found = paths.find(manager.table, req.url ?? '');
-    return found?.common.isCommon(req.headers) && isPlainHead(req, hosts) ? found : undefined;
+    return found?.common.isCommon(req.headers) && needsNoCheck(req, hosts) ? found : undefined;
   } catch (error) {
     logger.error({ err: error }, 'a surface failed to tell whether a request is a common one');
     return undefined;
@@ -98,7 +98,7 @@ class Paths {
 class DirectExit implements Exit {
   constructor(
     private readonly exchange: Exchange,
-    private readonly head: PlainHead,
+    private readonly head: DirectHead,
     private readonly surface: Surface,
     private readonly services: Services,
   ) {}

@@ -1,5 +1,5 @@
 /**
- * The parts of a request's head that decoders and encoders read. A Koa context has them. {@link PlainHead} reads them
+ * The parts of a request's head that decoders and encoders read. A Koa context has them. {@link DirectHead} reads them
  * when they are asked for, which is rare.
  */
 import type { IncomingMessage } from 'node:http';
@@ -23,7 +23,7 @@ export interface Head {
 }
 
 /** The head of a request that did not pass Koa. */
-export class PlainHead implements Head {
+export class DirectHead implements Head {
   constructor(readonly req: IncomingMessage) {}
 
   get protocol(): string {

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
 import { type Hosts, isHost, nameOf } from '../access/hosts.js';
 
-/** True if {@link checkHead} would accept it. */
-export function isPlainHead(req: IncomingMessage, hosts: Hosts): boolean {
+/** True for a common head, which {@link checkHead} would accept. */
+export function needsNoCheck(req: IncomingMessage, hosts: Hosts): boolean {
   const { headers } = req;
   return (
     req.httpVersionMajor === 1 &&
