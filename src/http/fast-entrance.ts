@@ -44,7 +44,7 @@ export function fastEntrance(
     const exit = new DirectExit(exchange, asked.head, surface, services);
     const request = new InferenceRequest(exchange, services, asked, exit);
     try {
-      exchange.principal = checkAccess(services.keys, 'infer', req).id;
+      exchange.keyId = checkAccess(services.keys, 'infer', req).id;
     } catch (error) {
       request.failed(error);
       return;

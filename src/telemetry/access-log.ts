@@ -96,12 +96,12 @@ function ofModel({ model, version, status, queueMicros, runMicros }: RequestReco
   return ` ${model}/${version} ${status} ${times}`;
 }
 
-function ofKey({ principal }: RequestRecord): string {
-  return principal === '' ? '' : ` key ${principal}`;
+function ofKey({ keyId }: RequestRecord): string {
+  return keyId === '' ? '' : ` key ${keyId}`;
 }
 
 function jsonLine(record: RequestRecord, time: WallTime): string {
-  const { model, principal, isInference } = record;
+  const { model, keyId, isInference } = record;
   return `${JSON.stringify({
     time: isoTime(time),
     level: 'info',
@@ -114,7 +114,7 @@ function jsonLine(record: RequestRecord, time: WallTime): string {
     bytes_out: record.bytesOut,
     seconds: rounded(record.seconds),
     request_id: record.requestId,
-    ...(principal === '' ? {} : { key: principal }),
+    ...(keyId === '' ? {} : { key: keyId }),
     ...(isInference && record.status !== 'ok' ? { code: record.status } : {}),
     ...(model === ''
       ? {}
@@ -129,8 +129,8 @@ function jsonLine(record: RequestRecord, time: WallTime): string {
 
 /** As Apache and nginx write it: https://httpd.apache.org/docs/2.4/logs.html#combined */
 function combinedLine(record: RequestRecord, time: WallTime): string {
-  const { peer, principal, method, path, httpVersion, httpStatus, bytesOut, referer, userAgent } = record;
-  const who = `${peer || '-'} - ${principal || '-'} [${apacheTime(time)}]`;
+  const { peer, keyId, method, path, httpVersion, httpStatus, bytesOut, referer, userAgent } = record;
+  const who = `${peer || '-'} - ${keyId || '-'} [${apacheTime(time)}]`;
   const request = `"${method} ${escaped(withoutQuery(path))} HTTP/${httpVersion}"`;
   return `${who} ${request} ${httpStatus} ${bytesOut} "${escaped(withoutQuery(referer)) || '-'}" "${escaped(userAgent) || '-'}"\n`;
 }

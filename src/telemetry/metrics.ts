@@ -16,7 +16,7 @@ export interface RequestRecord {
   /** The address of the client. */
   readonly peer: string;
   /** The id of the API key; empty without one. */
-  readonly principal: string;
+  readonly keyId: string;
   /** True if the request asked for a prediction. */
   readonly isInference: boolean;
   /** The model; empty if the request named none that exists. */
@@ -51,7 +51,7 @@ export const blankRecord: RequestRecord = {
   path: '',
   requestId: '',
   peer: '',
-  principal: '',
+  keyId: '',
   isInference: false,
   model: '',
   version: '',

@@ -33,7 +33,7 @@ export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware 
     const { scope, isOfHandler } = scopeOf(ctx);
     if (scope === 'admin') refuseForeignOrigin(ctx, hosts);
     else if (isOfHandler || (scope === 'infer' && isSimple(ctx))) refuseOtherOrigin(ctx, hosts);
-    exchangeOf(ctx).principal = checkAccess(keys, scope, ctx.req).id;
+    exchangeOf(ctx).keyId = checkAccess(keys, scope, ctx.req).id;
     await next();
   };
 }

@@ -56,7 +56,7 @@ export class Exchange implements RequestRecord {
   version: number | '' = '';
   /** Until there is an answer, the client may still leave. */
   status = 'CANCELLED';
-  principal = '';
+  keyId = '';
   bytesIn = 0;
   bytesOut = 0;
   queueMicros: Microseconds = 0;
