@@ -7,7 +7,7 @@ import type { Signature } from '../engines/signature.js';
 import { listed, quoted, ServingError } from '../errors.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 import { type MatchedInputs, matchInputs } from './match.js';
-import { refusedInputs } from './refused-inputs.js';
+import { withSignature } from './refused-inputs.js';
 import type { Servable } from './servable.js';
 
 /** What a request asks of a version. */
@@ -50,7 +50,7 @@ export class Admitted {
       this.matched = matchInputs(servable.id.model, signature, tensors, request.inputNames(signature));
     } catch (error) {
       if (tensors) disposeTensors(tensors);
-      throw refusedInputs(error, signature);
+      throw withSignature(error, signature);
     }
     this.tensors = tensors;
     servable.acquire();

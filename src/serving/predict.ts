@@ -10,7 +10,7 @@ import { Admitted, type ModelRequest } from './admitted.js';
 import type { ServableId } from './deployment.js';
 import type { Batcher } from './queue/batcher.js';
 import type { BatchResult, QueuedRequest, QueueEntry } from './queue/queue-entry.js';
-import { withRows } from './queue/row-counts.js';
+import { explainUnevenRows } from './queue/row-counts.js';
 import type { Table, Target } from './table.js';
 
 export interface PredictRequest extends ModelRequest {
@@ -115,7 +115,8 @@ class Call extends Waiting implements QueuedRequest, Cancellable {
   failed(error: unknown): void {
     const { answered, admitted } = this;
     // The inputs are still there.
-    const reason = answered || !admitted ? error : withRows(error, admitted.signature, admitted.inputs);
+    const reason =
+      answered || !admitted ? error : explainUnevenRows(error, admitted.signature, admitted.inputs);
     this.end();
     if (!answered) this.reject(reason);
     this.answered = true;

@@ -16,7 +16,7 @@ export class RefusedInputs extends ServingError {
 }
 
 /** Adds the signature to an error if the inputs are to blame. Any other error stays as it is. */
-export function refusedInputs(error: unknown, signature: Signature | undefined): unknown {
+export function withSignature(error: unknown, signature: Signature | undefined): unknown {
   if (!(error instanceof ServingError) || error instanceof RefusedInputs || !signature) return error;
   if (error.code !== 'INVALID_ARGUMENT' && error.code !== 'UNSUPPORTED_MEDIA_TYPE') return error;
   return new RefusedInputs(error.code, error.message, signature, error.remedy);

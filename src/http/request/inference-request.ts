@@ -14,7 +14,7 @@ import { withInputs } from '../../inference/made-inputs.js';
 import { predictDecoded } from '../../inference/predict-decoded.js';
 import type { PredictResult } from '../../serving/predict.js';
 import { queueFull } from '../../serving/queue/batcher.js';
-import { refusedInputs } from '../../serving/refused-inputs.js';
+import { withSignature } from '../../serving/refused-inputs.js';
 import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
 import { bytesOf, disposeTensors } from '../../tfjs/tensors.js';
@@ -210,7 +210,7 @@ export class InferenceRequest implements BodyReceiver {
   };
 
   private readonly refused = (error: unknown): void => {
-    this.failed(refusedInputs(error, this.signature));
+    this.failed(withSignature(error, this.signature));
   };
 
   readonly failed = (error: unknown): void => {

@@ -15,7 +15,7 @@ import { RefusedInputs } from '../refused-inputs.js';
  * @returns INVALID_ARGUMENT with the rows of each input before the engine's own text, if the engine refused inputs with
  * different numbers of rows; any other error unchanged
  */
-export function withRows(error: unknown, signature: Signature, inputs: NamedTensors): unknown {
+export function explainUnevenRows(error: unknown, signature: Signature, inputs: NamedTensors): unknown {
   if (!(error instanceof RunError) || error.code !== 'INVALID_ARGUMENT' || signature.composites) return error;
   const counts = countRows(signature, inputs);
   if (new Set(counts.values()).size < 2) return error;
