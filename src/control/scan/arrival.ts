@@ -42,12 +42,12 @@ export interface Earlier {
 }
 
 export interface ArrivalOptions {
-  /** The moment of the look, by both clocks. */
+  /** the moment of the scan, by both clocks. */
   readonly moment: Moment;
   readonly wall: WallTime;
   readonly settle: Milliseconds;
-  /** When all was listed last. */
-  readonly lookedAt: WallTime | undefined;
+  /** When everything was last scanned. */
+  readonly scannedAt: WallTime | undefined;
   /** True for the first scan: a whole version needs no second one. */
   readonly atStart: boolean;
   /** True if its marker is there. */
@@ -84,12 +84,12 @@ export function arrivalOf(
   return { kind: 'copied', needs: Math.max(patience, pausePatience * pause), pause };
 }
 
-function cameWhole(facts: ArrivalFacts, { wall, settle, lookedAt, atStart }: ArrivalOptions): boolean {
+function cameWhole(facts: ArrivalFacts, { wall, settle, scannedAt, atStart }: ArrivalOptions): boolean {
   const { clock, changedAt, placedAt, madeAt } = facts;
   if (placedAt !== undefined && placedAt >= changedAt) return true;
   // The folder is older than the last scan, which did not see it here. So it was moved in.
-  const wasElsewhere = madeAt !== undefined && lookedAt !== undefined && madeAt + tick < lookedAt;
-  if (wasElsewhere && lookedAt <= wall) return true;
+  const wasElsewhere = madeAt !== undefined && scannedAt !== undefined && madeAt + tick < scannedAt;
+  if (wasElsewhere && scannedAt <= wall) return true;
   const untouched = wall - changedAt;
   if (clock === 'own') return untouched >= copyPatience * settle;
   // While it runs, the server sees changes itself.

@@ -47,14 +47,14 @@ export interface Scan {
   readonly unsettled: boolean;
   /** The versions that must wait, and for what, for the log. */
   readonly waits: readonly string[];
-  /** When everything was listed last. */
-  readonly lookedAt: WallTime | undefined;
+  /** When everything was last scanned. */
+  readonly scannedAt: WallTime | undefined;
 }
 
 export interface ScanOptions {
-  /** The moment of the look. */
+  /** the moment of the scan. */
   readonly moment: Moment;
-  /** When the look began. */
+  /** When the scan began. */
   readonly wall: WallTime;
   /** How long a version that came whole must stay the same. */
   readonly settle: Milliseconds;
@@ -70,7 +70,7 @@ export const nothingScanned: Scan = {
   readable: true,
   unsettled: false,
   waits: [],
-  lookedAt: undefined,
+  scannedAt: undefined,
 };
 
 /**
@@ -81,7 +81,7 @@ export function scan(before: Scan, listing: CheckedListing, options: ScanOptions
   const { models: folders, config } = listing;
   if (!folders) return { ...before, readable: false, unsettled: false };
   const repository = config ?? before.config;
-  const settings = { ...options, lookedAt: before.lookedAt };
+  const settings = { ...options, scannedAt: before.scannedAt };
   // A folder that never held a version is no model. One that did is a model whose versions are gone.
   const listed = folders.filter(({ name, versions }) => versions?.length || before.models.has(name));
   const patience = listed.length === 0 ? Math.max(options.emptyFor, options.settle) : options.settle;
@@ -103,11 +103,11 @@ export function scan(before: Scan, listing: CheckedListing, options: ScanOptions
     readable: true,
     unsettled: [...models.values()].some(isUnsettled),
     waits,
-    lookedAt: listing.problems.length === 0 ? options.wall : before.lookedAt,
+    scannedAt: listing.problems.length === 0 ? options.wall : before.scannedAt,
   };
 }
 
-type Settings = ScanOptions & { readonly lookedAt: WallTime | undefined };
+type Settings = ScanOptions & { readonly scannedAt: WallTime | undefined };
 
 function scanModel(
   before: ScannedModel | undefined,
@@ -139,7 +139,7 @@ function whyWaiting(
   if (marker !== undefined && (!scanned || scanned.unmarked))
     return `is not loaded until its folder holds a file ${marker}`;
   if (!scanned || scanned.quiet || scanned.arrival?.kind !== 'copied') return undefined;
-  // A folder whose files are being deleted changes, too. By the next look it is gone.
+  // A folder whose files are being deleted changes, too. By the next scan it is gone.
   if (scanned.since === moment) return undefined;
   const seconds = Number(((copyPatience * settle) / 1000).toPrecision(2));
   return `was not renamed into place: it is loaded when its files have been the same for ${seconds} s, ${copyPatience} times --settle`;

@@ -1,4 +1,4 @@
-/** Looks at the source: by the clock, after a hint, and when somebody asks. There is one look at a time. */
+/** Scans the source: by the clock, after a hint, and when somebody asks. There is one scan at a time. */
 import { messageOf } from '../../errors.js';
 import type { Source, Watch } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -7,14 +7,14 @@ import { type CheckedListing, checkListing } from './checked-listing.js';
 import { nothingScanned, type Scan, scan } from './scan.js';
 import { SourceNews } from './source-news.js';
 
-/** The time between two looks by the clock, also where `--settle` is 0. */
+/** The time between two scans by the clock, also where `--settle` is 0. */
 export const shortestInterval: Milliseconds = 20;
 
 export interface ScannerOptions {
   readonly source: Source;
   /** How long a version must stay the same before it is loaded. */
   readonly settle: Seconds;
-  /** The time between two looks by the clock. */
+  /** The time between two scans by the clock. */
   readonly scanInterval: Seconds;
   readonly logger: Logger;
 }
@@ -38,29 +38,29 @@ export class Scanner {
     this.news = new SourceNews(options.logger, inMilliseconds(options.scanInterval));
   }
 
-  /** What the last look found. */
+  /** What the last scan found. */
   get latest(): Scan {
     return this.scanned;
   }
 
-  /** Watches, and looks for the first time. */
+  /** Watches, and scans for the first time. */
   async open(): Promise<void> {
     await this.startWatching();
     await this.begin(true);
   }
 
-  /** Starts watching. Without hints, the server still looks by the clock. */
+  /** Starts watching. Without hints, the server still scans by the clock. */
   private async startWatching(): Promise<void> {
     const { source, logger } = this.options;
     try {
       this.watch = await source.watch?.(() => void this.rescan());
     } catch (error) {
-      logger.warn(`${source.name} cannot be watched (${messageOf(error)}): looking by the clock only`);
+      logger.warn(`${source.name} cannot be watched (${messageOf(error)}): it is scanned by the clock only`);
     }
   }
 
   /**
-   * Looks now, or once more after the look under way. It resolves when everything that was there at the call has been
+   * Scans now, or once more after the scan under way. It resolves when everything that was there at the call has been
    * seen.
    */
   async rescan(): Promise<void> {
@@ -86,7 +86,7 @@ export class Scanner {
     await watch?.close();
   }
 
-  /** Stops looking. It resolves when the look under way is over. */
+  /** Stops scanning. It resolves when the scan under way is over. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
@@ -98,8 +98,8 @@ export class Scanner {
     this.rescanWanted = false;
     this.scanning = this.scanOnce(atStart)
       .catch((error: unknown) => {
-        // This is a fault of ours. Versions that serve go on, and the next look may succeed.
-        this.options.logger.error({ err: error }, `${this.options.source.name}: the look at it failed`);
+        // This is a fault of ours. Versions that serve go on, and the next scan may succeed.
+        this.options.logger.error({ err: error }, `${this.options.source.name}: the scan of it failed`);
         this.schedule();
       })
       .finally(() => {

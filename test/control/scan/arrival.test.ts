@@ -13,7 +13,7 @@ const facts: ArrivalFacts = {
   entries: ['saved_model.pb'],
 };
 const earlier = { fingerprint: 'before', identity: '1:2', since: 0, quiet: true };
-const options = { moment: 20_000, wall: 1000, settle: 1000, lookedAt: 900, atStart: false, marked: false };
+const options = { moment: 20_000, wall: 1000, settle: 1000, scannedAt: 900, atStart: false, marked: false };
 
 it('--settle where only its handler was edited', () => {
   const arrival = arrivalOf('now', facts, { ...earlier, model: 'files' }, options);
