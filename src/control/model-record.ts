@@ -8,11 +8,11 @@ import { ServingError } from '../errors.js';
 import type { Terms } from '../serving/deployment.js';
 import type { BatchLimits } from '../serving/queue/batching.js';
 import { noModelConfig } from '../stores/serving-json.js';
+import type { SourceVersion } from '../stores/source.js';
 import { type Moment, now } from '../time.js';
 import { chooseDefault, type DefaultNames, type Predecessor, whyNotAfter } from './default-signature.js';
 import {
   aspiredVersions,
-  type Candidate,
   isWanted,
   type Pin,
   type Plan,
@@ -175,10 +175,10 @@ export class ModelRecord {
   }
 
   /** The version whose place a candidate would take once it is loaded. */
-  predecessorOf(candidate: Candidate): Predecessor | undefined {
+  predecessorOf(candidate: SourceVersion): Predecessor | undefined {
     const input = this.planInput;
-    const loaded: Candidate[] = [...input.loaded, candidate];
-    const takesOver = plan<Candidate>({ ...input, loaded, mayServe: () => true }).serve === candidate;
+    const loaded: SourceVersion[] = [...input.loaded, candidate];
+    const takesOver = plan<SourceVersion>({ ...input, loaded, mayServe: () => true }).serve === candidate;
     return takesOver ? this.predecessor : undefined;
   }
 

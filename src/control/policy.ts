@@ -6,15 +6,12 @@ import type { VersionPolicy } from '../stores/serving-json.js';
 import type { SourceVersion } from '../stores/source.js';
 import type { ScannedVersion } from './scan/scan.js';
 
-/** A version with its present contents. */
-export type Candidate = SourceVersion;
-
 /** What a model is held at until it is unpinned: one of its own versions, or one that a path names. */
 export type Pin =
   | { readonly kind: 'version'; readonly version: number }
-  | ({ readonly kind: 'path' } & Candidate);
+  | ({ readonly kind: 'path' } & SourceVersion);
 
-export interface PlanInput<Loaded extends Candidate> {
+export interface PlanInput<Loaded extends SourceVersion> {
   /** The versions that the source has, ascending. */
   readonly versions: readonly ScannedVersion[];
   readonly policy: VersionPolicy;
@@ -25,14 +22,14 @@ export interface PlanInput<Loaded extends Candidate> {
   readonly loaded: readonly Loaded[];
   readonly serving: Loaded | undefined;
   /** True for a candidate that was tried with these contents, failed, and is not to be tried again now. */
-  readonly failed: (candidate: Candidate) => boolean;
+  readonly failed: (candidate: SourceVersion) => boolean;
   /** False for a version that must not take the place of `serving`. */
   readonly mayServe: (loaded: Loaded) => boolean;
 }
 
-export interface Plan<Loaded extends Candidate> {
+export interface Plan<Loaded extends SourceVersion> {
   /** The version to load next. */
-  readonly load: Candidate | undefined;
+  readonly load: SourceVersion | undefined;
   /** The version to serve from now on. */
   readonly serve: Loaded | undefined;
   /** The versions that nobody wants any more. */
@@ -46,7 +43,7 @@ export function wantedVersion({
   versions,
   policy,
   pin,
-}: Pick<PlanInput<Candidate>, 'versions' | 'policy' | 'pin'>): number | undefined {
+}: Pick<PlanInput<SourceVersion>, 'versions' | 'policy' | 'pin'>): number | undefined {
   return (
     pin?.version ??
     admit(
@@ -60,7 +57,7 @@ export function wantedVersion({
  * Says what to do next. Availability comes first: a version is unloaded only once its successor is ready, and a version
  * that serves goes on while nothing better is available.
  */
-export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<Loaded> {
+export function plan<Loaded extends SourceVersion>(input: PlanInput<Loaded>): Plan<Loaded> {
   const { versions, pin, loaded, serving, mayServe } = input;
   const { admitted, aspired } = aspire(input);
   const load = findLoad(input, aspired);
@@ -82,20 +79,23 @@ export function plan<Loaded extends Candidate>(input: PlanInput<Loaded>): Plan<L
 }
 
 /** True if the candidate would be loaded, had it not failed. */
-export function isWanted<Loaded extends Candidate>(input: PlanInput<Loaded>, candidate: Candidate): boolean {
+export function isWanted<Loaded extends SourceVersion>(
+  input: PlanInput<Loaded>,
+  candidate: SourceVersion,
+): boolean {
   if (input.pin?.kind === 'path' && isSame(input.pin, candidate)) return true;
-  const failed = (each: Candidate) => !isSame(each, candidate) && input.failed(each);
+  const failed = (each: SourceVersion) => !isSame(each, candidate) && input.failed(each);
   const isThere = input.versions.some((each) => isSame(each, candidate));
   return isThere && aspire({ ...input, failed }).aspired.has(candidate.version);
 }
 
 /** The versions that are to be loaded or stay loaded, whether quiet or not. */
-export function aspiredVersions<Loaded extends Candidate>(input: PlanInput<Loaded>): ReadonlySet<number> {
+export function aspiredVersions<Loaded extends SourceVersion>(input: PlanInput<Loaded>): ReadonlySet<number> {
   return aspire(input).aspired;
 }
 
 /** The versions that may serve, and those that are held ready. */
-function aspire<Loaded extends Candidate>({
+function aspire<Loaded extends SourceVersion>({
   versions,
   policy,
   labelled,
@@ -115,11 +115,11 @@ function aspire<Loaded extends Candidate>({
 }
 
 /** The version to load: first the one that should serve, then the newest. */
-function findLoad<Loaded extends Candidate>(
+function findLoad<Loaded extends SourceVersion>(
   { versions, pin, loaded, failed }: PlanInput<Loaded>,
   aspired: ReadonlySet<number>,
-): Candidate | undefined {
-  const isDue = (candidate: Candidate) =>
+): SourceVersion | undefined {
+  const isDue = (candidate: SourceVersion) =>
     !failed(candidate) && !loaded.some((each) => isSame(each, candidate));
   if (pin?.kind === 'path' && isDue(pin)) return pin;
   const due = versions.filter((each) => each.quiet && aspired.has(each.version) && isDue(each));
@@ -127,7 +127,7 @@ function findLoad<Loaded extends Candidate>(
 }
 
 /** The highest version, and of that the latest load. */
-function newest<Loaded extends Candidate>(loaded: readonly Loaded[]): Loaded | undefined {
+function newest<Loaded extends SourceVersion>(loaded: readonly Loaded[]): Loaded | undefined {
   return loaded.reduce<Loaded | undefined>(
     (best, each) => (best && best.version > each.version ? best : each),
     undefined,
@@ -142,6 +142,6 @@ function admit(policy: VersionPolicy, versions: readonly number[]): readonly num
 }
 
 /** True for the same place with the same contents. */
-export function isSame(a: Candidate, b: Candidate | undefined): boolean {
+export function isSame(a: SourceVersion, b: SourceVersion | undefined): boolean {
   return a.place === b?.place && a.fingerprint === b.fingerprint;
 }

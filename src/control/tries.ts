@@ -2,13 +2,13 @@
 import type { ServingError } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
 import type { VersionState } from '../serving/table.js';
-import type { LocalVersion } from '../stores/source.js';
+import type { LocalVersion, SourceVersion } from '../stores/source.js';
 import { now } from '../time.js';
-import { type Candidate, isSame } from './policy.js';
+import { isSame } from './policy.js';
 import { isPassing, type NextTry, nextTryAfter } from './retry.js';
 
 /** A version with exactly these contents, from the first try to load it. Only {@link Tries} changes it. */
-export interface VersionRecord extends Candidate {
+export interface VersionRecord extends SourceVersion {
   readonly state: VersionState;
   /** When the load began. */
   readonly since: Date;
@@ -54,7 +54,7 @@ export class Tries {
     return this.list.some(({ state }) => state === 'LOADING');
   }
 
-  find(candidate: Candidate): VersionRecord | undefined {
+  find(candidate: SourceVersion): VersionRecord | undefined {
     return this.byContents.get(keyOf(candidate));
   }
 
@@ -64,14 +64,14 @@ export class Tries {
   }
 
   /** True for a candidate whose try is over and failed, unless the next one is due. */
-  hasFailed(candidate: Candidate): boolean {
+  hasFailed(candidate: SourceVersion): boolean {
     const record = this.find(candidate);
     if (record?.state !== 'END' || !record.error) return false;
     return record.hangs === true || !isDue(record);
   }
 
   /** Starts a try. It replaces a try of the same contents that is over because it failed or was unloaded. */
-  begin(candidate: Candidate): VersionRecord {
+  begin(candidate: SourceVersion): VersionRecord {
     const { version, place, fingerprint, handler } = candidate;
     const before = this.list.find((record) => record.state === 'END' && isSame(record, candidate));
     const record: Writable<VersionRecord> = {
@@ -151,7 +151,7 @@ export class Tries {
   }
 
   /** Forgets tries that are over and not among these, so that history does not pile up. */
-  forgetAllBut(current: readonly Candidate[]): void {
+  forgetAllBut(current: readonly SourceVersion[]): void {
     const kept = new Set(current.map(keyOf));
     this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(keyOf(record))));
   }
@@ -168,7 +168,7 @@ export class Tries {
 }
 
 /** The key of a candidate. Two are equal if `isSame` is true. */
-function keyOf({ place, fingerprint }: Candidate): string {
+function keyOf({ place, fingerprint }: SourceVersion): string {
   return `${place}\0${fingerprint}`;
 }
 

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   aspiredVersions,
-  type Candidate,
   isWanted,
   type Pin,
   type PlanInput,
@@ -11,6 +10,7 @@ import {
 } from '../../src/control/policy.ts';
 import type { ScannedVersion } from '../../src/control/scan/scan.ts';
 import type { VersionPolicy } from '../../src/stores/serving-json.ts';
+import type { SourceVersion } from '../../src/stores/source.ts';
 
 /** `3` is version 3 with its first contents, `3b` with others; `3?` is not quiet yet. */
 function version(text: string): ScannedVersion {
@@ -19,7 +19,7 @@ function version(text: string): ScannedVersion {
   return { version: Number(number), place: `/m/${number}`, fingerprint, since: 0, quiet: mark !== '?' };
 }
 
-function name({ version: number, fingerprint, place }: Candidate): string {
+function name({ version: number, fingerprint, place }: SourceVersion): string {
   const elsewhere = place.startsWith('/m/') ? '' : '@elsewhere';
   return `${number}${fingerprint === 'a' ? '' : fingerprint}${elsewhere}`;
 }
@@ -42,7 +42,7 @@ interface Row {
 }
 
 const latest = (num_versions: number): VersionPolicy => ({ latest: { num_versions } });
-const elsewhere: Pin & Candidate = { kind: 'path', version: 1, place: '/x/1', fingerprint: 'a' };
+const elsewhere: Pin & SourceVersion = { kind: 'path', version: 1, place: '/x/1', fingerprint: 'a' };
 
 const rows: Row[] = [
   { what: 'nothing there', folder: '' },
@@ -286,7 +286,7 @@ describe('the plan', () => {
 
   it('wants a failed version again if nothing newer took its place, or somebody names it', () => {
     const folder = (text: string) => text.split(' ').map(version);
-    const wants = (candidate: string, input: Partial<PlanInput<Candidate>>) => {
+    const wants = (candidate: string, input: Partial<PlanInput<SourceVersion>>) => {
       const none = { policy: latest(1), labelled: [], pin: undefined, loaded: [], serving: undefined };
       const rest = { failed: () => false, mayServe: () => true };
       return isWanted({ ...none, versions: folder('1 2 3'), ...rest, ...input }, version(candidate));

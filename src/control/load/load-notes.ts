@@ -12,8 +12,8 @@ import path from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../../errors.js';
 import { readRegularFile } from '../../files/regular-file.js';
+import type { SourceVersion } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Candidate } from '../policy.js';
 
 const noteSchema = z.object({
   model: z.string(),
@@ -83,7 +83,7 @@ export class LoadNotes {
   }
 
   /** What is known of a version with exactly these contents. */
-  suspectOf(model: string, candidate: Candidate): Suspect | undefined {
+  suspectOf(model: string, candidate: SourceVersion): Suspect | undefined {
     return this.suspects.get(keyOf({ ...candidate, model }));
   }
 
@@ -94,7 +94,7 @@ export class LoadNotes {
   }
 
   /** Writes a note. It must be awaited before the version is loaded. */
-  async begin(model: string, candidate: Candidate): Promise<void> {
+  async begin(model: string, candidate: SourceVersion): Promise<void> {
     const { version, place, fingerprint } = candidate;
     const deaths = this.suspectOf(model, candidate)?.deaths ?? 0;
     const note: Note = {
@@ -111,7 +111,7 @@ export class LoadNotes {
   }
 
   /** Removes the note, because the load is over and the process lives. */
-  async end(model: string, candidate: Candidate): Promise<void> {
+  async end(model: string, candidate: SourceVersion): Promise<void> {
     const files: Named[] = [{ ...candidate, model }];
     // Facts about other contents in the same place are out of date.
     for (const [key, suspect] of this.suspects) {

@@ -10,11 +10,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ServingError } from '../../errors.js';
 import type { BatchVerdict } from '../../serving/queue/batching.js';
 import type { Queues } from '../../serving/queue/queues.js';
-import type { LocalVersion } from '../../stores/source.js';
+import type { LocalVersion, SourceVersion } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { inMilliseconds, now, type Seconds, secondsSince } from '../../time.js';
 import type { ModelRecord } from '../model-record.js';
-import type { Candidate } from '../policy.js';
 import type { VersionRecord } from '../tries.js';
 import { GivenUp, type LoadedVersion } from './load.js';
 import type { VersionLoader } from './version-loader.js';
@@ -38,7 +37,7 @@ export interface LoadsHost {
 
 interface Load {
   readonly model: ModelRecord;
-  readonly candidate: Candidate;
+  readonly candidate: SourceVersion;
 }
 
 export class Loads {

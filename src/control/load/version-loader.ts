@@ -5,8 +5,7 @@
 import path from 'node:path';
 import { type Engines, engineIn } from '../../engines/engine.js';
 import { messageOf, ServingError, shuttingDown } from '../../errors.js';
-import type { LocalVersion, Source } from '../../stores/source.js';
-import type { Candidate } from '../policy.js';
+import type { LocalVersion, Source, SourceVersion } from '../../stores/source.js';
 import { GivenUp, type LoadedVersion, type LoadOptions, loadVersion, type VersionToLoad } from './load.js';
 import { LoadNotes } from './load-notes.js';
 import { type LoadFacts, loadWay, type RehearsalMode } from './load-way.js';
@@ -23,7 +22,7 @@ export interface VersionLoaderOptions extends LoadOptions {
 
 /** A version that is to be loaded, before its files are known. */
 export type LoadOrder = Omit<VersionToLoad, 'version' | 'directory' | 'handler' | 'onStage'> & {
-  readonly candidate: Candidate;
+  readonly candidate: SourceVersion;
   /** True if a version serves. The load must not end the process then. */
   readonly isServing: boolean;
   /** Called at the beginning of each stage, with its place. */
@@ -43,7 +42,7 @@ export class VersionLoader {
   }
 
   /** True for a version that was being loaded when a server died. */
-  isSuspect(model: string, candidate: Candidate): boolean {
+  isSuspect(model: string, candidate: SourceVersion): boolean {
     return this.notes?.suspectOf(model, candidate) !== undefined;
   }
 
@@ -58,7 +57,7 @@ export class VersionLoader {
    * @returns the files, which the caller must release
    * @throws ServingError the error of the source; UNAVAILABLE for any other error that it throws
    */
-  async fetch(candidate: Candidate): Promise<LocalVersion> {
+  async fetch(candidate: SourceVersion): Promise<LocalVersion> {
     const { unfit } = candidate;
     if (unfit !== undefined) throw new ServingError('FAILED_PRECONDITION', unfit);
     const { signal } = this.closing;
@@ -120,7 +119,7 @@ export class VersionLoader {
     await local.checkUnchanged?.();
   }
 
-  private async loadHere(version: VersionToLoad, candidate: Candidate): Promise<LoadedVersion> {
+  private async loadHere(version: VersionToLoad, candidate: SourceVersion): Promise<LoadedVersion> {
     const { model } = version;
     const end = () => this.notes?.end(model, candidate);
     await this.notes?.begin(model, candidate);
