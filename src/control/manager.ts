@@ -22,8 +22,8 @@ import { Readiness } from './readiness.js';
 import { RetryTimer } from './retry.js';
 import { copyPatience } from './scan/arrival.js';
 import { Scanner, type ScannerOptions, shortestInterval } from './scan/scanner.js';
-import type { VersionRecord } from './tries.js';
 import { Unloads } from './unloads.js';
+import type { VersionRecord } from './version-records.js';
 
 export interface ManagerOptions extends VersionLoaderOptions, ScannerOptions, ModelRecordsOptions {
   /** The value of `--default-model`. */
@@ -106,7 +106,7 @@ export class Manager {
     await this.loads.underWay;
     const end = now() + (copyPatience + 2) * settle;
     const isLoading = () =>
-      this.loads.underWay !== undefined || this.records.all.some(({ tries }) => tries.isLoading);
+      this.loads.underWay !== undefined || this.records.all.some(({ records }) => records.isLoading);
     const mayBecomeQuiet = () => this.scanner.latest.unsettled && now() < end;
     const pause = Math.min(1000, Math.max(settle, shortestInterval));
     while (!this.closed && (isLoading() || mayBecomeQuiet())) await this.change(pause);
@@ -139,7 +139,7 @@ export class Manager {
     this.byDefault.configured = latest.config.default_model;
     for (const model of this.records.follow(latest)) this.remove(model);
     for (const model of this.records.all) {
-      for (const { version, nextTry } of model.tries.postponeHanging())
+      for (const { version, nextTry } of model.records.postponeHanging())
         this.options.logger.warn(
           `${model.name} version ${version}: its last load still hangs; it is tried again at ${nextTry?.at.toISOString()}`,
         );
@@ -190,7 +190,7 @@ export class Manager {
       return;
     }
     // A handler may have waited for this model.
-    const others = this.records.all.filter((other) => other !== model && other.tries.retryHandlers());
+    const others = this.records.all.filter((other) => other !== model && other.records.retryHandlers());
     if (others.length > 0) this.reconcile();
     else this.reconcileOne(model);
   }
@@ -221,7 +221,7 @@ export class Manager {
 
   /** Lets failed versions be tried again, also those that were being loaded when a server died. */
   pardon(model: ModelRecord): void {
-    model.tries.forgive();
+    model.records.forgive();
     this.loader.pardon(model.name);
   }
 
@@ -232,7 +232,7 @@ export class Manager {
     this.loads.drop(model);
     this.scanner.forget(model.name);
     this.publish();
-    for (const record of model.tries.records) this.unload(model, record);
+    for (const record of model.records.all) this.unload(model, record);
   }
 
   /** @param changed is the only model that changed; without it, any may have */
@@ -257,7 +257,7 @@ export class Manager {
     const models = this.records.clear();
     this.publish();
     for (const model of models) {
-      for (const record of model.tries.records) this.unload(model, record);
+      for (const record of model.records.all) this.unload(model, record);
     }
     await this.unloads.ended();
   }

@@ -22,10 +22,10 @@ import {
 } from './policy.js';
 import type { NextTry } from './retry.js';
 import type { ScannedModel } from './scan/scan.js';
-import { type LoadOutcome, Tries, type VersionRecord } from './tries.js';
+import { type LoadOutcome, type VersionRecord, VersionRecords } from './version-records.js';
 
 export class ModelRecord {
-  readonly tries = new Tries();
+  readonly records = new VersionRecords();
   private served: VersionRecord | undefined;
   /** The pin of `/update_model`. It precedes the one in `serving.json`. */
   private requestedPin: Pin | undefined;
@@ -83,15 +83,15 @@ export class ModelRecord {
     this.scannedNow = scanned;
     this.batchLimits = limits;
     // Versions may have been refused because of the old name.
-    if (scanned.config.default_signature !== before) this.tries.forgive();
-    for (const { servable } of this.tries.loaded) servable?.renew(this.termsOf(servable.model));
+    if (scanned.config.default_signature !== before) this.records.forgive();
+    for (const { servable } of this.records.loaded) servable?.renew(this.termsOf(servable.model));
     this.forget();
     this.renewLabels();
   }
 
   /** Notes that a version was loaded. */
   loaded(record: VersionRecord, outcome: LoadOutcome): void {
-    this.tries.succeeded(record, outcome);
+    this.records.succeeded(record, outcome);
     this.renewLabels();
   }
 
@@ -99,15 +99,15 @@ export class ModelRecord {
    * Takes the servable and the files out of the record, so that they can be unloaded.
    * @returns undefined if there are none
    */
-  detach(record: VersionRecord): ReturnType<Tries['detach']> {
-    const detached = this.tries.detach(record);
+  detach(record: VersionRecord): ReturnType<VersionRecords['detach']> {
+    const detached = this.records.detach(record);
     this.renewLabels();
     return detached;
   }
 
   /** Notes that nothing of a version is loaded any more. */
   unloaded(record: VersionRecord): void {
-    this.tries.unloaded(record);
+    this.records.unloaded(record);
     this.forget();
   }
 
@@ -116,7 +116,7 @@ export class ModelRecord {
    * the new one is loaded.
    */
   private renewLabels(): void {
-    const isLoaded = (version: number) => this.tries.loaded.some((record) => record.version === version);
+    const isLoaded = (version: number) => this.records.loaded.some((record) => record.version === version);
     const labelled = Object.entries(this.scanned.config.version_labels).map(([label, named]) => {
       const before = this.labelled.get(label);
       const stays = before !== undefined && !isLoaded(named) && isLoaded(before);
@@ -156,7 +156,7 @@ export class ModelRecord {
 
   /** What to load, serve and unload next. */
   plan(): Plan<VersionRecord> {
-    if (this.isUnloaded) return { load: undefined, serve: undefined, unload: this.tries.loaded };
+    if (this.isUnloaded) return { load: undefined, serve: undefined, unload: this.records.loaded };
     return plan(this.planInput);
   }
 
@@ -167,9 +167,9 @@ export class ModelRecord {
       policy: config.model_version_policy,
       labelled: [...Object.values(config.version_labels), ...this.labels.values()],
       pin: this.pin,
-      loaded: this.tries.loaded,
+      loaded: this.records.loaded,
       serving: this.serving,
-      failed: (candidate) => this.tries.hasFailed(candidate),
+      failed: (candidate) => this.records.hasFailed(candidate),
       mayServe: (record) => this.whyNotServe(record) === undefined,
     };
   }
@@ -198,7 +198,7 @@ export class ModelRecord {
 
   /** Why the wanted version does not serve, if it could not be loaded or must not take over. */
   get obstacle(): ServingError | undefined {
-    return this.obstacleOf(this.tries.last(this.wanted));
+    return this.obstacleOf(this.records.last(this.wanted));
   }
 
   /** Why any version does not serve. */
@@ -229,7 +229,7 @@ export class ModelRecord {
   /** The next moment at which there is something to be tried again. */
   get nextDue(): Moment {
     const moment = now();
-    const dues = this.tries.records.map((record) => this.nextTryOf(record)?.due ?? Number.POSITIVE_INFINITY);
+    const dues = this.records.all.map((record) => this.nextTryOf(record)?.due ?? Number.POSITIVE_INFINITY);
     return Math.min(...dues.filter((due) => due > moment));
   }
 
@@ -242,6 +242,6 @@ export class ModelRecord {
 
   /** Forgets tries of versions that have changed since. */
   private forget(): void {
-    this.tries.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
+    this.records.forgetAllBut([...this.scanned.versions, ...(this.pin?.kind === 'path' ? [this.pin] : [])]);
   }
 }

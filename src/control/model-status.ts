@@ -8,7 +8,7 @@ import type { ModelRecord } from './model-record.js';
 
 export function statusOf(model: ModelRecord): ModelStatus {
   const available = new Map<number, Servable>();
-  for (const { version, servable } of model.tries.loaded) {
+  for (const { version, servable } of model.records.loaded) {
     if (servable) available.set(version, servable);
   }
   return {
@@ -50,8 +50,8 @@ function hasSource({ pin, scanned, serving }: ModelRecord): boolean {
 }
 
 function versionStatuses(model: ModelRecord): VersionStatus[] {
-  const { tries, scanned, aspired, isUnloaded, serving } = model;
-  const statuses: VersionStatus[] = tries.records.map((record) => {
+  const { records, scanned, aspired, isUnloaded, serving } = model;
+  const statuses: VersionStatus[] = records.all.map((record) => {
     const { version, generation, state, since, warmup, fingerprint } = record;
     const error = model.obstacleOf(record);
     return {
@@ -66,7 +66,7 @@ function versionStatuses(model: ModelRecord): VersionStatus[] {
     };
   });
   for (const found of scanned.versions) {
-    if (tries.find(found)) continue;
+    if (records.find(found)) continue;
     // The version was not tried. It will be once its files are quiet, or nobody wants it.
     const isWanted = !isUnloaded && (aspired.has(found.version) || serving === undefined);
     statuses.push({

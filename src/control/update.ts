@@ -99,7 +99,7 @@ function versionPin(model: ModelRecord, version: number): Pin {
 /** True for a model that is loading, about to load, or waiting for its folder to become quiet. */
 function isUnderWay(model: ModelRecord): boolean {
   if (model.isUnloaded) return false;
-  if (model.tries.isLoading || model.plan().load !== undefined) return true;
+  if (model.records.isLoading || model.plan().load !== undefined) return true;
   const { pin, scanned } = model;
   return scanned.versions.some(
     ({ quiet, version }) => !quiet && (pin === undefined || pin.version === version),

@@ -14,7 +14,7 @@ import type { LocalVersion, SourceVersion } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { inMilliseconds, now, type Seconds, secondsSince } from '../../time.js';
 import type { ModelRecord } from '../model-record.js';
-import type { VersionRecord } from '../tries.js';
+import type { VersionRecord } from '../version-records.js';
 import { GivenUp, type LoadedVersion } from './load.js';
 import type { VersionLoader } from './version-loader.js';
 
@@ -93,11 +93,11 @@ export class Loads {
       const { load: candidate } = model.plan();
       // A version is loading that is no longer the first choice. The one that is may go ahead, because it may be the
       // cure for a hang.
-      if (!candidate || model.tries.find(candidate)?.state === 'LOADING') {
+      if (!candidate || model.records.find(candidate)?.state === 'LOADING') {
         this.mayLoad.delete(model);
         continue;
       }
-      const isDoubtful = model.tries.find(candidate)?.error || this.loader.isSuspect(model.name, candidate);
+      const isDoubtful = model.records.find(candidate)?.error || this.loader.isSuspect(model.name, candidate);
       if (!isDoubtful) return { model, candidate };
       failed ??= { model, candidate };
     }
@@ -106,7 +106,7 @@ export class Loads {
 
   private async load({ model, candidate }: Load): Promise<void> {
     const { logger, loader, queues } = this;
-    const record = model.tries.begin(candidate);
+    const record = model.records.begin(candidate);
     const name = nameOf(model, record);
     logger.info(`loading ${name}`);
     this.host.changed(model);
@@ -198,14 +198,14 @@ export class Loads {
     if (hanging) hanging.then(release, release);
     else release();
     if (this.isStopping) {
-      model.tries.abandoned(record);
+      model.records.abandoned(record);
       return;
     }
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
     // Clients read this text, and where the files are is none of their business.
     const text = messageOf(error);
     const message = local ? text.replaceAll(`${local.directory}${path.sep}`, '') : text;
-    model.tries.failed(record, new ServingError(code, message), hanging);
+    model.records.failed(record, new ServingError(code, message), hanging);
     const again = model.nextTryOf(record)?.at.toISOString();
     const next = again === undefined ? '' : `; it is tried again at ${again}`;
     const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';

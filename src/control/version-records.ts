@@ -7,7 +7,7 @@ import { now } from '../time.js';
 import { isSame } from './policy.js';
 import { isPassing, type NextTry, nextTryAfter } from './retry.js';
 
-/** A version with exactly these contents, from the first try to load it. Only {@link Tries} changes it. */
+/** A version with exactly these contents, from the first try to load it. Only {@link VersionRecords} changes it. */
 export interface VersionRecord extends SourceVersion {
   readonly state: VersionState;
   /** When the load began. */
@@ -35,13 +35,13 @@ export interface LoadOutcome extends Pick<VersionRecord, 'warmup' | 'generation'
 
 type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] };
 
-export class Tries {
+export class VersionRecords {
   private list: readonly Writable<VersionRecord>[] = [];
   /** The first record for each content of each place. There may be thousands. */
   private byContents: ReadonlyMap<string, VersionRecord> = new Map();
 
   /** All records, in the order in which their loads began. */
-  get records(): readonly VersionRecord[] {
+  get all(): readonly VersionRecord[] {
     return this.list;
   }
 
@@ -150,7 +150,7 @@ export class Tries {
     return found;
   }
 
-  /** Forgets tries that are over and not among these, so that history does not pile up. */
+  /** Forgets versions that are not loaded and not among these, so that history does not pile up. */
   forgetAllBut(current: readonly SourceVersion[]): void {
     const kept = new Set(current.map(keyOf));
     this.keep(this.list.filter((record) => record.state !== 'END' || kept.has(keyOf(record))));
