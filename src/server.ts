@@ -45,7 +45,8 @@ import {
   runtimeOptions,
   warnOfOpenPort,
 } from './server-parts.js';
-import { addModelMetrics } from './serving/queue-metrics.js';
+import { addQueueMetrics } from './serving/queue-metrics.js';
+import { addVersionMetrics } from './serving/version-metrics.js';
 import type { Source } from './stores/source.js';
 import { surfacesWith } from './surfaces.js';
 import type { AccessLog } from './telemetry/access-log.js';
@@ -235,7 +236,8 @@ class ComposedServer implements Server {
     addResourceGauges(telemetry, runtime, budget, unread, this.accessLog);
     this.handlers = handlers;
     handlers?.connect(this.services);
-    addModelMetrics(telemetry, () => manager.table);
+    addVersionMetrics(telemetry, () => manager.table);
+    addQueueMetrics(telemetry, () => manager.table);
     blocking.addMetrics(telemetry);
     routes.push(...routeTable(surfaces, this.services));
     const app = createKoa(this.services, surfaces);
