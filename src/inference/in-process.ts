@@ -37,7 +37,7 @@ export interface PredictOptions {
 export interface Prediction {
   readonly model: string;
   readonly version: number;
-  /** Counts the loads: the same version from another folder has another generation. */
+  /** Counts the loads of this version in this process, from 1. */
   readonly generation: number;
   /**
    * The outputs by name. `dtype` is the one that tf.js sees (uint8 as int32, float16 as float32). `viewTensor` gives

@@ -28,10 +28,10 @@ export function addQueueMetrics(telemetry: Telemetry, table: () => Table): void 
   telemetry.counters('tfjs_serving_runs_total', 'Runs that have begun', () =>
     perSignature(({ totals }) => totals.runs),
   );
-  telemetry.counters('tfjs_serving_inline_runs_total', 'Those of them that were made on the event loop', () =>
+  telemetry.counters('tfjs_serving_inline_runs_total', 'Runs made on the event loop', () =>
     perSignature(({ totals }) => totals.inlineRuns),
   );
-  telemetry.counters('tfjs_serving_rows_total', 'Rows of requests in these runs', () =>
+  telemetry.counters('tfjs_serving_rows_total', 'Rows of requests that have begun to run', () =>
     perSignature(({ totals }) => totals.rows),
   );
   telemetry.counters(
@@ -41,10 +41,10 @@ export function addQueueMetrics(telemetry: Telemetry, table: () => Table): void 
   );
   telemetry.gauges(
     'tfjs_serving_sharing_ended',
-    '1 where requests no longer share runs, as a shared run gave something else than they get alone',
+    '1 where requests no longer share runs, because a shared run gave other values than a run of one request',
     () => perSignature(({ sharing }) => Number(sharing.hasDisagreed)),
   );
-  telemetry.counters('tfjs_serving_padding_rows_total', 'Rows added to them for the size of a batch', () =>
+  telemetry.counters('tfjs_serving_padding_rows_total', 'Padding rows that were added to batches', () =>
     perSignature(({ totals }) => totals.paddingRows),
   );
 }

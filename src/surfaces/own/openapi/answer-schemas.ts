@@ -36,14 +36,14 @@ const signaturesSchema = z.record(z.string(), signatureSchema);
 const handlerSchema = z
   .object({
     type: z.string(),
-    streams: z.boolean().describe('an answer is several'),
-    calls: z.int().describe('of parts of the handler'),
-    blocked_seconds: z.number().describe('for which it kept the event loop'),
-    longest_blocked_seconds: z.number().describe('at once'),
+    streams: z.boolean().describe('True if a request gets several answers, one after another'),
+    calls: z.int().describe("Calls of the handler's functions"),
+    blocked_seconds: z.number().describe('Seconds for which the handler blocked the event loop'),
+    longest_blocked_seconds: z.number().describe('The longest single block, in seconds'),
     behind: z
       .object({ runs: z.int(), rows: z.int() })
       .optional()
-      .describe('runs of the model behind it, and the rows in them'),
+      .describe('Runs of the model behind the handler, and the rows in them'),
   })
   .meta({ id: 'Handler' });
 
@@ -52,14 +52,14 @@ const batchingSchema = z
     sharing: z
       .enum(['proven', 'trial', 'declared', 'alone'])
       .describe(
-        'proven: requests share runs, as the graph shows that rows are not mixed; trial: as somebody said so, and answers are compared; declared: as its handler takes batches; alone: they share none',
+        'proven: requests share runs, because the graph shows that rows are not mixed; trial: because somebody said so, and answers are compared; declared: because a handler takes batches, or made-up rows agreed and the engine proves nothing; alone: they share none',
       ),
-    choice: z.string().describe('the same with the reasons'),
+    choice: z.string().describe('How requests share runs, with the reasons'),
     max_batch_size: z.int(),
     batch_timeout_micros: z.number(),
     allowed_batch_sizes: z.array(z.int()),
     queue: z.object({ waiting: z.int(), size: z.int() }),
-    run: z.string().describe('where its runs are made, and why'),
+    run: z.string().describe('Where the runs are made, and why'),
     runs: z.object({ in_flight: z.int(), stuck: z.int(), at_once: z.int() }),
   })
   .meta({ id: 'Batching', description: 'How the requests of a signature share runs, and what waits.' });
