@@ -17,6 +17,7 @@ import { type Answers, Contestant, type Setup, type Slice } from './peers/contes
 import type { Environments } from './peers/environments.ts';
 import { plotPeers } from './peers/plot.ts';
 import { type Rival, rivals, type Variant } from './peers/rivals.ts';
+import type { Row } from './peers/row.ts';
 import type { ServedModel } from './peers/triton-repository.ts';
 import { median, spread, table } from './statistics.ts';
 
@@ -47,18 +48,6 @@ const tolerance = 1e-4;
 const largeInput = 100_000;
 /** The most seconds that a slice is lengthened to. */
 const longest = 20;
-
-/** One server with one model and number of connections. */
-export interface Row {
-  readonly model: string;
-  readonly connections: number;
-  readonly title: string;
-  readonly settings: string;
-  /** Our requests per second divided by theirs, for each round; empty for ours. */
-  readonly ratios: readonly number[];
-  readonly slices: readonly Slice[];
-  readonly mebibytes: number;
-}
 
 const environments: Environments = JSON.parse(await readFile(flags.environments, 'utf8'));
 const scratch = path.join(flags.out, 'peers-scratch');

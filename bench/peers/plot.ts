@@ -1,7 +1,8 @@
 /** Draws the contest: a panel for each model and number of connections, with a bar for each server. */
-import type { Row } from '../peers.ts';
+
 import { writePlot } from '../plot.ts';
 import { median } from '../statistics.ts';
+import type { Row } from './row.ts';
 
 const ours = '#0072b2';
 const theirs = '#b8c4cc';
