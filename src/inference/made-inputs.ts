@@ -53,8 +53,7 @@ export function areReady(request: InferBody, find: () => Servable): boolean {
 
 function signatureMeant(find: () => Servable, { signature }: InferBody): Signature | undefined {
   try {
-    const { defaultSignature, model } = find();
-    return signature === undefined ? defaultSignature : model.signatures.get(signature);
+    return find().signature(signature);
   } catch {
     return undefined;
   }

@@ -76,10 +76,9 @@ export class Admitted {
 
 /** @throws ServingError NOT_FOUND with the signatures there are */
 export function chooseSignature(servable: Servable, name: string | undefined): Signature {
-  const { signatures } = servable.model;
-  const signature = name === undefined ? servable.defaultSignature : signatures.get(name);
+  const signature = servable.signature(name);
   if (signature) return signature;
-  const known = listed(signatures.keys()) || 'none that can be served';
+  const known = listed(servable.model.signatures.keys()) || 'none that can be served';
   const what = name === undefined ? 'has no default signature: name one' : `has no signature ${quoted(name)}`;
   throw new ServingError('NOT_FOUND', `model \`${servable.id.model}\` ${what}; it has ${known}`);
 }

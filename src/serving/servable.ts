@@ -42,6 +42,11 @@ export class Servable {
     return defaultSignature === undefined ? undefined : this.model.signatures.get(defaultSignature);
   }
 
+  /** The signature of this name, or the one that is meant without a name; undefined if there is none. */
+  signature(name: string | undefined): Signature | undefined {
+    return name === undefined ? this.defaultSignature : this.model.signatures.get(name);
+  }
+
   /** Sets new terms, which hold from the next request on. Files have changed. */
   renew(terms: Terms): void {
     this.terms = terms;
