@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AccessLog, accessLogFormats } from '#dist/telemetry/access-log.js';
-import { blankRecord, type RequestRecord } from '#dist/telemetry/metrics.js';
+import { blankRecord, type RequestRecord } from '#dist/telemetry/request-record.js';
 import { spread, table } from './statistics.ts';
 
 const requests = 200_000;
@@ -15,7 +15,7 @@ const rounds = 5;
 
 const record: RequestRecord = {
   ...blankRecord,
-  ...{ method: 'POST', path: '/models/mlp/infer', peer: '127.0.0.1', principal: '1a2b3c4d' },
+  ...{ via: 'http', method: 'POST', path: '/models/mlp/infer', peer: '127.0.0.1', keyId: '1a2b3c4d' },
   ...{ requestId: '0f0c9e2a-1b2c-4d5e-8f90-123456789abc', isInference: true, model: 'mlp', version: 3 },
   ...{ status: 'ok', httpStatus: 200, httpVersion: '1.1', userAgent: 'python-requests/2.32' },
   ...{ bytesIn: 900, bytesOut: 184, queueMicros: 100.4, runMicros: 220.3, seconds: 0.00142 },

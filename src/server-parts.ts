@@ -26,7 +26,8 @@ import { FolderSource } from './stores/folder/folder-source.js';
 import type { Source } from './stores/source.js';
 import { AccessLog } from './telemetry/access-log.js';
 import type { Logger } from './telemetry/logger.js';
-import type { RecordObserver, RequestRecord, Telemetry } from './telemetry/metrics.js';
+import type { Telemetry } from './telemetry/metrics.js';
+import type { RecordObserver, RequestRecord } from './telemetry/request-record.js';
 import { inMilliseconds } from './time.js';
 
 export function certificateOf(

@@ -9,7 +9,7 @@ import type { Manager } from '../control/manager.js';
 import { invalidArgument, ServingError } from '../errors.js';
 import { Cancellation } from '../flow/cancellation.js';
 import { predict } from '../serving/predict.js';
-import { blankRecord, type RequestRecord } from '../telemetry/metrics.js';
+import { blankRecord, type RequestRecord, type RequestStatus } from '../telemetry/request-record.js';
 import { disposeTensors, type Tensor } from '../tfjs/tensors.js';
 import { momentAfter, now, type Seconds, secondsSince } from '../time.js';
 import { inputTensor, type PredictInput } from './in-process-inputs.js';
@@ -73,7 +73,7 @@ export async function predictInProcess(
   if (signal?.aborted) throw aborted();
   const started = now();
   exchanges.begun();
-  const record = { model: '', version: '' as number | '', status: 'INTERNAL' };
+  const record = { model: '', version: '' as number | '', status: 'INTERNAL' as RequestStatus };
   const cancellation = new Cancellation();
   const cancel = () => cancellation.cancel(aborted);
   signal?.addEventListener('abort', cancel, { once: true });
@@ -111,6 +111,7 @@ export async function predictInProcess(
     exchanges.ended({
       ...blankRecord,
       ...record,
+      via: 'process',
       isInference: true,
       seconds: secondsSince(started),
     });

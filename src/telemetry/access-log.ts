@@ -8,7 +8,7 @@ import { constants, openSync } from 'node:fs';
 import { messageOf, ServingError } from '../errors.js';
 import type { WallTime } from '../time.js';
 import { LogOutput, sharedOutput } from './log-output.js';
-import type { RequestRecord } from './metrics.js';
+import type { RequestRecord } from './request-record.js';
 
 export const accessLogFormats = ['text', 'json', 'combined'] as const;
 
@@ -40,8 +40,7 @@ export class AccessLog {
 
   write(record: RequestRecord): void {
     const { sample } = this.options;
-    // A prediction of this process has no HTTP request, and gets no line.
-    if (record.method === '') return;
+    if (record.via === 'process') return;
     if (record.httpStatus < 400 && sample < 1 && Math.random() >= sample) return;
     if (this.lines === '') setImmediate(this.flush);
     this.lines += this.line(record, Date.now());

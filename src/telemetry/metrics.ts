@@ -7,65 +7,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Turns } from '../flow/turns.js';
 import type { Microseconds, Seconds } from '../time.js';
-
-/** One request that has ended, however it ended and wherever it was refused. */
-export interface RequestRecord {
-  readonly method: string;
-  readonly path: string;
-  readonly requestId: string;
-  /** The address of the client. */
-  readonly peer: string;
-  /** The id of the API key; empty without one. */
-  readonly keyId: string;
-  /** True if the request asked for a prediction. */
-  readonly isInference: boolean;
-  /** The model; empty if the request named none that exists. */
-  readonly model: string;
-  /** The version; empty if none answered. */
-  readonly version: number | '';
-  /** `ok`, or the error's code. */
-  readonly status: string;
-  /** 499 if the client left before there was an answer. */
-  readonly httpStatus: number;
-  /** As in `HTTP/1.1`. */
-  readonly httpVersion: string;
-  /** Headers that the client sent; empty without them. */
-  readonly userAgent: string;
-  readonly referer: string;
-  /** The bytes of the body as they were read, and of the answer. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  /** The microseconds in the queue and in the run. */
-  readonly queueMicros: Microseconds;
-  readonly runMicros: Microseconds;
-  /** The seconds from the first byte of the head to the last byte of the answer. */
-  readonly seconds: Seconds;
-}
-
-/** Called with each request that has ended. */
-export type RecordObserver = (record: RequestRecord) => void;
-
-/** A record before anything is known. */
-export const blankRecord: RequestRecord = {
-  method: '',
-  path: '',
-  requestId: '',
-  peer: '',
-  keyId: '',
-  isInference: false,
-  model: '',
-  version: '',
-  status: '',
-  httpStatus: 0,
-  httpVersion: '',
-  userAgent: '',
-  referer: '',
-  bytesIn: 0,
-  bytesOut: 0,
-  queueMicros: 0,
-  runMicros: 0,
-  seconds: 0,
-};
+import type { RequestRecord } from './request-record.js';
 
 export interface Telemetry {
   /** Called once, at the end of each request. */

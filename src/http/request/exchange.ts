@@ -6,7 +6,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import { httpStatusOf, type ServingError } from '../../errors.js';
-import { blankRecord, type RecordObserver, type RequestRecord } from '../../telemetry/metrics.js';
+import {
+  blankRecord,
+  type RecordObserver,
+  type RequestRecord,
+  type RequestStatus,
+} from '../../telemetry/request-record.js';
 import { type Microseconds, type Moment, now, type Seconds, secondsSince } from '../../time.js';
 import { whenFinished, whenSocketCloses } from '../connection/finished.js';
 import { isLastOn } from '../connection/pipelined.js';
@@ -41,7 +46,7 @@ export class Exchanges {
 
   /** Reports a request that Node's parser refused, and that never became an exchange. */
   unreadable(peer: string, { code }: ServingError): void {
-    const request = { method: '-', path: '-', httpVersion: '-', requestId: '-' };
+    const request = { via: 'http', method: '-', path: '-', httpVersion: '-', requestId: '-' } as const;
     this.observe({ ...blankRecord, ...request, peer, status: code, httpStatus: httpStatusOf[code] });
   }
 
@@ -55,7 +60,7 @@ export class Exchange implements RequestRecord {
   model = '';
   version: number | '' = '';
   /** Until there is an answer, the client may still leave. */
-  status = 'CANCELLED';
+  status: RequestStatus = 'CANCELLED';
   keyId = '';
   bytesIn = 0;
   bytesOut = 0;
@@ -80,6 +85,10 @@ export class Exchange implements RequestRecord {
     all.begun();
     this.stopWatching = whenSocketCloses(req.socket, this.socketClosed);
     all.stalls.listen(res);
+  }
+
+  get via(): 'http' {
+    return 'http';
   }
 
   get method(): string {
