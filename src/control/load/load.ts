@@ -1,7 +1,8 @@
 /** Leads from the folder of a version to a loaded model that has passed the gate. */
 import path from 'node:path';
 import { readChecked } from '../../engines/checked-engine.js';
-import { type Engine, type Engines, engineFor, engineIn } from '../../engines/engine.js';
+import type { Engine, Engines } from '../../engines/engine.js';
+import { engineFor, engineIn } from '../../engines/engine-of-folder.js';
 import type { InferenceModel } from '../../engines/inference-model.js';
 import { type MetaGraph, type Signature, whyRunsCount } from '../../engines/signature.js';
 import { messageOf, ServingError } from '../../errors.js';

@@ -3,7 +3,8 @@
  * loads the version. A note on disk stays behind if this process dies of it.
  */
 import path from 'node:path';
-import { type Engines, engineIn } from '../../engines/engine.js';
+import type { Engines } from '../../engines/engine.js';
+import { engineIn } from '../../engines/engine-of-folder.js';
 import { messageOf, ServingError, shuttingDown } from '../../errors.js';
 import type { LocalVersion, Source, SourceVersion } from '../../stores/source.js';
 import { GivenUp, type LoadedVersion, type LoadOptions, loadVersion, type VersionToLoad } from './load.js';
