@@ -5,9 +5,10 @@
  * over the whole time, their number is bounded, and so are the bytes of all traces together.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { InferenceModel, RunTracer, TracedRun } from '../engines/inference-model.js';
+import type { InferenceModel } from '../engines/inference-model.js';
 import type { Signature } from '../engines/signature.js';
 import { type OpRun, readOpRuns } from '../engines/tensorflow/proto/step-stats.js';
+import type { RunTracer, TracedRun } from '../engines/tensorflow/run-tracer.js';
 import type { ServableId } from '../serving/deployment.js';
 import type { Table } from '../serving/table.js';
 import { type Moment, now, type Seconds, secondsSince, type WallTime } from '../time.js';

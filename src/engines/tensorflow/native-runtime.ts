@@ -4,14 +4,7 @@ import { dtypeOf, dtypes } from '../../tensors/dtypes.js';
 import { feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
 import { inputOf, joinRows, type Padding } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
-import type {
-  ComputeMode,
-  InferenceModel,
-  RunOptions,
-  RunResult,
-  RunTracer,
-  TracedRun,
-} from '../inference-model.js';
+import type { ComputeMode, InferenceModel, RunOptions, RunResult } from '../inference-model.js';
 import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
 import type { ComputeChoice } from './compute-mode.js';
 import { copyRows, copyRowsInTurns } from './copied-rows.js';
@@ -23,6 +16,7 @@ import { type InputTypes, readInputTypes } from './operations/operation-inputs.j
 import { operationNames } from './operations/operation-list.js';
 import { type SplitOutputs, splitOutputs } from './passed-outputs.js';
 import { encodeRunOptions } from './proto/config-proto.js';
+import type { RunTracer, TracedRun } from './run-tracer.js';
 import { type Device, type Runtime, savedModelType } from './runtime.js';
 import { runError, TensorFlowError } from './tensorflow-error.js';
 

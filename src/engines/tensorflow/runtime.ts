@@ -3,9 +3,10 @@
  * is tfjs-node's synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
  */
 
-import type { ComputeMode, InferenceModel, RunTracer } from '../inference-model.js';
+import type { ComputeMode, InferenceModel } from '../inference-model.js';
 import type { MetaGraph } from '../signature.js';
 import type { InputTypes } from './operations/operation-inputs.js';
+import type { RunTracer } from './run-tracer.js';
 
 /** What its models are called in answers for people. */
 export const savedModelType = 'TensorFlow SavedModel';
