@@ -39,7 +39,8 @@ class SourceChecks {
   async versions(): Promise<readonly [VersionListing, ...VersionListing[]]> {
     const listing = await this.source.list();
     const { models, problems } = await checkListing(listing);
-    const found = problems.filter((problem) => !listing.problems.includes(problem));
+    const known = listing.problems ?? [];
+    const found = problems.filter((problem) => !known.includes(problem));
     expectThat(found.length === 0, 'a listing without faults', found.join('; '));
     const [first, ...more] = (models ?? []).flatMap(({ versions = [] }) => versions.filter(isReadable));
     expectThat(first !== undefined, 'a version that can be read', 'none');

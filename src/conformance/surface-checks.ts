@@ -197,16 +197,20 @@ class Asked {
     const request = this.example.request('doubling', [1, 2]);
     const unknown = this.example.request('nobody', [1, 2]);
     const headers = { ...request.headers };
-    const cases: [what: string, status: number, answer: Promise<Answer>][] = [
-      ['a damaged body', 400, this.ask({ ...request, body: damaged })],
-      ['no key', 401, this.ask({ ...request, headers: { ...headers, 'x-api-key': 'another' } })],
-      ['an unknown model', 404, this.ask(unknown)],
-      ['an unknown path', 404, this.ask({ ...request, path: unknownPath })],
-      ['a large body', 413, this.ask({ ...request, body: 'x'.repeat(2 * maxBodyBytes) })],
-      ['another type', 415, this.ask({ ...request, headers: { ...headers, 'content-type': 'text/x-none' } })],
+    const cases: [what: string, status: number, ask: () => Promise<Answer>][] = [
+      ['a damaged body', 400, () => this.ask({ ...request, body: damaged })],
+      ['no key', 401, () => this.ask({ ...request, headers: { ...headers, 'x-api-key': 'another' } })],
+      ['an unknown model', 404, () => this.ask(unknown)],
+      ['an unknown path', 404, () => this.ask({ ...request, path: unknownPath })],
+      ['a large body', 413, () => this.ask({ ...request, body: 'x'.repeat(2 * maxBodyBytes) })],
+      [
+        'another type',
+        415,
+        () => this.ask({ ...request, headers: { ...headers, 'content-type': 'text/x-none' } }),
+      ],
     ];
-    for (const [what, status, asked] of cases) {
-      const answer = await asked;
+    for (const [what, status, ask] of cases) {
+      const answer = await ask();
       expectThat(answer.status === status, `${status} for ${what}`, answer.status);
       const message = this.example.messageOf(answer.body);
       expectThat(message !== '', `a message for ${what}`, answer.body.toString());

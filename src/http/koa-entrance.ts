@@ -95,6 +95,8 @@ function exchanges(services: Services): Middleware {
 function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middleware {
   return async (ctx, next) => {
     const exchange = exchangeOf(ctx);
+    // An inference request tells more exactly what it has read.
+    exchange.bytesIn = ctx.request.length ?? 0;
     try {
       await next();
       exchange.headIsNext();
@@ -107,7 +109,9 @@ function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middl
       exchange.status = failure.code;
       logger.debug({ code: failure.code, path: ctx.path, request_id: exchange.requestId }, failure.message);
       const surface = surfaces.find((each) => each.owns(ctx.path)) as Surface;
-      await sendError(ctx, failure, surfaceError(surface, ctx, failure, logger));
+      const answer = surfaceError(surface, ctx, failure, logger);
+      exchange.bytesOut = answer.body.byteLength;
+      await sendError(ctx, failure, answer);
     }
   };
 }

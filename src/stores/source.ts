@@ -71,10 +71,10 @@ export interface Listing {
   readonly models: readonly ModelListing[] | undefined;
   /** The settings for all models; undefined as in {@link ModelListing}. */
   readonly config?: RepositoryConfigFile | undefined;
-  /** Why something could not be read, for the log. */
-  readonly problems: readonly string[];
-  /** What looks like a model and is not served, and what to do about it, for the log. */
-  readonly unserved: readonly string[];
+  /** Why something could not be read, for the log. Left out: nothing. */
+  readonly problems?: readonly string[];
+  /** What looks like a model and is not served, and what to do about it, for the log. Left out: nothing. */
+  readonly unserved?: readonly string[];
 }
 
 /** The files of a version, on this machine. */

@@ -86,13 +86,14 @@ export class AccessLog {
 function textLine(record: RequestRecord, time: WallTime): string {
   const { peer, method, path, httpStatus, bytesIn, bytesOut, seconds, requestId } = record;
   const request = `${isoTime(time)} ${peer || '-'} ${method} ${withoutQuery(path)} ${httpStatus}`;
-  return `${request} ${bytesIn} ${bytesOut} ${millis(seconds)} ms${ofModel(record)}${ofKey(record)} ${requestId}\n`;
+  const cost = `${bytesIn} ${bytesOut} ${millis(seconds)} ms`;
+  return `${request} ${cost} ${record.status}${ofModel(record)}${ofKey(record)} ${requestId}\n`;
 }
 
-function ofModel({ model, version, status, queueMicros, runMicros }: RequestRecord): string {
+function ofModel({ model, version, queueMicros, runMicros }: RequestRecord): string {
   if (model === '') return '';
   const times = `queue ${millis(queueMicros / 1e6)} run ${millis(runMicros / 1e6)}`;
-  return ` ${model}/${version} ${status} ${times}`;
+  return ` ${version === '' ? model : `${model}/${version}`} ${times}`;
 }
 
 function ofKey({ keyId }: RequestRecord): string {
@@ -100,7 +101,7 @@ function ofKey({ keyId }: RequestRecord): string {
 }
 
 function jsonLine(record: RequestRecord, time: WallTime): string {
-  const { model, keyId, isInference } = record;
+  const { model, keyId, status } = record;
   return `${JSON.stringify({
     time: isoTime(time),
     level: 'info',
@@ -114,7 +115,7 @@ function jsonLine(record: RequestRecord, time: WallTime): string {
     seconds: rounded(record.seconds),
     request_id: record.requestId,
     ...(keyId === '' ? {} : { key: keyId }),
-    ...(isInference && record.status !== 'ok' ? { code: record.status } : {}),
+    ...(status === 'ok' ? {} : { code: status }),
     ...(model === ''
       ? {}
       : {

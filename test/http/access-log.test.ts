@@ -47,7 +47,7 @@ describe('the access log', () => {
     await infer('/models/versioned/infer?signature=serving_default', body, { 'x-request-id': 'first' });
     const [line] = await linesWhen(1);
     expect(line).toMatch(
-      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z 127\.0\.0\.1 POST \/models\/versioned\/infer 200 6 \d+ \d+\.\d{3} ms versioned\/1 ok queue \d+\.\d{3} run \d+\.\d{3} first$/,
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z 127\.0\.0\.1 POST \/models\/versioned\/infer 200 6 \d+ \d+\.\d{3} ms ok versioned\/1 queue \d+\.\d{3} run \d+\.\d{3} first$/,
     );
   });
 
@@ -59,8 +59,10 @@ describe('the access log', () => {
       body,
     });
     const { byteLength } = await answer.arrayBuffer();
-    await started.fetch('/models/none/infer', { method: 'POST', body });
-    const [ok, missing] = (await linesWhen(2)).map((line) => JSON.parse(line));
+    const none = await started.fetch('/models/none/infer', { method: 'POST', body });
+    const { byteLength: noneLength } = await none.arrayBuffer();
+    const update = await started.update({ model: 'none' });
+    const [ok, missing, refused] = (await linesWhen(3)).map((line) => JSON.parse(line));
     expect(ok).toMatchObject({
       ...{ level: 'info', peer: '127.0.0.1', method: 'POST', path: '/infer', status: 200 },
       ...{ bytes_in: 6, bytes_out: byteLength, model: 'versioned', version: 1, request_id: 'second' },
@@ -68,7 +70,15 @@ describe('the access log', () => {
     expect(ok.seconds).toBeGreaterThan(0);
     expect(ok.run_seconds).toBeGreaterThan(0);
     expect(Math.abs(Date.parse(ok.time) - Date.now())).toBeLessThan(60_000);
-    expect(missing).toMatchObject({ path: '/models/none/infer', status: 404, code: 'NOT_FOUND' });
+    expect(missing).toMatchObject({
+      path: '/models/none/infer',
+      status: 404,
+      code: 'NOT_FOUND',
+      bytes_out: noneLength,
+    });
+    expect(update.status).toBe(404);
+    expect(refused).toMatchObject({ path: '/update_model', status: 404, code: 'NOT_FOUND', bytes_in: 16 });
+    expect(refused.bytes_out).toBeGreaterThan(0);
     expect(missing).not.toHaveProperty('model');
   });
 

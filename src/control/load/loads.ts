@@ -118,6 +118,7 @@ export class Loads {
     let local: LocalVersion | undefined;
     try {
       local = await loader.fetch(candidate);
+      stage = 'starting to load';
       const loaded = await loader.load(
         {
           model: model.name,

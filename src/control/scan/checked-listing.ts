@@ -24,19 +24,21 @@ export interface CheckedModelListing extends Omit<ModelListing, 'config'> {
 }
 
 /** A listing without wrong entries, and with complete settings. */
-export interface CheckedListing extends Omit<Listing, 'models' | 'config'> {
+export interface CheckedListing extends Omit<Listing, 'models' | 'config' | 'problems' | 'unserved'> {
   readonly models: readonly CheckedModelListing[] | undefined;
   readonly config?: RepositoryConfig | undefined;
+  readonly problems: readonly string[];
+  readonly unserved: readonly string[];
 }
 
 export async function checkListing(listing: Listing): Promise<CheckedListing> {
-  const { config: file, ...rest } = listing;
-  if (!rest.models) return { ...rest, models: undefined };
+  const { config: file, problems = [], unserved = [], ...rest } = listing;
+  if (!rest.models) return { ...rest, models: undefined, problems, unserved };
   const schemas = hasNewConfig(listing) ? await import('../../stores/serving-schema.js') : undefined;
-  const check = new Check([...listing.problems], schemas);
+  const check = new Check([...problems], schemas);
   const models = rest.models.filter((model) => check.isModel(model)).map((model) => check.model(model));
   const config = check.config('the settings of the source', file, ({ repositorySchema }) => repositorySchema);
-  return { ...rest, models, ...(config && { config }), problems: check.problems };
+  return { ...rest, models, ...(config && { config }), problems: check.problems, unserved };
 }
 
 function hasNewConfig({ models = [], config }: Listing): boolean {

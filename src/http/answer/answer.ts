@@ -126,6 +126,7 @@ export async function sendError(ctx: Context, error: ServingError, answer: Error
 /** Answers with an error past Koa. */
 export function writeError(exchange: Exchange, error: ServingError, answer: ErrorAnswer): void {
   const { req, res } = exchange;
+  exchange.bytesOut = answer.body.byteLength;
   if (!mustRefuseBody(req, error)) {
     writeAnswer(exchange, answer);
     return;
