@@ -1,4 +1,5 @@
 /** Composes the server: runtime, control plane, HTTP. It closes what it opens. */
+import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Koa from 'koa';
@@ -214,6 +215,8 @@ class ComposedServer implements Server {
     const stalls = new Stalls(settings.idleTimeout, runtime.unacknowledged);
     const surfaces = surfacesWith(extensions.surfaces);
     const routes: TableRoute[] = [];
+    // Each stream listens for the end of the server.
+    setMaxListeners(0, this.draining.signal);
     this.services = {
       keys,
       routes: () => routes,

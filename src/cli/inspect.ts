@@ -74,7 +74,11 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function readVersions(directory: string, tags: readonly string[]): Promise<Version[]> {
-  const { models, problems = [], unserved = [] } = await readListing(directory, {
+  const {
+    models,
+    problems = [],
+    unserved = [],
+  } = await readListing(directory, {
     formats: [savedModelFormat],
     handlers: undefined,
   });

@@ -135,9 +135,11 @@ function combinedLine(record: RequestRecord, time: WallTime): string {
   return `${who} ${request} ${httpStatus} ${bytesOut} "${escaped(withoutQuery(referer)) || '-'}" "${escaped(userAgent) || '-'}"\n`;
 }
 
+/** A path or a whole address, without what may be secret: the query, the fragment, a name and a password. */
 function withoutQuery(path: string): string {
-  const query = path.indexOf('?');
-  return query < 0 ? path : path.slice(0, query);
+  const query = path.search(/[?#]/);
+  const shown = query < 0 ? path : path.slice(0, query);
+  return shown.startsWith('/') ? shown : shown.replace(/^([a-z][\w+.-]*:\/\/)[^/]*@/i, '$1');
 }
 
 /** What a header may hold, so that it ends neither its quotes nor the line. */

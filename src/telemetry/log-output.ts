@@ -89,7 +89,8 @@ export class LogOutput {
       return writeSync(this.descriptor, bytes);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code === 'EAGAIN') return 0;
+      // A reader that stands still and a disk that is full may have room again.
+      if (code === 'EAGAIN' || code === 'ENOSPC' || code === 'EDQUOT') return 0;
       this.isClosed = true;
       this.dropped += this.waiting.length;
       this.waiting.length = 0;

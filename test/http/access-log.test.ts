@@ -101,13 +101,19 @@ describe('the access log', () => {
     const noise = await RawConnection.open(started.url);
     noise.send('NONSENSE\r\n\r\n');
     await linesWhen(1);
+    const proxied = await RawConnection.open(started.url);
+    proxied.send(
+      'GET http://me:secret@localhost/nowhere?k=secret#secret HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    );
+    await linesWhen(2);
+    expect(lines()[1]).toMatch(/ GET http:\/\/localhost\/nowhere 4\d\d /);
     const gone = await RawConnection.open(started.url);
     gone.send(
       'POST /infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cbor\r\nContent-Length: 6\r\n\r\n\xa1',
     );
     await started.fetch('/health/live');
     gone.socket.destroy();
-    const [unreadable, , left] = await linesWhen(3);
+    const [unreadable, , , left] = await linesWhen(4);
     expect(unreadable).toMatch(/ 127\.0\.0\.1 - - 400 /);
     expect(left).toMatch(/ 127\.0\.0\.1 POST \/infer 499 /);
   });

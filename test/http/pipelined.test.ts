@@ -1,5 +1,5 @@
 /** Many requests in one packet are answered in order, and the event loop is given back between them. */
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { oneATurn } from '../../src/http/connection/pipelined.ts';
@@ -11,8 +11,9 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-async function open(listener: Parameters<typeof oneATurn>[0]) {
+async function open(listener: RequestListener, arrived = () => {}) {
   const http = createServer(oneATurn(listener));
+  http.prependListener('request', arrived);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const socket = connect((http.address() as AddressInfo).port, '127.0.0.1');
   const client = { socket, received: '' };
@@ -61,4 +62,31 @@ it('requests of a client that has left are not taken', async () => {
   await until(() => taken.includes('/3'), 'the fourth');
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(taken).toEqual(['/0', '/1', '/2', '/3']);
+});
+
+it('a client that sends too far ahead is disconnected, and others are answered', async () => {
+  let [arrived, taken, most] = [0, 0, 0];
+  const client = await open(
+    (_req, res) => {
+      taken += 1;
+      res.end();
+    },
+    () => {
+      arrived += 1;
+      most = Math.max(most, arrived - taken);
+    },
+  );
+  let isOver = false;
+  client.socket.on('close', () => {
+    isOver = true;
+  });
+  client.socket.on('error', () => {});
+  client.socket.write(packet(50_000));
+  await until(() => isOver, 'the end of the connection');
+  const other = await open((_req, res) => res.end('there'));
+  other.socket.write(packet(1));
+  await until(() => other.received.includes('there'), 'an answer to another client');
+  // Node reads 64 KiB at once, some 2,000 of these requests.
+  expect(most).toBeLessThan(5000);
+  expect(taken).toBeLessThan(2500);
 });

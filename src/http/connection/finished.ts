@@ -7,9 +7,17 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ServingError } from '../../errors.js';
+import { Linked, List } from '../../flow/list.js';
+
+/** Waits for the close of a connection. Thousands of pipelined requests may, so that each leaves the list at once. */
+class Waiting extends Linked {
+  constructor(readonly action: () => void) {
+    super();
+  }
+}
 
 /** There is one listener for each connection, however many requests wait on it. */
-const waiting = new WeakMap<Socket, (() => void)[]>();
+const waiting = new WeakMap<Socket, List<Waiting>>();
 
 /** Calls `action` once: when the request is over, or now if it is over already. */
 export function whenFinished(socket: Socket, res: ServerResponse, action: () => void): void {
@@ -17,37 +25,32 @@ export function whenFinished(socket: Socket, res: ServerResponse, action: () => 
     action();
     return;
   }
-  const actions = waiting.get(socket) ?? listen(socket);
   const done = () => {
-    remove(actions, done);
+    cancel();
     res.off('close', done);
     action();
   };
-  actions.push(done);
+  const cancel = whenSocketCloses(socket, done);
   res.on('close', done);
 }
 
 /** Calls `action` when the connection closes. @returns a function that cancels this */
 export function whenSocketCloses(socket: Socket, action: () => void): () => void {
-  const actions = waiting.get(socket) ?? listen(socket);
-  actions.push(action);
-  return () => remove(actions, action);
+  const all = waiting.get(socket) ?? listen(socket);
+  const member = new Waiting(action);
+  all.add(member);
+  return () => all.delete(member);
 }
 
 export function clientGone(): ServingError {
   return new ServingError('CANCELLED', 'the client closed the connection');
 }
 
-function remove(actions: (() => void)[], action: () => void): void {
-  const place = actions.lastIndexOf(action);
-  if (place >= 0) actions.splice(place, 1);
-}
-
-function listen(socket: Socket): (() => void)[] {
-  const actions: (() => void)[] = [];
-  waiting.set(socket, actions);
+function listen(socket: Socket): List<Waiting> {
+  const all = new List<Waiting>();
+  waiting.set(socket, all);
   socket.once('close', () => {
-    for (const action of [...actions]) action();
+    for (const { action } of [...all]) action();
   });
-  return actions;
+  return all;
 }

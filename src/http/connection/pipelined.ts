@@ -1,17 +1,32 @@
 /**
  * Handles requests that a client sends before it has the answers to earlier ones (RFC 9112, section 9.3.2).
  *
- * Node reads all requests in a packet in one go. Hundreds of them would keep the event loop from everybody else.
+ * Node reads all requests in a packet in one go. Hundreds of them would keep the event loop from everybody else, and a
+ * client that goes on sending would fill the memory, so their number is bounded.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** The response to the newest pipelined request of each connection. */
-const newest = new WeakMap<Socket, ServerResponse>();
+/** A connection on which a client sent requests ahead. */
+interface Ahead {
+  /** The response to the newest of them. */
+  newest: ServerResponse;
+  /** The number of those that wait for their turn. */
+  waiting: number;
+}
+
+/** The most requests that one connection may send ahead. It is ended at the next one. */
+const mostAhead = 1000;
+
+/** Once so many wait on all connections together, one that has sent more than a few ahead is ended as well. */
+const mostInAll = 20_000;
+const aFew = 64;
+
+const ahead = new WeakMap<Socket, Ahead>();
 
 /** True if the client has sent nothing by this connection after the request that this answer is for. */
 export function isLastOn(socket: Socket, res: ServerResponse): boolean {
-  const last = newest.get(socket);
+  const last = ahead.get(socket)?.newest;
   return last === undefined || last === res || last.writableFinished;
 }
 
@@ -24,6 +39,8 @@ export function oneATurn(listener: RequestListener): RequestListener {
   let next = 0;
 
   function takeNext(): void {
+    // Those of clients that have left need no turn.
+    while (next < waiting.length - 1 && waiting[next]?.[0].socket.destroyed) next += 1;
     const [req, res] = waiting[next++] as [IncomingMessage, ServerResponse];
     if (next < waiting.length) {
       setImmediate(takeNext);
@@ -31,7 +48,10 @@ export function oneATurn(listener: RequestListener): RequestListener {
       waiting.length = 0;
       next = 0;
     }
-    if (!req.socket.destroyed) listener(req, res);
+    const { socket } = req;
+    const found = ahead.get(socket);
+    if (found) found.waiting -= 1;
+    if (!socket.destroyed) listener(req, res);
   }
 
   return (req, res) => {
@@ -40,7 +60,19 @@ export function oneATurn(listener: RequestListener): RequestListener {
       listener(req, res);
       return;
     }
-    newest.set(req.socket, res);
+    const { socket } = req;
+    // The rest of a packet comes although its connection has been ended.
+    if (socket.destroyed) return;
+    const found = ahead.get(socket) ?? { newest: res, waiting: 0 };
+    ahead.set(socket, found);
+    found.newest = res;
+    found.waiting += 1;
+    const inAll = waiting.length - next;
+    if (found.waiting > mostAhead || (found.waiting > aFew && inAll > mostInAll)) {
+      // To read no more for a while would be kinder, but Node reads on at the next answer that leaves.
+      socket.destroy();
+      return;
+    }
     waiting.push([req, res]);
     if (waiting.length === 1) setImmediate(takeNext);
   };
