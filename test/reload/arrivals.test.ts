@@ -47,6 +47,7 @@ describe('a repository under traffic', () => {
       await repository.publish(version);
       await until(async () => (await serving()) === version, `version ${version} to serve`);
     }
+    await until(() => traffic.replies.some(({ version }) => version === 21), 'an answer of the last version');
     await traffic.stop();
     expect(traffic.mixed(({ version }) => version)).toEqual([]);
     const seen = new Set(traffic.replies.map(({ version }) => version));

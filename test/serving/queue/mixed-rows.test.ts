@@ -100,7 +100,7 @@ it('an input of unknown rank takes the rank that its first consumer needs, and s
   for (const shape of [[], [3], [3, 3], [1, 1, 3, 3, 1]]) {
     const refused = await server.infer('/infer', image(shape, 0));
     expect(refused.status).toBe(400);
-    expect(refused.body.error.message).toMatch(/takes float32 \[-1, -1, -1, -1\]/);
+    expect(refused.body.error.message).toMatch(/expected float32 \[-1, -1, -1, -1\]/);
   }
   const answers = await Promise.all(
     [0, 10, 20].map((seed) => server.infer('/infer', image([1, 3, 3, 1], seed))),
