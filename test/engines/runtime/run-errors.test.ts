@@ -74,12 +74,13 @@ it.each<[op: string, inputs: readonly Input[], text: string]>([
   ['TruncateMod', [int32(1), int32(0)], 'Unexpected error in binary operator'],
   ['EditDistance', [...sparse, ...sparse], 'Got an inner product 5'],
   ['EncodePng', [uint8(0, 0, 1)], 'PNG encoding failed'],
-  ['Softmax', [float32()], 'Input dims must be'],
+  // The first is oneDNN's, which some processors do without.
+  ['Softmax', [float32()], /Input dims must be|logits must have >= 1 dimension/],
   ['HSVToRGB', [float32(2, 2)], 'input must have 3 channels'],
 ])('%s', async (op, inputs, text) => {
   expect(await failureOf(op, inputs)).toMatchObject({
     code: 'INVALID_ARGUMENT',
-    message: expect.stringContaining(text),
+    message: expect.stringMatching(text),
   });
 });
 
