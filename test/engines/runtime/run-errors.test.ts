@@ -75,7 +75,7 @@ it.each<[op: string, inputs: readonly Input[], text: string]>([
   ['EditDistance', [...sparse, ...sparse], 'Got an inner product 5'],
   ['EncodePng', [uint8(0, 0, 1)], 'PNG encoding failed'],
   // The first is oneDNN's, which some processors do without.
-  ['Softmax', [float32()], /Input dims must be|logits must have >= 1 dimension/],
+  ['Softmax', [float32()], 'Input dims must be|logits must have >= 1 dimension'],
   ['HSVToRGB', [float32(2, 2)], 'input must have 3 channels'],
 ])('%s', async (op, inputs, text) => {
   expect(await failureOf(op, inputs)).toMatchObject({
