@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Linked, List } from '../../flow/list.js';
 
 /** A connection on which a client sent requests ahead. */
 interface Ahead {
@@ -22,6 +23,16 @@ const mostAhead = 1000;
 const mostInAll = 20_000;
 const aFew = 64;
 
+/** A request that waits for its turn. Once it is taken, nothing here keeps it alive. */
+class Turn extends Linked {
+  constructor(
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+  ) {
+    super();
+  }
+}
+
 const ahead = new WeakMap<Socket, Ahead>();
 
 /** True if the client has sent nothing by this connection after the request that this answer is for. */
@@ -35,23 +46,20 @@ export function isLastOn(socket: Socket, res: ServerResponse): boolean {
  * others are taken at once.
  */
 export function oneATurn(listener: RequestListener): RequestListener {
-  const waiting: [req: IncomingMessage, res: ServerResponse][] = [];
-  let next = 0;
+  const waiting = new List<Turn>();
 
   function takeNext(): void {
-    // Those of clients that have left need no turn.
-    while (next < waiting.length - 1 && waiting[next]?.[0].socket.destroyed) next += 1;
-    const [req, res] = waiting[next++] as [IncomingMessage, ServerResponse];
-    if (next < waiting.length) {
-      setImmediate(takeNext);
-    } else {
-      waiting.length = 0;
-      next = 0;
+    for (const turn of waiting) {
+      waiting.delete(turn);
+      const { req, res } = turn;
+      // A client that has left needs no turn.
+      if (req.socket.destroyed) continue;
+      if (waiting.size > 0) setImmediate(takeNext);
+      const found = ahead.get(req.socket);
+      if (found) found.waiting -= 1;
+      listener(req, res);
+      return;
     }
-    const { socket } = req;
-    const found = ahead.get(socket);
-    if (found) found.waiting -= 1;
-    if (!socket.destroyed) listener(req, res);
   }
 
   return (req, res) => {
@@ -67,13 +75,12 @@ export function oneATurn(listener: RequestListener): RequestListener {
     ahead.set(socket, found);
     found.newest = res;
     found.waiting += 1;
-    const inAll = waiting.length - next;
-    if (found.waiting > mostAhead || (found.waiting > aFew && inAll > mostInAll)) {
+    if (found.waiting > mostAhead || (found.waiting > aFew && waiting.size > mostInAll)) {
       // To read no more for a while would be kinder, but Node reads on at the next answer that leaves.
       socket.destroy();
       return;
     }
-    waiting.push([req, res]);
-    if (waiting.length === 1) setImmediate(takeNext);
+    waiting.add(new Turn(req, res));
+    if (waiting.size === 1) setImmediate(takeNext);
   };
 }

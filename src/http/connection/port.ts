@@ -109,7 +109,7 @@ export class Port {
   async close(): Promise<void> {
     const { http, sockets } = this;
     this.isClosing = true;
-    // That of HTTP would cut idle connections off.
+    // `http.Server.close` would also cut idle connections off.
     NetServer.prototype.close.call(http);
     for (const socket of sockets) socket.end();
     const end = now() + partingTime;
