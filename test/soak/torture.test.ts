@@ -14,7 +14,9 @@ it(
     console.log(
       `seed ${seed}: ${result.changes} changes, ${result.exchanges.length} requests, ${result.violations.length} violations`,
     );
-    expect(result.violations).toEqual([]);
+    if (result.violations.length > 0) console.log(result.history.join('\n'));
+    // The first few: a long list would be cut to its length.
+    expect(result.violations.slice(0, 5)).toEqual([]);
     expect(new Set(result.exchanges.map(({ version }) => version)).size).toBeGreaterThanOrEqual(
       enoughVersions,
     );

@@ -41,6 +41,7 @@ export interface TortureResult {
   readonly changes: number;
   /** What must not have happened; empty if all is well. */
   readonly violations: readonly string[];
+  readonly history: readonly string[];
   readonly sessionsLeft: number | undefined;
   readonly tensorsLeft: number | undefined;
 }
@@ -69,6 +70,8 @@ class Torture {
   /** The offsets that were ever published under a version's number. */
   private readonly published = new Map([[1, new Set([1])]]);
   private readonly violations: string[] = [];
+  /** What was done and when, for whoever looks into a violation. */
+  private readonly history: string[] = [];
   private readonly answering = new Set<number>();
   private readonly random: () => number;
   private nextVersion = 2;
@@ -96,6 +99,7 @@ class Torture {
       await this.change();
       await delay(this.random() * 200);
     }
+    this.touchPin();
     await this.server.update({ model: 'versioned', version: 'latest' });
     this.stopped = true;
     await Promise.all(clients);
@@ -104,6 +108,7 @@ class Torture {
       exchanges: this.exchanges,
       changes: this.changes,
       violations: this.violations,
+      history: this.history,
       sessionsLeft: await this.settled('tfjs_serving_native{kind="sessions"}', 1),
       tensorsLeft: await this.settled('tfjs_serving_tensors', 0),
     };
@@ -124,11 +129,12 @@ class Torture {
     this.published.set(version, offsets.add(offset));
   }
 
-  private async publishNew(): Promise<void> {
+  private async publishNew(): Promise<string> {
     const version = this.nextVersion++;
     const offset = this.nextOffset++;
     this.note(version, offset);
     await this.repository.publish(version, { offset });
+    return `published ${version}`;
   }
 
   private async change(): Promise<void> {
@@ -141,33 +147,39 @@ class Torture {
       () => this.remove(),
       () => this.pin(),
       () => this.unpin(),
-      () => this.server.update({ timeout: 5 }).then(() => {}),
+      () => this.server.update({ timeout: 5 }).then(() => 'looked'),
     ];
-    await kinds[Math.floor(this.random() * kinds.length)]?.();
+    const began = performance.now();
+    const what = await kinds[Math.floor(this.random() * kinds.length)]?.();
+    this.history.push(`${Math.round(began)} to ${Math.round(performance.now())}: ${what}`);
   }
 
-  private async publishDamaged(): Promise<void> {
+  private async publishDamaged(): Promise<string> {
     const version = this.nextVersion++;
     const staged = await this.repository.stage(version, { offset: -1 });
     const file = ['saved_model.pb', 'variables/variables.index', 'variables/variables.data-00000-of-00001'];
     await truncate(path.join(staged, file[Math.floor(this.random() * file.length)] as string), 3);
     await rename(staged, this.repository.path('versioned', version));
+    return `published ${version}, damaged`;
   }
 
   /** In place, under a server that serves it: the file is swapped by rename, as rsync does. */
-  private async overwrite(): Promise<void> {
+  private async overwrite(): Promise<string> {
     const version = this.someVersion();
     const offset = this.nextOffset++;
     this.note(version, offset);
     const asset = this.repository.path('versioned', version, 'assets', 'offset.txt');
     await writeFile(`${asset}.tmp`, String(offset)).catch(() => {});
     await rename(`${asset}.tmp`, asset).catch(() => {});
+    return `overwrote ${version}`;
   }
 
-  private async remove(): Promise<void> {
+  private async remove(): Promise<string> {
+    const version = this.someVersion();
     const trash = this.repository.path(`.trash-${this.changes}`);
-    await rename(this.repository.path('versioned', this.someVersion()), trash).catch(() => {});
+    await rename(this.repository.path('versioned', version), trash).catch(() => {});
     await rm(trash, { recursive: true, force: true });
+    return `removed ${version}`;
   }
 
   private someVersion(): number {
@@ -175,17 +187,19 @@ class Torture {
     return published[Math.floor(this.random() * published.length)] as number;
   }
 
-  private async pin(): Promise<void> {
+  private async pin(): Promise<string> {
     const version = this.someVersion();
     this.touchPin();
     const { status } = await this.server.update({ model: 'versioned', version, timeout: 10 });
     if (status === 200)
       this.pins.push({ version, answered: performance.now(), until: Number.POSITIVE_INFINITY });
+    return `pin to ${version}: ${status}`;
   }
 
-  private async unpin(): Promise<void> {
+  private async unpin(): Promise<string> {
     this.touchPin();
-    await this.server.update({ model: 'versioned', version: 'latest', timeout: 10 });
+    const { status } = await this.server.update({ model: 'versioned', version: 'latest', timeout: 10 });
+    return `unpin: ${status}`;
   }
 
   private touchPin(): void {
@@ -257,7 +271,9 @@ class Torture {
         const answered = exchanges[i + 1]?.sent ?? Number.POSITIVE_INFINITY;
         const pin = this.pins.find((each) => sent > each.answered && answered < each.until);
         if (pin && pin.version !== version)
-          this.violations.push(`pinned to ${pin.version}, and answered by ${version}`);
+          this.violations.push(
+            `pinned to ${pin.version}, and answered by ${version} at ${Math.round(answered)}`,
+          );
       }
     }
   }
