@@ -1,5 +1,5 @@
 /**
- * `node scripts/list-rules.js` writes the operations that have a rule in the proof of batching into docs/operations.md.
+ * `node scripts/list-rules.js` writes the operations that have a rule in the proof of batching into docs/tensorflow-operations.md.
  * The sources must be compiled (`make install`).
  */
 import fs from 'node:fs';
@@ -10,5 +10,5 @@ import { moduleOperations } from '#dist/engines/tensorflow/graph/stablehlo/modul
 
 import { withRules } from './docs/rule-list.js';
 
-const file = path.join(import.meta.dirname, '..', 'docs', 'operations.md');
+const file = path.join(import.meta.dirname, '..', 'docs', 'tensorflow-operations.md');
 fs.writeFileSync(file, withRules(fs.readFileSync(file, 'utf8'), rules.keys(), moduleOperations));

@@ -1,4 +1,4 @@
-/** Writes the lists of operations with a rule in docs/operations.md. */
+/** Writes the lists of operations with a rule in docs/tensorflow-operations.md. */
 
 /** What stands above the lists: TensorFlow's operations, and those of StableHLO. */
 const HEADINGS = /** @type {const} */ (['## TensorFlow', '## StableHLO']);
