@@ -1,9 +1,7 @@
 /** Reads API keys from a file, which is read again when it changes, and from a variable of the environment. */
-import { readFileSync } from 'node:fs';
 import { messageOf, ServingError } from '../../errors.js';
-import { WatchedFiles } from '../../files/watched-files.js';
+import { readAtStart, WatchedFiles } from '../../files/watched-files.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Milliseconds } from '../../time.js';
 import { ApiKeys } from './api-keys.js';
 
 export interface KeySources {
@@ -12,9 +10,6 @@ export interface KeySources {
   /** The keys of the environment, separated by commas. */
   readonly list: string | undefined;
 }
-
-/** The time between two looks at the file. */
-const interval: Milliseconds = 5000;
 
 export class ConfiguredKeys {
   /** The keys that are known now. */
@@ -32,12 +27,11 @@ export class ConfiguredKeys {
     }
     const parseBoth = (contents: Buffer) =>
       parse([listed(list), [`--api-key-file ${file}`, contents.toString().split('\n')]]);
-    const contents = read(file);
+    const contents = readAtStart('--api-key-file', file);
     this.keys = parseBoth(contents);
     this.watched = new WatchedFiles(
       {
         files: [file],
-        interval,
         changed: ([changed]) => {
           this.keys.become(parseBoth(changed as Buffer));
           logger.info(`--api-key-file ${file} has changed, and its keys are in use`);
@@ -71,14 +65,4 @@ function parse(sources: readonly (NamedLines | undefined)[]): ApiKeys {
       throw new ServingError('FAILED_PRECONDITION', `${name} holds no key: every route would be open`);
   }
   return ApiKeys.parse(given.flatMap(([, lines]) => lines));
-}
-
-function read(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new ServingError('FAILED_PRECONDITION', `--api-key-file cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }

@@ -5,13 +5,11 @@
  * certificate in use stays.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { messageOf, ServingError } from '../../errors.js';
-import { WatchedFiles } from '../../files/watched-files.js';
+import { readAtStart, WatchedFiles } from '../../files/watched-files.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Milliseconds } from '../../time.js';
 
 export interface CertificateFiles {
   /** The file with the certificate and those of the authorities between it and the root, in PEM. */
@@ -21,9 +19,6 @@ export interface CertificateFiles {
   /** The file with the authorities, in PEM. Without it, clients need no certificate. */
   readonly tlsClientCa: string | undefined;
 }
-
-/** The time between two looks at the files. */
-const interval: Milliseconds = 5000;
 
 export class Certificate {
   private readonly names: readonly string[];
@@ -38,7 +33,7 @@ export class Certificate {
     const ca = tlsClientCa === undefined ? [] : [['--tls-client-ca', tlsClientCa] as const];
     const files = [['--tls-cert', tlsCert] as const, ['--tls-key', tlsKey] as const, ...ca];
     this.names = files.map(([, file]) => file);
-    this.contents = files.map(([flag, file]) => read(flag, file));
+    this.contents = files.map(([flag, file]) => readAtStart(flag, file));
     this.tell(contextOf(this.contents), 'TLS');
   }
 
@@ -56,7 +51,6 @@ export class Certificate {
     this.watched = new WatchedFiles(
       {
         files: this.names,
-        interval,
         changed: (contents) => {
           const context = contextOf(contents);
           server.setSecureContext(context);
@@ -102,15 +96,5 @@ function refuseUnless(why: string, works: () => unknown): void {
     works();
   } catch (error) {
     throw new ServingError('FAILED_PRECONDITION', `${why}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-function read(flag: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new ServingError('FAILED_PRECONDITION', `${flag} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
   }
 }
