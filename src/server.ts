@@ -29,7 +29,7 @@ import { Exchanges } from './http/request/exchange.js';
 import { addResourceGauges } from './http/resource-gauges.js';
 import type { TableRoute } from './http/routes/route.js';
 import { routeTable } from './http/routes/route-table.js';
-import type { Services } from './http/services.js';
+import type { ServerState, Services } from './http/services.js';
 import type { Surface } from './http/surface.js';
 import { type Prediction, type PredictOptions, predictInProcess } from './inference/in-process.js';
 import {
@@ -99,8 +99,8 @@ export interface Server {
   /** Makes one prediction in this process, without HTTP: see {@link PredictOptions}. */
   predict(options: PredictOptions): Promise<Prediction>;
   /**
-   * Refuses new inference requests, lets those under way finish, and releases everything. The server cannot be started
-   * again. Call it also if {@link start} has rejected.
+   * Is not ready from now on, and answers as before for `drainDelay`. Then it refuses new inference requests, lets those
+   * under way finish, and releases everything. The server cannot be started again. Call it also if {@link start} has rejected.
    *
    * @returns false if some requests had not finished after `shutdownTimeout`: then the models stay loaded for the runs
    * that go on
@@ -160,7 +160,7 @@ interface Extensions {
 /** The milliseconds after which a start reports what it waits for. */
 const patience: Milliseconds = 5000;
 
-class ComposedServer implements Server {
+class ComposedServer implements Server, ServerState {
   readonly app: Koa;
   readonly runtime: Runtime;
   readonly tf: TensorFlowJs;
@@ -171,6 +171,7 @@ class ComposedServer implements Server {
   private readonly certificate: Certificate | undefined;
   private readonly draining = new AbortController();
   private started = false;
+  stopping = false;
   private readonly handlers: Handlers | undefined;
   private ignoreStrayErrors: () => void = () => {};
   private closing: Promise<boolean> | undefined;
@@ -221,6 +222,7 @@ class ComposedServer implements Server {
       keys,
       routes: () => routes,
       manager,
+      state: this,
       runtime,
       telemetry,
       exchanges: new Exchanges(observers, stalls, unread, listens ? this.draining.signal : undefined),
@@ -255,6 +257,10 @@ class ComposedServer implements Server {
 
   get address(): string | undefined {
     return this.port?.address;
+  }
+
+  get ready(): boolean {
+    return this.services.manager.ready && !this.stopping;
   }
 
   async start(): Promise<void> {
@@ -302,6 +308,9 @@ class ComposedServer implements Server {
 
   private async end(): Promise<boolean> {
     const { port, settings, services } = this;
+    const wasReady = this.ready;
+    this.stopping = true;
+    if (wasReady && settings.drainDelay > 0) await delay(inMilliseconds(settings.drainDelay));
     this.draining.abort(shuttingDown());
     // What a source closes may fail, or take for ever.
     services.manager

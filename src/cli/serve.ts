@@ -2,10 +2,11 @@
 import { checkCombinations } from '../config/combinations.js';
 import { findModels } from '../config/model-path.js';
 import { isGiven, parseSettings, unknownVariables } from '../config/parse.js';
+import type { Settings } from '../config/settings.js';
 import { messageOf, ServingError } from '../errors.js';
 import { createServer, type Server } from '../server.js';
 import { createLogger, type Logger, logDrained } from '../telemetry/logger.js';
-import { inMilliseconds, type Milliseconds, type Moment, now, type Seconds } from '../time.js';
+import { inMilliseconds, type Milliseconds, type Moment, now } from '../time.js';
 import { stopBeforeServing } from './early-stop.js';
 import { serveHelp } from './help.js';
 import { installMissing } from './install.js';
@@ -61,7 +62,7 @@ async function start(args: readonly string[]): Promise<void> {
       `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
     );
   server = createServer({ ...settings, modelPath, logger });
-  const stopping = new Stopping(server, settings.shutdownTimeout, logger);
+  const stopping = new Stopping(server, settings, logger);
   const stop = (signal: NodeJS.Signals) => void stopping.signalled(signal);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -83,7 +84,7 @@ class Stopping {
 
   constructor(
     private readonly server: Server,
-    private readonly shutdownTimeout: Seconds,
+    private readonly settings: Pick<Settings, 'drainDelay' | 'shutdownTimeout'>,
     private readonly logger: Logger,
   ) {}
 
@@ -92,7 +93,8 @@ class Stopping {
   }
 
   async signalled(signal: NodeJS.Signals): Promise<void> {
-    const { server, shutdownTimeout, logger } = this;
+    const { server, logger } = this;
+    const { drainDelay, shutdownTimeout } = this.settings;
     if (this.begun !== undefined) {
       if (now() - this.begun < echoTime) return;
       logger.warn(`${signal} again: ending at once`);
@@ -101,9 +103,11 @@ class Stopping {
       return;
     }
     this.begun = now();
-    logger.info(`${signal}: finishing the requests under way; a second signal ends at once`);
-    // The server takes twice --shutdown-timeout at most. Whatever hangs, the process ends.
-    setTimeout(() => server.runtime.exitNow(1), inMilliseconds(2 * shutdownTimeout) + spareTime);
+    const first = drainDelay > 0 ? `not ready from now on, and in ${drainDelay} s ` : '';
+    logger.info(`${signal}: ${first}finishing the requests under way; a second signal ends at once`);
+    // The server takes --drain-delay and twice --shutdown-timeout at most. Whatever hangs, the process ends.
+    const longest = drainDelay + 2 * shutdownTimeout;
+    setTimeout(() => server.runtime.exitNow(1), inMilliseconds(longest) + spareTime);
     const finished = await server.close().catch((error: unknown) => {
       logger.error({ err: error }, 'the server did not end in order');
       return false;

@@ -239,6 +239,11 @@ export const settings = {
     shownDefault: 'state in the cache folder',
     help: 'where notes are kept of the loads that are under way, so that a model that ends the server does not do so at each start',
   },
+  drainDelay: {
+    schema: seconds.default(0),
+    value: 'SECONDS',
+    help: 'after SIGTERM the server is not ready, and goes on answering so long, until load balancers have noticed',
+  },
   shutdownTimeout: {
     schema: seconds.default(30),
     value: 'SECONDS',

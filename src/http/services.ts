@@ -11,6 +11,14 @@ import type { BodyLimits } from './body/body.js';
 import type { Exchanges } from './request/exchange.js';
 import type { TableRoute } from './routes/route.js';
 
+/** What health routes tell. */
+export interface ServerState {
+  /** True if it should be sent requests. */
+  readonly ready: boolean;
+  /** True once it has been told to stop, even if it still answers as before. */
+  readonly stopping: boolean;
+}
+
 /**
  * The parts of the server that routes work with. A surface's inference routes are not given them: the server uses them
  * in their place.
@@ -22,6 +30,8 @@ export interface Services {
   readonly routes: () => readonly TableRoute[];
   /** The control plane. Its `table` says which models serve. */
   readonly manager: Manager;
+  /** How far the server is on its way from its start to its end. */
+  readonly state: ServerState;
   /** TensorFlow. */
   readonly runtime: Runtime;
   /** Counts of requests, by model and version, for metrics and statistics. */

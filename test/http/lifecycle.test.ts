@@ -59,6 +59,49 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+it('--drain-delay: from SIGTERM on it is not ready, and answers as before, until the delay is over', async () => {
+  await serve('--drain-delay', '5');
+  const failures: unknown[] = [];
+  let answers = 0;
+  let isOver = false;
+  const clients = Array.from({ length: 4 }, async () => {
+    while (!isOver) {
+      const answer = await server.infer('/infer', steps(1)).catch(String);
+      if (typeof answer === 'string' || answer.status !== 200) failures.push(answer);
+      else answers += 1;
+    }
+  });
+  await until(() => answers > 10, 'answers');
+  server.child.kill('SIGTERM');
+  await until(
+    () => server.log.includes('SIGTERM: not ready from now on, and in 5 s'),
+    'the signal to be heeded',
+  );
+  answers = 0;
+  for (const path of ['/health/ready', '/v2/health/ready'])
+    expect((await server.get(path)).status, path).toBe(503);
+  expect((await server.get('/health')).body).toMatchObject({ status: 'draining', ready: false });
+  expect((await server.get('/health/live')).status).toBe(200);
+  await until(() => answers > 20 || failures.length > 0, 'answers within the delay');
+  isOver = true;
+  await Promise.all(clients);
+  expect(failures).toEqual([]);
+  await until(() => server.child.exitCode !== null, 'the end');
+  expect(server.child.exitCode).toBe(0);
+});
+
+it('a second SIGTERM within --drain-delay ends the server at once', async () => {
+  await serve('--drain-delay', '1000');
+  server.child.kill('SIGTERM');
+  await until(() => server.log.includes('SIGTERM: not ready'), 'the signal to be heeded');
+  // One that comes within half a second is an echo of the first.
+  await delay(600);
+  server.child.kill('SIGTERM');
+  await until(() => server.child.exitCode !== null, 'the end');
+  expect(server.child.exitCode).toBe(1);
+  expect(server.log).toContain('SIGTERM again: ending at once');
+});
+
 it.each(Object.entries(ways))(
   'from SIGTERM on an answer ends its connection, but not before that of a request behind it (%s)',
   async (_, way) => {

@@ -9,7 +9,7 @@ import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations
 import { liveSchema, modelReadySchema, readySchema } from '../schemas.js';
 import { sendValue } from '../values.js';
 
-export function healthRoutes({ manager, draining }: Services): Route[] {
+export function healthRoutes({ manager, state }: Services): Route[] {
   return [
     {
       method: 'GET',
@@ -35,7 +35,7 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
         },
       }),
       handle: (ctx) => {
-        const ready = manager.ready && !draining.aborted;
+        const { ready } = state;
         ctx.status = ready ? 200 : 503;
         sendValue(ctx, { ready } satisfies z.output<typeof readySchema>);
       },

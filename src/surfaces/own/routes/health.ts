@@ -9,8 +9,7 @@ import type { ModelStatus } from '../../../serving/table.js';
 import { sendValue } from '../answers.js';
 import { healthSchema, liveSchema, readySchema } from '../openapi/answer-schemas.js';
 
-export function healthRoutes({ manager, draining }: Services): Route[] {
-  const isReady = () => manager.ready && !draining.aborted;
+export function healthRoutes({ manager, state }: Services): Route[] {
   return [
     {
       method: 'GET',
@@ -25,8 +24,8 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
       },
       handle: (ctx) =>
         sendValue(ctx, {
-          status: draining.aborted ? 'draining' : 'ok',
-          ready: isReady(),
+          status: state.stopping ? 'draining' : 'ok',
+          ready: state.ready,
           source: manager.sourceReadable ? 'ok' : 'unreadable',
           models: Array.from(manager.table.models.values(), describeHealth),
         } satisfies z.output<typeof healthSchema>),
@@ -59,7 +58,7 @@ export function healthRoutes({ manager, draining }: Services): Route[] {
         },
       },
       handle: (ctx) => {
-        const ready = isReady();
+        const { ready } = state;
         ctx.status = ready ? 200 : 503;
         sendValue(ctx, { status: ready ? 'ok' : 'not ready' } satisfies z.output<typeof readySchema>);
       },
