@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "counters.h"
+#include "descriptors.h"
 #include "environment.h"
 #include "free_memory.h"
 #include "guard.h"
@@ -250,6 +251,40 @@ Napi::Value Unacknowledged(const Napi::CallbackInfo& info, Environment&) {
       info.Env(), static_cast<double>(UnacknowledgedBytes(descriptor)));
 }
 
+int ReadDescriptor(const Napi::Value& value) {
+  return static_cast<int>(ReadInteger(value, "descriptor"));
+}
+
+Napi::Array DescriptorsOf(Napi::Env env, const std::vector<int>& descriptors) {
+  const Napi::Array result = Napi::Array::New(env, descriptors.size());
+  for (size_t i = 0; i < descriptors.size(); ++i) {
+    result.Set(static_cast<uint32_t>(i), descriptors[i]);
+  }
+  return result;
+}
+
+Napi::Value OpenPortValue(const Napi::CallbackInfo& info, Environment&) {
+  const std::string address = ReadString(info[0], "address");
+  const int port = static_cast<int>(ReadInteger(info[1], "port"));
+  const int count = static_cast<int>(ReadInteger(info[2], "count"));
+  return DescriptorsOf(info.Env(), OpenPort(address, port, count));
+}
+
+Napi::Value Duplicate(const Napi::CallbackInfo& info, Environment&) {
+  return Napi::Number::New(info.Env(),
+                           DuplicateDescriptor(ReadDescriptor(info[0])));
+}
+
+Napi::Value OpenPair(const Napi::CallbackInfo& info, Environment&) {
+  const auto [first, second] = OpenSocketPair();
+  return DescriptorsOf(info.Env(), {first, second});
+}
+
+Napi::Value Close(const Napi::CallbackInfo& info, Environment&) {
+  CloseDescriptor(ReadDescriptor(info[0]));
+  return info.Env().Undefined();
+}
+
 Napi::Value ExitNow(const Napi::CallbackInfo& info, Environment&) {
   _exit(static_cast<int>(ReadInteger(info[0], "code") & 0xff));
 }
@@ -282,6 +317,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Throwing<FreedBytes>>(exports, "freedBytes");
   Export<Throwing<GiveBackFreeMemory>>(exports, "giveBackFreeMemory");
   Export<Throwing<Unacknowledged>>(exports, "unacknowledged");
+  Export<Throwing<OpenPortValue>>(exports, "openPort");
+  Export<Throwing<Duplicate>>(exports, "duplicateDescriptor");
+  Export<Throwing<OpenPair>>(exports, "openSocketPair");
+  Export<Throwing<Close>>(exports, "closeDescriptor");
   Export<Throwing<ExitNow>>(exports, "exitNow");
   return exports;
 }

@@ -14,7 +14,7 @@ import { filesBelow } from './install/digest.js';
  */
 const LAYERS = [
   ['main', 'index', 'conformance', 'programs', 'cli'],
-  ['server', 'server-parts'],
+  ['server', 'server-parts', 'workers'],
   ['config', 'surfaces'],
   ['http'],
   ['handlers'],
@@ -45,7 +45,7 @@ const SEAMS = [
     behind: 'engines/tensorflow/',
     seam: 'engines/engine.ts and engines/inference-model.ts',
     // These open TensorFlow, read SavedModels without a server, or use its kernels or traces directly.
-    home: /^(engines\/tensorflow\/|(index|server|server-parts)\.ts$|conformance\/engine-checks\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
+    home: /^(engines\/tensorflow\/|(index|server|server-parts)\.ts$|workers\/|conformance\/engine-checks\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
   },
 ];
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { WireLimits } from './codec/wire.js';
 import type { Settings } from './config/settings.js';
 import { stateFolder } from './config/state-folder.js';
+import type { DataPlane } from './control/data-plane.js';
 import { Rehearsals } from './control/load/rehearsal.js';
 import { RehearsalProcesses } from './control/load/rehearsal-processes.js';
 import { Manager } from './control/manager.js';
@@ -11,6 +12,7 @@ import type { Engines } from './engines/engine.js';
 import type { RuntimeOptions } from './engines/tensorflow/open-runtime.js';
 import type { Runtime } from './engines/tensorflow/runtime.js';
 import { invalidArgument } from './errors.js';
+import type { Loop } from './flow/shared-numbers.js';
 import type { HandlerBlocking } from './handlers/blocking.js';
 import { Handlers } from './handlers/loader.js';
 import type { ApiKeys } from './http/access/api-keys.js';
@@ -69,6 +71,15 @@ export function warnOfOpenPort(
     );
 }
 
+/** Warns of limits that leave others without effect. */
+export function warnOfLimits({ maxBodyBytes, maxInflightBytes }: Settings, logger: Logger): void {
+  if (maxInflightBytes < maxBodyBytes)
+    logger.warn(
+      `--max-inflight-bytes limits bodies to ${maxInflightBytes} bytes, less than --max-body-bytes`,
+    );
+}
+
+/** @param slots is the number of models that run at once */
 export function runtimeOptions(settings: Settings, slots: number): RuntimeOptions {
   return {
     kind: settings.runtime,
@@ -143,10 +154,12 @@ interface ManagerParts {
   readonly slots: number;
   readonly handlers: Handlers | undefined;
   readonly processes: RehearsalProcesses | undefined;
+  readonly loop: Loop;
+  readonly dataPlane: DataPlane | undefined;
 }
 
 export function createManager(parts: ManagerParts): Manager {
-  const { settings, runtime, engines, source, logger, slots, handlers, processes } = parts;
+  const { settings, runtime, engines, source, logger, slots, handlers, processes, loop, dataPlane } = parts;
   const { tags, signature, defaultModel, strictReady = false } = settings;
   const { maxBatchSize, batchTimeout: timeout, queueSize, batchingParameters } = settings;
   const batching = { maxBatchSize, timeout, queueSize, slots, compiles: runtime.mode.xla };
@@ -158,14 +171,26 @@ export function createManager(parts: ManagerParts): Manager {
     runtime: runtimeOptions(settings, slots),
     options: { tags, signature, loadTimeout, warmupTimeout },
   });
-  // The event loop would wait for a run that is spread over threads.
-  const inlineRunMicros = settings.interThreads === -1 ? settings.inlineRunMicros : 0;
-  const queues = new Queues({ scheduler: new Scheduler(slots), inlineRunMicros, logger });
+  const queues = queuesOf(settings, { loop, slots, logger });
   return new Manager({
     ...{ engines, source, tags, signature, defaultModel, strictReady, ...timing, logger, handlers },
-    ...{ queues, batching, batchingParameters },
+    ...{ queues, dataPlane, batching, batchingParameters },
     ...{ rehearse: settings.rehearse, rehearsals, stateFolder: stateFolder(settings, process.env) },
   });
+}
+
+/** What the queues of an event loop are made of. */
+interface QueuesParts {
+  readonly loop: Loop;
+  /** Runs at once. */
+  readonly slots: number;
+  readonly logger: Logger;
+}
+
+export function queuesOf(settings: Settings, { loop, slots, logger }: QueuesParts): Queues {
+  // The event loop would wait for a run that is spread over threads.
+  const inlineRunMicros = settings.interThreads === -1 ? settings.inlineRunMicros : 0;
+  return new Queues({ loop, scheduler: new Scheduler(slots), inlineRunMicros, logger });
 }
 
 /** The bytes of body memory that are kept for the next requests. */
@@ -173,16 +198,12 @@ const unusedBodyBytes = 64 * 2 ** 20;
 
 /** A body for which the budget never has room is too large: trying again does not help. */
 export function limitBodies(
-  settings: Settings,
-  runtime: Runtime,
+  { maxBodyBytes, maxInflightBytes, bodyTimeout: timeout }: Settings,
+  free: Runtime['free'],
   budget: ByteBudget,
-  logger: Logger,
 ): BodyLimits {
-  const { maxBodyBytes, maxInflightBytes, bodyTimeout: timeout } = settings;
   const maxBytes = Math.min(maxBodyBytes, maxInflightBytes);
-  if (maxBytes < maxBodyBytes)
-    logger.warn(`--max-inflight-bytes limits bodies to ${maxBytes} bytes, less than --max-body-bytes`);
-  const memory = new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes), runtime.free);
+  const memory = new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes), free);
   return { maxBytes, timeout, budget, memory };
 }
 

@@ -14,6 +14,7 @@ import { openRuntime } from './engines/tensorflow/open-runtime.js';
 import type { Runtime } from './engines/tensorflow/runtime.js';
 import { tensorFlowEngine } from './engines/tensorflow/tensorflow-engine.js';
 import { invalidArgument, ServingError, shuttingDown } from './errors.js';
+import { onlyLoop } from './flow/shared-numbers.js';
 import { HandlerBlocking } from './handlers/blocking.js';
 import type { Handlers } from './handlers/loader.js';
 import { Hosts } from './http/access/hosts.js';
@@ -44,6 +45,7 @@ import {
   observersOf,
   openRehearsals,
   runtimeOptions,
+  warnOfLimits,
   warnOfOpenPort,
 } from './server-parts.js';
 import { addQueueMetrics } from './serving/queue-metrics.js';
@@ -55,6 +57,8 @@ import { createLogger, type Logger } from './telemetry/logger.js';
 import { createTelemetry } from './telemetry/metrics.js';
 import { openTensorFlowJs, type TensorFlowJs } from './tfjs/open.js';
 import { inMilliseconds, type Milliseconds, momentAfter, now } from './time.js';
+import { Workers } from './workers/pool.js';
+import { slotsOfWorker, workerCount } from './workers/worker-count.js';
 
 /**
  * The settings, as on the command line and with its defaults. Those for TensorFlow hold for the process, from its first
@@ -169,6 +173,7 @@ class ComposedServer implements Server, ServerState {
   private readonly accessLog: AccessLog | undefined;
   private readonly configuredKeys: ConfiguredKeys;
   private readonly certificate: Certificate | undefined;
+  private readonly workers: Workers | undefined;
   private readonly draining = new AbortController();
   private started = false;
   stopping = false;
@@ -190,7 +195,9 @@ class ComposedServer implements Server, ServerState {
     const { keys } = this.configuredKeys;
     this.certificate = listens ? certificateOf(settings, logger) : undefined;
     const slots = settings.runThreads ?? availableParallelism();
-    const runtime = openRuntime(runtimeOptions(settings, slots));
+    const workers = listens ? workerCount(settings) : 0;
+    const slotsOfEach = slotsOfWorker(slots, workers);
+    const runtime = openRuntime(runtimeOptions(settings, slots + workers * slotsOfEach));
     logger.info(
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
     );
@@ -198,21 +205,36 @@ class ComposedServer implements Server, ServerState {
       logger.info(`libraries of custom operations: ${runtime.opLibraries.length} loaded`);
     for (const warning of runtime.warnings) logger.warn(warning);
     if (listens) warnOfOpenPort(settings, keys, logger);
+    warnOfLimits(settings, logger);
     const engines: Engines = [tensorFlowEngine(runtime, logger), ...extensions.engines];
-    const telemetry = createTelemetry();
+    const loop = workers > 0 ? { index: 0, count: workers + 1 } : onlyLoop;
+    const telemetry = createTelemetry(loop);
+    this.workers =
+      workers > 0
+        ? new Workers({
+            ...{ count: workers, loop, settings, runtime, slots: slotsOfEach, telemetry, logger },
+            adopt: (descriptor) => this.port?.adopt(descriptor),
+          })
+        : undefined;
     this.accessLog = accessLogOf(settings);
     const observers = observersOf(telemetry, this.accessLog);
     const blocking = new HandlerBlocking();
     const handlers = createHandlers(settings, logger, blocking);
     const source = extensions.source ?? folderSource(settings, engines, handlers, logger);
-    const manager = createManager({ settings, runtime, engines, source, logger, slots, handlers, processes });
-    const budget = new ByteBudget(settings.maxInflightBytes);
-    const unread = new UnreadAnswers({
-      maxBytes: settings.maxInflightBytes,
-      timeout: settings.bodyTimeout,
-      outputBytes: () => runtime.counters()['tensorBytes'] ?? 0,
-      unacknowledged: runtime.unacknowledged,
+    const manager = createManager({
+      ...{ settings, runtime, engines, source, logger, slots, handlers, processes, loop },
+      dataPlane: this.workers,
     });
+    const budget = new ByteBudget(settings.maxInflightBytes, this.workers?.bodyBytes);
+    const unread = new UnreadAnswers(
+      {
+        maxBytes: settings.maxInflightBytes,
+        timeout: settings.bodyTimeout,
+        outputBytes: () => runtime.counters()['tensorBytes'] ?? 0,
+        unacknowledged: runtime.unacknowledged,
+      },
+      this.workers?.unreadBytes,
+    );
     const stalls = new Stalls(settings.idleTimeout, runtime.unacknowledged);
     const surfaces = surfacesWith(extensions.surfaces);
     const routes: TableRoute[] = [];
@@ -221,18 +243,26 @@ class ComposedServer implements Server, ServerState {
     this.services = {
       keys,
       routes: () => routes,
+      table: () => manager.table,
+      passAll: async (passesAll) => this.workers?.passAll(passesAll),
       manager,
       state: this,
       runtime,
       telemetry,
-      exchanges: new Exchanges(observers, stalls, unread, listens ? this.draining.signal : undefined),
+      exchanges: new Exchanges(
+        observers,
+        stalls,
+        unread,
+        listens ? this.draining.signal : undefined,
+        this.workers?.requests,
+      ),
       logger,
       hosts: new Hosts({
         listensOn: listens ? settings.host : undefined,
         hasKeys: keys.configured,
         allowed: settings.allowHost ?? [],
       }),
-      bodyLimits: limitBodies(settings, runtime, budget, logger),
+      bodyLimits: limitBodies(settings, runtime.free, budget),
       wireLimits: limitWire(settings),
       requestTimeout: settings.requestTimeout,
       serverTiming: settings.serverTiming ?? false,
@@ -251,12 +281,17 @@ class ComposedServer implements Server, ServerState {
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
     this.port = listens
-      ? new Port({ ...settings, certificate: this.certificate }, listener, this.services)
+      ? // With workers, it takes what they pass on, and they have the certificate.
+        new Port(
+          { ...settings, certificate: this.workers ? undefined : this.certificate },
+          listener,
+          this.services,
+        )
       : undefined;
   }
 
   get address(): string | undefined {
-    return this.port?.address;
+    return this.workers ? this.workers.address : this.port?.address;
   }
 
   get ready(): boolean {
@@ -267,7 +302,7 @@ class ComposedServer implements Server, ServerState {
     const { port, logger, services } = this;
     if (this.started) throw new ServingError('FAILED_PRECONDITION', 'a server is started once');
     this.started = true;
-    await port?.listen();
+    await (this.workers ? this.workers.open() : port?.listen());
     if (this.handlers) this.ignoreStrayErrors = this.handlers.watchStrayErrors();
     const sayIsLoading = setTimeout(() => {
       if (port) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
@@ -279,6 +314,7 @@ class ComposedServer implements Server, ServerState {
   async reloadFiles(): Promise<void> {
     await Promise.all([this.certificate?.reload(), this.configuredKeys.reload()]);
     this.accessLog?.reopen();
+    this.workers?.reloadFiles();
   }
 
   async predict(options: PredictOptions): Promise<Prediction> {
@@ -297,6 +333,7 @@ class ComposedServer implements Server, ServerState {
       await delay(20);
       bodyLimits.budget.giveUpSlow(shuttingDown);
       exchanges.unread.cutOffSlow();
+      this.workers?.giveUpSlow();
     }
     return exchanges.underWay === 0;
   }
@@ -312,11 +349,13 @@ class ComposedServer implements Server, ServerState {
     this.stopping = true;
     if (wasReady && settings.drainDelay > 0) await delay(inMilliseconds(settings.drainDelay));
     this.draining.abort(shuttingDown());
+    this.workers?.drain();
     // What a source closes may fail, or take for ever.
     services.manager
       .stopLoading()
       .catch((error: unknown) => this.logger.error({ err: error }, 'the watch of the source did not end'));
     const finished = await this.drain();
+    await this.workers?.close();
     await port?.close();
     this.certificate?.close();
     this.configuredKeys.close();

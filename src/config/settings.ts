@@ -255,6 +255,11 @@ export const settings = {
     shownDefault: 'one per core',
     help: 'models run at once',
   },
+  workers: {
+    schema: z.union([z.literal('auto'), count(256)]).default(1),
+    value: 'N|auto',
+    help: 'event loops that answer requests, over one copy of the weights; auto takes one for two cores',
+  },
   inlineRunMicros: {
     schema: number(z.number().nonnegative().max(1_000_000)).default(50),
     value: 'MICROSECONDS',

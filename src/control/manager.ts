@@ -11,6 +11,7 @@ import type { Queues } from '../serving/queue/queues.js';
 import type { Table } from '../serving/table.js';
 import type { SourceVersion } from '../stores/source.js';
 import { inMilliseconds, type Milliseconds, now } from '../time.js';
+import type { DataPlane } from './data-plane.js';
 import { DefaultModel } from './default-model.js';
 import { Loads } from './load/loads.js';
 import { VersionLoader, type VersionLoaderOptions } from './load/version-loader.js';
@@ -31,6 +32,8 @@ export interface ManagerOptions extends VersionLoaderOptions, ScannerOptions, Mo
   /** Keeps the server from being ready while a model found at start has never served. */
   readonly strictReady: boolean;
   readonly queues: Queues;
+  /** The event loops beside the main thread, if there are any. */
+  readonly dataPlane?: DataPlane | undefined;
 }
 
 /** The milliseconds that the end waits for a load under way. */
@@ -50,21 +53,24 @@ export class Manager {
   private isStarted = false;
 
   constructor(private readonly options: ManagerOptions) {
-    const { logger, queues, source } = options;
+    const { logger, queues, source, dataPlane } = options;
     this.publisher = new Publisher(source.advice);
     this.records = new ModelRecords(options);
     this.readiness = new Readiness(options.strictReady);
     this.byDefault = new DefaultModel(options.defaultModel);
     this.scanner = new Scanner(options, () => this.afterScan());
     this.loader = new VersionLoader(options);
-    this.unloads = new Unloads(logger);
-    this.loads = new Loads(this.loader, queues, logger, {
-      isServing: () => this.isStarted && this.records.isServing,
-      changed: (model) => this.publish(model),
-      loaded: (model, record) => this.loaded(model, record),
-      failed: (model, code) => this.failed(model, code),
-      release: (name, local) => this.unloads.release(name, local),
-    });
+    this.unloads = new Unloads(logger, dataPlane);
+    this.loads = new Loads(
+      { loader: this.loader, queues, logger, dataPlane },
+      {
+        isServing: () => this.isStarted && this.records.isServing,
+        changed: (model) => this.publish(model),
+        loaded: (model, record) => this.loaded(model, record),
+        failed: (model, code) => this.failed(model, code),
+        release: (name, local) => this.unloads.release(name, local),
+      },
+    );
   }
 
   get models(): ReadonlyMap<string, ModelRecord> {
@@ -110,6 +116,7 @@ export class Manager {
     const mayBecomeQuiet = () => this.scanner.latest.unsettled && now() < end;
     const pause = Math.min(1000, Math.max(settle, shortestInterval));
     while (!this.closed && (isLoading() || mayBecomeQuiet())) await this.change(pause);
+    await this.inForce();
     this.isStarted = true;
   }
 
@@ -124,6 +131,11 @@ export class Manager {
   /** Waits for the next change of the table, at most for this time. */
   change(patience: Milliseconds): Promise<void> {
     return this.publisher.change(patience);
+  }
+
+  /** Resolves once every event loop serves what was published last. */
+  async inForce(): Promise<void> {
+    await this.options.dataPlane?.inForce();
   }
 
   /** The version that a path means. @throws ServingError the error of the source; UNIMPLEMENTED if it takes no paths */
@@ -239,6 +251,7 @@ export class Manager {
   private publish(changed?: ModelRecord): void {
     this.byDefault.follow(this.models);
     this.publisher.publish(this.models.values(), this.defaultModel, changed);
+    this.options.dataPlane?.publish(this.table);
   }
 
   /** Loads nothing more. The process is told to end, and no load is to blame. */

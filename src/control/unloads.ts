@@ -3,19 +3,22 @@ import { messageOf } from '../errors.js';
 import type { Servable } from '../serving/servable.js';
 import type { LocalVersion } from '../stores/source.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { DataPlane } from './data-plane.js';
 
 export class Unloads {
   private readonly underWay = new Set<Promise<void>>();
 
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    private readonly dataPlane: DataPlane | undefined,
+  ) {}
 
   /**
    * @param name is that of the version, for the log
    * @param onEnd is called when nothing of it is left
    */
   begin(name: string, servable: Servable, local: LocalVersion | undefined, onEnd: () => void): void {
-    const unload = servable
-      .retire()
+    const unload = this.retire(servable)
       .catch((error: unknown) => this.logger.error(`unloading ${name}: ${messageOf(error)}`))
       .then(() => this.giveBack(name, local))
       .then(() => {
@@ -23,6 +26,12 @@ export class Unloads {
         onEnd();
       });
     this.track(unload);
+  }
+
+  /** The other event loops come first: the main thread's reference keeps what they use. */
+  private async retire(servable: Servable): Promise<void> {
+    await this.dataPlane?.retired(servable);
+    await servable.retire();
   }
 
   /** Releases the files of a version that could not be loaded. */

@@ -44,6 +44,7 @@ export async function update(manager: Manager, request: UpdateRequest): Promise<
     const left = deadline - now();
     if (!models.some(isUnderWay)) {
       throwIfNotServed(models, names !== undefined);
+      await manager.inForce();
       return { done: true, models: models.map(statusOf) };
     }
     if (left <= 0) return { done: false, models: models.map(statusOf) };

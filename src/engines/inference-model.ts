@@ -96,6 +96,14 @@ export interface EngineModel {
   dispose?(): Promise<void>;
 }
 
+/** A loaded model that any event loop of the process can run, as plain data. */
+export interface SharedModel {
+  /** The session of the addon. */
+  readonly session: number;
+  readonly signatures: ReadonlyMap<string, Signature>;
+  readonly mode: ComputeMode;
+}
+
 /** A loaded model, as everything above the engines knows it: with its signatures, and nothing left out. */
 export interface InferenceModel extends EngineModel {
   /** The signatures by their names. */
@@ -110,5 +118,7 @@ export interface InferenceModel extends EngineModel {
     options?: Pick<RunOptions, 'outputs' | 'padding'>,
   ): RunResult;
   whyNotInline(signature: Signature): string | undefined;
+  /** The model as other event loops open it. Left out, only the main thread runs it. */
+  readonly shared?: SharedModel | undefined;
   dispose(): Promise<void>;
 }

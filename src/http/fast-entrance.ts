@@ -15,7 +15,7 @@ import { needsNoCheck } from './request/check-head.js';
 import { Exchange } from './request/exchange.js';
 import { DirectHead } from './request/head.js';
 import { type Exit, InferenceRequest } from './request/inference-request.js';
-import type { Services } from './services.js';
+import type { InferenceServices } from './services.js';
 import type { CommonRequests, Surface } from './surface.js';
 
 /** A common request, known by its path. */
@@ -27,7 +27,7 @@ interface Found {
 
 /** @param general takes every other request */
 export function fastEntrance(
-  services: Services,
+  services: InferenceServices,
   surfaces: readonly Surface[],
   general: RequestListener,
 ): RequestListener {
@@ -57,11 +57,11 @@ export function fastEntrance(
  * The request; undefined if anything in the head asks for more than this entrance can do, or if a surface fails to
  * tell.
  */
-function findCommon(req: IncomingMessage, paths: Paths, services: Services): Found | undefined {
+function findCommon(req: IncomingMessage, paths: Paths, services: InferenceServices): Found | undefined {
   if (req.method !== 'POST') return undefined;
-  const { manager, hosts, logger } = services;
+  const { hosts, logger } = services;
   try {
-    const found = paths.find(manager.table, req.url ?? '');
+    const found = paths.find(services.table(), req.url ?? '');
     return found?.common.isCommon(req.headers) && needsNoCheck(req, hosts) ? found : undefined;
   } catch (error) {
     logger.error({ err: error }, 'a surface failed to tell whether a request is a common one');
@@ -69,7 +69,7 @@ function findCommon(req: IncomingMessage, paths: Paths, services: Services): Fou
   }
 }
 
-/** The paths of all models on all surfaces. They are made anew when models come and go. */
+/** The paths of all models that serve, on all surfaces. They are made anew when models come and go. */
 class Paths {
   private table: Table | undefined;
   private found = new Map<string, Found>();
@@ -88,8 +88,9 @@ class Paths {
       const { common } = surface;
       if (!common) continue;
       for (const model of table.models.keys())
-        this.found.set(common.path(model), { target: () => ({ model }), surface, common });
-      if (common.defaultPath !== undefined && table.defaultModel !== undefined)
+        if (table.has({ model }))
+          this.found.set(common.path(model), { target: () => ({ model }), surface, common });
+      if (common.defaultPath !== undefined && table.has({}))
         this.found.set(common.defaultPath, { target: () => ({}), surface, common });
     }
   }
@@ -100,7 +101,7 @@ class DirectExit implements Exit {
     private readonly exchange: Exchange,
     private readonly head: DirectHead,
     private readonly surface: Surface,
-    private readonly services: Services,
+    private readonly services: InferenceServices,
   ) {}
 
   answer(answer: Answer, freeBody: () => void): void {

@@ -11,7 +11,7 @@ import { surfaceError } from './answer/surface-error.js';
 import { checkHead } from './request/check-head.js';
 import { Exchange, exchangeOf, setExchange } from './request/exchange.js';
 import { findHandlerRoute, handlerRoutes, pathOf } from './routes/handler-routes.js';
-import type { Services } from './services.js';
+import type { InferenceServices, Services } from './services.js';
 import type { Surface } from './surface.js';
 
 export interface App {
@@ -20,7 +20,10 @@ export interface App {
   readonly listener: RequestListener;
 }
 
-export function createKoa(services: Services, surfaces: readonly Surface[]): App {
+/** The services of a loop that has a route table. */
+type Routed = InferenceServices & Pick<Services, 'routes'>;
+
+export function createKoa(services: Routed, surfaces: readonly Surface[]): App {
   const { router, scopeOf } = createRouter(services);
   const app = new Koa();
   app.use(exchanges(services));
@@ -37,7 +40,7 @@ export function createKoa(services: Services, surfaces: readonly Surface[]): App
   return { koa: app, listener: app.callback() };
 }
 
-function createRouter(services: Services) {
+function createRouter(services: Routed) {
   const router = new Router();
   const scopes = new Map<string, Scope>();
   for (const { method, path, scope, handle } of services.routes()) {
@@ -81,7 +84,7 @@ function createRouter(services: Services) {
 }
 
 /** Begins and ends the exchange. The answer repeats the caller's request id, or has a new one. */
-function exchanges(services: Services): Middleware {
+function exchanges(services: InferenceServices): Middleware {
   return async (ctx, next) => {
     const exchange = new Exchange(ctx.req, ctx.res, services.exchanges);
     setExchange(ctx, exchange);
@@ -92,7 +95,7 @@ function exchanges(services: Services): Middleware {
 }
 
 /** Answers errors in the form of the surface that owns the path. */
-function answerErrors({ logger }: Services, surfaces: readonly Surface[]): Middleware {
+function answerErrors({ logger }: InferenceServices, surfaces: readonly Surface[]): Middleware {
   return async (ctx, next) => {
     const exchange = exchangeOf(ctx);
     // An inference request tells more exactly what it has read.

@@ -6,7 +6,7 @@ import { whenFinished } from './connection/finished.js';
 import type { InferenceProtocol } from './inference-protocol.js';
 import { exchangeOf } from './request/exchange.js';
 import { InferenceRequest } from './request/inference-request.js';
-import type { Services } from './services.js';
+import type { InferenceServices } from './services.js';
 
 /**
  * Resolves once the context has the answer, or a stream has sent it.
@@ -16,7 +16,7 @@ import type { Services } from './services.js';
  */
 export function inferThroughKoa(
   ctx: RouterContext,
-  services: Services,
+  services: InferenceServices,
   protocol: InferenceProtocol,
   target: () => Target,
 ): Promise<void> {

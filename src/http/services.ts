@@ -1,7 +1,8 @@
-/** What the routes work with. It is made once, when the server is composed. */
+/** What requests are answered with. It is made once for each event loop, when that is composed. */
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
 import type { Runtime } from '../engines/tensorflow/runtime.js';
+import type { Table } from '../serving/table.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
 import type { Seconds } from '../time.js';
@@ -19,23 +20,12 @@ export interface ServerState {
   readonly stopping: boolean;
 }
 
-/**
- * The parts of the server that routes work with. A surface's inference routes are not given them: the server uses them
- * in their place.
- */
-export interface Services {
+/** The parts that inference requests work with. Every event loop has its own. */
+export interface InferenceServices {
   /** The API keys, and what each of them may do. */
   readonly keys: ApiKeys;
-  /** The route table of all surfaces. It is complete once the server is composed. */
-  readonly routes: () => readonly TableRoute[];
-  /** The control plane. Its `table` says which models serve. */
-  readonly manager: Manager;
-  /** How far the server is on its way from its start to its end. */
-  readonly state: ServerState;
-  /** TensorFlow. */
-  readonly runtime: Runtime;
-  /** Counts of requests, by model and version, for metrics and statistics. */
-  readonly telemetry: Telemetry;
+  /** What is served now. */
+  readonly table: () => Table;
   /** The requests that are under way. */
   readonly exchanges: Exchanges;
   readonly logger: Logger;
@@ -51,4 +41,26 @@ export interface Services {
   readonly serverTiming: boolean;
   /** Aborted once the server has been told to stop. */
   readonly draining: AbortSignal;
+}
+
+/**
+ * The parts that other routes work with as well, on the main thread. A surface's inference routes are not given them: the
+ * server uses them in their place.
+ */
+export interface Services extends InferenceServices {
+  /** The route table of all surfaces. It is complete once the server is composed. */
+  readonly routes: () => readonly TableRoute[];
+  /** The control plane. */
+  readonly manager: Manager;
+  /** How far the server is on its way from its start to its end. */
+  readonly state: ServerState;
+  /**
+   * Has the main thread answer all requests, while a profile of it is taken. It resolves once no worker answers any by
+   * itself, or once they do again.
+   */
+  readonly passAll: (passesAll: boolean) => Promise<void>;
+  /** TensorFlow. */
+  readonly runtime: Runtime;
+  /** Counts of requests, by model and version, for metrics and statistics. */
+  readonly telemetry: Telemetry;
 }

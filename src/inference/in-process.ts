@@ -5,10 +5,10 @@
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import { makeTensors } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
-import type { Manager } from '../control/manager.js';
 import { invalidArgument, ServingError } from '../errors.js';
 import { Cancellation } from '../flow/cancellation.js';
 import { predict } from '../serving/predict.js';
+import type { Table } from '../serving/table.js';
 import { blankRecord, type RequestRecord, type RequestStatus } from '../telemetry/request-record.js';
 import { disposeTensors, type Tensor } from '../tfjs/tensors.js';
 import { momentAfter, now, type Seconds, secondsSince } from '../time.js';
@@ -49,7 +49,7 @@ export interface Prediction {
 }
 
 export interface PredictServices {
-  readonly manager: Manager;
+  readonly table: () => Table;
   /** Counts the prediction beside the requests over HTTP: one record each, begun and ended once. */
   readonly exchanges: { begun(): void; ended(record: RequestRecord): void };
   readonly wireLimits: WireLimits;
@@ -65,7 +65,7 @@ export interface PredictServices {
  * if the signal aborts
  */
 export async function predictInProcess(
-  { manager, exchanges, wireLimits, requestTimeout }: PredictServices,
+  { table, exchanges, wireLimits, requestTimeout }: PredictServices,
   { inputs, model, version, label, signature, outputs, timeout = requestTimeout, signal }: PredictOptions,
   callers: readonly string[] = [],
 ): Promise<Prediction> {
@@ -79,11 +79,11 @@ export async function predictInProcess(
   signal?.addEventListener('abort', cancel, { once: true });
   try {
     const target = { model, version, label };
-    const { id: asked } = manager.table.find(target);
+    const { id: asked } = table().find(target);
     record.model = asked.model;
     record.version = asked.version;
     if (callers.includes(asked.model)) throw cycle([...callers, asked.model]);
-    const { outputs: given, ...id } = await predict(manager.table, {
+    const { outputs: given, ...id } = await predict(table(), {
       target,
       signature,
       inputs: (found) =>

@@ -1,9 +1,9 @@
 /** Leads from a body that has been read to the one core call. */
 import type { InferBody } from '../codec/infer-body.js';
 import type { WireLimits } from '../codec/wire.js';
-import type { Manager } from '../control/manager.js';
 import type { Claim } from '../flow/steps.js';
 import { type PredictRequest, type PredictResult, predict } from '../serving/predict.js';
+import type { Table } from '../serving/table.js';
 import { areReady, type Inputs, inputsOf, withInputs } from './made-inputs.js';
 
 /** What a request says outside its body. */
@@ -13,15 +13,15 @@ export interface AskedFor extends Pick<PredictRequest, 'target' | 'deadline' | '
 }
 
 export function predictDecoded(
-  { manager, wireLimits }: { readonly manager: Manager; readonly wireLimits: WireLimits },
+  { table, wireLimits }: { readonly table: () => Table; readonly wireLimits: WireLimits },
   request: InferBody,
   asked: AskedFor,
 ): Promise<PredictResult> {
   const { target, deadline, cancellation, settled } = asked;
-  const find = () => manager.table.find(target);
+  const find = () => table().find(target);
   const call = ({ signature, inputs, inputNames, outputs }: Inputs) =>
     // The fields are listed, because spreading two objects into a third takes a microsecond or two.
-    predict(manager.table, {
+    predict(table(), {
       target,
       signature,
       inputs,

@@ -33,4 +33,6 @@ export interface Deployment {
   readonly batching: ReadonlyMap<string, BatchVerdict>;
   /** The terms when it begins to serve. */
   readonly terms: Terms;
+  /** The numbers of its queues, by signature, if another event loop has made them. */
+  readonly queueMemory?: ReadonlyMap<string, SharedArrayBuffer> | undefined;
 }

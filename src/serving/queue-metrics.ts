@@ -15,15 +15,15 @@ export function addQueueMetrics(telemetry: Telemetry, table: () => Table): void 
       ),
     );
   telemetry.gauges('tfjs_serving_queue_length', 'Requests that wait for a run', () =>
-    perSignature(({ queued }) => queued),
+    perSignature(({ totals }) => totals.queued),
   );
   telemetry.gauges('tfjs_serving_runs_in_flight', 'Runs under way', () =>
-    perSignature(({ inFlight }) => inFlight),
+    perSignature(({ totals }) => totals.inFlight),
   );
   telemetry.gauges(
     'tfjs_serving_runs_stuck',
     'Runs that go on although the time of all their requests is over',
-    () => perSignature(({ stuck }) => stuck),
+    () => perSignature(({ totals }) => totals.stuck),
   );
   telemetry.counters('tfjs_serving_runs_total', 'Runs that have begun', () =>
     perSignature(({ totals }) => totals.runs),

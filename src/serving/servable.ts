@@ -47,6 +47,11 @@ export class Servable {
     return name === undefined ? this.defaultSignature : this.model.signatures.get(name);
   }
 
+  /** The terms that hold now. */
+  get currentTerms(): Terms {
+    return this.terms;
+  }
+
   /** Sets new terms, which hold from the next request on. Files have changed. */
   renew(terms: Terms): void {
     this.terms = terms;

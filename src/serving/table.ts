@@ -78,6 +78,15 @@ export class Table {
     return servable ?? refuse(model, version);
   }
 
+  /** True if {@link find} would find something. */
+  has({ model: name = this.defaultModel, version: number, label }: Target): boolean {
+    const model = name === undefined ? undefined : this.models.get(name);
+    if (!model) return false;
+    const version = label === undefined ? number : model.labels.get(label);
+    if (version !== undefined) return model.available.has(version);
+    return label === undefined && model.serving !== undefined;
+  }
+
   /** @throws ServingError NOT_FOUND that lists the models there are */
   get(name: string): ModelStatus {
     const model = this.models.get(name);

@@ -8,7 +8,7 @@
 import { createRequire } from 'node:module';
 import util from 'node:util';
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
-import { extendBackend } from './backend.js';
+import { extendBackend, type HostBackend } from './backend.js';
 import { type HostTensors, hostTensors } from './host-tensor.js';
 
 export type TensorFlowJs = typeof tfjs;
@@ -17,6 +17,9 @@ interface Opened {
   readonly tf: TensorFlowJs;
   readonly tensors: HostTensors;
 }
+
+/** The module that has tensors and the engine, without a backend. */
+const core = '@tensorflow/tfjs-core';
 
 let opened: Opened | undefined;
 
@@ -30,6 +33,24 @@ export function openTensorFlowJs(): TensorFlowJs {
   }
   return opened.tf;
 }
+
+/**
+ * Opens tensors over host memory without tfjs-node, for a thread that makes and reads tensors and calls no operations.
+ * Operations of several threads would race in tfjs-node, which keeps state for the process.
+ */
+export function openHostTensors(): void {
+  if (opened) return;
+  const require = createRequire(import.meta.url);
+  const tf = createRequire(require.resolve('@tensorflow/tfjs-node-gpu'))(core) as TensorFlowJs;
+  opened = { tf, tensors: hostTensors(tf, noOperations) };
+}
+
+const noOperations: HostBackend = {
+  register() {
+    throw new Error('operations of tf.js run on the main thread alone');
+  },
+  hostOf: () => undefined,
+};
 
 /** tf.js, and tensors over host memory. */
 export function tensorFlowJs(): Opened {

@@ -13,6 +13,7 @@ import type { Queues } from '../../serving/queue/queues.js';
 import type { LocalVersion, SourceVersion } from '../../stores/source.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { inMilliseconds, now, type Seconds, secondsSince } from '../../time.js';
+import type { DataPlane } from '../data-plane.js';
 import type { ModelRecord } from '../model-record.js';
 import type { VersionRecord } from '../version-records.js';
 import { GivenUp, type LoadedVersion } from './load.js';
@@ -35,6 +36,13 @@ export interface LoadsHost {
   release(name: string, local: LocalVersion | undefined): void;
 }
 
+export interface LoadsParts {
+  readonly loader: VersionLoader;
+  readonly queues: Queues;
+  readonly logger: Logger;
+  readonly dataPlane: DataPlane | undefined;
+}
+
 interface Load {
   readonly model: ModelRecord;
   readonly candidate: SourceVersion;
@@ -47,9 +55,7 @@ export class Loads {
   private isStopping = false;
 
   constructor(
-    private readonly loader: VersionLoader,
-    private readonly queues: Queues,
-    private readonly logger: Logger,
+    private readonly parts: LoadsParts,
     private readonly host: LoadsHost,
   ) {}
 
@@ -74,7 +80,7 @@ export class Loads {
   /** Loads nothing more. A failure from now on is not to blame on the version. */
   async stop(): Promise<void> {
     this.isStopping = true;
-    await this.loader.close();
+    await this.parts.loader.close();
   }
 
   private async loadAll(): Promise<void> {
@@ -97,7 +103,8 @@ export class Loads {
         this.mayLoad.delete(model);
         continue;
       }
-      const isDoubtful = model.records.find(candidate)?.error || this.loader.isSuspect(model.name, candidate);
+      const isDoubtful =
+        model.records.find(candidate)?.error || this.parts.loader.isSuspect(model.name, candidate);
       if (!isDoubtful) return { model, candidate };
       failed ??= { model, candidate };
     }
@@ -105,7 +112,7 @@ export class Loads {
   }
 
   private async load({ model, candidate }: Load): Promise<void> {
-    const { logger, loader, queues } = this;
+    const { logger, loader, queues } = this.parts;
     const record = model.records.begin(candidate);
     const name = nameOf(model, record);
     logger.info(`loading ${name}`);
@@ -139,7 +146,8 @@ export class Loads {
         },
         local,
       );
-      this.deploy(model, record, loaded, local);
+      stage = 'being prepared on every worker';
+      await this.deploy(model, record, loaded, local);
     } catch (error) {
       this.fail(model, record, error, local);
       return;
@@ -152,19 +160,27 @@ export class Loads {
     this.host.loaded(model, record);
   }
 
-  private deploy(
+  private async deploy(
     model: ModelRecord,
     record: VersionRecord,
     { model: loaded, parameterCount, warmup, batching: verdicts, isHandled }: LoadedVersion,
     local: LocalVersion,
-  ): void {
+  ): Promise<void> {
+    const { queues, dataPlane } = this.parts;
     const batching = new Map(Array.from(verdicts, ([{ name }, verdict]) => [name, verdict]));
     this.tellOfTrials(model, record, batching);
     const { version } = record;
     const generation = model.nextGeneration(version);
     const id = { model: model.name, version, generation };
     const terms = model.termsOf(loaded);
-    const servable = this.queues.deploy({ id, model: loaded, parameterCount, isHandled, batching, terms });
+    const deployment = { id, model: loaded, parameterCount, isHandled, batching, terms };
+    const servable = queues.deploy(deployment);
+    try {
+      await dataPlane?.prepare(deployment, servable);
+    } catch (error) {
+      await servable.retire();
+      throw error;
+    }
     model.loaded(record, { servable, local, warmup, generation });
   }
 
@@ -179,9 +195,9 @@ export class Loads {
     for (const [signature, { whyNot, unproven }] of batching) {
       if (unproven === undefined) continue;
       if (whyNot === undefined)
-        this.logger.info(`${name}: requests for \`${signature}\` share runs on trial`);
+        this.parts.logger.info(`${name}: requests for \`${signature}\` share runs on trial`);
       else
-        this.logger.warn(
+        this.parts.logger.warn(
           `${name}: requests for \`${signature}\` run alone although they were to share runs: ${whyNot}`,
         );
     }
@@ -210,7 +226,7 @@ export class Loads {
     const again = model.nextTryOf(record)?.at.toISOString();
     const next = again === undefined ? '' : `; it is tried again at ${again}`;
     const stays = model.serving ? `; version ${model.serving.version} goes on serving` : '';
-    this.logger.error(`${name} is not served: ${text}${next}${stays}`);
+    this.parts.logger.error(`${name} is not served: ${text}${next}${stays}`);
     this.host.changed(model);
     this.host.failed(model, code);
   }

@@ -4,8 +4,8 @@ import { dtypeOf, dtypes } from '../../tensors/dtypes.js';
 import { feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
 import { inputOf, joinRows, type Padding } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
-import type { ComputeMode, InferenceModel, RunOptions, RunResult } from '../inference-model.js';
-import type { MetaGraph, Signature, TensorSpec } from '../signature.js';
+import type { ComputeMode, InferenceModel, RunOptions, RunResult, SharedModel } from '../inference-model.js';
+import type { Signature, TensorSpec } from '../signature.js';
 import type { ComputeChoice } from './compute-mode.js';
 import { copyRows, copyRowsInTurns } from './copied-rows.js';
 import { graphNameOf } from './graph-name.js';
@@ -17,7 +17,7 @@ import { operationNames } from './operations/operation-list.js';
 import { type SplitOutputs, splitOutputs } from './passed-outputs.js';
 import { encodeRunOptions } from './proto/config-proto.js';
 import type { RunTracer, TracedRun } from './run-tracer.js';
-import { type Device, type Runtime, savedModelType } from './runtime.js';
+import { type Device, type Runtime, type SharedRuntime, savedModelType } from './runtime.js';
 import { runError, TensorFlowError } from './tensorflow-error.js';
 
 /**
@@ -60,7 +60,7 @@ export function nativeRuntime(
     ...(device === 'cpu' ? { takeGuards: guardTaker(binding) } : {}),
     async load(directory, metaGraph, disposed) {
       const session = await binding.loadSession(directory, [...metaGraph.tags], sessionConfig).catch(rethrow);
-      return new NativeModel(binding, session, metaGraph, {
+      return new NativeModel(binding, session, metaGraph.signatures, {
         tracing,
         heedsTimeouts,
         device,
@@ -79,6 +79,31 @@ export function nativeRuntime(
     },
     exitNow: (code) => binding.exitNow(code),
   };
+}
+
+/**
+ * Opens a model that the main thread has loaded, on another event loop. It stays loaded until the last of them has
+ * disposed it.
+ *
+ * @throws ServingError NOT_FOUND if nobody holds it any more
+ */
+export function openShared(
+  binding: NativeBinding,
+  { session, signatures, mode }: SharedModel,
+  { heedsTimeouts, device }: SharedRuntime,
+): InferenceModel {
+  const handle = session as SessionHandle;
+  try {
+    binding.retainSession(handle);
+  } catch (error) {
+    rethrow(error);
+  }
+  // Runs are traced on the main thread.
+  const tracing: Tracing = { runOptions: null, tracer: undefined, isBusy: false };
+  return new NativeModel(binding, handle, signatures, {
+    ...{ tracing, heedsTimeouts, device, mode },
+    disposed: undefined,
+  });
 }
 
 /** Reading the list takes 20 ms. It is kept, and read again only if it lacks an operation, since lists only grow. */
@@ -133,7 +158,6 @@ interface NativeModelOptions {
 }
 
 class NativeModel implements InferenceModel {
-  readonly signatures: ReadonlyMap<string, Signature>;
   readonly type = savedModelType;
   readonly mode: ComputeMode;
   /** The calls for all outputs of a signature, and for some of them. */
@@ -144,11 +168,15 @@ class NativeModel implements InferenceModel {
   constructor(
     private readonly binding: NativeBinding,
     private readonly session: SessionHandle,
-    metaGraph: MetaGraph,
+    readonly signatures: ReadonlyMap<string, Signature>,
     private readonly options: NativeModelOptions,
   ) {
-    this.signatures = metaGraph.signatures;
     this.mode = options.mode;
+  }
+
+  get shared(): SharedModel {
+    const { session, signatures, mode } = this;
+    return { session, signatures, mode };
   }
 
   whyNotInline(signature: Signature): string | undefined {

@@ -250,6 +250,24 @@ export interface NativeBinding {
   /** The bytes of a TCP connection that the other side has not acknowledged; -1 if the system does not tell. */
   unacknowledged(descriptor: number): number;
 
+  /**
+   * Opens sockets that listen on one port, so that the system shares connections among them. Where the system cannot do
+   * that, there is one socket. They belong to the process: {@link closeDescriptor} closes them.
+   *
+   * @param address is an IPv4 or IPv6 address
+   * @param port is the port; 0 picks a free one
+   * @throws NativeError ALREADY_EXISTS if somebody listens there, UNAVAILABLE with the system's reason
+   */
+  openPort(address: string, port: number, count: number): number[];
+
+  /** A second descriptor of the same socket. The thread that gets it closes it. @throws NativeError UNAVAILABLE */
+  duplicateDescriptor(descriptor: number): number;
+
+  /** The two ends of a new connection within the process. @throws NativeError UNAVAILABLE */
+  openSocketPair(): [number, number];
+
+  closeDescriptor(descriptor: number): void;
+
   /** Ends the process at once, whatever hangs, without exit handlers and without waiting for runs. */
   exitNow(code: number): never;
 }

@@ -67,13 +67,13 @@ function openNative({ mixedPrecision, xla, ...options }: RuntimeOptions & { hide
   );
   const config = encodeSessionOptions({ ...options, ...choice.mode });
   const opLibraries = loadOpLibraries(binding, options.opLibraries ?? []);
-  decodeImagesBy(binding, encodeSessionOptions(options), Math.max(1, Math.floor(options.runThreads / 2)));
+  const imageConfig = encodeSessionOptions(options);
+  const imagesAtOnce = Math.max(1, Math.floor(options.runThreads / 2));
+  decodeImagesBy(binding, imageConfig, imagesAtOnce);
   // TensorFlow does not check the time while a run stays on one thread.
-  return nativeRuntime(binding, devices, config, {
-    heedsTimeouts: options.interThreads !== -1,
-    opLibraries,
-    ...choice,
-  });
+  const heedsTimeouts = options.interThreads !== -1;
+  const runtime = nativeRuntime(binding, devices, config, { heedsTimeouts, opLibraries, ...choice });
+  return { ...runtime, shared: { heedsTimeouts, device: runtime.device, imageConfig, imagesAtOnce } };
 }
 
 /** @param otherwise says what to do without it */

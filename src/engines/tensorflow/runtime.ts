@@ -21,6 +21,17 @@ export interface Device {
   readonly memoryBytes: number;
 }
 
+/** What a worker must know of the runtime that the main thread has opened, as plain data. */
+export interface SharedRuntime {
+  /** True if a run ends by itself once its time is over. */
+  readonly heedsTimeouts: boolean;
+  readonly device: 'cpu' | 'gpu';
+  /** The serialized ConfigProto for the session that decodes images. */
+  readonly imageConfig: Uint8Array;
+  /** The images that are decoded at a time. */
+  readonly imagesAtOnce: number;
+}
+
 export interface Runtime {
   readonly kind: RuntimeKind;
   /** The version of TensorFlow, for example `2.21.0`. */
@@ -71,6 +82,9 @@ export interface Runtime {
    * is absent if nobody can ask the system.
    */
   unacknowledged?(descriptor: number): number | undefined;
+
+  /** What workers must know to run its models. It is absent if only the main thread can run them. */
+  readonly shared?: SharedRuntime;
 
   /** What the runtime holds now: sessions, runs, tensors. All are zero when it is idle. */
   counters(): Readonly<Record<string, number>>;

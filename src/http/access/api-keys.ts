@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { quoted, ServingError } from '../../errors.js';
 import { didYouMean, nearest } from '../../nearest.js';
+import { peerOf } from '../connection/peer.js';
 
 /** What a route requires. `open` requires nothing. */
 export const scopes = ['open', 'infer', 'admin', 'metrics'] as const;
@@ -74,13 +75,13 @@ const anybody: Principal = { id: '', scopes: new Set(scopes) };
  * @throws ServingError UNAUTHENTICATED without a known key, PERMISSION_DENIED if the key lacks the scope, or if no keys
  * are configured and somebody beyond this machine asks for an admin route
  */
-export function checkAccess(keys: ApiKeys, scope: Scope, { headers, socket }: IncomingMessage): Principal {
+export function checkAccess(keys: ApiKeys, scope: Scope, req: IncomingMessage): Principal {
   if (scope === 'open') return anybody;
   if (!keys.configured) {
-    if (scope === 'admin') checkLoopback(socket.remoteAddress);
+    if (scope === 'admin') checkLoopback(peerOf(req));
     return anybody;
   }
-  const { header, key } = sentKey(headers);
+  const { header, key } = sentKey(req.headers);
   const principal = keys.find(key);
   if (!principal)
     throw new ServingError(

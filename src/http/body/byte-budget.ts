@@ -6,6 +6,7 @@
  */
 import { ServingError } from '../../errors.js';
 import { Deadlines, Waiting } from '../../flow/deadlines.js';
+import { onlyLoop, SharedNumbers } from '../../flow/shared-numbers.js';
 import {
   inMilliseconds,
   type Milliseconds,
@@ -46,15 +47,20 @@ export abstract class ArrivingBody extends Waiting {
 const patience: Milliseconds = 1000;
 
 export class ByteBudget {
-  private taken = 0;
   private readonly arrivals = new Deadlines<ArrivingBody>();
 
-  /** @param total is the bytes for the whole process */
-  constructor(private readonly total: number) {}
+  /**
+   * @param total is the bytes for the whole process
+   * @param numbers has in its first column the bytes that each event loop has taken
+   */
+  constructor(
+    private readonly total: number,
+    private readonly numbers: SharedNumbers = SharedNumbers.make(onlyLoop, 1),
+  ) {}
 
-  /** The bytes that are taken now. */
+  /** The bytes that are taken now, by all event loops together. */
   get reserved(): number {
-    return this.taken;
+    return this.numbers.total(0);
   }
 
   /**
@@ -64,18 +70,23 @@ export class ByteBudget {
    * @throws ServingError UNAVAILABLE if they are not left
    */
   reserve(bytes: number, body: ArrivingBody): void {
-    if (this.taken + bytes > this.total) this.makeRoom(bytes, body);
-    if (this.taken + bytes > this.total) {
+    if (this.reserved + bytes > this.total) this.makeRoom(bytes, body);
+    if (this.reserved + bytes > this.total) {
       throw new ServingError('UNAVAILABLE', 'too many request bytes are under way (--max-inflight-bytes)', {
         retryAfter: 1,
       });
     }
-    this.taken += bytes;
+    this.take(bytes);
   }
 
   /** Returns bytes. */
   release(bytes: number): void {
-    this.taken -= bytes;
+    this.take(-bytes);
+  }
+
+  private take(bytes: number): void {
+    const { mine } = this.numbers;
+    mine[0] = (mine[0] as number) + bytes;
   }
 
   /** Starts the body's deadline. From now on it may be given up to make room. */
@@ -90,7 +101,7 @@ export class ByteBudget {
 
   /** Gives up slow bodies until there is room. Those that began first come first. */
   private makeRoom(bytes: number, body: ArrivingBody): void {
-    this.giveUpSlow(gaveWay, (arrival) => arrival !== body && this.taken + bytes > this.total);
+    this.giveUpSlow(gaveWay, (arrival) => arrival !== body && this.reserved + bytes > this.total);
   }
 
   /** Gives up bodies that are too slow, oldest first. @param isMeant returns false for bodies to leave out */

@@ -6,7 +6,7 @@ import {
   type Server,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ServingError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -16,6 +16,7 @@ import type { Services } from '../services.js';
 import { stayingAwake } from './busy-poll.js';
 import type { Certificate } from './certificate.js';
 import { answerParserErrors } from './client-error.js';
+import { trustPeers } from './peer.js';
 import { oneATurn } from './pipelined.js';
 
 export interface PortOptions {
@@ -29,6 +30,8 @@ export interface PortOptions {
   readonly bodyTimeout: Seconds;
   /** How long the event loop stays awake after a request. With 0 it sleeps at once. */
   readonly busyPollMicros: Microseconds;
+  /** A socket that listens already, in place of host and port. */
+  readonly descriptor?: number | undefined;
   /** The certificate. Without one, the port takes plain HTTP. */
   readonly certificate: Certificate | undefined;
 }
@@ -92,14 +95,25 @@ export class Port {
   /** @throws ServingError (rejects) FAILED_PRECONDITION if the port cannot be opened */
   async listen(): Promise<void> {
     const { http } = this;
-    const { host, port } = this.options;
+    const { host, port, descriptor } = this.options;
+    const place =
+      descriptor === undefined
+        ? { port, host: host.startsWith('[') ? nameOf(host) : host }
+        : { fd: descriptor };
     await new Promise<void>((resolve, reject) => {
       http.once('error', (error: NodeJS.ErrnoException) => {
         const why = error.code === 'EADDRINUSE' ? inUse : messageOf(error);
         reject(new ServingError('FAILED_PRECONDITION', `cannot listen on ${host}:${port}: ${why}`));
       });
-      http.listen(port, host.startsWith('[') ? nameOf(host) : host, resolve);
+      http.listen(place, resolve);
     });
+  }
+
+  /** Takes a connection that a worker has opened, for requests that it passes on. */
+  adopt(descriptor: number): void {
+    const socket = new Socket({ fd: descriptor });
+    trustPeers(socket);
+    this.http.emit('connection', socket);
   }
 
   /**

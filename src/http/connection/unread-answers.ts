@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net';
 import { ServingError } from '../../errors.js';
 import { Linked, List } from '../../flow/list.js';
+import { onlyLoop, SharedNumbers } from '../../flow/shared-numbers.js';
 import { inMilliseconds, type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
 import { takenFrom, type Unacknowledged } from './taken-bytes.js';
 
@@ -31,13 +32,16 @@ export interface UnreadLimits {
 
 export class UnreadAnswers {
   private readonly answers = new List<UnreadAnswer>();
-  private bytes = 0;
 
-  constructor(private readonly limits: UnreadLimits) {}
+  /** @param numbers has in its first column the bytes that wait on each event loop */
+  constructor(
+    private readonly limits: UnreadLimits,
+    private readonly numbers: SharedNumbers = SharedNumbers.make(onlyLoop, 1),
+  ) {}
 
-  /** The bytes of the answers that have not left. */
+  /** The bytes of the answers that have not left, on all event loops together. */
   get held(): number {
-    return this.bytes;
+    return this.numbers.total(0);
   }
 
   /**
@@ -80,19 +84,24 @@ export class UnreadAnswers {
 
   private fits(bytes: number, freed = 0): boolean {
     const { maxBytes, outputBytes } = this.limits;
-    return this.answers.size === 0 || Math.max(this.bytes + bytes, outputBytes() - freed) <= maxBytes;
+    return this.answers.size === 0 || Math.max(this.held + bytes, outputBytes() - freed) <= maxBytes;
   }
 
   /** Counts an answer that did not leave at once. @returns a function that ends this */
   add(socket: Socket, bytes: number): () => void {
     const answer = new UnreadAnswer(socket, bytes, this.limits.unacknowledged);
     this.answers.add(answer);
-    this.bytes += bytes;
+    this.count(bytes);
     return () => this.forget(answer);
   }
 
   private forget(answer: UnreadAnswer): void {
-    if (this.answers.delete(answer)) this.bytes -= answer.bytes;
+    if (this.answers.delete(answer)) this.count(-answer.bytes);
+  }
+
+  private count(bytes: number): void {
+    const { mine } = this.numbers;
+    mine[0] = (mine[0] as number) + bytes;
   }
 }
 

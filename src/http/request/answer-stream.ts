@@ -13,7 +13,7 @@ import { type Moment, now } from '../../time.js';
 import { toServingError } from '../answer/failure.js';
 import { clientGone, whenFinished } from '../connection/finished.js';
 import type { StreamCodec } from '../inference-protocol.js';
-import type { Services } from '../services.js';
+import type { InferenceServices } from '../services.js';
 import type { Exchange } from './exchange.js';
 
 export interface AnswerStream {
@@ -32,7 +32,7 @@ export interface AnswerStream {
  * @returns the error that ended it early, if it had begun
  */
 export async function sendAnswers(
-  { draining, logger }: Services,
+  { draining, logger }: InferenceServices,
   { exchange, codec, id, deadline, begins }: AnswerStream,
   answers: AsyncGenerator<NamedTensors, void, void>,
 ): Promise<ServingError | undefined> {

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'koa';
 import { httpStatusOf, type ServingError } from '../../errors.js';
+import { onlyLoop, SharedNumbers } from '../../flow/shared-numbers.js';
 import {
   blankRecord,
   type RecordObserver,
@@ -14,6 +15,7 @@ import {
 } from '../../telemetry/request-record.js';
 import { type Microseconds, type Moment, now, type Seconds, secondsSince } from '../../time.js';
 import { whenFinished, whenSocketCloses } from '../connection/finished.js';
+import { peerOf } from '../connection/peer.js';
 import { isLastOn } from '../connection/pipelined.js';
 import type { Stalls } from '../connection/stalls.js';
 import type { UnreadAnswers } from '../connection/unread-answers.js';
@@ -21,27 +23,36 @@ import { requestIdOf } from './request-id.js';
 
 /** All requests of a server, including those of the program that it runs in. */
 export class Exchanges {
-  /** The number of requests that have begun and not ended. */
-  underWay = 0;
-
   /**
    * @param observers are told of each request that has ended
    * @param draining is aborted once the server has been told to stop; undefined if the connections are those of another program
+   * @param numbers has in its first column the requests of each event loop
    */
   constructor(
     private readonly observers: readonly RecordObserver[],
     readonly stalls: Stalls,
     readonly unread: UnreadAnswers,
     readonly draining: AbortSignal | undefined,
+    private readonly numbers: SharedNumbers = SharedNumbers.make(onlyLoop, 1),
   ) {}
 
+  /** The number of requests that have begun and not ended, on all event loops together. */
+  get underWay(): number {
+    return this.numbers.total(0);
+  }
+
   begun(): void {
-    this.underWay += 1;
+    this.count(1);
   }
 
   ended(record: RequestRecord): void {
-    this.underWay -= 1;
+    this.count(-1);
     this.observe(record);
+  }
+
+  private count(requests: number): void {
+    const { mine } = this.numbers;
+    mine[0] = (mine[0] as number) + requests;
   }
 
   /** Reports a request that Node's parser refused, and that never became an exchange. */
@@ -104,7 +115,7 @@ export class Exchange implements RequestRecord {
   }
 
   get peer(): string {
-    return this.req.socket.remoteAddress ?? '';
+    return peerOf(this.req) ?? '';
   }
 
   get httpStatus(): number {

@@ -29,7 +29,7 @@ import {
   type InferenceProtocol,
   unsupportedType,
 } from '../inference-protocol.js';
-import type { Services } from '../services.js';
+import type { InferenceServices } from '../services.js';
 import { sendAnswers } from './answer-stream.js';
 import type { Exchange } from './exchange.js';
 import type { Head } from './head.js';
@@ -74,7 +74,7 @@ export class InferenceRequest implements BodyReceiver {
 
   constructor(
     private readonly exchange: Exchange,
-    private readonly services: Services,
+    private readonly services: InferenceServices,
     private readonly asked: Asked,
     private readonly exit: Exit,
   ) {
@@ -88,7 +88,7 @@ export class InferenceRequest implements BodyReceiver {
     try {
       if (services.draining.aborted) throw shuttingDown();
       this.target = asked.target();
-      const servable = services.manager.table.find(this.target);
+      const servable = services.table().find(this.target);
       const { model, version } = servable.id;
       exchange.model = model;
       exchange.version = version;
@@ -134,7 +134,7 @@ export class InferenceRequest implements BodyReceiver {
       const request = protocol.withHead ? protocol.withHead(decoded, head) : decoded;
       this.request = request;
       // A swap may have come while the body did.
-      const servable = services.manager.table.find(target);
+      const servable = services.table().find(target);
       if (streamingHandler(servable)) {
         this.stream(request, servable).catch(this.failed);
         return;

@@ -4,7 +4,7 @@ import { shuttingDown } from '../../errors.js';
 import { HandledModel } from '../../handlers/handled-model.js';
 import type { Servable } from '../../serving/servable.js';
 import { type Body, hasBody, readBody } from '../body/body.js';
-import type { Services } from '../services.js';
+import type { InferenceServices } from '../services.js';
 import { parseInto } from './handler-body.js';
 
 interface Found {
@@ -16,9 +16,9 @@ interface Found {
 }
 
 /** The handler that has a route with this path, for any method. */
-export function findHandlerRoute({ manager }: Services, path: string): Found | undefined {
+export function findHandlerRoute({ table }: InferenceServices, path: string): Found | undefined {
   const [, encoded = '', rest = ''] = /^\/models\/([^/]+)(\/.+)$/.exec(path) ?? [];
-  const servable = manager.table.models.get(decode(encoded))?.serving;
+  const servable = table().models.get(decode(encoded))?.serving;
   if (!servable || !(servable.model instanceof HandledModel)) return undefined;
   const handled = servable.model;
   const layers = handled.router?.match(rest, '').path ?? [];
@@ -38,7 +38,7 @@ function decode(text: string): string {
  * Runs the handler's own route, with the same limits for bodies as predictions. The version stays until it has
  * answered.
  */
-export function handlerRoutes(services: Services): Middleware {
+export function handlerRoutes(services: InferenceServices): Middleware {
   return async (ctx, next) => {
     const found = findHandlerRoute(services, pathOf(ctx));
     if (!found) return next();

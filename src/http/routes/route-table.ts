@@ -1,7 +1,7 @@
 /** The route table of all surfaces. Each path belongs to one surface. */
 import { invalidArgument } from '../../errors.js';
 import { inferThroughKoa } from '../koa-exit.js';
-import type { Services } from '../services.js';
+import type { InferenceServices, Services } from '../services.js';
 import type { InferRoute, Surface } from '../surface.js';
 import { examplesOf } from './path-pattern.js';
 import type { TableRoute } from './route.js';
@@ -26,7 +26,8 @@ export function routeTable(surfaces: readonly Surface[], services: Services): Ta
   return tables.flatMap(({ routes }) => routes);
 }
 
-function rowOf(route: TableRoute | InferRoute, services: Services): TableRoute {
+/** The row of the table for a route of a surface. */
+export function rowOf(route: TableRoute | InferRoute, services: InferenceServices): TableRoute {
   if (!('protocol' in route)) return route;
   const { protocol, target = targetOf, ...place } = route;
   return {

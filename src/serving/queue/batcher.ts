@@ -12,6 +12,7 @@ import type { InferenceModel, RunResult } from '../../engines/inference-model.js
 import type { Signature } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
 import { List } from '../../flow/list.js';
+import type { SharedNumbers } from '../../flow/shared-numbers.js';
 import { type Padding, type RowRange, splitRows } from '../../tfjs/rows.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 import { inMicros, type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
@@ -27,14 +28,32 @@ import { Sharing, type SharingOptions } from './sharing.js';
 export interface BatcherOptions extends SharingOptions {
   readonly scheduler: Scheduler;
   readonly inline: InlineRuns;
+  /** The numbers of this queue on all event loops, with {@link queueColumns} columns. */
+  readonly numbers: SharedNumbers;
 }
+
+/** What the event loops tell each other of a queue, each in its column. */
+export const queueColumns = {
+  queued: 0,
+  inFlight: 1,
+  stuck: 2,
+  runs: 3,
+  inlineRuns: 4,
+  /** The rows of the runs that have begun, without padding. */
+  rows: 5,
+  paddingRows: 6,
+} as const;
+
+export const queueWidth = Object.keys(queueColumns).length;
+
+/** The numbers of a queue on all event loops together. */
+export type QueueTotals = Readonly<Record<keyof typeof queueColumns, number>>;
 
 export class Batcher extends Lane {
   /** The waiting requests, in the order in which they came. */
   private readonly waiting = new List<QueueEntry>();
   private readonly runs = new Set<StartedRun>();
-  /** The number of runs that have begun, and of the rows in them, with padding rows counted apart. */
-  readonly totals = { runs: 0, inlineRuns: 0, rows: 0, paddingRows: 0 };
+  readonly numbers: SharedNumbers;
   /** How long the longest recent run took. Each shorter run lowers it by at most an eighth. */
   private longRun: Milliseconds = 0;
   readonly sharing: Sharing;
@@ -50,6 +69,7 @@ export class Batcher extends Lane {
     this.sharing = new Sharing(signature, options);
     this.inline = options.inline;
     this.scheduler = options.scheduler;
+    this.numbers = options.numbers;
   }
 
   get limits(): BatchLimits {
@@ -61,21 +81,33 @@ export class Batcher extends Lane {
     return this.signature.rows?.writes ? 1 : this.limits.runsInFlight;
   }
 
-  get queued(): number {
-    return this.waiting.size;
-  }
-
+  /** True if as many requests wait as may, on all event loops together. */
   get isFull(): boolean {
-    return this.waiting.size >= this.limits.queueSize;
+    return this.numbers.total(queueColumns.queued) >= this.limits.queueSize;
   }
 
-  get inFlight(): number {
-    return this.runs.size;
+  /** The numbers of all event loops together. */
+  get totals(): QueueTotals {
+    this.countStuck();
+    const totals: Partial<Record<keyof typeof queueColumns, number>> = {};
+    for (const [name, column] of entries) totals[name] = this.numbers.total(column);
+    return totals as QueueTotals;
   }
 
-  /** The number of runs that go on although the time of all their requests is over. */
-  get stuck(): number {
-    return countStuck(this.runs, now());
+  /** Counts the runs of this event loop that go on although the time of all their requests is over. */
+  countStuck(): void {
+    this.numbers.mine[queueColumns.stuck] = countStuck(this.runs, now());
+  }
+
+  private count(): void {
+    const { mine } = this.numbers;
+    mine[queueColumns.queued] = this.waiting.size;
+    mine[queueColumns.inFlight] = this.runs.size;
+  }
+
+  private add(column: number, count: number): void {
+    const { mine } = this.numbers;
+    mine[column] = (mine[column] as number) + count;
   }
 
   /**
@@ -87,6 +119,7 @@ export class Batcher extends Lane {
     if (this.isFull) throw queueFull();
     const entry = new QueueEntry(request, this.signature);
     this.waiting.add(entry);
+    this.count();
     this.scheduler.wake(this);
     return entry;
   }
@@ -94,7 +127,9 @@ export class Batcher extends Lane {
   /** Takes a request back. @returns true if no run has taken it: then its callbacks are not called */
   withdraw(entry: QueueEntry): boolean {
     entry.withdrawn = true;
-    return this.waiting.delete(entry);
+    const waited = this.waiting.delete(entry);
+    this.count();
+    return waited;
   }
 
   start(moment: Moment, hasSlot: boolean): Start {
@@ -117,14 +152,15 @@ export class Batcher extends Lane {
       first.isEven && !isTried && !this.model.isTraced && this.inline.areShort(size, givesAll(first));
     if (noThread && !isInline) return noThread;
     for (const member of members) this.waiting.delete(member);
+    this.count();
     const padding = size > rows ? { rows: size - rows, value: limits.paddingValue } : undefined;
     const isChecked = isTried && sharing.trial.takesNext();
     const batch = { members, rows, padding, started: moment, isInline, isChecked };
-    this.totals.runs += 1;
-    this.totals.rows += rows;
-    this.totals.paddingRows += size - rows;
+    this.add(queueColumns.runs, 1);
+    this.add(queueColumns.rows, rows);
+    this.add(queueColumns.paddingRows, size - rows);
     if (isInline) {
-      this.totals.inlineRuns += 1;
+      this.add(queueColumns.inlineRuns, 1);
       this.runHere(batch);
       return 'ran';
     }
@@ -133,11 +169,13 @@ export class Batcher extends Lane {
       lastDeadline,
       ended: this.begin(batch, (lastDeadline - moment) / 1000).then(() => {
         this.runs.delete(run);
+        this.count();
         this.longRun = Math.max(now() - moment, (this.longRun * 7) / 8);
         if (this.waiting.size > 0) this.scheduler.wake(this);
       }),
     };
     this.runs.add(run);
+    this.count();
     return run;
   }
 
@@ -152,6 +190,7 @@ export class Batcher extends Lane {
         continue;
       }
       this.waiting.delete(entry);
+      this.count();
       entry.request.failed(new ServingError('DEADLINE_EXCEEDED', 'the request was not run within its time'));
     }
     return late;
@@ -289,9 +328,12 @@ export class Batcher extends Lane {
       if (member.withdrawn) member.request.failed(error);
       else this.waiting.addFirst(member);
     }
+    this.count();
     this.scheduler.wake(this);
   }
 }
+
+const entries = Object.entries(queueColumns) as [keyof typeof queueColumns, number][];
 
 /** The error for a full queue. After a second, the queue may be shorter. */
 export function queueFull(): ServingError {

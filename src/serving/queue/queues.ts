@@ -3,11 +3,12 @@
  */
 import type { InferenceModel } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
+import { type Loop, SharedNumbers } from '../../flow/shared-numbers.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Microseconds } from '../../time.js';
 import type { Deployment, ServableId } from '../deployment.js';
 import { Servable } from '../servable.js';
-import { Batcher } from './batcher.js';
+import { Batcher, queueWidth } from './batcher.js';
 import type { BatchLimits, BatchVerdict } from './batching.js';
 import { InlineRuns } from './inline.js';
 import { Scheduler } from './scheduler.js';
@@ -16,7 +17,9 @@ import { Scheduler } from './scheduler.js';
 const handledAtOnce = 64;
 
 export interface QueuesOptions {
-  /** Shares the run slots of the process. */
+  /** The event loop that the queues belong to. */
+  readonly loop: Loop;
+  /** Shares the run slots of the event loop. */
   readonly scheduler: Scheduler;
   /** Runs that typically take at most this time are made on the event loop. */
   readonly inlineRunMicros: Microseconds;
@@ -31,6 +34,8 @@ export interface Queued {
   readonly verdict: BatchVerdict;
   /** The limits that files and flags set now. */
   readonly limits: () => BatchLimits;
+  /** The memory of the numbers that the event loops share, if another one has made it. */
+  readonly memory?: SharedArrayBuffer | undefined;
 }
 
 /** The verdict for a signature that nobody has checked. */
@@ -47,24 +52,26 @@ export class Queues {
 
   /** Makes a servable from what the control plane has loaded. */
   deploy(deployment: Deployment): Servable {
-    const { id, model, batching, isHandled } = deployment;
+    const { id, model, batching, isHandled, queueMemory } = deployment;
     return new Servable(deployment, (signature, limits) => {
       const verdict = batching.get(signature.name) ?? unchecked;
-      const queued: Queued = { id, model, signature, verdict, limits };
+      const memory = queueMemory?.get(signature.name);
+      const queued: Queued = { id, model, signature, verdict, limits, memory };
       return isHandled ? this.beforeHandler(queued) : this.beforeModel(queued);
     });
   }
 
   /** Makes the queue before a model that an engine runs. */
-  beforeModel({ id, model, signature, verdict, limits }: Queued): Batcher {
+  beforeModel({ id, model, signature, verdict, limits, memory }: Queued): Batcher {
     const { scheduler, inlineRunMicros } = this.options;
+    const numbers = this.numbers(memory);
     const inline = new InlineRuns(model.whyNotInline(signature), inlineRunMicros, model.mode.xla);
     const onDisagreement = this.warning(id, signature);
-    return new Batcher(model, signature, { scheduler, inline, verdict, limits, onDisagreement });
+    return new Batcher(model, signature, { scheduler, inline, verdict, limits, onDisagreement, numbers });
   }
 
   /** Makes the queue before a handler, whose code says whether it takes batches. */
-  private beforeHandler({ id, model, signature, verdict, limits }: Queued): Batcher {
+  private beforeHandler({ id, model, signature, verdict, limits, memory }: Queued): Batcher {
     const takesBatches = verdict.whyNot === undefined;
     const inline = new InlineRuns(model.whyNotInline(signature), 0);
     const declared = { ...verdict, unproven: undefined, isDeclared: takesBatches };
@@ -74,7 +81,13 @@ export class Queues {
       verdict: declared,
       limits: takesBatches ? limits : () => ({ ...limits(), runsInFlight: handledAtOnce }),
       onDisagreement: this.warning(id, signature),
+      numbers: this.numbers(memory),
     });
+  }
+
+  private numbers(memory: SharedArrayBuffer | undefined): SharedNumbers {
+    const { loop } = this.options;
+    return memory ? SharedNumbers.open(memory, loop) : SharedNumbers.make(loop, queueWidth);
   }
 
   private warning({ model, version }: Queued['id'], { name }: Signature): (why: string) => void {

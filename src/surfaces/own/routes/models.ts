@@ -148,7 +148,7 @@ function describeSignatures({ model, defaultSignature }: Servable): ModelDescrip
 /** For each signature, how its requests share runs, and how many wait. */
 function describeBatching({ model, batchers }: Servable): ModelDescription['batching'] {
   return mapToObject(model.signatures, (signature: Signature) => {
-    const { sharing, inline, queued, inFlight, stuck, runsAtOnce } = batchers.get(signature) as Batcher;
+    const { sharing, inline, totals, runsAtOnce } = batchers.get(signature) as Batcher;
     const { kind, explanation, maxBatchSize, limits } = sharing;
     return {
       sharing: kind,
@@ -156,9 +156,9 @@ function describeBatching({ model, batchers }: Servable): ModelDescription['batc
       max_batch_size: kind === 'alone' ? 1 : maxBatchSize,
       batch_timeout_micros: inMicros(limits.timeout),
       allowed_batch_sizes: [...limits.allowedSizes],
-      queue: { waiting: queued, size: limits.queueSize },
+      queue: { waiting: totals.queued, size: limits.queueSize },
       run: inline.explanation,
-      runs: { in_flight: inFlight, stuck, at_once: runsAtOnce },
+      runs: { in_flight: totals.inFlight, stuck: totals.stuck, at_once: runsAtOnce },
     };
   });
 }

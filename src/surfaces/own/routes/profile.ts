@@ -78,12 +78,15 @@ async function takeProfile(ctx: RouterContext, services: Services, profiler: Pro
   const { seconds, kind } = parsed.data;
   const { whyNoSteps } = profiler;
   services.logger.info(`a profile of ${seconds} s is asked for`);
-  const profile = await profiler.record({
+  const wanted = {
     seconds,
     cpu: kind !== 'tensorflow',
     steps: kind === 'tensorflow' || (kind === undefined && whyNoSteps === undefined),
     signal: endedEarly(ctx, services),
-  });
+  };
+  // The profile speaks for the process, so every request goes through the thread that it is taken on.
+  await services.passAll(true);
+  const profile = await profiler.record(wanted).finally(() => services.passAll(false));
   answer(ctx, kind, profile, { seconds, whyNoSteps });
 }
 

@@ -1,0 +1,122 @@
+/**
+ * Counts the inference requests of each version, by how they ended, on all event loops together.
+ *
+ * A request adds plain numbers. prom-client hashes its labels on every call, which would be the most expensive part of a
+ * small request.
+ */
+import { httpStatusOf } from '../errors.js';
+import { type Loop, SharedNumbers } from '../flow/shared-numbers.js';
+import type { Microseconds, Seconds } from '../time.js';
+import type { RequestRecord, RequestStatus } from './request-record.js';
+
+/** The upper bounds of the buckets in seconds, from the run of a tiny model to a hung one. */
+export const latencyBounds: readonly Seconds[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
+];
+
+const statuses = ['ok', ...Object.keys(httpStatusOf)] as readonly RequestStatus[];
+const indexOf = new Map(statuses.map((status, index) => [status, index]));
+
+/** The columns of one status. Behind them come the buckets, with one more for requests beyond every bound. */
+const [count, sum, queue, run, last, buckets] = [0, 1, 2, 3, 4, 5] as const;
+const statusWidth = buckets + latencyBounds.length + 1;
+
+/** The requests that have model, version and status in common. */
+export interface RequestSeries {
+  readonly model: string;
+  readonly version: number | '';
+  readonly status: RequestStatus;
+  readonly count: number;
+  /** The seconds of all of them together. */
+  readonly seconds: Seconds;
+  readonly queueMicros: Microseconds;
+  readonly runMicros: Microseconds;
+  /** When the last one ended, in milliseconds since 1970. */
+  readonly last: number;
+  /** The requests per bucket, not cumulated. */
+  readonly buckets: readonly number[];
+}
+
+export class RequestCounts {
+  // The maps are nested, so that finding the numbers builds no key.
+  private readonly byModel = new Map<string, Map<number | '', SharedNumbers>>();
+
+  constructor(private readonly loop: Loop) {}
+
+  /** Counts a request. */
+  add({ model, version, status, seconds, queueMicros, runMicros }: RequestRecord): void {
+    const { mine } = this.numbersOf(model, version);
+    const at = (indexOf.get(status) as number) * statusWidth;
+    const increase = (column: number, by: number) => {
+      mine[at + column] = (mine[at + column] as number) + by;
+    };
+    increase(count, 1);
+    increase(sum, seconds);
+    increase(queue, queueMicros);
+    increase(run, runMicros);
+    mine[at + last] = Date.now();
+    let bucket = 0;
+    while (bucket < latencyBounds.length && seconds > (latencyBounds[bucket] as number)) bucket += 1;
+    increase(buckets + bucket, 1);
+  }
+
+  /** The memory of the numbers of a version, for {@link open} on other event loops. */
+  memoryOf(model: string, version: number | ''): SharedNumbers['memory'] {
+    return this.numbersOf(model, version).memory;
+  }
+
+  /** Counts the requests of a version in memory that another event loop has made. */
+  open(model: string, version: number | '', memory: SharedNumbers['memory']): void {
+    this.versionsOf(model).set(version, SharedNumbers.open(memory, this.loop));
+  }
+
+  /** All requests. */
+  *all(): Iterable<RequestSeries> {
+    for (const model of this.byModel.keys()) yield* this.of(model);
+  }
+
+  /** The requests of one model, or of one of its versions. */
+  *of(model: string, only?: number): Iterable<RequestSeries> {
+    for (const [version, numbers] of this.byModel.get(model) ?? []) {
+      if (only !== undefined && version !== only) continue;
+      for (const status of statuses) {
+        const series = read(numbers, status);
+        if (series.count > 0) yield { model, version, status, ...series };
+      }
+    }
+  }
+
+  private numbersOf(model: string, version: number | ''): SharedNumbers {
+    const versions = this.versionsOf(model);
+    let numbers = versions.get(version);
+    if (!numbers) {
+      numbers = SharedNumbers.make(this.loop, statuses.length * statusWidth);
+      versions.set(version, numbers);
+    }
+    return numbers;
+  }
+
+  private versionsOf(model: string): Map<number | '', SharedNumbers> {
+    let versions = this.byModel.get(model);
+    if (!versions) {
+      versions = new Map();
+      this.byModel.set(model, versions);
+    }
+    return versions;
+  }
+}
+
+function read(
+  numbers: SharedNumbers,
+  status: RequestStatus,
+): Omit<RequestSeries, 'model' | 'version' | 'status'> {
+  const at = (indexOf.get(status) as number) * statusWidth;
+  return {
+    count: numbers.total(at + count),
+    seconds: numbers.total(at + sum),
+    queueMicros: numbers.total(at + queue),
+    runMicros: numbers.total(at + run),
+    last: numbers.greatest(at + last),
+    buckets: Array.from({ length: latencyBounds.length + 1 }, (_, i) => numbers.total(at + buckets + i)),
+  };
+}
