@@ -269,6 +269,7 @@ class ComposedServer implements Server, ServerState {
       draining: this.draining.signal,
     };
     addResourceGauges(telemetry, runtime, budget, unread, this.accessLog);
+    this.workers?.addMetrics();
     this.handlers = handlers;
     handlers?.connect(this.services);
     addVersionMetrics(telemetry, () => manager.table);

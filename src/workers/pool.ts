@@ -89,6 +89,33 @@ export class Workers implements DataPlane {
     return this.places.find(({ address }) => address !== undefined)?.address;
   }
 
+  addMetrics(): void {
+    const { telemetry } = this.options;
+    telemetry.gauges('tfjs_serving_workers', 'Workers that are alive', () => [
+      { value: this.threads.length },
+    ]);
+    telemetry.counters(
+      'tfjs_serving_workers_replaced_total',
+      'Workers that have died and were replaced',
+      () => [{ value: this.replaced.reduce((sum, deaths) => sum + deaths, 0) }],
+    );
+    telemetry.gauges(
+      'tfjs_serving_worker_utilization',
+      'The share of time that each worker was busy since it began',
+      () =>
+        this.places.flatMap(({ index, member }) =>
+          member
+            ? [
+                {
+                  value: member.thread.performance.eventLoopUtilization().utilization,
+                  labels: { worker: index },
+                },
+              ]
+            : [],
+        ),
+    );
+  }
+
   /** How often each worker has been replaced, in order. */
   get replaced(): readonly number[] {
     return this.places.map(({ deaths }) => deaths);

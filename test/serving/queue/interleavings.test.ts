@@ -15,8 +15,9 @@ import {
 import type { Signature } from '../../../src/engines/signature.ts';
 import { ServingError } from '../../../src/errors.ts';
 import { Cancellation } from '../../../src/flow/cancellation.ts';
+import { onlyLoop, SharedNumbers } from '../../../src/flow/shared-numbers.ts';
 import { predict } from '../../../src/serving/predict.ts';
-import { Batcher } from '../../../src/serving/queue/batcher.ts';
+import { Batcher, queueWidth } from '../../../src/serving/queue/batcher.ts';
 import type { BatchLimits } from '../../../src/serving/queue/batching.ts';
 import { InlineRuns } from '../../../src/serving/queue/inline.ts';
 import { Scheduler } from '../../../src/serving/queue/scheduler.ts';
@@ -136,6 +137,7 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
     ...{ scheduler, inline, verdict: { evidence: '' } },
     limits: () => limits,
     onDisagreement: () => {},
+    numbers: SharedNumbers.make(onlyLoop, queueWidth),
   });
   const terms = { limits, defaultSignature: signature.name };
   const deployment = { id, model, parameterCount: 0, isHandled: false, batching: new Map(), terms };
@@ -189,7 +191,7 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
         },
       ),
     );
-    mostWaiting = Math.max(mostWaiting, batcher.queued);
+    mostWaiting = Math.max(mostWaiting, batcher.totals.queued);
   }
 
   function cancel(): void {
@@ -209,13 +211,13 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
     else if (action < 0.6) cancel();
     else if (action < 0.9) endRun();
     else await turn();
-    expect(batcher.inFlight).toBeLessThanOrEqual(limits.runsInFlight);
+    expect(batcher.totals.inFlight).toBeLessThanOrEqual(limits.runsInFlight);
   }
   let settled = false;
   void Promise.all(answers).then(() => {
     settled = true;
   });
-  while (!settled || batcher.inFlight > 0) {
+  while (!settled || batcher.totals.inFlight > 0) {
     endRun();
     await turn();
   }
@@ -233,6 +235,6 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
     expect(runs).toBeLessThanOrEqual(2);
   }
   expect(servable.inFlight).toBe(0);
-  expect(batcher.queued).toBe(0);
+  expect(batcher.totals.queued).toBe(0);
   expect(tensorCount()).toBe(tensorsBefore);
 });

@@ -6,7 +6,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
 import { type InferenceModel, plainMode, type RunResult } from '../../../src/engines/inference-model.ts';
-import { Batcher } from '../../../src/serving/queue/batcher.ts';
+import { onlyLoop, SharedNumbers } from '../../../src/flow/shared-numbers.ts';
+import { Batcher, queueWidth } from '../../../src/serving/queue/batcher.ts';
 import { InlineRuns } from '../../../src/serving/queue/inline.ts';
 import { Scheduler } from '../../../src/serving/queue/scheduler.ts';
 import { createTensor, disposeTensors, type NamedTensors } from '../../../src/tfjs/tensors.ts';
@@ -73,6 +74,7 @@ async function afterOneRun(maxBatchSize: number) {
     ...{ scheduler, inline, verdict: { evidence: 'a double' } },
     limits: () => limits,
     onDisagreement: () => {},
+    numbers: SharedNumbers.make(onlyLoop, queueWidth),
   });
   const answered: string[] = [];
   const submit = (name: string, deadline: number) => {
