@@ -9,7 +9,10 @@ export function serveHelp(): string {
     const left = `${flagOf(name)} ${setting.value}`.trimEnd();
     return [left, `${setting.help} (${defaultOf(name)})`];
   });
-  rows.push(['--config FILE', 'a JSON object with any of these, as {"model_path": "models", "port": 8080}']);
+  rows.push([
+    '--config FILE',
+    'any of these in JSON, as {"model_path": "models", "port": 8080}, or in YAML if it ends in .yaml or .yml',
+  ]);
   rows.push(['--help', 'this text']);
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   const lines = rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);

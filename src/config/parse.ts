@@ -1,11 +1,10 @@
 /** Reads settings from the command line, the environment and the config file, in that order of precedence. */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { invalidArgument, messageOf, quoted } from '../errors.js';
-import { parseJsonText } from '../json-text.js';
 import { argumentIn, didYouMean, unknownFlagIn } from '../nearest.js';
-import { expectationOf } from '../schema-faults.js';
+import { describeFaults, expectationOf } from '../schema-faults.js';
+import { type FileEntry, readConfigFile } from './config-file.js';
 import {
   flagOf,
   keyOf,
@@ -117,30 +116,24 @@ function parseFlags(args: readonly string[]): Flags {
   }
 }
 
-function readConfig(file: string | boolean | undefined): ReadonlyMap<string, unknown> {
+function readConfig(file: string | boolean | undefined): ReadonlyMap<string, FileEntry> {
   if (typeof file !== 'string') return new Map();
-  let parsed: unknown;
-  try {
-    parsed = parseJsonText(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw invalidArgument(`--config ${file} cannot be read: ${messageOf(error)}`);
-  }
-  const entries = z.record(z.string(), z.unknown()).safeParse(parsed);
-  if (!entries.success) throw invalidArgument(`--config ${file} must be a JSON object of settings`);
+  const entries = readConfigFile(file);
   const known = settingNames.flatMap(namesOf).map(keyOf);
-  const unknown = Object.keys(entries.data).find((key) => !known.includes(key));
-  if (unknown !== undefined)
-    throw invalidArgument(
-      `--config ${file} has no setting \`${unknown}\`${didYouMean(unknown, known)}; there are ${known.join(', ')}`,
-    );
-  return new Map(Object.entries(entries.data));
+  for (const [key, { place }] of entries) {
+    if (!known.includes(key))
+      throw invalidArgument(
+        `--config ${place}: there is no setting ${quoted(key)}${didYouMean(key, known)}; there are ${known.join(', ')}`,
+      );
+  }
+  return entries;
 }
 
 function find(
   name: SettingName,
   flags: Flags,
   environment: NodeJS.ProcessEnv,
-  file: ReadonlyMap<string, unknown>,
+  file: ReadonlyMap<string, FileEntry>,
 ): Given | undefined {
   const names = namesOf(name);
   for (const each of names) {
@@ -152,8 +145,11 @@ function find(
     if (variable !== undefined && variable !== '' && !isServiceAddress(variable))
       return { value: variable, origin: variableOf(each) };
   }
-  const key = names.map(keyOf).find((each) => file.has(each));
-  return key === undefined ? undefined : { value: file.get(key), origin: `${key} in the config file` };
+  for (const key of names.map(keyOf)) {
+    const entry = file.get(key);
+    if (entry) return { value: entry.value, origin: `${key} in ${entry.place}` };
+  }
+  return undefined;
 }
 
 /**
@@ -179,6 +175,8 @@ function check(name: SettingName, given: Given | undefined): unknown {
   const parsed = setting.schema.safeParse(given?.value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
+  if ('within' in setting && typeof given?.value === 'object')
+    throw invalidArgument(`${given.origin}: ${describeFaults(parsed.error, given.value, setting.within)}`);
   const expected = setting.value === '' ? 'true or false' : expectedOf(setting.value, issue);
   throw invalidArgument(
     `${given?.origin}: expected ${expected} (${setting.help}), got ${shown(given?.value)}`,

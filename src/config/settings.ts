@@ -11,6 +11,8 @@ import type { Seconds } from '../time.js';
 /** One setting, with its unit and meaning as `--help` prints them. */
 interface Setting {
   readonly schema: z.ZodType;
+  /** The schema of what a value that is an object holds. */
+  readonly within?: z.ZodType;
   /** The placeholder of the value in `--help`; empty for a switch. */
   readonly value: string;
   /** The default that `--help` shows, if it is not that of the schema. */
@@ -208,6 +210,7 @@ export const settings = {
       .union([z.string().transform(parseJson), z.looseObject({})])
       .pipe(batchingSchema)
       .optional(),
+    within: batchingSchema,
     value: 'JSON',
     shownDefault: 'none',
     help: "TensorFlow Serving's, for every model whose serving.json does not say otherwise",

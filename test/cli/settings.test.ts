@@ -157,7 +157,7 @@ describe('settings', () => {
       const shown = value === '' ? "''" : JSON.stringify(value);
       const escaped = shown.replaceAll(/[[\]{}]/g, '\\$&');
       expect(() => parseSettings(['--config', configFile(config)], {})).toThrow(
-        new RegExp(`^${key} in the config file: expected .*, got ${escaped}$`),
+        new RegExp(`^${key} in .*config\\.json: expected .*, got ${escaped}$`),
       );
     },
   );
@@ -173,10 +173,10 @@ describe('settings', () => {
       /^TFJS_SERVING_PORT: expected a number .*, got x$/,
     );
     expect(() => parseSettings(['--config', configFile({ port: 'x' })], {})).toThrow(
-      /^port in the config file: expected .*, got x$/,
+      /^port in .*config\.json: expected .*, got x$/,
     );
     expect(() => parseSettings(['--config', configFile({ prot: 1 })], {})).toThrow(
-      /has no setting `prot` \(did you mean `port`\?\); there are model_path, /,
+      /^--config .*config\.json: there is no setting `prot` \(did you mean `port`\?\); there are model_path, /,
     );
     expect(() => parseSettings(['--config', configFile('{')], {})).toThrow(/cannot be read/);
     expect(() => parseSettings(['--config', configFile('[]')], {})).toThrow(/must be a JSON object/);
@@ -286,6 +286,85 @@ describe('a variable that is no setting', () => {
     expect(unknownVariables(Object.fromEntries(settingNames.map((name) => [variableOf(name), 'x'])))).toEqual(
       [],
     );
+  });
+});
+
+describe('a config file in YAML', () => {
+  function yamlFile(text: string): string {
+    const file = repository.path('config.yaml');
+    writeFileSync(file, text);
+    return file;
+  }
+
+  const parse = (text: string) => parseSettings(['--config', yamlFile(text)], {});
+
+  it('gives the same settings as one in JSON', () => {
+    const inYaml = parse(`
+# The models of the team.
+model_path: /srv/models
+port: 8080
+watch: off
+strict_ready: true
+max_body_bytes: 64 MiB
+tags:
+  - serve
+  - gpu
+batching_parameters: {max_batch_size: 7}
+`);
+    const values = {
+      model_path: '/srv/models',
+      port: 8080,
+      watch: 'off',
+      strict_ready: true,
+      max_body_bytes: '64 MiB',
+      tags: ['serve', 'gpu'],
+      batching_parameters: { max_batch_size: 7 },
+    };
+    expect(inYaml).toEqual(parseSettings(['--config', configFile(values)], {}));
+    expect(inYaml).toMatchObject({ modelPath: '/srv/models', watch: 'off', strictReady: true });
+  });
+
+  it.each(['', '# nothing yet\n', '---\n'])('may say nothing, as %j does', (text) => {
+    expect(parse(text)).toEqual(parseSettings([], {}));
+  });
+
+  it.each([
+    ['a: 1\n', /, line 1: there is no setting `a`; there are model_path, /],
+    [
+      'port: 1\nmodel-path: x\n',
+      /, line 2: there is no setting `model-path` \(did you mean `model_path`\?\); /,
+    ],
+    ['port: 1\n<<: {host: x}\n', /, line 2: there is no setting `<<`/],
+    [
+      'host: h\n\nport:\n  90000\n',
+      /^port in .*config\.yaml, line 3: expected a number of at most 65535 .*, got 90000$/,
+    ],
+    ['port:\n', /^port in .*config\.yaml, line 1: expected a number .*, got null$/],
+    ['settle: [5]\n', /^settle in .*, line 1: expected .*, got \[5\]$/],
+    [
+      'batching_parameters:\n  max_batchsize: 3\n',
+      /^batching_parameters in .*, line 1: `max_batchsize` is not known \(did you mean `max_batch_size`\?\); there are `enabled`, /,
+    ],
+    [
+      'batching_parameters:\n  max_batch_size: many\n',
+      /^batching_parameters in .*, line 1: expected .* at `max_batch_size`, got the text `many`$/,
+    ],
+    ['port: 1\nport: 2\n', /^--config .*config\.yaml, line 2, cannot be read: Map keys must be unique$/],
+    ['host: [a\n', /^--config .*, line \d, cannot be read: Flow sequence /],
+    ['host: *x\n', /^--config .*, line 1, cannot be read: Unresolved alias/],
+    ['host: !secret x\n', /^--config .*, line 1, cannot be read: Unresolved tag: !secret$/],
+    ['port: 1\n---\nport: 2\n', /^--config .*, line 2, cannot be read: Source contains multiple documents/],
+    ['- port\n', /^--config .* must be a YAML mapping of settings$/],
+    ['port:8080\n', /^--config .* must be a YAML mapping of settings$/],
+  ])('%j is refused, with the line', (text, message) => {
+    expect(() => parse(text)).toThrow(message);
+  });
+
+  it('whose aliases stand for too much is refused', () => {
+    const levels = ['host: &a [x,x,x,x,x,x,x,x,x]'];
+    for (const [name, before] of ['ba', 'cb', 'dc', 'ed', 'fe'].map((pair) => [...pair]))
+      levels.push(`${name}: &${name} [${Array(9).fill(`*${before}`).join(',')}]`);
+    expect(() => parse(levels.join('\n'))).toThrow(/, line \d, cannot be read: Excessive alias count/);
   });
 });
 
