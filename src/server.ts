@@ -202,7 +202,7 @@ class ComposedServer implements Server, ServerState {
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
     );
     if (runtime.opLibraries.length > 0)
-      logger.info(`libraries of custom operations: ${runtime.opLibraries.length} loaded`);
+      logger.info(`loaded libraries of custom operations: ${runtime.opLibraries.length}`);
     for (const warning of runtime.warnings) logger.warn(warning);
     if (listens) warnOfOpenPort(settings, keys, logger);
     warnOfLimits(settings, logger);
@@ -306,7 +306,8 @@ class ComposedServer implements Server, ServerState {
     await (this.workers ? this.workers.open() : port?.listen());
     if (this.handlers) this.ignoreStrayErrors = this.handlers.watchStrayErrors();
     const sayIsLoading = setTimeout(() => {
-      if (port) logger.info(`listening on ${this.address}, and still loading what was found at the start`);
+      if (port)
+        logger.info(`listening on ${this.address}; models that were found at the start are still loading`);
     }, patience);
     this.draining.signal.addEventListener('abort', () => clearTimeout(sayIsLoading), { once: true });
     await services.manager.start().finally(() => clearTimeout(sayIsLoading));
@@ -354,7 +355,7 @@ class ComposedServer implements Server, ServerState {
     // What a source closes may fail, or take for ever.
     services.manager
       .stopLoading()
-      .catch((error: unknown) => this.logger.error({ err: error }, 'the watch of the source did not end'));
+      .catch((error: unknown) => this.logger.error({ err: error }, 'cannot stop the watch of the source'));
     const finished = await this.drain();
     await this.workers?.close();
     await port?.close();

@@ -109,7 +109,7 @@ class Stopping {
     const longest = drainDelay + 2 * shutdownTimeout;
     setTimeout(() => server.runtime.exitNow(1), inMilliseconds(longest) + spareTime);
     const finished = await server.close().catch((error: unknown) => {
-      logger.error({ err: error }, 'the server did not end in order');
+      logger.error({ err: error }, 'the server failed to close');
       return false;
     });
     if (!finished) logger.error('some requests were not finished within --shutdown-timeout');

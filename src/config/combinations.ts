@@ -4,7 +4,7 @@
  * because one configuration may be for several machines.
  */
 import { invalidArgument } from '../errors.js';
-import { flagOf, type SettingName, type Settings } from './settings.js';
+import { flagOf, type SettingName, type Settings, settings as table } from './settings.js';
 
 /** The options that mean nothing beside another one. */
 const withoutEffect: readonly {
@@ -34,11 +34,19 @@ const needs: readonly (readonly [option: SettingName, other: SettingName])[] = [
   ['tlsClientCa', 'tlsCert'],
 ];
 
+/** The options that say how the access log is written. */
+const ofAccessLog = ['accessLogFormat', 'accessLogSample'] as const;
+
 /** @throws ServingError INVALID_ARGUMENT naming two settings, one of which means nothing with or without the other */
 export function checkCombinations(settings: Settings): void {
   for (const [option, other] of needs) {
     if (settings[option] !== undefined && settings[other] === undefined)
       throw invalidArgument(`${flagOf(option)} needs ${flagOf(other)}: give both`);
+  }
+  for (const option of ofAccessLog) {
+    const isDefault = settings[option] === table[option].schema.parse(undefined);
+    if (settings.accessLog === 'off' && !isDefault)
+      throw invalidArgument(`${flagOf(option)} needs ${flagOf('accessLog')}: give both`);
   }
   for (const { beside, applies, options, why } of withoutEffect) {
     if (!applies(settings)) continue;

@@ -2,10 +2,10 @@
 import { opendirSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { adviceOnFormat } from '../engines/other-formats.js';
 import { isSavedModelFile } from '../engines/tensorflow/saved-model/read.js';
 import { messageOf, ServingError } from '../errors.js';
 import { isDenied, userId } from '../files/storage-failure.js';
-import { adviceOnFormat } from '../stores/folder/other-formats.js';
 import type { Settings } from './settings.js';
 
 /** The models that come with the package. */

@@ -239,7 +239,7 @@ export class Manager {
 
   /** Takes a model out of service. It comes back when the source has it. */
   private remove(model: ModelRecord): void {
-    this.options.logger.info(`model ${model.name} is taken away`);
+    this.options.logger.info(`model ${model.name} is no longer there, and no longer served`);
     this.records.delete(model);
     this.loads.drop(model);
     this.scanner.forget(model.name);

@@ -19,7 +19,7 @@ export class Unloads {
    */
   begin(name: string, servable: Servable, local: LocalVersion | undefined, onEnd: () => void): void {
     const unload = this.retire(servable)
-      .catch((error: unknown) => this.logger.error(`unloading ${name}: ${messageOf(error)}`))
+      .catch((error: unknown) => this.logger.error(`cannot unload ${name}: ${messageOf(error)}`))
       .then(() => this.giveBack(name, local))
       .then(() => {
         this.logger.info(`${name} is unloaded`);
@@ -43,7 +43,7 @@ export class Unloads {
     try {
       await local?.release?.();
     } catch (error) {
-      this.logger.error(`the files of ${name} cannot be given back: ${messageOf(error)}`);
+      this.logger.error(`cannot release the files of ${name}: ${messageOf(error)}`);
     }
   }
 

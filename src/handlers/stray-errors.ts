@@ -29,7 +29,8 @@ export class StrayErrors {
   }
 
   private readonly rejected = (error: unknown): void => {
-    if (!this.report(error)) this.logger.error({ err: error }, 'a promise that nobody waited for failed');
+    if (!this.report(error))
+      this.logger.error({ err: error }, 'a promise was rejected, and nothing handled it');
   };
 
   private readonly thrown = (error: unknown): void => {

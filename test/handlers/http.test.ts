@@ -194,7 +194,7 @@ describe('a generator', () => {
       'POST /models/counter/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"n": ',
     );
     await rm(started.repository.path('counter'), { recursive: true });
-    await started.logged(/model counter is taken away/);
+    await started.logged(/model counter is no longer there/);
     connection.send('1}');
     await until(
       async () => (await started.server.metric('tfjs_serving_inflight_bytes')) === 0,

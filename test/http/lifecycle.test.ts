@@ -286,7 +286,7 @@ it('SIGTERM while a model is still loading at the start ends it with 0 as well',
   const ended = once(child, 'exit');
   // A start that takes long says where it listens.
   const url = await until(
-    () => /listening on (\S+), and still loading/.exec(output.text)?.[1],
+    () => /listening on (\S+); models .* are still loading/.exec(output.text)?.[1],
     'the load to take long',
   );
   expect((await fetch(`${url}/health/live`)).status).toBe(200);

@@ -218,7 +218,7 @@ describe('a request', () => {
     const { server } = await serveModels(['rows_guarded']);
     const leaving = new AbortController();
     const first = profile(server, '?seconds=60', { signal: leaving.signal }).catch(() => 'left');
-    await until(() => server.log.includes('a profile of 60 s'), 'the profile to begin');
+    await until(() => server.log.includes('recording a profile for 60 s'), 'the profile to begin');
     expect(await refusal(await profile(server, '?seconds=1'))).toEqual([409, 'ABORTED']);
     leaving.abort();
     expect(await first).toBe('left');
@@ -228,7 +228,7 @@ describe('a request', () => {
   it('is answered 503 at SIGTERM, and does not keep the server', async () => {
     const { server } = await serveModels(['rows_guarded']);
     const taken = profile(server, '?seconds=60');
-    await until(() => server.log.includes('a profile of 60 s'), 'the profile to begin');
+    await until(() => server.log.includes('recording a profile for 60 s'), 'the profile to begin');
     server.child.kill('SIGTERM');
     expect(await refusal(await taken)).toEqual([503, 'UNAVAILABLE']);
     await until(() => server.child.exitCode !== null, 'the end');

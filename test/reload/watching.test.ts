@@ -47,7 +47,7 @@ it('links that lead to themselves, or in a circle, hinder nothing, at the start 
   await serve();
   for (const name of ['e', 'f']) await link(name, name);
   await noticesDrops();
-  expect(server.log).not.toContain('polling instead');
+  expect(server.log).not.toContain('polling it instead');
 });
 
 describe.runIf(mayLowerLimits())('where the limit of inotify', () => {
@@ -57,8 +57,8 @@ describe.runIf(mayLowerLimits())('where the limit of inotify', () => {
   ])('%s, the folder is polled, which is said once', async (_, limit, value) => {
     await serve({ limits: `echo ${value} > /proc/sys/user/${limit}` });
     await noticesDrops();
-    expect(server.log.match(/polling instead/g)).toHaveLength(1);
-    expect(server.log).toMatch(/WARN.*cannot watch .* by events .*: polling instead/);
+    expect(server.log.match(/polling it instead/g)).toHaveLength(1);
+    expect(server.log).toMatch(/WARN.*cannot watch .* by file events .*: polling it instead/);
   });
 });
 
@@ -95,8 +95,8 @@ it.runIf(mayLowerLimits())('once the system has watches again, events are used a
   const args = ['--map-root-user', process.execPath, '--input-type=module', '--eval', recovery];
   const lines = execFileSync('unshare', args, { encoding: 'utf8', timeout: 60_000 }).trim().split('\n');
   expect(lines).toEqual([
-    expect.stringMatching(/^warn cannot watch ROOT by events \(.*ENOSPC.*\): polling instead$/),
-    'info ROOT is watched by events again',
+    expect.stringMatching(/^warn cannot watch ROOT by file events \(.*ENOSPC.*\): polling it instead$/),
+    'info watching ROOT by file events again',
     'noticed',
   ]);
 });

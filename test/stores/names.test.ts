@@ -163,6 +163,9 @@ describe('what looks like a model and is not served', () => {
     ])
       await put(file);
     await put('b.onnx');
+    await put('c.pt');
+    await put('d/1/model.pkl');
+    await put('e/1/model.joblib');
     await put('policy/3/extra.onnx');
     await put('README.md');
     const { update } = bind(await serve('--default-model', 'police', '--scan-interval', '0.2'));
@@ -174,6 +177,15 @@ describe('what looks like a model and is not served', () => {
         'tf.saved_model.save(model, "ROOT/a/1")',
       'b.onnx is an ONNX model, and is not served: install onnx2tf and export it with this line of Python: ' +
         'import onnx2tf; onnx2tf.convert("ROOT/b.onnx", "ROOT/b/1", output_signaturedefs=True)',
+      'c.pt is a PyTorch model, and is not served: in the program that made it, call torch.onnx.export(model, inputs, ' +
+        '"model.onnx"); then install onnx2tf and export it with this line of Python: import onnx2tf; ' +
+        'onnx2tf.convert("model.onnx", "ROOT/c/1", output_signaturedefs=True)',
+      ...['d/1/model.pkl', 'e/1/model.joblib'].map(
+        (file) =>
+          `${file} is a Python pickle, which this server never loads, since loading one runs code, and is not served: ` +
+          'in the program that made it, write the model in TensorFlow, and ' +
+          `tf.saved_model.save(model, "ROOT/${path.dirname(file)}")`,
+      ),
       'frozen/1/model.pb is a graph without a SavedModel around it (frozen), and is not served: export it with this ' +
         'line of Python: import tensorflow as tf; g = tf.compat.v1.GraphDef.FromString(open("ROOT/frozen/1/model.pb", ' +
         '"rb").read()); f = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(g, name=""), []); ' +
@@ -193,12 +205,27 @@ describe('what looks like a model and is not served', () => {
         'keras.saving.load_model("ROOT/policy.keras", compile=False).export("ROOT/policy/4")',
       'triton/1/model.savedmodel holds a SavedModel, and is not served: it lies too deep in a version; move its files ' +
         'to ROOT/triton/1',
-      '--default-model is `police`, and there is no such model; there are `frozen`, `policy`, `triton`',
+      '--default-model is `police`, and there is no such model; there are `d`, `e`, `frozen`, `policy`, `triton`',
     ];
     const told = () =>
       warnings(server as TestServer).filter((text) => !text.startsWith('looking for models'));
     await until(() => told().length >= expected.length, 'all to be told');
     expect(told()).toEqual(expected);
+  });
+
+  it('is named by its format where the files of a version are expected', async () => {
+    await publish('policy/1');
+    await put('flowers/1/model.keras');
+    await put('trees/1/model.pkl');
+    const { get } = bind(await serve());
+    const whyNot = async (model: string) => (await get(`/models/${model}`)).body.versions[0].error;
+    expect(await whyNot('flowers')).toEqual({
+      code: 'NOT_FOUND',
+      message: expect.stringMatching(
+        /^saved_model\.pb is missing, and model\.keras is a Keras model: export it .*\.export\(".*flowers\/1"\)$/,
+      ),
+    });
+    expect((await whyNot('trees')).message).toMatch(/^saved_model\.pb is missing, and model\.pkl is a Python pickle/);
   });
 
   it('is told once it has stayed, and again after it went away and came back', async () => {

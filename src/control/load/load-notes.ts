@@ -148,7 +148,7 @@ export class LoadNotes {
       if (this.isBroken) return;
       this.isBroken = true;
       this.logger.warn(
-        `no notes of loads can be kept (${messageOf(error)}): a model that ends the server would do so again at each start; ` +
+        `cannot keep notes of loads (${messageOf(error)}): a model that ends the server would do so again at each start; ` +
           'name another folder with --state-dir',
       );
     }

@@ -198,7 +198,7 @@ export class Loads {
         this.parts.logger.info(`${name}: requests for \`${signature}\` share runs on trial`);
       else
         this.parts.logger.warn(
-          `${name}: requests for \`${signature}\` run alone although they were to share runs: ${whyNot}`,
+          `${name}: requests for \`${signature}\` run alone, although the settings ask for shared runs: ${whyNot}`,
         );
     }
   }

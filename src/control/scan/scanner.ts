@@ -55,7 +55,9 @@ export class Scanner {
     try {
       this.watch = await source.watch?.(() => void this.rescan());
     } catch (error) {
-      logger.warn(`${source.name} cannot be watched (${messageOf(error)}): it is scanned by the clock only`);
+      logger.warn(
+        `${source.name} cannot be watched (${messageOf(error)}): the server looks by the clock alone`,
+      );
     }
   }
 
@@ -99,7 +101,7 @@ export class Scanner {
     this.scanning = this.scanOnce(atStart)
       .catch((error: unknown) => {
         // This is a fault of ours. Versions that serve go on, and the next scan may succeed.
-        this.options.logger.error({ err: error }, `${this.options.source.name}: the scan of it failed`);
+        this.options.logger.error({ err: error }, `the scan of ${this.options.source.name} failed`);
         this.schedule();
       })
       .finally(() => {

@@ -97,7 +97,7 @@ async function copyFor(
         `TensorFlow takes the path for a pattern, because of one of * ? [ ] \\ in it, and no folder with links to it can be made (${messageOf(error)}): rename the folder, or make room in ${tmpdir()}`,
       );
     logger.warn(
-      `no copy with guards can be made (${messageOf(error)}): requests that end TensorFlow are not refused. Is there room in ${tmpdir()}?`,
+      `cannot make a copy with guards (${messageOf(error)}): requests that would end TensorFlow are not refused. Is there room in ${tmpdir()}?`,
     );
     return undefined;
   }

@@ -64,7 +64,7 @@ export class FolderSource implements Source {
     const { root, contents, watch, pollInterval, logger } = this.options;
     if (watch === 'off') return undefined;
     const remote = watch === 'auto' ? await remoteFileSystem(root) : undefined;
-    if (remote) logger.info(`${root} is on ${remote}, where changes raise no events: polling`);
+    if (remote) logger.info(`${root} is on ${remote}, where changes cause no file events: polling it`);
     const mode = watch === 'poll' || remote ? 'poll' : 'events';
     const watching = new FolderWatch(root, { mode, pollInterval, onHint, logger });
     this.watching = watching;

@@ -7,10 +7,10 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelFormat } from '../../engines/engine.js';
+import { adviceOnFormat } from '../../engines/other-formats.js';
 import { storageCalls } from '../../files/storage-call.js';
 import { greatestVersion, versionOf } from '../version-name.js';
 import { type FolderContents, formatOf } from './contents.js';
-import { adviceOnFormat } from './other-formats.js';
 
 /** The limits: no layout is deeper, and no more folders can be examined in a scan. */
 const maxDepth = 4;

@@ -75,7 +75,9 @@ export class FolderWatch implements Watch {
     if (this.isClosed || this.current.options.usePolling) return;
     // The scan reports a link that leads to itself. Everything else is still watched.
     if (codeOf(error) === 'ELOOP') return;
-    this.options.logger.warn(`cannot watch ${this.root} by events (${messageOf(error)}): polling instead`);
+    this.options.logger.warn(
+      `cannot watch ${this.root} by file events (${messageOf(error)}): polling it instead`,
+    );
     void closed(this.current);
     this.current = this.open('poll');
     this.tryEventsLater();
@@ -103,7 +105,7 @@ export class FolderWatch implements Watch {
       void closed(this.current);
       this.current = attempt;
       attempt.on('error', (error) => this.fallBack(error));
-      this.options.logger.info(`${this.root} is watched by events again`);
+      this.options.logger.info(`watching ${this.root} by file events again`);
       this.hint();
     });
   }

@@ -106,7 +106,7 @@ it.each([
   const { server } = await serveModels([model], '--batching-parameters', '{"enabled": true}');
   const { sharing, choice } = (await server.get(`/models/${model}`)).body.batching.serving_default;
   expect({ sharing, choice }).toEqual({ sharing: 'alone', choice: `alone: ${why}` });
-  expect(server.log).toContain(`run alone although they were to share runs: ${why}`);
+  expect(server.log).toContain(`run alone, although the settings ask for shared runs: ${why}`);
 });
 
 it('a difference that only requests show ends the sharing, and none of them gets a wrong answer', async () => {

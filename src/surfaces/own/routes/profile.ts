@@ -77,7 +77,7 @@ async function takeProfile(ctx: RouterContext, services: Services, profiler: Pro
   if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
   const { seconds, kind } = parsed.data;
   const { whyNoSteps } = profiler;
-  services.logger.info(`a profile of ${seconds} s is asked for`);
+  services.logger.info(`recording a profile for ${seconds} s`);
   const wanted = {
     seconds,
     cpu: kind !== 'tensorflow',

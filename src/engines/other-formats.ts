@@ -44,6 +44,19 @@ const otherFormats: readonly OtherFormat[] = [
       `install onnx2tf and ${line(`import onnx2tf; onnx2tf.convert(${file}, ${target}, output_signaturedefs=True)`)}`,
   },
   {
+    name: /\.(pt|pth)$/i,
+    what: 'a PyTorch model',
+    advice: (_, target) =>
+      `in the program that made it, call torch.onnx.export(model, inputs, "model.onnx"); then install onnx2tf and ` +
+      line(`import onnx2tf; onnx2tf.convert("model.onnx", ${target}, output_signaturedefs=True)`),
+  },
+  {
+    name: /\.(pkl|pickle|joblib)$/i,
+    what: 'a Python pickle, which this server never loads, since loading one runs code',
+    advice: (_, target) =>
+      `in the program that made it, write the model in TensorFlow, and tf.saved_model.save(model, ${target})`,
+  },
+  {
     name: /^(?!(saved_model|fingerprint|keras_metadata)\.pb$).*\.pb$/i,
     what: 'a graph without a SavedModel around it (frozen)',
     advice: (file, target) =>
