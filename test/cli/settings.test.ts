@@ -115,7 +115,10 @@ describe('settings', () => {
   });
 
   it.each([
-    [['--port', '70000'], /^--port: expected a number of at most 65535 \(the port to listen on; 0 picks a free one\), got 70000$/],
+    [
+      ['--port', '70000'],
+      /^--port: expected a number of at most 65535 \(the port to listen on; 0 picks a free one\), got 70000$/,
+    ],
     [['--device', 'tpu'], /^--device: expected cpu\|gpu\|auto \(.*\), got tpu$/],
     [['--settle=-1'], /^--settle: expected a number of at least 0 .*, got -1$/],
     [

@@ -225,7 +225,9 @@ describe('what looks like a model and is not served', () => {
         /^saved_model\.pb is missing, and model\.keras is a Keras model: export it .*\.export\(".*flowers\/1"\)$/,
       ),
     });
-    expect((await whyNot('trees')).message).toMatch(/^saved_model\.pb is missing, and model\.pkl is a Python pickle/);
+    expect((await whyNot('trees')).message).toMatch(
+      /^saved_model\.pb is missing, and model\.pkl is a Python pickle/,
+    );
   });
 
   it('is told once it has stayed, and again after it went away and came back', async () => {
