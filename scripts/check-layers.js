@@ -64,7 +64,11 @@ const PACKAGES = [
     where: 'in http/, handlers/loader.ts and server.ts',
   },
   { name: /^protobufjs(?!\/minimal\.js$)/, home: /^$/, where: 'as protobufjs/minimal.js' },
-  { name: /^yaml$/, home: /^config\/config-file\.ts$/, where: 'in config/config-file.ts' },
+  {
+    name: /^yaml$/,
+    home: /^(config\/config-file|http\/access\/key-entries)\.ts$/,
+    where: 'in config/config-file.ts and http/access/key-entries.ts',
+  },
   { name: /^cbor-x(\/.*)?$/, home: /^(codec|surfaces)\//, where: 'in codec/ and surfaces/' },
 ];
 

@@ -48,7 +48,7 @@ export type Remedy =
 
 /** What an error may have besides its code and message. */
 export interface ErrorDetails extends ErrorOptions {
-  /** The same request may succeed then; only for UNAVAILABLE. */
+  /** The same request may succeed then; only for UNAVAILABLE and RESOURCE_EXHAUSTED. */
   readonly retryAfter?: Seconds | undefined;
   /** What the surface adds to the message, in the words of its protocol. */
   readonly remedy?: Remedy | undefined;
@@ -63,7 +63,8 @@ export class ServingError extends Error {
   /**
    * @param code says what went wrong in one word
    * @param message says what was expected, what came, and what to do
-   * @param retryAfter is the number of seconds after which the same request may succeed; only for UNAVAILABLE
+   * @param retryAfter is the number of seconds after which the same request may succeed; only for UNAVAILABLE and
+   * RESOURCE_EXHAUSTED
    * @param remedy is what the surface adds to the message, in the words of its protocol
    */
   constructor(

@@ -213,6 +213,7 @@ class ComposedServer implements Server, ServerState {
       workers > 0
         ? new Workers({
             ...{ count: workers, loop, settings, runtime, slots: slotsOfEach, telemetry, logger },
+            rates: this.configuredKeys.rateMemory,
             adopt: (descriptor) => this.port?.adopt(descriptor),
           })
         : undefined;

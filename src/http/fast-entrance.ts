@@ -44,7 +44,7 @@ export function fastEntrance(
     const exit = new DirectExit(exchange, asked.head, surface, services);
     const request = new InferenceRequest(exchange, services, asked, exit);
     try {
-      exchange.keyId = checkAccess(services.keys, 'infer', req).id;
+      checkAccess(services.keys, 'infer', exchange);
     } catch (error) {
       request.failed(error);
       return;

@@ -57,18 +57,37 @@ export interface Target {
 }
 
 export class Table {
-  /** @param advice says how to add a first model; those who ask while there is none get it */
+  private readonly limited = new WeakMap<ReadonlySet<string>, Table>();
+
+  /**
+   * @param advice says how to add a first model; those who ask while there is none get it
+   * @param permitted are the names of models that may be asked for; undefined for all
+   */
   constructor(
     readonly models: ReadonlyMap<string, ModelStatus>,
     readonly defaultModel: string | undefined,
     private readonly advice?: string,
+    private readonly permitted?: ReadonlySet<string>,
   ) {}
+
+  /** The same for somebody who may use only some models. The others are not in it, and asking for one is refused. */
+  limitedTo(permitted: ReadonlySet<string> | undefined): Table {
+    if (!permitted) return this;
+    const before = this.limited.get(permitted);
+    if (before) return before;
+    const models = new Map([...this.models].filter(([name]) => permitted.has(name)));
+    const { defaultModel, advice } = this;
+    const isDefaultPermitted = defaultModel !== undefined && permitted.has(defaultModel);
+    const table = new Table(models, isDefaultPermitted ? defaultModel : undefined, advice, permitted);
+    this.limited.set(permitted, table);
+    return table;
+  }
 
   /**
    * The servable that a request means.
    *
    * @throws ServingError NOT_FOUND for a model or version that does not exist, UNAVAILABLE for one that does not serve
-   * yet
+   * yet, PERMISSION_DENIED for a model that may not be asked for
    */
   find({ model: name = this.defaultModel, version: number, label }: Target): Servable {
     if (name === undefined) throw this.noDefault();
@@ -87,16 +106,28 @@ export class Table {
     return label === undefined && model.serving !== undefined;
   }
 
-  /** @throws ServingError NOT_FOUND that lists the models there are */
+  /**
+   * @throws ServingError NOT_FOUND that lists the models there are, PERMISSION_DENIED for a model that may not be asked
+   * for, whether or not it is there
+   */
   get(name: string): ModelStatus {
     const model = this.models.get(name);
     if (model) return model;
+    if (this.permitted && !this.permitted.has(name)) throw this.denied(`the model ${quoted(name)}`);
     const remedy = this.models.size > mostListed ? ({ kind: 'list models' } as const) : undefined;
     throw new ServingError('NOT_FOUND', `no model ${quoted(name)}; ${this.listModels()}`, { remedy });
   }
 
+  private denied(what: string): ServingError {
+    return new ServingError(
+      'PERMISSION_DENIED',
+      `this key may not use ${what}; it may use ${listed(this.permitted ?? [])}`,
+    );
+  }
+
   private noDefault(): ServingError {
     const { advice, models } = this;
+    if (this.permitted) return this.denied('the default model, and the request names none');
     if (models.size === 0)
       return new ServingError(
         'UNAVAILABLE',

@@ -27,6 +27,8 @@ export interface ProcessMemory {
   readonly bodyBytes: SharedArrayBuffer;
   readonly unreadBytes: SharedArrayBuffer;
   readonly requests: SharedArrayBuffer;
+  /** What the keys have left of their rates. */
+  readonly rates: SharedArrayBuffer;
   /** The counts of requests that name no model. */
   readonly nameless: SharedArrayBuffer;
 }

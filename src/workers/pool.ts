@@ -36,6 +36,8 @@ export interface WorkersOptions {
   readonly slots: number;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
+  /** The memory in which the rates of keys are counted. */
+  readonly rates: SharedArrayBuffer;
   /** Takes a connection on which a worker passes on requests. */
   readonly adopt: (descriptor: number) => void;
 }
@@ -147,13 +149,14 @@ export class Workers implements DataPlane {
 
   /** Starts the worker of a place. It resolves once it listens. */
   private begin(place: Place): Promise<void> {
-    const { settings, runtime, slots, telemetry, logger } = this.options;
+    const { settings, runtime, slots, telemetry, logger, rates } = this.options;
     if (!runtime.shared) throw new Error(`workers cannot run the models of ${runtime.kind}`);
     const memory: ProcessMemory = {
       epoch: this.epoch,
       bodyBytes: this.bodyBytes.memory as SharedArrayBuffer,
       unreadBytes: this.unreadBytes.memory as SharedArrayBuffer,
       requests: this.requests.memory as SharedArrayBuffer,
+      rates,
       nameless: telemetry.requests.memoryOf('', '') as SharedArrayBuffer,
     };
     const start: WorkerStart = {

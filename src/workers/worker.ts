@@ -63,6 +63,7 @@ class Worker {
     this.keys = new ConfiguredKeys(
       { file: settings.apiKeyFile, list: process.env['TFJS_SERVING_API_KEYS'] },
       logger,
+      memory.rates,
     );
     this.certificate = certificateOf(settings, logger);
     this.accessLog = accessLogOf(settings);

@@ -6,12 +6,17 @@ import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiKeys } from '../../src/http/access/api-keys.ts';
 import { ConfiguredKeys } from '../../src/http/access/key-file.ts';
+import { grantsOfLines } from '../../src/http/access/key-lines.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { TestRepository } from '../fixtures/repository.ts';
 import { runProgram, TestServer } from '../fixtures/server.ts';
 import { until } from '../fixtures/until.ts';
 
-const everything = ['infer', 'admin', 'metrics'];
+const everything = ['infer', 'admin', 'metrics', 'debug'];
+
+function parse(lines: readonly string[]): ApiKeys {
+  return ApiKeys.of(grantsOfLines(lines));
+}
 
 let repository: TestRepository;
 
@@ -41,37 +46,37 @@ describe('a line', () => {
     ['  secret\r', 'secret', everything],
     ['\ufeffsecret', 'secret', everything],
   ])('%j gives the key %j the scopes %j', (line, key, scopes) => {
-    const keys = ApiKeys.parse([line]);
+    const keys = parse([line]);
     expect([...(keys.find(key)?.scopes ?? [])]).toEqual(scopes);
     for (const other of ['', line === key ? 'other' : line, `${key} `, key.slice(1), key.toUpperCase()]) {
       expect(keys.find(other), other).toBeUndefined();
     }
   });
 
-  it.each(['infre:secret', 'admn+infer:secret', 'infer+debug:secret', 'Infer:secret', 'infer+:secret'])(
+  it.each(['infre:secret', 'admn+infer:secret', 'infer+debg:secret', 'Infer:secret', 'infer+:secret'])(
     '%j names a scope that there is none of, and gives no key for everything',
     (line) => {
-      expect(() => ApiKeys.parse([line])).toThrow(
-        /^expected the scopes infer, admin, metrics before the colon/,
+      expect(() => parse([line])).toThrow(
+        /^expected the scopes infer, admin, metrics, debug before the colon/,
       );
-      expect(() => ApiKeys.parse([line])).not.toThrow(/secret/);
+      expect(() => parse([line])).not.toThrow(/secret/);
     },
   );
 
   it('of a key that has one already adds its scopes', () => {
-    const keys = ApiKeys.parse(['infer:secret', 'metrics:secret', 'admin:other']);
+    const keys = parse(['infer:secret', 'metrics:secret', 'admin:other']);
     expect([...(keys.find('secret')?.scopes ?? [])]).toEqual(['infer', 'metrics']);
   });
 
   it.each(['', '   ', '# secret', '#infer:secret'])('%j says nothing', (line) => {
-    expect(ApiKeys.parse([line]).configured).toBe(false);
+    expect(parse([line]).configured).toBe(false);
   });
 
   it.each(['infer:', 'infer: secret', 'two words', 'schlüssel'])(
     '%j could never be sent as a header, and is refused without being told',
     (line) => {
-      expect(() => ApiKeys.parse([line])).toThrow(/^an API key (is empty|holds a space)/);
-      expect(() => ApiKeys.parse([line])).not.toThrow(/secret|words|schl/);
+      expect(() => parse([line])).toThrow(/^an API key (is empty|holds a space)/);
+      expect(() => parse([line])).not.toThrow(/secret|words|schl/);
     },
   );
 });
@@ -82,7 +87,7 @@ it('keys come from the file and the environment together', async () => {
   const configured = new ConfiguredKeys({ file, list: 'metrics:c,d' }, logger);
   const scopes = ['a', 'b', 'c', 'd'].map((key) => [...(configured.keys.find(key)?.scopes ?? [])]);
   configured.close();
-  expect(scopes).toEqual([['infer'], ['admin'], ['metrics'], everything]);
+  expect(scopes).toEqual([['infer'], ['admin', 'debug'], ['metrics'], everything]);
 });
 
 it.each([

@@ -78,7 +78,7 @@ describe('models that are served', () => {
   it('are told to those who may ask for predictions', async () => {
     const modelsFor = async (key: string) => {
       const response = await guarded.fetch('/openapi.json', { headers: { 'x-api-key': key } });
-      expect(response.headers.get('vary')).toBe('X-API-Key');
+      expect(response.headers.get('vary')).toBe('X-API-Key, Api-Key, Authorization');
       const { operations } = new ApiDocument(await response.json());
       return operations.filter((name) => !guardedApi.operations.includes(name));
     };

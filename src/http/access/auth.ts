@@ -8,7 +8,7 @@ import type { Context, Middleware } from 'koa';
 import { quoted, ServingError } from '../../errors.js';
 import { mediaTypeOf } from '../body/media-type.js';
 import { exchangeOf } from '../request/exchange.js';
-import { type ApiKeys, checkAccess, type Scope } from './api-keys.js';
+import { type ApiKeys, checkAccess, isAdministrative, type Scope } from './api-keys.js';
 import { type Hosts, nameOf } from './hosts.js';
 
 /** What must be known of a route before it runs. */
@@ -31,9 +31,9 @@ export interface AuthOptions {
 export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware {
   return async (ctx, next) => {
     const { scope, isOfHandler } = scopeOf(ctx);
-    if (scope === 'admin') refuseForeignOrigin(ctx, hosts);
+    if (isAdministrative(scope)) refuseForeignOrigin(ctx, hosts);
     else if (isOfHandler || (scope === 'infer' && isSimple(ctx))) refuseOtherOrigin(ctx, hosts);
-    exchangeOf(ctx).keyId = checkAccess(keys, scope, ctx.req).id;
+    checkAccess(keys, scope, exchangeOf(ctx));
     await next();
   };
 }

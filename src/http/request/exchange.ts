@@ -14,6 +14,7 @@ import {
   type RequestStatus,
 } from '../../telemetry/request-record.js';
 import { type Microseconds, type Moment, now, type Seconds, secondsSince } from '../../time.js';
+import { anybody, type Principal } from '../access/api-keys.js';
 import { whenFinished, whenSocketCloses } from '../connection/finished.js';
 import { peerOf } from '../connection/peer.js';
 import { isLastOn } from '../connection/pipelined.js';
@@ -72,7 +73,7 @@ export class Exchange implements RequestRecord {
   version: number | '' = '';
   /** Until there is an answer, the client may still leave. */
   status: RequestStatus = 'CANCELLED';
-  keyId = '';
+  principal: Principal = anybody;
   bytesIn = 0;
   bytesOut = 0;
   queueMicros: Microseconds = 0;
@@ -108,6 +109,10 @@ export class Exchange implements RequestRecord {
 
   get path(): string {
     return this.req.url ?? '';
+  }
+
+  get keyId(): string {
+    return this.principal.id;
   }
 
   get requestId(): string {

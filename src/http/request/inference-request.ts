@@ -88,8 +88,11 @@ export class InferenceRequest implements BodyReceiver {
     try {
       if (services.draining.aborted) throw shuttingDown();
       this.target = asked.target();
-      const servable = services.table().find(this.target);
+      const { models } = exchange.principal;
+      const servable = services.table().limitedTo(models).find(this.target);
       const { model, version } = servable.id;
+      // Another model may become the default before the body has come.
+      if (models) this.target = { ...this.target, model };
       exchange.model = model;
       exchange.version = version;
       this.signature = servable.defaultSignature;

@@ -6,6 +6,7 @@ import type { Servable } from '../../serving/servable.js';
 import { type Body, hasBody, readBody } from '../body/body.js';
 import type { InferenceServices } from '../services.js';
 import { parseInto } from './handler-body.js';
+import { visibleTable } from './visible-table.js';
 
 interface Found {
   readonly servable: Servable;
@@ -44,6 +45,8 @@ export function handlerRoutes(services: InferenceServices): Middleware {
     if (!found) return next();
     if (services.draining.aborted) throw shuttingDown();
     const { servable, handled, path } = found;
+    // A key that is limited to other models is refused.
+    visibleTable(ctx, services).get(servable.id.model);
     servable.acquire();
     let body: Body | undefined;
     try {

@@ -4,6 +4,7 @@ import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec, Signature } from '../../../engines/signature.js';
 import type { Route } from '../../../http/routes/route.js';
 import { targetOf } from '../../../http/routes/target.js';
+import { visibleTable } from '../../../http/routes/visible-table.js';
 import type { Services } from '../../../http/services.js';
 import type { Batcher } from '../../../serving/queue/batcher.js';
 import { whyNotBatched } from '../../../serving/queue/batching.js';
@@ -17,7 +18,7 @@ import { sendValue } from '../values.js';
 
 type Config = z.output<typeof configSchema>;
 
-export function configRoutes({ manager }: Services): Route[] {
+export function configRoutes(services: Services): Route[] {
   return modelPaths.map(({ path, suffix, parameters }) => ({
     method: 'GET',
     path: `${path}/config`,
@@ -31,7 +32,7 @@ export function configRoutes({ manager }: Services): Route[] {
       errors: modelErrors,
     }),
     handle: (ctx) => {
-      const servable = manager.table.find(targetOf(ctx.params));
+      const servable = visibleTable(ctx, services).find(targetOf(ctx.params));
       sendValue(ctx, configOf(servable, askedSignature(servable, ctx.query)));
     },
   }));

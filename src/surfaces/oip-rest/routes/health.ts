@@ -4,12 +4,14 @@
 import type { z } from 'zod';
 import type { Route } from '../../../http/routes/route.js';
 import { targetOf } from '../../../http/routes/target.js';
+import { visibleTable } from '../../../http/routes/visible-table.js';
 import type { Services } from '../../../http/services.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { liveSchema, modelReadySchema, readySchema } from '../schemas.js';
 import { sendValue } from '../values.js';
 
-export function healthRoutes({ manager, state }: Services): Route[] {
+export function healthRoutes(services: Services): Route[] {
+  const { state } = services;
   return [
     {
       method: 'GET',
@@ -53,7 +55,7 @@ export function healthRoutes({ manager, state }: Services): Route[] {
           errors: modelErrors,
         }),
         handle: (ctx) => {
-          const { model } = manager.table.find(targetOf(ctx.params)).id;
+          const { model } = visibleTable(ctx, services).find(targetOf(ctx.params)).id;
           sendValue(ctx, { name: model, ready: true } satisfies z.output<typeof modelReadySchema>);
         },
       }),

@@ -8,6 +8,7 @@ import { callerInputs, callerOutputs } from '../../../engines/composite.js';
 import type { CallerSpec } from '../../../engines/signature.js';
 import type { Route } from '../../../http/routes/route.js';
 import { targetOf } from '../../../http/routes/target.js';
+import { visibleTable } from '../../../http/routes/visible-table.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
 import type { Table, Target } from '../../../serving/table.js';
@@ -26,7 +27,7 @@ const extensions = [
   'statistics',
 ];
 
-export function metadataRoutes({ manager }: Services): Route[] {
+export function metadataRoutes(services: Services): Route[] {
   return [
     {
       method: 'GET',
@@ -57,7 +58,8 @@ export function metadataRoutes({ manager }: Services): Route[] {
           answers: { 200: jsonAnswer('The model', modelSchema) },
           errors: modelErrors,
         }),
-        handle: (ctx) => sendValue(ctx, modelMetadata(manager.table, targetOf(ctx.params), ctx.query)),
+        handle: (ctx) =>
+          sendValue(ctx, modelMetadata(visibleTable(ctx, services), targetOf(ctx.params), ctx.query)),
       }),
     ),
   ];

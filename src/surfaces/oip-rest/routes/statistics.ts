@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Route } from '../../../http/routes/route.js';
 import { targetOf } from '../../../http/routes/target.js';
+import { visibleTable } from '../../../http/routes/visible-table.js';
 import type { Services } from '../../../http/services.js';
 import type { Servable } from '../../../serving/servable.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
@@ -15,7 +16,8 @@ const description =
   'Of requests since the process began, and of rows and runs since the version was loaded. What the server does not ' +
   'measure is 0.';
 
-export function statisticsRoutes({ manager, telemetry }: Services): Route[] {
+export function statisticsRoutes(services: Services): Route[] {
+  const { telemetry } = services;
   const describe = (servables: Iterable<Servable>): Statistics => ({
     model_stats: Array.from(servables, (servable) => statisticsOf(servable, telemetry)),
   });
@@ -31,7 +33,7 @@ export function statisticsRoutes({ manager, telemetry }: Services): Route[] {
         answers: { 200: jsonAnswer('The statistics', allStatisticsSchema) },
       }),
       handle: (ctx) => {
-        const { table } = manager;
+        const table = visibleTable(ctx, services);
         const models = [...table.models.values()];
         const all = describe(models.flatMap(({ available }) => [...available.values()]));
         const namesake = table.models.get('stats')?.serving;
@@ -54,9 +56,10 @@ export function statisticsRoutes({ manager, telemetry }: Services): Route[] {
         }),
         handle: (ctx) => {
           const target = targetOf(ctx.params);
-          const servable = manager.table.find(target);
+          const table = visibleTable(ctx, services);
+          const servable = table.find(target);
           const isAll = target.version === undefined;
-          const all = manager.table.get(servable.id.model).available.values();
+          const all = table.get(servable.id.model).available.values();
           sendValue(ctx, describe(isAll ? all : [servable]));
         },
       }),

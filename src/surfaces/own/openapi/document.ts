@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { type ZodType, z } from 'zod';
 import { type ErrorCode, httpStatusOf } from '../../../errors.js';
 import { Turns } from '../../../flow/turns.js';
-import type { Scope } from '../../../http/access/api-keys.js';
+import { isAdministrative, keyScopes, type Scope } from '../../../http/access/api-keys.js';
 import { headerComponents, referToHeaders } from '../../../http/answer/answer-headers.js';
 import { errorCodeSchema, errorSchema } from '../../../http/answer/error-value.js';
 import {
@@ -95,7 +95,7 @@ const securitySchemes: JsonObject = {
     type: 'apiKey',
     in: 'header',
     name: 'X-API-Key',
-    description: 'A key has scopes: infer, admin, metrics. What a route asks for stands beside it.',
+    description: `A key has scopes: ${keyScopes.join(', ')}. What a route asks for stands beside it.`,
   },
 };
 
@@ -134,7 +134,7 @@ function describeRoute(route: DescribedRoute, facts: ApiFacts, schemas: SchemaCo
 
 /** The errors that every route of a scope may return as well. */
 function errorsOf(scope: Scope, { hasKeys }: ApiFacts): ErrorCode[] {
-  const keyErrors: ErrorCode[] = hasKeys && scope !== 'open' ? ['UNAUTHENTICATED'] : [];
+  const keyErrors: ErrorCode[] = hasKeys && scope !== 'open' ? ['UNAUTHENTICATED', 'RESOURCE_EXHAUSTED'] : [];
   // PERMISSION_DENIED is for a name that is not this server's, or a page that may not ask.
   return [...keyErrors, 'PERMISSION_DENIED', 'INTERNAL'];
 }
@@ -143,7 +143,7 @@ function errorsOf(scope: Scope, { hasKeys }: ApiFacts): ErrorCode[] {
 function accessTo(scope: Scope, { hasKeys }: ApiFacts): string {
   if (scope === 'open') return '';
   if (hasKeys) return `Needs a key with the scope \`${scope}\`.`;
-  return scope === 'admin' ? 'Answers loopback only, as no API keys are configured.' : '';
+  return isAdministrative(scope) ? 'Answers loopback only, as no API keys are configured.' : '';
 }
 
 function describeParameter(parameter: Parameter, schemas: SchemaCollection): JsonObject {
@@ -194,11 +194,15 @@ function describeError(
     description: `${reason}: ${codes.join(' or ')}`,
     headers: referToHeaders([
       'X-Request-Id',
-      ...(codes.includes('UNAVAILABLE') ? (['Retry-After'] as const) : []),
+      ...(codes.some(isWorthWaiting) ? (['Retry-After'] as const) : []),
       ...(codes.includes('METHOD_NOT_ALLOWED') ? (['Allow'] as const) : []),
     ]),
     content: describeContent([content ?? own], schemas),
   };
+}
+
+function isWorthWaiting(code: ErrorCode): boolean {
+  return code === 'UNAVAILABLE' || code === 'RESOURCE_EXHAUSTED';
 }
 
 /** Collects the JSON Schemas of zod's. A schema with an id is written once and referred to elsewhere. */

@@ -7,6 +7,7 @@ import type { Signature } from '../../../engines/signature.js';
 import { HandledModel } from '../../../handlers/handled-model.js';
 import { valueAnswer } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
+import { visibleTable } from '../../../http/routes/visible-table.js';
 import type { Services } from '../../../http/services.js';
 import type { Batcher } from '../../../serving/queue/batcher.js';
 import type { Servable } from '../../../serving/servable.js';
@@ -16,7 +17,8 @@ import { sendValue } from '../answers.js';
 import { modelInfoSchema, modelSchema, modelsSchema } from '../openapi/answer-schemas.js';
 import { modelParameter } from '../openapi/parameters.js';
 
-export function modelRoutes({ manager, runtime }: Services): Route[] {
+export function modelRoutes(services: Services): Route[] {
+  const { runtime } = services;
   return [
     {
       method: 'GET',
@@ -31,7 +33,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         answers: { 200: valueAnswer('The models that there are', modelsSchema) },
       },
       handle: (ctx) => {
-        const { models, defaultModel } = manager.table;
+        const { models, defaultModel } = visibleTable(ctx, services);
         sendValue(ctx, {
           default_model: defaultModel ?? null,
           models: Array.from(models.values(), describeModel),
@@ -52,7 +54,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         errors: ['NOT_FOUND'],
       },
       handle: (ctx) => {
-        sendValue(ctx, describeModel(manager.table.get(ctx.params['model'] ?? '')));
+        sendValue(ctx, describeModel(visibleTable(ctx, services).get(ctx.params['model'] ?? '')));
       },
     },
     {
@@ -68,7 +70,7 @@ export function modelRoutes({ manager, runtime }: Services): Route[] {
         errors: ['NOT_FOUND', 'UNAVAILABLE'],
       },
       handle: (ctx) => {
-        const servable = manager.table.find({});
+        const servable = visibleTable(ctx, services).find({});
         sendValue(ctx, {
           ...servable.id,
           model_type: servable.model.type,

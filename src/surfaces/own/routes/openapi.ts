@@ -5,6 +5,7 @@
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
+import { hasExpired, sentKey } from '../../../http/access/api-keys.js';
 import type { Route, TableRoute } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
@@ -26,8 +27,12 @@ const levelsOfMembers = 3;
 
 export function openApiRoutes({ manager, routes, keys }: Services): Route[] {
   const documents = new Documents(routes, keys.configured);
-  const maySeeModels = (ctx: RouterContext) =>
-    !keys.configured || keys.find(ctx.get('x-api-key'))?.scopes.has('infer') === true;
+  const documentFor = (ctx: RouterContext) => {
+    if (!keys.configured) return documents.of(manager.table);
+    const principal = keys.find(sentKey(ctx.req.headers).key);
+    if (!principal?.scopes.has('infer') || hasExpired(principal)) return documents.withoutModels;
+    return documents.of(manager.table.limitedTo(principal.models));
+  };
   return [
     {
       method: 'GET',
@@ -48,9 +53,9 @@ export function openApiRoutes({ manager, routes, keys }: Services): Route[] {
       },
       handle: async (ctx) => {
         ctx.set('cache-control', 'no-cache');
-        if (keys.configured) ctx.vary('X-API-Key');
+        if (keys.configured) ctx.vary('X-API-Key, Api-Key, Authorization');
         ctx.set('Content-Type', 'application/json');
-        ctx.body = await (maySeeModels(ctx) ? documents.of(manager.table) : documents.withoutModels);
+        ctx.body = await documentFor(ctx);
       },
     },
   ];

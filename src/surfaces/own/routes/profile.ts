@@ -64,7 +64,7 @@ export function profileRoutes(services: Services): Route[] {
     {
       method: 'POST',
       path: '/debug/profile',
-      scope: 'admin',
+      scope: 'debug',
       operation,
       handle: (ctx) => takeProfile(ctx, services, profiler),
     },
