@@ -327,7 +327,7 @@ export const settings = {
     schema: z.string().min(1).optional(),
     value: 'FILE',
     shownDefault: 'none',
-    help: 'one API key a line, or `infer+admin+metrics:key`; also TFJS_SERVING_API_KEYS, separated by commas',
+    help: 'one API key a line, or `infer+admin+metrics+debug:key`, or a list in JSON or YAML; also TFJS_SERVING_API_KEYS, separated by commas',
   },
   tlsCert: {
     schema: z.string().min(1).optional(),
