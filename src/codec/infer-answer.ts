@@ -55,7 +55,10 @@ function raggedParts(values: Tensor, [splits, ...inner]: readonly Tensor[]): Out
   ]);
 }
 
-/** An encoded body. Its parts are sent one after another, so that large outputs are not copied together. */
+/**
+ * An encoded body. Its parts are sent one after another, so that large outputs are not copied together. A single part
+ * is no view on an output: the outputs may be freed before it has left.
+ */
 export interface EncodedBody {
   readonly parts: readonly Uint8Array[];
   /** The bytes of all parts together. */

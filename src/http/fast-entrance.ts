@@ -6,21 +6,18 @@
  * of the time of a small model's request: see docs/performance.md.
  */
 import type { IncomingMessage, RequestListener } from 'node:http';
-import type { ServingError } from '../errors.js';
-import type { Table, Target } from '../serving/table.js';
+import type { Table } from '../serving/table.js';
 import { checkAccess } from './access/api-keys.js';
-import { type Answer, writeAnswer, writeError } from './answer/answer.js';
-import { surfaceError } from './answer/surface-error.js';
+import { DirectExit } from './answer/direct-exit.js';
 import { needsNoCheck } from './request/check-head.js';
 import { Exchange } from './request/exchange.js';
 import { DirectHead } from './request/head.js';
-import { type Exit, InferenceRequest } from './request/inference-request.js';
+import { type Asked, InferenceRequest } from './request/inference-request.js';
 import type { InferenceServices } from './services.js';
 import type { CommonRequests, Surface } from './surface.js';
 
 /** A common request, known by its path. */
-interface Found {
-  readonly target: () => Target;
+interface Found extends Asked {
   readonly surface: Surface;
   readonly common: CommonRequests;
 }
@@ -38,18 +35,15 @@ export function fastEntrance(
       general(req, res);
       return;
     }
-    const { target, surface, common } = found;
     const exchange = new Exchange(req, res, services.exchanges);
-    const asked = { head: new DirectHead(req), target, protocol: common.protocol };
-    const exit = new DirectExit(exchange, asked.head, surface, services);
-    const request = new InferenceRequest(exchange, services, asked, exit);
+    const exit = new DirectExit(exchange, new DirectHead(req), services.logger, found.surface);
     try {
       checkAccess(services.keys, 'infer', exchange);
     } catch (error) {
-      request.failed(error);
+      exit.fail(error);
       return;
     }
-    request.start();
+    new InferenceRequest(exit, services, found).start();
   };
 }
 
@@ -87,38 +81,12 @@ class Paths {
     for (const surface of this.surfaces) {
       const { common } = surface;
       if (!common) continue;
+      const { protocol, defaultPath } = common;
       for (const model of table.models.keys())
         if (table.has({ model }))
-          this.found.set(common.path(model), { target: () => ({ model }), surface, common });
-      if (common.defaultPath !== undefined && table.has({}))
-        this.found.set(common.defaultPath, { target: () => ({}), surface, common });
+          this.found.set(common.path(model), { surface, common, protocol, target: () => ({ model }) });
+      if (defaultPath !== undefined && table.has({}))
+        this.found.set(defaultPath, { surface, common, protocol, target: () => ({}) });
     }
-  }
-}
-
-class DirectExit implements Exit {
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly head: DirectHead,
-    private readonly surface: Surface,
-    private readonly services: InferenceServices,
-  ) {}
-
-  answer(answer: Answer, freeBody: () => void): void {
-    writeAnswer(this.exchange, answer, freeBody);
-  }
-
-  fail(error: ServingError): void {
-    const { exchange, head, surface, services } = this;
-    const { code, message } = error;
-    services.logger.debug({ code, path: exchange.path, request_id: exchange.requestId }, message);
-    if (exchange.isGone) exchange.answered();
-    else writeError(exchange, error, surfaceError(surface, head, error, services.logger));
-  }
-
-  streamBegins(): void {}
-
-  streamed(): void {
-    this.exchange.answered();
   }
 }

@@ -5,11 +5,9 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { quoted, ServingError } from '../errors.js';
 import type { Scope } from './access/api-keys.js';
 import { authenticate, type RouteAccess } from './access/auth.js';
-import { sendError } from './answer/answer.js';
-import { toServingError } from './answer/failure.js';
-import { surfaceError } from './answer/surface-error.js';
+import { KoaExit } from './answer/koa-exit.js';
 import { checkHead } from './request/check-head.js';
-import { Exchange, exchangeOf, setExchange } from './request/exchange.js';
+import { Exchange } from './request/exchange.js';
 import { findHandlerRoute, handlerRoutes, pathOf } from './routes/handler-routes.js';
 import type { InferenceServices, Services } from './services.js';
 import type { Surface } from './surface.js';
@@ -26,8 +24,7 @@ type Routed = InferenceServices & Pick<Services, 'routes'>;
 export function createKoa(services: Routed, surfaces: readonly Surface[]): App {
   const { router, scopeOf } = createRouter(services);
   const app = new Koa();
-  app.use(exchanges(services));
-  app.use(answerErrors(services, surfaces));
+  app.use(exchanges(services, surfaces));
   app.use(async ({ req }, next) => {
     checkHead(req, services.hosts);
     await next();
@@ -83,38 +80,23 @@ function createRouter(services: Routed) {
   return { router, scopeOf };
 }
 
-/** Begins and ends the exchange. The answer repeats the caller's request id, or has a new one. */
-function exchanges(services: InferenceServices): Middleware {
+/**
+ * Begins and ends the exchange. The answer repeats the caller's request id, or has a new one. An error is answered in
+ * the form of the surface that owns the path.
+ */
+function exchanges({ exchanges, logger }: InferenceServices, surfaces: readonly Surface[]): Middleware {
   return async (ctx, next) => {
-    const exchange = new Exchange(ctx.req, ctx.res, services.exchanges);
-    setExchange(ctx, exchange);
+    const exchange = new Exchange(ctx.req, ctx.res, exchanges);
+    const exit = new KoaExit(exchange, ctx, logger, surfaces);
     ctx.set('x-request-id', exchange.requestId);
-    await next();
-    exchange.answered();
-  };
-}
-
-/** Answers errors in the form of the surface that owns the path. */
-function answerErrors({ logger }: InferenceServices, surfaces: readonly Surface[]): Middleware {
-  return async (ctx, next) => {
-    const exchange = exchangeOf(ctx);
     // An inference request tells more exactly what it has read.
     exchange.bytesIn = ctx.request.length ?? 0;
     try {
       await next();
-      exchange.headIsNext();
-      if (exchange.isInference) return;
-      exchange.countAnswer(ctx.length ?? 0);
-      exchange.status = 'ok';
+      if (!exchange.isInference) exit.routeAnswered();
     } catch (error) {
-      const failure = toServingError(error, logger, exchange.requestId);
-      exchange.headIsNext();
-      exchange.status = failure.code;
-      logger.debug({ code: failure.code, path: ctx.path, request_id: exchange.requestId }, failure.message);
-      const surface = surfaces.find((each) => each.owns(ctx.path)) as Surface;
-      const answer = surfaceError(surface, ctx, failure, logger);
-      exchange.bytesOut = answer.body.byteLength;
-      await sendError(ctx, failure, answer);
+      exit.fail(error);
     }
+    await exit.isDone;
   };
 }

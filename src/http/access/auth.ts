@@ -6,8 +6,8 @@
  */
 import type { Context, Middleware } from 'koa';
 import { quoted, ServingError } from '../../errors.js';
+import { exitOf } from '../answer/koa-exit.js';
 import { mediaTypeOf } from '../body/media-type.js';
-import { exchangeOf } from '../request/exchange.js';
 import { type ApiKeys, checkAccess, isAdministrative, type Scope } from './api-keys.js';
 import { type Hosts, nameOf } from './hosts.js';
 
@@ -33,7 +33,7 @@ export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware 
     const { scope, isOfHandler } = scopeOf(ctx);
     if (isAdministrative(scope)) refuseForeignOrigin(ctx, hosts);
     else if (isOfHandler || (scope === 'infer' && isSimple(ctx))) refuseOtherOrigin(ctx, hosts);
-    checkAccess(keys, scope, exchangeOf(ctx));
+    checkAccess(keys, scope, exitOf(ctx).exchange);
     await next();
   };
 }

@@ -10,19 +10,17 @@ import { unlessAborted } from '../../flow/unless-aborted.js';
 import type { ServableId } from '../../serving/deployment.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 import { type Moment, now } from '../../time.js';
+import type { Exit } from '../answer/exit.js';
 import { toServingError } from '../answer/failure.js';
 import { clientGone, whenFinished } from '../connection/finished.js';
 import type { StreamCodec } from '../inference-protocol.js';
 import type { InferenceServices } from '../services.js';
-import type { Exchange } from './exchange.js';
 
 export interface AnswerStream {
-  readonly exchange: Exchange;
+  readonly exit: Exit;
   readonly codec: StreamCodec;
   readonly id: ServableId;
   readonly deadline: Moment;
-  /** Called before the first answer. From then on nobody else may write. */
-  readonly begins: () => void;
 }
 
 /**
@@ -33,20 +31,13 @@ export interface AnswerStream {
  */
 export async function sendAnswers(
   { draining, logger }: InferenceServices,
-  { exchange, codec, id, deadline, begins }: AnswerStream,
+  { exit, codec, id, deadline }: AnswerStream,
   answers: AsyncGenerator<NamedTensors, void, void>,
 ): Promise<ServingError | undefined> {
+  const { exchange } = exit;
   const { req, res } = exchange;
   const begin = () => {
-    if (res.headersSent) return;
-    begins();
-    const { mediaType, headers = [] } = codec;
-    res.setHeader('x-request-id', exchange.requestId);
-    res.setHeader('Content-Type', mediaType);
-    res.setHeader('Cache-Control', 'no-store');
-    for (let i = 0; i < headers.length; i += 2) res.setHeader(String(headers[i]), String(headers[i + 1]));
-    exchange.headIsNext();
-    res.writeHead(200);
+    if (!res.headersSent) exit.beginStream(codec);
   };
   const ended = new AbortController();
   const end = (reason: ServingError) => ended.abort(reason);

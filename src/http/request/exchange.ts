@@ -4,7 +4,6 @@
  * An exchange is also the record of its request, which metrics read at its end.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Context } from 'koa';
 import { httpStatusOf, type ServingError } from '../../errors.js';
 import { onlyLoop, SharedNumbers } from '../../flow/shared-numbers.js';
 import {
@@ -213,18 +212,4 @@ export class Exchange implements RequestRecord {
     if (this.status === 'ok' && !this.res.writableFinished) this.status = 'CANCELLED';
     this.end();
   };
-}
-
-const exchanges = new WeakMap<Context, Exchange>();
-
-/** Sets the exchange of a Koa context. */
-export function setExchange(ctx: Context, exchange: Exchange): void {
-  exchanges.set(ctx, exchange);
-}
-
-/** The exchange of a Koa context. */
-export function exchangeOf(ctx: Context): Exchange {
-  const exchange = exchanges.get(ctx);
-  if (!exchange) throw new Error('this context is of no exchange');
-  return exchange;
 }

@@ -19,8 +19,7 @@ import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
 import { bytesOf, disposeTensors } from '../../tfjs/tensors.js';
 import { type Moment, momentAfter } from '../../time.js';
-import type { Answer } from '../answer/answer.js';
-import { toServingError } from '../answer/failure.js';
+import type { Exit } from '../answer/exit.js';
 import { type Body, type BodyReceiver, IncomingBody } from '../body/body.js';
 import { clientGone } from '../connection/finished.js';
 import {
@@ -32,29 +31,14 @@ import {
 import type { InferenceServices } from '../services.js';
 import { sendAnswers } from './answer-stream.js';
 import type { Exchange } from './exchange.js';
-import type { Head } from './head.js';
 import { ServerTiming } from './server-timing.js';
 import { readTimeout } from './timeout.js';
 
-/** What the head of a request asks for. */
+/** What a path asks for. */
 export interface Asked {
-  readonly head: Head;
   /** @throws ServingError INVALID_ARGUMENT for a version that is no number */
   readonly target: () => Target;
   readonly protocol: InferenceProtocol;
-}
-
-/**
- * How the request is answered: through Koa, or past it. Either `answer` is called, or `fail`, or `streamBegins` and
- * then `streamed` or `fail`.
- */
-export interface Exit {
-  /** @param freeBody must be called once nothing of the answer's body is needed any more */
-  answer(answer: Answer, freeBody: () => void): void;
-  fail(error: ServingError): void;
-  /** A stream is about to write the answer by itself. */
-  streamBegins(): void;
-  streamed(): void;
 }
 
 export class InferenceRequest implements BodyReceiver {
@@ -72,17 +56,19 @@ export class InferenceRequest implements BodyReceiver {
   /** The default signature of the version that the head names. */
   private signature: Signature | undefined;
 
+  private readonly exchange: Exchange;
+
   constructor(
-    private readonly exchange: Exchange,
+    private readonly exit: Exit,
     private readonly services: InferenceServices,
     private readonly asked: Asked,
-    private readonly exit: Exit,
   ) {
+    this.exchange = exit.exchange;
     this.timing = services.serverTiming ? new ServerTiming() : undefined;
   }
 
   start(): void {
-    const { exchange, services, asked } = this;
+    const { exchange, exit, services, asked } = this;
     exchange.isInference = true;
     exchange.onGone = this.clientLeft;
     try {
@@ -100,7 +86,7 @@ export class InferenceRequest implements BodyReceiver {
       if (servable.isFull) throw queueFull();
       const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
       this.deadline = momentAfter(seconds, exchange.started);
-      this.decoder = decoderFor(asked.protocol, asked.head);
+      this.decoder = decoderFor(asked.protocol, exit.head);
       if (this.decoder) this.readBody();
       else this.refuseBody().catch(this.failed);
     } catch (error) {
@@ -115,13 +101,13 @@ export class InferenceRequest implements BodyReceiver {
   }
 
   received(body: Body): void {
-    const { exchange, asked, services } = this;
+    const { exchange, exit, services } = this;
     exchange.bytesIn = body.bytes.length;
     this.body = body;
     this.timing?.decodeBegins();
     try {
       const decoder = this.decoder as BodyDecoder;
-      const request = decoder.decode(asked.head, body, services.wireLimits, this);
+      const request = decoder.decode(exit.head, body, services.wireLimits, this);
       if (request instanceof Promise) request.then(this.decoded, this.refused);
       else this.decoded(request);
     } catch (error) {
@@ -130,11 +116,11 @@ export class InferenceRequest implements BodyReceiver {
   }
 
   private readonly decoded = (decoded: InferBody): void => {
-    const { services, target, deadline, cancellation } = this;
+    const { exit, services, target, deadline, cancellation } = this;
     const { release, claim } = this.body as Body;
     try {
-      const { head, protocol } = this.asked;
-      const request = protocol.withHead ? protocol.withHead(decoded, head) : decoded;
+      const { protocol } = this.asked;
+      const request = protocol.withHead ? protocol.withHead(decoded, exit.head) : decoded;
       this.request = request;
       // A swap may have come while the body did.
       const servable = services.table().find(target);
@@ -164,13 +150,13 @@ export class InferenceRequest implements BodyReceiver {
     const { id } = servable;
     exchange.version = id.version;
     const inputs = { limits: services.wireLimits, claim, find: () => servable };
-    const codec = asked.protocol.streamCodec?.(asked.head, request);
+    const codec = asked.protocol.streamCodec?.(exit.head, request);
     if (!codec)
       throw new ServingError(
         'UNIMPLEMENTED',
         `model \`${id.model}\` answers with a stream, which this protocol has no form for`,
       );
-    const stream = { exchange, codec, id, deadline, begins: exit.streamBegins };
+    const stream = { exit, codec, id, deadline };
     // We hold the version from here on, not from the first answer: a swap may come while inputs are made.
     servable.acquire();
     try {
@@ -178,15 +164,14 @@ export class InferenceRequest implements BodyReceiver {
         sendAnswers(services, stream, streamPredictions(servable, made)),
       );
       this.body?.release();
-      exchange.status = failure?.code ?? 'ok';
-      exit.streamed();
+      exit.endStream(failure);
     } finally {
       servable.release();
     }
   }
 
   private readonly answer = (result: PredictResult): void => {
-    const { exchange, timing, asked } = this;
+    const { exchange, exit, timing, asked } = this;
     const { outputs, version, queueMicros, runMicros } = result;
     exchange.version = version;
     exchange.queueMicros = queueMicros;
@@ -198,14 +183,14 @@ export class InferenceRequest implements BodyReceiver {
       return;
     }
     try {
-      const codec = asked.protocol.answerCodec(asked.head, this.request as InferBody);
+      const codec = asked.protocol.answerCodec(exit.head, this.request as InferBody);
       timing?.encodeBegins();
       const body = codec.encodeAnswer(result);
       const { mediaType = codec.mediaType, headers = noHeaders } = body;
       const timed = timing ? [...headers, 'Server-Timing', timing.value(result)] : headers;
       exchange.admitAnswer(body.byteLength ?? bytesOf(outputs));
       exchange.status = 'ok';
-      this.exit.answer({ status: 200, mediaType, body, headers: timed }, freeBody);
+      exit.answer({ status: 200, mediaType, body, headers: timed }, freeBody);
     } catch (error) {
       freeBody();
       this.failed(error);
@@ -219,11 +204,8 @@ export class InferenceRequest implements BodyReceiver {
   readonly failed = (error: unknown): void => {
     if (this.hasFailed) return;
     this.hasFailed = true;
-    const { exchange, services } = this;
-    const failure = toServingError(error, services.logger, exchange.requestId);
-    exchange.status = failure.code;
     if (!this.isHandedOver) this.body?.release();
-    this.exit.fail(failure);
+    this.exit.fail(error);
   };
 
   private readonly clientLeft = (): void => {
@@ -232,7 +214,8 @@ export class InferenceRequest implements BodyReceiver {
   };
 
   private async refuseBody(): Promise<void> {
-    const { head, protocol } = this.asked;
+    const { protocol } = this.asked;
+    const { head } = this.exit;
     const error = await protocol.refuseBody?.(head, this.inputName);
     this.refused(error ?? unsupportedType(protocol, head));
   }

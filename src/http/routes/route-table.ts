@@ -1,6 +1,7 @@
 /** The route table of all surfaces. Each path belongs to one surface. */
 import { invalidArgument } from '../../errors.js';
-import { inferThroughKoa } from '../koa-exit.js';
+import { exitOf } from '../answer/koa-exit.js';
+import { InferenceRequest } from '../request/inference-request.js';
 import type { InferenceServices, Services } from '../services.js';
 import type { InferRoute, Surface } from '../surface.js';
 import { examplesOf } from './path-pattern.js';
@@ -34,7 +35,11 @@ export function rowOf(route: TableRoute | InferRoute, services: InferenceService
     ...place,
     method: 'POST',
     scope: 'infer',
-    handle: (ctx) => inferThroughKoa(ctx, services, protocol, () => target(ctx.params)),
+    handle: (ctx) => {
+      const exit = exitOf(ctx);
+      new InferenceRequest(exit, services, { protocol, target: () => target(ctx.params) }).start();
+      return exit.isDone;
+    },
   };
 }
 

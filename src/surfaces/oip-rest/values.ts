@@ -4,7 +4,8 @@
 import type { Context } from 'koa';
 import { encodeJson } from '../../codec/json/encode.js';
 import { httpStatusOf, type Remedy, type ServingError } from '../../errors.js';
-import { type ErrorAnswer, send } from '../../http/answer/answer.js';
+import type { ErrorAnswer } from '../../http/answer/answer.js';
+import { send } from '../../http/answer/koa-exit.js';
 import type { Head } from '../../http/request/head.js';
 import type { Dtype } from '../../tensors/dtypes.js';
 import { datatypes } from './datatypes.js';
@@ -12,7 +13,7 @@ import { datatypes } from './datatypes.js';
 const mediaType = 'application/json';
 
 export function sendValue(ctx: Context, value: unknown): void {
-  send(ctx, { mediaType }, encodeJson(value));
+  send(ctx, mediaType, encodeJson(value));
 }
 
 /** Writes `{"error": "…"}`. */

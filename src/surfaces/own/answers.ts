@@ -2,8 +2,9 @@
 import type { Context } from 'koa';
 import { jsonAnswers, valueCodecs } from '../../codec/codecs.js';
 import { httpStatusOf, type ServingError } from '../../errors.js';
-import { type ErrorAnswer, send } from '../../http/answer/answer.js';
+import type { ErrorAnswer } from '../../http/answer/answer.js';
 import { errorValue } from '../../http/answer/error-value.js';
+import { send } from '../../http/answer/koa-exit.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Head } from '../../http/request/head.js';
 import { RefusedInputs } from '../../serving/refused-inputs.js';
@@ -33,7 +34,7 @@ export function answerCodec<Codec extends { readonly mediaType: string }>(
 /** Sends an answer without tensors. */
 export function sendValue(ctx: Context, value: unknown): void {
   const codec = answerCodec(ctx, valueCodecs);
-  send(ctx, codec, codec.encodeValue(value));
+  send(ctx, codec.mediaType, codec.encodeValue(value));
 }
 
 /** Writes `{"status": "error", "error": {"code", "message", "example"?}}`. */
