@@ -33,10 +33,14 @@ async function verdictOn(rows: RowProof | undefined) {
 }
 
 it('requests run alone where no graph tells either', async () => {
-  expect((await verdictOn(undefined))?.unproven).toContain('could not be warmed up');
+  const verdict = await verdictOn(undefined);
+  expect(verdict).toMatchObject({
+    sharing: 'trial',
+    why: expect.stringContaining('could not be warmed up'),
+  });
 });
 
 it('requests share runs where the graph shows that rows stay apart', async () => {
   const verdict = await verdictOn({ verdict: 'proven', why: '' });
-  expect([verdict?.whyNot, verdict?.unproven]).toEqual([undefined, undefined]);
+  expect(verdict?.sharing).toBe('proven');
 });

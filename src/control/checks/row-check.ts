@@ -15,6 +15,7 @@ import {
   type BatchVerdict,
   compilesShapes,
   doublingSizes,
+  type SeenRows,
   signatureLimits,
   whyNotBatched,
   whyUnproven,
@@ -59,17 +60,11 @@ export async function judgeBatching(
       continue;
     }
     const sizes = { ...limits, maxBatchSize: Math.min(limits.maxBatchSize, distinctRows), allowedSizes: [] };
-    const {
-      worthwhile: _,
-      limitedBy: __,
-      ...verdict
-    } = await judge(model, signature, {
-      ...options,
-      limits: sizes,
-    });
+    const verdict = await judge(model, signature, { ...options, limits: sizes });
     const isAlike = defaultSignature !== undefined && runsTheSame(signature, defaultSignature);
-    const { worthwhile, limitedBy } = byDefault ?? {};
-    verdicts.set(signature, isAlike ? { ...verdict, worthwhile, limitedBy } : verdict);
+    // So few sizes do not show which one is enough.
+    const enough = isAlike && byDefault && byDefault.sharing !== 'alone' ? byDefault.enough : undefined;
+    verdicts.set(signature, verdict.sharing === 'alone' ? verdict : { ...verdict, enough });
   }
   return verdicts;
 }
@@ -89,26 +84,35 @@ async function judge(
   options: RowCheckOptions,
 ): Promise<BatchVerdict> {
   const whyNot = whyNotBatched(signature);
-  if (whyNot !== undefined) return { whyNot, evidence: '' };
+  if (whyNot !== undefined) return { sharing: 'alone', why: whyNot, afterTrial: false };
   const unproven = whyUnproven(signature);
-  if (unproven !== undefined && !options.limits.isTrusted) return { unproven, evidence: '' };
+  if (unproven !== undefined && !options.limits.isTrusted)
+    return { sharing: 'trial', why: unproven, evidence: '' };
   const whyUnchecked = cannotCheck(options);
-  const verdict =
-    whyUnchecked === undefined
-      ? await checkRows(model, signature, options)
-      : unchecked(signature, whyUnchecked);
-  return { ...verdict, unproven: unproven ?? verdict.unproven };
+  const check =
+    whyUnchecked === undefined ? await checkRows(model, signature, options) : uncompared(whyUnchecked);
+  if (check.found === 'a difference')
+    return { sharing: 'alone', why: check.why, afterTrial: unproven !== undefined };
+  const { evidence, enough } = check;
+  if (unproven !== undefined) return { sharing: 'trial', why: unproven, evidence, enough };
+  if (signature.rows) return { sharing: 'proven', evidence, enough };
+  // Without a graph, and without a comparison, nothing shows that rows stay apart.
+  if (check.found === 'nothing') return { sharing: 'trial', why: evidence, evidence, enough };
+  return { sharing: 'declared', evidence, enough };
 }
+
+/** What a comparison of rows found. */
+type RowCheck =
+  | { readonly found: 'a difference'; readonly why: string }
+  | ({ readonly found: 'agreement' | 'nothing' } & SeenRows);
 
 function cannotCheck({ limits, warmup }: RowCheckOptions): string | undefined {
   if (limits.maxBatchSize === 1) return 'batches were turned off';
   return warmup === undefined ? undefined : `it ${warmup}`;
 }
 
-/** Without a graph, and without a check, nothing shows that rows stay apart. */
-function unchecked({ rows }: Signature, why: string): BatchVerdict {
-  const evidence = `made-up rows could not be compared: ${why}`;
-  return { evidence, unproven: rows === undefined ? evidence : undefined };
+function uncompared(why: string): RowCheck {
+  return { found: 'nothing', evidence: `made-up rows could not be compared: ${why}` };
 }
 
 /**
@@ -124,7 +128,7 @@ async function checkRows(
   model: InferenceModel,
   signature: Signature,
   { deadline, limits: given }: RowCheckOptions,
-): Promise<BatchVerdict> {
+): Promise<RowCheck> {
   const limits = signatureLimits(signature, given);
   const { mode } = model;
   const compiles = mode.xla || compilesShapes(signature);
@@ -150,7 +154,7 @@ async function checkRows(
     alone.push(outcome.values);
     costs.add(1, outcome.micros);
   }
-  if (rows.length === 0) return unchecked(signature, refusal);
+  if (rows.length === 0) return uncompared(refusal);
   // The first run of a size is interpreted, and the second compiles. Neither says what the size costs.
   const uncounted = compiles ? 2 : 0;
   for (const size of batchSizes(signature, limits)) {
@@ -167,14 +171,19 @@ async function checkRows(
       const outcome = await run(members, padding).catch(firstLine);
       // Compiling a large model for many sizes may take longer than the whole warm-up. The sizes that were reached must
       // do.
-      if (typeof outcome === 'string' && compiles && now() >= deadline) return costs.verdict();
-      if (typeof outcome === 'string') return { whyNot: `rows cannot be joined: ${outcome}`, evidence: '' };
-      const whyNot = findDifference(outcome.values, alone, members.length, size, mode);
-      if (whyNot !== undefined) return { whyNot, evidence: '' };
+      if (typeof outcome === 'string' && compiles && now() >= deadline) return agreement(costs);
+      if (typeof outcome === 'string')
+        return { found: 'a difference', why: `rows cannot be joined: ${outcome}` };
+      const why = findDifference(outcome.values, alone, members.length, size, mode);
+      if (why !== undefined) return { found: 'a difference', why };
       if (attempt >= uncounted) costs.add(size, outcome.micros / size);
     }
   }
-  return costs.verdict();
+  return agreement(costs);
+}
+
+function agreement(costs: Costs): RowCheck {
+  return { found: 'agreement', ...costs.seen() };
 }
 
 /** The microseconds per row, by batch size. */
@@ -211,7 +220,7 @@ class Costs {
     return size * cost > longRun;
   }
 
-  verdict(): BatchVerdict {
+  seen(): SeenRows {
     const sizes = [...this.bySize];
     const least = Math.min(...this.bySize.values());
     const cheapest = sizes.find(([, cost]) => cost <= goodEnough * least)?.[0] ?? 1;
@@ -221,7 +230,7 @@ class Costs {
     const evidence = `made-up rows gave the same in batches of up to ${largest} as alone`;
     const isLargest = worthwhile === largest;
     if (isLargest && !this.haveSettled && !this.isBounded) return { evidence };
-    return { evidence, worthwhile, limitedBy: isLargest && this.isLong ? 'time' : 'gain' };
+    return { evidence, enough: { rows: worthwhile, limitedBy: isLargest && this.isLong ? 'time' : 'gain' } };
   }
 }
 

@@ -168,7 +168,8 @@ function tookTooLong(): ServingError {
 }
 
 function unbatched({ signatures }: InferenceModel, whyNot: string): ReadonlyMap<Signature, BatchVerdict> {
-  return new Map(Array.from(signatures.values(), (signature) => [signature, { whyNot, evidence: '' }]));
+  const alone: BatchVerdict = { sharing: 'alone', why: whyNot, afterTrial: false };
+  return new Map(Array.from(signatures.values(), (signature) => [signature, alone]));
 }
 
 interface ModelToOpen extends Pick<VersionToLoad, 'model' | 'directory' | 'onStage'> {

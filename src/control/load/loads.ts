@@ -192,13 +192,12 @@ export class Loads {
   ): void {
     if (!model.limits.isTrusted) return;
     const name = nameOf(model, record);
-    for (const [signature, { whyNot, unproven }] of batching) {
-      if (unproven === undefined) continue;
-      if (whyNot === undefined)
+    for (const [signature, verdict] of batching) {
+      if (verdict.sharing === 'trial')
         this.parts.logger.info(`${name}: requests for \`${signature}\` share runs on trial`);
-      else
+      else if (verdict.sharing === 'alone' && verdict.afterTrial)
         this.parts.logger.warn(
-          `${name}: requests for \`${signature}\` run alone, although the settings ask for shared runs: ${whyNot}`,
+          `${name}: requests for \`${signature}\` run alone, although the settings ask for shared runs: ${verdict.why}`,
         );
     }
   }

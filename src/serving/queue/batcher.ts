@@ -21,7 +21,16 @@ import { type Batch, givesAll, inputsOf, isWhole, optionsOf, sizeOf, totalRows }
 import { type BatchLimits, paddedSize } from './batching.js';
 import type { InlineRuns } from './inline.js';
 import { type QueuedRequest, QueueEntry } from './queue-entry.js';
-import { countStuck, Lane, type Scheduler, type Start, type StartedRun } from './scheduler.js';
+import {
+  countStuck,
+  idle,
+  Lane,
+  noSlot,
+  ran,
+  type Scheduler,
+  type Start,
+  type StartedRun,
+} from './scheduler.js';
 import { Sharing, type SharingOptions } from './sharing.js';
 
 /** The parts of a queue. */
@@ -136,18 +145,18 @@ export class Batcher extends Lane {
     const { sharing } = this;
     const { limits, maxBatchSize } = sharing;
     const first = this.first(moment);
-    if (first === undefined) return 'idle';
-    const noThread = this.runs.size >= this.runsAtOnce ? 'idle' : hasSlot ? undefined : 'no slot';
+    if (first === undefined) return idle;
+    const noThread = this.runs.size >= this.runsAtOnce ? idle : hasSlot ? undefined : noSlot;
     if (noThread && !this.inline.arePossible) return noThread;
     const isShared = !first.alone && sharing.whyNot === undefined;
     const members = isShared ? this.gather(first, maxBatchSize, moment) : [first];
     const rows = totalRows(members);
     if (isShared && rows < maxBatchSize && limits.timeout > 0) {
       const wait = first.enqueued + limits.timeout - moment;
-      if (wait > 0) return wait;
+      if (wait > 0) return { kind: 'wait', time: wait };
     }
     const size = isShared ? paddedSize(rows, limits.allowedSizes) : rows;
-    const isTried = members.length > 1 && sharing.isUnproven;
+    const isTried = members.length > 1 && sharing.isOnTrial;
     const isInline =
       first.isEven && !isTried && !this.model.isTraced && this.inline.areShort(size, givesAll(first));
     if (noThread && !isInline) return noThread;
@@ -162,10 +171,11 @@ export class Batcher extends Lane {
     if (isInline) {
       this.add(queueColumns.inlineRuns, 1);
       this.runHere(batch);
-      return 'ran';
+      return ran;
     }
     const lastDeadline = Math.max(...members.map(({ request }) => request.deadline));
     const run: StartedRun = {
+      kind: 'run',
       lastDeadline,
       ended: this.begin(batch, (lastDeadline - moment) / 1000).then(() => {
         this.runs.delete(run);

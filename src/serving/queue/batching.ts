@@ -38,20 +38,49 @@ export interface BatchingDefaults {
   readonly compiles: boolean;
 }
 
-/** What is known of a signature's rows when they run together. */
-export interface BatchVerdict {
-  /** Why its requests can never share a run; undefined if they can. */
-  readonly whyNot?: string | undefined;
-  /** Why its requests share a run only if somebody says so, and then on trial: rows may be mixed. */
-  readonly unproven?: string | undefined;
-  /** True if a handler before the model takes batches. No graph shows what its code does to rows. */
-  readonly isDeclared?: boolean | undefined;
-  /** What was seen of rows that ran together, in words; empty if none did. */
+/**
+ * Says whether requests for a signature share runs, and how that is known:
+ *
+ * - proven: the graph shows that rows are not mixed.
+ * - trial: rows may be mixed. Requests share runs if somebody says so, and are checked.
+ * - declared: a handler takes batches, or made-up rows agreed and there is no graph.
+ * - alone: requests never share a run.
+ */
+export type BatchVerdict = AloneVerdict | ProvenVerdict | TrialVerdict | DeclaredVerdict;
+
+export interface AloneVerdict {
+  readonly sharing: 'alone';
+  readonly why: string;
+  /** True if somebody said that they may share runs, and a comparison of made-up rows showed that they must not. */
+  readonly afterTrial: boolean;
+}
+
+export interface ProvenVerdict extends SeenRows {
+  readonly sharing: 'proven';
+}
+
+export interface TrialVerdict extends SeenRows {
+  readonly sharing: 'trial';
+  /** Why nothing is proven. */
+  readonly why: string;
+}
+
+export interface DeclaredVerdict extends SeenRows {
+  readonly sharing: 'declared';
+}
+
+/** What was seen of rows that ran together. */
+export interface SeenRows {
+  /** The same in words; empty if none did. */
   readonly evidence: string;
-  /** The size from which on a larger batch is not worth it, if that was seen. */
-  readonly worthwhile?: number | undefined;
-  /** Why a larger batch is not worth it: it saves nothing, or takes longer than a request should wait. */
-  readonly limitedBy?: 'gain' | 'time' | undefined;
+  readonly enough?: EnoughRows | undefined;
+}
+
+/** The size from which on a larger batch is not worth it. */
+export interface EnoughRows {
+  readonly rows: number;
+  /** Why it is not: it saves nothing, or takes longer than a request should wait. */
+  readonly limitedBy: 'gain' | 'time';
 }
 
 /** Says why requests for this signature cannot share a run; undefined if its specs and its graph allow it. */

@@ -39,7 +39,7 @@ export interface Queued {
 }
 
 /** The verdict for a signature that nobody has checked. */
-const unchecked: BatchVerdict = { evidence: 'unchecked' };
+const unchecked: BatchVerdict = { sharing: 'declared', evidence: 'unchecked' };
 
 export class Queues {
   /**
@@ -72,13 +72,12 @@ export class Queues {
 
   /** Makes the queue before a handler, whose code says whether it takes batches. */
   private beforeHandler({ id, model, signature, verdict, limits, memory }: Queued): Batcher {
-    const takesBatches = verdict.whyNot === undefined;
+    const takesBatches = verdict.sharing !== 'alone';
     const inline = new InlineRuns(model.whyNotInline(signature), 0);
-    const declared = { ...verdict, unproven: undefined, isDeclared: takesBatches };
     return new Batcher(model, signature, {
       scheduler: this.handled,
       inline,
-      verdict: declared,
+      verdict: takesBatches ? { ...verdict, sharing: 'declared' } : verdict,
       limits: takesBatches ? limits : () => ({ ...limits(), runsInFlight: handledAtOnce }),
       onDisagreement: this.warning(id, signature),
       numbers: this.numbers(memory),

@@ -12,12 +12,25 @@ export abstract class Lane extends Linked {
 }
 
 /**
- * What became of a turn: a run that is under way; `ran`, if a run without a slot is over; `idle`, if there is nothing
- * to do; `no slot`, if there will be once a slot is free; or the time after which there may be.
+ * What became of a turn:
+ *
+ * - run: a run is under way.
+ * - ran: a run without a slot is over.
+ * - idle: there is nothing to do.
+ * - no slot: there is something to do once a slot is free.
+ * - wait: there may be after some time.
  */
-export type Start = StartedRun | 'ran' | 'idle' | 'no slot' | Milliseconds;
+export type Start =
+  | StartedRun
+  | { readonly kind: 'ran' | 'idle' | 'no slot' }
+  | { readonly kind: 'wait'; readonly time: Milliseconds };
+
+export const ran: Start = { kind: 'ran' };
+export const idle: Start = { kind: 'idle' };
+export const noSlot: Start = { kind: 'no slot' };
 
 export interface StartedRun {
+  readonly kind: 'run';
   /** Settles, and never rejects, when the run is over. */
   readonly ended: Promise<void>;
   /** When the last request of the run stops waiting. */
@@ -63,14 +76,18 @@ export class Scheduler {
     let resting: Lane[] | undefined;
     for (let lane = this.turns.takeFirst(); lane; lane = this.turns.takeFirst()) {
       const started = lane.start(moment, this.runs.size < this.capacity(moment));
-      if (started === 'idle') continue;
-      if (typeof started === 'number' || started === 'no slot') {
-        wait = Math.min(wait, started === 'no slot' ? this.untilNextStuck(moment) : started);
-        resting ??= [];
-        resting.push(lane);
-        continue;
+      switch (started.kind) {
+        case 'idle':
+          continue;
+        case 'wait':
+        case 'no slot':
+          wait = Math.min(wait, started.kind === 'wait' ? started.time : this.untilNextStuck(moment));
+          resting ??= [];
+          resting.push(lane);
+          continue;
+        case 'run':
+          this.follow(started);
       }
-      if (started !== 'ran') this.follow(started);
       this.lineUp(lane);
     }
     for (const lane of resting ?? []) this.lineUp(lane);

@@ -3,7 +3,7 @@
  * queue and to people.
  */
 import type { Signature } from '../../engines/signature.js';
-import { type BatchLimits, type BatchVerdict, signatureLimits } from './batching.js';
+import { type BatchLimits, type BatchVerdict, type EnoughRows, signatureLimits } from './batching.js';
 import { Trial } from './shared-trial.js';
 
 export interface SharingOptions {
@@ -15,13 +15,8 @@ export interface SharingOptions {
   readonly onDisagreement: (why: string) => void;
 }
 
-/**
- * - proven: requests share runs, because the graph shows that rows are not mixed.
- * - trial: they share runs because somebody said so, and are checked.
- * - declared: they share runs because a handler takes batches, or because made-up rows agreed and there is no graph.
- * - alone: they share none.
- */
-export type SharingKind = 'proven' | 'trial' | 'declared' | 'alone';
+/** How requests are run now. A verdict other than `alone` becomes `alone` if limits or a difference say so. */
+export type SharingKind = BatchVerdict['sharing'];
 
 export class Sharing {
   readonly trial = new Trial();
@@ -42,15 +37,16 @@ export class Sharing {
   }
 
   get kind(): SharingKind {
-    if (this.whyNot !== undefined) return 'alone';
-    if (this.isUnproven) return 'trial';
-    return this.signature.rows && !this.options.verdict.isDeclared ? 'proven' : 'declared';
+    return this.whyNot === undefined ? this.options.verdict.sharing : 'alone';
   }
 
   /** Why every request runs alone; undefined if they share runs. */
   get whyNot(): string | undefined {
-    const { whyNot, unproven } = this.options.verdict;
-    return whyNot ?? this.disagreement ?? (this.limits.isTrusted ? undefined : unproven) ?? this.whyNoBatch;
+    const { verdict } = this.options;
+    if (verdict.sharing === 'alone') return verdict.why;
+    if (this.disagreement !== undefined) return this.disagreement;
+    if (verdict.sharing === 'trial' && !this.limits.isTrusted) return verdict.why;
+    return this.whyNoBatch;
   }
 
   private get whyNoBatch(): string | undefined {
@@ -61,14 +57,14 @@ export class Sharing {
   }
 
   private get whyNoLarger(): string {
-    return this.options.verdict.limitedBy === 'time'
+    return this.enough?.limitedBy === 'time'
       ? 'would keep requests waiting, since a run takes over 0.1 s'
       : 'save nothing';
   }
 
-  /** True if no proof shows that rows are not mixed. */
-  get isUnproven(): boolean {
-    return this.options.verdict.unproven !== undefined;
+  /** True if requests share runs only on trial. */
+  get isOnTrial(): boolean {
+    return this.options.verdict.sharing === 'trial';
   }
 
   /** True once it turned out that requests must not share runs. */
@@ -79,23 +75,28 @@ export class Sharing {
   /** The most rows of a batch. */
   get maxBatchSize(): number {
     const { maxBatchSize, isExplicit } = this.limits;
-    return isExplicit
-      ? maxBatchSize
-      : Math.min(maxBatchSize, this.options.verdict.worthwhile ?? maxBatchSize);
+    return isExplicit ? maxBatchSize : Math.min(maxBatchSize, this.enough?.rows ?? maxBatchSize);
+  }
+
+  private get enough(): EnoughRows | undefined {
+    const { verdict } = this.options;
+    return verdict.sharing === 'alone' ? undefined : verdict.enough;
   }
 
   /** How requests are batched and why, for people. */
   get explanation(): string {
-    const { whyNot, kind, maxBatchSize, limits, hasDisagreed } = this;
+    const { whyNot, maxBatchSize, limits, hasDisagreed } = this;
     const { verdict } = this.options;
-    const mayTry = verdict.whyNot === undefined && verdict.unproven !== undefined && !hasDisagreed;
-    const how = mayTry ? `; ${howToTry}` : '';
-    if (whyNot !== undefined) return `alone: ${whyNot}${whyNot === verdict.unproven ? how : ''}`;
+    if (verdict.sharing === 'alone') return `alone: ${verdict.why}`;
+    if (whyNot !== undefined) {
+      const mayTry = verdict.sharing === 'trial' && whyNot === verdict.why && !hasDisagreed;
+      return `alone: ${whyNot}${mayTry ? `; ${howToTry}` : ''}`;
+    }
     const cut = maxBatchSize < limits.maxBatchSize ? `; larger ones ${this.whyNoLarger}` : '';
     const size = `in batches of up to ${maxBatchSize} rows${cut}`;
-    if (kind === 'trial')
-      return `on trial, ${size}: ${verdict.unproven}; ${this.trial.checked} batches were compared`;
-    return `${kind}, ${size}${verdict.evidence === '' ? '' : `: ${verdict.evidence}`}`;
+    if (verdict.sharing === 'trial')
+      return `on trial, ${size}: ${verdict.why}; ${this.trial.checked} batches were compared`;
+    return `${verdict.sharing}, ${size}${verdict.evidence === '' ? '' : `: ${verdict.evidence}`}`;
   }
 
   /** Stops the sharing of runs. */

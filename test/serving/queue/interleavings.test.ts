@@ -134,7 +134,7 @@ it.each(Array.from({ length: 40 }, (_, i) => firstSeed + i))('seed %i', async (s
   // Half of the models have runs that are now short enough for the event loop and now not.
   const inline = new InlineRuns(pick(2) === 0 ? undefined : 'a test', 50);
   const batcher = new Batcher(model, signature, {
-    ...{ scheduler, inline, verdict: { evidence: '' } },
+    ...{ scheduler, inline, verdict: { sharing: 'proven', evidence: '' } },
     limits: () => limits,
     onDisagreement: () => {},
     numbers: SharedNumbers.make(onlyLoop, queueWidth),

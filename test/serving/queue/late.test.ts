@@ -71,7 +71,7 @@ async function afterOneRun(maxBatchSize: number) {
   };
   const inline = new InlineRuns('a double', 0);
   const batcher = new Batcher(model, signature, {
-    ...{ scheduler, inline, verdict: { evidence: 'a double' } },
+    ...{ scheduler, inline, verdict: { sharing: 'proven', evidence: 'a double' } },
     limits: () => limits,
     onDisagreement: () => {},
     numbers: SharedNumbers.make(onlyLoop, queueWidth),
