@@ -8,7 +8,7 @@ NODE = node
 ARGS =
 SECONDS = 300
 
-.PHONY: help install serve build pack test test-changed check soak fuzz fuzz-operations bench bench-quick bench-against bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits picture clean distclean
+.PHONY: help install serve build pack test test-changed check soak fuzz fuzz-operations bench bench-quick bench-against bench-workers bench-hostile bench-peers bench-overload bench-growth bench-engine bench-reload bench-reload-memory bench-handler-memory bench-clients lint format models digits picture clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-26s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ bench-overload: install ## 1, 2 and 4 times the requests that the server can ans
 
 bench-against: install ## this server beside another checkout's: make bench-against ARGS="--other FOLDER" (wrk must be there)
 	@$(NODE) scripts/bench.js against $(ARGS)
+
+bench-workers: install ## one, two and four workers: requests per second, latency, batches, memory (wrk must be there)
+	@$(NODE) scripts/bench.js workers $(ARGS)
 
 bench-growth: install ## what a request costs by batch size, number of models, number of connections (wrk must be there)
 	@$(NODE) scripts/bench.js growth
