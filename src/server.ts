@@ -269,7 +269,10 @@ class ComposedServer implements Server, ServerState {
       serverTiming: settings.serverTiming ?? false,
       draining: this.draining.signal,
     };
-    addResourceGauges(telemetry, runtime, budget, unread, this.accessLog);
+    addResourceGauges(telemetry, {
+      ...{ runtime, budget, unread, accessLog: this.accessLog },
+      tensorsOfWorkers: () => this.workers?.tensors.total(0) ?? 0,
+    });
     this.workers?.addMetrics();
     this.handlers = handlers;
     handlers?.connect(this.services);

@@ -7,15 +7,21 @@ import { tensorCount } from '../tfjs/tensors.js';
 import type { ByteBudget } from './body/byte-budget.js';
 import type { UnreadAnswers } from './connection/unread-answers.js';
 
+export interface Resources {
+  readonly runtime: Runtime;
+  readonly budget: ByteBudget;
+  readonly unread: UnreadAnswers;
+  readonly accessLog: AccessLog | undefined;
+  /** Counts the tensors of other event loops. */
+  readonly tensorsOfWorkers: () => number;
+}
+
 export function addResourceGauges(
   telemetry: Telemetry,
-  runtime: Runtime,
-  budget: ByteBudget,
-  unread: UnreadAnswers,
-  accessLog: AccessLog | undefined,
+  { runtime, budget, unread, accessLog, tensorsOfWorkers }: Resources,
 ): void {
   telemetry.gauges('tfjs_serving_tensors', 'Tensors of tf.js that are not disposed', () => [
-    { value: tensorCount() },
+    { value: tensorCount() + tensorsOfWorkers() },
   ]);
   telemetry.gauges('tfjs_serving_inflight_bytes', 'Bytes of bodies being read or waiting', () => [
     { value: budget.reserved },

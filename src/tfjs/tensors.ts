@@ -121,6 +121,11 @@ export function bytesOf(tensors: NamedTensors): number {
   return bytes;
 }
 
+/** The number of tensors over host memory that are not disposed, and that tf.js has not heard of. */
+export function hostTensorCount(): number {
+  return tensorFlowJs().tensors.unregistered;
+}
+
 /** The number of tensors that are not disposed. */
 export function tensorCount(): number {
   const { tf, tensors } = tensorFlowJs();

@@ -5,7 +5,7 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
-import { peerHeader } from '../http/connection/peer.js';
+import { connectionHeader, connectionOf } from '../http/connection/peer.js';
 import { isLastOn } from '../http/connection/pipelined.js';
 
 export interface ForwarderOptions {
@@ -31,7 +31,9 @@ export class Forwarder {
   /** Answers a request with what the main thread answers. */
   forward(req: IncomingMessage, res: ServerResponse): void {
     const headers = withoutConnection(req.rawHeaders);
-    headers.push(peerHeader, req.socket.remoteAddress ?? '');
+    headers.push(connectionHeader, JSON.stringify(connectionOf(req)));
+    // HTTP/1.0 may leave the host out, and the main thread is asked by HTTP/1.1.
+    if (req.httpVersion === '1.0' && req.headers.host === undefined) headers.push('host', 'localhost');
     const { agent } = this;
     const passed = request({ agent, method: req.method, path: req.url, headers, setHost: false });
     let isOver = false;
@@ -86,7 +88,7 @@ function withoutConnection(raw: readonly string[], ...more: readonly string[]): 
   for (let i = 0; i < raw.length; i += 2) {
     const [name, value] = [raw[i] as string, raw[i + 1] as string];
     const lower = name.toLowerCase();
-    if (ofConnection.has(lower) || more.includes(lower) || lower === peerHeader) continue;
+    if (ofConnection.has(lower) || more.includes(lower) || lower === connectionHeader) continue;
     kept.push(name, value);
   }
   return kept;

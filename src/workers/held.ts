@@ -38,6 +38,14 @@ export class Held {
     return added;
   }
 
+  /** Takes over what a worker says of where it makes the runs of a version. */
+  explain(key: number, runs: ReadonlyMap<string, string>): void {
+    for (const [{ batchers }, deployment] of this.deployments) {
+      if (deployment.key !== key) continue;
+      for (const batcher of batchers.values()) batcher.inline.elsewhere = runs.get(batcher.signature.name);
+    }
+  }
+
   delete(servable: Servable): void {
     this.deployments.delete(servable);
   }

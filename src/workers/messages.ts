@@ -23,12 +23,16 @@ export interface WorkerStart {
 export interface ProcessMemory {
   /** One 32-bit integer: the number of the table that is in force. */
   readonly epoch: SharedArrayBuffer;
-  /** The bytes of bodies, of answers that wait for clients, and the requests under way: a number for each loop. */
+  /** The bytes of bodies, of answers that wait for clients, the requests under way, and the tensors: a number for each loop. */
   readonly bodyBytes: SharedArrayBuffer;
   readonly unreadBytes: SharedArrayBuffer;
   readonly requests: SharedArrayBuffer;
+<<<<<<< HEAD
   /** What the keys have left of their rates. */
   readonly rates: SharedArrayBuffer;
+=======
+  readonly tensors: SharedArrayBuffer;
+>>>>>>> bf684c6 (wip)
   /** The counts of requests that name no model. */
   readonly nameless: SharedArrayBuffer;
 }
@@ -89,4 +93,6 @@ export type ToMain =
   | { readonly kind: 'listening'; readonly address: string }
   /** The main thread's end of a new connection, for requests that only the main thread can answer. */
   | { readonly kind: 'connect'; readonly descriptor: number }
+  /** Where a worker makes the runs of a signature and why, for people. */
+  | { readonly kind: 'explained'; readonly key: number; readonly runs: ReadonlyMap<string, string> }
   | { readonly kind: 'ended' };

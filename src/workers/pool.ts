@@ -57,6 +57,7 @@ export class Workers implements DataPlane {
   readonly bodyBytes: SharedNumbers;
   readonly unreadBytes: SharedNumbers;
   readonly requests: SharedNumbers;
+  readonly tensors: SharedNumbers;
   private readonly loop: Loop;
   private readonly binding: NativeBinding;
   private readonly places: Place[];
@@ -82,6 +83,7 @@ export class Workers implements DataPlane {
     this.bodyBytes = numbers();
     this.unreadBytes = numbers();
     this.requests = numbers();
+    this.tensors = numbers();
     this.held = new Held(telemetry);
     this.places = Array.from({ length: count }, (_, i) => new Place(i + 1));
   }
@@ -156,7 +158,11 @@ export class Workers implements DataPlane {
       bodyBytes: this.bodyBytes.memory as SharedArrayBuffer,
       unreadBytes: this.unreadBytes.memory as SharedArrayBuffer,
       requests: this.requests.memory as SharedArrayBuffer,
+<<<<<<< HEAD
       rates,
+=======
+      tensors: this.tensors.memory as SharedArrayBuffer,
+>>>>>>> bf684c6 (wip)
       nameless: telemetry.requests.memoryOf('', '') as SharedArrayBuffer,
     };
     const start: WorkerStart = {
@@ -209,6 +215,9 @@ export class Workers implements DataPlane {
       case 'connect':
         this.options.adopt(message.descriptor);
         break;
+      case 'explained':
+        this.held.explain(message.key, message.runs);
+        break;
       case 'ended':
         member.hasEnded = true;
         break;
@@ -240,7 +249,8 @@ export class Workers implements DataPlane {
     member.hasEnded = true;
     place.member = undefined;
     member.forsake();
-    for (const numbers of [this.bodyBytes, this.unreadBytes, this.requests]) numbers.of(place.index).fill(0);
+    for (const numbers of [this.bodyBytes, this.unreadBytes, this.requests, this.tensors])
+      numbers.of(place.index).fill(0);
     this.held.forgetQueues(place.index);
     this.pending?.waitsFor.delete(member);
     this.mayBeInForce();

@@ -20,6 +20,8 @@ export interface ServedOptions {
 
 export class Served {
   private readonly servables = new Map<number, Servable>();
+  /** What was last said of the runs of each version. */
+  private readonly explained = new Map<number, string>();
   private readonly epoch: Int32Array;
   private current: Numbered = { epoch: 0, table: new Table(new Map(), undefined), terms: new Map() };
   private next: Numbered | undefined;
@@ -54,13 +56,27 @@ export class Served {
     void this.table;
     const servable = this.servables.get(key);
     this.servables.delete(key);
+    this.explained.delete(key);
     await servable?.retire();
   }
 
-  /** Brings the numbers up to date that only a look at the clock changes. */
-  countStuck(): void {
-    for (const { batchers } of this.servables.values())
-      for (const batcher of batchers.values()) batcher.countStuck();
+  /**
+   * Brings the numbers up to date that only a look at the clock changes.
+   *
+   * @param explain is told where the runs of a version are made, if that has changed
+   */
+  look(explain: (key: number, runs: ReadonlyMap<string, string>) => void): void {
+    for (const [key, { batchers }] of this.servables) {
+      const runs = new Map<string, string>();
+      for (const batcher of batchers.values()) {
+        batcher.countStuck();
+        runs.set(batcher.signature.name, batcher.inline.explanation);
+      }
+      const text = [...runs.values()].join('\n');
+      if (this.explained.get(key) === text) continue;
+      this.explained.set(key, text);
+      explain(key, runs);
+    }
   }
 
   private change(next: Numbered): void {

@@ -26,6 +26,7 @@ import { inferRoutes, surfacesWith } from '../surfaces.js';
 import { createLogger } from '../telemetry/logger.js';
 import { RequestCounts } from '../telemetry/request-counts.js';
 import type { RequestRecord } from '../telemetry/request-record.js';
+import { hostTensorCount } from '../tfjs/tensors.js';
 import { Forwarder } from './forward.js';
 import type { ToMain, ToWorker, WorkerStart } from './messages.js';
 import { Served } from './served.js';
@@ -118,7 +119,11 @@ class Worker {
       draining: this.draining.signal,
     });
     this.listener = this.entrance();
-    setInterval(() => this.served.countStuck(), interval).unref();
+    const tensors = open(memory.tensors);
+    setInterval(() => {
+      tensors.mine[0] = hostTensorCount();
+      this.served.look((key, runs) => this.tell({ kind: 'explained', key, runs }));
+    }, interval).unref();
   }
 
   /** Takes every request: the common ones first, then those of the general front, then those of the main thread. */

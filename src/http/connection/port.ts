@@ -16,7 +16,7 @@ import type { Services } from '../services.js';
 import { stayingAwake } from './busy-poll.js';
 import type { Certificate } from './certificate.js';
 import { answerParserErrors } from './client-error.js';
-import { trustPeers } from './peer.js';
+import { trustConnection } from './peer.js';
 import { oneATurn } from './pipelined.js';
 
 export interface PortOptions {
@@ -112,7 +112,7 @@ export class Port {
   /** Takes a connection that a worker has opened, for requests that it passes on. */
   adopt(descriptor: number): void {
     const socket = new Socket({ fd: descriptor });
-    trustPeers(socket);
+    trustConnection(socket);
     this.http.emit('connection', socket);
   }
 

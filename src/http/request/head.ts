@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type ParsedUrlQuery, parse as parseQuery } from 'node:querystring';
 import accepts from 'accepts';
+import { connectionOf } from '../connection/peer.js';
 
 /** The head of a request, as surfaces read it. */
 export interface Head {
@@ -27,7 +28,7 @@ export class DirectHead implements Head {
   constructor(readonly req: IncomingMessage) {}
 
   get protocol(): string {
-    return 'encrypted' in this.req.socket ? 'https' : 'http';
+    return connectionOf(this.req).scheme;
   }
 
   get path(): string {

@@ -89,8 +89,12 @@ export class InlineRuns {
     if (runs < runsToCompile && (runs > 0 || compiled.size < rememberedSizes)) compiled.set(rows, runs + 1);
   }
 
+  /** What another event loop says of its runs, if that is where they are made. */
+  elsewhere: string | undefined;
+
   /** Where runs are made and why, for people. */
   get explanation(): string {
+    if (this.elsewhere !== undefined) return this.elsewhere;
     if (this.whyNever !== undefined) return `on threads: ${this.whyNever}`;
     const seen = [...this.sizes.entries()].flatMap(([index, size]) => (size ? [{ index, ...size }] : []));
     const [least] = seen;

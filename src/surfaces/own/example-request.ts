@@ -8,6 +8,7 @@ import { callerInputs } from '../../engines/composite.js';
 import type { CompositeSpec, Signature, TensorSpec } from '../../engines/signature.js';
 import { sentKey } from '../../http/access/api-keys.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
+import { connectionOf } from '../../http/connection/peer.js';
 import type { Head } from '../../http/request/head.js';
 import { elementCount, type FixedDtype } from '../../tensors/dtypes.js';
 import { exampleParts, nestParts } from './example-composites.js';
@@ -22,10 +23,10 @@ const plainName = /^[A-Za-z_]\w*$/;
 
 /** Makes the {@link exampleRequest} for the URL of a request. */
 export function exampleFor(
-  { req, protocol, mountPath = '', path, query }: Head,
+  { req, mountPath = '', path, query }: Head,
   signature: Signature,
 ): string | undefined {
-  const { localAddress = '127.0.0.1', localPort } = req.socket;
+  const { localAddress = '127.0.0.1', localPort, scheme } = connectionOf(req);
   const host = localAddress.includes(':') ? `[${localAddress}]` : localAddress;
   // The URL stands in quotes and has none itself: the name of a model may mean something to a shell.
   const unquoted = `${mountPath}${path}`.replaceAll("'", '%27');
@@ -33,7 +34,7 @@ export function exampleFor(
   const isDefault = query['signature'] === undefined && signature.name === 'serving_default';
   const named = isDefault ? '' : `?signature=${encodeURIComponent(signature.name)}`;
   const key = sentKey(req.headers).key === '' ? [] : ['-H x-api-key:$KEY'];
-  const url = `${protocol}://${host}:${localPort}${unquoted}${named}`;
+  const url = `${scheme}://${host}:${localPort}${unquoted}${named}`;
   // This is the form that the caller knows how to send.
   const inJson = jsonTypes.has(mediaTypeOf(req)) ? exampleInJson(url, signature, key) : undefined;
   return inJson ?? exampleRequest(url, signature, key);
