@@ -27,12 +27,9 @@ export interface ProcessMemory {
   readonly bodyBytes: SharedArrayBuffer;
   readonly unreadBytes: SharedArrayBuffer;
   readonly requests: SharedArrayBuffer;
-<<<<<<< HEAD
   /** What the keys have left of their rates. */
   readonly rates: SharedArrayBuffer;
-=======
   readonly tensors: SharedArrayBuffer;
->>>>>>> bf684c6 (wip)
   /** The counts of requests that name no model. */
   readonly nameless: SharedArrayBuffer;
 }

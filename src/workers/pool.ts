@@ -158,11 +158,8 @@ export class Workers implements DataPlane {
       bodyBytes: this.bodyBytes.memory as SharedArrayBuffer,
       unreadBytes: this.unreadBytes.memory as SharedArrayBuffer,
       requests: this.requests.memory as SharedArrayBuffer,
-<<<<<<< HEAD
       rates,
-=======
       tensors: this.tensors.memory as SharedArrayBuffer,
->>>>>>> bf684c6 (wip)
       nameless: telemetry.requests.memoryOf('', '') as SharedArrayBuffer,
     };
     const start: WorkerStart = {
