@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Koa from 'koa';
 import { checkCombinations } from './config/combinations.js';
+import { adjust, checkChanges, type LiveSettings } from './config/live-settings.js';
 import { checkFolder } from './config/model-path.js';
 import { completeSettings } from './config/parse.js';
 import type { Settings } from './config/settings.js';
@@ -100,6 +101,12 @@ export interface Server {
    * @throws ServingError (rejects) FAILED_PRECONDITION if that file cannot be opened: the old one stays
    */
   reloadFiles(): Promise<void>;
+  /**
+   * Takes over settings that can change while the server serves.
+   *
+   * @throws ServingError INVALID_ARGUMENT naming what is wrong and what is allowed: then nothing has changed
+   */
+  adjust(changes: Partial<LiveSettings>): void;
   /** Makes one prediction in this process, without HTTP: see {@link PredictOptions}. */
   predict(options: PredictOptions): Promise<Prediction>;
   /**
@@ -170,7 +177,7 @@ class ComposedServer implements Server, ServerState {
   readonly tf: TensorFlowJs;
   private readonly services: Services;
   private readonly port: Port | undefined;
-  private readonly accessLog: AccessLog | undefined;
+  readonly accessLog: AccessLog | undefined;
   private readonly configuredKeys: ConfiguredKeys;
   private readonly certificate: Certificate | undefined;
   private readonly workers: Workers | undefined;
@@ -183,7 +190,7 @@ class ComposedServer implements Server, ServerState {
 
   constructor(
     private readonly settings: Settings,
-    private readonly logger: Logger,
+    readonly logger: Logger,
     listens: boolean,
     extensions: Extensions,
     processes: RehearsalProcesses | undefined,
@@ -265,8 +272,12 @@ class ComposedServer implements Server, ServerState {
       }),
       bodyLimits: limitBodies(settings, runtime.free, budget),
       wireLimits: limitWire(settings),
-      requestTimeout: settings.requestTimeout,
-      serverTiming: settings.serverTiming ?? false,
+      get requestTimeout() {
+        return settings.requestTimeout;
+      },
+      get serverTiming() {
+        return settings.serverTiming ?? false;
+      },
       draining: this.draining.signal,
     };
     addResourceGauges(telemetry, {
@@ -321,6 +332,12 @@ class ComposedServer implements Server, ServerState {
     await Promise.all([this.certificate?.reload(), this.configuredKeys.reload()]);
     this.accessLog?.reopen();
     this.workers?.reloadFiles();
+  }
+
+  adjust(changes: Partial<LiveSettings>): void {
+    const checked = checkChanges(changes);
+    adjust(this.settings, checked, this);
+    this.workers?.adjust(checked);
   }
 
   async predict(options: PredictOptions): Promise<Prediction> {

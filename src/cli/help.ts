@@ -20,8 +20,8 @@ export function serveHelp(): string {
     'tfjs-serving serve [flags]: serve models until SIGTERM or SIGINT\n',
     ...lines,
     '\nEvery flag is also an environment variable (--model-path: TFJS_SERVING_MODEL_PATH) and a key of the config',
-    'file (model_path). Flags come first, then the environment, then the file. SIGHUP reads certificates and',
-    'API keys again, and opens the access log anew. Models are watched, and flags hold until the end.\n',
+    'file (model_path). Flags come first, then the environment, then the file. SIGHUP reads the file,',
+    'certificates and API keys again, and opens the access log anew. Models are watched.\n',
   ].join('\n');
 }
 

@@ -7,6 +7,7 @@ import { messageOf, ServingError } from '../errors.js';
 import { createServer, type Server } from '../server.js';
 import { createLogger, type Logger, logDrained } from '../telemetry/logger.js';
 import { inMilliseconds, type Milliseconds, type Moment, now } from '../time.js';
+import { ConfigReload } from './config-reload.js';
 import { stopBeforeServing } from './early-stop.js';
 import { serveHelp } from './help.js';
 import { installMissing } from './install.js';
@@ -47,12 +48,14 @@ async function start(args: readonly string[]): Promise<void> {
     return;
   }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const configReload = new ConfigReload(settings, args, logger);
   let server: Server | undefined;
   // SIGHUP also comes from a terminal that closes, and SIGUSR1 would start a debugger. Neither ends the server.
   process.on('SIGHUP', () => {
     logger.info(
-      'SIGHUP: reading the certificate and the API keys again, and opening the access log anew; models and serving.json are watched',
+      'SIGHUP: reading the settings, the certificate and the API keys again, and opening the access log anew; models and serving.json are watched',
     );
+    if (server) configReload.reload(server);
     server?.reloadFiles().catch((error: unknown) => logger.error(messageOf(error)));
   });
   process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
@@ -62,7 +65,7 @@ async function start(args: readonly string[]): Promise<void> {
       `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
     );
   server = createServer({ ...settings, modelPath, logger });
-  const stopping = new Stopping(server, settings, logger);
+  const stopping = new Stopping(server, configReload.current, logger);
   const stop = (signal: NodeJS.Signals) => void stopping.signalled(signal);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

@@ -48,7 +48,7 @@ export interface HandledModelOptions {
     request: Parameters<HandlerContext['predict']>[0],
   ) => Promise<Tensors>;
   /** The seconds that a request behind the handler may take, unless the request says otherwise. */
-  readonly requestTimeout: Seconds;
+  readonly requestTimeout: () => Seconds;
   /** Logs an exception. @returns its text, with its place */
   readonly report: (error: unknown) => string;
   readonly blocking: ModelBlocking;
@@ -227,7 +227,7 @@ export class HandledModel implements InferenceModel {
     const started = now();
     // A call outside a request has no deadline of its own: each run gets the default time.
     const deadline = () =>
-      timeoutSeconds === undefined ? momentAfter(requestTimeout) : momentAfter(timeoutSeconds, started);
+      timeoutSeconds === undefined ? momentAfter(requestTimeout()) : momentAfter(timeoutSeconds, started);
     // The outputs are disposed together with the tensors that the calling function makes.
     const keep = (outputs: Tensors) => {
       for (const tensor of Object.values(outputs)) addToScope(tensor);

@@ -88,7 +88,8 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     scope: TensorScope,
     { opened, end }: { opened: InferenceModel[]; end: () => Promise<void> },
   ): Promise<HandledVersion> {
-    const { logger, blocking } = this.options;
+    const { options, connected } = this;
+    const { logger, blocking } = options;
     const { model, version, directory } = host;
     const tf = openTensorFlowJs();
     const handler = scope.run(() => evaluate(bundle, provide));
@@ -105,8 +106,8 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
       handler,
       behind,
       signatures: signaturesOf(handler, behind?.model),
-      wireLimits: this.connected.wireLimits,
-      requestTimeout: this.connected.requestTimeout,
+      wireLimits: connected.wireLimits,
+      requestTimeout: () => connected.requestTimeout,
       context: { ...context, loaded },
       ask: (callers, request) => this.ask(callers, request),
       report: (error) => {

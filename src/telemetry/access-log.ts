@@ -21,6 +21,8 @@ export interface AccessLogOptions {
 }
 
 export class AccessLog {
+  /** The share of successful requests that is written from now on, 0 to 1. */
+  sample: number;
   private readonly line: (record: RequestRecord, time: WallTime) => string;
   private output: LogOutput;
   private lines = '';
@@ -29,6 +31,7 @@ export class AccessLog {
 
   /** @throws ServingError FAILED_PRECONDITION if the file cannot be opened */
   constructor(private readonly options: AccessLogOptions) {
+    this.sample = options.sample;
     this.line = { text: textLine, json: jsonLine, combined: combinedLine }[options.format];
     this.output = this.open();
   }
@@ -39,7 +42,7 @@ export class AccessLog {
   }
 
   write(record: RequestRecord): void {
-    const { sample } = this.options;
+    const { sample } = this;
     if (record.via === 'process') return;
     if (record.httpStatus < 400 && sample < 1 && Math.random() >= sample) return;
     if (this.lines === '') setImmediate(this.flush);

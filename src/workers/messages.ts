@@ -2,6 +2,7 @@
  * What the main thread and its workers say to each other. All of it is plain data, and the messages of each side arrive
  * in order.
  */
+import type { LiveSettings } from '../config/live-settings.js';
 import type { Settings } from '../config/settings.js';
 import type { SharedModel } from '../engines/inference-model.js';
 import type { SharedRuntime } from '../engines/tensorflow/runtime.js';
@@ -75,6 +76,8 @@ export type ToWorker =
   /** Takes connections from a socket, which the worker closes at its end. */
   | { readonly kind: 'listen'; readonly descriptor: number }
   | { readonly kind: 'reload files' }
+  /** Settings have changed. */
+  | { readonly kind: 'adjust'; readonly changes: Partial<LiveSettings> }
   /** Inference requests are refused from now on. */
   | { readonly kind: 'drain' }
   /** Clients that hardly send or read are not waited for any more. */

@@ -7,6 +7,7 @@
  */
 import { lookup } from 'node:dns/promises';
 import { Worker as Thread } from 'node:worker_threads';
+import type { LiveSettings } from '../config/live-settings.js';
 import type { Settings } from '../config/settings.js';
 import type { DataPlane } from '../control/data-plane.js';
 import { addonFile } from '../engines/tensorflow/installed.js';
@@ -328,6 +329,11 @@ export class Workers implements DataPlane {
   /** Has every worker read its files again, and open its access log anew. */
   reloadFiles(): void {
     this.tellAll({ kind: 'reload files' });
+  }
+
+  /** Has every worker take over settings. Those that are started later get them with all others. */
+  adjust(changes: Partial<LiveSettings>): void {
+    this.tellAll({ kind: 'adjust', changes });
   }
 
   /** Has every worker refuse new inference requests. */

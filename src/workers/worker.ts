@@ -6,6 +6,8 @@ import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { adjust } from '../config/live-settings.js';
+import type { Settings } from '../config/settings.js';
 import { openWorkerRuntime } from '../engines/tensorflow/shared-runtime.js';
 import { messageOf, shuttingDown } from '../errors.js';
 import { SharedNumbers } from '../flow/shared-numbers.js';
@@ -52,9 +54,7 @@ class Worker {
   ) {
     const { loop, settings, runtime: shared, slots, memory } = start;
     const open = (numbers: SharedArrayBuffer) => SharedNumbers.open(numbers, loop);
-    // The main thread has said how things are. A worker tells what goes wrong.
-    const level = settings.logLevel === 'info' ? 'warn' : settings.logLevel;
-    const logger = createLogger({ level, format: settings.logFormat });
+    const logger = createLogger({ level: logLevelOf(settings), format: settings.logFormat });
     const runtime = openWorkerRuntime(shared);
     const { binding } = runtime;
     const unacknowledged = (descriptor: number) => {
@@ -106,8 +106,12 @@ class Worker {
       }),
       bodyLimits: limitBodies(settings, (buffer) => binding.free(buffer), budget),
       wireLimits: limitWire(settings),
-      requestTimeout: settings.requestTimeout,
-      serverTiming: settings.serverTiming ?? false,
+      get requestTimeout() {
+        return settings.requestTimeout;
+      },
+      get serverTiming() {
+        return settings.serverTiming ?? false;
+      },
       draining: this.draining.signal,
     };
     this.forwarder = new Forwarder({
@@ -169,6 +173,13 @@ class Worker {
         void Promise.all([this.certificate?.reload(), this.keys.reload()]);
         this.accessLog?.reopen();
         break;
+      case 'adjust':
+        adjust(this.start.settings, message.changes, {
+          logger: this.services.logger,
+          accessLog: this.accessLog,
+        });
+        this.services.logger.level = logLevelOf(this.start.settings);
+        break;
       case 'drain':
         this.draining.abort(shuttingDown());
         break;
@@ -220,6 +231,11 @@ class Worker {
   private tell(message: ToMain): void {
     this.main.postMessage(message);
   }
+}
+
+/** The main thread has said how things are. A worker tells what goes wrong. */
+function logLevelOf({ logLevel }: Settings): Settings['logLevel'] {
+  return logLevel === 'info' ? 'warn' : logLevel;
 }
 
 if (!parentPort) throw new Error('this is the program of a worker thread');
