@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WireLimits } from './codec/wire.js';
-import type { Settings } from './config/settings.js';
+import { type Settings, settings } from './config/settings.js';
 import { stateFolder } from './config/state-folder.js';
 import type { DataPlane } from './control/data-plane.js';
 import { Rehearsals } from './control/load/rehearsal.js';
@@ -11,7 +11,7 @@ import { Manager } from './control/manager.js';
 import type { Engines } from './engines/engine.js';
 import type { RuntimeOptions } from './engines/tensorflow/open-runtime.js';
 import type { Runtime } from './engines/tensorflow/runtime.js';
-import { invalidArgument } from './errors.js';
+import { invalidArgument, listed, quoted } from './errors.js';
 import type { Loop } from './flow/shared-numbers.js';
 import type { HandlerBlocking } from './handlers/blocking.js';
 import { Handlers } from './handlers/loader.js';
@@ -23,6 +23,7 @@ import type { ByteBudget } from './http/body/byte-budget.js';
 import { Certificate } from './http/connection/certificate.js';
 import { Queues } from './serving/queue/queues.js';
 import { Scheduler } from './serving/queue/scheduler.js';
+import type { Table } from './serving/table.js';
 import { contentsOf } from './stores/folder/contents.js';
 import { FolderSource } from './stores/folder/folder-source.js';
 import type { Source } from './stores/source.js';
@@ -69,6 +70,17 @@ export function warnOfOpenPort(
     logger.warn(
       `--host ${host} without TLS: keys and data cross the network in the clear; --tls-cert and --tls-key encrypt them`,
     );
+}
+
+/** Warns of a --signature that nothing that serves has. Most often it is misspelt. */
+export function warnOfUnknownSignature({ signature }: Settings, { models }: Table, logger: Logger): void {
+  if (signature === settings.signature.schema.parse(undefined)) return;
+  const servables = [...models.values()].flatMap(({ available }) => [...available.values()]);
+  const names = new Set(servables.flatMap(({ model }) => [...model.signatures.keys()]));
+  if (names.size === 0 || names.has(signature)) return;
+  logger.warn(
+    `--signature is ${quoted(signature)}, and no model that serves has it; there are ${listed(names)}`,
+  );
 }
 
 /** Warns of limits that leave others without effect. */

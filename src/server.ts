@@ -48,6 +48,7 @@ import {
   runtimeOptions,
   warnOfLimits,
   warnOfOpenPort,
+  warnOfUnknownSignature,
 } from './server-parts.js';
 import { addQueueMetrics } from './serving/queue-metrics.js';
 import { addVersionMetrics } from './serving/version-metrics.js';
@@ -326,6 +327,7 @@ class ComposedServer implements Server, ServerState {
     }, patience);
     this.draining.signal.addEventListener('abort', () => clearTimeout(sayIsLoading), { once: true });
     await services.manager.start().finally(() => clearTimeout(sayIsLoading));
+    warnOfUnknownSignature(this.settings, services.manager.table, logger);
   }
 
   async reloadFiles(): Promise<void> {

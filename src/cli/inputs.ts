@@ -87,6 +87,7 @@ async function readFileOfInputs(
   request: Request,
   add: (name: string, value: Encodable) => void,
 ): Promise<void> {
+  if (/^\s*[[{]/.test(file)) throw new UsageError(notInline(file));
   const bytes = await readInput(file);
   if (file.endsWith('.npz')) {
     const { decodeNpz } = await import('../codec/numpy/npz.js');
@@ -103,6 +104,12 @@ async function readFileOfInputs(
   for (const [name, wire] of inputs) add(name, toEncodable(name, wire));
   request.signature ??= signature;
   request.outputs ??= outputs;
+}
+
+/** What to write in place of JSON that stands where a file is expected. */
+function notInline(text: string): string {
+  const quotes = text.includes("'") ? '. JSON has double quotes, so put the single ones around it' : '';
+  return `expected NAME=JSON or a file of inputs, got JSON: write 'x=[1, 2]', or send {"x": [1, 2]} through standard input with -${quotes}`;
 }
 
 /** Reads JSON; anything else is a text. */

@@ -94,10 +94,30 @@ async function exchange(url: string, init: RequestInit): Promise<{ response: Res
     return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
   } catch (error) {
     if (init.signal?.aborted) throw init.signal.reason;
+    const isAddress = /^https?:\/\//i.test(url);
+    // In a page, an address without a scheme is one on the page's own server.
+    if (!isAddress && !('location' in globalThis))
+      throw new RequestError(
+        'INVALID_ARGUMENT',
+        `expected an address that begins with http:// or https://, got ${url}`,
+        { cause: error },
+      );
     const { message, cause } = error as Error;
-    const details = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    throw new RequestError('UNAVAILABLE', `no answer from ${url}: ${details}`, { cause: error });
+    const details = cause instanceof Error ? `${message}: ${cause.message.trim()}` : message;
+    const advice = adviceOnTls(cause);
+    throw new RequestError('UNAVAILABLE', `no answer from ${url}: ${details}${advice}`, { cause: error });
   }
+}
+
+/** What to do about an error of TLS in Node, after a semicolon; empty for any other error. Pages do not hear of them. */
+function adviceOnTls(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (/^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER))/.test(code))
+    return "; start Node with NODE_EXTRA_CA_CERTS=FILE, the authority that signed the server's certificate";
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/.test(code))
+    return '; the server speaks no TLS here: write http:// in the address';
+  if (/CERTIFICATE_REQUIRED/.test(code)) return '; the server asks for a certificate of ours';
+  return '';
 }
 
 function headersFor(

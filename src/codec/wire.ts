@@ -74,6 +74,15 @@ export function isTensorMap(entries: ReadonlyMap<string, unknown>): boolean {
   return entries.size === 3 && entries.has('dtype') && entries.has('shape') && entries.has('data');
 }
 
+/** The error for a dtype that is no text. Inputs that are called dtype, shape and data make an envelope look like a tensor. */
+export function dtypeIsNoText(what: string): ServingError {
+  const advice =
+    what === 'input `inputs`'
+      ? ': if your inputs are called dtype, shape and data, send them without "inputs" around them, and the signature and the outputs in the query'
+      : '';
+  return invalidArgument(`the dtype of ${what} must be a text string${advice}`);
+}
+
 /** The keys of a sparse tensor's parts. */
 export const sparseKeys = ['indices', 'values', 'dense_shape'] as const;
 

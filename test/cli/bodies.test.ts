@@ -129,6 +129,12 @@ describe('encode', () => {
   it.each([
     [2, [], /no inputs/],
     [2, ['x=1', 'x=2'], /`x` comes twice/],
+    [
+      2,
+      ['{"x": [1]}'],
+      /expected NAME=JSON or a file of inputs, got JSON: write 'x=\[1, 2\]', or .* input with -$/m,
+    ],
+    [2, ["{'x': [1]}"], /got JSON: .*\. JSON has double quotes, so put the single ones around it$/m],
     [2, ['--none', 'x=1'], /--none/],
     [1, ['x=[1,'], /no JSON/],
     [1, ['x=uint8:[256]'], /input `x`: .*uint8.*got 256/],

@@ -109,6 +109,24 @@ describe('a call fails', () => {
     expect(error).toMatchObject({ code: 'UNAVAILABLE', status: undefined });
   });
 
+  it.each(['127.0.0.1:50000', 'localhost:50000', 'ftp://127.0.0.1'])(
+    'with INVALID_ARGUMENT for an address without http: %s',
+    async (address) => {
+      const error = await failureOf(new Client(address).infer({ x: [1] }));
+      expect(error).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining(`begins with http:// or https://, got ${address}/infer`),
+      });
+    },
+  );
+
+  it('with the way out for https to a server without TLS', async () => {
+    const { address, close } = await listen((_, res) => res.end());
+    const error = await failureOf(new Client(address.replace('http:', 'https:')).infer({ x: [1] }));
+    await close();
+    expect(error.message).toMatch(/; the server speaks no TLS here: write http:\/\/ in the address$/);
+  });
+
   it('when its time is up, or it is aborted', async () => {
     const long = { x: [1], steps: tensor(30_000, [], 'int32') };
     const late = await failureOf(client.infer(long, { model: 'slow', timeout: 0.05 }));

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeInferRequest } from '../../src/codec/cbor/decode.ts';
 import { toTensors } from '../../src/codec/infer-body.ts';
+import { decodeJsonRequest } from '../../src/codec/json/decode.ts';
 import type { InferenceModel } from '../../src/engines/inference-model.ts';
 import { disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
 import {
@@ -147,6 +148,14 @@ describe('the flat form', () => {
 
   it('has room for an input named dtype, shape and data at once', () => {
     expect(namesIn(map({ dtype: int(1), shape: int(2), data: int(3) }))).toEqual(['dtype', 'shape', 'data']);
+  });
+
+  it('is what to send where an envelope around such inputs looks like a tensor', () => {
+    const advice = 'send them without "inputs" around them, and the signature and the outputs in the query';
+    const enveloped = map({ inputs: map({ dtype: int(1), shape: int(2), data: int(3) }) });
+    expect(() => decode(enveloped)).toThrow(advice);
+    const inJson = Buffer.from('{"inputs": {"dtype": 1, "shape": 2, "data": 3}}');
+    expect(() => decodeJsonRequest(inJson, limits)).toThrow(advice);
   });
 });
 

@@ -5,7 +5,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestRepository } from '../fixtures/repository.ts';
 import { runProgram, TestServer } from '../fixtures/server.ts';
-import { RawConnection } from '../fixtures/socket.ts';
+import { postHead, RawConnection } from '../fixtures/socket.ts';
 import { until } from '../fixtures/until.ts';
 
 /** CBOR `{"x": [1, 2]}` */
@@ -116,6 +116,15 @@ describe('the access log', () => {
     const [unreadable, , , left] = await linesWhen(4);
     expect(unreadable).toMatch(/ 127\.0\.0\.1 - - 400 /);
     expect(left).toMatch(/ 127\.0\.0\.1 POST \/infer 499 /);
+  });
+
+  it('says 400 of a request whose body Node cannot read, as its client was told', async () => {
+    const started = await start();
+    const damaged = await RawConnection.open(started.url);
+    damaged.send(`${postHead('/infer', 'Transfer-Encoding: chunked')}no size\r\n`);
+    await until(() => damaged.ended, 'the connection to end');
+    expect(damaged.statuses).toEqual([400]);
+    expect((await linesWhen(1))[0]).toMatch(/ POST \/infer 400 .* INVALID_ARGUMENT /);
   });
 
   it('has the id of the key, and never the key', async () => {

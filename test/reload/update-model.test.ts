@@ -79,6 +79,9 @@ it('a version that is not there is refused by name, and nothing is pinned', asyn
     code: 'NOT_FOUND',
     message: 'model `versioned` has no version 9; there are 1; see /docs',
   });
+  expect(server.log).toContain(
+    'POST /update_model is refused: model `versioned` has no version 9; there are 1',
+  );
   expect((await server.get('/models/versioned')).body.pinned).toBe(null);
 });
 

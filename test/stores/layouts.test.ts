@@ -170,6 +170,14 @@ describe('signatures and tags', () => {
     expect(signatures.mul.default).toBe(true);
     expect(signatures.serving_default.default).toBe(false);
   });
+
+  it('--signature that no model has is told with those that there are', async () => {
+    await cp(path.join(testModels, 'signatures'), path.join(root, 'signatures'), { recursive: true });
+    const { output } = await serve(root, '--signature', 'mull');
+    expect(output.stdout).toMatch(
+      /WARN.*--signature is `mull`, and no model that serves has it; there are .*`mul`/,
+    );
+  });
 });
 
 function bind(started: TestServer) {

@@ -149,11 +149,18 @@ def test_nobody_listens():
     assert caught.value.status is None
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:50000", "localhost:50000", "ftp://127.0.0.1"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_an_address_without_http_is_refused(kind, url):
+    with pytest.raises(ValueError, match=f"begins with http:// or https://, got '{url}'"):
+        kind(url)
+
+
 def test_tls_is_asked_for(client):
     # The server speaks no TLS: that the handshake is what fails shows that one was begun.
     url = SERVER.replace("http:", "https:")
     for verify in (False, ssl.create_default_context()):
-        with Client(url, verify=verify, retries=Retries(attempts=1)) as secure, pytest.raises(UnavailableError, match="SSL"):
+        with Client(url, verify=verify, retries=Retries(attempts=1)) as secure, pytest.raises(UnavailableError, match="speaks no TLS"):
             secure.models()
     with pytest.raises(OSError):
         Client(url, verify="no/such/file.pem")

@@ -25,6 +25,7 @@ import {
   checkDtype,
   checkRank,
   checkShape,
+  dtypeIsNoText,
   isMapOfParts,
   isTensorMap,
   type KnownTensor,
@@ -260,7 +261,9 @@ class RequestDecoder {
           'or the parts of a sparse or ragged tensor',
       );
     }
-    const dtype = checkDtype(what, this.readerAt(entries.get('dtype') as Range).name(`the dtype of ${what}`));
+    const named = this.readerAt(entries.get('dtype') as Range);
+    if (named.peekMajor() !== major.text) throw dtypeIsNoText(what);
+    const dtype = checkDtype(what, named.name(`the dtype of ${what}`));
     const shape = yield* this.shape(what, entries.get('shape') as Item);
     const data = entries.get('data') as Item;
     if (dtype === 'string')

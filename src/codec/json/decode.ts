@@ -12,6 +12,7 @@ import {
   checkByteCount,
   checkDtype,
   checkShape,
+  dtypeIsNoText,
   isMapOfParts,
   isTensorMap,
   type KnownTensor,
@@ -144,7 +145,7 @@ function* readDescribed(
   claim: Claim,
 ): Steps<KnownTensor> {
   const name = entries.get('dtype');
-  if (typeof name !== 'string') throw invalidArgument(`the dtype of ${what} must be a text`);
+  if (typeof name !== 'string') throw dtypeIsNoText(what);
   checkName(`the dtype of ${what}`, name.length);
   const dtype = checkDtype(what, name);
   const dims = entries.get('shape');

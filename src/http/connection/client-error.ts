@@ -1,5 +1,5 @@
 /** Answers requests that Node's parser refuses, in the form of every other error. */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { httpStatusOf, invalidArgument, ServingError } from '../../errors.js';
 import { errorValue } from '../answer/error-value.js';
@@ -21,7 +21,10 @@ export function answerParserErrors(
     if (socket.writable && !hasAnswerBegun(socket)) {
       const failure = failureOf(error);
       socket.write(answerTo(failure));
-      if (!isWithinRequest(socket)) exchanges.unreadable(socket.remoteAddress ?? '', failure);
+      const answer = answerWithin(socket);
+      if (answer) {
+        if (!hasLeft(error)) exchanges.refused(answer, failure);
+      } else exchanges.unreadable(socket.remoteAddress ?? '', failure);
     }
     socket.destroySoon();
   });
@@ -34,16 +37,21 @@ export function answerParserErrors(
 }
 
 /** A socket of Node's server knows the answer to the request whose head has come. Node's own checks read the same field. */
-type ServerSocket = Socket & { readonly _httpMessage?: { readonly headersSent: boolean } | null };
+type ServerSocket = Socket & { readonly _httpMessage?: ServerResponse | null };
 
 /** True if an answer is under way, which nothing may follow. */
 function hasAnswerBegun(socket: ServerSocket): boolean {
   return socket._httpMessage?.headersSent === true;
 }
 
-/** True if the head has come: the request has a record already. */
-function isWithinRequest(socket: ServerSocket): boolean {
-  return Boolean(socket._httpMessage);
+/** True if the client ended its request early. Its record says so, whatever was written for it. */
+function hasLeft({ code }: ParserError): boolean {
+  return code === 'HPE_INVALID_EOF_STATE' || code === 'ECONNRESET';
+}
+
+/** The answer to the request whose head has come, and which has a record already; undefined before a head. */
+function answerWithin(socket: ServerSocket): ServerResponse | undefined {
+  return socket._httpMessage ?? undefined;
 }
 
 function failureOf({ code, reason, message }: ParserError): ServingError {

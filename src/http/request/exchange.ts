@@ -4,7 +4,7 @@
  * An exchange is also the record of its request, which metrics read at its end.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { httpStatusOf, type ServingError } from '../../errors.js';
+import { type ErrorCode, httpStatusOf, type ServingError } from '../../errors.js';
 import { onlyLoop, SharedNumbers } from '../../flow/shared-numbers.js';
 import {
   blankRecord,
@@ -23,6 +23,8 @@ import { requestIdOf } from './request-id.js';
 
 /** All requests of a server, including those of the program that it runs in. */
 export class Exchanges {
+  private readonly refusals = new WeakMap<ServerResponse, ErrorCode>();
+
   /**
    * @param observers are told of each request that has ended
    * @param draining is aborted once the server has been told to stop; undefined if the connections are those of another program
@@ -59,6 +61,16 @@ export class Exchanges {
   unreadable(peer: string, { code }: ServingError): void {
     const request = { via: 'http', method: '-', path: '-', httpVersion: '-', requestId: '-' } as const;
     this.observe({ ...blankRecord, ...request, peer, status: code, httpStatus: httpStatusOf[code] });
+  }
+
+  /** Says that Node's parser refused the body of a request, and that its answer was written past the exchange. */
+  refused(res: ServerResponse, { code }: ServingError): void {
+    this.refusals.set(res, code);
+  }
+
+  /** The code that a request was refused with by Node's parser; undefined for all others. */
+  refusalOf(res: ServerResponse): ErrorCode | undefined {
+    return this.refusals.get(res);
   }
 
   private observe(record: RequestRecord): void {
@@ -123,9 +135,8 @@ export class Exchange implements RequestRecord {
   }
 
   get httpStatus(): number {
-    return this.status === 'CANCELLED' && !this.res.headersSent
-      ? httpStatusOf.CANCELLED
-      : this.res.statusCode;
+    const { status, res } = this;
+    return status === 'ok' || res.headersSent ? res.statusCode : httpStatusOf[status];
   }
 
   get httpVersion(): string {
@@ -203,6 +214,7 @@ export class Exchange implements RequestRecord {
     this.isOver = true;
     this.wasRead?.();
     this.stopWatching();
+    if (this.status === 'CANCELLED') this.status = this.all.refusalOf(this.res) ?? 'CANCELLED';
     this.seconds = secondsSince(this.started);
     this.all.ended(this);
   };

@@ -11,7 +11,7 @@ import httpx
 
 from ._calls import Answer, Call, Calls, Late, NoReply, NotConnected, Reply, Result, Send, Target, Wait, info_path
 from ._retries import Retries
-from ._tls import Cert, Verify, tls_settings
+from ._tls import Cert, Verify, tls_advice, tls_settings
 
 DEFAULT_URL = "http://127.0.0.1:50000"
 # The server keeps an idle connection for 75 s. We stop earlier, so that no request meets a closing one.
@@ -253,6 +253,8 @@ def _settings(
     max_connections: int,
 ) -> dict[str, Any]:
     """The arguments of both of httpx's clients."""
+    if not url.lower().startswith(("http://", "https://")):
+        raise ValueError(f"url: expected an address that begins with http:// or https://, got {url!r}")
     own = {} if api_key is None else {"x-api-key": api_key}
     return {
         "base_url": url,
@@ -266,7 +268,7 @@ def _settings(
 
 def _no_reply(error: httpx.HTTPError, url: httpx.URL) -> NoReply:
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    text = f"{'cannot reach' if isinstance(error, httpx.ConnectError) else 'no answer from'} {url}: {said}"
+    text = f"{'cannot reach' if isinstance(error, httpx.ConnectError) else 'no answer from'} {url}: {said}{tls_advice(said)}"
     if isinstance(error, httpx.TimeoutException):
         return Late(text)
     return NotConnected(text) if isinstance(error, httpx.ConnectError) else NoReply(text)

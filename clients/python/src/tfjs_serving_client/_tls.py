@@ -36,3 +36,19 @@ def tls_settings(verify: Verify, cert: Cert | None) -> bool | ssl.SSLContext:
         else:
             context.load_cert_chain(cert[0], cert[1], cert[2])
     return context
+
+
+# What OpenSSL says, in any of its spellings, and what to do about it.
+_ADVICE = (
+    ("CERTIFICATE_VERIFY_FAILED", "pass the file of the authority that signed the server's certificate as verify"),
+    ("CERTIFICATE_REQUIRED", "the server asks for a certificate of ours: pass its file and its key as cert"),
+    ("UNKNOWN_CA", "the server does not know the authority of our certificate: pass another one as cert"),
+    ("WRONG_VERSION_NUMBER", "the server speaks no TLS here: write http:// in the address"),
+    ("RECORD_LAYER_FAILURE", "the server speaks no TLS here: write http:// in the address"),
+)
+
+
+def tls_advice(said: str) -> str:
+    """What to do about an error of TLS, after a semicolon; empty for any other error."""
+    said = said.upper().replace(" ", "_")
+    return next((f"; {advice}" for part, advice in _ADVICE if part in said), "")

@@ -5,7 +5,7 @@
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { update } from '../../../control/update.js';
-import { invalidArgument } from '../../../errors.js';
+import { invalidArgument, messageOf } from '../../../errors.js';
 import { unlessAborted } from '../../../flow/unless-aborted.js';
 import { type Operation, valueAnswer } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
@@ -71,7 +71,10 @@ async function updateModel(ctx: RouterContext, services: Services): Promise<void
   if (!parsed.success) throw invalidArgument(describeFaults(parsed.error, value, schema));
   const { model_path: modelPath, ...request } = parsed.data;
   const updated = update(services.manager, { ...request, modelPath });
-  const { done, models } = await unlessAborted(services.draining, updated);
+  const { done, models } = await unlessAborted(services.draining, updated).catch((error: unknown) => {
+    services.logger.warn(`POST /update_model is refused: ${messageOf(error)}`);
+    throw error;
+  });
   ctx.status = done ? 200 : 202;
   sendValue(ctx, {
     status: done ? 'ok' : 'pending',
