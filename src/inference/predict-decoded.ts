@@ -7,7 +7,8 @@ import type { Table } from '../serving/table.js';
 import { areReady, type Inputs, inputsOf, withInputs } from './made-inputs.js';
 
 /** What a request says outside its body. */
-export interface AskedFor extends Pick<PredictRequest, 'target' | 'deadline' | 'cancellation' | 'settled'> {
+export interface AskedFor
+  extends Pick<PredictRequest, 'target' | 'deadline' | 'cancellation' | 'settled' | 'owner'> {
   /** Claims more memory, for what the body becomes. */
   readonly claim: Claim;
 }
@@ -17,7 +18,7 @@ export function predictDecoded(
   request: InferBody,
   asked: AskedFor,
 ): Promise<PredictResult> {
-  const { target, deadline, cancellation, settled } = asked;
+  const { target, deadline, cancellation, settled, owner } = asked;
   const find = () => table().find(target);
   const call = ({ signature, inputs, inputNames, outputs }: Inputs) =>
     // The fields are listed, because spreading two objects into a third takes a microsecond or two.
@@ -30,6 +31,7 @@ export function predictDecoded(
       deadline,
       cancellation,
       settled,
+      owner,
     });
   // A common request waits for nothing.
   if (areReady(request, find)) return call(inputsOf(request, wireLimits));

@@ -9,7 +9,7 @@ import type { Moment } from '../time.js';
 import { Admitted, type ModelRequest } from './admitted.js';
 import type { ServableId } from './deployment.js';
 import type { Batcher } from './queue/batcher.js';
-import type { BatchResult, QueuedRequest, QueueEntry } from './queue/queue-entry.js';
+import type { BatchResult, QueuedRequest, QueueEntry, QueueOwner } from './queue/queue-entry.js';
 import { explainUnevenRows } from './queue/row-counts.js';
 import type { Table, Target } from './table.js';
 
@@ -19,6 +19,8 @@ export interface PredictRequest extends ModelRequest {
   readonly deadline: Moment;
   /** Cancels the request when the caller leaves. It is not run if no run has taken it. */
   readonly cancellation: Cancellation;
+  /** Who has sent it, if they may hold only a share of a queue. */
+  readonly owner?: QueueOwner | undefined;
   /** The models whose handlers' calls it is within, outermost first. */
   readonly callers?: readonly string[] | undefined;
   /** Called once nothing uses the inputs any more, which may be after the answer. */
@@ -77,6 +79,10 @@ class Call extends Waiting implements QueuedRequest, Cancellable {
 
   get deadline(): Moment {
     return this.request.deadline;
+  }
+
+  get owner(): QueueOwner | undefined {
+    return this.request.owner;
   }
 
   get callers(): readonly string[] | undefined {

@@ -4,6 +4,7 @@ import type { Signature } from '../engines/signature.js';
 import type { Deployment, ServableId, Terms } from './deployment.js';
 import type { Batcher } from './queue/batcher.js';
 import type { BatchLimits } from './queue/batching.js';
+import type { QueueOwner } from './queue/queue-entry.js';
 
 /**
  * A loaded model that counts the requests inside it. It is never disposed while there is one. A request calls {@link
@@ -66,6 +67,12 @@ export class Servable {
   /** True if no request could be queued now, whatever its signature. */
   get isFull(): boolean {
     for (const batcher of this.batchers.values()) if (!batcher.isFull) return false;
+    return this.batchers.size > 0;
+  }
+
+  /** True if no request of an owner could be queued now, because it holds its share of each queue. */
+  isFullFor(owner: QueueOwner): boolean {
+    for (const batcher of this.batchers.values()) if (!batcher.isFullFor(owner)) return false;
     return this.batchers.size > 0;
   }
 

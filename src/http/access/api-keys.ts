@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import type { QueueOwner } from '../../serving/queue/queue-entry.js';
 import type { Seconds, WallTime } from '../../time.js';
 import { peerOf } from '../connection/peer.js';
 import type { RateLimit } from './rate-limit.js';
@@ -31,8 +32,8 @@ export interface Principal {
   readonly expires?: WallTime | undefined;
   /** How many requests it may send; undefined for any number. */
   readonly rate?: RateLimit | undefined;
-  /** The share of a queue that its requests may hold, 0 to 1; undefined for all of it. */
-  readonly queueShare?: number | undefined;
+  /** The share of a queue that its requests may hold; undefined for all of it. */
+  readonly queue?: QueueOwner | undefined;
 }
 
 /** A key as it is configured. */

@@ -133,7 +133,7 @@ function grantOf(entry: Entry, memory: RateMemory): Grant {
     models: models && new Set(models),
     expires: expires === undefined ? undefined : endOf(expires),
     rate: rate === undefined ? undefined : new RateLimit({ perSecond: rate, burst }, memory.placeOf(digest)),
-    queueShare,
+    queue: queueShare === undefined ? undefined : { id, queueShare },
     isLine: false,
   };
 }

@@ -13,7 +13,7 @@ import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
 import { withInputs } from '../../inference/made-inputs.js';
 import { predictDecoded } from '../../inference/predict-decoded.js';
 import type { PredictResult } from '../../serving/predict.js';
-import { queueFull } from '../../serving/queue/batcher.js';
+import { queueFull, queueFullForKey } from '../../serving/queue/batcher.js';
 import { withSignature } from '../../serving/refused-inputs.js';
 import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
@@ -84,6 +84,8 @@ export class InferenceRequest implements BodyReceiver {
       this.signature = servable.defaultSignature;
       // If the queue is full, the request is refused before its body is read.
       if (servable.isFull) throw queueFull();
+      const { queue } = exchange.principal;
+      if (queue && servable.isFullFor(queue)) throw queueFullForKey();
       const seconds = readTimeout(exchange.req.headers['x-request-timeout'], services.requestTimeout);
       this.deadline = momentAfter(seconds, exchange.started);
       this.decoder = decoderFor(asked.protocol, exit.head);
@@ -136,6 +138,7 @@ export class InferenceRequest implements BodyReceiver {
         cancellation,
         settled: release,
         claim,
+        owner: this.exchange.principal.queue,
       });
       this.timing?.decodeEnds();
       result.then(this.answer, this.failed);

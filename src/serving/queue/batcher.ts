@@ -11,7 +11,6 @@
 import type { InferenceModel, RunResult } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
-import { List } from '../../flow/list.js';
 import type { SharedNumbers } from '../../flow/shared-numbers.js';
 import { type Padding, type RowRange, splitRows } from '../../tfjs/rows.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
@@ -20,7 +19,7 @@ import { removeBatchDim } from '../match.js';
 import { type Batch, givesAll, inputsOf, isWhole, optionsOf, sizeOf, totalRows } from './batch.js';
 import { type BatchLimits, paddedSize } from './batching.js';
 import type { InlineRuns } from './inline.js';
-import { type QueuedRequest, QueueEntry } from './queue-entry.js';
+import { type QueuedRequest, QueueEntry, type QueueOwner } from './queue-entry.js';
 import {
   countStuck,
   idle,
@@ -32,6 +31,7 @@ import {
   type StartedRun,
 } from './scheduler.js';
 import { Sharing, type SharingOptions } from './sharing.js';
+import { WaitingRequests } from './waiting-requests.js';
 
 /** The parts of a queue. */
 export interface BatcherOptions extends SharingOptions {
@@ -39,6 +39,8 @@ export interface BatcherOptions extends SharingOptions {
   readonly inline: InlineRuns;
   /** The numbers of this queue on all event loops, with {@link queueColumns} columns. */
   readonly numbers: SharedNumbers;
+  /** The event loops on which requests wait for this signature; by default one. */
+  readonly loops?: number | undefined;
 }
 
 /** What the event loops tell each other of a queue, each in its column. */
@@ -60,7 +62,7 @@ export type QueueTotals = Readonly<Record<keyof typeof queueColumns, number>>;
 
 export class Batcher extends Lane {
   /** The waiting requests, in the order in which they came. */
-  private readonly waiting = new List<QueueEntry>();
+  private readonly waiting = new WaitingRequests();
   private readonly runs = new Set<StartedRun>();
   readonly numbers: SharedNumbers;
   /** How long the longest recent run took. Each shorter run lowers it by at most an eighth. */
@@ -68,6 +70,7 @@ export class Batcher extends Lane {
   readonly sharing: Sharing;
   readonly inline: InlineRuns;
   private readonly scheduler: Scheduler;
+  private readonly loops: number;
 
   constructor(
     private readonly model: InferenceModel,
@@ -79,6 +82,7 @@ export class Batcher extends Lane {
     this.inline = options.inline;
     this.scheduler = options.scheduler;
     this.numbers = options.numbers;
+    this.loops = options.loops ?? 1;
   }
 
   get limits(): BatchLimits {
@@ -93,6 +97,15 @@ export class Batcher extends Lane {
   /** True if as many requests wait as may, on all event loops together. */
   get isFull(): boolean {
     return this.numbers.total(queueColumns.queued) >= this.limits.queueSize;
+  }
+
+  /**
+   * True if an owner holds as many places as may be. Each event loop knows its own places only, so it gives an equal part
+   * of them: all together never give more than the share.
+   */
+  isFullFor({ id, queueShare }: QueueOwner): boolean {
+    const places = Math.floor((queueShare * this.limits.queueSize) / this.loops);
+    return this.waiting.heldBy(id) >= Math.max(1, places);
   }
 
   /** The numbers of all event loops together. */
@@ -122,10 +135,11 @@ export class Batcher extends Lane {
   /**
    * Queues a request, to be run alone or with others.
    *
-   * @throws ServingError UNAVAILABLE if the queue is full
+   * @throws ServingError UNAVAILABLE if the queue is full, RESOURCE_EXHAUSTED if it is for the owner of the request
    */
   submit(request: QueuedRequest): QueueEntry {
     if (this.isFull) throw queueFull();
+    if (request.owner && this.isFullFor(request.owner)) throw queueFullForKey();
     const entry = new QueueEntry(request, this.signature);
     this.waiting.add(entry);
     this.count();
@@ -350,4 +364,13 @@ export function queueFull(): ServingError {
   return new ServingError('UNAVAILABLE', 'too many requests wait for this model (--queue-size)', {
     retryAfter: 1,
   });
+}
+
+/** The error for a key that holds its share of a queue, which may still have places for others. */
+export function queueFullForKey(): ServingError {
+  return new ServingError(
+    'RESOURCE_EXHAUSTED',
+    'too many requests of this key wait for this model (`queue_share` of the key)',
+    { retryAfter: 1 },
+  );
 }

@@ -4,6 +4,13 @@ import { Linked } from '../../flow/list.js';
 import type { NamedTensors } from '../../tfjs/tensors.js';
 import { type Microseconds, type Moment, now } from '../../time.js';
 
+/** Who may hold only a share of a queue. */
+export interface QueueOwner {
+  readonly id: string;
+  /** More than 0, up to 1. */
+  readonly queueShare: number;
+}
+
 export interface QueuedRequest {
   /**
    * The inputs as the graph takes them, with the batch dim. They belong to the caller, and must live until the answer
@@ -16,6 +23,8 @@ export interface QueuedRequest {
   readonly outputs: readonly string[] | undefined;
   /** After this moment, the request is not run any more. */
   readonly deadline: Moment;
+  /** Who has sent it, if they may hold only a share of the queue. */
+  readonly owner?: QueueOwner | undefined;
   /** The models whose handlers' calls it is within, outermost first. */
   readonly callers?: readonly string[] | undefined;
   /** One of these two is called once, unless the request is withdrawn in time. */

@@ -67,7 +67,11 @@ export class Queues {
     const numbers = this.numbers(memory);
     const inline = new InlineRuns(model.whyNotInline(signature), inlineRunMicros, model.mode.xla);
     const onDisagreement = this.warning(id, signature);
-    return new Batcher(model, signature, { scheduler, inline, verdict, limits, onDisagreement, numbers });
+    // The main thread has few requests of its own where there are workers.
+    const loops = Math.max(1, this.options.loop.count - 1);
+    return new Batcher(model, signature, {
+      ...{ scheduler, inline, verdict, limits, onDisagreement, numbers, loops },
+    });
   }
 
   /** Makes the queue before a handler, whose code says whether it takes batches. */
