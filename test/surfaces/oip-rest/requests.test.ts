@@ -4,17 +4,17 @@
 import { rm } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claimNothing, toEnd } from '../../src/flow/steps.ts';
-import { OipAnswers } from '../../src/surfaces/oip-rest/answers.ts';
-import { readRequest, requestInSteps } from '../../src/surfaces/oip-rest/read-request.ts';
-import type { Wanted } from '../../src/surfaces/oip-rest/request.ts';
-import { createTensor, disposeTensors } from '../../src/tfjs/tensors.ts';
-import { limits, refusal } from '../fixtures/codec.ts';
-import { testModels } from '../fixtures/repository.ts';
-import { openTestRuntime } from '../fixtures/runtime.ts';
-import { type Answer, TestServer } from '../fixtures/server.ts';
-import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';
-import { until } from '../fixtures/until.ts';
+import { claimNothing, toEnd } from '../../../src/flow/steps.ts';
+import { OipAnswers } from '../../../src/surfaces/oip-rest/answers.ts';
+import { readRequest, requestInSteps } from '../../../src/surfaces/oip-rest/read-request.ts';
+import type { Wanted } from '../../../src/surfaces/oip-rest/request.ts';
+import { createTensor, disposeTensors } from '../../../src/tfjs/tensors.ts';
+import { limits, refusal } from '../../fixtures/codec.ts';
+import { testModels } from '../../fixtures/repository.ts';
+import { openTestRuntime } from '../../fixtures/runtime.ts';
+import { type Answer, TestServer } from '../../fixtures/server.ts';
+import { serveModels, stopServerAfterEach } from '../../fixtures/servers.ts';
+import { until } from '../../fixtures/until.ts';
 
 openTestRuntime();
 

@@ -2,10 +2,10 @@
  * `POST /debug/profile`: what it records of a server under load, and what it refuses.
  */
 import { describe, expect, it } from 'vitest';
-import { int, ints, map, text } from '../fixtures/cbor.ts';
-import type { Answer, TestServer } from '../fixtures/server.ts';
-import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';
-import { until } from '../fixtures/until.ts';
+import { int, ints, map, text } from '../../fixtures/cbor.ts';
+import type { Answer, TestServer } from '../../fixtures/server.ts';
+import { serveModels, stopServerAfterEach } from '../../fixtures/servers.ts';
+import { until } from '../../fixtures/until.ts';
 
 stopServerAfterEach();
 

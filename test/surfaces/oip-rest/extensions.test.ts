@@ -5,7 +5,7 @@
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServer, type Server } from '#dist/index.js';
-import { TestRepository } from '../fixtures/repository.ts';
+import { TestRepository } from '../../fixtures/repository.ts';
 
 /** Words of the protocol's own paths. */
 const words = ['stats', 'config', 'ready', 'versions', 'infer', 'index'];

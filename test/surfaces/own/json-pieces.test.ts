@@ -2,7 +2,7 @@
  * JSON that is made in pieces is the JSON that is made at once.
  */
 import { expect, it } from 'vitest';
-import { stringifyInTurns } from '../../src/surfaces/own/json-pieces.ts';
+import { stringifyInTurns } from '../../../src/surfaces/own/json-pieces.ts';
 
 const value = {
   text: 'a "b"',

@@ -8,10 +8,10 @@ import Koa from 'koa';
 import mount from 'koa-mount';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createServer } from '#dist/index.js';
-import { ApiDocument } from '../fixtures/api-document.ts';
-import { Browser } from '../fixtures/browser.ts';
-import { TestRepository } from '../fixtures/repository.ts';
-import { TestServer } from '../fixtures/server.ts';
+import { ApiDocument } from '../../fixtures/api-document.ts';
+import { Browser } from '../../fixtures/browser.ts';
+import { TestRepository } from '../../fixtures/repository.ts';
+import { TestServer } from '../../fixtures/server.ts';
 
 let repository: TestRepository;
 beforeAll(async () => {

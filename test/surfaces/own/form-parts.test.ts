@@ -2,19 +2,19 @@
  * Forms as clients write them, down to the tensors that they become.
  */
 import { describe, expect, it } from 'vitest';
-import { decodeForm } from '../../src/codec/form/decode.ts';
-import { tensorsInSteps } from '../../src/codec/infer-body.ts';
-import { encodeNpzAnswer } from '../../src/codec/numpy/npz.ts';
-import type { Dim } from '../../src/engines/signature.ts';
-import { claimNothing } from '../../src/flow/steps.ts';
-import { runInTurns } from '../../src/flow/turns.ts';
-import { readForm } from '../../src/surfaces/own/form.ts';
-import type { Dtype } from '../../src/tensors/dtypes.ts';
-import { bounds } from '../../src/tensors/limits.ts';
-import { createTensor, disposeTensors, viewTensor } from '../../src/tfjs/tensors.ts';
-import { wholeBody } from '../fixtures/answer-body.ts';
-import { limits, makeSignature, refusalOf } from '../fixtures/codec.ts';
-import { openRuntimeForTests } from '../fixtures/runtime.ts';
+import { decodeForm } from '../../../src/codec/form/decode.ts';
+import { tensorsInSteps } from '../../../src/codec/infer-body.ts';
+import { encodeNpzAnswer } from '../../../src/codec/numpy/npz.ts';
+import type { Dim } from '../../../src/engines/signature.ts';
+import { claimNothing } from '../../../src/flow/steps.ts';
+import { runInTurns } from '../../../src/flow/turns.ts';
+import { readForm } from '../../../src/surfaces/own/form.ts';
+import type { Dtype } from '../../../src/tensors/dtypes.ts';
+import { bounds } from '../../../src/tensors/limits.ts';
+import { createTensor, disposeTensors, viewTensor } from '../../../src/tfjs/tensors.ts';
+import { wholeBody } from '../../fixtures/answer-body.ts';
+import { limits, makeSignature, refusalOf } from '../../fixtures/codec.ts';
+import { openRuntimeForTests } from '../../fixtures/runtime.ts';
 
 openRuntimeForTests();
 

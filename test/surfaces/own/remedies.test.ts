@@ -2,9 +2,9 @@
  * What an error says to do, in the words of the protocol that was asked.
  */
 import { expect, it } from 'vitest';
-import { type Remedy, ServingError } from '../../src/errors.ts';
-import { errorAnswer } from '../../src/surfaces/oip-rest/values.ts';
-import { adviceForPath, helpfulMessage } from '../../src/surfaces/own/remedies.ts';
+import { type Remedy, ServingError } from '../../../src/errors.ts';
+import { errorAnswer } from '../../../src/surfaces/oip-rest/values.ts';
+import { adviceForPath, helpfulMessage } from '../../../src/surfaces/own/remedies.ts';
 
 /** How the two protocols put it. */
 function told(remedy: Remedy): [own: string, oip: string] {

@@ -4,11 +4,11 @@
 import { writeFile } from 'node:fs/promises';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiDocument } from '../fixtures/api-document.ts';
-import { ints, map } from '../fixtures/cbor.ts';
-import { TestRepository } from '../fixtures/repository.ts';
-import { routes } from '../fixtures/routes.ts';
-import { TestServer } from '../fixtures/server.ts';
+import { ApiDocument } from '../../fixtures/api-document.ts';
+import { ints, map } from '../../fixtures/cbor.ts';
+import { TestRepository } from '../../fixtures/repository.ts';
+import { routes } from '../../fixtures/routes.ts';
+import { TestServer } from '../../fixtures/server.ts';
 
 const keys = { infer: 'key-i', metrics: 'key-m', all: 'key-all' };
 const inCbor = { 'content-type': 'application/cbor', accept: 'application/cbor' };
