@@ -28,6 +28,6 @@ it('says of a BASE that is no commit what it must be', () => {
 it('takes the folder of the same name and those of the table, and no other', () => {
   expect(foldersThatSee('src/control/manager.ts', exists)).toEqual(['test/control/', 'test/reload/']);
   expect(foldersThatSee('src/server.ts', exists)).toEqual(['test/http/', 'test/library/']);
-  expect(foldersThatSee('src/files/regular-file.ts', exists)).toEqual([]);
+  expect(foldersThatSee('src/programs/rehearse.ts', exists)).toEqual([]);
   expect(foldersThatSee('native-notes.md', exists)).toEqual([]);
 });

@@ -210,6 +210,7 @@ describe('a signal', () => {
     const exit = once(server.child, 'exit');
     server.child.kill('SIGTERM');
     await until(() => server.log.includes('SIGTERM: finishing'), 'the first signal to be heeded');
+    // One that comes within half a second is an echo of the first.
     await delay(600);
     server.child.kill('SIGTERM');
     expect(await exit).toEqual([1, null]);

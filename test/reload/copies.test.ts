@@ -79,7 +79,12 @@ describe('a copy', () => {
       () => started.log.includes('versioned version 2 was not renamed into place'),
       'the copy to be seen',
     );
-    await delay(2500);
+    // A model that is renamed into place only now serves after --settle, and the copy still waits.
+    await cp(path.join(testModels, 'identity'), repository.path('.staged'), { recursive: true });
+    await mkdir(repository.path('identity'));
+    await delay(25); // A rename within the tick of the copy would look like a copy.
+    await rename(repository.path('.staged', '1'), repository.path('identity', '1'));
+    await until(async () => (await started.get('/models/identity')).body.version === 1, 'identity to serve');
     expect(await answer(started)).toMatchObject({ version: 1, offset: 1 });
     await appendFile(asset, '2');
     await until(async () => (await statusOf(started)).version === 2, 'version 2 to serve');
