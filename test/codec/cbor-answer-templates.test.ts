@@ -60,7 +60,7 @@ it('other values of the same outputs are filled in', () => {
   expect(isFilled(answer(long), answer(long, 9))).toBe(true);
 });
 
-describe('written anew is an answer with', () => {
+describe('an answer is written anew if it has', () => {
   it.each<[what: string, other: InferAnswer]>([
     ['another version', answer([y], 9, { version: 2 })],
     ['another generation', answer([y], 9, { generation: 2 })],

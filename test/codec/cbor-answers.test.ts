@@ -75,20 +75,20 @@ describe('a tensor is written as RFC 8746 has it', () => {
     ['complex128', '000000000000f03f'.repeat(4), (bytes, size) => map('complex128', bytes, size)],
   ];
 
-  it.each(rows)('%s', (dtype, bytes, item) => {
+  it.each(rows)('%s has a tag of its own, or is a map of dtype, shape and data', (dtype, bytes, item) => {
     const size = 2 * dtypes[dtype].size;
     const body = whole(answer(['y', tensor(dtype, [2], hex(bytes))]));
     expect(body.toString('hex')).toBe(Buffer.from(hex(`${start} ${item(bytes, size)}`)).toString('hex'));
   });
 
-  it('string', () => {
+  it('a string tensor is a list of byte strings', () => {
     const body = whole(answer(['y', tensor('string', [2], [hex('61'), hex('ff00')])]));
     expect(body.toString('hex')).toBe(
       Buffer.from(hex(`${start} d828 82 8102 82 4161 42ff00`)).toString('hex'),
     );
   });
 
-  it('with a scalar and with dims of zero', () => {
+  it('a scalar has no dims, and a dim may be zero', () => {
     const scalar = whole(answer(['y', tensor('uint8', [], hex('07'))]));
     expect(scalar.subarray(-8).toString('hex')).toBe('d8288280d8404107');
     const empty = whole(answer(['y', tensor('float32', [2, 0], hex(''))]));

@@ -164,14 +164,14 @@ describe('the two forms', () => {
     expect(request(JSON.stringify({ inputs: { x: 1 }, outputs: names })).outputs).toEqual(names);
   });
 
-  it('an envelope', () => {
+  it('an envelope has inputs, a signature and outputs', () => {
     const { inputs, signature, outputs } = request(
       '{"inputs": {"a": 1, "b": 2}, "signature": "s", "outputs": ["y"]}',
     );
     expect([[...inputs.keys()], signature, outputs]).toEqual([['a', 'b'], 's', ['y']]);
   });
 
-  it('flat, in which no name is reserved', () => {
+  it('the flat form has inputs alone, and reserves no name', () => {
     const text = '{"inputs": {"dtype": "bool", "shape": [], "data": true}, "signature": 1, "__proto__": [2]}';
     const { inputs, signature } = request(text);
     expect([[...inputs.keys()], signature]).toEqual([['inputs', 'signature', '__proto__'], undefined]);
@@ -182,7 +182,7 @@ describe('the two forms', () => {
   });
 });
 
-describe('refused, saying what and where', () => {
+describe('a body is refused with what is wrong and where', () => {
   const deep = `{"x": ${'['.repeat(17)}${']'.repeat(17)}}`;
   const table: readonly (readonly [body: string, message: RegExp])[] = [
     ['', /the body is empty/],

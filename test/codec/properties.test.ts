@@ -104,7 +104,7 @@ const seeds: readonly Uint8Array[] = [
   map({ x: list(text('\ufeffé'), bytes(hex('00ff'))), y: hex('f93c00') }),
 ];
 
-describe('a body of', () => {
+describe('decoding gives tensors or a refusal for', () => {
   it('any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(...names), (body, dtype) => {

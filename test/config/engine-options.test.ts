@@ -38,7 +38,7 @@ it.each([
   [['--xla', '--mixed-precision', '--device', 'cpu']],
   [['--runtime', 'tfjs', '--gpu-memory-growth']],
   [['--device', 'auto', '--gpu-memory-growth']],
-])('%j is not', (args) => {
+])('%j is accepted', (args) => {
   expect(() => check(...args)).not.toThrow();
 });
 

@@ -69,7 +69,7 @@ async function ask({ method = 'GET', path: where, body, headers }: Asked, accept
 }
 
 describe.each(encodings)('in %s', (_, accept) => {
-  it('/health', async () => {
+  it('/health says which version of each model serves', async () => {
     const { status, value } = await ask({ path: '/health' }, accept);
     expect(status).toBe(200);
     expect(value).toMatchObject({ status: 'ok', ready: true, source: 'ok' });
@@ -83,13 +83,13 @@ describe.each(encodings)('in %s', (_, accept) => {
     });
   });
 
-  it('/health/live and /health/ready', async () => {
+  it('/health/live and /health/ready say ok', async () => {
     for (const route of ['/health/live', '/health/ready']) {
       expect(await ask({ path: route }, accept)).toMatchObject({ status: 200, value: { status: 'ok' } });
     }
   });
 
-  it('/models and /models/{name}', async () => {
+  it('/models and /models/{name} tell each version and its state', async () => {
     const { value } = await ask({ path: '/models' }, accept);
     expect(value.default_model).toBe('versioned');
     const names = value.models.map(({ name }: { name: string }) => name);
@@ -138,19 +138,19 @@ describe.each(encodings)('in %s', (_, accept) => {
     });
   });
 
-  it('/model_info', async () => {
+  it('/model_info describes the default model', async () => {
     const { status, value } = await ask({ path: '/model_info' }, accept);
     expect([status, value.model, value.device]).toEqual([200, 'versioned', 'cpu']);
   });
 
-  it('/update_model', async () => {
+  it('/update_model says what serves now', async () => {
     const body = map({ model: text('slow') });
     const { status, value } = await ask({ method: 'POST', path: '/update_model', body }, accept);
     expect(status).toBe(200);
     expect(value).toMatchObject({ status: 'ok', models: [{ name: 'slow', version: 1 }] });
   });
 
-  it('an inference, of a model whose name has to be escaped', async () => {
+  it('an inference is answered, of a model whose name has to be escaped', async () => {
     const where = `/models/${encodeURIComponent(oddName).replace("'", '%27')}/infer`;
     const { status, value } = await ask({ method: 'POST', path: where, body: one }, accept);
     expect(status).toBe(200);

@@ -127,7 +127,7 @@ describe('a server with a key file', () => {
     ['infer:i', '/models', 401],
     ['i, am', '/models', 401],
     ['', '/models', 401],
-  ])('X-API-Key %j on %s: %i', async (key, path, status) => {
+  ])('X-API-Key %j on %s gets %i', async (key, path, status) => {
     const response = await server.fetch(path, { headers: { 'x-api-key': key } });
     expect(response.status).toBe(status);
   });

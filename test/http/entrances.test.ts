@@ -79,7 +79,7 @@ it.each<[what: string, status: number, path: string, body: Uint8Array, headers?:
     map({ x: ints(0), steps: ints(100_000) }),
     { 'x-request-timeout': '0.05' },
   ],
-])('%s: %i', async (_, status, path, body, headers) => {
+])('both entrances answer %s alike, with %i', async (_, status, path, body, headers) => {
   expect(await alike(path, body, headers)).toBe(status);
 });
 

@@ -74,7 +74,7 @@ describe('a list that is wrong names the key and the field, and never the key it
     expect(read).not.toThrow(/secret/);
   });
 
-  it('damaged JSON', () => {
+  it('damaged JSON is refused as such', () => {
     const read = () => grantsOfList('json', '[{"key": "secret", secret}]', new RateMemory());
     expect(read).toThrow(/^it begins with \[ and is no JSON list/);
     expect(read).not.toThrow(/secret/);
@@ -92,7 +92,7 @@ describe('a list that is wrong names the key and the field, and never the key it
     expect(read).not.toThrow(/secret/);
   });
 
-  it('at the start of a server', async () => {
+  it('a server with such a list does not start', async () => {
     const repository = await TestRepository.create('versioned');
     const file = repository.path('.keys');
     for (const [list, message] of [

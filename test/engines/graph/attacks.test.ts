@@ -83,7 +83,7 @@ function unless(graph: GraphBuilder, x: Ref, condition: Ref): Ref {
   return graph.first('StatelessIf', [condition, x], { ...branches, Tout: [1] });
 }
 
-describe('is not proven', () => {
+describe('a graph is not proven if it has', () => {
   it.each<[string, (graph: GraphBuilder, x: Ref) => Ref]>([
     [
       'what stands in each row at the place of its number',
@@ -263,7 +263,7 @@ describe('is not proven', () => {
   });
 });
 
-describe('is not followed', () => {
+describe('the proof does not follow', () => {
   it('a tensor of more dims than TensorFlow has', async () => {
     const proof = await prove((graph, x) => {
       const dims = graph.integers(Array<number>(300).fill(1));

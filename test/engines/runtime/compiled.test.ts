@@ -40,11 +40,11 @@ afterAll(async () => {
 
 const served = goldenCases().filter(({ tags }) => tags.join() === 'serve');
 
-it.each(served)('$name', async (golden) => {
+it.each(served)('$name is answered alike by a compiled model', async (golden) => {
   const wanted = await ask(plain, golden);
   for (let i = 0; i < asked; i++) expectAlike(golden, wanted, await ask(compiled, golden));
 });
 
-it('what was asked left nothing behind', async () => {
+it('requests leave no tensor behind', async () => {
   expect(await compiled.metric('tfjs_serving_tensors')).toBe(0);
 });

@@ -77,7 +77,7 @@ it.each<[op: string, inputs: readonly Input[], text: string]>([
   // The first is oneDNN's, which some processors do without.
   ['Softmax', [float32()], 'Input dims must be|logits must have >= 1 dimension'],
   ['HSVToRGB', [float32(2, 2)], 'input must have 3 channels'],
-])('%s', async (op, inputs, text) => {
+])('what %s refuses in a run is INVALID_ARGUMENT', async (op, inputs, text) => {
   expect(await failureOf(op, inputs)).toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: expect.stringMatching(text),
