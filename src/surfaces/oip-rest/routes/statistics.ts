@@ -13,8 +13,8 @@ import { modelMetadata } from './metadata.js';
 type Statistics = z.output<typeof statisticsSchema>;
 
 const description =
-  'Of requests since the process began, and of rows and runs since the version was loaded. What the server does not ' +
-  'measure is 0.';
+  '`inference_stats` counts the requests of a version since the process began. `inference_count` counts rows, and ' +
+  '`execution_count` counts runs, since its files were last loaded. What the server does not measure is 0.';
 
 export function statisticsRoutes(services: Services): Route[] {
   const { telemetry } = services;
