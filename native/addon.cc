@@ -16,6 +16,7 @@
 #include "guard.h"
 #include "javascript.h"
 #include "lifecycle.h"
+#include "notification.h"
 #include "op_library.h"
 #include "process.h"
 #include "run.h"
@@ -285,6 +286,12 @@ Napi::Value Close(const Napi::CallbackInfo& info, Environment&) {
   return info.Env().Undefined();
 }
 
+Napi::Value Notify(const Napi::CallbackInfo& info, Environment&) {
+  SendNotification(ReadString(info[0], "path"),
+                   ReadString(info[1], "message"));
+  return info.Env().Undefined();
+}
+
 Napi::Value ExitNow(const Napi::CallbackInfo& info, Environment&) {
   _exit(static_cast<int>(ReadInteger(info[0], "code") & 0xff));
 }
@@ -321,6 +328,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Throwing<Duplicate>>(exports, "duplicateDescriptor");
   Export<Throwing<OpenPair>>(exports, "openSocketPair");
   Export<Throwing<Close>>(exports, "closeDescriptor");
+  Export<Throwing<Notify>>(exports, "notify");
   Export<Throwing<ExitNow>>(exports, "exitNow");
   return exports;
 }

@@ -11,6 +11,7 @@ import { ConfigReload } from './config-reload.js';
 import { stopBeforeServing } from './early-stop.js';
 import { serveHelp } from './help.js';
 import { installMissing } from './install.js';
+import { ServiceManager } from './service-manager.js';
 import { type Command, UsageError } from './usage.js';
 
 /** The milliseconds to wait for the last lines of the log. */
@@ -49,30 +50,37 @@ async function start(args: readonly string[]): Promise<void> {
   }
   const logger = createLogger({ level: settings.logLevel, format: settings.logFormat });
   const configReload = new ConfigReload(settings, args, logger);
-  let server: Server | undefined;
-  // SIGHUP also comes from a terminal that closes, and SIGUSR1 would start a debugger. Neither ends the server.
-  process.on('SIGHUP', () => {
-    logger.info(
-      'SIGHUP: reading the settings, the certificate and the API keys again, and opening the access log anew; models and serving.json are watched',
-    );
-    if (server) configReload.reload(server);
-    server?.reloadFiles().catch((error: unknown) => logger.error(messageOf(error)));
-  });
+  // SIGUSR1 would start a debugger.
   process.on('SIGUSR1', () => logger.info('SIGUSR1: ignored; start Node with --inspect to debug'));
   for (const warning of unknownVariables(process.env)) logger.warn(warning);
   if (demo)
     logger.warn(
       `no --model-path, and no folder ${settings.modelPath} here: serving the demo models in ${modelPath}`,
     );
-  server = createServer({ ...settings, modelPath, logger });
-  const stopping = new Stopping(server, configReload.current, logger);
+  const server = createServer({ ...settings, modelPath, logger });
+  const manager = new ServiceManager(process.env, server.runtime.notify, logger);
+  // It also comes from a terminal that closes. Before this, `early-stop.ts` has kept it from ending the process.
+  process.on('SIGHUP', () => {
+    logger.info(
+      'SIGHUP: reading the settings, the certificate and the API keys again, and opening the access log anew; models and serving.json are watched',
+    );
+    manager.reloading();
+    configReload.reload(server);
+    server
+      .reloadFiles()
+      .catch((error: unknown) => logger.error(messageOf(error)))
+      .finally(() => manager.reloaded());
+  });
+  const stopping = new Stopping(server, configReload.current, manager, logger);
   const stop = (signal: NodeJS.Signals) => void stopping.signalled(signal);
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.off('SIGTERM', stopBeforeServing);
   process.off('SIGINT', stopBeforeServing);
+  manager.status('loading the models that were found');
   await server.start();
   if (stopping.hasBegun) return;
+  manager.ready(`serving on ${server.address}`);
   // Programs take the first address in the log for that of the server, so this line comes first.
   logger.info(`serving on ${server.address}`);
   logger.info(`a page to try the models: ${server.address}/docs`);
@@ -88,6 +96,7 @@ class Stopping {
   constructor(
     private readonly server: Server,
     private readonly settings: Pick<Settings, 'drainDelay' | 'shutdownTimeout'>,
+    private readonly manager: ServiceManager,
     private readonly logger: Logger,
   ) {}
 
@@ -96,7 +105,7 @@ class Stopping {
   }
 
   async signalled(signal: NodeJS.Signals): Promise<void> {
-    const { server, logger } = this;
+    const { server, manager, logger } = this;
     const { drainDelay, shutdownTimeout } = this.settings;
     if (this.begun !== undefined) {
       if (now() - this.begun < echoTime) return;
@@ -109,8 +118,9 @@ class Stopping {
     const first = drainDelay > 0 ? `not ready from now on, and in ${drainDelay} s ` : '';
     logger.info(`${signal}: ${first}finishing the requests under way; a second signal ends at once`);
     // The server takes --drain-delay and twice --shutdown-timeout at most. Whatever hangs, the process ends.
-    const longest = drainDelay + 2 * shutdownTimeout;
-    setTimeout(() => server.runtime.exitNow(1), inMilliseconds(longest) + spareTime);
+    const longest = inMilliseconds(drainDelay + 2 * shutdownTimeout) + spareTime;
+    manager.stopping('finishing the requests under way', longest);
+    setTimeout(() => server.runtime.exitNow(1), longest);
     const finished = await server.close().catch((error: unknown) => {
       logger.error({ err: error }, 'the server failed to close');
       return false;

@@ -77,6 +77,7 @@ export function nativeRuntime(
       const bytes = binding.unacknowledged(descriptor);
       return bytes < 0 ? undefined : bytes;
     },
+    notify: (path, message) => binding.notify(path, message),
     exitNow: (code) => binding.exitNow(code),
   };
 }

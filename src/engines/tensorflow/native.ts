@@ -251,6 +251,14 @@ export interface NativeBinding {
   unacknowledged(descriptor: number): number;
 
   /**
+   * Sends a datagram to a UNIX socket, without waiting for room.
+   *
+   * @param path is that of a file, or begins with `@` for a name in the abstract namespace of Linux
+   * @throws NativeError INVALID_ARGUMENT if the path is too long, UNAVAILABLE with the system's reason
+   */
+  notify(path: string, message: string): void;
+
+  /**
    * Opens sockets that listen on one port, so that the system shares connections among them. Where the system cannot do
    * that, there is one socket. They belong to the process: {@link closeDescriptor} closes them.
    *

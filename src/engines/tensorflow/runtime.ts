@@ -86,6 +86,14 @@ export interface Runtime {
   /** What workers must know to run its models. It is absent if only the main thread can run them. */
   readonly shared?: SharedRuntime;
 
+  /**
+   * Sends a datagram to a UNIX socket, for which Node has no call. It is absent if the runtime cannot do this.
+   *
+   * @param path is that of a file, or begins with `@` for a name in the abstract namespace of Linux
+   * @throws Error with the system's reason
+   */
+  notify?(path: string, message: string): void;
+
   /** What the runtime holds now: sessions, runs, tensors. All are zero when it is idle. */
   counters(): Readonly<Record<string, number>>;
 
