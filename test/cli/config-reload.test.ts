@@ -45,7 +45,7 @@ async function reload(text: string, what: RegExp): Promise<void> {
 describe.each([1, 2])('with --workers %i', (workers) => {
   it('no request fails while the settings change a hundred times', async () => {
     write('request_timeout: 100\n');
-    await serve('--workers', String(workers));
+    await serve('--workers', String(workers), '--access-log', repository.path('.access.log'));
     const traffic = new Traffic(server);
     for (let i = 0; i < 100; i++) {
       const before = traffic.replies.length;
