@@ -20,6 +20,7 @@ import { HandlerBlocking } from './handlers/blocking.js';
 import type { Handlers } from './handlers/loader.js';
 import { Hosts } from './http/access/hosts.js';
 import { ConfiguredKeys } from './http/access/key-file.js';
+import { PageOrigins } from './http/access/page-origins.js';
 import { ByteBudget } from './http/body/byte-budget.js';
 import type { Certificate } from './http/connection/certificate.js';
 import { Port } from './http/connection/port.js';
@@ -266,6 +267,7 @@ class ComposedServer implements Server, ServerState {
         this.workers?.requests,
       ),
       logger,
+      pageOrigins: new PageOrigins(settings.corsOrigin ?? []),
       hosts: new Hosts({
         listensOn: listens ? settings.host : undefined,
         hasKeys: keys.configured,

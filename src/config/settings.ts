@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:buffer';
 import { z } from 'zod';
+import { isOrigin } from '../http/access/page-origins.js';
 import { batchingSchema } from '../stores/serving-schema.js';
 import { accessLogFormats } from '../telemetry/access-log.js';
 import type { Seconds } from '../time.js';
@@ -94,6 +95,12 @@ export const settings = {
     value: 'NAME,NAME',
     shownDefault: "this machine's names on loopback without keys, else any",
     help: 'more host names that the Host and Origin headers may have; * allows any Host',
+  },
+  corsOrigin: {
+    schema: list.pipe(z.array(z.string().refine(isOrigin))).optional(),
+    value: 'ORIGIN,ORIGIN|*',
+    shownDefault: 'none',
+    help: 'the origins, as in https://shop.example.org, whose pages may ask for predictions and read what is served',
   },
   defaultModel: {
     schema: z.string().min(1).optional(),

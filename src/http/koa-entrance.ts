@@ -5,6 +5,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { quoted, ServingError } from '../errors.js';
 import type { Scope } from './access/api-keys.js';
 import { authenticate, type RouteAccess } from './access/auth.js';
+import { allowPages } from './access/cors.js';
 import { KoaExit } from './answer/koa-exit.js';
 import { checkHead } from './request/check-head.js';
 import { Exchange } from './request/exchange.js';
@@ -22,14 +23,16 @@ export interface App {
 type Routed = InferenceServices & Pick<Services, 'routes'>;
 
 export function createKoa(services: Routed, surfaces: readonly Surface[]): App {
-  const { router, scopeOf } = createRouter(services);
+  const { router, scopeOf, scopeFor } = createRouter(services);
   const app = new Koa();
   app.use(exchanges(services, surfaces));
   app.use(async ({ req }, next) => {
     checkHead(req, services.hosts);
     await next();
   });
-  app.use(authenticate({ keys: services.keys, scopeOf, hosts: services.hosts }));
+  const { keys, hosts, pageOrigins } = services;
+  if (!pageOrigins.isEmpty) app.use(allowPages(pageOrigins, scopeFor));
+  app.use(authenticate({ keys, scopeOf, hosts, pageOrigins }));
   app.use(router.routes());
   app.use(handlerRoutes(services));
   // Koa reports events after an answer has begun here, for example clients that leave.
@@ -44,6 +47,11 @@ function createRouter(services: Routed) {
     const name = `${method} ${path}`;
     scopes.set(name, scope);
     router.register(path, [method], (ctx) => handle(ctx), { name });
+  }
+
+  /** The scope of the server's own route that takes a method; undefined if there is none. */
+  function scopeFor(ctx: Context, method: string): Scope | undefined {
+    return scopes.get(router.match(pathOf(ctx), method).pathAndMethod[0]?.name ?? '');
   }
 
   function scopeOf(ctx: Context): RouteAccess {
@@ -77,7 +85,7 @@ function createRouter(services: Routed) {
     return [...new Set(methods)].join(', ');
   }
 
-  return { router, scopeOf };
+  return { router, scopeOf, scopeFor };
 }
 
 /**

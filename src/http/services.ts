@@ -8,6 +8,7 @@ import type { Telemetry } from '../telemetry/metrics.js';
 import type { Seconds } from '../time.js';
 import type { ApiKeys } from './access/api-keys.js';
 import type { Hosts } from './access/hosts.js';
+import type { PageOrigins } from './access/page-origins.js';
 import type { BodyLimits } from './body/body.js';
 import type { Exchanges } from './request/exchange.js';
 import type { TableRoute } from './routes/route.js';
@@ -31,6 +32,8 @@ export interface InferenceServices {
   readonly logger: Logger;
   /** The names under which the server may be asked. */
   readonly hosts: Hosts;
+  /** The origins whose pages may ask for predictions. */
+  readonly pageOrigins: PageOrigins;
   /** How large bodies may be, and how much memory all of them may take together. */
   readonly bodyLimits: BodyLimits;
   /** How large the tensors of a body may be. */

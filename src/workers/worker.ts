@@ -13,6 +13,7 @@ import { messageOf, shuttingDown } from '../errors.js';
 import { SharedNumbers } from '../flow/shared-numbers.js';
 import { Hosts } from '../http/access/hosts.js';
 import { ConfiguredKeys } from '../http/access/key-file.js';
+import { PageOrigins } from '../http/access/page-origins.js';
 import { ByteBudget } from '../http/body/byte-budget.js';
 import { Port } from '../http/connection/port.js';
 import { Stalls } from '../http/connection/stalls.js';
@@ -99,6 +100,7 @@ class Worker {
         open(memory.requests),
       ),
       logger,
+      pageOrigins: new PageOrigins(settings.corsOrigin ?? []),
       hosts: new Hosts({
         listensOn: settings.host,
         hasKeys: this.keys.keys.configured,

@@ -78,6 +78,7 @@ describe('settings', () => {
       logLevel: 'warn',
       logFormat: 'json',
       host: 'h',
+      corsOrigin: 'https://x',
       modelPath: 'm',
       batchingParameters: '{"max_batch_size": 7}',
       defaultModel: 'd',

@@ -10,6 +10,7 @@ import { exitOf } from '../answer/koa-exit.js';
 import { mediaTypeOf } from '../body/media-type.js';
 import { type ApiKeys, checkAccess, isAdministrative, type Scope } from './api-keys.js';
 import { type Hosts, nameOf } from './hosts.js';
+import type { PageOrigins } from './page-origins.js';
 
 /** What must be known of a route before it runs. */
 export interface RouteAccess {
@@ -21,6 +22,7 @@ export interface RouteAccess {
 export interface AuthOptions {
   readonly keys: ApiKeys;
   readonly hosts: Hosts;
+  readonly pageOrigins: PageOrigins;
   /**
    * The access of the route that the router will run.
    * @throws ServingError NOT_FOUND or METHOD_NOT_ALLOWED if there is none
@@ -28,11 +30,13 @@ export interface AuthOptions {
   readonly scopeOf: (ctx: Context) => RouteAccess;
 }
 
-export function authenticate({ keys, hosts, scopeOf }: AuthOptions): Middleware {
+export function authenticate({ keys, hosts, pageOrigins, scopeOf }: AuthOptions): Middleware {
   return async (ctx, next) => {
     const { scope, isOfHandler } = scopeOf(ctx);
     if (isAdministrative(scope)) refuseForeignOrigin(ctx, hosts);
-    else if (isOfHandler || (scope === 'infer' && isSimple(ctx))) refuseOtherOrigin(ctx, hosts);
+    else if (isOfHandler) refuseOtherOrigin(ctx, hosts);
+    else if (scope === 'infer' && isSimple(ctx) && !pageOrigins.has(ctx.get('origin')))
+      refuseOtherOrigin(ctx, hosts);
     checkAccess(keys, scope, exitOf(ctx).exchange);
     await next();
   };
