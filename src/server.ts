@@ -29,7 +29,7 @@ import { UnreadAnswers } from './http/connection/unread-answers.js';
 import { fastEntrance } from './http/fast-entrance.js';
 import { createKoa } from './http/koa-entrance.js';
 import { Exchanges } from './http/request/exchange.js';
-import { addResourceGauges } from './http/resource-gauges.js';
+import { addBuildInfo, addResourceGauges } from './http/resource-gauges.js';
 import type { TableRoute } from './http/routes/route.js';
 import { routeTable } from './http/routes/route-table.js';
 import type { ServerState, Services } from './http/services.js';
@@ -292,6 +292,8 @@ class ComposedServer implements Server, ServerState {
     handlers?.connect(this.services);
     addVersionMetrics(telemetry, () => manager.table);
     addQueueMetrics(telemetry, () => manager.table);
+    manager.loadCounts.addMetrics(telemetry);
+    addBuildInfo(telemetry, runtime);
     blocking.addMetrics(telemetry);
     routes.push(...routeTable(surfaces, this.services));
     const app = createKoa(this.services, surfaces);

@@ -13,6 +13,7 @@ import type { SourceVersion } from '../stores/source.js';
 import { inMilliseconds, type Milliseconds, now } from '../time.js';
 import type { DataPlane } from './data-plane.js';
 import { DefaultModel } from './default-model.js';
+import { LoadCounts } from './load/load-counts.js';
 import { Loads } from './load/loads.js';
 import { VersionLoader, type VersionLoaderOptions } from './load/version-loader.js';
 import type { ModelRecord } from './model-record.js';
@@ -46,6 +47,8 @@ export class Manager {
   private readonly byDefault: DefaultModel;
   private readonly scanner: Scanner;
   private readonly loads: Loads;
+  /** The loads since the start. */
+  readonly loadCounts = new LoadCounts();
   private readonly loader: VersionLoader;
   private readonly unloads: Unloads;
   private readonly retries = new RetryTimer(() => this.reconcile());
@@ -62,7 +65,7 @@ export class Manager {
     this.loader = new VersionLoader(options);
     this.unloads = new Unloads(logger, dataPlane);
     this.loads = new Loads(
-      { loader: this.loader, queues, logger, dataPlane },
+      { loader: this.loader, queues, logger, dataPlane, counts: this.loadCounts },
       {
         isServing: () => this.isStarted && this.records.isServing,
         changed: (model) => this.publish(model),

@@ -1,5 +1,6 @@
 /** Metrics of what the process holds: bytes, tensors, and dropped log lines. */
 import type { Runtime } from '../engines/tensorflow/runtime.js';
+import { packageVersion } from '../package-version.js';
 import type { AccessLog } from '../telemetry/access-log.js';
 import { droppedLogLines } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
@@ -41,4 +42,18 @@ export function addResourceGauges(
   telemetry.gauges('tfjs_serving_native', 'What the native runtime holds', () =>
     Object.entries(runtime.counters()).map(([kind, value]) => ({ value, labels: { kind } })),
   );
+}
+
+/** A gauge that is always 1. Its labels say what runs. */
+export function addBuildInfo(
+  telemetry: Telemetry,
+  { kind, device, tensorflowVersion }: Pick<Runtime, 'kind' | 'device' | 'tensorflowVersion'>,
+): void {
+  const labels = {
+    version: packageVersion(),
+    ...{ node: process.versions.node, tensorflow: tensorflowVersion, runtime: kind, device },
+  };
+  telemetry.gauges('tfjs_serving_build_info', '1, with labels that say what runs', () => [
+    { value: 1, labels },
+  ]);
 }

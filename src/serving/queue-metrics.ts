@@ -1,11 +1,11 @@
 /** Metrics of the queues, for each signature of each loaded version. */
 import type { Telemetry } from '../telemetry/metrics.js';
-import type { Batcher } from './queue/batcher.js';
+import { type Batcher, batchBounds } from './queue/batcher.js';
 import type { Table } from './table.js';
 
 /** @param table returns what is served at the time of a scrape */
 export function addQueueMetrics(telemetry: Telemetry, table: () => Table): void {
-  const perSignature = (read: (batcher: Batcher) => number) =>
+  const perSignature = <Value>(read: (batcher: Batcher) => Value) =>
     [...table().models.values()].flatMap(({ name: model, available }) =>
       [...available].flatMap(([version, { batchers }]) =>
         Array.from(batchers, ([{ name: signature }, batcher]) => ({
@@ -46,5 +46,10 @@ export function addQueueMetrics(telemetry: Telemetry, table: () => Table): void 
   );
   telemetry.counters('tfjs_serving_padding_rows_total', 'Padding rows that were added to batches', () =>
     perSignature(({ totals }) => totals.paddingRows),
+  );
+  telemetry.histograms('tfjs_serving_batch_rows', 'Rows of requests in a run, without padding', () =>
+    perSignature(({ batches, totals }) => ({ batches, sum: totals.rows })).map(({ labels, value }) => ({
+      ...{ labels, bounds: batchBounds, buckets: value.batches, sum: value.sum },
+    })),
   );
 }

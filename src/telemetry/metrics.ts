@@ -7,7 +7,14 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Loop, onlyLoop } from '../flow/shared-numbers.js';
 import { Turns } from '../flow/turns.js';
 import type { Microseconds, Seconds } from '../time.js';
-import { latencyBounds, RequestCounts, type RequestSeries } from './request-counts.js';
+import {
+  latencyBounds,
+  RequestCounts,
+  type RequestSeries,
+  type Stage,
+  stageBounds,
+  stages,
+} from './request-counts.js';
 import type { RequestRecord } from './request-record.js';
 
 export interface Telemetry {
@@ -19,6 +26,8 @@ export interface Telemetry {
   gauges(name: string, help: string, read: () => Iterable<MetricValue>): void;
   /** Adds counters, which only grow. Their values are read at each scrape. */
   counters(name: string, help: string, read: () => Iterable<MetricValue>): void;
+  /** Adds histograms. Their values are read at each scrape. */
+  histograms(name: string, help: string, read: () => Iterable<Histogram>): void;
   /** The totals of all inference requests that a version has answered or failed. */
   totalsOf(model: string, version: number): RequestTotals;
   /** The whole text of `/metrics`. It is made in pieces, because there may be hundreds of models. */
@@ -47,6 +56,24 @@ export interface MetricValue {
   readonly value: number;
   readonly labels?: Readonly<Record<string, string | number>>;
 }
+
+/** The values of a histogram, for one set of labels. */
+export interface Histogram {
+  readonly labels: Readonly<Record<string, string | number>>;
+  /** The upper bounds of the buckets, ascending. */
+  readonly bounds: readonly number[];
+  /** The number of values in each bucket, not cumulated, with one more for those beyond every bound. */
+  readonly buckets: readonly number[];
+  /** All values together. */
+  readonly sum: number;
+}
+
+const stageHelp: Readonly<Record<Stage, string>> = {
+  decode: 'Seconds from the body of a request to its tensors',
+  queue: 'Seconds of a request in the queue',
+  run: 'Seconds of the run that a request was in',
+  encode: 'Seconds from the outputs of a request to its answer',
+};
 
 /** What prom-client asks a metric for at a scrape. */
 interface Sample {
@@ -81,8 +108,24 @@ export function createTelemetry(loop: Loop = onlyLoop): Telemetry {
     'inference_latency_seconds',
     'Seconds from the start of an inference request to the end of its answer',
     'histogram',
-    () => [...requests.all()].flatMap(histogram),
+    () =>
+      [...requests.all()].flatMap(({ model, version, status, ...values }) =>
+        samplesOf('inference_latency_seconds', {
+          ...{ ...values, sum: values.seconds, bounds: latencyBounds },
+          labels: { model, version, status },
+        }),
+      ),
   );
+  for (const stage of stages) {
+    const name = `tfjs_serving_${stage}_seconds`;
+    register(name, stageHelp[stage], 'histogram', () =>
+      [...requests.allStages()]
+        .filter((series) => series.stage === stage)
+        .flatMap(({ model, version, seconds, buckets }) =>
+          samplesOf(name, { buckets, sum: seconds, bounds: stageBounds, labels: { model, version } }),
+        ),
+    );
+  }
 
   function register(name: string, help: string, type: string, read: () => Sample[]): void {
     const metric = {
@@ -107,6 +150,8 @@ export function createTelemetry(loop: Loop = onlyLoop): Telemetry {
     totalsOf: (model, version) => totals([...requests.of(model, version)]),
     gauges: (name, help, read) => registerValues(name, help, 'gauge', read),
     counters: (name, help, read) => registerValues(name, help, 'counter', read),
+    histograms: (name, help, read) =>
+      register(name, help, 'histogram', () => Array.from(read(), (each) => samplesOf(name, each)).flat()),
     render: async () => {
       const turns = new Turns('in its turn');
       const texts: string[] = [];
@@ -139,17 +184,15 @@ function totals(series: readonly RequestSeries[]): RequestTotals {
   };
 }
 
-function histogram({ model, version, status, buckets, count, seconds }: RequestSeries): Sample[] {
-  const labels = { model, version, status };
+function samplesOf(name: string, { labels, bounds, buckets, sum }: Histogram): Sample[] {
   let below = 0;
-  const cumulative = latencyBounds.map((le, i) => {
+  const cumulative = [...bounds, '+Inf'].map((le, i) => {
     below += buckets[i] as number;
-    return { value: below, labels: { ...labels, le }, metricName: 'inference_latency_seconds_bucket' };
+    return { value: below, labels: { ...labels, le }, metricName: `${name}_bucket` };
   });
   return [
     ...cumulative,
-    { value: count, labels: { ...labels, le: '+Inf' }, metricName: 'inference_latency_seconds_bucket' },
-    { value: seconds, labels, metricName: 'inference_latency_seconds_sum' },
-    { value: count, labels, metricName: 'inference_latency_seconds_count' },
+    { value: sum, labels, metricName: `${name}_sum` },
+    { value: below, labels, metricName: `${name}_count` },
   ];
 }

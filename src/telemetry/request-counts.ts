@@ -7,6 +7,7 @@
 import { httpStatusOf } from '../errors.js';
 import { type Loop, SharedNumbers } from '../flow/shared-numbers.js';
 import type { Microseconds, Seconds } from '../time.js';
+import { bucketOf } from './buckets.js';
 import type { RequestRecord, RequestStatus } from './request-record.js';
 
 /** The upper bounds of the buckets in seconds, from the run of a tiny model to a hung one. */
@@ -20,6 +21,31 @@ const indexOf = new Map(statuses.map((status, index) => [status, index]));
 /** The columns of one status. Behind them come the buckets, with one more for requests beyond every bound. */
 const [count, sum, queue, run, last, buckets] = [0, 1, 2, 3, 4, 5] as const;
 const statusWidth = buckets + latencyBounds.length + 1;
+
+/** The parts of a request that succeeded, whose times are counted apart. */
+export const stages = ['decode', 'queue', 'run', 'encode'] as const;
+export type Stage = (typeof stages)[number];
+
+/** The upper bounds of the buckets of stages in seconds, from the decoder of a small body to a long wait. */
+export const stageBounds: readonly Seconds[] = [
+  0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+  0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+/** The columns of a stage, behind those of all statuses: the sum of its seconds, and its buckets. */
+const stageWidth = 1 + stageBounds.length + 1;
+const stagesAt = statuses.length * statusWidth;
+const width = stagesAt + stages.length * stageWidth;
+
+/** How long one stage took, for all requests of a version that succeeded. */
+export interface StageSeries {
+  readonly model: string;
+  readonly version: number | '';
+  readonly stage: Stage;
+  readonly seconds: Seconds;
+  /** The requests per bucket, not cumulated. */
+  readonly buckets: readonly number[];
+}
 
 /** The requests that have model, version and status in common. */
 export interface RequestSeries {
@@ -44,20 +70,21 @@ export class RequestCounts {
   constructor(private readonly loop: Loop) {}
 
   /** Counts a request. */
-  add({ model, version, status, seconds, queueMicros, runMicros }: RequestRecord): void {
+  add(record: RequestRecord): void {
+    const { model, version, status, seconds, queueMicros, runMicros } = record;
     const { mine } = this.numbersOf(model, version);
     const at = (indexOf.get(status) as number) * statusWidth;
-    const increase = (column: number, by: number) => {
-      mine[at + column] = (mine[at + column] as number) + by;
-    };
-    increase(count, 1);
-    increase(sum, seconds);
-    increase(queue, queueMicros);
-    increase(run, runMicros);
+    increase(mine, at + count, 1);
+    increase(mine, at + sum, seconds);
+    increase(mine, at + queue, queueMicros);
+    increase(mine, at + run, runMicros);
     mine[at + last] = Date.now();
-    let bucket = 0;
-    while (bucket < latencyBounds.length && seconds > (latencyBounds[bucket] as number)) bucket += 1;
-    increase(buckets + bucket, 1);
+    increase(mine, at + buckets + bucketOf(seconds, latencyBounds), 1);
+    if (status !== 'ok') return;
+    addStage(mine, 0, record.decodeMicros);
+    addStage(mine, 1, queueMicros);
+    addStage(mine, 2, runMicros);
+    addStage(mine, 3, record.encodeMicros);
   }
 
   /** The memory of the numbers of a version, for {@link open} on other event loops. */
@@ -86,11 +113,25 @@ export class RequestCounts {
     }
   }
 
+  /** The stages of all requests that succeeded. */
+  *allStages(): Iterable<StageSeries> {
+    for (const [model, versions] of this.byModel) {
+      for (const [version, numbers] of versions) {
+        for (const [index, stage] of stages.entries()) {
+          const at = stagesAt + index * stageWidth;
+          const buckets = columns(numbers, at + 1, stageBounds.length + 1);
+          if (buckets.some((requests) => requests > 0))
+            yield { model, version, stage, seconds: numbers.total(at), buckets };
+        }
+      }
+    }
+  }
+
   private numbersOf(model: string, version: number | ''): SharedNumbers {
     const versions = this.versionsOf(model);
     let numbers = versions.get(version);
     if (!numbers) {
-      numbers = SharedNumbers.make(this.loop, statuses.length * statusWidth);
+      numbers = SharedNumbers.make(this.loop, width);
       versions.set(version, numbers);
     }
     return numbers;
@@ -117,6 +158,21 @@ function read(
     queueMicros: numbers.total(at + queue),
     runMicros: numbers.total(at + run),
     last: numbers.greatest(at + last),
-    buckets: Array.from({ length: latencyBounds.length + 1 }, (_, i) => numbers.total(at + buckets + i)),
+    buckets: columns(numbers, at + buckets, latencyBounds.length + 1),
   };
+}
+
+function columns(numbers: SharedNumbers, first: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => numbers.total(first + i));
+}
+
+function increase(numbers: Float64Array, column: number, by: number): void {
+  numbers[column] = (numbers[column] as number) + by;
+}
+
+function addStage(numbers: Float64Array, index: number, micros: Microseconds): void {
+  const at = stagesAt + index * stageWidth;
+  const seconds = micros / 1e6;
+  increase(numbers, at, seconds);
+  increase(numbers, at + 1 + bucketOf(seconds, stageBounds), 1);
 }

@@ -33,9 +33,13 @@ export interface RequestRecord {
   /** The bytes of the body as they were read, and of the answer. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** The microseconds in the queue and in the run. */
+  /** The microseconds from the body to tensors, in the queue, in the run, and from tensors to an answer; 0 if it came not so far. */
+  readonly decodeMicros: Microseconds;
   readonly queueMicros: Microseconds;
   readonly runMicros: Microseconds;
+  readonly encodeMicros: Microseconds;
+  /** The rows of the run that it was in; 0 without one. */
+  readonly batchSize: number;
   /** The seconds from the first byte of the head to the last byte of the answer. */
   readonly seconds: Seconds;
 }
@@ -59,7 +63,10 @@ export const blankRecord: Omit<RequestRecord, 'via' | 'status'> = {
   referer: '',
   bytesIn: 0,
   bytesOut: 0,
+  decodeMicros: 0,
   queueMicros: 0,
   runMicros: 0,
+  encodeMicros: 0,
+  batchSize: 0,
   seconds: 0,
 };

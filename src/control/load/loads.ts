@@ -17,6 +17,7 @@ import type { DataPlane } from '../data-plane.js';
 import type { ModelRecord } from '../model-record.js';
 import type { VersionRecord } from '../version-records.js';
 import { GivenUp, type LoadedVersion } from './load.js';
+import type { LoadCounts } from './load-counts.js';
 import type { VersionLoader } from './version-loader.js';
 
 /** After this time the next load begins although one is under way, and the log reports the slow one. */
@@ -41,6 +42,7 @@ export interface LoadsParts {
   readonly queues: Queues;
   readonly logger: Logger;
   readonly dataPlane: DataPlane | undefined;
+  readonly counts: LoadCounts;
 }
 
 interface Load {
@@ -149,14 +151,15 @@ export class Loads {
       stage = 'being prepared on every worker';
       await this.deploy(model, record, loaded, local);
     } catch (error) {
-      this.fail(model, record, error, local);
+      this.fail(model, record, error, { local, seconds: secondsSince(started) });
       return;
     } finally {
       clearTimeout(sayIsSlow);
     }
-    const seconds = secondsSince(started).toFixed(2);
+    const seconds = secondsSince(started);
+    this.parts.counts.add(model.name, 'ok', seconds);
     const note = record.warmup ? ` (${record.warmup})` : '';
-    logger.info(`${name} generation ${record.generation} is loaded in ${seconds} s${note}`);
+    logger.info(`${name} generation ${record.generation} is loaded in ${seconds.toFixed(2)} s${note}`);
     this.host.loaded(model, record);
   }
 
@@ -206,7 +209,7 @@ export class Loads {
     model: ModelRecord,
     record: VersionRecord,
     error: unknown,
-    local: LocalVersion | undefined,
+    { local, seconds }: { readonly local: LocalVersion | undefined; readonly seconds: Seconds },
   ): void {
     const name = nameOf(model, record);
     const hanging = error instanceof GivenUp ? error.ended : undefined;
@@ -218,6 +221,7 @@ export class Loads {
       return;
     }
     const code = error instanceof ServingError ? error.code : 'INTERNAL';
+    this.parts.counts.add(model.name, code, seconds);
     // Clients read this text, and where the files are is none of their business.
     const text = messageOf(error);
     const message = local ? text.replaceAll(`${local.directory}${path.sep}`, '') : text;

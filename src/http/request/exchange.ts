@@ -87,8 +87,11 @@ export class Exchange implements RequestRecord {
   principal: Principal = anybody;
   bytesIn = 0;
   bytesOut = 0;
+  decodeMicros: Microseconds = 0;
   queueMicros: Microseconds = 0;
   runMicros: Microseconds = 0;
+  encodeMicros: Microseconds = 0;
+  batchSize = 0;
   seconds: Seconds = 0;
   /** Called if the connection closes before the answer has been sent. */
   onGone: (() => void) | undefined;

@@ -18,7 +18,7 @@ import { withSignature } from '../../serving/refused-inputs.js';
 import type { Servable } from '../../serving/servable.js';
 import type { Target } from '../../serving/table.js';
 import { bytesOf, disposeTensors } from '../../tfjs/tensors.js';
-import { type Moment, momentAfter } from '../../time.js';
+import { type Moment, microsSince, momentAfter, now } from '../../time.js';
 import type { Exit } from '../answer/exit.js';
 import { type Body, type BodyReceiver, IncomingBody } from '../body/body.js';
 import { clientGone } from '../connection/finished.js';
@@ -31,7 +31,7 @@ import {
 import type { InferenceServices } from '../services.js';
 import { sendAnswers } from './answer-stream.js';
 import type { Exchange } from './exchange.js';
-import { ServerTiming } from './server-timing.js';
+import { serverTiming } from './server-timing.js';
 import { readTimeout } from './timeout.js';
 
 /** What a path asks for. */
@@ -43,7 +43,8 @@ export interface Asked {
 
 export class InferenceRequest implements BodyReceiver {
   private readonly cancellation = new Cancellation();
-  private readonly timing: ServerTiming | undefined;
+  /** When the decoder or the encoder began. */
+  private begun: Moment = 0;
   private incoming: IncomingBody | undefined;
   private decoder: BodyDecoder | undefined;
   private body: Body | undefined;
@@ -64,7 +65,6 @@ export class InferenceRequest implements BodyReceiver {
     private readonly asked: Asked,
   ) {
     this.exchange = exit.exchange;
-    this.timing = services.serverTiming ? new ServerTiming() : undefined;
   }
 
   start(): void {
@@ -106,7 +106,7 @@ export class InferenceRequest implements BodyReceiver {
     const { exchange, exit, services } = this;
     exchange.bytesIn = body.bytes.length;
     this.body = body;
-    this.timing?.decodeBegins();
+    this.begun = now();
     try {
       const decoder = this.decoder as BodyDecoder;
       const request = decoder.decode(exit.head, body, services.wireLimits, this);
@@ -140,7 +140,7 @@ export class InferenceRequest implements BodyReceiver {
         claim,
         owner: this.exchange.principal.queue,
       });
-      this.timing?.decodeEnds();
+      this.exchange.decodeMicros = microsSince(this.begun);
       result.then(this.answer, this.failed);
     } catch (error) {
       this.refused(error);
@@ -174,11 +174,12 @@ export class InferenceRequest implements BodyReceiver {
   }
 
   private readonly answer = (result: PredictResult): void => {
-    const { exchange, exit, timing, asked } = this;
-    const { outputs, version, queueMicros, runMicros } = result;
+    const { exchange, exit, services, asked } = this;
+    const { outputs, version, queueMicros, runMicros, batchSize } = result;
     exchange.version = version;
     exchange.queueMicros = queueMicros;
     exchange.runMicros = runMicros;
+    exchange.batchSize = batchSize;
     const freeBody = () => disposeTensors(outputs);
     if (exchange.isGone) {
       freeBody();
@@ -187,10 +188,11 @@ export class InferenceRequest implements BodyReceiver {
     }
     try {
       const codec = asked.protocol.answerCodec(exit.head, this.request as InferBody);
-      timing?.encodeBegins();
+      this.begun = now();
       const body = codec.encodeAnswer(result);
+      exchange.encodeMicros = microsSince(this.begun);
       const { mediaType = codec.mediaType, headers = noHeaders } = body;
-      const timed = timing ? [...headers, 'Server-Timing', timing.value(result)] : headers;
+      const timed = services.serverTiming ? [...headers, 'Server-Timing', serverTiming(exchange)] : headers;
       exchange.admitAnswer(body.byteLength ?? bytesOf(outputs));
       exchange.status = 'ok';
       exit.answer({ status: 200, mediaType, body, headers: timed }, freeBody);

@@ -3,37 +3,26 @@
  *
  * https://www.w3.org/TR/server-timing/; browsers show it beside the request, and any client can read it.
  */
-import type { BatchResult } from '../../serving/queue/queue-entry.js';
-import { type Milliseconds, type Moment, now } from '../../time.js';
+import type { RequestRecord } from '../../telemetry/request-record.js';
+import type { Microseconds } from '../../time.js';
 
-/** Measures the parts of a request on the event loop. The times in the queue and in the run come with the result. */
-export class ServerTiming {
-  private begun: Moment = 0;
-  private decodeTime: Milliseconds = 0;
+type Stages = Pick<
+  RequestRecord,
+  'decodeMicros' | 'queueMicros' | 'batchSize' | 'runMicros' | 'encodeMicros'
+>;
 
-  /** The body is there. */
-  decodeBegins(): void {
-    this.begun = now();
-  }
+/** The value of the header. */
+export function serverTiming(stages: Stages): string {
+  const { decodeMicros, queueMicros, batchSize, runMicros, encodeMicros } = stages;
+  return [
+    duration('decode', decodeMicros),
+    duration('queue', queueMicros),
+    `batch;desc="${batchSize}"`,
+    duration('run', runMicros),
+    duration('encode', encodeMicros),
+  ].join(', ');
+}
 
-  /** The request waits in the queue. */
-  decodeEnds(): void {
-    this.decodeTime = now() - this.begun;
-  }
-
-  encodeBegins(): void {
-    this.begun = now();
-  }
-
-  /** The value of the header. Encoding ends here. */
-  value({ queueMicros, runMicros, batchSize }: Omit<BatchResult, 'outputs'>): string {
-    const encodeTime = now() - this.begun;
-    return [
-      `decode;dur=${this.decodeTime.toFixed(3)}`,
-      `queue;dur=${(queueMicros / 1000).toFixed(3)}`,
-      `batch;desc="${batchSize}"`,
-      `run;dur=${(runMicros / 1000).toFixed(3)}`,
-      `encode;dur=${encodeTime.toFixed(3)}`,
-    ].join(', ');
-  }
+function duration(stage: string, micros: Microseconds): string {
+  return `${stage};dur=${(micros / 1000).toFixed(3)}`;
 }

@@ -12,6 +12,7 @@ import type { InferenceModel, RunResult } from '../../engines/inference-model.js
 import type { Signature } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
 import type { SharedNumbers } from '../../flow/shared-numbers.js';
+import { bucketOf } from '../../telemetry/buckets.js';
 import { type Padding, type RowRange, splitRows } from '../../tfjs/rows.js';
 import { disposeTensors, type NamedTensors } from '../../tfjs/tensors.js';
 import { inMicros, type Milliseconds, type Moment, now, type Seconds } from '../../time.js';
@@ -55,7 +56,13 @@ export const queueColumns = {
   paddingRows: 6,
 } as const;
 
-export const queueWidth = Object.keys(queueColumns).length;
+/** The upper bounds of the buckets that count runs by their rows. */
+export const batchBounds: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** The first column of these buckets, with one more for runs beyond every bound. */
+const batchesAt = Object.keys(queueColumns).length;
+
+export const queueWidth = batchesAt + batchBounds.length + 1;
 
 /** The numbers of a queue on all event loops together. */
 export type QueueTotals = Readonly<Record<keyof typeof queueColumns, number>>;
@@ -114,6 +121,11 @@ export class Batcher extends Lane {
     const totals: Partial<Record<keyof typeof queueColumns, number>> = {};
     for (const [name, column] of entries) totals[name] = this.numbers.total(column);
     return totals as QueueTotals;
+  }
+
+  /** The runs by their rows, on all event loops together: one number for each of {@link batchBounds}, and one for larger runs. */
+  get batches(): readonly number[] {
+    return Array.from({ length: batchBounds.length + 1 }, (_, i) => this.numbers.total(batchesAt + i));
   }
 
   /** Counts the runs of this event loop that go on although the time of all their requests is over. */
@@ -181,6 +193,7 @@ export class Batcher extends Lane {
     const batch = { members, rows, padding, started: moment, isInline, isChecked };
     this.add(queueColumns.runs, 1);
     this.add(queueColumns.rows, rows);
+    this.add(batchesAt + bucketOf(rows, batchBounds), 1);
     this.add(queueColumns.paddingRows, size - rows);
     if (isInline) {
       this.add(queueColumns.inlineRuns, 1);
