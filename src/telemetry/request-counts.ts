@@ -63,7 +63,12 @@ export interface RequestSeries {
   readonly buckets: readonly number[];
 }
 
+/** The versions of one model that are counted, beyond those that serve. The oldest are forgotten. */
+const mostVersions = 32;
+
 export class RequestCounts {
+  /** Says whether a version serves. Its counts are never forgotten. */
+  isServed: (model: string, version: number | '') => boolean = () => false;
   // The maps are nested, so that finding the numbers builds no key.
   private readonly byModel = new Map<string, Map<number | '', SharedNumbers>>();
 
@@ -131,10 +136,18 @@ export class RequestCounts {
     const versions = this.versionsOf(model);
     let numbers = versions.get(version);
     if (!numbers) {
+      this.forgetOldest(model, versions);
       numbers = SharedNumbers.make(this.loop, width);
       versions.set(version, numbers);
     }
     return numbers;
+  }
+
+  private forgetOldest(model: string, versions: Map<number | '', SharedNumbers>): void {
+    for (const version of versions.keys()) {
+      if (versions.size < mostVersions) return;
+      if (version !== '' && !this.isServed(model, version)) versions.delete(version);
+    }
   }
 
   private versionsOf(model: string): Map<number | '', SharedNumbers> {
