@@ -202,9 +202,11 @@ class ComposedServer implements Server, ServerState {
       logger,
     );
     const { keys } = this.configuredKeys;
-    this.certificate = listens ? certificateOf(settings, logger) : undefined;
     const slots = settings.runThreads ?? availableParallelism();
     const workers = listens ? workerCount(settings) : 0;
+    // With workers, the first of them tells of the certificate.
+    const teller = workers > 0 ? logger.child({}, { level: 'silent' }) : logger;
+    this.certificate = listens ? certificateOf(settings, teller) : undefined;
     const slotsOfEach = slotsOfWorker(slots, workers);
     const runtime = openRuntime(runtimeOptions(settings, slots + workers * slotsOfEach));
     logger.info(

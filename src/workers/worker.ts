@@ -55,7 +55,11 @@ class Worker {
   ) {
     const { loop, settings, runtime: shared, slots, memory } = start;
     const open = (numbers: SharedArrayBuffer) => SharedNumbers.open(numbers, loop);
-    const logger = createLogger({ level: logLevelOf(settings), format: settings.logFormat });
+    const { logLevel, logFormat: format } = settings;
+    // Several loops read the same files. The main thread tells of the keys, and the first worker of the certificate.
+    const silent = createLogger({ level: 'silent', format });
+    const teller = loop.index === 1 ? createLogger({ level: logLevel, format }) : silent;
+    const logger = createLogger({ level: logLevelOf(settings), format });
     const runtime = openWorkerRuntime(shared);
     const { binding } = runtime;
     const unacknowledged = (descriptor: number) => {
@@ -64,10 +68,10 @@ class Worker {
     };
     this.keys = new ConfiguredKeys(
       { file: settings.apiKeyFile, list: process.env['TFJS_SERVING_API_KEYS'] },
-      logger,
+      silent,
       memory.rates,
     );
-    this.certificate = certificateOf(settings, logger);
+    this.certificate = certificateOf(settings, teller);
     this.accessLog = accessLogOf(settings);
     this.counts = new RequestCounts(loop);
     this.counts.open('', '', memory.nameless);
