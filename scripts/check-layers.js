@@ -44,8 +44,8 @@ const SEAMS = [
   {
     behind: 'engines/tensorflow/',
     seam: 'engines/engine.ts and engines/inference-model.ts',
-    // These open TensorFlow, read SavedModels without a server, or use its kernels or traces directly.
-    home: /^(engines\/tensorflow\/|(index|server|server-parts)\.ts$|workers\/|conformance\/engine-checks\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|profiling\/|handlers\/tf-model\.ts$|http\/(services|resource-gauges)\.ts$|surfaces\/oip-rest\/asked-signature\.ts$)/,
+    // These open TensorFlow, read SavedModels without a server, or use its kernels directly.
+    home: /^(engines\/tensorflow\/|(index|server|server-parts)\.ts$|workers\/|conformance\/engine-checks\.ts$|programs\/|control\/load\/rehearsal\.ts$|config\/model-path\.ts$|cli\/(inspect|install)\.ts$|codec\/image\/|handlers\/tf-model\.ts$)/,
   },
 ];
 

@@ -19,6 +19,7 @@ import { fits, formatShape, formatSpec, type Signature, type TensorSpec } from '
 export class CheckedModel implements InferenceModel {
   readonly signatures: InferenceModel['signatures'];
   readonly type: string;
+  readonly platform: string;
 
   /**
    * @param told is what is known without the model: its signatures, and a type for people if it does not say one
@@ -30,6 +31,7 @@ export class CheckedModel implements InferenceModel {
   ) {
     this.signatures = told.signatures;
     this.type = model.type ?? told.type;
+    this.platform = model.platform ?? this.type;
   }
 
   get mode(): InferenceModel['mode'] {

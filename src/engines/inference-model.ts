@@ -55,6 +55,11 @@ export interface RunOptions {
 export interface EngineModel {
   /** Describes the model for people: `TensorFlow SavedModel`. Left out, it is the name of the engine's format. */
   readonly type?: string | undefined;
+  /**
+   * The name of the format for programs, as other servers write it: `tensorflow_savedmodel`. Left out, it is
+   * {@link type}.
+   */
+  readonly platform?: string | undefined;
   /** How the model is computed. Left out, it is computed as the model itself says. */
   readonly mode?: ComputeMode | undefined;
   /** True while runs by {@link predict} are recorded. Runs by {@link predictHere} are never recorded. */
@@ -109,6 +114,7 @@ export interface InferenceModel extends EngineModel {
   /** The signatures by their names. */
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly type: string;
+  readonly platform: string;
   readonly mode: ComputeMode;
   readonly isTraced: boolean;
   predict(signature: Signature, members: readonly NamedTensors[], options?: RunOptions): Promise<RunResult>;

@@ -98,8 +98,13 @@ export interface Signature {
   readonly outputs: ReadonlyMap<string, TensorSpec>;
   /** The sparse and ragged tensors; undefined if there are none. */
   readonly composites?: Composites | undefined;
-  /** The TensorFlow operations that a run may execute; undefined without a graph. */
+  /** The operations that a run may execute; undefined without a graph. */
   readonly operations?: ReadonlySet<string> | undefined;
+  /**
+   * True if the engine compiles a program for each shape of the inputs, whatever the mode of the model says. Batches are
+   * then padded to a few sizes.
+   */
+  readonly compilesShapes?: boolean | undefined;
   /**
    * What is proven of the rows. It is left out if nothing tells, for example behind a handler. Then requests share runs
    * if made-up rows agree.

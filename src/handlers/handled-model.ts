@@ -150,6 +150,10 @@ export class HandledModel implements InferenceModel {
     return this.options.behind ? `${this.options.behind.model.type} with a handler` : 'handler';
   }
 
+  get platform(): string {
+    return this.options.behind?.model.platform ?? this.type;
+  }
+
   /** How long the handler has kept the event loop. */
   get blocked(): Blocked {
     return this.options.blocking.total;

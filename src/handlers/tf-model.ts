@@ -47,6 +47,7 @@ export function isTfModel(value: unknown): value is TfModel {
 /** Does not dispose the model's weights: they belong to the scope in which the model was loaded. */
 export class TfModelAdapter implements InferenceModel {
   readonly type = 'TensorFlow.js model';
+  readonly platform = this.type;
   readonly mode = plainMode;
   readonly isTraced = false;
   readonly signature: Signature;

@@ -1,5 +1,5 @@
 /** Metrics of what the process holds: bytes, tensors, and dropped log lines. */
-import type { Runtime } from '../engines/tensorflow/runtime.js';
+import type { EngineRuntime } from '../engines/engine-runtime.js';
 import { packageVersion } from '../package-version.js';
 import type { AccessLog } from '../telemetry/access-log.js';
 import { droppedLogLines } from '../telemetry/logger.js';
@@ -9,7 +9,7 @@ import type { ByteBudget } from './body/byte-budget.js';
 import type { UnreadAnswers } from './connection/unread-answers.js';
 
 export interface Resources {
-  readonly runtime: Runtime;
+  readonly runtime: EngineRuntime;
   readonly budget: ByteBudget;
   readonly unread: UnreadAnswers;
   readonly accessLog: AccessLog | undefined;
@@ -47,11 +47,11 @@ export function addResourceGauges(
 /** A gauge that is always 1. Its labels say what runs. */
 export function addBuildInfo(
   telemetry: Telemetry,
-  { kind, device, tensorflowVersion }: Pick<Runtime, 'kind' | 'device' | 'tensorflowVersion'>,
+  { kind, device, versions }: Pick<EngineRuntime, 'kind' | 'device' | 'versions'>,
 ): void {
   const labels = {
     version: packageVersion(),
-    ...{ node: process.versions.node, tensorflow: tensorflowVersion, runtime: kind, device },
+    ...{ node: process.versions.node, ...versions, runtime: kind, device },
   };
   telemetry.gauges('tfjs_serving_build_info', '1, with labels that say what runs', () => [
     { value: 1, labels },

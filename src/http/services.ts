@@ -1,7 +1,7 @@
 /** What requests are answered with. It is made once for each event loop, when that is composed. */
 import type { WireLimits } from '../codec/wire.js';
 import type { Manager } from '../control/manager.js';
-import type { Runtime } from '../engines/tensorflow/runtime.js';
+import type { EngineRuntime } from '../engines/engine-runtime.js';
 import type { Table } from '../serving/table.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
@@ -62,8 +62,8 @@ export interface Services extends InferenceServices {
    * itself, or once they do again.
    */
   readonly passAll: (passesAll: boolean) => Promise<void>;
-  /** TensorFlow. */
-  readonly runtime: Runtime;
+  /** What runs the models. */
+  readonly runtime: EngineRuntime;
   /** Counts of requests, by model and version, for metrics and statistics. */
   readonly telemetry: Telemetry;
 }

@@ -1,9 +1,9 @@
 /**
- * Takes profiles of the server while it serves: of the event loop, and of the operations in TensorFlow's runs. There is
+ * Takes profiles of the server while it serves: of the event loop, and of the operations in runs. There is
  * one profile at a time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Runtime } from '../engines/tensorflow/runtime.js';
+import type { EngineRuntime } from '../engines/engine-runtime.js';
 import { ServingError } from '../errors.js';
 import type { Table } from '../serving/table.js';
 import { inMilliseconds, type Seconds } from '../time.js';
@@ -15,7 +15,7 @@ export interface ProfileRequest {
   readonly seconds: Seconds;
   /** Asks for a profile of the event loop. */
   readonly cpu: boolean;
-  /** Asks for a trace of TensorFlow's operations. */
+  /** Asks for a trace of operations. */
   readonly steps: boolean;
   /** Ends the profile early. The caller gets its reason. */
   readonly signal: AbortSignal;
@@ -32,14 +32,15 @@ export class Profiler {
 
   /** @param table lists the models that are served now */
   constructor(
-    private readonly runtime: Runtime,
+    private readonly runtime: EngineRuntime,
     private readonly table: () => Table,
   ) {}
 
   /** Says why this runtime cannot trace operations; undefined if it can. */
   get whyNoSteps(): string | undefined {
-    if (this.runtime.trace) return undefined;
-    return `--runtime ${this.runtime.kind} gives no traces of TensorFlow's operations: serve with --runtime native`;
+    const { runtime } = this;
+    if (runtime.trace) return undefined;
+    return runtime.whyNoTrace ?? `--runtime ${runtime.kind} gives no traces of operations`;
   }
 
   /**

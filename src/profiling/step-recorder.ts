@@ -6,9 +6,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { InferenceModel } from '../engines/inference-model.js';
+import type { OperationRun, RunRecord, RunTracer, TracedRun } from '../engines/run-tracer.js';
 import type { Signature } from '../engines/signature.js';
-import { type OpRun, readOpRuns } from '../engines/tensorflow/proto/step-stats.js';
-import type { RunTracer, TracedRun } from '../engines/tensorflow/run-tracer.js';
 import type { ServableId } from '../serving/deployment.js';
 import type { Table } from '../serving/table.js';
 import { type Moment, now, type Seconds, secondsSince, type WallTime } from '../time.js';
@@ -16,7 +15,7 @@ import { type ChromeTrace, chromeTrace, type Span } from './chrome-trace.js';
 
 /** The most traced runs of one version of a model. */
 const maxRuns = 100;
-/** The most bytes that TensorFlow may record of one run. They hold some ten thousand operations. */
+/** The most bytes that an engine may record of one run. They hold some ten thousand operations. */
 const maxRunBytes = 4 * 2 ** 20;
 /** The most bytes of all runs together. */
 const maxBytes = 16 * 2 ** 20;
@@ -33,7 +32,7 @@ interface Label {
 
 interface Recorded {
   readonly label: Label;
-  readonly metadata: Uint8Array;
+  readonly record: RunRecord;
 }
 
 /** A version of a model that has run. */
@@ -46,7 +45,7 @@ interface Subject {
 
 export class StepRecorder implements RunTracer {
   private readonly started: Moment = now();
-  /** The beginning, in milliseconds since 1970, as TensorFlow counts. */
+  /** The beginning, in milliseconds since 1970. */
   private readonly origin: WallTime = Date.now();
   private readonly subjects = new Map<InferenceModel, Subject>();
   private readonly recorded: Recorded[] = [];
@@ -72,10 +71,10 @@ export class StepRecorder implements RunTracer {
     const label = { run: this.begun, model: name, version, signature: signature.name, batch_size: batchSize };
     return {
       maxBytes: maxRunBytes,
-      ended: (metadata) => {
-        if (metadata) {
-          this.bytes += metadata.length;
-          this.recorded.push({ label, metadata });
+      ended: (record) => {
+        if (record) {
+          this.bytes += record.byteLength;
+          this.recorded.push({ label, record });
         } else {
           subject.isTooLarge = true;
           this.tooLarge += 1;
@@ -88,8 +87,8 @@ export class StepRecorder implements RunTracer {
   async finish(): Promise<ChromeTrace> {
     const recorded = [...this.recorded];
     const spans: Span[] = [];
-    for (const { label, metadata } of recorded) {
-      spans.push(...toSpans(label, readOpRuns(metadata, this.origin)));
+    for (const { label, record } of recorded) {
+      spans.push(...toSpans(label, record.operations(this.origin)));
       await turn();
     }
     return chromeTrace(spans, {
@@ -121,7 +120,7 @@ export class StepRecorder implements RunTracer {
 }
 
 /** The spans of a run: its operations on their devices, and the run itself, which lasts as long as they do. */
-function toSpans(label: Label, ops: readonly OpRun[]): Span[] {
+function toSpans(label: Label, ops: readonly OperationRun[]): Span[] {
   let start = Number.POSITIVE_INFINITY;
   let end = 0;
   const spans = ops.map(({ device, name, op, start: opStart, duration }): Span => {

@@ -20,6 +20,7 @@ async function verdictOn(rows: RowProof | undefined) {
   const model: InferenceModel = {
     signatures: new Map([[signature.name, signature]]),
     type: 'none',
+    platform: 'none',
     mode: { xla: false, mixedPrecision: undefined },
     isTraced: false,
     whyNotInline: () => undefined,

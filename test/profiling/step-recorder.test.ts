@@ -20,6 +20,7 @@ function model(): InferenceModel {
   return {
     signatures: new Map(),
     type: 'test',
+    platform: 'test',
     mode: plainMode,
     isTraced: false,
     whyNotInline: () => undefined,
@@ -92,7 +93,7 @@ it('none once all of them together have recorded 16 MiB', () => {
   const recorder = new StepRecorder(() => tableOf(one), instant);
   let bytes = 0;
   for (let run = recorder.begin(one, signature, 1); run; run = recorder.begin(one, signature, 1)) {
-    run.ended(new Uint8Array(run.maxBytes));
+    run.ended({ byteLength: run.maxBytes, operations: () => [] });
     bytes += run.maxBytes;
   }
   expect(bytes).toBe(16 * 2 ** 20);

@@ -13,7 +13,6 @@ import { findDifference, toTensors, toValues, type Values } from '../../serving/
 import {
   type BatchLimits,
   type BatchVerdict,
-  compilesShapes,
   doublingSizes,
   type SeenRows,
   signatureLimits,
@@ -131,7 +130,7 @@ async function checkRows(
 ): Promise<RowCheck> {
   const limits = signatureLimits(signature, given);
   const { mode } = model;
-  const compiles = mode.xla || compilesShapes(signature);
+  const compiles = mode.xla || signature.compilesShapes === true;
   const run = async (members: readonly Values[], padding?: Padding) => {
     const prediction = await runBeforehand(model, signature, members.map(toTensors), { deadline, padding });
     const values = toValues(prediction.outputs);

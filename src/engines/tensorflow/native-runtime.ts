@@ -5,6 +5,7 @@ import { feedOf, PackedStrings, type Strings } from '../../tensors/strings.js';
 import { inputOf, joinRows, type Padding } from '../../tfjs/rows.js';
 import { createTensor, type NamedTensors, type Tensor } from '../../tfjs/tensors.js';
 import type { ComputeMode, InferenceModel, RunOptions, RunResult, SharedModel } from '../inference-model.js';
+import type { RunRecord, RunTracer, TracedRun } from '../run-tracer.js';
 import type { Signature, TensorSpec } from '../signature.js';
 import type { ComputeChoice } from './compute-mode.js';
 import { copyRows, copyRowsInTurns } from './copied-rows.js';
@@ -16,8 +17,14 @@ import { type InputTypes, readInputTypes } from './operations/operation-inputs.j
 import { operationNames } from './operations/operation-list.js';
 import { type SplitOutputs, splitOutputs } from './passed-outputs.js';
 import { encodeRunOptions } from './proto/config-proto.js';
-import type { RunTracer, TracedRun } from './run-tracer.js';
-import { type Device, type Runtime, type SharedRuntime, savedModelType } from './runtime.js';
+import { readOpRuns } from './proto/step-stats.js';
+import {
+  type Device,
+  type Runtime,
+  type SharedRuntime,
+  savedModelPlatform,
+  savedModelType,
+} from './runtime.js';
 import { runError, TensorFlowError } from './tensorflow-error.js';
 
 /**
@@ -52,6 +59,7 @@ export function nativeRuntime(
   return {
     kind: 'native',
     tensorflowVersion: binding.tensorflowVersion,
+    versions: { tensorflow: binding.tensorflowVersion },
     devices,
     device,
     ...choice,
@@ -158,8 +166,17 @@ interface NativeModelOptions {
   readonly disposed: (() => Promise<void>) | undefined;
 }
 
+/** @param metadata is a serialized `tensorflow.RunMetadata` */
+function recordOf(metadata: Uint8Array): RunRecord {
+  return {
+    byteLength: metadata.length,
+    operations: (origin) => readOpRuns(metadata, origin),
+  };
+}
+
 class NativeModel implements InferenceModel {
   readonly type = savedModelType;
+  readonly platform = savedModelPlatform;
   readonly mode: ComputeMode;
   /** The calls for all outputs of a signature, and for some of them. */
   private readonly wholeCalls = new Map<Signature, PreparedCall>();
@@ -292,7 +309,7 @@ class NativeModel implements InferenceModel {
     try {
       const { runOptions } = tracing;
       const [result, metadata] = await binding.runTraced(session, call, feeds, runOptions, trace.maxBytes);
-      trace.ended(metadata);
+      trace.ended(metadata && recordOf(metadata));
       return result;
     } catch (error) {
       rethrowOfRun(error);

@@ -3,13 +3,16 @@
  * is tfjs-node's synchronous `tf.node.loadSavedModel`, which blocks the event loop and knows fewer dtypes.
  */
 
-import type { ComputeMode, InferenceModel } from '../inference-model.js';
+import type { EngineRuntime } from '../engine-runtime.js';
+import type { InferenceModel } from '../inference-model.js';
 import type { MetaGraph } from '../signature.js';
 import type { InputTypes } from './operations/operation-inputs.js';
-import type { RunTracer } from './run-tracer.js';
 
 /** What its models are called in answers for people. */
 export const savedModelType = 'TensorFlow SavedModel';
+
+/** Triton's name for the same. */
+export const savedModelPlatform = 'tensorflow_savedmodel';
 
 export type RuntimeKind = 'native' | 'tfjs';
 
@@ -32,15 +35,11 @@ export interface SharedRuntime {
   readonly imagesAtOnce: number;
 }
 
-export interface Runtime {
+export interface Runtime extends EngineRuntime {
   readonly kind: RuntimeKind;
   /** The version of TensorFlow, for example `2.21.0`. */
   readonly tensorflowVersion: string;
   readonly devices: readonly Device[];
-  /** What models run on: `gpu` if TensorFlow has one, else `cpu`. */
-  readonly device: 'cpu' | 'gpu';
-  /** How models are computed. */
-  readonly mode: ComputeMode;
   /** The settings that have no effect on this machine, in words. */
   readonly warnings: readonly string[];
 
@@ -66,12 +65,6 @@ export interface Runtime {
   load(directory: string, metaGraph: MetaGraph, disposed?: () => Promise<void>): Promise<InferenceModel>;
 
   /**
-   * Traces the runs that begin from now on as the tracer says; without one it stops tracing. It is absent if the
-   * runtime cannot trace.
-   */
-  trace?(tracer: RunTracer | undefined): void;
-
-  /**
    * Detaches a buffer and frees its memory at once, before the garbage collector would. It is absent if the runtime
    * cannot do this.
    */
@@ -93,9 +86,6 @@ export interface Runtime {
    * @throws Error with the system's reason
    */
   notify?(path: string, message: string): void;
-
-  /** What the runtime holds now: sessions, runs, tensors. All are zero when it is idle. */
-  counters(): Readonly<Record<string, number>>;
 
   /** Ends the process at once, even while a run hangs. A normal exit would wait for the run. */
   exitNow(code: number): never;

@@ -15,7 +15,7 @@ import type { MetaGraph, Signature } from '../signature.js';
 import { type ComputeOptions, chooseComputeMode } from './compute-mode.js';
 import { whyNotInline } from './operations/bounded-operations.js';
 import { splitOutputs } from './passed-outputs.js';
-import { type Runtime, savedModelType } from './runtime.js';
+import { type Runtime, savedModelPlatform, savedModelType } from './runtime.js';
 import { TensorFlowError } from './tensorflow-error.js';
 
 type SavedModel = Awaited<ReturnType<TensorFlowJs['node']['loadSavedModel']>>;
@@ -34,7 +34,9 @@ export function tfjsRuntime(
   );
   return {
     kind: 'tfjs',
+    whyNoTrace: "--runtime tfjs gives no traces of TensorFlow's operations: serve with --runtime native",
     tensorflowVersion,
+    versions: { tensorflow: tensorflowVersion },
     devices: [{ name: device, type: device.toUpperCase(), memoryBytes: 0 }],
     device,
     mode,
@@ -72,6 +74,7 @@ function factsOf(backend: object): { isUsingGpuDevice: boolean; tensorflowVersio
 class TfjsModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly type = savedModelType;
+  readonly platform = savedModelPlatform;
   /** tfjs-node opens TensorFlow in this mode. */
   readonly mode = plainMode;
   readonly isTraced = false;

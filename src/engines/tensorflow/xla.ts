@@ -1,5 +1,5 @@
 /**
- * Limits what XLA may compile.
+ * Limits what XLA may compile, and tells what it compiles in any case.
  *
  * Compiled code does not fail for a bad value: an index beyond a table read its last row, and an integer divided by
  * zero gave -1. A request that TensorFlow refuses would get numbers. So only operations that accept every value are
@@ -24,6 +24,11 @@ const compiled = `
 `
   .trim()
   .split(/\s+/);
+
+/** True if TensorFlow compiles a program for each shape because the graph says so. Graphs of JAX do. */
+export function compilesShapes(operations: ReadonlySet<string> | undefined): boolean {
+  return operations !== undefined && [...operations].some((operation) => operation.startsWith('Xla'));
+}
 
 /** Whether TensorFlow was told before it first looked. */
 let isTold: boolean | undefined;

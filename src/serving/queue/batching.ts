@@ -147,17 +147,9 @@ export function batchLimits(
   };
 }
 
-/**
- * True if TensorFlow compiles a program for each shape, whatever the server's options say. That is so for models of
- * JAX.
- */
-export function compilesShapes({ operations }: Signature): boolean {
-  return operations !== undefined && [...operations].some((operation) => operation.startsWith('Xla'));
-}
-
 /** The limits of a signature. If each size is compiled, batches are padded to a few sizes. */
 export function signatureLimits(signature: Signature, limits: BatchLimits): BatchLimits {
-  if (limits.allowedSizes.length > 0 || !compilesShapes(signature)) return limits;
+  if (limits.allowedSizes.length > 0 || !signature.compilesShapes) return limits;
   return { ...limits, allowedSizes: doublingSizes(limits.maxBatchSize) };
 }
 

@@ -1,8 +1,7 @@
-/** Finds the signature that a request for a model's description means, and the name of the model's platform. */
+/** Finds the signature that a request for a model's description means. */
 import type { ParsedUrlQuery } from 'node:querystring';
 import { z } from 'zod';
 import type { Signature } from '../../engines/signature.js';
-import { savedModelType } from '../../engines/tensorflow/runtime.js';
 import { invalidArgument } from '../../errors.js';
 import type { Parameter } from '../../http/routes/operation.js';
 import { chooseSignature } from '../../serving/admitted.js';
@@ -26,9 +25,4 @@ export function askedSignature(
 ): Signature | undefined {
   if (Array.isArray(name)) throw invalidArgument('`signature` comes twice in the query');
   return name === undefined ? servable.defaultSignature : chooseSignature(servable, name);
-}
-
-/** The name of the platform. It is that of Triton if there is one. */
-export function platformOf({ model }: Servable): string {
-  return model.type.startsWith(savedModelType) ? 'tensorflow_savedmodel' : model.type;
 }

@@ -1,8 +1,8 @@
 /** `--xla` and `--mixed-precision` in the runtime. What TensorFlow records of a run shows what they did. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { InferenceModel } from '../../../src/engines/inference-model.ts';
+import type { OperationRun } from '../../../src/engines/run-tracer.ts';
 import { thisProcessor, whyNoBfloat16 } from '../../../src/engines/tensorflow/compute-mode.ts';
-import { type OpRun, readOpRuns } from '../../../src/engines/tensorflow/proto/step-stats.ts';
 import type { Runtime } from '../../../src/engines/tensorflow/runtime.ts';
 import { createTensor, disposeTensors, type NamedTensors, viewTensor } from '../../../src/tfjs/tensors.ts';
 import { loadTestModel, openTestRuntime, signatureOf } from '../../fixtures/runtime.ts';
@@ -39,10 +39,10 @@ async function run(
   runtime: Runtime,
   model: InferenceModel,
   rows = 2,
-): Promise<{ y: Float32Array; ops: OpRun[] }> {
-  let ops: OpRun[] = [];
+): Promise<{ y: Float32Array; ops: readonly OperationRun[] }> {
+  let ops: readonly OperationRun[] = [];
   runtime.trace?.({
-    begin: () => ({ maxBytes: 2 ** 24, ended: (metadata) => (ops = readOpRuns(metadata as Uint8Array, 0)) }),
+    begin: () => ({ maxBytes: 2 ** 24, ended: (record) => (ops = record?.operations(0) ?? []) }),
   });
   const fed = inputs(rows);
   const { outputs } = await model.predict(signatureOf(model, 'serving_default'), [fed]);
@@ -54,7 +54,7 @@ async function run(
   return { y, ops };
 }
 
-const names = (ops: readonly OpRun[]) => ops.map(({ op }) => op);
+const names = (ops: readonly OperationRun[]) => ops.map(({ op }) => op);
 
 /** The greatest difference. */
 function distance(one: Float32Array, other: Float32Array): number {
@@ -91,7 +91,8 @@ describe('--mixed-precision', () => {
 
   it.runIf(whyNot === undefined)('products are of bfloat16, and as far off as that makes them', async () => {
     const [exact, rounded] = [await run(plain, await load(plain)), await run(mixing, await load(mixing))];
-    const casts = (ops: readonly OpRun[]) => ops.filter(({ name }) => name.includes('CastToBf16')).length;
+    const casts = (ops: readonly OperationRun[]) =>
+      ops.filter(({ name }) => name.includes('CastToBf16')).length;
     expect([casts(exact.ops), casts(rounded.ops)]).toEqual([0, expect.any(Number)]);
     expect(casts(rounded.ops)).toBeGreaterThan(0);
     const largest = Math.max(...exact.y.map(Math.abs));

@@ -58,6 +58,7 @@ function generator(seed: number): () => number {
 class Doubling implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
   readonly type = 'test';
+  readonly platform = 'test';
   readonly mode = plainMode;
   readonly isTraced = false;
   readonly pending: (() => void)[] = [];

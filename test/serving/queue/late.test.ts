@@ -22,6 +22,7 @@ const signature = makeSignature({ x: ['uint8', [null]] });
 class Echo implements InferenceModel {
   readonly signatures = new Map([[signature.name, signature]]);
   readonly type = 'test';
+  readonly platform = 'test';
   readonly mode = plainMode;
   readonly isTraced = false;
   private end: (() => void) | undefined;

@@ -1,25 +1,14 @@
 /** Reads what TensorFlow records of a traced run: which operation ran, when, and on which device. */
 import { tensorflow } from '#proto/decoders.js';
+import type { OperationRun } from '../../run-tracer.js';
 import { readerOf } from './message-reader.js';
-
-/** One operation that ran. */
-export interface OpRun {
-  readonly device: string;
-  /** The name of the operation in the graph. */
-  readonly name: string;
-  /** Its type, for example `MatMul`; empty if TensorFlow does not tell. */
-  readonly op: string;
-  /** The microseconds from the origin to its start, and from its start to its end. */
-  readonly start: number;
-  readonly duration: number;
-}
 
 /**
  * @param metadata is a serialized `tensorflow.RunMetadata`
  * @param origin is when starts are counted from, in milliseconds since 1970
  * @throws Error if the metadata is damaged
  */
-export function readOpRuns(metadata: Uint8Array, origin: number): OpRun[] {
+export function readOpRuns(metadata: Uint8Array, origin: number): OperationRun[] {
   const { stepStats } = tensorflow.RunMetadata.decode(readerOf(metadata));
   // The nanoseconds since 1970 are too large for an exact double.
   const originNanos = BigInt(origin) * 1_000_000n;

@@ -16,6 +16,7 @@ import { GraphDef } from '../graph/graph-def.js';
 import { findGuards, type Guards, noGuards } from '../graph/guards/find.js';
 import { parseTensorName, proveRows, type SignatureFacts, shapeOfRank } from '../graph/prove.js';
 import { graphNameOf } from '../graph-name.js';
+import { compilesShapes } from '../xla.js';
 import { FlattenedInputs } from './flattened-inputs.js';
 import { type GraphOperations, readGraphOperations } from './graph-operations.js';
 import { findMetaGraph, type MetaGraphDef } from './meta-graphs.js';
@@ -199,7 +200,8 @@ async function toMetaGraph(
     const { ranks, shapes, operations, ...rows } = await prove(graph, signature, turns);
     const inputs = withShapes(signature.inputs, (input) => shapeOfRank(ranks.get(input)));
     const outputs = withShapes(signature.outputs, (output) => shapes.get(output) ?? null);
-    signatures.set(name, { ...signature, inputs, outputs, operations, rows });
+    const found = { inputs, outputs, operations, rows, compilesShapes: compilesShapes(operations) };
+    signatures.set(name, { ...signature, ...found });
   }
   const guards = await guard(graph, [...signatures.values()], turns);
   return { metaGraph: { tags, signatures, unusable }, guards };

@@ -10,7 +10,7 @@ import type { Batcher } from '../../../serving/queue/batcher.js';
 import { whyNotBatched } from '../../../serving/queue/batching.js';
 import type { Servable } from '../../../serving/servable.js';
 import { inMicros } from '../../../time.js';
-import { askedSignature, platformOf, signatureParameter } from '../asked-signature.js';
+import { askedSignature, signatureParameter } from '../asked-signature.js';
 import { datatypes } from '../datatypes.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { configSchema } from '../schemas.js';
@@ -38,10 +38,16 @@ export function configRoutes(services: Services): Route[] {
   }));
 }
 
+/** Triton's backends, by their platforms. */
+const backends: ReadonlyMap<string, string> = new Map([
+  ['tensorflow_savedmodel', 'tensorflow'],
+  ['onnxruntime_onnx', 'onnxruntime'],
+]);
+
 /** @param signature is undefined for a model without a default one */
 function configOf(servable: Servable, signature: Signature | undefined): Config {
-  const platform = platformOf(servable);
-  const backend = platform === 'tensorflow_savedmodel' ? 'tensorflow' : platform;
+  const { platform } = servable.model;
+  const backend = backends.get(platform) ?? platform;
   const model = { name: servable.id.model, platform, backend };
   if (!signature) return { ...model, max_batch_size: 0, input: [], output: [] };
   const batcher = servable.batcher(signature);

@@ -12,7 +12,7 @@ import { visibleTable } from '../../../http/routes/visible-table.js';
 import type { Services } from '../../../http/services.js';
 import { packageVersion } from '../../../package-version.js';
 import type { Table, Target } from '../../../serving/table.js';
-import { askedSignature, platformOf, signatureParameter } from '../asked-signature.js';
+import { askedSignature, signatureParameter } from '../asked-signature.js';
 import { datatypes } from '../datatypes.js';
 import { jsonAnswer, modelErrors, modelPaths, oipOperation } from '../operations.js';
 import { modelSchema, serverSchema } from '../schemas.js';
@@ -77,7 +77,7 @@ export function modelMetadata(
   return {
     name: model,
     versions: Array.from(table.get(model).available.keys(), String),
-    platform: platformOf(servable),
+    platform: servable.model.platform,
     inputs: signature ? Array.from(callerInputs(signature).values(), describeSpec) : [],
     outputs: signature ? Array.from(callerOutputs(signature).values(), describeSpec) : [],
   };
