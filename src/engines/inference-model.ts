@@ -2,6 +2,7 @@
 import type { Padding } from '../tfjs/rows.js';
 import type { NamedTensors } from '../tfjs/tensors.js';
 import type { Microseconds, Seconds } from '../time.js';
+import type { HandlerFacts, ModelRoutes } from './model-handler.js';
 import type { Signature } from './signature.js';
 
 /** How an engine computes a model, if it differs from what the model itself says. */
@@ -101,6 +102,12 @@ export interface EngineModel {
   dispose?(): Promise<void>;
 }
 
+export type StreamedRun = (
+  signature: Signature,
+  member: NamedTensors,
+  options?: RunOptions,
+) => AsyncGenerator<NamedTensors, void, void>;
+
 /** A loaded model that any event loop of the process can run, as plain data. */
 export interface SharedModel {
   /** The session of the addon. */
@@ -124,6 +131,15 @@ export interface InferenceModel extends EngineModel {
     options?: Pick<RunOptions, 'outputs' | 'padding'>,
   ): RunResult;
   whyNotInline(signature: Signature): string | undefined;
+  /**
+   * Gives one answer after another, in place of {@link predict}. The caller disposes them, and ends the generator when
+   * nobody wants more. Left out, a request gets one answer.
+   */
+  readonly stream?: StreamedRun | undefined;
+  /** The endpoints of its own. */
+  readonly routes?: ModelRoutes | undefined;
+  /** What the code around it has done; left out for a model without a handler. */
+  readonly handler?: HandlerFacts | undefined;
   /** The model as other event loops open it. Left out, only the main thread runs it. */
   readonly shared?: SharedModel | undefined;
   dispose(): Promise<void>;

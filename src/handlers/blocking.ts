@@ -1,15 +1,7 @@
 /** Measures how long handlers keep the event loop. It sees a function only until it first waits. */
+import type { Blocked } from '../engines/model-handler.js';
 import type { Telemetry } from '../telemetry/metrics.js';
-import type { Milliseconds, Seconds } from '../time.js';
-
-export interface Blocked {
-  /** The number of calls of the handler's functions. */
-  readonly calls: number;
-  /** The time of all calls together. */
-  readonly seconds: Seconds;
-  /** The time of the longest call. */
-  readonly longestSeconds: Seconds;
-}
+import type { Milliseconds } from '../time.js';
 
 /** The measurements of one model, all versions together. */
 export class ModelBlocking {

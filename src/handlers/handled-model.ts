@@ -13,7 +13,9 @@ import {
   plainMode,
   type RunOptions,
   type RunResult,
+  type StreamedRun,
 } from '../engines/inference-model.js';
+import type { HandlerFacts, ModelRoutes } from '../engines/model-handler.js';
 import type { Signature } from '../engines/signature.js';
 import { invalidArgument, ServingError } from '../errors.js';
 import type { Batcher } from '../serving/queue/batcher.js';
@@ -21,7 +23,7 @@ import type { BatchResult } from '../serving/queue/queue-entry.js';
 import { addToScope, TensorScope } from '../tfjs/tensor-scope.js';
 import { disposeTensors, type NamedTensors } from '../tfjs/tensors.js';
 import { type Moment, microsSince, momentAfter, now, type Seconds, secondsUntil } from '../time.js';
-import type { Blocked, ModelBlocking } from './blocking.js';
+import type { ModelBlocking } from './blocking.js';
 import type { Handler, HandlerContext, Tensors } from './handler.js';
 import { checkTensors, takeOutputs, toGraphInputs, toObject, toTensors } from './handler-tensors.js';
 
@@ -58,14 +60,24 @@ export interface HandledModelOptions {
 
 export class HandledModel implements InferenceModel {
   readonly signatures: ReadonlyMap<string, Signature>;
-  /** True if a request gets several answers, one after another. */
-  readonly streams: boolean;
-  /** The handler's own endpoints. */
-  router: Router | undefined;
+  readonly stream: StreamedRun | undefined;
+  routes: ModelRoutes | undefined;
 
   constructor(private readonly options: HandledModelOptions) {
     this.signatures = options.signatures;
-    this.streams = isAsyncGenerator(options.handler.predict);
+    this.stream = isAsyncGenerator(options.handler.predict) ? this.answers.bind(this) : undefined;
+  }
+
+  get handler(): HandlerFacts {
+    return { blocked: this.options.blocking.total, runsBehind: this.runsBehind };
+  }
+
+  /** Adds the handler's own endpoints. */
+  addRoutes(router: Router): void {
+    this.routes = {
+      methodsOf: (path) => [...new Set(router.match(path, '').path.flatMap(({ methods }) => methods))],
+      answer: (ctx) => this.answerRoute(async () => router.routes()(ctx as never, async () => {})),
+    };
   }
 
   get mode(): ComputeMode {
@@ -89,7 +101,7 @@ export class HandledModel implements InferenceModel {
     members: readonly NamedTensors[],
     options: RunOptions = {},
   ): Promise<RunResult> {
-    if (this.streams)
+    if (this.stream)
       throw new ServingError(
         'UNIMPLEMENTED',
         `\`${this.options.model}\` streams its answers: ask for them over HTTP`,
@@ -109,27 +121,23 @@ export class HandledModel implements InferenceModel {
     }
   }
 
-  /** Gives one answer after another. The caller ends the generator when nobody wants more. */
-  async *stream(
+  /** Gives one answer after another. */
+  private async *answers(
     signature: Signature,
     member: NamedTensors,
     options: RunOptions = {},
   ): AsyncGenerator<NamedTensors, void, void> {
     const scope = new TensorScope();
     const { handler } = this.options;
-    let answers: AsyncGenerator<Tensors, void, void> | undefined;
+    let given: AsyncGenerator<Tensors, void, void> | undefined;
     try {
       const ctx = this.contextOf(signature, options);
       const inputs = await this.convert('preprocess', toTensors([member], options, scope), ctx, scope);
-      answers = this.timed(scope, () => handler.predict?.(inputs, ctx)) as AsyncGenerator<
-        Tensors,
-        void,
-        void
-      >;
+      given = this.timed(scope, () => handler.predict?.(inputs, ctx)) as AsyncGenerator<Tensors, void, void>;
       for (;;) {
         const step = new TensorScope();
         try {
-          const next = await this.timed(step, () => answers?.next());
+          const next = await this.timed(step, () => given?.next());
           if (!next || next.done) return;
           const outputs = await this.convert('postprocess', next.value, ctx, step);
           yield takeOutputs(outputs, signature, options.outputs, this.options.wireLimits);
@@ -140,7 +148,7 @@ export class HandledModel implements InferenceModel {
     } catch (error) {
       throw this.failure(error);
     } finally {
-      await answers?.return().catch((error: unknown) => void this.options.report(error));
+      await given?.return().catch((error: unknown) => void this.options.report(error));
       scope.dispose();
     }
   }
@@ -154,16 +162,7 @@ export class HandledModel implements InferenceModel {
     return this.options.behind?.model.platform ?? this.type;
   }
 
-  /** How long the handler has kept the event loop. */
-  get blocked(): Blocked {
-    return this.options.blocking.total;
-  }
-
-  /**
-   * The runs of the model behind the handler, and the rows in them. It is undefined if that model has no queue of its
-   * own.
-   */
-  get runsBehind(): { runs: number; rows: number } | undefined {
+  private get runsBehind(): HandlerFacts['runsBehind'] {
     const batchers = [...(this.options.behind?.batchers.values() ?? [])];
     if (batchers.length === 0) return undefined;
     const sum = (kind: 'runs' | 'rows') => batchers.reduce((total, { totals }) => total + totals[kind], 0);
@@ -180,7 +179,7 @@ export class HandledModel implements InferenceModel {
   }
 
   /** Runs the action that answers a request to one of the handler's own routes. */
-  async answerRoute(action: () => Promise<void>): Promise<void> {
+  private async answerRoute(action: () => Promise<void>): Promise<void> {
     const scope = new TensorScope();
     try {
       await scope.run(action);

@@ -121,10 +121,10 @@ export class Handlers extends HandlerBundles implements HandlerLoader {
     if (handler.routes) {
       const router = new Router();
       scope.run(() => handler.routes?.(router, handled.ownContext()));
-      handled.router = router;
+      handled.addRoutes(router);
     }
     // A stream may never end. Its generator prepares itself before the first answer.
-    const warmup = handler.warmup ?? (handled.streams ? () => {} : undefined);
+    const warmup = handler.warmup ?? (handled.stream ? () => {} : undefined);
     return {
       model: handled,
       parameterCount: behind?.parameterCount ?? 0,

@@ -9,13 +9,13 @@ import type { InferBody } from '../../codec/infer-body.js';
 import type { Signature } from '../../engines/signature.js';
 import { ServingError, shuttingDown } from '../../errors.js';
 import { Cancellation } from '../../flow/cancellation.js';
-import { streamingHandler, streamPredictions } from '../../handlers/stream.js';
 import { withInputs } from '../../inference/made-inputs.js';
 import { predictDecoded } from '../../inference/predict-decoded.js';
 import type { PredictResult } from '../../serving/predict.js';
 import { queueFull, queueFullForKey } from '../../serving/queue/batcher.js';
 import { withSignature } from '../../serving/refused-inputs.js';
 import type { Servable } from '../../serving/servable.js';
+import { streamPredictions } from '../../serving/stream.js';
 import type { Target } from '../../serving/table.js';
 import { bytesOf, disposeTensors } from '../../tfjs/tensors.js';
 import { type Moment, microsSince, momentAfter, now } from '../../time.js';
@@ -126,7 +126,7 @@ export class InferenceRequest implements BodyReceiver {
       this.request = request;
       // A swap may have come while the body did.
       const servable = services.table().find(target);
-      if (streamingHandler(servable)) {
+      if (servable.model.stream) {
         this.stream(request, servable).catch(this.failed);
         return;
       }

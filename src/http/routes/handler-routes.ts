@@ -1,7 +1,7 @@
 /** The endpoints of handlers, below `/models/{name}`, at paths where the server has none of its own. */
 import type { Context, Middleware } from 'koa';
+import type { ModelRoutes } from '../../engines/model-handler.js';
 import { shuttingDown } from '../../errors.js';
-import { HandledModel } from '../../handlers/handled-model.js';
 import type { Servable } from '../../serving/servable.js';
 import { type Body, hasBody, readBody } from '../body/body.js';
 import type { InferenceServices } from '../services.js';
@@ -10,7 +10,7 @@ import { visibleTable } from './visible-table.js';
 
 interface Found {
   readonly servable: Servable;
-  readonly handled: HandledModel;
+  readonly routes: ModelRoutes;
   /** The part of the path after the name of the model. */
   readonly path: string;
   readonly methods: readonly string[];
@@ -20,11 +20,9 @@ interface Found {
 export function findHandlerRoute({ table }: InferenceServices, path: string): Found | undefined {
   const [, encoded = '', rest = ''] = /^\/models\/([^/]+)(\/.+)$/.exec(path) ?? [];
   const servable = table().models.get(decode(encoded))?.serving;
-  if (!servable || !(servable.model instanceof HandledModel)) return undefined;
-  const handled = servable.model;
-  const layers = handled.router?.match(rest, '').path ?? [];
-  if (layers.length === 0) return undefined;
-  return { servable, handled, path: rest, methods: [...new Set(layers.flatMap(({ methods }) => methods))] };
+  const routes = servable?.model.routes;
+  const methods = routes?.methodsOf(rest) ?? [];
+  return servable && routes && methods.length > 0 ? { servable, routes, path: rest, methods } : undefined;
 }
 
 function decode(text: string): string {
@@ -44,7 +42,7 @@ export function handlerRoutes(services: InferenceServices): Middleware {
     const found = findHandlerRoute(services, pathOf(ctx));
     if (!found) return next();
     if (services.draining.aborted) throw shuttingDown();
-    const { servable, handled, path } = found;
+    const { servable, routes, path } = found;
     // A key that is limited to other models is refused.
     visibleTable(ctx, services).get(servable.id.model);
     servable.acquire();
@@ -55,7 +53,7 @@ export function handlerRoutes(services: InferenceServices): Middleware {
         await parseInto(ctx, body);
       }
       ctx['newRouterPath'] = path;
-      await handled.answerRoute(async () => handled.router?.routes()(ctx as never, async () => {}));
+      await routes.answer(ctx);
     } finally {
       servable.release();
       body?.release();

@@ -3,8 +3,9 @@
  */
 import type { z } from 'zod';
 import { describeSignature, mapToObject } from '../../../engines/describe.js';
+import type { InferenceModel } from '../../../engines/inference-model.js';
+import type { HandlerFacts } from '../../../engines/model-handler.js';
 import type { Signature } from '../../../engines/signature.js';
-import { HandledModel } from '../../../handlers/handled-model.js';
 import { valueAnswer } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
 import { visibleTable } from '../../../http/routes/visible-table.js';
@@ -97,7 +98,7 @@ function describeEngine({
 /** A model with every version, its state, and what keeps it from serving. */
 export function describeModel(status: ModelStatus): ModelDescription {
   const { name, serving, wanted, pinned, labels, doubts, isUnloaded, sourceMissing, versions } = status;
-  const handler = serving && handlerOf(serving);
+  const handler = serving?.model.handler;
   return {
     name,
     version: serving?.id.version ?? null,
@@ -120,19 +121,18 @@ export function describeModel(status: ModelStatus): ModelDescription {
     })),
     signatures: serving ? describeSignatures(serving) : {},
     batching: serving ? describeBatching(serving) : {},
-    ...(handler ? { handler: describeHandler(handler) } : {}),
+    ...(handler ? { handler: describeHandler(serving.model, handler) } : {}),
   };
 }
 
-function handlerOf({ model }: Servable): HandledModel | undefined {
-  return model instanceof HandledModel ? model : undefined;
-}
-
-function describeHandler({ type, streams, blocked, runsBehind }: HandledModel): ModelDescription['handler'] {
+function describeHandler(
+  { type, stream }: InferenceModel,
+  { blocked, runsBehind }: HandlerFacts,
+): ModelDescription['handler'] {
   const { calls, seconds, longestSeconds } = blocked;
   return {
     type,
-    streams,
+    streams: stream !== undefined,
     calls,
     blocked_seconds: seconds,
     longest_blocked_seconds: longestSeconds,
