@@ -31,7 +31,8 @@ const LAYERS = [
   ['tensors'],
   ['telemetry'],
   ['flow'],
-  ['errors', 'json-text', 'nearest', 'package-version', 'schema-faults', 'time'],
+  ['handwritten'],
+  ['errors', 'time'],
 ];
 
 /** What is behind a seam, and who may import it. Imports of types count, because the seam has types of its own. */

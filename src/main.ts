@@ -7,7 +7,7 @@
 import './cli/early-stop.js';
 import { type Command, UsageError } from './cli/usage.js';
 import { messageOf, ServingError } from './errors.js';
-import { didYouMean } from './nearest.js';
+import { didYouMean } from './handwritten/nearest.js';
 
 interface CommandRow {
   /** How the command is called. */

@@ -54,7 +54,7 @@ import {
 import { addQueueMetrics } from './serving/queue-metrics.js';
 import { addVersionMetrics } from './serving/version-metrics.js';
 import type { Source } from './stores/source.js';
-import { surfacesWith } from './surfaces.js';
+import { surfacesWith } from './surfaces/surfaces.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { createLogger, type Logger } from './telemetry/logger.js';
 import { createTelemetry } from './telemetry/metrics.js';

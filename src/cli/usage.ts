@@ -1,7 +1,7 @@
 /** What the subcommands have in common: reading arguments, and telling a wrong command line from a failure. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../errors.js';
-import { didYouMean, unknownFlagIn } from '../nearest.js';
+import { didYouMean, unknownFlagIn } from '../handwritten/nearest.js';
 
 /** One subcommand. */
 export interface Command {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { packageVersion } from '../package-version.js';
+import { packageVersion } from '../files/package-version.js';
 
 /** The versions of this server, of TensorFlow.js and of Node. It loads none of them. */
 export function versions(): string {

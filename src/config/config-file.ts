@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { z } from 'zod';
 import { invalidArgument, messageOf } from '../errors.js';
-import { parseJsonText } from '../json-text.js';
+import { parseJsonText } from '../handwritten/json-text.js';
 
 /** The value of a key, and where it stands. */
 export interface FileEntry {

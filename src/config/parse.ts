@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import type { z } from 'zod';
 import { invalidArgument, messageOf, quoted } from '../errors.js';
-import { argumentIn, didYouMean, unknownFlagIn } from '../nearest.js';
-import { describeFaults, expectationOf } from '../schema-faults.js';
+import { argumentIn, didYouMean, unknownFlagIn } from '../handwritten/nearest.js';
+import { describeFaults, expectationOf } from '../handwritten/schema-faults.js';
 import { type FileEntry, readConfigFile } from './config-file.js';
 import {
   flagOf,

@@ -11,7 +11,7 @@ import { DirectHead } from '../http/request/head.js';
 import type { Surface } from '../http/surface.js';
 import { createServer } from '../server.js';
 import type { Source } from '../stores/source.js';
-import { surfacesWith } from '../surfaces.js';
+import { surfacesWith } from '../surfaces/surfaces.js';
 import { inputOf, joinTensors } from '../tfjs/rows.js';
 import { createTensor, type Tensor } from '../tfjs/tensors.js';
 import { type Check, expectThat } from './check.js';

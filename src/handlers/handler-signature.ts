@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Signature, TensorSpec } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
-import { describeFaults } from '../schema-faults.js';
+import { describeFaults } from '../handwritten/schema-faults.js';
 import { type Dtype, dtypes } from '../tensors/dtypes.js';
 
 /** The name under which a handler's own signature is served. */

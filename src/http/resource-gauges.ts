@@ -1,6 +1,6 @@
 /** Metrics of what the process holds: bytes, tensors, and dropped log lines. */
 import type { EngineRuntime } from '../engines/engine-runtime.js';
-import { packageVersion } from '../package-version.js';
+import { packageVersion } from '../files/package-version.js';
 import type { AccessLog } from '../telemetry/access-log.js';
 import { droppedLogLines } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';

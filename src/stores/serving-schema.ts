@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { invalidArgument } from '../errors.js';
-import { describeFaults } from '../schema-faults.js';
+import { describeFaults } from '../handwritten/schema-faults.js';
 
 const version = z.int().nonnegative();
 

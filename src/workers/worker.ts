@@ -25,7 +25,7 @@ import { InferencePaths } from '../http/routes/inference-paths.js';
 import { rowOf } from '../http/routes/route-table.js';
 import type { InferenceServices } from '../http/services.js';
 import { accessLogOf, certificateOf, limitBodies, limitWire, queuesOf } from '../server-parts.js';
-import { inferRoutes, surfacesWith } from '../surfaces.js';
+import { inferRoutes, surfacesWith } from '../surfaces/surfaces.js';
 import { createLogger } from '../telemetry/logger.js';
 import { RequestCounts } from '../telemetry/request-counts.js';
 import type { RequestRecord } from '../telemetry/request-record.js';

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { storageFailure } from '../../src/files/storage-failure.ts';
-import { parseJsonText } from '../../src/json-text.ts';
+import { parseJsonText } from '../../src/handwritten/json-text.ts';
 import { checked, modelSchema, repositorySchema } from '../../src/stores/serving-schema.ts';
 import { refusal } from '../fixtures/codec.ts';
 

@@ -6,8 +6,8 @@
 import { createRequire } from 'node:module';
 import { z } from 'zod';
 import { invalidArgument, quoted } from '../../errors.js';
-import { didYouMean } from '../../nearest.js';
-import { expectationOf } from '../../schema-faults.js';
+import { didYouMean } from '../../handwritten/nearest.js';
+import { expectationOf } from '../../handwritten/schema-faults.js';
 import { defaultId, digestOf, type Grant, keyScopes } from './api-keys.js';
 import { isSendable } from './key-lines.js';
 import { RateLimit, type RateMemory } from './rate-limit.js';

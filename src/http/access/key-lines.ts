@@ -1,6 +1,6 @@
 /** Reads API keys that stand one a line, each for everything or after its scopes. */
 import { quoted, ServingError } from '../../errors.js';
-import { didYouMean, nearest } from '../../nearest.js';
+import { didYouMean, nearest } from '../../handwritten/nearest.js';
 import { defaultId, digestOf, type Grant, keyScopes } from './api-keys.js';
 
 /**

@@ -1,6 +1,6 @@
 /** Reads the JSON body of a small request, for example one that controls the server. */
 import type { Context } from 'koa';
-import { parseJsonText } from '../../json-text.js';
+import { parseJsonText } from '../../handwritten/json-text.js';
 import { type BodyLimits, readBody } from './body.js';
 
 /**

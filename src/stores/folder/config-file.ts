@@ -4,7 +4,7 @@ import path from 'node:path';
 import { messageOf } from '../../errors.js';
 import { readRegularFile } from '../../files/regular-file.js';
 import { Newest } from '../../flow/newest.js';
-import { parseJsonText } from '../../json-text.js';
+import { parseJsonText } from '../../handwritten/json-text.js';
 import { type ModelConfig, noModelConfig, type RepositoryConfig } from '../serving-json.js';
 
 type Schemas = typeof import('../serving-schema.js');

@@ -2,11 +2,11 @@
 import type { RouterContext } from '@koa/router';
 import type { z } from 'zod';
 import { invalidArgument, ServingError } from '../../errors.js';
+import { describeFaults } from '../../handwritten/schema-faults.js';
 import { hasBody } from '../../http/body/body.js';
 import { readJsonBody } from '../../http/body/json-body.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Services } from '../../http/services.js';
-import { describeFaults } from '../../schema-faults.js';
 
 /** The most bytes. A request has a name and some parameters, and no models. */
 const maxBytes = 16 * 1024;

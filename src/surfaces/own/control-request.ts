@@ -2,11 +2,11 @@
 import type { RouterContext } from '@koa/router';
 import { Decoder } from 'cbor-x/index-no-eval';
 import { invalidArgument, ServingError } from '../../errors.js';
+import { parseJsonText } from '../../handwritten/json-text.js';
 import { hasBody, readBody } from '../../http/body/body.js';
 import { readJsonBody } from '../../http/body/json-body.js';
 import { mediaTypeOf } from '../../http/body/media-type.js';
 import type { Services } from '../../http/services.js';
-import { parseJsonText } from '../../json-text.js';
 import { CborReader } from '../../tensors/cbor-reader.js';
 
 /** The most bytes. A name or a path needs fewer, and cbor-x takes long to read a larger bignum. */

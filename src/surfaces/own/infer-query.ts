@@ -2,7 +2,7 @@
  * The query of an inference request.
  */
 import { invalidArgument, quoted } from '../../errors.js';
-import { didYouMean } from '../../nearest.js';
+import { didYouMean } from '../../handwritten/nearest.js';
 import { queryParameters } from './openapi/infer-operation.js';
 
 const known = queryParameters.map(({ name }) => name);

@@ -5,10 +5,10 @@
  */
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
+import { packageVersion } from '../../../files/package-version.js';
 import { hasExpired, sentKey } from '../../../http/access/api-keys.js';
 import type { Route, TableRoute } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
-import { packageVersion } from '../../../package-version.js';
 import type { Table } from '../../../serving/table.js';
 import { stringifyInTurns } from '../json-pieces.js';
 import { describeApi } from '../openapi/document.js';

@@ -5,13 +5,13 @@
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { invalidArgument, shuttingDown } from '../../../errors.js';
+import { describeFaults } from '../../../handwritten/schema-faults.js';
 import { hasBody } from '../../../http/body/body.js';
 import { clientGone, whenFinished } from '../../../http/connection/finished.js';
 import type { Operation } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
 import type { Services } from '../../../http/services.js';
 import { type Profile, Profiler } from '../../../profiling/profiler.js';
-import { describeFaults } from '../../../schema-faults.js';
 import { controlErrors, controlTypes, readControlRequest } from '../control-request.js';
 import { profileSchema } from '../openapi/answer-schemas.js';
 

@@ -1,8 +1,8 @@
 /** `GET /`: what this server is, and where to read on. It is for people who open the address in the log. */
 import { z } from 'zod';
+import { packageVersion } from '../../../files/package-version.js';
 import { valueAnswer } from '../../../http/routes/operation.js';
 import type { Route } from '../../../http/routes/route.js';
-import { packageVersion } from '../../../package-version.js';
 import { sendValue } from '../answers.js';
 
 const startSchema = z

@@ -1,6 +1,6 @@
 /** Describes a value that a schema refuses, in sentences like `expected X at `place`, got Y`. */
 import { z } from 'zod';
-import { quoted } from './errors.js';
+import { quoted } from '../errors.js';
 import { didYouMean } from './nearest.js';
 
 type Issue = z.core.$ZodIssue;

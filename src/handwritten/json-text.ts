@@ -1,5 +1,5 @@
 /** Reads JSON that people write by hand: config files, and the bodies of control requests. */
-import { invalidArgument, messageOf } from './errors.js';
+import { invalidArgument, messageOf } from '../errors.js';
 
 /**
  * The value of a JSON text.

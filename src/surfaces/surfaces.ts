@@ -2,11 +2,11 @@
  * The protocols that a server speaks, in the order in which they may claim a path. Our own comes last, because it owns
  * every path that no other does.
  */
-import type { InferRoute, Surface } from './http/surface.js';
-import { inferRoutes as oipInferRoutes } from './surfaces/oip-rest/routes/infer.js';
-import { oipRest } from './surfaces/oip-rest/surface.js';
-import { inferRoutes as ownInferRoutes } from './surfaces/own/routes/infer.js';
-import { own } from './surfaces/own/surface.js';
+import type { InferRoute, Surface } from '../http/surface.js';
+import { inferRoutes as oipInferRoutes } from './oip-rest/routes/infer.js';
+import { oipRest } from './oip-rest/surface.js';
+import { inferRoutes as ownInferRoutes } from './own/routes/infer.js';
+import { own } from './own/surface.js';
 
 /** @param more are those that an application brings */
 export function surfacesWith(more: readonly Surface[]): readonly Surface[] {
