@@ -78,9 +78,12 @@ export class ServingError extends Error {
   }
 }
 
+/** All codes. */
+export const errorCodes = Object.keys(httpStatusOf) as ErrorCode[];
+
 /** The first code with an HTTP status; undefined if there is none. */
 export function errorCodeOf(status: number): ErrorCode | undefined {
-  return (Object.keys(httpStatusOf) as ErrorCode[]).find((code) => httpStatusOf[code] === status);
+  return errorCodes.find((code) => httpStatusOf[code] === status);
 }
 
 /** True for a name that {@link httpStatusOf} lists. */

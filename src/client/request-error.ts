@@ -1,5 +1,5 @@
 /** How a request can fail. */
-import { type ErrorCode, type ErrorDetails, httpStatusOf, isErrorCode, ServingError } from '../errors.js';
+import { type ErrorCode, type ErrorDetails, errorCodeOf, isErrorCode, ServingError } from '../errors.js';
 import { binaryToDict, type Dict } from './decode.js';
 
 export interface RequestErrorDetails extends Pick<ErrorDetails, 'retryAfter' | 'cause'> {
@@ -38,10 +38,11 @@ export function toRequestError(response: Response, body: Uint8Array): RequestErr
   };
   const { code, message } = errorIn(body);
   if (isErrorCode(code)) return new RequestError(code, String(message), details);
-  const known = Object.entries(httpStatusOf).find(([, each]) => each === status)?.[0] as
-    | ErrorCode
-    | undefined;
-  return new RequestError(known ?? 'UNKNOWN', `HTTP ${status} ${response.statusText}`.trim(), details);
+  return new RequestError(
+    errorCodeOf(status) ?? 'UNKNOWN',
+    `HTTP ${status} ${response.statusText}`.trim(),
+    details,
+  );
 }
 
 function errorIn(body: Uint8Array): Dict {

@@ -2,8 +2,10 @@
  * Every setting of the server. The flags, the environment variables, the keys of the config file, `--help` and the
  * checks all come from this table.
  */
+
 import { constants } from 'node:buffer';
 import { z } from 'zod';
+import { keysOf } from '../flow/keys.js';
 import { isOrigin } from '../http/access/page-origins.js';
 import { batchingSchema } from '../stores/serving-schema.js';
 import { accessLogFormats } from '../telemetry/access-log.js';
@@ -392,7 +394,7 @@ export type SettingName = keyof typeof settings;
 /** The value of every setting. */
 export type Settings = { readonly [Name in SettingName]: z.output<(typeof settings)[Name]['schema']> };
 
-export const settingNames = Object.keys(settings) as SettingName[];
+export const settingNames = keysOf(settings);
 
 /** The former names of settings. They still work. */
 const formerNames: { readonly [Name in SettingName]?: string } = { rehearse: 'trial' };

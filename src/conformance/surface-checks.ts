@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Engine } from '../engines/engine.js';
 import type { Signature } from '../engines/signature.js';
-import { type ErrorCode, httpStatusOf, type Remedy, ServingError } from '../errors.js';
+import { type ErrorCode, errorCodes, httpStatusOf, type Remedy, ServingError } from '../errors.js';
 import { DirectHead } from '../http/request/head.js';
 import type { Surface } from '../http/surface.js';
 import { createServer } from '../server.js';
@@ -230,7 +230,7 @@ class Asked {
       url: this.example.unknownPath,
       headers: {},
     } as IncomingMessage);
-    for (const code of Object.keys(httpStatusOf) as ErrorCode[])
+    for (const code of errorCodes)
       this.expectForm(code, this.surface.errorAnswer(head, new ServingError(code, 'what happened')));
     for (const remedy of remedies) {
       const error = new ServingError('UNAVAILABLE', 'what happened', { retryAfter: 7, remedy });

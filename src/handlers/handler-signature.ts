@@ -1,7 +1,9 @@
 /** Makes the server's signatures from those of handlers and of tf.js models. */
+
 import { z } from 'zod';
 import type { Signature, TensorSpec } from '../engines/signature.js';
 import { ServingError } from '../errors.js';
+import { keysOf } from '../flow/keys.js';
 import { describeFaults } from '../handwritten/schema-faults.js';
 import { type Dtype, dtypes } from '../tensors/dtypes.js';
 
@@ -9,7 +11,7 @@ import { type Dtype, dtypes } from '../tensors/dtypes.js';
 export const handlerSignatureName = 'serving_default';
 
 const specSchema = z.strictObject({
-  dtype: z.enum(Object.keys(dtypes) as [Dtype, ...Dtype[]]),
+  dtype: z.enum(keysOf(dtypes)),
   shape: z.array(z.int().min(-1)).optional(),
 });
 const specsSchema = z.record(z.string(), specSchema);

@@ -4,7 +4,7 @@
  * A request adds plain numbers. prom-client hashes its labels on every call, which would be the most expensive part of a
  * small request.
  */
-import { httpStatusOf } from '../errors.js';
+import { errorCodes } from '../errors.js';
 import { type Loop, SharedNumbers } from '../flow/shared-numbers.js';
 import type { Microseconds, Seconds } from '../time.js';
 import { bucketOf } from './buckets.js';
@@ -15,7 +15,7 @@ export const latencyBounds: readonly Seconds[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 ];
 
-const statuses = ['ok', ...Object.keys(httpStatusOf)] as readonly RequestStatus[];
+const statuses: readonly RequestStatus[] = ['ok', ...errorCodes];
 const indexOf = new Map(statuses.map((status, index) => [status, index]));
 
 /** The columns of one status. Behind them come the buckets, with one more for requests beyond every bound. */

@@ -2,6 +2,7 @@
  * The dtype table: the sixteen element types that numpy and TensorFlow share, by their numpy names. It also says how
  * each one looks to tf.js, which has only five.
  */
+import { entriesOf } from '../flow/keys.js';
 
 /** The dtypes of tf.js. */
 export type SeenDtype = 'float32' | 'int32' | 'bool' | 'complex64' | 'string';
@@ -44,7 +45,9 @@ export type Dtype = keyof typeof dtypes;
 /** An element type whose elements all have the same width. */
 export type FixedDtype = Exclude<Dtype, 'string'>;
 
-const byNumber = new Map<number, Dtype>(Object.entries(dtypes).map(([name, row]) => [row.tf, name as Dtype]));
+const byNumber = new Map<number, Dtype>(
+  entriesOf<Dtype, DtypeRow>(dtypes).map(([name, row]) => [row.tf, name]),
+);
 
 /**
  * The dtype with this `tensorflow.DataType` number. It is undefined for a type that cannot travel (resource, variant,

@@ -3,7 +3,9 @@
  *
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
+
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import { entriesOf } from '../../flow/keys.js';
 import { type Claim, claimNothing, type Steps, toEnd } from '../../flow/steps.js';
 import { bytesToRowMajor, toRowMajor } from '../../tensors/column-major.js';
 import { dtypes, elementCount, type FixedDtype } from '../../tensors/dtypes.js';
@@ -42,7 +44,7 @@ const typeCodes: Readonly<Record<FixedDtype, string>> = {
   complex128: 'c16',
 };
 
-const byTypeCode = new Map(Object.entries(typeCodes).map(([dtype, code]) => [code, dtype as FixedDtype]));
+const byTypeCode = new Map(entriesOf(typeCodes).map(([dtype, code]) => [code, dtype]));
 
 /**
  * Reads an array. Its values are a view on the bytes if their order allows.

@@ -1,8 +1,6 @@
 /** The default form of an answer in place of a result, if the protocol has no other. */
 import { z } from 'zod';
-import { type ErrorCode, httpStatusOf, type ServingError } from '../../errors.js';
-
-export const errorCodes = Object.keys(httpStatusOf) as ErrorCode[];
+import { errorCodes, type ServingError } from '../../errors.js';
 
 export const errorCodeSchema = z
   .enum(errorCodes)

@@ -8,9 +8,11 @@
  * A request that would miss its deadline yields to later ones. Otherwise, under overload, each request would run just
  * before its deadline, and for nothing.
  */
+
 import type { InferenceModel, RunResult } from '../../engines/inference-model.js';
 import type { Signature } from '../../engines/signature.js';
 import { ServingError } from '../../errors.js';
+import { entriesOf } from '../../flow/keys.js';
 import type { SharedNumbers } from '../../flow/shared-numbers.js';
 import { bucketOf } from '../../telemetry/buckets.js';
 import { type Padding, type RowRange, splitRows } from '../../tfjs/rows.js';
@@ -370,7 +372,7 @@ export class Batcher extends Lane {
   }
 }
 
-const entries = Object.entries(queueColumns) as [keyof typeof queueColumns, number][];
+const entries = entriesOf<keyof typeof queueColumns, number>(queueColumns);
 
 /** The error for a full queue. After a second, the queue may be shorter. */
 export function queueFull(): ServingError {

@@ -1,5 +1,7 @@
 /** The protocol's names for dtypes. */
+
 import { invalidArgument, quoted, ServingError } from '../../errors.js';
+import { entriesOf } from '../../flow/keys.js';
 import type { Dtype } from '../../tensors/dtypes.js';
 
 /**
@@ -26,7 +28,7 @@ export const datatypes = {
 } as const satisfies Record<Dtype, string>;
 
 const dtypeByName: ReadonlyMap<string, Dtype> = new Map(
-  Object.entries(datatypes).map(([dtype, name]) => [name, dtype as Dtype]),
+  entriesOf(datatypes).map(([dtype, name]) => [name, dtype]),
 );
 
 const travelling = Object.values(datatypes).filter((name) => !name.startsWith('COMPLEX'));

@@ -2,8 +2,11 @@
  * The schemas of answers without tensors. The types of the routes' answers are derived from them, and the OpenAPI
  * document shows them.
  */
+
 import { z } from 'zod';
-import { errorCodeSchema, errorCodes } from '../../../http/answer/error-value.js';
+import { errorCodes } from '../../../errors.js';
+import { keysOf } from '../../../flow/keys.js';
+import { errorCodeSchema } from '../../../http/answer/error-value.js';
 import { versionStates } from '../../../serving/table.js';
 import { dtypes } from '../../../tensors/dtypes.js';
 
@@ -15,7 +18,7 @@ export const modelErrors = errorCodes.filter(
 const specSchema = z
   .object({
     kind: z.enum(['sparse', 'ragged']).optional().describe('left out for a tensor that is neither'),
-    dtype: z.enum(Object.keys(dtypes) as (keyof typeof dtypes)[]),
+    dtype: z.enum(keysOf(dtypes)),
     shape: z
       .union([z.array(z.int()), z.literal('unknown rank')])
       .describe('-1 is a size that is settled per request'),

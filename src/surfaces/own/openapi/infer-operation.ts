@@ -1,6 +1,8 @@
 /** What the inference routes take and return. The media types are those of the codecs. */
+
 import { z } from 'zod';
 import { answerCodecs, cborAnswers, cborRequests } from '../../../codec/codecs.js';
+import { keysOf } from '../../../flow/keys.js';
 import { type Content, jsonFirst, type Operation, type Parameter } from '../../../http/routes/operation.js';
 import { bodyDecoders } from '../body-decoders.js';
 import { modelErrors } from './answer-schemas.js';
@@ -30,7 +32,7 @@ const whose = {
 
 export type InferPath = keyof typeof whose;
 
-export const inferPaths = Object.keys(whose) as InferPath[];
+export const inferPaths = keysOf(whose);
 
 export function inferOperation(path: InferPath): Operation {
   const { id, model, parameters } = whose[path];

@@ -3,7 +3,9 @@
  * parsers that bound and convert values while they read. The schemas describe exactly the forms that the decoders
  * accept.
  */
+
 import { z } from 'zod';
+import { keysOf } from '../../../flow/keys.js';
 import { dtypes } from '../../../tensors/dtypes.js';
 
 const base64Schema = z
@@ -22,7 +24,7 @@ export const listsSchema: z.ZodType = z.array(z.union([scalarSchema, z.lazy(() =
 
 const describedSchema = z
   .looseObject({
-    dtype: z.enum(Object.keys(dtypes) as (keyof typeof dtypes)[]),
+    dtype: z.enum(keysOf(dtypes)),
     shape: z.array(z.int().nonnegative()),
     data: z.union([scalarSchema, listsSchema]).describe('lists, or the little-endian bytes as {"b64"}'),
   })

@@ -2,6 +2,7 @@
  * `GET /docs`: the OpenAPI document as a page, on which requests can be tried. Everything that the page needs comes
  * from here. It asks no other host for anything, and its policy makes the browser enforce that.
  */
+
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -10,6 +11,7 @@ import { gzip } from 'node:zlib';
 import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import { quoted, ServingError } from '../../../errors.js';
+import { keysOf } from '../../../flow/keys.js';
 import type { Route } from '../../../http/routes/route.js';
 
 /** The files of Swagger UI, and our own script that starts it. */
@@ -20,7 +22,7 @@ const fileTypes = {
   'start.js': 'text/javascript; charset=utf-8',
 } as const;
 
-const fileSchema = z.enum(Object.keys(fileTypes) as (keyof typeof fileTypes)[]);
+const fileSchema = z.enum(keysOf(fileTypes));
 type FileName = z.output<typeof fileSchema>;
 
 /** Swagger UI draws its icons from data: URLs. There is no inline script or style, and no eval. */
