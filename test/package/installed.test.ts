@@ -50,7 +50,7 @@ describe('what is in the package', () => {
   it('is what runs and what is read, of bounded size', () => {
     const folders = new Set(files().map((file) => (file.includes('/') ? file.split('/')[0] : file)));
     const runs = ['bin', 'dist', 'native', 'saved_models', 'scripts'];
-    const texts = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md'];
+    const texts = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'];
     const isRead = [...texts, 'clients', 'deploy', 'docs', 'examples', 'package.json'];
     expect([...folders].sort()).toEqual([...runs, ...isRead].sort());
     const stray = /(^|\/)(tests?|bench)\/|\.test\.|\.map$|(?<!\.d|^examples\/.*)\.ts$|\.pyc$/;

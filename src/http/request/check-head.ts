@@ -45,7 +45,8 @@ export function checkHead(req: IncomingMessage, hosts: Hosts): void {
 
 function checkHost(host: string | undefined, hosts: Hosts): void {
   if (hosts.answersTo(host)) return;
-  const text = quoted(host ?? '');
+  // What stands before it is a name and a password.
+  const text = host?.includes('@') ? 'one with an `@`' : quoted(host ?? '');
   if (!isHost(host ?? '')) throw invalidArgument(`expected a name and a port as Host, got ${text}`);
   throw new ServingError(
     'PERMISSION_DENIED',
