@@ -34,9 +34,9 @@ const OF_NODE = without([
   ...[PACKAGE, DOCUMENTS],
   ...[
     ...['codec', 'engines', 'hostile', 'jax', 'operations', 'serving/queue', 'soak', 'tensors'],
-    // In these, the browser, npm and the control plane take the time. Tests of how files are seen stay: arrivals,
+    // In these, the browser, npm, Prometheus and the control plane take the time. Tests of how files are seen stay: arrivals,
     // copies, watching.
-    ...['http/docs', 'http/profile', 'handlers/digits', 'install/install'],
+    ...['surfaces/own/docs', 'surfaces/own/profile', 'handlers/digits', 'install/install', 'deploy'],
     ...['gate', 'hiccups', 'hung-load', 'memory-limit', 'retry', 'serving-json'].map(
       (name) => `reload/${name}`,
     ),

@@ -205,7 +205,7 @@ export function queuesOf(settings: Settings, { loop, slots, logger }: QueuesPart
   return new Queues({ loop, scheduler: new Scheduler(slots), inlineRunMicros, logger });
 }
 
-/** The bytes of body memory that are kept for the next requests. */
+/** The bytes of body memory that all event loops together keep for the next requests. */
 const unusedBodyBytes = 64 * 2 ** 20;
 
 /** A body for which the budget never has room is too large: trying again does not help. */
@@ -213,9 +213,10 @@ export function limitBodies(
   { maxBodyBytes, maxInflightBytes, bodyTimeout: timeout }: Settings,
   free: Runtime['free'],
   budget: ByteBudget,
+  { count: loops }: Loop,
 ): BodyLimits {
   const maxBytes = Math.min(maxBodyBytes, maxInflightBytes);
-  const memory = new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes), free);
+  const memory = new BodyMemory(Math.min(unusedBodyBytes, maxInflightBytes) / loops, free);
   return { maxBytes, timeout, budget, memory };
 }
 

@@ -275,7 +275,7 @@ class ComposedServer implements Server, ServerState {
         hasKeys: keys.configured,
         allowed: settings.allowHost ?? [],
       }),
-      bodyLimits: limitBodies(settings, runtime.free, budget),
+      bodyLimits: limitBodies(settings, runtime.free, budget, loop),
       wireLimits: limitWire(settings),
       get requestTimeout() {
         return settings.requestTimeout;
@@ -305,9 +305,11 @@ class ComposedServer implements Server, ServerState {
     this.runtime = runtime;
     this.tf = openTensorFlowJs();
     this.port = listens
-      ? // With workers, it takes what they pass on, and they have the certificate.
+      ? // With workers, it takes what they pass on. They have the certificate, and keep their connections to it.
         new Port(
-          { ...settings, certificate: this.workers ? undefined : this.certificate },
+          this.workers
+            ? { ...settings, certificate: undefined, idleTimeout: 0 }
+            : { ...settings, certificate: this.certificate },
           listener,
           this.services,
         )

@@ -21,7 +21,7 @@ import type { Servable } from '../serving/servable.js';
 import type { Table } from '../serving/table.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Telemetry } from '../telemetry/metrics.js';
-import { inMilliseconds, type Milliseconds, type Moment, now } from '../time.js';
+import { type Milliseconds, type Moment, now } from '../time.js';
 import { Held } from './held.js';
 import type { ProcessMemory, SharedTable, ToMain, ToWorker, WorkerStart } from './messages.js';
 
@@ -255,9 +255,10 @@ export class Workers implements DataPlane {
     if (this.isEnding || place.address === undefined) return;
     const pause = place.pauseAfter(now() - member.born);
     logger.error(`worker ${place.index} is gone, and its requests with it; it is replaced in ${pause} ms`);
-    setTimeout(() => {
+    const again = setTimeout(() => {
       if (!this.isEnding) this.begin(place).catch(() => {});
     }, pause);
+    again.unref();
   }
 
   private get members(): readonly Member[] {
@@ -354,7 +355,7 @@ export class Workers implements DataPlane {
     this.tellAll({ kind: 'end' });
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise((resolve) => {
-      timer = setTimeout(resolve, inMilliseconds(endTime / 1000));
+      timer = setTimeout(resolve, endTime);
     });
     await Promise.race([Promise.all(threads), tooLong]);
     clearTimeout(timer);

@@ -110,7 +110,7 @@ class Worker {
         hasKeys: this.keys.keys.configured,
         allowed: settings.allowHost ?? [],
       }),
-      bodyLimits: limitBodies(settings, (buffer) => binding.free(buffer), budget),
+      bodyLimits: limitBodies(settings, (buffer) => binding.free(buffer), budget, loop),
       wireLimits: limitWire(settings),
       get requestTimeout() {
         return settings.requestTimeout;

@@ -24,7 +24,7 @@ export interface PortOptions {
   readonly host: string;
   /** The port; 0 picks a free one. */
   readonly port: number;
-  /** How long a connection may be idle. */
+  /** How long a connection may be idle; 0 for any time. */
   readonly idleTimeout: Seconds;
   /** How long a body may take to arrive. */
   readonly bodyTimeout: Seconds;
