@@ -270,7 +270,7 @@ describe('the life of a server', () => {
 
   it('refuses options that cannot be met', () => {
     expect(() => create({ port: -1 })).toThrow(
-      'port: expected a number of at least 0 (0 picks a free one), got -1',
+      'port: expected a number of at least 0 (the port to listen on; 0 picks a free one), got -1',
     );
     expect(() => create({ modelPath: repository.path('nowhere') })).toThrow('does not exist');
     const slip = { prot: 1 } as ServerOptions;
