@@ -42,7 +42,7 @@ async function nothingIsLeft(): Promise<void> {
 it('answers that wait behind another on a connection that breaks', async () => {
   await serve();
   const connection = await RawConnection.open(server.url);
-  const slow = post('/models/slow/infer', map({ x: ints(0), steps: int(200_000) }));
+  const slow = post('/models/slow/infer', map({ x: ints(0), steps: int(80_000) }));
   const quick = post('/infer', one);
   connection.send(Buffer.concat([slow, quick, quick, quick]));
   // The quick ones have run, and their answers wait for that of the slow one.

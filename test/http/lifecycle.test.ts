@@ -45,7 +45,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
   '%s: not ready, no new work, what is under way is finished, exit 0',
   async (signal) => {
     await serve('--shutdown-timeout', '150');
-    const answer = server.infer('/infer', steps(300_000));
+    const answer = server.infer('/infer', steps(100_000));
     await running(1);
     server.child.kill(signal);
     await until(async () => (await server.get('/health/ready')).status === 503, 'not to be ready');
@@ -53,7 +53,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     const refused = await server.infer('/infer', steps(1));
     expect([refused.status, refused.body.error.code]).toEqual([503, 'UNAVAILABLE']);
     server.child.kill(signal);
-    expect(await answer).toMatchObject({ status: 200, body: { outputs: { y: [300_000 % 128] } } });
+    expect(await answer).toMatchObject({ status: 200, body: { outputs: { y: [100_000 % 128] } } });
     await until(() => server.child.exitCode !== null, 'the end');
     expect(server.child.exitCode).toBe(0);
   },
@@ -108,8 +108,8 @@ it.each(Object.entries(ways))(
     await serve('--shutdown-timeout', '150');
     const request = (count: number) => way(post('/infer', steps(count)));
     const [one, two] = [await RawConnection.open(server.url), await RawConnection.open(server.url)];
-    one.send(request(200_000));
-    two.send(Buffer.concat([request(200_000), request(100_000)]));
+    one.send(request(80_000));
+    two.send(Buffer.concat([request(80_000), request(40_000)]));
     await running(2);
     server.child.kill('SIGTERM');
     await until(async () => (await server.get('/health/ready')).status === 503, 'not to be ready');
@@ -178,7 +178,7 @@ it('what is refused is found in the log by the id of its answer, the caller’s 
       body: steps(1),
       headers: { 'content-type': 'application/cbor', ...headers },
     });
-  const first = server.infer('/infer', steps(300_000));
+  const first = server.infer('/infer', steps(100_000));
   await running(1);
   const second = server.infer('/infer', steps(1));
   const waiting = 'tfjs_serving_queue_length{model="slow",version="1",signature="serving_default"}';
@@ -203,10 +203,10 @@ it('what is refused is found in the log by the id of its answer, the caller’s 
 
 it('at its deadline a request is answered 504; its run goes on, is counted, and leaves nothing', async () => {
   await serve();
-  const { status, body } = await server.infer('/infer', steps(100_000), { 'x-request-timeout': '0.05' });
+  const { status, body } = await server.infer('/infer', steps(40_000), { 'x-request-timeout': '0.05' });
   expect([status, body.error.code]).toEqual([504, 'DEADLINE_EXCEEDED']);
   expect(await server.metric('tfjs_serving_native{kind="runsInFlight"}')).toBe(1);
-  expect(await server.metric('tfjs_serving_inflight_bytes')).toBe(steps(100_000).length);
+  expect(await server.metric('tfjs_serving_inflight_bytes')).toBe(steps(40_000).length);
   await running(0);
   await until(
     async () => (await server.metric('tfjs_serving_tensors')) === 0,
@@ -243,7 +243,7 @@ it('under --runtime tfjs the same run holds everything up', async () => {
   const lag = 'nodejs_eventloop_lag_max_seconds';
   // Reading starts it anew.
   await server.metric(lag);
-  await server.infer('/infer', steps(120_000));
+  await server.infer('/infer', steps(50_000));
   const held = (await server.metric(lag)) ?? 0;
   const sum = 'inference_latency_seconds_sum{model="slow",version="1",status="ok"}';
   const run = (await server.metric(sum)) ?? Number.POSITIVE_INFINITY;
