@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ints, map } from '../fixtures/cbor.ts';
-import { HandlerServer } from '../fixtures/handlers.ts';
+import { HandlerServer, stopHandlerServersAfterEach } from '../fixtures/handlers.ts';
 import { serveModels, stopServerAfterEach } from '../fixtures/servers.ts';
 
 stopServerAfterEach();
+stopHandlerServersAfterEach();
 
 const table = fileURLToPath(new URL('../../docs/metrics.md', import.meta.url));
 const labels = 'model="rows_guarded",version="1"';
