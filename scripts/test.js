@@ -36,10 +36,24 @@ const OF_NODE = without([
     ...['codec', 'engines', 'hostile', 'jax', 'operations', 'serving/queue', 'soak', 'tensors'],
     // In these, the browser, npm, Prometheus and the control plane take the time. Tests of how files are seen stay: arrivals,
     // copies, watching.
-    ...['surfaces/own/docs', 'surfaces/own/profile', 'handlers/digits', 'install/install', 'deploy'],
-    ...['gate', 'hiccups', 'hung-load', 'memory-limit', 'retry', 'serving-json'].map(
-      (name) => `reload/${name}`,
-    ),
+    ...[
+      'surfaces/own/docs',
+      'surfaces/own/profile',
+      'handlers/digits',
+      'handlers/handlers',
+      'install/install',
+      'deploy',
+    ],
+    ...[
+      'gate',
+      'hiccups',
+      'hung-load',
+      'memory-limit',
+      'rehearsal',
+      'retry',
+      'serving-json',
+      'update-model',
+    ].map((name) => `reload/${name}`),
   ].map((name) => `test/${name}`),
 ]);
 /** The number of worker threads that end under the sanitizer, in each of its two ways. Run by hand, it does 100. */
