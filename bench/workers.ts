@@ -93,10 +93,11 @@ async function measureModel(model: string): Promise<void> {
     const one = servers.get(1) as MeasuredServer;
     const bodyFile = path.join(folder, `${model}.cbor`);
     await writeFile(bodyFile, await makeBody(one.url, model));
+    // Each worker has a compiler of its own, and needs requests to become fast.
+    for (const [workers, server] of servers)
+      for (let slice = 0; slice < 2 + workers; slice++) await measure(server, bodyFile, 64);
     for (const connections of flags.connections.split(',').map(Number)) {
       const slice = (server: MeasuredServer) => measure(server, bodyFile, connections);
-      // The first slices warm the servers up.
-      for (const server of servers.values()) await slice(server);
       let before = await slice(one);
       for (let round = 0; round < Number(flags.rounds); round++) {
         for (const workers of counts) {

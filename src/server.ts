@@ -208,7 +208,7 @@ class ComposedServer implements Server, ServerState {
     const teller = workers > 0 ? logger.child({}, { level: 'silent' }) : logger;
     this.certificate = listens ? certificateOf(settings, teller) : undefined;
     const slotsOfEach = slotsOfWorker(slots, workers);
-    const runtime = openRuntime(runtimeOptions(settings, slots + workers * slotsOfEach));
+    const runtime = openRuntime(runtimeOptions(settings, Math.max(slots, workers * slotsOfEach)));
     logger.info(
       `TensorFlow ${runtime.tensorflowVersion} on ${runtime.device} (${chosen(settings, runtime)})`,
     );
