@@ -292,7 +292,7 @@ class ComposedServer implements Server, ServerState {
     this.workers?.addMetrics();
     this.handlers = handlers;
     handlers?.connect(this.services);
-    telemetry.requests.isServed = (model, version) => version !== '' && manager.table.has({ model, version });
+    telemetry.requests.isServed = (model, version) => manager.table.has({ model, version });
     addVersionMetrics(telemetry, () => manager.table);
     addQueueMetrics(telemetry, () => manager.table);
     manager.loadCounts.addMetrics(telemetry);

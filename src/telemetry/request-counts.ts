@@ -68,7 +68,7 @@ const mostVersions = 32;
 
 export class RequestCounts {
   /** Says whether a version serves. Its counts are never forgotten. */
-  isServed: (model: string, version: number | '') => boolean = () => false;
+  isServed: (model: string, version: number) => boolean = () => false;
   // The maps are nested, so that finding the numbers builds no key.
   private readonly byModel = new Map<string, Map<number | '', SharedNumbers>>();
 
@@ -99,7 +99,9 @@ export class RequestCounts {
 
   /** Counts the requests of a version in memory that another event loop has made. */
   open(model: string, version: number | '', memory: SharedNumbers['memory']): void {
-    this.versionsOf(model).set(version, SharedNumbers.open(memory, this.loop));
+    const versions = this.versionsOf(model);
+    this.forgetOldest(model, versions);
+    versions.set(version, SharedNumbers.open(memory, this.loop));
   }
 
   /** All requests. */

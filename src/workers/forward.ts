@@ -2,9 +2,11 @@
  * Passes requests that only the main thread can answer on to it: those of the control plane, for handlers, and whatever
  * else a worker does not know. They go through connections within the process, as the same HTTP.
  */
-import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
+import { httpStatusOf, ServingError } from '../errors.js';
+import { errorValue } from '../http/answer/error-value.js';
 import { connectionHeader, connectionOf } from '../http/connection/peer.js';
 import { isLastOn } from '../http/connection/pipelined.js';
 
@@ -34,8 +36,11 @@ export class Forwarder {
     headers.push(connectionHeader, JSON.stringify(connectionOf(req)));
     // HTTP/1.0 may leave the host out, and the main thread is asked by HTTP/1.1.
     if (req.httpVersion === '1.0' && req.headers.host === undefined) headers.push('host', 'localhost');
-    const { agent } = this;
-    const passed = request({ agent, method: req.method, path: req.url, headers, setHost: false });
+    const passed = this.open(req, headers);
+    if (!passed) {
+      refuse(res);
+      return;
+    }
     let isOver = false;
     const giveUp = () => {
       if (isOver) return;
@@ -53,6 +58,15 @@ export class Forwarder {
     // The main thread may answer before it has read the body. Then the rest of the body is read and dropped.
     req.on('error', giveUp);
     req.pipe(passed);
+  }
+
+  /** @returns undefined if no connection can be made: the process may have no descriptor left */
+  private open({ method, url }: IncomingMessage, headers: string[]): ClientRequest | undefined {
+    try {
+      return request({ agent: this.agent, method, path: url, headers, setHost: false });
+    } catch {
+      return undefined;
+    }
   }
 
   private answer(
@@ -75,6 +89,18 @@ export class Forwarder {
   close(): void {
     this.agent.destroy();
   }
+}
+
+function refuse(res: ServerResponse): void {
+  const failure = new ServingError('UNAVAILABLE', 'the server has no descriptors left for connections', {
+    retryAfter: 1,
+  });
+  res.writeHead(httpStatusOf.UNAVAILABLE, {
+    'content-type': 'application/json',
+    'retry-after': '1',
+    connection: 'close',
+  });
+  res.end(`${JSON.stringify(errorValue(failure))}\n`);
 }
 
 /** True if the main thread would read nothing more by a connection of the client. */

@@ -94,5 +94,4 @@ export type ToMain =
   /** The main thread's end of a new connection, for requests that only the main thread can answer. */
   | { readonly kind: 'connect'; readonly descriptor: number }
   /** Where a worker makes the runs of a signature and why, for people. */
-  | { readonly kind: 'explained'; readonly key: number; readonly runs: ReadonlyMap<string, string> }
-  | { readonly kind: 'ended' };
+  | { readonly kind: 'explained'; readonly key: number; readonly runs: ReadonlyMap<string, string> };

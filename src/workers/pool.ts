@@ -73,6 +73,8 @@ export class Workers implements DataPlane {
   /** The table that was published last. */
   private latest: Table | undefined;
   private epochs = 0;
+  /** Those who want the main thread to answer all requests. */
+  private passing = 0;
   private readonly settled: (() => void)[] = [];
   private isEnding = false;
 
@@ -216,9 +218,6 @@ export class Workers implements DataPlane {
       case 'explained':
         this.held.explain(message.key, message.runs);
         break;
-      case 'ended':
-        member.hasEnded = true;
-        break;
     }
   }
 
@@ -238,13 +237,18 @@ export class Workers implements DataPlane {
       member.send({ kind: 'publish', table: this.pending.table });
     }
     const socket = this.sockets[(index - 1) % this.sockets.length] as number;
-    member.send({ kind: 'listen', descriptor: this.binding.duplicateDescriptor(socket) });
+    try {
+      member.send({ kind: 'listen', descriptor: this.binding.duplicateDescriptor(socket) });
+    } catch (error) {
+      // The process may have no descriptor left. The next worker may find one.
+      logger.error(`worker ${index} cannot listen: ${messageOf(error)}`);
+      void member.thread.terminate();
+    }
   }
 
   private hasDied(place: Place, member: Member): void {
     const { logger } = this.options;
     member.isMember = false;
-    member.hasEnded = true;
     place.member = undefined;
     member.forsake();
     for (const numbers of [this.bodyBytes, this.unreadBytes, this.requests, this.tensors])
@@ -285,9 +289,10 @@ export class Workers implements DataPlane {
     this.publishNext();
   }
 
-  /** Has the main thread answer all requests from now on, or only those that it must. */
+  /** Has the main thread answer all requests, until each call with true has had one with false. */
   async passAll(passesAll: boolean): Promise<void> {
-    this.held.passesAll = passesAll;
+    this.passing += passesAll ? 1 : -1;
+    this.held.passesAll = this.passing > 0;
     this.wanted ??= this.latest;
     this.publishNext();
     await this.inForce();
@@ -394,7 +399,6 @@ class Member {
   readonly born: Moment = now();
   /** True while it is told what all workers are told. */
   isMember = false;
-  hasEnded = false;
   private readonly preparations = new Map<number, (failure: string | undefined) => void>();
   private readonly retirements = new Map<number, () => void>();
 

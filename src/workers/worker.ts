@@ -4,7 +4,6 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { adjust } from '../config/live-settings.js';
 import type { Settings } from '../config/settings.js';
@@ -81,6 +80,7 @@ class Worker {
       open: (model) => runtime.open(model),
       deploy: (deployment) => queues.deploy(deployment),
     });
+    this.counts.isServed = (model, version) => this.served.table.has({ model, version });
     const budget = new ByteBudget(settings.maxInflightBytes, open(memory.bodyBytes));
     const unread = new UnreadAnswers(
       {
@@ -176,8 +176,7 @@ class Worker {
         void this.listen(message.descriptor);
         break;
       case 'reload files':
-        void Promise.all([this.certificate?.reload(), this.keys.reload()]);
-        this.accessLog?.reopen();
+        this.reloadFiles();
         break;
       case 'adjust':
         adjust(this.start.settings, message.changes, {
@@ -196,6 +195,16 @@ class Worker {
       case 'end':
         void this.end();
         break;
+    }
+  }
+
+  private reloadFiles(): void {
+    void Promise.all([this.certificate?.reload(), this.keys.reload()]);
+    try {
+      this.accessLog?.reopen();
+    } catch (error) {
+      // The old file stays.
+      this.services.logger.error(messageOf(error));
     }
   }
 
@@ -228,9 +237,6 @@ class Worker {
     this.certificate?.close();
     this.keys.close();
     this.accessLog?.close();
-    this.tell({ kind: 'ended' });
-    // The message must have left before the thread ends.
-    await delay(0);
     this.main.close();
   }
 

@@ -16,3 +16,21 @@ it('the counts of old versions are forgotten, but not of those that serve', () =
   expect(versions).toContain(100);
   expect(versions).not.toContain(2);
 });
+
+it('so are those that another event loop has made', () => {
+  const loops = [0, 1].map((index) => new RequestCounts({ index, count: 2 })) as [
+    RequestCounts,
+    RequestCounts,
+  ];
+  const [main, worker] = loops;
+  for (const counts of loops) counts.isServed = (_, version) => version === 1;
+  for (let version = 1; version <= 100; version++) {
+    worker.open('m', version, main.memoryOf('m', version));
+    worker.add(record(version));
+  }
+  for (const counts of loops) {
+    const versions = Array.from(counts.of('m'), (series) => series.version);
+    expect(versions).toHaveLength(32);
+    expect(versions).toEqual(expect.arrayContaining([1, 100]));
+  }
+});

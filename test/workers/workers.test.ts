@@ -186,6 +186,18 @@ it('the queue of a signature has one limit for all workers', async () => {
   expect(served).toBeGreaterThan(0);
 });
 
+it('a profile that is refused leaves all requests to the thread that another profile is taken on', async () => {
+  const server = await serve();
+  const held = Reflect.get(workersOf(server), 'held') as { readonly passesAll: boolean };
+  const profile = () => fetch(`${server.address}/debug/profile?seconds=3&kind=cpu`, { method: 'POST' });
+  const first = profile();
+  await until(() => held.passesAll, 'the first profile to begin');
+  expect((await profile()).status).toBe(409);
+  expect(held.passesAll).toBe(true);
+  expect((await first).status).toBe(200);
+  expect(held.passesAll).toBe(false);
+});
+
 it('a port that is taken is refused as with one event loop', async () => {
   const first = await serve();
   const { port } = new URL(first.address as string);
